@@ -1,0 +1,2 @@
+//! create-order
+fn main() {}

@@ -1,0 +1,2 @@
+//! devstack
+fn main() {}
