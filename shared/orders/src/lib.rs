@@ -1,1 +1,37 @@
-//! orders
+//! The order domain: what an order is, what makes one valid, and the events
+//! that tell of it. Pure: no AWS, no I/O, no clock.
+//!
+//! A command goes in; the new state and its events come out together, so that
+//! nobody can save the one and forget the other.
+//!
+//! ```
+//! use orders::{Order, OrderId, PlaceOrder, PlaceOrderItem};
+//!
+//! let command = PlaceOrder {
+//!     customer_id: "customer-7".into(),
+//!     currency: "EUR".into(),
+//!     items: vec![PlaceOrderItem {
+//!         product_id: "teapot".into(),
+//!         quantity: 2,
+//!         unit_price: 1950,
+//!     }],
+//! };
+//! let id = OrderId::new("019ad0c5-0a4c-7000-8000-000000000001".parse()?);
+//! let placed = Order::place(command, id, "2026-11-24T09:00:00Z".parse()?)?;
+//!
+//! assert_eq!(placed.order.total.to_string(), "39.00 EUR");
+//! assert_eq!(placed.events.len(), 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod event;
+mod invalid;
+mod money;
+mod order;
+mod place;
+
+pub use event::{OrderCreated, OrderEvent};
+pub use invalid::{InvalidOrder, Violation};
+pub use money::Money;
+pub use order::{Order, OrderId, OrderItem, OrderStatus};
+pub use place::{PlaceOrder, PlaceOrderItem, Placed};

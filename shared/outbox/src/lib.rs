@@ -1,1 +1,5 @@
-//! outbox
+//! A transactional outbox on DynamoDB for services on AWS Lambda.
+
+mod event;
+
+pub use event::DomainEvent;

@@ -1,0 +1,171 @@
+use garde::Validate;
+use iso_currency::Currency;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    InvalidOrder, Money, Order, OrderCreated, OrderEvent, OrderId, OrderItem, OrderStatus,
+    Violation,
+};
+
+/// Place an order: what a customer asks for, not yet checked.
+///
+/// Numbers are signed and the currency is text so that a wrong value is
+/// reported together with every other, rather than alone by the JSON parser.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Validate)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PlaceOrder {
+    /// Who orders, 1 to 128 bytes.
+    #[garde(custom(name_of_1_to_128_bytes))]
+    pub customer_id: String,
+    /// The currency of every price, an ISO 4217 code: `EUR`.
+    #[garde(custom(currency_code))]
+    pub currency: String,
+    /// What is ordered, 1 to 100 items.
+    #[garde(custom(between_1_and_100_items), dive)]
+    pub items: Vec<PlaceOrderItem>,
+}
+
+/// One product of a [`PlaceOrder`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Validate)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PlaceOrderItem {
+    /// Which product, 1 to 128 bytes.
+    #[garde(custom(name_of_1_to_128_bytes))]
+    pub product_id: String,
+    /// How many, 1 to 10,000.
+    #[garde(custom(within(1..=10_000)))]
+    pub quantity: i64,
+    /// The price of one in minor units (cents), 0 to 2^53 - 1.
+    #[garde(custom(within(0..=Money::MAX_AMOUNT.cast_signed())))]
+    pub unit_price: i64,
+}
+
+/// A valid new order and the events that tell of it. Save both or neither.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed {
+    /// The order.
+    pub order: Order,
+    /// What happened, in this order.
+    pub events: Vec<OrderEvent>,
+}
+
+impl Order {
+    /// Places an order under the given id at the given time.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidOrder`] with every field that is wrong and why.
+    pub fn place(command: PlaceOrder, id: OrderId, now: Timestamp) -> Result<Placed, InvalidOrder> {
+        command.validate()?;
+        let total = total(&command)?;
+        let items: Vec<OrderItem> = command.items.into_iter().map(OrderItem::from).collect();
+        let order = Order {
+            id,
+            customer_id: command.customer_id,
+            status: OrderStatus::Placed,
+            items,
+            total,
+            created_at: now,
+            updated_at: now,
+        };
+        let created = OrderEvent::OrderCreated(OrderCreated {
+            order_id: id,
+            customer_id: order.customer_id.clone(),
+            items: order.items.clone(),
+            total,
+            created_at: now,
+        });
+        Ok(Placed {
+            order,
+            events: vec![created],
+        })
+    }
+}
+
+impl From<PlaceOrderItem> for OrderItem {
+    /// Of a validated item: no number is negative.
+    fn from(item: PlaceOrderItem) -> Self {
+        Self {
+            product_id: item.product_id,
+            quantity: item.quantity.unsigned_abs(),
+            unit_price: item.unit_price.unsigned_abs(),
+        }
+    }
+}
+
+fn total(command: &PlaceOrder) -> Result<Money, InvalidOrder> {
+    let currency = parse_currency(&command.currency);
+    let amount = command.items.iter().try_fold(0_u64, |sum, item| {
+        let price = item
+            .unit_price
+            .unsigned_abs()
+            .checked_mul(item.quantity.unsigned_abs())?;
+        sum.checked_add(price)
+    });
+    match (amount, currency) {
+        (Some(amount), Some(currency)) if amount <= Money::MAX_AMOUNT => {
+            Ok(Money { amount, currency })
+        }
+        _ => Err(InvalidOrder {
+            violations: vec![Violation::new(
+                "items",
+                format!("the order's total exceeds {}", Money::MAX_AMOUNT),
+            )],
+        }),
+    }
+}
+
+/// A current currency people pay with: not superseded, no precious metal, no
+/// test code. Those have no minor unit to count prices in.
+fn parse_currency(code: &str) -> Option<Currency> {
+    Currency::from_code(code).filter(|currency| {
+        !currency.is_special()
+            && currency.is_superseded().is_none()
+            && currency.exponent().is_some()
+    })
+}
+
+fn currency_code(code: &str, (): &()) -> garde::Result {
+    match parse_currency(code) {
+        Some(_) => Ok(()),
+        None => Err(garde::Error::new(
+            "must be the ISO 4217 code of a current currency, such as EUR",
+        )),
+    }
+}
+
+fn name_of_1_to_128_bytes(name: &str, (): &()) -> garde::Result {
+    if name.trim().is_empty() {
+        return Err(garde::Error::new("must not be empty"));
+    }
+    if name.len() > 128 {
+        return Err(garde::Error::new("must be at most 128 bytes long"));
+    }
+    if name.chars().any(char::is_control) {
+        return Err(garde::Error::new("must not hold control characters"));
+    }
+    Ok(())
+}
+
+fn between_1_and_100_items(items: &[PlaceOrderItem], (): &()) -> garde::Result {
+    match items.len() {
+        0 => Err(garde::Error::new("must hold at least 1 item")),
+        1..=100 => Ok(()),
+        count => Err(garde::Error::new(format!(
+            "must hold at most 100 items, not {count}"
+        ))),
+    }
+}
+
+fn within(range: std::ops::RangeInclusive<i64>) -> impl FnOnce(&i64, &()) -> garde::Result {
+    move |number, ()| {
+        if range.contains(number) {
+            return Ok(());
+        }
+        let (min, max) = range.into_inner();
+        Err(garde::Error::new(format!(
+            "must be between {min} and {max}, not {number}"
+        )))
+    }
+}
