@@ -1,5 +1,41 @@
 //! A transactional outbox on DynamoDB for services on AWS Lambda.
+//!
+//! A service that saves its state and then publishes an event loses the event
+//! when the second call fails. Here both are one DynamoDB transaction:
+//! [`Outbox`] writes the aggregate and a row for each event; a relay, invoked
+//! by the outbox table's stream, puts the events on an EventBridge bus and
+//! deletes each row once the bus has its event. The table is the backlog: what
+//! is in it is not published yet.
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | none | [`DomainEvent`] alone, for crates that hold a domain and no AWS |
+//! | `append` (default) | [`Outbox`]: write an aggregate and its events |
+//! | `relay` | `relay::Relay`: publish, park, dead-letter; the stream function |
+//!
+//! Events arrive at least once. Consumers recognise a repeated event by its
+//! CloudEvents `source` and `id`.
 
+#[cfg(feature = "append")]
+mod append;
+mod clock;
+#[cfg(feature = "append")]
+mod envelope;
 mod event;
+pub mod limits;
+#[cfg(any(feature = "append", feature = "relay"))]
+mod row;
+#[cfg(feature = "append")]
+mod trace;
 
+#[cfg(feature = "append")]
+pub use append::{
+    AggregateWrite, CommitError, Committed, FailedCondition, InvalidSource, InvalidTransaction,
+    KeySchema, Outbox, Participant, Problem, Revision, Transaction,
+};
+pub use clock::{Clock, SystemClock};
+#[cfg(feature = "append")]
+pub use envelope::CloudEvent;
 pub use event::DomainEvent;
+#[cfg(any(feature = "append", feature = "relay"))]
+pub use row::{OutboxRow, Parked, RowKey};

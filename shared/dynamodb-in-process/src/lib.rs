@@ -1,0 +1,74 @@
+//! `DynamoDB` for tests, in the test's own process: an empty database behind a
+//! free loopback port, spoken to through the real AWS SDK.
+
+// A test that cannot have its database has nothing else to do.
+#![allow(clippy::missing_panics_doc)]
+
+use std::net::SocketAddr;
+
+use aws_sdk_dynamodb::{
+    Client,
+    config::{BehaviorVersion, Credentials, Region},
+    types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType},
+};
+use dynoxide::{Database, server};
+
+/// Starts an empty database; it lives as long as the test's runtime.
+pub async fn start() -> Client {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a free loopback port");
+    let address = listener.local_addr().expect("a bound listener");
+    let database = Database::memory().expect("an empty database");
+    tokio::spawn(server::serve_on(listener, database));
+    client(address)
+}
+
+/// A client of whatever speaks DynamoDB's protocol on a loopback port.
+///
+/// SDK retries are off: a test says itself what happens twice.
+pub fn client(address: SocketAddr) -> Client {
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .endpoint_url(format!("http://{address}"))
+        .region(Region::new("eu-central-1"))
+        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .retry_config(aws_sdk_dynamodb::config::retry::RetryConfig::disabled())
+        .build();
+    Client::from_conf(config)
+}
+
+/// Creates a table with text keys.
+pub async fn create_table(
+    client: &Client,
+    name: &str,
+    partition_key: &str,
+    sort_key: Option<&str>,
+) {
+    let mut table = client
+        .create_table()
+        .table_name(name)
+        .billing_mode(BillingMode::PayPerRequest);
+    for (key, key_type) in [
+        (Some(partition_key), KeyType::Hash),
+        (sort_key, KeyType::Range),
+    ] {
+        let Some(key) = key else { continue };
+        table = table
+            .attribute_definitions(
+                AttributeDefinition::builder()
+                    .attribute_name(key)
+                    .attribute_type(ScalarAttributeType::S)
+                    .build()
+                    .expect("a complete definition"),
+            )
+            .key_schema(
+                KeySchemaElement::builder()
+                    .attribute_name(key)
+                    .key_type(key_type)
+                    .build()
+                    .expect("a complete key"),
+            );
+    }
+    table.send().await.expect("a new table");
+}

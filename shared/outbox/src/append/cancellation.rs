@@ -1,0 +1,93 @@
+//! What DynamoDB's refusal of a transaction means.
+
+use aws_sdk_dynamodb::{
+    error::{ProvideErrorMetadata, SdkError},
+    operation::transact_write_items::TransactWriteItemsError,
+    types::CancellationReason,
+};
+
+use super::{
+    check::{Action, participant},
+    error::{CommitError, FailedCondition},
+};
+
+pub(super) fn commit_error(
+    error: SdkError<TransactWriteItemsError>,
+    actions: &[Action],
+    callers_actions: usize,
+) -> CommitError {
+    let SdkError::ServiceError(service) = &error else {
+        return match error {
+            SdkError::ConstructionFailure(_) => CommitError::Refused(error.into()),
+            // Timeout, broken connection, unreadable answer.
+            _ => CommitError::OutcomeUnknown(error.into()),
+        };
+    };
+    if let TransactWriteItemsError::TransactionCanceledException(canceled) = service.err() {
+        let reasons = canceled.cancellation_reasons();
+        let failed = failed_conditions(reasons, actions, callers_actions);
+        if !failed.is_empty() {
+            return CommitError::ConditionFailed(failed);
+        }
+        return match worst(reasons) {
+            Worst::Other => CommitError::Refused(error.into()),
+            Worst::Throttled => CommitError::Throttled(error.into()),
+            Worst::Conflict => CommitError::Conflict(error.into()),
+        };
+    }
+    match service.err().code() {
+        Some("TransactionInProgressException") => CommitError::Conflict(error.into()),
+        Some(
+            "ProvisionedThroughputExceededException"
+            | "RequestLimitExceeded"
+            | "ThrottlingException",
+        ) => CommitError::Throttled(error.into()),
+        _ if service.raw().status().is_server_error() => CommitError::OutcomeUnknown(error.into()),
+        _ => CommitError::Refused(error.into()),
+    }
+}
+
+/// Reasons come one for each action, in their order.
+fn failed_conditions(
+    reasons: &[CancellationReason],
+    actions: &[Action],
+    callers_actions: usize,
+) -> Vec<FailedCondition> {
+    reasons
+        .iter()
+        .zip(actions)
+        .enumerate()
+        .filter(|(_, (reason, _))| reason.code() == Some("ConditionalCheckFailed"))
+        .filter_map(|(index, (reason, action))| {
+            // Every address was found when the actions were checked.
+            let address = action.address().ok()?;
+            Some(FailedCondition {
+                participant: participant(index, callers_actions),
+                table: address.table,
+                key: address.key,
+                item: reason.item().cloned(),
+            })
+        })
+        .collect()
+}
+
+/// What has to be solved before the transaction can succeed.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Worst {
+    Conflict,
+    Throttled,
+    Other,
+}
+
+fn worst(reasons: &[CancellationReason]) -> Worst {
+    reasons
+        .iter()
+        .filter_map(|reason| match reason.code()? {
+            "None" => None,
+            "TransactionConflict" => Some(Worst::Conflict),
+            "ThrottlingError" | "ProvisionedThroughputExceeded" => Some(Worst::Throttled),
+            _ => Some(Worst::Other),
+        })
+        .max()
+        .unwrap_or(Worst::Other)
+}

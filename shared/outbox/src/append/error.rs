@@ -1,0 +1,227 @@
+use std::{collections::HashMap, fmt};
+
+use aws_sdk_dynamodb::{error::BoxError, types::AttributeValue};
+
+use super::key::write_address;
+
+/// Why a transaction was not committed, or may not have been.
+///
+/// ```
+/// # use outbox::CommitError;
+/// fn what_to_do(error: &CommitError) -> &'static str {
+///     match error {
+///         CommitError::Invalid(_) => "mend the program or the input",
+///         CommitError::ConditionFailed(_) => "read the aggregate again, decide again",
+///         _ if error.is_retryable() => "commit the same transaction again",
+///         _ => "report it",
+///     }
+/// }
+/// ```
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommitError {
+    /// The transaction breaks a limit or a rule. Nothing was sent.
+    #[error(transparent)]
+    Invalid(#[from] InvalidTransaction),
+    /// A condition did not hold: somebody else changed the aggregate, or one of
+    /// the caller's own conditions failed. Nothing was written.
+    #[error("a condition did not hold, nothing was written: {}", list(.0))]
+    ConditionFailed(Vec<FailedCondition>),
+    /// Another request is writing one of the items right now. Nothing was
+    /// written.
+    #[error("another request is writing one of the items, nothing was written")]
+    Conflict(#[source] BoxError),
+    /// DynamoDB has no capacity for it now. Nothing was written.
+    #[error("DynamoDB throttled the transaction, nothing was written")]
+    Throttled(#[source] BoxError),
+    /// No answer came: it may have been committed or not. Committing the same
+    /// [`Transaction`](super::Transaction) again within 10 minutes is safe, it
+    /// is written once.
+    #[error("no answer from DynamoDB, the transaction may have been committed")]
+    OutcomeUnknown(#[source] BoxError),
+    /// DynamoDB refused it for another reason: access, a missing table, an
+    /// expression. Nothing was written.
+    #[error("DynamoDB refused the transaction")]
+    Refused(#[source] BoxError),
+}
+
+impl CommitError {
+    /// Whether committing the same transaction again may succeed.
+    pub fn is_retryable(&self) -> bool {
+        matches!(
+            self,
+            Self::Conflict(_) | Self::Throttled(_) | Self::OutcomeUnknown(_)
+        )
+    }
+}
+
+/// An item whose condition did not hold.
+#[derive(Clone, PartialEq)]
+#[non_exhaustive]
+pub struct FailedCondition {
+    /// What the item is to the transaction.
+    pub participant: Participant,
+    /// The item's table.
+    pub table: String,
+    /// The item's key.
+    pub key: HashMap<String, AttributeValue>,
+    /// The item as it is in the table, if there is one and the action asked for
+    /// it with `ReturnValuesOnConditionCheckFailure`; the aggregate's always
+    /// does.
+    pub item: Option<HashMap<String, AttributeValue>>,
+}
+
+impl fmt::Display for FailedCondition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ", self.participant)?;
+        write_address(f, &self.table, &self.key)
+    }
+}
+
+impl fmt::Debug for FailedCondition {
+    // Without the item: errors are logged, and what it holds is not ours to tell.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What an item is to a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Participant {
+    /// The aggregate itself.
+    Aggregate,
+    /// The caller's action with this index, in the order they were added.
+    Action(usize),
+    /// The row of the event with this index, in the order they were added.
+    Event(usize),
+}
+
+impl fmt::Display for Participant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Aggregate => f.write_str("aggregate"),
+            Self::Action(index) => write!(f, "action {index}"),
+            Self::Event(index) => write!(f, "event {index}"),
+        }
+    }
+}
+
+/// A transaction that was not sent, and everything wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the transaction is invalid and was not sent: {}", list(.problems))]
+pub struct InvalidTransaction {
+    /// At least one.
+    pub problems: Vec<Problem>,
+}
+
+/// One thing wrong with a transaction.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// More than 100 actions: aggregate, the caller's actions and events
+    /// together. See [`Transaction`](super::Transaction#more-than-100-actions).
+    #[error("{count} actions, DynamoDB takes at most 100 in one transaction")]
+    TooManyActions {
+        /// How many there are.
+        count: usize,
+    },
+    /// More than 4 MB in all items together.
+    #[error("{bytes} bytes in all items, DynamoDB takes at most 4 MB in one transaction")]
+    TransactionTooLarge {
+        /// How many there are.
+        bytes: usize,
+    },
+    /// An item over DynamoDB's 400 KB, less 4 KB.
+    #[error("{participant}: the item has {bytes} bytes, at most 396 KB are allowed")]
+    ItemTooLarge {
+        /// Whose item.
+        participant: Participant,
+        /// How large it is.
+        bytes: usize,
+    },
+    /// Lists and maps nested deeper than DynamoDB's 32 levels.
+    #[error("{participant}: lists and maps are nested {depth} deep, DynamoDB takes 32")]
+    ItemTooDeep {
+        /// Whose item.
+        participant: Participant,
+        /// How deep it goes.
+        depth: usize,
+    },
+    /// An action that is no item DynamoDB could write.
+    #[error("{participant}: {reason}")]
+    NotAnItem {
+        /// Whose item.
+        participant: Participant,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Two actions on one item, which DynamoDB refuses.
+    #[error("{first} and {second} are the same item, {item}")]
+    SameItem {
+        /// The one.
+        first: Participant,
+        /// The other.
+        second: Participant,
+        /// Table and key.
+        item: String,
+    },
+    /// An empty aggregate id, or one over DynamoDB's 2048 bytes for a
+    /// partition key.
+    #[error("the aggregate id must have 1 to 2048 bytes, not {bytes}")]
+    AggregateId {
+        /// How long it is.
+        bytes: usize,
+    },
+    /// An event type that is empty or over EventBridge's 128 characters.
+    #[error("event {event}: the type must have 1 to 128 characters, not {chars}")]
+    EventType {
+        /// Which event, in the order they were added.
+        event: usize,
+        /// How long it is.
+        chars: usize,
+    },
+    /// An event the bus would refuse for its size.
+    #[error("event {event}: {bytes} bytes on the bus, at most 256 KB are allowed")]
+    EventTooLarge {
+        /// Which event.
+        event: usize,
+        /// How large it is.
+        bytes: usize,
+    },
+    /// Data nested so deep that consumers cannot read it.
+    #[error("event {event}: data is nested {depth} deep, at most 100 levels are allowed")]
+    EventTooDeep {
+        /// Which event.
+        event: usize,
+        /// How deep it goes.
+        depth: usize,
+    },
+    /// An integer beyond 2^53 - 1, which many JSON readers would change.
+    #[error("event {event}: {number} cannot be carried by JSON exactly, send it as text")]
+    UnsafeInteger {
+        /// Which event.
+        event: usize,
+        /// The number.
+        number: String,
+    },
+    /// An event that JSON cannot express.
+    #[error("event {event}: {reason}")]
+    NotJson {
+        /// Which event.
+        event: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// An extension attribute that is set but empty.
+    #[error("{attribute} is empty, leave it out instead")]
+    EmptyAttribute {
+        /// Which one.
+        attribute: &'static str,
+    },
+}
+
+fn list(items: &[impl fmt::Display]) -> String {
+    let items: Vec<String> = items.iter().map(ToString::to_string).collect();
+    items.join("; ")
+}

@@ -1,0 +1,103 @@
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::Client;
+
+use super::{aggregate::AggregateWrite, transaction::Transaction};
+use crate::clock::{Clock, SystemClock};
+
+/// A service's outbox: where its events wait for the relay.
+///
+/// ```no_run
+/// use outbox::{AggregateWrite, DomainEvent, KeySchema, Outbox};
+/// use serde::Serialize;
+///
+/// #[derive(Serialize)]
+/// struct Order {
+///     pk: String,
+///     total: u64,
+/// }
+///
+/// #[derive(Serialize)]
+/// struct OrderCreated {
+///     total: u64,
+/// }
+///
+/// impl DomainEvent for OrderCreated {
+///     fn event_type(&self) -> &str {
+///         "OrderCreated"
+///     }
+/// }
+///
+/// # async fn save(client: aws_sdk_dynamodb::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// let outbox = Outbox::new(client, "outbox", "orders")?;
+/// let order = Order { pk: "order#42".into(), total: 3900 };
+/// let key = KeySchema::partition_key("pk");
+///
+/// outbox
+///     .transaction(AggregateWrite::create("order#42", "orders", key, &order))
+///     .event(&OrderCreated { total: 3900 })
+///     .commit()
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Outbox {
+    pub(super) client: Client,
+    pub(super) table: String,
+    pub(super) source: String,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+impl Outbox {
+    /// An outbox in the given table, for events of the given source: the
+    /// CloudEvents `source` and EventBridge's `Source`, the name of the
+    /// service.
+    ///
+    /// # Errors
+    ///
+    /// If the source is empty, over 256 characters, or begins with `aws.`,
+    /// which EventBridge keeps for itself.
+    pub fn new(
+        client: Client,
+        table: impl Into<String>,
+        source: impl Into<String>,
+    ) -> Result<Self, InvalidSource> {
+        let source = source.into();
+        let length = source.chars().count();
+        if length == 0 || length > 256 || source.starts_with("aws.") {
+            return Err(InvalidSource {
+                source_name: source,
+            });
+        }
+        Ok(Self {
+            client,
+            table: table.into(),
+            source,
+            clock: Arc::new(SystemClock),
+        })
+    }
+
+    /// The same outbox by another clock.
+    #[must_use]
+    pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
+        Self {
+            clock: Arc::new(clock),
+            ..self
+        }
+    }
+
+    /// Begins a transaction around the write of an aggregate.
+    pub fn transaction(&self, aggregate: AggregateWrite) -> Transaction {
+        Transaction::new(self.clone(), aggregate)
+    }
+}
+
+/// A source EventBridge would refuse.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{source_name:?} is no source for events: it must have 1 to 256 characters and not begin with \"aws.\""
+)]
+pub struct InvalidSource {
+    source_name: String,
+}

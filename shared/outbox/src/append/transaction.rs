@@ -1,0 +1,305 @@
+use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, TransactWriteItem, Update};
+use jiff::Timestamp;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{
+    aggregate::{AggregateWrite, Revision},
+    cancellation::commit_error,
+    check::{self, Action},
+    error::{CommitError, InvalidTransaction, Problem},
+    key::KeySchema,
+    outbox::Outbox,
+};
+use crate::{
+    DomainEvent,
+    envelope::{Circumstances, CloudEvent},
+    row::{self, OutboxRow, RowKey},
+    trace::TraceHeader,
+};
+
+/// One change: an aggregate, its events, and whatever else must be written with
+/// them or not at all.
+///
+/// Mistakes are collected and reported together by [`commit`](Self::commit),
+/// before anything is sent.
+///
+/// # More than 100 actions
+///
+/// DynamoDB takes 100 actions in one transaction: the aggregate, the caller's
+/// own and one for each event. A change that needs more is more than one
+/// decision, or too finely told:
+///
+/// - tell it as one event with a list in it instead of one event an element
+///   (up to 256 KB);
+/// - split it by aggregate, one transaction each, and let the event of the
+///   first cause the next (a process manager), so that a crash in between is
+///   continued by redelivery;
+/// - or keep the progress in the aggregate: each transaction does up to 99
+///   actions and moves a cursor under the aggregate's version condition, until
+///   the last one tells that all is done.
+///
+/// Never write part of a change outside of the transaction: that is the dual
+/// write the outbox is there to prevent.
+#[derive(Clone)]
+pub struct Transaction {
+    outbox: Outbox,
+    aggregate: AggregateWrite,
+    actions: Vec<Action>,
+    events: Vec<Event>,
+    problems: Vec<Problem>,
+    correlation_id: Option<String>,
+    causation_id: Option<String>,
+    trace: Option<TraceHeader>,
+    /// Makes committing the same transaction again write it once
+    /// (`ClientRequestToken`).
+    token: Uuid,
+    time: Timestamp,
+}
+
+#[derive(Clone)]
+struct Event {
+    id: Uuid,
+    event_type: String,
+    data_schema: Option<String>,
+    data: Value,
+}
+
+/// What a committed transaction has come to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// The aggregate's revision now.
+    pub revision: Revision,
+    /// The outbox rows of the events, in the order they were added.
+    pub events: Vec<RowKey>,
+}
+
+impl Transaction {
+    pub(super) fn new(outbox: Outbox, aggregate: AggregateWrite) -> Self {
+        Self {
+            time: to_milliseconds(outbox.clock.now()),
+            outbox,
+            aggregate,
+            actions: Vec::new(),
+            events: Vec::new(),
+            problems: Vec::new(),
+            correlation_id: None,
+            causation_id: None,
+            trace: None,
+            token: Uuid::now_v7(),
+        }
+    }
+
+    /// Tells of an event. Events get the aggregate's next sequences, in the
+    /// order they are added.
+    #[must_use]
+    pub fn event(mut self, event: &impl DomainEvent) -> Self {
+        let data = serde_json::to_value(event).unwrap_or_else(|error| {
+            self.problems.push(Problem::NotJson {
+                event: self.events.len(),
+                reason: error.to_string(),
+            });
+            Value::Null
+        });
+        self.events.push(Event {
+            id: event_id(self.time),
+            event_type: event.event_type().to_owned(),
+            data_schema: event.data_schema().map(str::to_owned),
+            data,
+        });
+        self
+    }
+
+    /// Tells of several events.
+    #[must_use]
+    pub fn events<'e, E: DomainEvent + 'e>(self, events: impl IntoIterator<Item = &'e E>) -> Self {
+        events.into_iter().fold(self, Self::event)
+    }
+
+    /// Also puts another item; `key_schema` names the key attributes of its
+    /// table.
+    #[must_use]
+    pub fn put(mut self, put: Put, key_schema: KeySchema) -> Self {
+        self.actions.push(Action::Put(put, key_schema));
+        self
+    }
+
+    /// Also updates another item. How large it becomes is known to DynamoDB
+    /// alone, so it is the one to refuse an item grown too large.
+    #[must_use]
+    pub fn update(mut self, update: Update) -> Self {
+        self.actions.push(Action::Update(update));
+        self
+    }
+
+    /// Also deletes another item.
+    #[must_use]
+    pub fn delete(mut self, delete: Delete) -> Self {
+        self.actions.push(Action::Delete(delete));
+        self
+    }
+
+    /// Commits only if a condition on another item holds.
+    #[must_use]
+    pub fn condition_check(mut self, check: ConditionCheck) -> Self {
+        self.actions.push(Action::ConditionCheck(check));
+        self
+    }
+
+    /// Names the business transaction the events belong to: `correlationid`.
+    #[must_use]
+    pub fn correlation_id(mut self, id: impl Into<String>) -> Self {
+        self.correlation_id = Some(id.into());
+        self
+    }
+
+    /// Names the event or command that caused the events: `causationid`.
+    #[must_use]
+    pub fn causation_id(mut self, id: impl Into<String>) -> Self {
+        self.causation_id = Some(id.into());
+        self
+    }
+
+    /// The X-Ray trace header of the request that causes the events. One that
+    /// is not well-formed is left out.
+    #[must_use]
+    pub fn trace_header(mut self, header: &str) -> Self {
+        self.trace = TraceHeader::parse(header);
+        self
+    }
+
+    /// Commits everything with one `TransactWriteItems`, or nothing.
+    ///
+    /// It can be called again after an error that
+    /// [is retryable](CommitError::is_retryable): within 10 minutes of an
+    /// unknown outcome the transaction is still written once only.
+    ///
+    /// # Errors
+    ///
+    /// [`CommitError::Invalid`] before anything is sent; the others tell what
+    /// DynamoDB answered.
+    pub async fn commit(&self) -> Result<Committed, CommitError> {
+        let rows = self.rows();
+        let actions = self.all_actions(&rows)?;
+        let items: Vec<TransactWriteItem> = actions.iter().map(Action::to_item).collect();
+
+        self.outbox
+            .client
+            .transact_write_items()
+            .set_transact_items(Some(items))
+            .client_request_token(self.token.to_string())
+            .send()
+            .await
+            .map_err(|error| commit_error(error, &actions, self.actions.len()))?;
+
+        Ok(Committed {
+            revision: self.aggregate.revision_after(rows.len()),
+            events: rows.into_iter().map(|row| row.key).collect(),
+        })
+    }
+
+    /// The aggregate's put, the caller's actions, the puts of the events'
+    /// rows: checked against every limit.
+    fn all_actions(&self, rows: &[OutboxRow]) -> Result<Vec<Action>, InvalidTransaction> {
+        let mut problems = self.problems.clone();
+        problems.extend(check::attributes(
+            &self.aggregate.aggregate_id,
+            self.correlation_id.as_deref(),
+            self.causation_id.as_deref(),
+        ));
+        for (index, (event, row)) in self.events.iter().zip(rows).enumerate() {
+            problems.extend(check::event(index, &event.data, row));
+        }
+
+        let mut actions = Vec::with_capacity(1 + self.actions.len() + rows.len());
+        match self.aggregate.to_put(rows.len()) {
+            Ok(put) => actions.push(Action::Put(put, self.aggregate.key_schema().clone())),
+            Err(reason) => problems.push(check::aggregate_is_no_item(reason)),
+        }
+        actions.extend(self.actions.iter().cloned());
+        for (index, row) in rows.iter().enumerate() {
+            match row_put(row, &self.outbox.table) {
+                Ok(put) => actions.push(Action::Put(put, row_key_schema())),
+                Err(reason) => problems.push(Problem::NotJson {
+                    event: index,
+                    reason,
+                }),
+            }
+        }
+        if problems.is_empty() {
+            problems.extend(check::actions(&actions, self.actions.len()));
+        }
+        if problems.is_empty() {
+            Ok(actions)
+        } else {
+            Err(InvalidTransaction { problems })
+        }
+    }
+
+    fn rows(&self) -> Vec<OutboxRow> {
+        (self.aggregate.next_sequence()..)
+            .zip(&self.events)
+            .map(|(sequence, event)| self.row(sequence, event))
+            .collect()
+    }
+
+    fn row(&self, sequence: u64, event: &Event) -> OutboxRow {
+        let aggregate_id = &self.aggregate.aggregate_id;
+        let envelope = CloudEvent::new(
+            &event.event_type,
+            event.data_schema.as_deref(),
+            event.data.clone(),
+            &Circumstances {
+                id: event.id,
+                source: &self.outbox.source,
+                subject: aggregate_id,
+                time: self.time,
+                sequence,
+                traceparent: self.trace.as_ref().and_then(TraceHeader::traceparent),
+                correlation_id: self.correlation_id.as_deref(),
+                causation_id: self.causation_id.as_deref(),
+            },
+        );
+        OutboxRow {
+            key: RowKey::new(aggregate_id, sequence, event.id),
+            v: row::FORMAT,
+            sequence,
+            event_id: event.id,
+            source: self.outbox.source.clone(),
+            detail_type: event.event_type.clone(),
+            detail: envelope.to_json(),
+            committed_at: self.time,
+            trace_header: self.trace.as_ref().map(|trace| trace.as_str().to_owned()),
+            parked: None,
+        }
+    }
+}
+
+/// As precise as `committedAt` is stored, so that row and event tell the same.
+fn to_milliseconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time)
+}
+
+/// A UUIDv7 of the given time, so that ids sort by it.
+fn event_id(time: Timestamp) -> Uuid {
+    let seconds = u64::try_from(time.as_second()).unwrap_or(0);
+    let nanoseconds = time.subsec_nanosecond().unsigned_abs();
+    Uuid::new_v7(uuid::Timestamp::from_unix_time(seconds, nanoseconds, 0, 0))
+}
+
+fn row_put(row: &OutboxRow, table: &str) -> Result<Put, String> {
+    let item = serde_dynamo::to_item(row).map_err(|error| error.to_string())?;
+    Put::builder()
+        .table_name(table)
+        .set_item(Some(item))
+        // Ids are unique: this can only fail if that is not so, and then an
+        // event would be overwritten.
+        .condition_expression("attribute_not_exists(#key)")
+        .expression_attribute_names("#key", row::AGGREGATE_ID)
+        .build()
+        .map_err(|error| error.to_string())
+}
+
+fn row_key_schema() -> KeySchema {
+    KeySchema::partition_key(row::AGGREGATE_ID).sort_key(row::POSITION)
+}

@@ -1,0 +1,99 @@
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The row format this library writes, and the newest it reads.
+pub(crate) const FORMAT: u64 = 1;
+
+/// The outbox table's partition key.
+pub(crate) const AGGREGATE_ID: &str = "aggregateId";
+
+/// The outbox table's sort key.
+pub(crate) const POSITION: &str = "position";
+
+/// Names a row of the outbox, and with it one event for ever: the event's id is
+/// part of the sort key, so no other event ever gets the same one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RowKey {
+    /// The aggregate the event happened to, the partition key.
+    pub aggregate_id: String,
+    /// `<sequence, 20 digits>#<event id>`, the sort key.
+    pub position: String,
+}
+
+impl RowKey {
+    pub(crate) fn new(aggregate_id: &str, sequence: u64, event_id: Uuid) -> Self {
+        Self {
+            aggregate_id: aggregate_id.to_owned(),
+            position: format!("{}#{event_id}", sequence_text(sequence)),
+        }
+    }
+}
+
+impl fmt::Display for RowKey {
+    /// `AGGREGATE/SEQUENCE`, as people name a row.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = self.position.split('#').next().unwrap_or_default();
+        match digits.parse::<u64>() {
+            Ok(sequence) => write!(f, "{}/{sequence}", self.aggregate_id),
+            Err(_) => write!(f, "{}/{}", self.aggregate_id, self.position),
+        }
+    }
+}
+
+/// A row of the outbox: one event that is not settled yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OutboxRow {
+    /// Which event.
+    #[serde(flatten)]
+    pub key: RowKey,
+    /// The row format.
+    pub(crate) v: u64,
+    /// Position in the aggregate's history, from 1.
+    pub sequence: u64,
+    /// The CloudEvents id.
+    pub event_id: Uuid,
+    /// EventBridge's `Source`.
+    pub source: String,
+    /// EventBridge's `DetailType`.
+    pub detail_type: String,
+    /// The CloudEvents JSON, ready to send.
+    pub detail: String,
+    /// When the transaction was built, by the writer's clock.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub committed_at: Timestamp,
+    /// The X-Ray trace the event belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace_header: Option<String>,
+    /// Why and since when the row is set aside; nobody publishes it but a
+    /// person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parked: Option<Parked>,
+}
+
+impl OutboxRow {
+    /// The size of the event as EventBridge counts it ("Calculating event entry
+    /// size" in its user guide); 14 bytes are for `Time`, which is always sent.
+    pub fn entry_bytes(&self) -> usize {
+        14 + self.source.len() + self.detail_type.len() + self.detail.len()
+    }
+}
+
+/// The mark on a row that cannot be published.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parked {
+    /// Why, for a person.
+    pub reason: String,
+    /// Since when.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub at: Timestamp,
+}
+
+/// A sequence as text that sorts as the number does.
+pub(crate) fn sequence_text(sequence: u64) -> String {
+    format!("{sequence:020}")
+}

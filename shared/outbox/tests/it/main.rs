@@ -1,0 +1,6 @@
+//! The outbox against DynamoDB through the real AWS SDK, and against a stub of
+//! EventBridge. One binary, so that it links once.
+
+#![allow(clippy::unwrap_used)]
+
+mod append;
