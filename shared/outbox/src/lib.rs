@@ -11,7 +11,7 @@
 //! |---|---|
 //! | none | [`DomainEvent`] alone, for crates that hold a domain and no AWS |
 //! | `append` (default) | [`Outbox`]: write an aggregate and its events |
-//! | `relay` | `relay::Relay`: publish, park, dead-letter; the stream function |
+//! | `relay` | `relay`: publish, park, dead-letter; the function behind the stream |
 //!
 //! Events arrive at least once. Consumers recognise a repeated event by its
 //! CloudEvents `source` and `id`.
@@ -23,6 +23,8 @@ mod clock;
 mod envelope;
 mod event;
 pub mod limits;
+#[cfg(feature = "relay")]
+pub mod relay;
 #[cfg(any(feature = "append", feature = "relay"))]
 mod row;
 #[cfg(feature = "append")]

@@ -1,0 +1,129 @@
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    event_bus::{BusLimits, Poison},
+    fate::Failure,
+};
+use crate::{OutboxRow, RowKey};
+
+/// A record may have been seen before once it is this old.
+const YOUNG: SignedDuration = SignedDuration::from_secs(2);
+
+/// How far DynamoDB's clock may be ahead of ours before we trust neither.
+const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(1);
+
+/// A row that came to the relay to be published.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Arrival {
+    /// Which row.
+    pub key: RowKey,
+    /// The row, or why it cannot be read.
+    pub row: Result<Arc<OutboxRow>, Unreadable>,
+    /// When the row was written, by DynamoDB's clock in whole seconds. Without
+    /// it the row is looked up before it is published.
+    pub written_at: Option<Timestamp>,
+}
+
+/// Why a row cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// It is written in a newer format; a newer relay can read it.
+    #[error("row format {0} is newer than this relay")]
+    NewerFormat(u64),
+    /// It is not a row of the outbox in the format it claims.
+    #[error("{0}")]
+    Malformed(String),
+}
+
+/// What the relay can say of a row without asking anybody.
+pub(super) enum Triage {
+    Publish(Arc<OutboxRow>),
+    Poison(Poison),
+    Fail(Failure),
+}
+
+impl Arrival {
+    /// Whether the relay may have had this record before. Creation times have
+    /// whole seconds and clocks differ: when unsure, it may.
+    pub(super) fn may_have_been_seen(&self, now: Timestamp) -> bool {
+        let Some(written_at) = self.written_at else {
+            return true;
+        };
+        let age = now.duration_since(written_at);
+        age >= YOUNG || age < -CLOCK_SKEW
+    }
+
+    /// From when on a repetition of this record will be looked up, whichever
+    /// process gets it.
+    pub(super) fn looked_up_from(&self) -> Option<Timestamp> {
+        self.written_at?.checked_add(YOUNG + CLOCK_SKEW).ok()
+    }
+
+    pub(super) fn triage(&self, limits: BusLimits) -> Triage {
+        match &self.row {
+            Ok(row) => match fault(row, limits) {
+                Some(poison) => Triage::Poison(poison),
+                None => Triage::Publish(Arc::clone(row)),
+            },
+            Err(Unreadable::Malformed(message)) => {
+                Triage::Poison(Poison::new("Undecodable", message))
+            }
+            Err(newer @ Unreadable::NewerFormat(_)) => {
+                Triage::Fail(Failure::Unreadable(newer.to_string()))
+            }
+        }
+    }
+}
+
+/// What the bus would refuse, seen without asking it.
+fn fault(row: &OutboxRow, limits: BusLimits) -> Option<Poison> {
+    let bytes = row.entry_bytes();
+    if bytes > limits.bytes {
+        let message = format!(
+            "the event has {bytes} bytes, the bus takes {}",
+            limits.bytes
+        );
+        return Some(Poison::new("TooLarge", message));
+    }
+    if !row.detail.trim_start().starts_with('{') {
+        return Some(Poison::new("MalformedDetail", "detail is no JSON object"));
+    }
+    serde_json::from_str::<serde::de::IgnoredAny>(&row.detail)
+        .err()
+        .map(|error| Poison::new("MalformedDetail", format!("detail is no JSON: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_young_only_when_that_is_sure() {
+        let written_at: Timestamp = "2026-11-24T09:00:10Z".parse().unwrap();
+        let arrival = Arrival {
+            key: RowKey {
+                aggregate_id: "a".into(),
+                position: "1".into(),
+            },
+            row: Err(Unreadable::NewerFormat(2)),
+            written_at: Some(written_at),
+        };
+        for (now, seen) in [
+            ("2026-11-24T09:00:08.9Z", true),
+            ("2026-11-24T09:00:09Z", false),
+            ("2026-11-24T09:00:10.5Z", false),
+            ("2026-11-24T09:00:11.999Z", false),
+            ("2026-11-24T09:00:12Z", true),
+        ] {
+            let now = now.parse().unwrap();
+            assert_eq!(arrival.may_have_been_seen(now), seen, "{now}");
+        }
+        let unknown = Arrival {
+            written_at: None,
+            ..arrival
+        };
+        assert!(unknown.may_have_been_seen(written_at));
+    }
+}

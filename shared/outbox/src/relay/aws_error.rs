@@ -1,0 +1,75 @@
+//! What an AWS SDK error means for the relay.
+
+use aws_sdk_dynamodb::{
+    config::http::HttpResponse,
+    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+};
+
+use super::call_error::CallError;
+
+/// Sorts an error by its code; `what` names the call and its resource. What is
+/// not known for sure is transient: trying again is safe, giving up is not.
+pub(super) fn call_error<E>(what: &str, error: &SdkError<E, HttpResponse>) -> CallError
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    match error {
+        SdkError::ServiceError(service) => {
+            let error = service.err();
+            let code = error.code().unwrap_or("an error without a code");
+            let message = match error.message() {
+                Some(message) => format!("{what}: {code}: {message}"),
+                None => format!("{what}: {code}"),
+            };
+            if service.raw().status().as_u16() == 413 || is_content(code) {
+                CallError::Content(message)
+            } else if is_set_up(code) {
+                CallError::SetUp(message)
+            } else {
+                CallError::Transient(message)
+            }
+        }
+        SdkError::ConstructionFailure(_) => {
+            CallError::SetUp(format!("{what}: {}", DisplayErrorContext(error)))
+        }
+        _ => CallError::Transient(format!("{what}: {}", DisplayErrorContext(error))),
+    }
+}
+
+fn is_content(code: &str) -> bool {
+    matches!(
+        code,
+        "ValidationException"
+            | "ValidationError"
+            | "SerializationException"
+            | "RequestTooLarge"
+            | "RequestEntityTooLarge"
+            | "InvalidMessageContents"
+    )
+}
+
+/// Codes of access, accounts, missing resources and encryption keys.
+pub(super) fn is_set_up(code: &str) -> bool {
+    let is_key_error = code.to_ascii_lowercase().starts_with("kms") && !code.contains("Throttl");
+    is_key_error
+        || matches!(
+            code,
+            "AccessDenied"
+                | "AccessDeniedException"
+                | "IncompleteSignature"
+                | "InvalidAccountIdException"
+                | "InvalidClientTokenId"
+                | "InvalidSignatureException"
+                | "MissingAuthenticationToken"
+                | "MissingAuthenticationTokenException"
+                | "NotAuthorizedForDetailTypeException"
+                | "NotAuthorizedForSourceException"
+                | "OptInRequired"
+                | "OperationDisabledException"
+                | "QueueDoesNotExist"
+                | "AWS.SimpleQueueService.NonExistentQueue"
+                | "ResourceNotFoundException"
+                | "SignatureDoesNotMatch"
+                | "UnrecognizedClientException"
+        )
+}

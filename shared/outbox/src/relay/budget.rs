@@ -1,0 +1,40 @@
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How the time until the deadline is spent. An answer must always come: an
+/// invocation that runs out of time fails all of its records, those included
+/// that are published.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Budget {
+    /// No request to the bus is begun after this.
+    pub(super) put_until: Instant,
+    /// No request to the bus is waited for after this.
+    pub(super) await_puts_until: Instant,
+    /// No delete, dead letter or park is waited for after this.
+    pub(super) settle_until: Instant,
+    /// The answer is given by then.
+    pub(super) answer_by: Instant,
+}
+
+impl Budget {
+    pub(super) fn until(deadline: Instant) -> Self {
+        let now = Instant::now();
+        let total = deadline.saturating_duration_since(now);
+        let part = |percent| now + total * percent / 100;
+        Self {
+            put_until: part(65),
+            await_puts_until: part(75),
+            settle_until: part(90),
+            answer_by: part(95),
+        }
+    }
+}
+
+/// Longest time one call to a service may take.
+pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The end of a call begun now that has to end by `latest`.
+pub(super) fn call_deadline(latest: Instant) -> Instant {
+    latest.min(Instant::now() + CALL_TIMEOUT)
+}

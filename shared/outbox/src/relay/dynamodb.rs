@@ -1,0 +1,194 @@
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::{
+    Client,
+    config::{Builder, retry::RetryConfig},
+    error::ProvideErrorMetadata,
+    types::{AttributeValue, DeleteRequest, KeysAndAttributes, WriteRequest},
+};
+
+use super::{
+    aws_error::call_error,
+    call_error::CallError,
+    outbox_table::{OutboxTable, RowState},
+};
+use crate::{
+    Parked, RowKey,
+    row::{AGGREGATE_ID, POSITION},
+};
+
+/// The mark on a row that is set aside.
+const PARKED: &str = "parked";
+
+/// The outbox table in Amazon DynamoDB.
+#[derive(Debug, Clone)]
+pub struct DynamoDbTable {
+    client: Client,
+    name: String,
+}
+
+impl DynamoDbTable {
+    /// The table with this name. The client's own retries are not used.
+    pub fn new(client: Client, name: impl Into<String>) -> Self {
+        Self {
+            client,
+            name: name.into(),
+        }
+    }
+
+    fn what(&self, operation: &str) -> String {
+        format!("{operation} {}", self.name)
+    }
+
+    /// Why a call that must be well-formed failed: what it holds is ours, so a
+    /// refusal of its content is a fault of the set-up.
+    fn error<E>(&self, operation: &str, error: &aws_sdk_dynamodb::error::SdkError<E>) -> CallError
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        match call_error(&self.what(operation), error) {
+            CallError::Content(message) => CallError::SetUp(message),
+            other => other,
+        }
+    }
+}
+
+fn without_retries() -> Builder {
+    Builder::new().retry_config(RetryConfig::disabled())
+}
+
+impl OutboxTable for DynamoDbTable {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn look_up(&self, keys: &[RowKey]) -> Result<HashMap<RowKey, RowState>, CallError> {
+        let operation = "BatchGetItem";
+        let request = KeysAndAttributes::builder()
+            .set_keys(Some(keys.iter().map(attributes).collect()))
+            // An eventually consistent answer could miss a delete and have the
+            // event published twice, or miss the row and lose the event.
+            .consistent_read(true)
+            .projection_expression("#aggregateId, #position, #parked")
+            .expression_attribute_names("#aggregateId", AGGREGATE_ID)
+            .expression_attribute_names("#position", POSITION)
+            .expression_attribute_names("#parked", PARKED)
+            .build()
+            .map_err(|error| CallError::SetUp(error.to_string()))?;
+        let output = self
+            .client
+            .batch_get_item()
+            .request_items(&self.name, request)
+            .customize()
+            .config_override(without_retries())
+            .send()
+            .await
+            .map_err(|error| self.error(operation, &error))?;
+
+        let Some(found) = output.responses().and_then(|tables| tables.get(&self.name)) else {
+            let message = format!("{}: no answer for the table", self.what(operation));
+            return Err(CallError::Transient(message));
+        };
+        let unprocessed: Vec<RowKey> = output
+            .unprocessed_keys()
+            .into_iter()
+            .flat_map(HashMap::values)
+            .flat_map(KeysAndAttributes::keys)
+            .filter_map(row_key)
+            .collect();
+        let found: HashMap<RowKey, RowState> = found.iter().filter_map(found_state).collect();
+        let state = |key: &RowKey| match found.get(key) {
+            Some(state) => Some((key.clone(), *state)),
+            None if unprocessed.contains(key) => None,
+            None => Some((key.clone(), RowState::Absent)),
+        };
+        Ok(keys.iter().filter_map(state).collect())
+    }
+
+    async fn delete(&self, keys: &[RowKey]) -> Result<Vec<RowKey>, CallError> {
+        let operation = "BatchWriteItem";
+        let requests = keys
+            .iter()
+            .map(delete_request)
+            .collect::<Result<Vec<_>, _>>()?;
+        let output = self
+            .client
+            .batch_write_item()
+            .request_items(&self.name, requests)
+            .customize()
+            .config_override(without_retries())
+            .send()
+            .await
+            .map_err(|error| self.error(operation, &error))?;
+        Ok(output
+            .unprocessed_items()
+            .into_iter()
+            .flat_map(HashMap::values)
+            .flatten()
+            .filter_map(WriteRequest::delete_request)
+            .filter_map(|request| row_key(request.key()))
+            .collect())
+    }
+
+    async fn park(&self, key: &RowKey, mark: &Parked) -> Result<(), CallError> {
+        let operation = "UpdateItem";
+        let mark: AttributeValue = serde_dynamo::to_attribute_value(mark)
+            .map_err(|error| CallError::SetUp(error.to_string()))?;
+        let parked = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(attributes(key)))
+            .update_expression("SET #parked = :mark")
+            .condition_expression(
+                "attribute_exists(#aggregateId) AND attribute_not_exists(#parked)",
+            )
+            .expression_attribute_names("#parked", PARKED)
+            .expression_attribute_names("#aggregateId", AGGREGATE_ID)
+            .expression_attribute_values(":mark", mark)
+            .customize()
+            .config_override(without_retries())
+            .send()
+            .await;
+        match parked {
+            Ok(_) => Ok(()),
+            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(()),
+            Err(error) => Err(self.error(operation, &error)),
+        }
+    }
+}
+
+fn attributes(key: &RowKey) -> HashMap<String, AttributeValue> {
+    HashMap::from([
+        (
+            AGGREGATE_ID.to_owned(),
+            AttributeValue::S(key.aggregate_id.clone()),
+        ),
+        (POSITION.to_owned(), AttributeValue::S(key.position.clone())),
+    ])
+}
+
+fn row_key(attributes: &HashMap<String, AttributeValue>) -> Option<RowKey> {
+    let text = |name| attributes.get(name)?.as_s().ok().cloned();
+    Some(RowKey {
+        aggregate_id: text(AGGREGATE_ID)?,
+        position: text(POSITION)?,
+    })
+}
+
+fn found_state(item: &HashMap<String, AttributeValue>) -> Option<(RowKey, RowState)> {
+    let state = if item.contains_key(PARKED) {
+        RowState::Parked
+    } else {
+        RowState::Pending
+    };
+    Some((row_key(item)?, state))
+}
+
+fn delete_request(key: &RowKey) -> Result<WriteRequest, CallError> {
+    let request = DeleteRequest::builder()
+        .set_key(Some(attributes(key)))
+        .build()
+        .map_err(|error| CallError::SetUp(error.to_string()))?;
+    Ok(WriteRequest::builder().delete_request(request).build())
+}

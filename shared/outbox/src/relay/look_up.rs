@@ -1,0 +1,59 @@
+//! Asking the table about rows that may have been published before.
+
+use std::collections::HashMap;
+
+use super::{
+    budget::Budget,
+    call_error::CallError,
+    outbox_table::{LOOK_UP_KEYS, OutboxTable, RowState},
+    retry::{Pauses, within},
+};
+use crate::RowKey;
+
+/// What has become of each row; a row nobody told of in time has the reason.
+pub(super) async fn look_up<T: OutboxTable>(
+    table: &T,
+    pauses: &Pauses,
+    keys: &[RowKey],
+    budget: &Budget,
+) -> HashMap<RowKey, Result<RowState, String>> {
+    let mut states = HashMap::new();
+    for keys in keys.chunks(LOOK_UP_KEYS) {
+        let (known, error) = look_up_chunk(table, pauses, keys, budget).await;
+        for key in keys {
+            let state = known.get(key).copied().ok_or_else(|| error.clone());
+            states.insert(key.clone(), state);
+        }
+    }
+    states
+}
+
+/// What is known in the end, and why the rest is not.
+async fn look_up_chunk<T: OutboxTable>(
+    table: &T,
+    pauses: &Pauses,
+    keys: &[RowKey],
+    budget: &Budget,
+) -> (HashMap<RowKey, RowState>, String) {
+    let mut known = HashMap::new();
+    let mut failures = 0;
+    loop {
+        let is_unknown = |key: &&RowKey| !known.contains_key(*key);
+        let unknown: Vec<RowKey> = keys.iter().filter(is_unknown).cloned().collect();
+        if unknown.is_empty() {
+            return (known, String::new());
+        }
+        let error = match within(budget.put_until, table.look_up(&unknown)).await {
+            Ok(answer) => {
+                known.extend(answer);
+                "the table left keys unprocessed".to_owned()
+            }
+            Err(CallError::Transient(error)) => error,
+            Err(error) => return (known, error.to_string()),
+        };
+        failures += 1;
+        if known.len() < keys.len() && !pauses.pause(failures, budget.put_until).await {
+            return (known, error);
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Bringing rows of the outbox to a bus.
+//!
+//! [`Relay::publish`] answers for each row what became of it; a row counts as
+//! done only if its event is on a bus known to exist, was settled before, or
+//! lies parked with a dead letter sent. Everything else comes again.
+//!
+//! [`StreamHandler`] is the function behind the outbox table's stream. The
+//! relay itself knows three services by the traits [`EventBus`],
+//! [`OutboxTable`] and [`DeadLetters`]; [`EventBridgeBus`], [`DynamoDbTable`]
+//! and [`SqsQueue`] are AWS's.
+
+mod arrival;
+mod aws_error;
+mod budget;
+mod bus_check;
+mod call_error;
+mod dead_letters;
+mod decode;
+mod deletes;
+mod dynamodb;
+mod event_bus;
+mod eventbridge;
+mod fate;
+mod look_up;
+mod outbox_table;
+mod park;
+mod publish;
+mod put_events;
+mod retry;
+mod schedule;
+mod sqs;
+mod stream;
+
+pub use arrival::{Arrival, Unreadable};
+pub use call_error::CallError;
+pub use dead_letters::{DeadLetter, DeadLetters};
+pub use dynamodb::DynamoDbTable;
+pub use event_bus::{BusLimits, EntryError, EventBus, Poison, PutResult};
+pub use eventbridge::EventBridgeBus;
+pub use fate::{Failure, Fate, Outcome, Settled};
+pub use outbox_table::{DELETE_KEYS, LOOK_UP_KEYS, OutboxTable, RowState};
+pub use publish::Relay;
+pub use sqs::SqsQueue;
+pub use stream::{StreamEvent, StreamHandler};

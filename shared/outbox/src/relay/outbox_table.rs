@@ -1,0 +1,49 @@
+use std::{collections::HashMap, future::Future};
+
+use super::call_error::CallError;
+use crate::{Parked, RowKey};
+
+/// The table the events wait in.
+pub trait OutboxTable: Send + Sync {
+    /// The table's name, for messages.
+    fn name(&self) -> &str;
+
+    /// What has become of rows, read consistently; at most
+    /// [`LOOK_UP_KEYS`] at once. A key without an answer is unknown.
+    fn look_up(
+        &self,
+        keys: &[RowKey],
+    ) -> impl Future<Output = Result<HashMap<RowKey, RowState>, CallError>> + Send;
+
+    /// Deletes rows, at most [`DELETE_KEYS`] at once. Answers the keys that
+    /// were not deleted.
+    fn delete(
+        &self,
+        keys: &[RowKey],
+    ) -> impl Future<Output = Result<Vec<RowKey>, CallError>> + Send;
+
+    /// Sets a row aside. A row that is gone or set aside already is left as it
+    /// is, and that is success.
+    fn park(
+        &self,
+        key: &RowKey,
+        mark: &Parked,
+    ) -> impl Future<Output = Result<(), CallError>> + Send;
+}
+
+/// Keys of one look-up: what `BatchGetItem` takes.
+pub const LOOK_UP_KEYS: usize = 100;
+
+/// Keys of one delete: what `BatchWriteItem` takes.
+pub const DELETE_KEYS: usize = 25;
+
+/// What has become of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowState {
+    /// Waiting to be published.
+    Pending,
+    /// Set aside.
+    Parked,
+    /// No longer there: published by somebody, or settled by a person.
+    Absent,
+}

@@ -1,0 +1,77 @@
+//! Setting rows aside that can never be published.
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use super::{
+    budget::Budget,
+    dead_letters::{DeadLetter, DeadLetters},
+    event_bus::Poison,
+    fate::Failure,
+    outbox_table::OutboxTable,
+    retry::{Pauses, retry},
+};
+use crate::{OutboxRow, Parked, RowKey};
+
+/// A row that can never be published as it stands.
+pub(super) struct Poisoned {
+    pub(super) key: RowKey,
+    /// The event, if the row has a readable one.
+    pub(super) detail: Option<String>,
+    pub(super) poison: Poison,
+}
+
+impl Poisoned {
+    pub(super) fn of(row: &OutboxRow, poison: Poison) -> Self {
+        Self {
+            key: row.key.clone(),
+            detail: Some(row.detail.clone()),
+            poison,
+        }
+    }
+
+    fn letter(&self, table: &str, at: Timestamp) -> DeadLetter {
+        let detail = self.detail.as_deref().unwrap_or_default();
+        let digest = Sha256::digest(detail.as_bytes());
+        DeadLetter {
+            table: table.to_owned(),
+            key: self.key.clone(),
+            event_id: self
+                .key
+                .position
+                .split_once('#')
+                .map(|(_, id)| id.to_owned()),
+            code: self.poison.code.clone(),
+            message: self.poison.message.clone(),
+            bytes: detail.len(),
+            sha256: format!("{digest:x}"),
+            at,
+        }
+    }
+}
+
+/// Sends the dead letter, then sets the row aside: after a crash in between
+/// there is one letter too many, never a parked row nobody knows of.
+pub(super) async fn park<T: OutboxTable, D: DeadLetters>(
+    table: &T,
+    dead_letters: &D,
+    pauses: &Pauses,
+    poisoned: &Poisoned,
+    now: Timestamp,
+    budget: &Budget,
+) -> Result<(), Failure> {
+    let letter = poisoned.letter(table.name(), now);
+    retry(pauses, budget.settle_until, || dead_letters.send(&letter))
+        .await
+        .map_err(|error| Failure::DeadLetter(error.to_string()))?;
+
+    let mark = Parked {
+        reason: poisoned.poison.to_string(),
+        at: now,
+    };
+    retry(pauses, budget.settle_until, || {
+        table.park(&poisoned.key, &mark)
+    })
+    .await
+    .map_err(|error| Failure::Park(error.to_string()))
+}

@@ -1,0 +1,244 @@
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use futures::future::join_all;
+use tokio::{sync::mpsc, time::Instant};
+
+use super::{
+    arrival::{Arrival, Triage},
+    budget::Budget,
+    bus_check::BusCheck,
+    dead_letters::DeadLetters,
+    deletes::delete_published,
+    event_bus::EventBus,
+    fate::{Failure, Outcome, Settled},
+    look_up::look_up,
+    outbox_table::{OutboxTable, RowState},
+    park::{Poisoned, park},
+    put_events::put_events,
+    retry::Pauses,
+    schedule::{Finished, Schedule},
+};
+use crate::{Clock, OutboxRow, RowKey, SystemClock};
+
+/// Rows of one call that are believed to be at fault themselves. More than
+/// these, and the fault is more likely elsewhere.
+const MOST_POISONED: usize = 10;
+
+/// Rows remembered for deletion with the next call. Forgetting one costs a
+/// duplicate at worst.
+const MOST_REMEMBERED: usize = 10_000;
+
+/// Brings rows of the outbox to a bus.
+///
+/// One relay serves a process for its whole life: it remembers that the bus
+/// exists, and which rows it could not delete.
+pub struct Relay<B, T, D> {
+    bus: B,
+    table: T,
+    dead_letters: D,
+    clock: Arc<dyn Clock>,
+    pauses: Pauses,
+    bus_check: BusCheck,
+    /// Published, but not deleted yet. Never published again by this process.
+    undeleted: Mutex<BTreeSet<RowKey>>,
+}
+
+impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
+    /// A relay between a table and a bus.
+    pub fn new(bus: B, table: T, dead_letters: D) -> Self {
+        Self {
+            bus,
+            table,
+            dead_letters,
+            clock: Arc::new(SystemClock),
+            pauses: Pauses::new(fastrand::Rng::new()),
+            bus_check: BusCheck::default(),
+            undeleted: Mutex::default(),
+        }
+    }
+
+    /// The same relay by another clock and with chosen random numbers. Waiting
+    /// and timeouts go by tokio's time.
+    #[must_use]
+    pub fn with_time_and_chance(self, clock: Arc<dyn Clock>, random: fastrand::Rng) -> Self {
+        Self {
+            clock,
+            pauses: Pauses::new(random),
+            ..self
+        }
+    }
+
+    pub(super) fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// Publishes what is still pending, deletes what is published, parks what
+    /// can never be, and tells what became of each row. Answers before the
+    /// deadline.
+    pub async fn publish(&self, arrivals: Vec<Arrival>, deadline: Instant) -> Outcome {
+        let budget = Budget::until(deadline);
+        let mut outcome = Outcome::default();
+
+        let arrivals = self.unsettled(arrivals, &budget, &mut outcome).await;
+        if arrivals.is_empty() && self.undeleted().is_empty() {
+            return outcome;
+        }
+        if let Err(reason) = self
+            .bus_check
+            .confirm(&self.bus, &self.pauses, budget.put_until)
+            .await
+        {
+            for arrival in arrivals {
+                outcome.fail(arrival.key, Failure::Bus(reason.clone()));
+            }
+            return outcome;
+        }
+        let (rows, mut poisoned) = self.triage(arrivals, &mut outcome);
+        let finished = self
+            .put_and_delete(rows, MOST_POISONED - poisoned.len(), &budget, &mut outcome)
+            .await;
+
+        let some_accepted = !finished.accepted.is_empty();
+        for key in finished.accepted {
+            outcome.settle(key, Settled::Published);
+        }
+        for (key, failure) in finished.failed {
+            outcome.fail(key, failure);
+        }
+        for (row, poison) in finished.suspects {
+            if some_accepted {
+                poisoned.push(Poisoned::of(&row, poison));
+            } else {
+                outcome.fail(row.key.clone(), Failure::Suspected(poison));
+            }
+        }
+        self.park_all(poisoned, &budget, &mut outcome).await;
+        outcome
+    }
+
+    /// Leaves out what needs no publishing, and what may need none but nobody
+    /// can tell.
+    async fn unsettled(
+        &self,
+        mut arrivals: Vec<Arrival>,
+        budget: &Budget,
+        outcome: &mut Outcome,
+    ) -> Vec<Arrival> {
+        let mut seen: HashSet<RowKey> = HashSet::new();
+        arrivals.retain(|arrival| seen.insert(arrival.key.clone()));
+        let undeleted = self.undeleted().clone();
+        let now = self.clock.now();
+        let uncertain: Vec<RowKey> = arrivals
+            .iter()
+            .filter(|arrival| arrival.may_have_been_seen(now))
+            .map(|arrival| arrival.key.clone())
+            .filter(|key| !undeleted.contains(key))
+            .collect();
+        let states = look_up(&self.table, &self.pauses, &uncertain, budget).await;
+
+        arrivals.retain(|Arrival { key, .. }| {
+            if undeleted.contains(key) {
+                outcome.settle(key.clone(), Settled::Published);
+                return false;
+            }
+            match states.get(key) {
+                None | Some(Ok(RowState::Pending)) => return true,
+                Some(Ok(RowState::Absent)) => outcome.settle(key.clone(), Settled::Absent),
+                Some(Ok(RowState::Parked)) => outcome.settle(key.clone(), Settled::AlreadyParked),
+                Some(Err(error)) => outcome.fail(key.clone(), Failure::LookUp(error.clone())),
+            }
+            false
+        });
+        arrivals
+    }
+
+    fn triage(
+        &self,
+        arrivals: Vec<Arrival>,
+        outcome: &mut Outcome,
+    ) -> (Vec<Arc<OutboxRow>>, Vec<Poisoned>) {
+        let mut rows = Vec::new();
+        let mut poisoned = Vec::new();
+        for arrival in arrivals {
+            match arrival.triage(self.bus.limits()) {
+                Triage::Publish(row) => rows.push(row),
+                Triage::Fail(failure) => outcome.fail(arrival.key, failure),
+                Triage::Poison(poison) if poisoned.len() == MOST_POISONED => {
+                    outcome.fail(arrival.key, Failure::TooManyPoisoned(poison));
+                }
+                Triage::Poison(poison) => poisoned.push(Poisoned {
+                    key: arrival.key,
+                    detail: arrival.row.ok().map(|row| row.detail.clone()),
+                    poison,
+                }),
+            }
+        }
+        (rows, poisoned)
+    }
+
+    async fn put_and_delete(
+        &self,
+        rows: Vec<Arc<OutboxRow>>,
+        poison_left: usize,
+        budget: &Budget,
+        outcome: &mut Outcome,
+    ) -> Finished {
+        let mut schedule = Schedule::new(rows, self.bus.limits(), poison_left);
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let left_over = std::mem::take(&mut *self.undeleted());
+        let put = async {
+            put_events(
+                &self.bus,
+                &self.bus_check,
+                &self.pauses,
+                &mut schedule,
+                budget,
+                &sender,
+            )
+            .await;
+            drop(sender);
+        };
+        let delete = delete_published(&self.table, &self.pauses, left_over, receiver, budget);
+        let ((), undeleted) = tokio::join!(put, delete);
+
+        outcome.undeleted = undeleted.iter().cloned().collect();
+        let mut remembered = self.undeleted();
+        remembered.extend(undeleted);
+        let too_many = remembered.len().saturating_sub(MOST_REMEMBERED);
+        let forgotten: Vec<RowKey> = remembered.iter().take(too_many).cloned().collect();
+        for key in forgotten {
+            remembered.remove(&key);
+        }
+        schedule.finish()
+    }
+
+    async fn park_all(&self, poisoned: Vec<Poisoned>, budget: &Budget, outcome: &mut Outcome) {
+        let now = self.clock.now();
+        let parks = poisoned.iter().map(|poisoned| {
+            park(
+                &self.table,
+                &self.dead_letters,
+                &self.pauses,
+                poisoned,
+                now,
+                budget,
+            )
+        });
+        for (parked, poisoned) in join_all(parks).await.into_iter().zip(&poisoned) {
+            let key = poisoned.key.clone();
+            match parked {
+                Ok(()) => outcome.settle(key, Settled::Parked(poisoned.poison.clone())),
+                Err(failure) => outcome.fail(key, failure),
+            }
+        }
+    }
+
+    fn undeleted(&self) -> MutexGuard<'_, BTreeSet<RowKey>> {
+        self.undeleted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,78 @@
+use std::{
+    future::Future,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::{budget::call_deadline, call_error::CallError};
+
+/// First and longest pause before a call is repeated.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Pauses with full jitter: anything from nothing to the bound, so that many
+/// who failed together do not come again together.
+pub(super) struct Pauses {
+    random: Mutex<fastrand::Rng>,
+}
+
+impl Pauses {
+    pub(super) fn new(random: fastrand::Rng) -> Self {
+        Self {
+            random: Mutex::new(random),
+        }
+    }
+
+    /// The pause after the given number of failures, from 1.
+    pub(super) fn after(&self, failures: u32) -> Duration {
+        let doublings = failures.saturating_sub(1).min(16);
+        let bound = (FIRST_PAUSE * 2_u32.pow(doublings)).min(LONGEST_PAUSE);
+        let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
+        bound.mul_f64(random.f64())
+    }
+
+    /// Waits after the given number of failures. False, at once, if the pause
+    /// would end after `until`.
+    pub(super) async fn pause(&self, failures: u32, until: Instant) -> bool {
+        let next = Instant::now() + self.after(failures);
+        if next >= until {
+            return false;
+        }
+        sleep_until(next).await;
+        true
+    }
+}
+
+/// Repeats a call while its errors are transient and there is time.
+pub(super) async fn retry<T, F>(
+    pauses: &Pauses,
+    until: Instant,
+    mut call: impl FnMut() -> F,
+) -> Result<T, CallError>
+where
+    F: Future<Output = Result<T, CallError>>,
+{
+    let mut failures = 0;
+    loop {
+        let error = match within(until, call()).await {
+            Err(CallError::Transient(error)) => error,
+            done => return done,
+        };
+        failures += 1;
+        if !pauses.pause(failures, until).await {
+            return Err(CallError::Transient(error));
+        }
+    }
+}
+
+/// Waits for a call no longer than calls may take, nor past `latest`.
+pub(super) async fn within<T>(
+    latest: Instant,
+    call: impl Future<Output = Result<T, CallError>>,
+) -> Result<T, CallError> {
+    timeout_at(call_deadline(latest), call)
+        .await
+        .unwrap_or_else(|_| Err(CallError::Transient("no answer in time".to_owned())))
+}

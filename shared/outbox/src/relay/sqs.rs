@@ -1,0 +1,44 @@
+use aws_sdk_sqs::{
+    Client,
+    config::{Builder, retry::RetryConfig},
+};
+
+use super::{
+    aws_error::call_error,
+    call_error::CallError,
+    dead_letters::{DeadLetter, DeadLetters},
+};
+
+/// The dead-letter queue in Amazon SQS.
+#[derive(Debug, Clone)]
+pub struct SqsQueue {
+    client: Client,
+    url: String,
+}
+
+impl SqsQueue {
+    /// The queue with this URL. The client's own retries are not used.
+    pub fn new(client: Client, url: impl Into<String>) -> Self {
+        Self {
+            client,
+            url: url.into(),
+        }
+    }
+}
+
+impl DeadLetters for SqsQueue {
+    async fn send(&self, letter: &DeadLetter) -> Result<(), CallError> {
+        let body =
+            serde_json::to_string(letter).map_err(|error| CallError::SetUp(error.to_string()))?;
+        self.client
+            .send_message()
+            .queue_url(&self.url)
+            .message_body(body)
+            .customize()
+            .config_override(Builder::new().retry_config(RetryConfig::disabled()))
+            .send()
+            .await
+            .map_err(|error| call_error(&format!("SendMessage {}", self.url), &error))?;
+        Ok(())
+    }
+}
