@@ -1,5 +1,6 @@
 //! Setting rows aside that can never be published.
 
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
@@ -44,7 +45,7 @@ impl Poisoned {
             code: self.poison.code.clone(),
             message: self.poison.message.clone(),
             bytes: detail.len(),
-            sha256: format!("{digest:x}"),
+            sha256: HEXLOWER.encode(&digest),
             at,
         }
     }
