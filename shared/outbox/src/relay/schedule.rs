@@ -49,6 +49,9 @@ struct Queued {
     /// was refused whole for its content.
     largest_request: usize,
     last_error: Option<String>,
+    /// The bus refused it for now and may do so again, so nothing of its
+    /// aggregate goes with it.
+    goes_alone: bool,
 }
 
 /// One request: rows in the order they are to be attempted.
@@ -110,6 +113,7 @@ impl Schedule {
             row,
             largest_request: self.limits.entries,
             last_error: None,
+            goes_alone: false,
         });
     }
 
@@ -125,8 +129,10 @@ impl Schedule {
                 continue;
             }
             let mut rest = room;
-            let fitting = queue.rows.iter().take_while(|row| rest.admits(row)).count();
-            let whole = fitting == queue.rows.len();
+            let sendable = queue.sendable();
+            let rows = queue.rows.iter().take(sendable);
+            let fitting = rows.take_while(|row| rest.admits(row)).count();
+            let whole = fitting == sendable;
             if fitting == 0 || !(whole || request.queued.is_empty()) {
                 continue;
             }
@@ -166,7 +172,7 @@ impl Schedule {
         let results = results.into_iter().chain(std::iter::repeat_with(no_result));
         let mut accepted = Vec::new();
         let mut again = Vec::new();
-        for ((index, queued), result) in request.queued.into_iter().zip(results) {
+        for ((index, mut queued), result) in request.queued.into_iter().zip(results) {
             self.queues[index].busy = false;
             match result {
                 PutResult::Accepted => {
@@ -174,6 +180,7 @@ impl Schedule {
                     accepted.push(queued.row.key.clone());
                 }
                 PutResult::Refused(EntryError::Transient(error)) => {
+                    queued.goes_alone = true;
                     again.push((index, queued, error));
                 }
                 PutResult::Refused(EntryError::SetUp(error)) => {
@@ -316,6 +323,15 @@ impl Schedule {
 impl Queue {
     fn is_ready(&self, now: Instant) -> bool {
         !self.busy && !self.rows.is_empty() && self.not_before.is_none_or(|time| time <= now)
+    }
+
+    /// How many from the front may go together.
+    fn sendable(&self) -> usize {
+        match self.rows.iter().position(|queued| queued.goes_alone) {
+            Some(0) => 1,
+            Some(before) => before,
+            None => self.rows.len(),
+        }
     }
 }
 

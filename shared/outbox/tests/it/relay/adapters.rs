@@ -1,0 +1,478 @@
+//! AWS's services behind the relay's traits: DynamoDB in process, EventBridge
+//! and SQS as stubs, all through the real SDK clients.
+
+use std::{sync::Arc, time::Duration};
+
+use aws_sdk_eventbridge::config::{BehaviorVersion, Credentials, Region};
+use dynamodb_in_process::create_table;
+use outbox::{
+    AggregateWrite, DomainEvent, KeySchema, Outbox, OutboxRow, Parked, RowKey,
+    relay::{
+        CallError, DeadLetter, DeadLetters, DynamoDbTable, EntryError, EventBridgeBus, EventBus,
+        OutboxTable, PutResult, Relay, RowState, SqsQueue, StreamEvent, StreamHandler,
+    },
+};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use wiremock::{
+    Mock, MockServer, Request, ResponseTemplate,
+    matchers::{any, header},
+};
+
+use super::fakes::{record, row, start};
+
+fn bus(stub: &MockServer) -> EventBridgeBus {
+    let config = aws_sdk_eventbridge::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .endpoint_url(stub.uri())
+        .region(Region::new("eu-central-1"))
+        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .build();
+    EventBridgeBus::new(aws_sdk_eventbridge::Client::from_conf(config), "orders")
+}
+
+fn queue(stub: &MockServer) -> SqsQueue {
+    let config = aws_sdk_sqs::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .endpoint_url(stub.uri())
+        .region(Region::new("eu-central-1"))
+        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .build();
+    let url = format!("{}/000000000000/dead", stub.uri());
+    SqsQueue::new(aws_sdk_sqs::Client::from_conf(config), url)
+}
+
+async fn answering(status: u16, body: Value) -> MockServer {
+    let stub = MockServer::start().await;
+    Mock::given(any())
+        .respond_with(ResponseTemplate::new(status).set_body_json(body))
+        .mount(&stub)
+        .await;
+    stub
+}
+
+fn rows(count: u64) -> Vec<Arc<OutboxRow>> {
+    (1..=count)
+        .map(|sequence| Arc::new(row("a", sequence)))
+        .collect()
+}
+
+fn accepted() -> Value {
+    json!({"EventId": "1"})
+}
+
+fn refused(code: &str) -> Value {
+    json!({"ErrorCode": code, "ErrorMessage": "no"})
+}
+
+async fn put(count: u64, answer: Value) -> Vec<PutResult> {
+    let stub = answering(200, answer).await;
+    bus(&stub).put(&rows(count)).await.unwrap()
+}
+
+fn is_transient(result: &PutResult) -> bool {
+    matches!(result, PutResult::Refused(EntryError::Transient(_)))
+}
+
+#[tokio::test]
+async fn put_events_sends_the_row_as_it_is() {
+    let stub = answering(200, json!({"FailedEntryCount": 0, "Entries": [accepted()]})).await;
+    let mut sent = row("a", 1);
+    sent.trace_header = Some("Root=1-5759e988-bd862e3fe1be46a994272793".into());
+    let results = bus(&stub).put(&[Arc::new(sent)]).await.unwrap();
+    assert_eq!(results, [PutResult::Accepted]);
+
+    let request = &stub.received_requests().await.unwrap()[0];
+    let body: Value = request.body_json().unwrap();
+    assert_eq!(
+        body,
+        json!({"Entries": [{
+            "Time": 1_795_510_800.5,
+            "Source": "things",
+            "DetailType": "Renamed",
+            "Detail": "{\"sequence\":1}",
+            "EventBusName": "orders",
+            "TraceHeader": "Root=1-5759e988-bd862e3fe1be46a994272793",
+        }]})
+    );
+}
+
+#[tokio::test]
+async fn accepted_means_an_event_id_and_no_error_code() {
+    let answer = json!({"FailedEntryCount": 2, "Entries": [
+        accepted(), {"EventId": "2", "ErrorCode": "InternalFailure"}, {}, {"EventId": ""},
+    ]});
+    let results = put(4, answer).await;
+    assert_eq!(results[0], PutResult::Accepted);
+    assert!(results[1..].iter().all(is_transient), "{results:?}");
+}
+
+#[tokio::test]
+async fn entry_errors_are_told_apart_by_their_codes() {
+    type IsExpected = fn(&EntryError) -> bool;
+    let content: IsExpected = |error| matches!(error, EntryError::Content(_));
+    let set_up: IsExpected = |error| matches!(error, EntryError::SetUp(_));
+    let transient: IsExpected = |error| matches!(error, EntryError::Transient(_));
+    for (code, expected) in [
+        ("MalformedDetail", content),
+        ("InvalidArgument", content),
+        ("RedactionFailure", content),
+        ("NotAuthorizedForSourceException", set_up),
+        ("NotAuthorizedForDetailTypeException", set_up),
+        ("InvalidAccountIdException", set_up),
+        ("AccessDeniedException", set_up),
+        ("ThrottlingException", transient),
+        ("InternalFailure", transient),
+        ("InternalException", transient),
+        ("SomethingNew", transient),
+    ] {
+        let results = put(
+            1,
+            json!({"FailedEntryCount": 1, "Entries": [refused(code)]}),
+        )
+        .await;
+        let PutResult::Refused(error) = &results[0] else {
+            panic!("{code} accepted")
+        };
+        assert!(expected(error), "{code}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_count_of_failures_nobody_named_is_believed() {
+    let results = put(
+        2,
+        json!({"FailedEntryCount": 1, "Entries": [accepted(), accepted()]}),
+    )
+    .await;
+    assert!(results.iter().all(is_transient));
+}
+
+#[tokio::test]
+async fn a_short_list_of_results_stays_short() {
+    assert_eq!(
+        put(3, json!({"FailedEntryCount": 0, "Entries": [accepted()]}))
+            .await
+            .len(),
+        1
+    );
+    assert!(put(3, json!({})).await.is_empty());
+}
+
+#[tokio::test]
+async fn request_errors_are_told_apart() {
+    type IsExpected = fn(&CallError) -> bool;
+    let content: IsExpected = |error| matches!(error, CallError::Content(_));
+    let set_up: IsExpected = |error| matches!(error, CallError::SetUp(_));
+    let transient: IsExpected = |error| matches!(error, CallError::Transient(_));
+    for (status, code, expected) in [
+        (400, "AccessDeniedException", set_up),
+        (400, "UnrecognizedClientException", set_up),
+        (403, "InvalidSignatureException", set_up),
+        (400, "ResourceNotFoundException", set_up),
+        (400, "KMSAccessDeniedException", set_up),
+        (400, "KMSThrottlingException", transient),
+        (400, "ValidationException", content),
+        (413, "Whatever", content),
+        (400, "ThrottlingException", transient),
+        (500, "InternalException", transient),
+        (503, "ServiceUnavailable", transient),
+        (400, "SomethingNew", transient),
+    ] {
+        let stub = answering(status, json!({"__type": code, "message": "no"})).await;
+        let error = bus(&stub).put(&rows(1)).await.unwrap_err();
+        assert!(expected(&error), "{code}: {error:?}");
+        let requests = stub.received_requests().await.unwrap().len();
+        assert_eq!(requests, 1, "{code}: the SDK must not repeat it");
+    }
+}
+
+#[tokio::test]
+async fn a_bus_that_does_not_exist_is_known() {
+    let stub = answering(200, json!({"Name": "orders"})).await;
+    assert_eq!(bus(&stub).exists().await, Ok(true));
+    let stub = answering(400, json!({"__type": "ResourceNotFoundException"})).await;
+    assert_eq!(bus(&stub).exists().await, Ok(false));
+    let stub = answering(400, json!({"__type": "AccessDeniedException"})).await;
+    assert!(matches!(
+        bus(&stub).exists().await,
+        Err(CallError::SetUp(_))
+    ));
+}
+
+#[tokio::test]
+async fn a_dead_letter_is_a_message_of_json() {
+    let body = "{}";
+    let stub = answering(200, json!({"MessageId": "1", "MD5OfMessageBody": body})).await;
+    let letter: DeadLetter = serde_json::from_value(json!({
+        "table": "outbox", "aggregateId": "a", "position": "1#2", "eventId": "2",
+        "code": "TooLarge", "message": "too large", "bytes": 3, "sha256": "00",
+        "at": "2026-11-24T09:00:00Z",
+    }))
+    .unwrap();
+    queue(&stub).send(&letter).await.ok();
+    let request = &stub.received_requests().await.unwrap()[0];
+    let sent: Value = request.body_json().unwrap();
+    let body: Value = serde_json::from_str(sent["MessageBody"].as_str().unwrap()).unwrap();
+    assert_eq!(body, serde_json::to_value(&letter).unwrap());
+}
+
+#[tokio::test]
+async fn a_queue_that_refuses_is_an_error() {
+    let stub = answering(
+        400,
+        json!({"__type": "com.amazonaws.sqs#QueueDoesNotExist"}),
+    )
+    .await;
+    let letter: DeadLetter = serde_json::from_value(json!({
+        "table": "outbox", "aggregateId": "a", "position": "1#2", "eventId": null,
+        "code": "TooLarge", "message": "", "bytes": 0, "sha256": "", "at": "2026-11-24T09:00:00Z",
+    }))
+    .unwrap();
+    let error = queue(&stub).send(&letter).await.unwrap_err();
+    assert!(matches!(error, CallError::SetUp(_)), "{error:?}");
+}
+
+struct Renamed;
+
+impl serde::Serialize for Renamed {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        json!({"name": "new"}).serialize(serializer)
+    }
+}
+
+impl DomainEvent for Renamed {
+    fn event_type(&self) -> &str {
+        "Renamed"
+    }
+}
+
+/// A table with rows that the append side wrote.
+async fn table_with_rows(count: usize) -> (aws_sdk_dynamodb::Client, Vec<RowKey>) {
+    let client = dynamodb_in_process::start().await;
+    create_table(&client, "things", "pk", None).await;
+    create_table(&client, "outbox", "aggregateId", Some("position")).await;
+    let outbox = Outbox::new(client.clone(), "outbox", "things").unwrap();
+    let write = AggregateWrite::create(
+        "thing#1",
+        "things",
+        KeySchema::partition_key("pk"),
+        &json!({"pk": "1"}),
+    );
+    let events = std::iter::repeat_n(&Renamed, count);
+    let committed = outbox
+        .transaction(write)
+        .events(events)
+        .commit()
+        .await
+        .unwrap();
+    (client, committed.events)
+}
+
+#[tokio::test]
+async fn the_table_tells_pending_parked_and_absent_rows() {
+    let (client, keys) = table_with_rows(3).await;
+    let table = DynamoDbTable::new(client.clone(), "outbox");
+    let mark = Parked {
+        reason: "TooLarge: too large".into(),
+        at: start(),
+    };
+    table.park(&keys[1], &mark).await.unwrap();
+    assert!(table.delete(&keys[2..]).await.unwrap().is_empty());
+
+    let states = table.look_up(&keys).await.unwrap();
+    assert_eq!(states[&keys[0]], RowState::Pending);
+    assert_eq!(states[&keys[1]], RowState::Parked);
+    assert_eq!(states[&keys[2]], RowState::Absent);
+
+    let items = client
+        .scan()
+        .table_name("outbox")
+        .send()
+        .await
+        .unwrap()
+        .items
+        .unwrap();
+    let rows: Vec<OutboxRow> = serde_dynamo::from_items(items).unwrap();
+    let parked = rows.iter().find(|row| row.key == keys[1]).unwrap();
+    assert_eq!(parked.parked, Some(mark));
+}
+
+#[tokio::test]
+async fn parking_what_is_parked_or_gone_is_success_and_changes_nothing() {
+    let (client, keys) = table_with_rows(2).await;
+    let table = DynamoDbTable::new(client.clone(), "outbox");
+    let mark = |reason: &str| Parked {
+        reason: reason.into(),
+        at: start(),
+    };
+    table.park(&keys[0], &mark("first")).await.unwrap();
+    table.park(&keys[0], &mark("second")).await.unwrap();
+    table.delete(&keys[1..]).await.unwrap();
+    table.park(&keys[1], &mark("late")).await.unwrap();
+
+    let items = client
+        .scan()
+        .table_name("outbox")
+        .send()
+        .await
+        .unwrap()
+        .items
+        .unwrap();
+    let rows: Vec<OutboxRow> = serde_dynamo::from_items(items).unwrap();
+    assert_eq!(rows.len(), 1, "a late park brings no row back");
+    assert_eq!(rows[0].parked.as_ref().unwrap().reason, "first");
+}
+
+#[tokio::test]
+async fn look_ups_are_consistent_on_the_wire_and_leave_unprocessed_keys_unknown() {
+    let keys = [row("a", 1).key, row("a", 2).key];
+    let unprocessed = json!({"aggregateId": {"S": "a"}, "position": {"S": keys[1].position}});
+    let stub = answering(
+        200,
+        json!({
+            "Responses": {"outbox": []},
+            "UnprocessedKeys": {"outbox": {"Keys": [unprocessed]}},
+        }),
+    )
+    .await;
+    let table = DynamoDbTable::new(dynamodb_in_process::client(*stub.address()), "outbox");
+    let states = table.look_up(&keys).await.unwrap();
+    assert_eq!(states.get(&keys[0]), Some(&RowState::Absent));
+    assert_eq!(states.get(&keys[1]), None);
+
+    let request = &stub.received_requests().await.unwrap()[0];
+    let body: Value = request.body_json().unwrap();
+    assert_eq!(
+        body["RequestItems"]["outbox"]["ConsistentRead"],
+        json!(true)
+    );
+}
+
+#[tokio::test]
+async fn an_answer_without_the_table_is_no_answer() {
+    let stub = answering(200, json!({})).await;
+    let table = DynamoDbTable::new(dynamodb_in_process::client(*stub.address()), "outbox");
+    assert!(table.look_up(&[row("a", 1).key]).await.is_err());
+}
+
+#[tokio::test]
+async fn unprocessed_deletes_are_answered() {
+    let keys = [row("a", 1).key, row("a", 2).key];
+    let unprocessed = json!({"DeleteRequest": {"Key": {
+        "aggregateId": {"S": "a"}, "position": {"S": keys[1].position},
+    }}});
+    let stub = answering(200, json!({"UnprocessedItems": {"outbox": [unprocessed]}})).await;
+    let table = DynamoDbTable::new(dynamodb_in_process::client(*stub.address()), "outbox");
+    assert_eq!(table.delete(&keys).await.unwrap(), keys[1..]);
+}
+
+/// EventBridge as a stub: a bus that exists, and an answer for `PutEvents`.
+async fn event_bridge(put_events: impl wiremock::Respond + 'static) -> MockServer {
+    let stub = MockServer::start().await;
+    Mock::given(header("x-amz-target", "AWSEvents.DescribeEventBus"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(json!({"Name": "orders"})))
+        .mount(&stub)
+        .await;
+    Mock::given(header("x-amz-target", "AWSEvents.PutEvents"))
+        .respond_with(put_events)
+        .mount(&stub)
+        .await;
+    stub
+}
+
+fn accept_all(request: &Request) -> ResponseTemplate {
+    let body: Value = request.body_json().unwrap();
+    let entries = vec![accepted(); body["Entries"].as_array().unwrap().len()];
+    ResponseTemplate::new(200).set_body_json(json!({"FailedEntryCount": 0, "Entries": entries}))
+}
+
+/// Hands every row of the table to a relay between the real adapters.
+async fn relay_everything(
+    client: &aws_sdk_dynamodb::Client,
+    stub: &MockServer,
+    time: Duration,
+) -> Value {
+    let items = client
+        .scan()
+        .table_name("outbox")
+        .send()
+        .await
+        .unwrap()
+        .items
+        .unwrap();
+    let rows: Vec<OutboxRow> = serde_dynamo::from_items(items).unwrap();
+    let records: Vec<Value> = rows
+        .into_iter()
+        .enumerate()
+        .map(|(index, row)| {
+            let arrival = outbox::relay::Arrival {
+                key: row.key.clone(),
+                row: Ok(Arc::new(row)),
+                written_at: None,
+            };
+            record(&format!("{}", 100 + index), &arrival)
+        })
+        .collect();
+    let table = DynamoDbTable::new(client.clone(), "outbox");
+    let handler = StreamHandler::new(Relay::new(bus(stub), table, queue(stub)));
+    let event: StreamEvent = serde_json::from_value(json!({"Records": records})).unwrap();
+    let response = handler.handle(event, Instant::now() + time).await;
+    serde_json::to_value(response).unwrap()
+}
+
+#[tokio::test]
+async fn appended_events_reach_the_bus_and_leave_the_table() {
+    let (client, keys) = table_with_rows(30).await;
+    let stub = event_bridge(accept_all).await;
+    let response = relay_everything(&client, &stub, Duration::from_secs(30)).await;
+    assert_eq!(response, json!({"batchItemFailures": []}));
+    assert_eq!(
+        client
+            .scan()
+            .table_name("outbox")
+            .send()
+            .await
+            .unwrap()
+            .count,
+        0
+    );
+
+    let mut ids = Vec::new();
+    for request in stub.received_requests().await.unwrap() {
+        let body: Value = request.body_json().unwrap();
+        for entry in body["Entries"].as_array().into_iter().flatten() {
+            let detail: Value = serde_json::from_str(entry["Detail"].as_str().unwrap()).unwrap();
+            ids.push(detail["id"].as_str().unwrap().to_owned());
+        }
+    }
+    let expected: Vec<_> = keys
+        .iter()
+        .map(|key| key.position.split_once('#').unwrap().1)
+        .collect();
+    assert_eq!(ids, expected, "every event once, in sequence");
+}
+
+#[tokio::test]
+async fn a_bus_that_hangs_is_reported_in_time_and_nothing_is_deleted() {
+    let (client, _) = table_with_rows(2).await;
+    let hang = ResponseTemplate::new(200).set_delay(Duration::from_mins(1));
+    let stub = event_bridge(hang).await;
+    let begun = Instant::now();
+    let response = relay_everything(&client, &stub, Duration::from_secs(2)).await;
+    assert!(begun.elapsed() < Duration::from_secs(2));
+    assert_eq!(
+        response,
+        json!({"batchItemFailures": [{"itemIdentifier": "100"}]})
+    );
+    assert_eq!(
+        client
+            .scan()
+            .table_name("outbox")
+            .send()
+            .await
+            .unwrap()
+            .count,
+        2
+    );
+}

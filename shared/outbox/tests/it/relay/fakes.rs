@@ -1,0 +1,317 @@
+//! The three services a relay talks to, in memory, by tokio's time.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use jiff::{SignedDuration, Timestamp};
+use outbox::{
+    Clock, OutboxRow, Parked, RowKey,
+    relay::{
+        Arrival, BusLimits, CallError, DeadLetter, DeadLetters, EntryError, EventBus, OutboxTable,
+        Poison, PutResult, Relay, RowState,
+    },
+};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+/// Answers a request to the bus; `None` accepts everything.
+type Answer = Box<dyn FnMut(&[RowKey]) -> Option<Result<Vec<PutResult>, CallError>> + Send>;
+
+/// The world around a relay. Cloned handles share it.
+#[derive(Clone, Default)]
+pub(super) struct World(Arc<Mutex<State>>);
+
+pub(super) struct State {
+    pub(super) bus_exists: Result<bool, CallError>,
+    pub(super) exists_calls: usize,
+    pub(super) answer: Option<Answer>,
+    pub(super) put_latency: Duration,
+    /// Every request, with the time it came.
+    pub(super) requests: Vec<(Instant, Vec<RowKey>)>,
+    /// Every event the bus has, in order of arrival.
+    pub(super) published: Vec<RowKey>,
+    pub(super) rows: BTreeMap<RowKey, RowState>,
+    pub(super) look_ups: Vec<Vec<RowKey>>,
+    pub(super) look_up_errors: VecDeque<CallError>,
+    pub(super) delete_errors: VecDeque<CallError>,
+    pub(super) park_errors: VecDeque<CallError>,
+    pub(super) letter_errors: VecDeque<CallError>,
+    pub(super) letters: Vec<DeadLetter>,
+    /// Calls never answered.
+    pub(super) hang: bool,
+    /// What happened, in order: `put`, `delete`, `letter`, `park`.
+    pub(super) log: Vec<String>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            bus_exists: Ok(true),
+            exists_calls: 0,
+            answer: None,
+            put_latency: Duration::from_millis(20),
+            requests: Vec::new(),
+            published: Vec::new(),
+            rows: BTreeMap::new(),
+            look_ups: Vec::new(),
+            look_up_errors: VecDeque::new(),
+            delete_errors: VecDeque::new(),
+            park_errors: VecDeque::new(),
+            letter_errors: VecDeque::new(),
+            letters: Vec::new(),
+            hang: false,
+            log: Vec::new(),
+        }
+    }
+}
+
+pub(super) const LIMITS: BusLimits = BusLimits {
+    entries: 10,
+    bytes: 4_000,
+};
+
+pub(super) fn start() -> Timestamp {
+    "2026-11-24T09:00:00.5Z".parse().unwrap()
+}
+
+/// The wall clock of a world whose time is tokio's.
+pub(super) struct TestClock(Instant);
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        let elapsed = SignedDuration::try_from(self.0.elapsed()).unwrap();
+        start().checked_add(elapsed).unwrap()
+    }
+}
+
+impl World {
+    pub(super) fn relay(&self) -> Relay<World, World, World> {
+        Relay::new(self.clone(), self.clone(), self.clone()).with_time_and_chance(
+            Arc::new(TestClock(Instant::now())),
+            fastrand::Rng::with_seed(7),
+        )
+    }
+
+    pub(super) fn with<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
+        look(&mut self.0.lock().unwrap())
+    }
+
+    pub(super) fn answer(
+        &self,
+        answer: impl FnMut(&[RowKey]) -> Option<Result<Vec<PutResult>, CallError>> + Send + 'static,
+    ) {
+        self.with(|state| state.answer = Some(Box::new(answer)));
+    }
+
+    /// Writes a row at this moment and answers the record that tells of it.
+    pub(super) fn insert(&self, aggregate: &str, sequence: u64) -> Arrival {
+        self.insert_row(row(aggregate, sequence))
+    }
+
+    pub(super) fn insert_row(&self, row: OutboxRow) -> Arrival {
+        self.with(|state| state.rows.insert(row.key.clone(), RowState::Pending));
+        Arrival {
+            key: row.key.clone(),
+            row: Ok(Arc::new(row)),
+            written_at: Some("2026-11-24T09:00:00Z".parse().unwrap()),
+        }
+    }
+
+    pub(super) fn published(&self) -> Vec<String> {
+        self.with(|state| state.published.iter().map(ToString::to_string).collect())
+    }
+
+    pub(super) fn pending(&self) -> Vec<String> {
+        self.with(|state| {
+            let pending = state
+                .rows
+                .iter()
+                .filter(|(_, row)| **row == RowState::Pending);
+            pending.map(|(key, _)| key.to_string()).collect()
+        })
+    }
+
+    async fn hang_if_told(&self) {
+        if self.with(|state| state.hang) {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+pub(super) fn row(aggregate: &str, sequence: u64) -> OutboxRow {
+    row_with_detail(
+        aggregate,
+        sequence,
+        &json!({"sequence": sequence}).to_string(),
+    )
+}
+
+pub(super) fn row_with_detail(aggregate: &str, sequence: u64, detail: &str) -> OutboxRow {
+    let id = format!("019ad0c5-0a4c-7000-8000-{sequence:012}");
+    serde_json::from_value(json!({
+        "aggregateId": aggregate,
+        "position": format!("{sequence:020}#{id}"),
+        "v": 1,
+        "sequence": sequence,
+        "eventId": id,
+        "source": "things",
+        "detailType": "Renamed",
+        "detail": detail,
+        "committedAt": start().as_millisecond(),
+    }))
+    .unwrap()
+}
+
+/// The stream record of an arrival, as Lambda hands it over.
+pub(super) fn record(sequence_number: &str, arrival: &Arrival) -> Value {
+    let row = arrival.row.as_deref().unwrap();
+    let image: serde_dynamo::Item = serde_dynamo::to_item(row).unwrap();
+    json!({
+        "eventID": "1",
+        "eventName": "INSERT",
+        "dynamodb": {
+            "ApproximateCreationDateTime": arrival.written_at.map(Timestamp::as_second),
+            "Keys": {
+                "aggregateId": {"S": row.key.aggregate_id},
+                "position": {"S": row.key.position},
+            },
+            "NewImage": image,
+            "SequenceNumber": sequence_number,
+            "StreamViewType": "NEW_IMAGE",
+        },
+    })
+}
+
+pub(super) fn transient() -> EntryError {
+    EntryError::Transient("InternalFailure".into())
+}
+
+pub(super) fn poison() -> EntryError {
+    EntryError::Content(Poison {
+        code: "InvalidArgument".into(),
+        message: "no".into(),
+    })
+}
+
+/// Accepts every entry but those of the given name, `AGGREGATE/SEQUENCE`.
+pub(super) fn refuse(
+    name: &str,
+    error: EntryError,
+) -> impl FnMut(&[RowKey]) -> Option<Result<Vec<PutResult>, CallError>> + use<> {
+    let name = name.to_owned();
+    move |keys| {
+        let result = |key: &RowKey| {
+            if key.to_string() == name {
+                PutResult::Refused(error.clone())
+            } else {
+                PutResult::Accepted
+            }
+        };
+        Some(Ok(keys.iter().map(result).collect()))
+    }
+}
+
+impl EventBus for World {
+    fn limits(&self) -> BusLimits {
+        LIMITS
+    }
+
+    async fn exists(&self) -> Result<bool, CallError> {
+        self.hang_if_told().await;
+        self.with(|state| {
+            state.exists_calls += 1;
+            state.bus_exists.clone()
+        })
+    }
+
+    async fn put(&self, rows: &[Arc<OutboxRow>]) -> Result<Vec<PutResult>, CallError> {
+        self.hang_if_told().await;
+        let keys: Vec<RowKey> = rows.iter().map(|row| row.key.clone()).collect();
+        assert!(keys.len() <= LIMITS.entries);
+        let bytes: usize = rows.iter().map(|row| row.entry_bytes()).sum();
+        assert!(bytes <= LIMITS.bytes);
+        let latency = self.with(|state| {
+            state.requests.push((Instant::now(), keys.clone()));
+            state.put_latency
+        });
+        sleep(latency).await;
+        self.with(|state| {
+            let mut answer = state.answer.take();
+            let results = answer
+                .as_mut()
+                .and_then(|answer| answer(&keys))
+                .unwrap_or_else(|| Ok(vec![PutResult::Accepted; keys.len()]));
+            state.answer = answer;
+            if let Ok(results) = &results {
+                for (key, result) in keys.iter().zip(results) {
+                    if *result == PutResult::Accepted {
+                        state.published.push(key.clone());
+                        state.log.push(format!("put {key}"));
+                    }
+                }
+            }
+            results
+        })
+    }
+}
+
+impl OutboxTable for World {
+    fn name(&self) -> &str {
+        "outbox"
+    }
+
+    async fn look_up(&self, keys: &[RowKey]) -> Result<HashMap<RowKey, RowState>, CallError> {
+        self.hang_if_told().await;
+        self.with(|state| {
+            state.look_ups.push(keys.to_vec());
+            if let Some(error) = state.look_up_errors.pop_front() {
+                return Err(error);
+            }
+            let found = |key: &RowKey| state.rows.get(key).copied().unwrap_or(RowState::Absent);
+            Ok(keys.iter().map(|key| (key.clone(), found(key))).collect())
+        })
+    }
+
+    async fn delete(&self, keys: &[RowKey]) -> Result<Vec<RowKey>, CallError> {
+        self.hang_if_told().await;
+        assert!(keys.len() <= 25);
+        self.with(|state| {
+            if let Some(error) = state.delete_errors.pop_front() {
+                return Err(error);
+            }
+            for key in keys {
+                assert!(state.published.contains(key), "deleted, but not published");
+                state.rows.remove(key);
+                state.log.push(format!("delete {key}"));
+            }
+            Ok(Vec::new())
+        })
+    }
+
+    async fn park(&self, key: &RowKey, _: &Parked) -> Result<(), CallError> {
+        self.with(|state| {
+            if let Some(error) = state.park_errors.pop_front() {
+                return Err(error);
+            }
+            state.rows.insert(key.clone(), RowState::Parked);
+            state.log.push(format!("park {key}"));
+            Ok(())
+        })
+    }
+}
+
+impl DeadLetters for World {
+    async fn send(&self, letter: &DeadLetter) -> Result<(), CallError> {
+        self.with(|state| {
+            if let Some(error) = state.letter_errors.pop_front() {
+                return Err(error);
+            }
+            state.log.push(format!("letter {}", letter.key));
+            state.letters.push(letter.clone());
+            Ok(())
+        })
+    }
+}

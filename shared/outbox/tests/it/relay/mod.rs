@@ -1,0 +1,5 @@
+mod adapters;
+mod fakes;
+mod faults;
+mod publish;
+mod stream;

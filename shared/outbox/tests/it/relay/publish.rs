@@ -1,0 +1,369 @@
+use std::time::Duration;
+
+use outbox::relay::{
+    Arrival, CallError, Failure, Fate, Outcome, PutResult, RowState, Settled,
+};
+use proptest::prelude::*;
+use tokio::time::Instant;
+
+use super::fakes::{World, poison, refuse, transient};
+
+pub(super) async fn publish(world: &World, arrivals: Vec<Arrival>) -> Outcome {
+    world.relay().publish(arrivals, in_a_minute()).await
+}
+
+fn in_a_minute() -> Instant {
+    Instant::now() + Duration::from_mins(1)
+}
+
+pub(super) fn insert(world: &World, names: &[(&str, u64)]) -> Vec<Arrival> {
+    names
+        .iter()
+        .map(|(aggregate, sequence)| world.insert(aggregate, *sequence))
+        .collect()
+}
+
+pub(super) fn settled_as(outcome: &Outcome, settled: &Settled) -> usize {
+    outcome.count(|fate| *fate == Fate::Settled(settled.clone()))
+}
+
+pub(super) fn failures(outcome: &Outcome) -> Vec<(String, Failure)> {
+    let mut failures: Vec<(String, Failure)> = outcome
+        .fates()
+        .filter_map(|(key, fate)| match fate {
+            Fate::Failed(failure) => Some((key.to_string(), failure.clone())),
+            Fate::Settled(_) => None,
+        })
+        .collect();
+    failures.sort_by(|a, b| a.0.cmp(&b.0));
+    failures
+}
+
+pub(super) fn transient_call() -> CallError {
+    CallError::Transient("busy".into())
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_published_is_deleted() {
+    let world = World::default();
+    let arrivals = insert(&world, &[("a", 1), ("b", 1), ("a", 2)]);
+    let outcome = publish(&world, arrivals).await;
+
+    assert_eq!(settled_as(&outcome, &Settled::Published), 3);
+    assert!(world.pending().is_empty());
+    assert!(outcome.undeleted.is_empty());
+    assert_eq!(
+        world.with(|state| state.look_ups.len()),
+        0,
+        "all were young"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_aggregate_s_events_share_a_request_in_sequence() {
+    let world = World::default();
+    let arrivals = insert(
+        &world,
+        &[
+            ("a", 2),
+            ("b", 3),
+            ("a", 1),
+            ("b", 1),
+            ("c", 1),
+            ("b", 2),
+            ("a", 4),
+            ("a", 3),
+            ("b", 4),
+            ("b", 5),
+            ("b", 6),
+        ],
+    );
+    publish(&world, arrivals).await;
+    let requests: Vec<String> = world.with(|state| {
+        let names = |(_, keys): &(Instant, Vec<outbox::RowKey>)| {
+            keys.iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        state.requests.iter().map(names).collect()
+    });
+    assert_eq!(requests, ["a/1 a/2 a/3 a/4 b/1 b/2 b/3 b/4 b/5 b/6", "c/1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_history_goes_out_one_request_after_the_other() {
+    let world = World::default();
+    let arrivals = (1..=35)
+        .map(|sequence| world.insert("a", sequence))
+        .collect();
+    publish(&world, arrivals).await;
+    let expected: Vec<String> = (1..=35).map(|sequence| format!("a/{sequence}")).collect();
+    assert_eq!(world.published(), expected);
+    let times: Vec<Instant> =
+        world.with(|state| state.requests.iter().map(|(at, _)| *at).collect());
+    assert_eq!(times.len(), 4);
+    assert!(
+        times
+            .windows(2)
+            .all(|pair| pair[1] - pair[0] >= Duration::from_millis(20))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn different_aggregates_go_out_at_once() {
+    let world = World::default();
+    let arrivals = (0..80)
+        .map(|index| world.insert(&format!("a{index}"), 1))
+        .collect();
+    let begun = Instant::now();
+    publish(&world, arrivals).await;
+    assert!(
+        begun.elapsed() < Duration::from_millis(40),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert_eq!(world.with(|state| state.requests.len()), 8);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_what_failed_is_sent_again_and_later_ones_wait_for_it() {
+    let world = World::default();
+    let mut left = 3;
+    world.answer(move |keys| {
+        if left == 0 {
+            return None;
+        }
+        left -= 1;
+        refuse("a/1", transient())(keys)
+    });
+    let mut arrivals = insert(&world, &[("a", 1), ("b", 1)]);
+    arrivals.extend((2..=12).map(|sequence| world.insert("a", sequence)));
+    let outcome = publish(&world, arrivals).await;
+
+    assert_eq!(settled_as(&outcome, &Settled::Published), 13);
+    let published = world.published();
+    assert_eq!(published.len(), 13, "nothing twice: {published:?}");
+    let position = |name: &str| published.iter().position(|other| other == name);
+    assert!(
+        position("a/1") < position("a/11"),
+        "a/11 was not in the first request"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_keeps_failing_is_reported_in_time_with_all_behind_it() {
+    let world = World::default();
+    world.answer(|keys| refuse("a/1", transient())(keys));
+    let mut arrivals: Vec<Arrival> = (1..=11)
+        .map(|sequence| world.insert("a", sequence))
+        .collect();
+    arrivals.push(world.insert("b", 1));
+    let begun = Instant::now();
+    let outcome = publish(&world, arrivals).await;
+
+    assert!(begun.elapsed() < Duration::from_secs(54));
+    assert_eq!(
+        failures(&outcome),
+        [
+            (
+                "a/1".to_owned(),
+                Failure::NotAccepted("InternalFailure".into())
+            ),
+            (
+                "a/11".to_owned(),
+                Failure::HeldBack(
+                    outcome
+                        .fates()
+                        .find(|(key, _)| key.to_string() == "a/1")
+                        .unwrap()
+                        .0
+                        .clone()
+                )
+            ),
+        ]
+    );
+    assert_eq!(world.pending(), ["a/1", "a/11"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_without_a_result_is_not_accepted() {
+    let world = World::default();
+    let mut first = true;
+    world.answer(move |_| std::mem::take(&mut first).then(|| Ok(vec![PutResult::Accepted])));
+    let outcome = publish(&world, insert(&world, &[("a", 1), ("b", 1)])).await;
+    assert_eq!(settled_as(&outcome, &Settled::Published), 2);
+    assert_eq!(world.published(), ["a/1", "b/1"]);
+    assert_eq!(world.with(|state| state.requests.len()), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_bus_is_asked_for_once_a_minute() {
+    let world = World::default();
+    let relay = world.relay();
+    for (wait, asked) in [(0, 1), (59, 1), (2, 2)] {
+        tokio::time::advance(Duration::from_secs(wait)).await;
+        relay
+            .publish(insert(&world, &[("a", wait)]), in_a_minute())
+            .await;
+        assert_eq!(world.with(|state| state.exists_calls), asked);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_have_been_seen_is_looked_up_first() {
+    let world = World::default();
+    let arrivals = insert(&world, &[("gone", 1), ("parked", 1), ("pending", 1)]);
+    world.with(|state| {
+        state.rows.remove(&arrivals[0].key);
+        state.rows.insert(arrivals[1].key.clone(), RowState::Parked);
+        state.look_up_errors.push_back(transient_call());
+    });
+    let relay = world.relay();
+    tokio::time::advance(Duration::from_secs(2)).await;
+    let outcome = relay.publish(arrivals, in_a_minute()).await;
+    assert_eq!(settled_as(&outcome, &Settled::Absent), 1);
+    assert_eq!(settled_as(&outcome, &Settled::AlreadyParked), 1);
+    assert_eq!(world.published(), ["pending/1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_looked_up_fails_unpublished() {
+    let world = World::default();
+    let mut arrivals = insert(&world, &[("old", 1), ("young", 1)]);
+    arrivals[0].written_at = None;
+    world.with(|state| {
+        state
+            .look_up_errors
+            .push_back(CallError::SetUp("AccessDenied".into()));
+    });
+    let outcome = publish(&world, arrivals).await;
+    assert!(matches!(&failures(&outcome)[..], [(name, Failure::LookUp(_))] if name == "old/1"));
+    assert_eq!(world.published(), ["young/1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_could_not_be_deleted_is_remembered_and_never_published_again() {
+    let world = World::default();
+    let relay = world.relay();
+    world.with(|state| {
+        state
+            .delete_errors
+            .push_back(CallError::SetUp("AccessDenied".into()));
+    });
+    let arrivals = insert(&world, &[("a", 1)]);
+    let outcome = relay.publish(arrivals.clone(), in_a_minute()).await;
+    assert_eq!(outcome.undeleted.len(), 1);
+    assert_eq!(settled_as(&outcome, &Settled::Published), 1);
+
+    let again = relay.publish(arrivals, in_a_minute()).await;
+    assert_eq!(settled_as(&again, &Settled::Published), 1);
+    assert!(again.undeleted.is_empty());
+    assert!(world.pending().is_empty());
+    assert_eq!(world.published(), ["a/1"], "once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_is_tried_again() {
+    let world = World::default();
+    world.with(|state| {
+        state
+            .delete_errors
+            .extend([transient_call(), transient_call()]);
+    });
+    let outcome = publish(&world, insert(&world, &[("a", 1)])).await;
+    assert!(outcome.undeleted.is_empty());
+    assert!(world.pending().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn services_that_hang_are_reported_in_time() {
+    let world = World::default();
+    world.with(|state| state.hang = true);
+    let mut arrivals = insert(&world, &[("a", 1), ("b", 1)]);
+    arrivals[0].written_at = None;
+    let begun = Instant::now();
+    let outcome = publish(&world, arrivals).await;
+    assert!(begun.elapsed() < Duration::from_secs(57));
+    assert_eq!(failures(&outcome).len(), 2);
+    assert_eq!(world.pending().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_came_twice_is_published_once() {
+    let world = World::default();
+    let arrival = world.insert("a", 1);
+    publish(&world, vec![arrival.clone(), arrival]).await;
+    assert_eq!(world.published(), ["a/1"]);
+}
+
+/// Answers with anything a bus may do, by a seed.
+fn erratic(
+    seed: u64,
+) -> impl FnMut(&[outbox::RowKey]) -> Option<Result<Vec<PutResult>, CallError>> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut troubles = 60;
+    move |keys| {
+        if troubles == 0 {
+            return None;
+        }
+        troubles -= 1;
+        match random.u8(0..10) {
+            0 => Some(Err(CallError::Transient("busy".into()))),
+            1 => Some(Err(CallError::Content("refused".into()))),
+            2 => Some(Ok(vec![PutResult::Accepted; random.usize(0..=keys.len())])),
+            _ => {
+                let mut result = || match random.u8(0..10) {
+                    0 => PutResult::Refused(transient()),
+                    1 => PutResult::Refused(poison()),
+                    _ => PutResult::Accepted,
+                };
+                Some(Ok(keys.iter().map(|_| result()).collect()))
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    /// Whatever the bus does: a row counts as done only if it is published or
+    /// parked, every other row is still pending, every row has a fate, and no
+    /// event is published twice.
+    #[test]
+    fn nothing_is_lost_and_nothing_is_done_without_a_reason(
+        seed in any::<u64>(),
+        names in prop::collection::btree_set((0_u8..8, 1_u64..15), 1..60),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let world = World::default();
+            world.answer(erratic(seed));
+            let arrivals: Vec<Arrival> = names
+                .iter()
+                .map(|(aggregate, sequence)| world.insert(&format!("a{aggregate}"), *sequence))
+                .collect();
+            let outcome = publish(&world, arrivals.clone()).await;
+            for Arrival { key, .. } in &arrivals {
+                let state = world.with(|state| state.rows.get(key).copied());
+                let published = world.with(|state| state.published.iter().filter(|other| *other == key).count());
+                match outcome.fate(key) {
+                    Some(Fate::Settled(Settled::Published)) => {
+                        prop_assert_eq!((published, state), (1, None));
+                    }
+                    Some(Fate::Settled(Settled::Parked(_))) => {
+                        prop_assert_eq!((published, state), (0, Some(RowState::Parked)));
+                    }
+                    Some(Fate::Failed(_)) => {
+                        prop_assert_eq!((published, state), (0, Some(RowState::Pending)));
+                    }
+                    other => prop_assert!(false, "{key}: {other:?}"),
+                }
+            }
+            Ok(())
+        })?;
+    }
+}

@@ -1,0 +1,279 @@
+use std::time::Duration;
+
+use outbox::relay::{CallError, EntryError, StreamEvent, StreamHandler};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::fakes::{World, record, refuse, transient};
+
+/// Makes a record or its image wrong.
+type Spoil = fn(&mut Value);
+
+/// Handles a batch; the answer is the identifier that was reported, if any.
+async fn handle(world: &World, records: Vec<Value>) -> Option<String> {
+    let handler = StreamHandler::new(world.relay());
+    handle_with(&handler, records).await
+}
+
+async fn handle_with(
+    handler: &StreamHandler<World, World, World>,
+    records: Vec<Value>,
+) -> Option<String> {
+    let event: StreamEvent = serde_json::from_value(json!({"Records": records})).unwrap();
+    let deadline = Instant::now() + Duration::from_mins(1);
+    let response = serde_json::to_value(handler.handle(event, deadline).await).unwrap();
+    let failures = response["batchItemFailures"].as_array().unwrap().clone();
+    assert!(failures.len() <= 1, "one checkpoint");
+    let first = failures.first()?;
+    Some(first["itemIdentifier"].as_str().unwrap().to_owned())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_is_done_is_answered_with_no_failures() {
+    let world = World::default();
+    let records = vec![
+        record("100", &world.insert("a", 1)),
+        record("101", &world.insert("b", 1)),
+    ];
+    assert_eq!(handle(&world, records).await, None);
+    assert_eq!(world.published(), ["a/1", "b/1"]);
+    assert!(world.pending().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_lowest_failing_sequence_number_is_reported_by_its_value() {
+    let world = World::default();
+    world.answer(|_| Some(Err(CallError::SetUp("AccessDenied".into()))));
+    let records = vec![
+        record(
+            "99999999999999999999999999999999999999",
+            &world.insert("a", 1),
+        ),
+        record(
+            "100000000000000000000000000000000000000",
+            &world.insert("b", 1),
+        ),
+        record(
+            "99999999999999999999999999999999999998",
+            &world.insert("c", 1),
+        ),
+    ];
+    assert_eq!(
+        handle(&world, records).await.as_deref(),
+        Some("99999999999999999999999999999999999998")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_published_behind_a_failure_is_old_enough_to_be_looked_up_when_it_comes_again() {
+    let world = World::default();
+    world.answer(refuse("a/1", EntryError::SetUp("NotAuthorized".into())));
+    let handler = StreamHandler::new(world.relay());
+    let records = vec![
+        record("100", &world.insert("a", 1)),
+        record("101", &world.insert("b", 1)),
+    ];
+    let begun = Instant::now();
+    assert_eq!(
+        handle_with(&handler, records.clone()).await.as_deref(),
+        Some("100")
+    );
+    assert!(
+        begun.elapsed() >= Duration::from_secs(2),
+        "answered while b/1 was young"
+    );
+
+    world.with(|state| state.answer = None);
+    assert_eq!(handle_with(&handler, records).await, None);
+    assert_eq!(world.published(), ["b/1", "a/1"], "b/1 once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_with_nothing_published_behind_it_is_answered_at_once() {
+    let world = World::default();
+    world.answer(refuse("b/1", EntryError::SetUp("NotAuthorized".into())));
+    let records = vec![
+        record("100", &world.insert("a", 1)),
+        record("101", &world.insert("b", 1)),
+    ];
+    let begun = Instant::now();
+    assert_eq!(handle(&world, records).await.as_deref(), Some("101"));
+    assert!(begun.elapsed() < Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn marks_and_deletes_are_nothing_to_do() {
+    let world = World::default();
+    let mut records = vec![
+        record("1", &world.insert("a", 1)),
+        record("2", &world.insert("b", 1)),
+    ];
+    records[0]["eventName"] = json!("MODIFY");
+    records[1]["eventName"] = json!("REMOVE");
+    assert_eq!(handle(&world, records).await, None);
+    assert!(world.published().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_is_no_row_is_parked_and_the_rest_published() {
+    let cases: [(&str, Spoil, &str); 8] = [
+        (
+            "detail",
+            |image| drop(image.as_object_mut().unwrap().remove("detail")),
+            "attribute \"detail\" is missing",
+        ),
+        (
+            "detail",
+            |image| image["detail"] = json!({"N": "1"}),
+            "attribute \"detail\" is no text",
+        ),
+        (
+            "source",
+            |image| image["source"] = json!({"S": ""}),
+            "attribute \"source\" is empty",
+        ),
+        (
+            "v",
+            |image| image["v"] = json!({"S": "1"}),
+            "attribute \"v\" is no number",
+        ),
+        (
+            "sequence",
+            |image| image["sequence"] = json!({"N": "2"}),
+            "attribute \"position\" does not match sequence and eventId",
+        ),
+        (
+            "sequence",
+            |image| image["sequence"] = json!({"N": "-1"}),
+            "attribute \"sequence\" is no whole number in range",
+        ),
+        (
+            "eventId",
+            |image| image["eventId"] = json!({"S": "secret"}),
+            "attribute \"eventId\" is no UUID",
+        ),
+        (
+            "image",
+            |image| *image = json!("secret"),
+            "the image is no item",
+        ),
+    ];
+    for (what, spoil, message) in cases {
+        let world = World::default();
+        let mut records = vec![
+            record("1", &world.insert("a", 1)),
+            record("2", &world.insert("b", 1)),
+        ];
+        spoil(&mut records[0]["dynamodb"]["NewImage"]);
+        assert_eq!(handle(&world, records).await, None, "{what}");
+        assert_eq!(world.published(), ["b/1"]);
+        let letter = world.with(|state| state.letters.pop().unwrap());
+        assert_eq!(
+            (letter.code.as_str(), letter.message.as_str()),
+            ("Undecodable", message)
+        );
+        assert!(world.pending().is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn unknown_attributes_are_ignored() {
+    let world = World::default();
+    let mut records = vec![record("1", &world.insert("a", 1))];
+    records[0]["dynamodb"]["NewImage"]["tenant"] = json!({"S": "t"});
+    assert_eq!(handle(&world, records).await, None);
+    assert_eq!(world.published(), ["a/1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_proves_nothing_about_the_row_fails_alone_and_parks_nothing() {
+    let cases: [(&str, Spoil); 6] = [
+        ("newer format", |record| {
+            record["dynamodb"]["NewImage"]["v"] = json!({"N": "2"});
+        }),
+        ("no image", |record| {
+            record["dynamodb"]["NewImage"] = Value::Null;
+        }),
+        ("no key", |record| record["dynamodb"]["Keys"] = json!({})),
+        ("another table's key", |record| {
+            record["dynamodb"]["Keys"] = json!({"pk": {"S": "a"}});
+        }),
+        ("no event name", |record| record["eventName"] = Value::Null),
+        ("unknown event name", |record| {
+            record["eventName"] = json!("UPSERT");
+        }),
+    ];
+    for (what, spoil) in cases {
+        let world = World::default();
+        let mut records = vec![
+            record("1", &world.insert("a", 1)),
+            record("2", &world.insert("b", 1)),
+        ];
+        spoil(&mut records[1]);
+        assert_eq!(
+            handle(&world, records).await.as_deref(),
+            Some("2"),
+            "{what}"
+        );
+        assert_eq!(world.published(), ["a/1"]);
+        world.with(|state| assert!(state.letters.is_empty()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_without_a_place_in_the_stream_fails_the_whole_batch() {
+    for broken in [json!("nonsense"), json!({}), json!(null)] {
+        let world = World::default();
+        let records = vec![record("1", &world.insert("a", 1)), broken];
+        assert_eq!(handle(&world, records).await.as_deref(), Some(""));
+        assert_eq!(world.published(), ["a/1"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_creation_time_that_is_missing_or_odd_means_looking_up() {
+    for time in [Value::Null, json!("yesterday"), json!(1), json!(1e300)] {
+        let world = World::default();
+        let mut records = vec![record("1", &world.insert("a", 1))];
+        records[0]["dynamodb"]["ApproximateCreationDateTime"] = time;
+        assert_eq!(handle(&world, records).await, None);
+        assert_eq!(world.with(|state| state.look_ups.len()), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_already_past_is_taken_for_unknown() {
+    let world = World::default();
+    let handler = StreamHandler::new(world.relay());
+    let event = json!({"Records": [record("1", &world.insert("a", 1))]});
+    let event: StreamEvent = serde_json::from_value(event).unwrap();
+    handler.handle(event, Instant::now()).await;
+    assert_eq!(world.published(), ["a/1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_answer_comes_before_the_deadline_whatever_fails() {
+    let world = World::default();
+    world.answer(|keys| refuse("a/1", transient())(keys));
+    world.with(|state| {
+        state
+            .delete_errors
+            .extend(vec![CallError::Transient("busy".into()); 1000]);
+    });
+    let records = vec![
+        record("1", &world.insert("a", 1)),
+        record("2", &world.insert("b", 1)),
+    ];
+    let begun = Instant::now();
+    assert_eq!(handle(&world, records).await.as_deref(), Some("1"));
+    assert!(
+        begun.elapsed() < Duration::from_secs(58),
+        "{:?}",
+        begun.elapsed()
+    );
+}
+
+#[test]
+fn an_event_without_records_is_refused() {
+    assert!(serde_json::from_value::<StreamEvent>(json!({"Hello": 1})).is_err());
+}
