@@ -1,2 +1,42 @@
-//! publish-events
-fn main() {}
+//! The Outbox table's stream, brought to the event bus.
+
+use std::time::{Duration, SystemTime};
+
+use aws_config::BehaviorVersion;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+use outbox::relay::{DynamoDbTable, EventBridgeBus, Relay, SqsQueue, StreamEvent, StreamHandler};
+use tokio::time::Instant;
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    tracing::init_default_subscriber();
+    let outbox_table = variable("OUTBOX_TABLE")?;
+    let event_bus = variable("EVENT_BUS_NAME")?;
+    let dead_letter_queue = variable("DEAD_LETTER_QUEUE_URL")?;
+
+    let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
+    let handler = StreamHandler::new(Relay::new(
+        EventBridgeBus::new(aws_sdk_eventbridge::Client::new(&config), event_bus),
+        DynamoDbTable::new(aws_sdk_dynamodb::Client::new(&config), outbox_table),
+        SqsQueue::new(aws_sdk_sqs::Client::new(&config), dead_letter_queue),
+    ));
+
+    let handler = &handler;
+    run(service_fn(
+        move |event: LambdaEvent<StreamEvent>| async move {
+            let deadline = Instant::now() + time_until(event.context.deadline());
+            Ok::<_, Error>(handler.handle(event.payload, deadline).await)
+        },
+    ))
+    .await
+}
+
+fn time_until(deadline: SystemTime) -> Duration {
+    deadline
+        .duration_since(SystemTime::now())
+        .unwrap_or_default()
+}
+
+fn variable(name: &str) -> Result<String, Error> {
+    std::env::var(name).map_err(|_| format!("environment variable {name} is not set").into())
+}

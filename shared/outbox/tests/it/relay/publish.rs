@@ -1,8 +1,6 @@
 use std::time::Duration;
 
-use outbox::relay::{
-    Arrival, CallError, Failure, Fate, Outcome, PutResult, RowState, Settled,
-};
+use outbox::relay::{Arrival, CallError, Failure, Fate, Outcome, PutResult, RowState, Settled};
 use proptest::prelude::*;
 use tokio::time::Instant;
 

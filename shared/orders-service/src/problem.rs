@@ -1,0 +1,170 @@
+use lambda_http::{
+    Body, Response,
+    http::{
+        StatusCode,
+        header::{CONTENT_TYPE, RETRY_AFTER},
+    },
+};
+use orders::{InvalidOrder, Violation};
+use serde::Serialize;
+
+use crate::{idempotency::InvalidIdempotencyKey, service::PlaceOrderError};
+
+/// Seconds after which an overloaded service may be asked again.
+const RETRY_AFTER_SECONDS: u32 = 1;
+
+/// An error as the caller gets it: `application/problem+json` (RFC 9457).
+#[derive(Debug, Serialize)]
+pub(crate) struct Problem {
+    #[serde(rename = "type")]
+    problem_type: &'static str,
+    title: &'static str,
+    status: u16,
+    /// What is wrong with this very request. Never tells of our own insides.
+    detail: String,
+    /// Each field that is wrong, of an invalid order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    violations: Vec<Violation>,
+    #[serde(skip)]
+    retry: bool,
+}
+
+impl Problem {
+    fn new(
+        status: StatusCode,
+        problem_type: &'static str,
+        title: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self {
+            problem_type,
+            title,
+            status: status.as_u16(),
+            detail: detail.into(),
+            violations: Vec::new(),
+            retry: false,
+        }
+    }
+
+    pub(crate) fn malformed_json(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "urn:problem-type:orders:malformed-json",
+            "The body is not JSON",
+            detail,
+        )
+    }
+
+    pub(crate) fn body_too_large(bytes: usize, most: usize) -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "urn:problem-type:orders:body-too-large",
+            "The body is too large",
+            format!("The body has {bytes} bytes, at most {most} are accepted."),
+        )
+    }
+
+    pub(crate) fn unsupported_media_type() -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "urn:problem-type:orders:unsupported-media-type",
+            "The content type is not supported",
+            "Send the order as Content-Type: application/json.",
+        )
+    }
+
+    pub(crate) fn several_idempotency_keys() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "urn:problem-type:orders:invalid-idempotency-key",
+            "The idempotency key is invalid",
+            "Send the header Idempotency-Key once.",
+        )
+    }
+
+    pub(crate) fn invalid_order(violations: Vec<Violation>) -> Self {
+        Self {
+            violations,
+            ..Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "urn:problem-type:orders:invalid-order",
+                "The order is invalid",
+                "Correct the fields named in violations.",
+            )
+        }
+    }
+
+    fn unavailable(detail: &str) -> Self {
+        Self {
+            retry: true,
+            ..Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "urn:problem-type:orders:unavailable",
+                "The service is overloaded",
+                detail,
+            )
+        }
+    }
+
+    fn internal(detail: &str) -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "about:blank",
+            "Internal Server Error",
+            detail,
+        )
+    }
+
+    /// The problem behind an error; `repeatable` tells whether the caller may
+    /// send the request again without placing a second order.
+    pub(crate) fn of(error: PlaceOrderError, repeatable: bool) -> Self {
+        match error {
+            PlaceOrderError::Invalid(InvalidOrder { violations }) => {
+                Self::invalid_order(violations)
+            }
+            PlaceOrderError::KeyReused => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "urn:problem-type:orders:idempotency-key-reused",
+                "The idempotency key was used for another order",
+                "Use a new Idempotency-Key for each order.",
+            ),
+            PlaceOrderError::Unavailable(_) => {
+                Self::unavailable("Nothing was saved. Send the request again.")
+            }
+            PlaceOrderError::OutcomeUnknown(_) if repeatable => Self::unavailable(
+                "The order may have been saved. Send the request again with the same \
+                 Idempotency-Key.",
+            ),
+            PlaceOrderError::OutcomeUnknown(_) => Self::internal(
+                "The order may have been saved. With an Idempotency-Key the request could be \
+                 sent again safely.",
+            ),
+            PlaceOrderError::Internal(_) => Self::internal("The order was not saved."),
+        }
+    }
+
+    pub(crate) fn into_response(self) -> Response<Body> {
+        let body = serde_json::to_string(&self).expect("texts and numbers are always JSON");
+        let mut response = Response::new(Body::Text(body));
+        *response.status_mut() =
+            StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = response.headers_mut();
+        let content_type = "application/problem+json";
+        headers.insert(CONTENT_TYPE, content_type.parse().expect("a header value"));
+        if self.retry {
+            headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS.into());
+        }
+        response
+    }
+}
+
+impl From<InvalidIdempotencyKey> for Problem {
+    fn from(error: InvalidIdempotencyKey) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "urn:problem-type:orders:invalid-idempotency-key",
+            "The idempotency key is invalid",
+            error.to_string(),
+        )
+    }
+}

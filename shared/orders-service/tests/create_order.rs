@@ -1,0 +1,432 @@
+//! `POST /orders` against DynamoDB in process, request to response.
+
+#![allow(clippy::unwrap_used)]
+
+use dynamodb_in_process::create_table;
+use jiff::{SignedDuration, Timestamp};
+use lambda_http::{
+    Body, Request, RequestExt, Response, aws_lambda_events::apigw::ApiGatewayV2httpRequestContext,
+    http, request::RequestContext,
+};
+use orders_service::{OrderService, OrderStore, create_order};
+use outbox::{Clock, Outbox, OutboxRow};
+use serde_json::{Value, json};
+use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
+
+struct Fixture {
+    client: aws_sdk_dynamodb::Client,
+    service: OrderService,
+}
+
+fn service(client: &aws_sdk_dynamodb::Client) -> OrderService {
+    let outbox = Outbox::new(client.clone(), "outbox", "orders").unwrap();
+    OrderService::new(OrderStore::new(client.clone(), "orders", outbox))
+}
+
+impl Fixture {
+    async fn start() -> Self {
+        let client = dynamodb_in_process::start().await;
+        create_table(&client, "orders", "pk", None).await;
+        create_table(&client, "outbox", "aggregateId", Some("position")).await;
+        let service = service(&client);
+        Self { client, service }
+    }
+
+    async fn post(&self, request: Request) -> Answer {
+        Answer::of(create_order(&self.service, request).await)
+    }
+
+    async fn events(&self) -> Vec<OutboxRow> {
+        let items = self
+            .client
+            .scan()
+            .table_name("outbox")
+            .send()
+            .await
+            .unwrap()
+            .items
+            .unwrap();
+        serde_dynamo::from_items(items).unwrap()
+    }
+
+    async fn items(&self, prefix: &str) -> Vec<Value> {
+        let items = self
+            .client
+            .scan()
+            .table_name("orders")
+            .send()
+            .await
+            .unwrap()
+            .items
+            .unwrap();
+        let items: Vec<Value> = serde_dynamo::from_items(items).unwrap();
+        let of_kind = |item: &Value| item["pk"].as_str().unwrap().starts_with(prefix);
+        items.into_iter().filter(of_kind).collect()
+    }
+}
+
+#[derive(Debug)]
+struct Answer {
+    status: u16,
+    headers: http::HeaderMap,
+    body: Value,
+}
+
+impl Answer {
+    fn of(response: Response<Body>) -> Self {
+        let (head, body) = response.into_parts();
+        let Body::Text(body) = body else {
+            panic!("{body:?}")
+        };
+        Self {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body: serde_json::from_str(&body).unwrap(),
+        }
+    }
+
+    fn header(&self, name: &str) -> &str {
+        self.headers[name].to_str().unwrap()
+    }
+
+    fn assert_problem(&self, status: u16, problem_type: &str) {
+        assert_eq!(self.status, status, "{self:?}");
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        assert_eq!(self.body["status"], status);
+        let expected = format!("urn:problem-type:orders:{problem_type}");
+        assert_eq!(self.body["type"], expected);
+        assert!(!self.body["detail"].as_str().unwrap().is_empty());
+    }
+}
+
+fn order() -> Value {
+    json!({
+        "customerId": "customer-7",
+        "currency": "EUR",
+        "items": [{"productId": "teapot", "quantity": 2, "unitPrice": 1950}],
+    })
+}
+
+fn request() -> http::request::Builder {
+    http::Request::builder()
+        .method("POST")
+        .uri("/orders")
+        .header("content-type", "application/json")
+}
+
+fn post(order: &Value) -> Request {
+    request().body(Body::Text(order.to_string())).unwrap()
+}
+
+fn post_with_key(order: &Value, key: &str) -> Request {
+    let request = request().header("idempotency-key", key);
+    request.body(Body::Text(order.to_string())).unwrap()
+}
+
+fn by_caller(request: Request, caller_id: &str) -> Request {
+    let context: ApiGatewayV2httpRequestContext = serde_json::from_value(json!({
+        "requestId": "request-1",
+        "authorizer": {"iam": {"callerId": caller_id}},
+        "http": {"method": "POST"},
+    }))
+    .unwrap();
+    request.with_request_context(RequestContext::ApiGatewayV2(context))
+}
+
+#[tokio::test]
+async fn a_valid_order_is_saved_with_its_event() {
+    let fixture = Fixture::start().await;
+    let answer = fixture
+        .post(by_caller(post(&order()), "AROA:session"))
+        .await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    assert_eq!(answer.header("content-type"), "application/json");
+    let id = answer.body["id"].as_str().unwrap();
+    assert_eq!(answer.header("location"), format!("/orders/{id}"));
+    assert_eq!(
+        answer.body["total"],
+        json!({"amount": 3900, "currency": "EUR"})
+    );
+    assert_eq!(answer.body["status"], "placed");
+
+    let saved = fixture.items("order#").await;
+    assert_eq!(saved[0]["pk"], format!("order#{id}"));
+    assert_eq!(
+        (&saved[0]["version"], &saved[0]["lastSequence"]),
+        (&json!(1), &json!(1))
+    );
+
+    let events = fixture.events().await;
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0].source, "orders");
+    let event: Value = serde_json::from_str(&events[0].detail).unwrap();
+    assert_eq!(event["type"], "OrderCreated");
+    assert_eq!(event["subject"], format!("order#{id}"));
+    assert_eq!(event["correlationid"], "request-1");
+    assert_eq!(event["data"]["orderId"], id);
+}
+
+#[tokio::test]
+async fn every_invalid_field_is_named() {
+    let fixture = Fixture::start().await;
+    let answer = fixture
+        .post(post(&json!({
+            "customerId": "",
+            "currency": "EUR",
+            "items": [{"productId": "teapot", "quantity": 0, "unitPrice": -1}],
+        })))
+        .await;
+    answer.assert_problem(422, "invalid-order");
+    let violations = answer.body["violations"].as_array().unwrap();
+    let fields: Vec<_> = violations
+        .iter()
+        .map(|v| v["field"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        fields,
+        ["customerId", "items[0].quantity", "items[0].unitPrice"]
+    );
+    assert!(fixture.items("").await.is_empty() && fixture.events().await.is_empty());
+}
+
+#[tokio::test]
+async fn json_that_is_no_order_names_the_field() {
+    let fixture = Fixture::start().await;
+    for (pointer, value, field) in [
+        ("/customerId", json!(7), "customerId"),
+        ("/items/0/quantity", json!("two"), "items[0].quantity"),
+        ("/items/0/quantity", json!(1.5), "items[0].quantity"),
+        ("/items", json!({}), "items"),
+    ] {
+        let mut order = order();
+        *order.pointer_mut(pointer).unwrap() = value;
+        let answer = fixture.post(post(&order)).await;
+        answer.assert_problem(422, "invalid-order");
+        assert_eq!(answer.body["violations"][0]["field"], field);
+    }
+    let mut unknown = order();
+    unknown["discount"] = json!(1);
+    fixture
+        .post(post(&unknown))
+        .await
+        .assert_problem(422, "invalid-order");
+}
+
+#[tokio::test]
+async fn what_is_no_json_is_400() {
+    let fixture = Fixture::start().await;
+    let trailing = format!("{} x", order());
+    for body in ["", "{", "not json", &trailing] {
+        let request = request().body(Body::Text(body.into())).unwrap();
+        fixture
+            .post(request)
+            .await
+            .assert_problem(400, "malformed-json");
+    }
+    let request = request()
+        .body(Body::Binary(vec![b'"', 0xff, b'"']))
+        .unwrap();
+    assert!(matches!(fixture.post(request).await.status, 400 | 422));
+}
+
+#[tokio::test]
+async fn a_body_over_256_kb_is_413() {
+    let fixture = Fixture::start().await;
+    let body = format!(
+        "{}{}",
+        order(),
+        " ".repeat(256 * 1024 - order().to_string().len())
+    );
+    let fits = request().body(Body::Text(body.clone())).unwrap();
+    assert_eq!(fixture.post(fits).await.status, 201);
+    let over = request().body(Body::Text(format!("{body} "))).unwrap();
+    fixture
+        .post(over)
+        .await
+        .assert_problem(413, "body-too-large");
+}
+
+#[tokio::test]
+async fn only_json_is_accepted() {
+    let fixture = Fixture::start().await;
+    for (content_type, status) in [
+        ("application/json; charset=utf-8", 201),
+        ("Application/JSON", 201),
+        ("text/plain", 415),
+        ("application/x-www-form-urlencoded", 415),
+        ("", 415),
+    ] {
+        let request = http::Request::builder()
+            .header("content-type", content_type)
+            .body(Body::Text(order().to_string()))
+            .unwrap();
+        assert_eq!(
+            fixture.post(request).await.status,
+            status,
+            "{content_type:?}"
+        );
+    }
+    let without = http::Request::new(Body::Text(order().to_string()));
+    fixture
+        .post(without)
+        .await
+        .assert_problem(415, "unsupported-media-type");
+}
+
+#[tokio::test]
+async fn a_repeated_request_is_answered_with_the_same_order() {
+    let fixture = Fixture::start().await;
+    let first = fixture.post(post_with_key(&order(), "key")).await;
+    // The same order, written differently.
+    let spelled = serde_json::to_string_pretty(&order()).unwrap();
+    let again = request()
+        .header("idempotency-key", "key")
+        .body(Body::Text(spelled))
+        .unwrap();
+    let second = fixture.post(again).await;
+    assert_eq!((first.status, second.status), (201, 201));
+    assert_eq!(first.body, second.body);
+    assert_eq!(first.header("location"), second.header("location"));
+    assert_eq!(fixture.items("order#").await.len(), 1);
+    assert_eq!(fixture.events().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_key_used_for_another_order_is_422() {
+    let fixture = Fixture::start().await;
+    fixture.post(post_with_key(&order(), "key")).await;
+    let mut other = order();
+    other["items"][0]["quantity"] = json!(3);
+    let answer = fixture.post(post_with_key(&other, "key")).await;
+    answer.assert_problem(422, "idempotency-key-reused");
+    assert_eq!(fixture.items("order#").await.len(), 1);
+}
+
+#[tokio::test]
+async fn an_invalid_order_does_not_use_up_its_key() {
+    let fixture = Fixture::start().await;
+    let mut invalid = order();
+    invalid["items"][0]["quantity"] = json!(0);
+    assert_eq!(
+        fixture.post(post_with_key(&invalid, "key")).await.status,
+        422
+    );
+    assert_eq!(
+        fixture.post(post_with_key(&order(), "key")).await.status,
+        201
+    );
+}
+
+#[tokio::test]
+async fn two_requests_at_the_same_instant_make_one_order() {
+    let fixture = Fixture::start().await;
+    let post = || fixture.post(post_with_key(&order(), "key"));
+    let (a, b, c) = tokio::join!(post(), post(), post());
+    assert_eq!((a.status, b.status, c.status), (201, 201, 201));
+    assert_eq!(a.body, b.body);
+    assert_eq!(b.body, c.body);
+    assert_eq!(fixture.events().await.len(), 1);
+}
+
+#[tokio::test]
+async fn two_callers_may_use_the_same_key() {
+    let fixture = Fixture::start().await;
+    let post = |caller| fixture.post(by_caller(post_with_key(&order(), "key"), caller));
+    let a = post("AROAA:one").await;
+    let a_again = post("AROAA:another-session").await;
+    let b = post("AROAB:one").await;
+    assert_eq!(a.body["id"], a_again.body["id"]);
+    assert_ne!(a.body["id"], b.body["id"]);
+}
+
+#[tokio::test]
+async fn a_key_has_1_to_255_bytes_and_is_sent_once() {
+    let fixture = Fixture::start().await;
+    assert_eq!(
+        fixture
+            .post(post_with_key(&order(), &"k".repeat(255)))
+            .await
+            .status,
+        201
+    );
+    for key in ["", &"k".repeat(256)] {
+        let answer = fixture.post(post_with_key(&order(), key)).await;
+        answer.assert_problem(400, "invalid-idempotency-key");
+    }
+    let twice = request()
+        .header("idempotency-key", "a")
+        .header("idempotency-key", "b")
+        .body(Body::Text(order().to_string()))
+        .unwrap();
+    fixture
+        .post(twice)
+        .await
+        .assert_problem(400, "invalid-idempotency-key");
+}
+
+struct Later(SignedDuration);
+
+impl Clock for Later {
+    fn now(&self) -> Timestamp {
+        Timestamp::now() + self.0
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_remembered_for_a_day_even_if_dynamodb_has_not_deleted_it() {
+    let fixture = Fixture::start().await;
+    let first = fixture.post(post_with_key(&order(), "key")).await;
+    for (hours, same) in [(23, true), (25, false)] {
+        let later = Later(SignedDuration::from_hours(hours));
+        let service = service(&fixture.client).with_clock(later);
+        let answer = Answer::of(create_order(&service, post_with_key(&order(), "key")).await);
+        assert_eq!(answer.status, 201);
+        assert_eq!(
+            answer.body["id"] == first.body["id"],
+            same,
+            "after {hours} hours"
+        );
+    }
+}
+
+async fn answered_by_dynamodb(status: u16, answer: Value, request: Request) -> Answer {
+    let stub = MockServer::start().await;
+    Mock::given(any())
+        .respond_with(ResponseTemplate::new(status).set_body_json(answer))
+        .mount(&stub)
+        .await;
+    let service = service(&dynamodb_in_process::client(*stub.address()));
+    Answer::of(create_order(&service, request).await)
+}
+
+#[tokio::test]
+async fn throttling_and_conflicts_are_503_with_retry_after() {
+    for code in ["ThrottlingError", "TransactionConflict"] {
+        let canceled = json!({
+            "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+            "CancellationReasons": [{"Code": code}, {"Code": "None"}],
+        });
+        let answer = answered_by_dynamodb(400, canceled, post(&order())).await;
+        answer.assert_problem(503, "unavailable");
+        assert_eq!(answer.header("retry-after"), "1");
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_outcome_is_worth_repeating_only_with_a_key() {
+    let error = json!({"__type": "InternalServerError"});
+    let with_key = post_with_key(&order(), "key");
+    let answer = answered_by_dynamodb(500, error.clone(), with_key).await;
+    answer.assert_problem(503, "unavailable");
+    let answer = answered_by_dynamodb(500, error, post(&order())).await;
+    assert_eq!(answer.status, 500);
+    assert!(answer.headers.get("retry-after").is_none());
+}
+
+#[tokio::test]
+async fn a_fault_of_the_set_up_is_500_and_tells_nothing_of_it() {
+    let denied = json!({"__type": "AccessDeniedException", "message": "secret role"});
+    let answer = answered_by_dynamodb(400, denied, post(&order())).await;
+    assert_eq!(answer.status, 500);
+    assert!(!answer.body.to_string().contains("secret"));
+}
