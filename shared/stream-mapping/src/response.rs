@@ -1,0 +1,96 @@
+//! What a function's answer says of a batch.
+
+use serde_json::Value;
+
+use crate::record::Record;
+
+/// What is to come again.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Success,
+    /// Everything from this index on.
+    FailureFrom(usize),
+    CompleteFailure,
+}
+
+/// Reads the answer of a function that reports batch item failures. Whatever is
+/// not plainly a success or a partial failure is a complete failure.
+pub(crate) fn read(payload: &str, batch: &[Record]) -> Verdict {
+    if payload.trim().is_empty() {
+        return Verdict::Success;
+    }
+    let Ok(answer) = serde_json::from_str::<Value>(payload) else {
+        return Verdict::CompleteFailure;
+    };
+    let failures = match answer.get("batchItemFailures") {
+        None | Some(Value::Null) => return Verdict::Success,
+        Some(Value::Array(failures)) => failures,
+        Some(_) => return Verdict::CompleteFailure,
+    };
+    let mut lowest: Option<usize> = None;
+    for failure in failures {
+        let index = failure
+            .get("itemIdentifier")
+            .and_then(Value::as_str)
+            .and_then(|id| batch.iter().position(|r| r.sequence_number.as_str() == id));
+        let Some(index) = index else {
+            return Verdict::CompleteFailure;
+        };
+        lowest = Some(lowest.map_or(index, |lowest| lowest.min(index)));
+    }
+    lowest.map_or(Verdict::Success, Verdict::FailureFrom)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn answers_are_read_as_aws_documents() {
+        let record = |number: &str| {
+            Record::from_json(json!({
+                "eventName": "INSERT",
+                "dynamodb": {"SequenceNumber": number, "ApproximateCreationDateTime": 1},
+            }))
+            .unwrap()
+        };
+        let batch = [record("10"), record("11"), record("12")];
+        for (payload, verdict) in [
+            ("", Verdict::Success),
+            ("null", Verdict::Success),
+            ("{}", Verdict::Success),
+            (r#"{"batchItemFailures": null}"#, Verdict::Success),
+            (r#"{"batchItemFailures": []}"#, Verdict::Success),
+            (
+                r#"{"batchItemFailures": [{"itemIdentifier": "11"}]}"#,
+                Verdict::FailureFrom(1),
+            ),
+            (
+                r#"{"batchItemFailures": [{"itemIdentifier": "12"}, {"itemIdentifier": "10"}]}"#,
+                Verdict::FailureFrom(0),
+            ),
+            (
+                r#"{"batchItemFailures": [{"itemIdentifier": ""}]}"#,
+                Verdict::CompleteFailure,
+            ),
+            (
+                r#"{"batchItemFailures": [{"itemIdentifier": null}]}"#,
+                Verdict::CompleteFailure,
+            ),
+            (
+                r#"{"batchItemFailures": [{"itemidentifier": "11"}]}"#,
+                Verdict::CompleteFailure,
+            ),
+            (
+                r#"{"batchItemFailures": [{"itemIdentifier": "99"}]}"#,
+                Verdict::CompleteFailure,
+            ),
+            (r#"{"batchItemFailures": "11"}"#, Verdict::CompleteFailure),
+            ("not json", Verdict::CompleteFailure),
+        ] {
+            assert_eq!(read(payload, &batch), verdict, "{payload}");
+        }
+    }
+}
