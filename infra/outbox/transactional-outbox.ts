@@ -1,0 +1,225 @@
+import { Duration, RemovalPolicy } from "aws-cdk-lib";
+import {
+  AttributeType,
+  Billing,
+  StreamViewType,
+  type TableEncryptionV2,
+  TableV2,
+} from "aws-cdk-lib/aws-dynamodb";
+import type { IEventBus } from "aws-cdk-lib/aws-events";
+import { type IGrantable, PolicyStatement } from "aws-cdk-lib/aws-iam";
+import {
+  Alias,
+  type ApplicationLogLevel,
+  Architecture,
+  type CfnEventSourceMapping,
+  type Code,
+  EventSourceMapping,
+  FilterCriteria,
+  FilterRule,
+  Function as LambdaFunction,
+  LoggingFormat,
+  MetricType,
+  Runtime,
+  StartingPosition,
+} from "aws-cdk-lib/aws-lambda";
+import { SqsDlq } from "aws-cdk-lib/aws-lambda-event-sources";
+import { LogGroup, RetentionDays } from "aws-cdk-lib/aws-logs";
+import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
+import { Construct } from "constructs";
+import { STREAM_MAPPING_DEFAULTS } from "./stream-mapping-defaults.ts";
+
+export interface TransactionalOutboxProps {
+  /** The relay: the `publish-events` function, built for `architecture`. */
+  readonly relayCode: Code;
+
+  /** Where events are published. It must exist as long as the outbox does. */
+  readonly eventBus: IEventBus;
+
+  /**
+   * The processor `relayCode` is built for.
+   *
+   * @default Architecture.ARM_64
+   */
+  readonly architecture?: Architecture;
+
+  /**
+   * Whether Lambda reads the stream. Turn it off where something else drives
+   * the relay: with both, events are published twice.
+   *
+   * @default true
+   */
+  readonly streamMappingEnabled?: boolean;
+
+  /**
+   * What becomes of the table when the stack goes.
+   *
+   * @default RemovalPolicy.RETAIN
+   */
+  readonly removalPolicy?: RemovalPolicy;
+
+  /**
+   * Whether the table refuses to be deleted.
+   *
+   * @default true
+   */
+  readonly deletionProtection?: boolean;
+
+  /**
+   * Whether the table can be restored to a point in time. A restore brings back
+   * events that were published since, or loses those committed since.
+   *
+   * @default true
+   */
+  readonly pointInTimeRecovery?: boolean;
+
+  /**
+   * How the table is encrypted.
+   *
+   * @default a key owned by AWS
+   */
+  readonly tableEncryption?: TableEncryptionV2;
+
+  /**
+   * How much the relay logs.
+   *
+   * @default INFO
+   */
+  readonly logLevel?: ApplicationLogLevel;
+
+  /**
+   * How long its logs are kept.
+   *
+   * @default RetentionDays.ONE_MONTH
+   */
+  readonly logRetention?: RetentionDays;
+}
+
+/**
+ * Events written with the state they tell of, published to a bus, deleted once
+ * the bus has them, and kept for an operator if they cannot be published.
+ *
+ * There is one Region: the table has no replicas, because a replicated row
+ * would be published by each Region's relay.
+ */
+export class TransactionalOutbox extends Construct {
+  /** The rows that wait: exactly the events that are not settled yet. */
+  readonly table: TableV2;
+
+  /** Tells operators of what could not be published. */
+  readonly deadLetterQueue: Queue;
+
+  /** The function that publishes. */
+  readonly relay: LambdaFunction;
+
+  /** What the stream invokes; it follows the newest version. */
+  readonly relayAlias: Alias;
+
+  /** How the stream invokes it. */
+  readonly streamMapping: EventSourceMapping;
+
+  constructor(scope: Construct, id: string, props: TransactionalOutboxProps) {
+    super(scope, id);
+    this.table = this.#createTable(props);
+    this.deadLetterQueue = new Queue(this, "DeadLetterQueue", {
+      // The longest there is. No redrive from here: Lambda's messages are
+      // pointers into the stream, which SQS cannot replay.
+      retentionPeriod: Duration.days(14),
+      encryption: QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+    });
+    this.relay = this.#createRelay(props);
+    this.#grantRelay(props.eventBus);
+    this.relayAlias = new Alias(this, "RelayAlias", {
+      aliasName: "live",
+      version: this.relay.currentVersion,
+    });
+    this.streamMapping = this.#createStreamMapping(id, props.streamMappingEnabled ?? true);
+  }
+
+  /** Allows writing events, as part of a transaction, and nothing else. */
+  grantAppend(grantee: IGrantable): void {
+    this.table.grant(grantee, "dynamodb:PutItem");
+  }
+
+  #createTable(props: TransactionalOutboxProps): TableV2 {
+    return new TableV2(this, "Table", {
+      partitionKey: { name: "aggregateId", type: AttributeType.STRING },
+      sortKey: { name: "position", type: AttributeType.STRING },
+      billing: Billing.onDemand(),
+      dynamoStream: StreamViewType.NEW_IMAGE,
+      removalPolicy: props.removalPolicy ?? RemovalPolicy.RETAIN,
+      deletionProtection: props.deletionProtection ?? true,
+      pointInTimeRecoverySpecification: {
+        pointInTimeRecoveryEnabled: props.pointInTimeRecovery ?? true,
+      },
+      ...(props.tableEncryption && { encryption: props.tableEncryption }),
+    });
+  }
+
+  #createRelay(props: TransactionalOutboxProps): LambdaFunction {
+    return new LambdaFunction(this, "Relay", {
+      description: "Publishes the events of the outbox",
+      runtime: Runtime.PROVIDED_AL2023,
+      architecture: props.architecture ?? Architecture.ARM_64,
+      handler: "bootstrap",
+      code: props.relayCode,
+      memorySize: 512,
+      // Most of it is for retries: a batch takes well under a second.
+      timeout: Duration.seconds(60),
+      loggingFormat: LoggingFormat.JSON,
+      ...(props.logLevel && { applicationLogLevelV2: props.logLevel }),
+      logGroup: new LogGroup(this, "RelayLogs", {
+        retention: props.logRetention ?? RetentionDays.ONE_MONTH,
+        removalPolicy: RemovalPolicy.DESTROY,
+      }),
+      environment: {
+        OUTBOX_TABLE: this.table.tableName,
+        EVENT_BUS_NAME: props.eventBus.eventBusName,
+        DEAD_LETTER_QUEUE_URL: this.deadLetterQueue.queueUrl,
+      },
+    });
+  }
+
+  #grantRelay(eventBus: IEventBus): void {
+    this.table.grant(
+      this.relay,
+      "dynamodb:BatchGetItem",
+      "dynamodb:BatchWriteItem",
+      "dynamodb:UpdateItem",
+    );
+    this.table.grantStreamRead(this.relay);
+    this.deadLetterQueue.grant(this.relay, "sqs:SendMessage");
+    this.relay.addToRolePolicy(
+      new PolicyStatement({
+        actions: ["events:DescribeEventBus", "events:PutEvents"],
+        resources: [eventBus.eventBusArn],
+      }),
+    );
+  }
+
+  #createStreamMapping(id: string, enabled: boolean): EventSourceMapping {
+    const streamArn = this.table.tableStreamArn;
+    if (streamArn === undefined) {
+      throw new Error("a table created with a stream has the ARN of one");
+    }
+    const mapping = new EventSourceMapping(this, "StreamMapping", {
+      ...STREAM_MAPPING_DEFAULTS,
+      target: this.relayAlias,
+      eventSourceArn: streamArn,
+      enabled,
+      // LATEST could miss events committed while the mapping is created.
+      startingPosition: StartingPosition.TRIM_HORIZON,
+      filters: [FilterCriteria.filter({ eventName: FilterRule.isEqual("INSERT") })],
+      bisectBatchOnError: true,
+      reportBatchItemFailures: true,
+      onFailure: new SqsDlq(this.deadLetterQueue),
+      metricsConfig: { metrics: [MetricType.EVENT_COUNT] },
+    });
+    // A new logical id would make a new mapping beside the old one: both would
+    // read the stream from its start, and publish what is pending twice.
+    const resource = mapping.node.defaultChild as CfnEventSourceMapping;
+    resource.overrideLogicalId(`${id}StreamMapping`);
+    return mapping;
+  }
+}
