@@ -1,16 +1,23 @@
 import { fileURLToPath } from "node:url";
 import { App, Tags } from "aws-cdk-lib";
 import { BuiltFunctionCode } from "transactional-outbox";
-import { parseEnvironmentName } from "./environments.ts";
+import { environment, parseEnvironmentName } from "./environments.ts";
 import { OrdersStack } from "./orders-stack.ts";
-
-const functions = fileURLToPath(new URL("../../target/lambda", import.meta.url));
 
 const app = new App();
 const environmentName = parseEnvironmentName(app.node.tryGetContext("env"));
 const stack = new OrdersStack(app, `orders-${environmentName}`, {
   environmentName,
-  code: new BuiltFunctionCode(functions),
+  code: new BuiltFunctionCode(
+    environment(environmentName).local
+      ? { directory: target("lambda/local"), buildCommand: "make build-local" }
+      : { directory: target("lambda/arm64"), buildCommand: "make build" },
+  ),
 });
 Tags.of(stack).add("service", "orders");
 Tags.of(stack).add("environment", environmentName);
+
+/** A path below Cargo's target directory. */
+function target(path: string): string {
+  return fileURLToPath(new URL(`../../target/${path}`, import.meta.url));
+}

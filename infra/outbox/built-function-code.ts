@@ -4,10 +4,18 @@ import { Code } from "aws-cdk-lib/aws-lambda";
 
 /** A function's executable is missing. */
 export class NotBuiltError extends Error {
-  constructor(path: string) {
-    super(`${path} does not exist: build the functions first, with 'make build'`);
+  constructor(path: string, buildCommand: string) {
+    super(`${path} does not exist: build the functions first, with '${buildCommand}'`);
     this.name = "NotBuiltError";
   }
+}
+
+export interface BuiltFunctionCodeProps {
+  /** cargo-lambda's output directory. */
+  readonly directory: string;
+
+  /** What a person runs to fill it. */
+  readonly buildCommand: string;
 }
 
 /**
@@ -17,11 +25,10 @@ export class NotBuiltError extends Error {
  * of the build, so every build would look like a change.
  */
 export class BuiltFunctionCode {
-  readonly #directory: string;
+  readonly #props: BuiltFunctionCodeProps;
 
-  /** @param directory cargo-lambda's output, `target/lambda` */
-  constructor(directory: string) {
-    this.#directory = directory;
+  constructor(props: BuiltFunctionCodeProps) {
+    this.#props = props;
   }
 
   /**
@@ -31,10 +38,10 @@ export class BuiltFunctionCode {
    * @throws NotBuiltError if it has not been built
    */
   of(name: string): Code {
-    const directory = join(this.#directory, name);
+    const directory = join(this.#props.directory, name);
     const executable = join(directory, "bootstrap");
     if (!existsSync(executable)) {
-      throw new NotBuiltError(executable);
+      throw new NotBuiltError(executable, this.#props.buildCommand);
     }
     return Code.fromAsset(directory);
   }

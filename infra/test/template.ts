@@ -14,7 +14,7 @@ export function placeholderCode(): BuiltFunctionCode {
     mkdirSync(join(directory, name));
     writeFileSync(join(directory, name, "bootstrap"), name);
   }
-  return new BuiltFunctionCode(directory);
+  return new BuiltFunctionCode({ directory, buildCommand: "make build" });
 }
 
 /** The template of the orders stack in an environment. */

@@ -1,13 +1,14 @@
 use std::{cmp::Ordering, fmt, str::FromStr};
 
 /// A place in a shard: a decimal number of up to 40 digits, which no integer
-/// type holds.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// type holds. Emulators write it with leading zeros; they are kept, and do not
+/// count.
+#[derive(Debug, Clone)]
 pub struct SequenceNumber(String);
 
 /// Text that is no sequence number.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no sequence number: 1 to 40 decimal digits without leading zeros")]
+#[error("{0:?} is no sequence number: 1 to 40 decimal digits")]
 pub struct InvalidSequenceNumber(String);
 
 impl SequenceNumber {
@@ -15,15 +16,18 @@ impl SequenceNumber {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    fn significant_digits(&self) -> &str {
+        self.0.trim_start_matches('0')
+    }
 }
 
 impl FromStr for SequenceNumber {
     type Err = InvalidSequenceNumber;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let valid = (1..=40).contains(&text.len())
-            && text.bytes().all(|byte| byte.is_ascii_digit())
-            && (text == "0" || !text.starts_with('0'));
+        let valid =
+            (1..=40).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
         if valid {
             Ok(Self(text.to_owned()))
         } else {
@@ -39,12 +43,20 @@ impl fmt::Display for SequenceNumber {
 }
 
 impl Ord for SequenceNumber {
-    /// By value: without leading zeros the longer number is the larger one.
+    /// By value: the longer number is the larger one.
     fn cmp(&self, other: &Self) -> Ordering {
-        let by_length = self.0.len().cmp(&other.0.len());
-        by_length.then_with(|| self.0.cmp(&other.0))
+        let (a, b) = (self.significant_digits(), other.significant_digits());
+        a.len().cmp(&b.len()).then_with(|| a.cmp(b))
     }
 }
+
+impl PartialEq for SequenceNumber {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for SequenceNumber {}
 
 impl PartialOrd for SequenceNumber {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
@@ -60,15 +72,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn numbers_are_ordered_by_value(a in any::<u128>(), b in any::<u128>()) {
-            let number = |value: u128| value.to_string().parse::<SequenceNumber>().unwrap();
-            prop_assert_eq!(number(a).cmp(&number(b)), a.cmp(&b));
+        fn numbers_are_ordered_by_value(a in any::<u128>(), b in any::<u128>(), width in 0_usize..41) {
+            let number = |value: u128| format!("{value:0width$}").parse::<SequenceNumber>().unwrap();
+            let plain = b.to_string().parse::<SequenceNumber>().unwrap();
+            prop_assert_eq!(number(a).cmp(&plain), a.cmp(&b));
         }
     }
 
     #[test]
     fn anything_else_is_refused() {
-        for text in ["", "01", "-1", "1.0", "x", &"1".repeat(41)] {
+        for text in ["", "-1", "1.0", "x", &"1".repeat(41)] {
             assert!(text.parse::<SequenceNumber>().is_err(), "{text:?}");
         }
     }

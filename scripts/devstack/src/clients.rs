@@ -1,0 +1,61 @@
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+
+use crate::{
+    endpoint::LocalEndpoint,
+    process_environment::{DUMMY_KEY, REGION},
+};
+
+/// AWS clients of a local endpoint. They are configured here and nowhere else:
+/// no environment variable and no file is read.
+#[derive(Debug, Clone)]
+pub struct Clients {
+    /// DynamoDB.
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    /// DynamoDB streams.
+    pub streams: aws_sdk_dynamodbstreams::Client,
+    /// EventBridge.
+    pub eventbridge: aws_sdk_eventbridge::Client,
+    /// Lambda, without retries: an invocation that failed is the mapping's to
+    /// repeat.
+    pub lambda: aws_sdk_lambda::Client,
+    /// SQS.
+    pub sqs: aws_sdk_sqs::Client,
+}
+
+impl Clients {
+    /// Clients of the emulator at this endpoint.
+    pub fn new(endpoint: LocalEndpoint) -> Self {
+        let credentials = Credentials::new(DUMMY_KEY, DUMMY_KEY, None, None, "local stack");
+        let timeouts = TimeoutConfig::builder()
+            .operation_attempt_timeout(Duration::from_secs(10))
+            .build();
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .endpoint_url(endpoint.to_string())
+            .region(Region::new(REGION))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .timeout_config(timeouts)
+            .build();
+        let without_retries = config
+            .clone()
+            .into_builder()
+            .retry_config(RetryConfig::disabled())
+            // As long as the longest function may take.
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .operation_attempt_timeout(Duration::from_secs(70))
+                    .build(),
+            )
+            .build();
+        Self {
+            dynamodb: aws_sdk_dynamodb::Client::new(&config),
+            streams: aws_sdk_dynamodbstreams::Client::new(&config),
+            eventbridge: aws_sdk_eventbridge::Client::new(&config),
+            lambda: aws_sdk_lambda::Client::new(&without_retries),
+            sqs: aws_sdk_sqs::Client::new(&config),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+use std::{collections::HashMap, path::Path, process::Stdio};
+
+use tokio::process::Command;
+
+use crate::{
+    emulator::Emulator,
+    endpoint::LocalEndpoint,
+    error::Error,
+    paths::Paths,
+    process_environment::{REGION, process_environment},
+};
+
+/// The stack, as `infra/orders` names it.
+const STACK: &str = "orders-local";
+
+/// The emulator's account.
+const ACCOUNT: &str = "000000000000";
+
+/// What the deployed stack says of itself.
+#[derive(Debug, Clone)]
+pub struct Deployment {
+    /// Where orders are posted to. Its host name does not resolve: requests go
+    /// to the emulator with this host in their `Host` header.
+    pub api_url: String,
+    /// The orders table.
+    pub orders_table: String,
+    /// The outbox table.
+    pub outbox_table: String,
+    /// The bus.
+    pub event_bus: String,
+    /// The dead-letter queue.
+    pub dead_letter_queue_url: String,
+    /// The stream mapping of the outbox table.
+    pub stream_mapping: String,
+}
+
+impl Deployment {
+    /// Deploys the orders stack, the same template as everywhere, to the
+    /// emulator.
+    ///
+    /// # Errors
+    ///
+    /// If the CDK fails, or the stack has not the outputs it should have.
+    pub async fn deploy(paths: &Paths, emulator: &Emulator) -> Result<Self, Error> {
+        let environment = format!("aws://{ACCOUNT}/{REGION}");
+        let endpoint = emulator.endpoint();
+        let directory = emulator.directory();
+        let outputs = directory.join("outputs.json");
+        cdk(paths, endpoint, directory, "bootstrap", &[&environment]).await?;
+        let outputs_file = outputs.display().to_string();
+        let arguments = [
+            "--require-approval",
+            "never",
+            "--outputs-file",
+            outputs_file.as_str(),
+        ];
+        cdk(paths, endpoint, directory, "deploy", &arguments).await?;
+        Self::read(&outputs)
+    }
+
+    fn read(path: &Path) -> Result<Self, Error> {
+        let what = || format!("reading {}", path.display());
+        let json = std::fs::read_to_string(path).map_err(Error::io(what()))?;
+        let stacks: HashMap<String, HashMap<String, String>> = serde_json::from_str(&json)
+            .map_err(|error| Error::Io {
+                what: what(),
+                source: error.into(),
+            })?;
+        let outputs = stacks.get(STACK).cloned().unwrap_or_default();
+        let output = |name| outputs.get(name).cloned().ok_or(Error::NoOutput(name));
+        Ok(Self {
+            api_url: output("ApiUrl")?,
+            orders_table: output("OrdersTableName")?,
+            outbox_table: output("OutboxTableName")?,
+            event_bus: output("EventBusName")?,
+            dead_letter_queue_url: output("DeadLetterQueueUrl")?,
+            stream_mapping: output("StreamMappingId")?,
+        })
+    }
+}
+
+async fn cdk(
+    paths: &Paths,
+    endpoint: LocalEndpoint,
+    directory: &Path,
+    command: &'static str,
+    arguments: &[&str],
+) -> Result<(), Error> {
+    let output = Command::new(paths.cdk()?)
+        .args([command, "--context", "env=local", "--output"])
+        .arg(directory.join("cdk.out"))
+        .args(arguments)
+        .current_dir(paths.infra())
+        .env_clear()
+        .envs(process_environment(std::env::vars_os(), endpoint))
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .map_err(Error::io(format!("running cdk {command}")))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let printed = [output.stdout, output.stderr].concat();
+    Err(Error::Deployment {
+        command,
+        output: String::from_utf8_lossy(&printed).into_owned(),
+    })
+}

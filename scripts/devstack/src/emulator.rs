@@ -1,0 +1,180 @@
+use std::{
+    fs::File,
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    process::Stdio,
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use tokio::{
+    process::{Child, Command},
+    time::{Instant, sleep, timeout},
+};
+
+use crate::{
+    endpoint::LocalEndpoint, error::Error, paths::Paths, process_environment::process_environment,
+};
+
+/// How long the emulator may take to answer.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long it may take to end its functions and itself.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often another port is tried when one was taken in the meantime.
+const START_ATTEMPTS: u32 = 3;
+
+/// The emulator of AWS, running as long as this lives.
+#[derive(Debug)]
+pub struct Emulator {
+    child: Child,
+    endpoint: LocalEndpoint,
+    directory: PathBuf,
+    log: PathBuf,
+}
+
+impl Emulator {
+    /// Starts the emulator and waits until it answers. Port 0 stands for any
+    /// free one.
+    ///
+    /// # Errors
+    ///
+    /// If the address is not on loopback, or the emulator does not come up.
+    pub async fn start(paths: &Paths, address: SocketAddr) -> Result<Self, Error> {
+        LocalEndpoint::new(address)?;
+        let mut attempt = 1;
+        loop {
+            match Self::start_once(paths, address).await {
+                Err(Error::EmulatorDidNotStart { .. })
+                    if address.port() == 0 && attempt < START_ATTEMPTS =>
+                {
+                    attempt += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn start_once(paths: &Paths, address: SocketAddr) -> Result<Self, Error> {
+        let address = free_port(address)?;
+        let endpoint = LocalEndpoint::new(address)?;
+        let directory = paths.run_directory(address.port())?;
+        let log = directory.join("emulator.log");
+        let mut emulator = Self {
+            child: spawn(paths, endpoint, &directory, &log)?,
+            endpoint,
+            directory,
+            log,
+        };
+        emulator.wait_until_healthy().await?;
+        Ok(emulator)
+    }
+
+    /// Where it answers.
+    pub fn endpoint(&self) -> LocalEndpoint {
+        self.endpoint
+    }
+
+    /// Where its files are.
+    pub(crate) fn directory(&self) -> &PathBuf {
+        &self.directory
+    }
+
+    /// Ends the emulator and the functions it runs.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be waited for.
+    pub async fn stop(mut self) -> Result<(), Error> {
+        let ended = "waiting for the emulator to end";
+        if let Some(pid) = self.pid() {
+            // It ends its functions itself when asked to.
+            let _ = kill_process(pid, Signal::TERM);
+            if let Ok(status) = timeout(STOP_TIMEOUT, self.child.wait()).await {
+                status.map_err(Error::io(ended))?;
+            }
+            let _ = kill_process_group(pid, Signal::KILL);
+        }
+        self.child.wait().await.map_err(Error::io(ended))?;
+        Ok(())
+    }
+
+    async fn wait_until_healthy(&mut self) -> Result<(), Error> {
+        let failed = |reason: String, log: &PathBuf| Error::EmulatorDidNotStart {
+            reason,
+            log: log.clone(),
+        };
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(Duration::from_secs(1))
+            .build()
+            .map_err(|error| failed(error.to_string(), &self.log))?;
+        let health = format!("{}/_ministack/health", self.endpoint);
+        let give_up_at = Instant::now() + START_TIMEOUT;
+        while Instant::now() < give_up_at {
+            let status = self.child.try_wait().map_err(Error::io("the emulator"))?;
+            if let Some(status) = status {
+                return Err(failed(format!("it ended with {status}"), &self.log));
+            }
+            if let Ok(answer) = http.get(&health).send().await
+                && answer.status().is_success()
+            {
+                return Ok(());
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        let reason = format!("no answer within {} s", START_TIMEOUT.as_secs());
+        Err(failed(reason, &self.log))
+    }
+
+    fn pid(&self) -> Option<Pid> {
+        let id = i32::try_from(self.child.id()?).ok()?;
+        Pid::from_raw(id)
+    }
+}
+
+impl Drop for Emulator {
+    /// Only on the way out of an error or a panic: nothing is left running.
+    fn drop(&mut self) {
+        if let Some(pid) = self.pid() {
+            let _ = kill_process_group(pid, Signal::KILL);
+        }
+    }
+}
+
+/// The address with a free port for 0. Somebody else may take it before the
+/// emulator does; then it does not start, and another one is tried.
+fn free_port(address: SocketAddr) -> Result<SocketAddr, Error> {
+    TcpListener::bind(address)
+        .and_then(|listener| listener.local_addr())
+        .map_err(Error::io(format!("listening on {address}")))
+}
+
+fn spawn(
+    paths: &Paths,
+    endpoint: LocalEndpoint,
+    directory: &PathBuf,
+    log: &PathBuf,
+) -> Result<Child, Error> {
+    let output = File::create(log).map_err(Error::io(format!("creating {}", log.display())))?;
+    let errors = output
+        .try_clone()
+        .map_err(Error::io("the emulator's log"))?;
+    let address = endpoint.address();
+    Command::new(paths.ministack()?)
+        .env_clear()
+        .envs(process_environment(std::env::vars_os(), endpoint))
+        .env("HOME", directory)
+        .env("BIND_HOST", address.ip().to_string())
+        .env("GATEWAY_PORT", address.port().to_string())
+        .current_dir(directory)
+        .stdin(Stdio::null())
+        .stdout(output)
+        .stderr(errors)
+        // A group of its own, to be ended with all functions in it.
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(Error::io("starting the emulator"))
+}

@@ -1,0 +1,29 @@
+//! The local AWS: start the emulator, deploy the orders stack to it, drive its
+//! stream mapping the way Lambda does, and see the outbox at work.
+//!
+//! Nothing in here can reach a real account: clients are made for a
+//! [`LocalEndpoint`] alone, which is on loopback, and every process is started
+//! with an environment that holds no credentials but dummies.
+
+mod clients;
+mod demo;
+mod deployment;
+mod emulator;
+mod endpoint;
+mod error;
+mod mapping;
+mod orders;
+mod paths;
+mod process_environment;
+mod stream_driver;
+mod subscriber;
+
+pub use clients::Clients;
+pub use demo::{Report, demo};
+pub use deployment::Deployment;
+pub use emulator::Emulator;
+pub use endpoint::{LocalEndpoint, NotLoopback};
+pub use error::Error;
+pub use paths::Paths;
+pub use process_environment::process_environment;
+pub use stream_driver::StreamDriver;

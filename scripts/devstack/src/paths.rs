@@ -1,0 +1,54 @@
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+
+/// Where things are in the project.
+#[derive(Debug, Clone)]
+pub struct Paths {
+    root: PathBuf,
+}
+
+impl Paths {
+    /// Of the project in this directory.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// Of the project this program was built from.
+    pub fn of_this_project() -> Self {
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let root = manifest.ancestors().nth(2).unwrap_or(manifest);
+        Self::new(root)
+    }
+
+    pub(crate) fn infra(&self) -> PathBuf {
+        self.root.join("infra")
+    }
+
+    /// The emulator, of the version pinned in `scripts/requirements.txt`.
+    pub(crate) fn ministack(&self) -> Result<PathBuf, Error> {
+        installed(self.root.join(".venv/bin/ministack"))
+    }
+
+    /// The CDK's command, of the version pinned in `infra/package.json`.
+    pub(crate) fn cdk(&self) -> Result<PathBuf, Error> {
+        installed(self.infra().join("node_modules/.bin/cdk"))
+    }
+
+    /// Files of one run, gone with `cargo clean`. Each run has its own, so
+    /// several stacks can be up at once.
+    pub(crate) fn run_directory(&self, port: u16) -> Result<PathBuf, Error> {
+        let directory = self.root.join(format!("target/devstack/{port}"));
+        std::fs::create_dir_all(&directory)
+            .map_err(Error::io(format!("creating {}", directory.display())))?;
+        Ok(directory)
+    }
+}
+
+fn installed(path: PathBuf) -> Result<PathBuf, Error> {
+    if path.exists() {
+        Ok(path)
+    } else {
+        Err(Error::NotInstalled(path))
+    }
+}

@@ -1,0 +1,91 @@
+use std::ffi::OsString;
+
+use crate::endpoint::LocalEndpoint;
+
+/// The Region the local stack pretends to be in.
+pub(crate) const REGION: &str = "eu-central-1";
+
+/// The access key of the local account, and its secret.
+pub(crate) const DUMMY_KEY: &str = "test";
+
+/// What a child process may know of ours: where programs are, where to put
+/// files, and how to talk to the terminal.
+const INHERITED: [&str; 8] = [
+    "PATH", "HOME", "TMPDIR", "TERM", "LANG", "LC_ALL", "NO_COLOR", "CI",
+];
+
+/// The whole environment of a process of the local stack.
+///
+/// It is built from nothing rather than cleaned: whatever a person has set to
+/// reach a real account - profiles, keys, endpoints, proxies - is not in it.
+/// Configuration files and the metadata service are switched off too.
+pub fn process_environment(
+    ours: impl IntoIterator<Item = (OsString, OsString)>,
+    endpoint: LocalEndpoint,
+) -> Vec<(OsString, OsString)> {
+    let endpoint = endpoint.to_string();
+    let local = [
+        ("AWS_ENDPOINT_URL", endpoint.as_str()),
+        ("AWS_REGION", REGION),
+        ("AWS_DEFAULT_REGION", REGION),
+        ("AWS_ACCESS_KEY_ID", DUMMY_KEY),
+        ("AWS_SECRET_ACCESS_KEY", DUMMY_KEY),
+        ("AWS_CONFIG_FILE", "/dev/null"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("CDK_DISABLE_CLI_TELEMETRY", "1"),
+    ];
+    ours.into_iter()
+        .filter(|(name, _)| INHERITED.iter().any(|inherited| name == inherited))
+        .chain(local.map(|(name, value)| (name.into(), value.into())))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_leads_to_a_real_account_is_inherited() {
+        let ours = [
+            ("PATH", "/usr/bin"),
+            ("AWS_PROFILE", "production"),
+            (
+                "AWS_ENDPOINT_URL",
+                "https://dynamodb.eu-west-1.amazonaws.com",
+            ),
+            ("AWS_ENDPOINT_URL_DYNAMODB", "https://192.0.2.1"),
+            ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"),
+            (
+                "AWS_SECRET_ACCESS_KEY",
+                "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+            ),
+            ("AWS_SESSION_TOKEN", "token"),
+            ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://192.0.2.1"),
+            ("CDK_DEFAULT_ACCOUNT", "123456789012"),
+            ("HTTP_PROXY", "http://192.0.2.1"),
+        ];
+        let ours = ours.map(|(name, value)| (OsString::from(name), OsString::from(value)));
+        let endpoint = LocalEndpoint::new(([127, 0, 0, 1], 4566).into()).unwrap();
+        let mut environment: Vec<String> = process_environment(ours, endpoint)
+            .into_iter()
+            .map(|(name, value)| format!("{}={}", name.display(), value.display()))
+            .collect();
+        environment.sort();
+        assert_eq!(
+            environment,
+            [
+                "AWS_ACCESS_KEY_ID=test",
+                "AWS_CONFIG_FILE=/dev/null",
+                "AWS_DEFAULT_REGION=eu-central-1",
+                "AWS_EC2_METADATA_DISABLED=true",
+                "AWS_ENDPOINT_URL=http://127.0.0.1:4566",
+                "AWS_REGION=eu-central-1",
+                "AWS_SECRET_ACCESS_KEY=test",
+                "AWS_SHARED_CREDENTIALS_FILE=/dev/null",
+                "CDK_DISABLE_CLI_TELEMETRY=1",
+                "PATH=/usr/bin",
+            ]
+        );
+    }
+}

@@ -1,0 +1,131 @@
+use std::collections::BTreeMap;
+
+use aws_sdk_eventbridge::types::Target;
+use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, QueueAttributeName};
+use serde_json::{Value, json};
+
+use crate::{clients::Clients, deployment::Deployment, error::Error};
+
+/// A consumer of the bus: a rule, and a queue that gets what it matches.
+pub(crate) struct Subscriber {
+    clients: Clients,
+    queue_url: String,
+    /// How often each event has arrived, by its CloudEvents id, with the order
+    /// it is about.
+    pub(crate) events: BTreeMap<String, Delivered>,
+}
+
+pub(crate) struct Delivered {
+    pub(crate) order_id: String,
+    pub(crate) times: u32,
+}
+
+impl Subscriber {
+    pub(crate) async fn subscribe(
+        clients: &Clients,
+        deployment: &Deployment,
+    ) -> Result<Self, Error> {
+        let queue_url = clients
+            .sqs
+            .create_queue()
+            .queue_name("subscriber")
+            .send()
+            .await
+            .map_err(|error| Error::call("CreateQueue")(error.into()))?
+            .queue_url
+            .unwrap_or_default();
+        let attributes = clients
+            .sqs
+            .get_queue_attributes()
+            .queue_url(&queue_url)
+            .attribute_names(QueueAttributeName::QueueArn)
+            .send()
+            .await
+            .map_err(|error| Error::call("GetQueueAttributes")(error.into()))?
+            .attributes
+            .unwrap_or_default();
+        let arn = attributes.get(&QueueAttributeName::QueueArn).cloned();
+        let target = Target::builder()
+            .id("subscriber")
+            .arn(arn.unwrap_or_default())
+            .build()
+            .map_err(|error| Error::call("PutTargets")(error.into()))?;
+        let rule = "subscriber";
+        clients
+            .eventbridge
+            .put_rule()
+            .name(rule)
+            .event_bus_name(&deployment.event_bus)
+            .event_pattern(json!({"detail-type": ["OrderCreated"]}).to_string())
+            .send()
+            .await
+            .map_err(|error| Error::call("PutRule")(error.into()))?;
+        clients
+            .eventbridge
+            .put_targets()
+            .rule(rule)
+            .event_bus_name(&deployment.event_bus)
+            .targets(target)
+            .send()
+            .await
+            .map_err(|error| Error::call("PutTargets")(error.into()))?;
+        Ok(Self {
+            clients: clients.clone(),
+            queue_url,
+            events: BTreeMap::new(),
+        })
+    }
+
+    /// Takes what has arrived, waiting a second for the first.
+    pub(crate) async fn receive(&mut self) -> Result<(), Error> {
+        let messages = self
+            .clients
+            .sqs
+            .receive_message()
+            .queue_url(&self.queue_url)
+            .max_number_of_messages(10)
+            .wait_time_seconds(1)
+            .send()
+            .await
+            .map_err(|error| Error::call("ReceiveMessage")(error.into()))?
+            .messages
+            .unwrap_or_default();
+        let mut deletes = Vec::new();
+        for (index, message) in messages.iter().enumerate() {
+            self.count(message.body().unwrap_or_default());
+            let delete = DeleteMessageBatchRequestEntry::builder()
+                .id(index.to_string())
+                .set_receipt_handle(message.receipt_handle.clone())
+                .build()
+                .map_err(|error| Error::call("DeleteMessageBatch")(error.into()))?;
+            deletes.push(delete);
+        }
+        if !deletes.is_empty() {
+            self.clients
+                .sqs
+                .delete_message_batch()
+                .queue_url(&self.queue_url)
+                .set_entries(Some(deletes))
+                .send()
+                .await
+                .map_err(|error| Error::call("DeleteMessageBatch")(error.into()))?;
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, body: &str) {
+        let event: Value = serde_json::from_str(body).unwrap_or_default();
+        let text = |pointer| {
+            let value = event.pointer(pointer).and_then(Value::as_str);
+            value.unwrap_or_default().to_owned()
+        };
+        let delivered = self
+            .events
+            .entry(text("/detail/id"))
+            .or_insert_with(|| Delivered {
+                order_id: text("/detail/data/orderId"),
+                times: 0,
+            });
+        delivered.times += 1;
+    }
+}
