@@ -1,5 +1,135 @@
+# Every target installs what it needs first, inside of the project.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+FUNCTIONS := create-order publish-events
+VENV := .venv/requirements.installed
+CROSS := .venv/requirements-cross.installed
+NODE_MODULES := infra/node_modules/.package-lock.json
+
+cargo_lambda := PATH="$(CURDIR)/.venv/bin:$$PATH" cargo lambda build --quiet $(FUNCTIONS:%=--package %)
+infra := cd infra && CDK_DISABLE_CLI_TELEMETRY=1
+cdk := $(infra) node_modules/.bin/cdk
+node := $(infra) node_modules/.bin/tsx
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  ENV is dev, staging or prod: make deploy ENV=dev"
+
+# --- On this machine alone: no AWS account, no Docker.
+
+.PHONY: demo
+demo: build-local ## Start a local AWS, post 100 orders, see every event arrive
+	@target/debug/devstack demo
+
+.PHONY: up
+up: build-local ## Start a local AWS with the orders service and keep it running
+	@target/debug/devstack up
+
 .PHONY: test
-test:
+test: lint test-rust test-infra test-end-to-end ## Run everything that must hold before a change lands
+
+.PHONY: lint
+lint: prerequisites $(NODE_MODULES) ## Check formatting and lints of Rust and TypeScript
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
-	cargo test --workspace
+	cargo clippy --quiet --workspace --all-targets -- -D warnings
+	$(infra) npm run --silent lint
+	$(infra) npm run --silent typecheck
+
+.PHONY: format
+format: prerequisites $(NODE_MODULES) ## Format Rust and TypeScript
+	cargo fmt --all
+	$(infra) npm run --silent format
+
+.PHONY: test-rust
+test-rust: prerequisites
+	@if cargo nextest --version >/dev/null 2>&1; then \
+		set -x; cargo nextest run --workspace --no-fail-fast; \
+	else \
+		set -x; cargo test --quiet --workspace --no-fail-fast --lib --bins --tests; \
+	fi
+	cargo test --quiet --workspace --doc
+
+.PHONY: test-infra
+test-infra: prerequisites $(NODE_MODULES)
+	$(infra) npm run --silent test
+
+# On the local AWS, so apart from the tests that need nothing installed.
+.PHONY: test-end-to-end
+test-end-to-end: build-local
+	cargo test --quiet --package devstack --test local_aws -- --ignored --nocapture
+
+# devstack comes along so that its dependencies are compiled once.
+.PHONY: build-local
+build-local: prerequisites $(VENV) $(NODE_MODULES) ## Build the functions for this machine
+	@echo "building for this machine"
+	@$(cargo_lambda) --package devstack --compiler cargo --lambda-dir target/lambda/local
+
+# --- For AWS.
+
+.PHONY: build
+build: prerequisites $(VENV) $(CROSS) ## Build the functions for AWS: arm64, optimized
+	@echo "building for arm64, optimized"
+	@$(cargo_lambda) --release --arm64 --lambda-dir target/lambda/arm64
+
+.PHONY: synth
+synth: environment build $(NODE_MODULES) ## Show the CloudFormation template of ENV
+	@$(cdk) synth --context env=$(ENV)
+
+.PHONY: bootstrap
+bootstrap: environment account build ## Prepare the account and Region for the CDK, once
+	@$(cdk) bootstrap --context env=$(ENV)
+
+.PHONY: diff
+diff: environment build account ## Show what a deploy of ENV would change
+	@$(cdk) diff --context env=$(ENV)
+
+.PHONY: deploy
+deploy: environment build account ## Deploy ENV; prod asks before it changes permissions
+	@$(cdk) deploy --context env=$(ENV) \
+		--require-approval $(if $(filter prod,$(ENV)),any-change,never)
+
+.PHONY: destroy
+destroy: environment build account ## Delete the stack of ENV, after asking
+	@$(cdk) destroy --context env=$(ENV)
+
+.PHONY: smoke
+smoke: environment account ## Place one order in the deployed ENV and wait until its event is out
+	@$(node) deployed/smoke.ts $(ENV)
+
+# --- What the others need.
+
+.PHONY: prerequisites
+prerequisites:
+	@scripts/check-prerequisites
+
+.PHONY: environment
+environment:
+	@case "$(ENV)" in \
+		dev | staging | prod) ;; \
+		"") echo "say which environment: ENV=dev, ENV=staging or ENV=prod" >&2; exit 2 ;; \
+		*) echo "there is no environment '$(ENV)': choose dev, staging or prod" >&2; exit 2 ;; \
+	esac
+
+.PHONY: account
+account: prerequisites $(NODE_MODULES)
+	@$(node) deployed/account.ts
+
+$(VENV): scripts/requirements.txt | prerequisites
+	@echo "installing the local AWS and cargo-lambda into .venv"
+	@python3 -m venv .venv
+	@.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement $<
+	@touch $@
+
+$(CROSS): scripts/requirements-cross.txt $(VENV)
+	@echo "installing zig into .venv, the linker of the cross build"
+	@.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement $<
+	@touch $@
+
+$(NODE_MODULES): infra/package.json infra/package-lock.json infra/outbox/package.json | prerequisites
+	@echo "installing the CDK into infra/node_modules"
+	@cd infra && npm ci --silent --no-audit --no-fund --no-update-notifier
+	@touch $@

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// How long the emulator may take to answer.
-const START_TIMEOUT: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How long it may take to end its functions and itself.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);

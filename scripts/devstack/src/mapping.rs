@@ -100,7 +100,7 @@ fn settings(deployed: &GetEventSourceMappingOutput) -> Result<Settings, String> 
     let defaults = Settings::default();
     let patterns = deployed
         .filter_criteria()
-        .map(|criteria| criteria.filters())
+        .map(aws_sdk_lambda::types::FilterCriteria::filters)
         .unwrap_or_default()
         .iter()
         .filter_map(|filter| filter.pattern());

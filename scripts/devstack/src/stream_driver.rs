@@ -197,12 +197,12 @@ fn lambda_record(record: &StreamRecord) -> Result<Record, BoxError> {
     let change = record.dynamodb();
     let time = change.and_then(|change| change.approximate_creation_date_time());
     let mut dynamodb = json!({
-        "ApproximateCreationDateTime": time.map(|time| time.secs()),
+        "ApproximateCreationDateTime": time.map(aws_sdk_dynamodb::primitives::DateTime::secs),
         "SequenceNumber": change.and_then(|change| change.sequence_number()),
-        "SizeBytes": change.and_then(|change| change.size_bytes()).unwrap_or_default(),
+        "SizeBytes": change.and_then(aws_sdk_dynamodbstreams::types::StreamRecord::size_bytes).unwrap_or_default(),
         "StreamViewType": change
             .and_then(|change| change.stream_view_type())
-            .map(|view| view.as_str()),
+            .map(aws_sdk_dynamodbstreams::types::StreamViewType::as_str),
     });
     for (name, image) in [
         ("Keys", change.and_then(|change| change.keys())),
@@ -215,7 +215,7 @@ fn lambda_record(record: &StreamRecord) -> Result<Record, BoxError> {
     }
     let record = json!({
         "eventID": record.event_id(),
-        "eventName": record.event_name().map(|name| name.as_str()),
+        "eventName": record.event_name().map(aws_sdk_dynamodbstreams::types::OperationType::as_str),
         "eventVersion": record.event_version(),
         "eventSource": "aws:dynamodb",
         "awsRegion": record.aws_region(),
