@@ -2,12 +2,15 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
+export CARGO_TARGET_DIR := $(CURDIR)/target
 
 FUNCTIONS := create-order publish-events
 VENV := .venv/requirements.installed
 CROSS := .venv/requirements-cross.installed
 NODE_MODULES := infra/node_modules/.package-lock.json
 
+# No profile, credentials or endpoint of the person who runs make reaches these.
+without_aws := scripts/without-aws
 cargo_lambda := PATH="$(CURDIR)/.venv/bin:$$PATH" cargo lambda build --quiet $(FUNCTIONS:%=--package %)
 infra := cd infra && CDK_DISABLE_CLI_TELEMETRY=1
 cdk := $(infra) node_modules/.bin/cdk
@@ -23,11 +26,11 @@ help: ## Show this list
 
 .PHONY: demo
 demo: build-local ## Start a local AWS, post 100 orders, see every event arrive
-	@target/debug/devstack demo
+	@$(without_aws) target/debug/devstack demo
 
 .PHONY: up
 up: build-local ## Start a local AWS with the orders service and keep it running
-	@target/debug/devstack up
+	@$(without_aws) target/debug/devstack up
 
 .PHONY: test
 test: lint test-rust test-infra test-end-to-end ## Run everything that must hold before a change lands
@@ -47,20 +50,20 @@ format: prerequisites $(NODE_MODULES) ## Format Rust and TypeScript
 .PHONY: test-rust
 test-rust: prerequisites
 	@if cargo nextest --version >/dev/null 2>&1; then \
-		set -x; cargo nextest run --workspace --no-fail-fast; \
+		set -x; $(without_aws) cargo nextest run --workspace --no-fail-fast; \
 	else \
-		set -x; cargo test --quiet --workspace --no-fail-fast --lib --bins --tests; \
+		set -x; $(without_aws) cargo test --quiet --workspace --no-fail-fast --lib --bins --tests; \
 	fi
-	cargo test --quiet --workspace --doc
+	$(without_aws) cargo test --quiet --workspace --doc
 
 .PHONY: test-infra
 test-infra: prerequisites $(NODE_MODULES)
-	$(infra) npm run --silent test
+	$(infra) ../$(without_aws) npm run --silent test
 
 # On the local AWS, so apart from the tests that need nothing installed.
 .PHONY: test-end-to-end
 test-end-to-end: build-local
-	cargo test --quiet --package devstack --test local_aws -- --ignored --nocapture
+	$(without_aws) cargo test --quiet --package devstack --test local_aws -- --ignored --nocapture
 
 # devstack comes along so that its dependencies are compiled once.
 .PHONY: build-local
@@ -84,16 +87,16 @@ bootstrap: environment account build ## Prepare the account and Region for the C
 	@$(cdk) bootstrap --context env=$(ENV)
 
 .PHONY: diff
-diff: environment build account ## Show what a deploy of ENV would change
+diff: environment account build ## Show what a deploy of ENV would change
 	@$(cdk) diff --context env=$(ENV)
 
 .PHONY: deploy
-deploy: environment build account ## Deploy ENV; prod asks before it changes permissions
+deploy: environment account build ## Deploy ENV; prod asks before it changes permissions
 	@$(cdk) deploy --context env=$(ENV) \
 		--require-approval $(if $(filter prod,$(ENV)),any-change,never)
 
 .PHONY: destroy
-destroy: environment build account ## Delete the stack of ENV, after asking
+destroy: environment account build ## Delete the stack of ENV, after asking
 	@$(cdk) destroy --context env=$(ENV)
 
 .PHONY: smoke

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { App } from "aws-cdk-lib";
@@ -6,6 +6,11 @@ import { Template } from "aws-cdk-lib/assertions";
 import { BuiltFunctionCode } from "transactional-outbox";
 import type { EnvironmentName } from "../orders/environments.ts";
 import { OrdersStack } from "../orders/orders-stack.ts";
+
+/** The feature flags that the app is deployed with. */
+const { context } = JSON.parse(readFileSync(new URL("../cdk.json", import.meta.url), "utf8")) as {
+  context: Record<string, unknown>;
+};
 
 /** Code that stands in for the functions: templates need no build. */
 export function placeholderCode(): BuiltFunctionCode {
@@ -19,7 +24,7 @@ export function placeholderCode(): BuiltFunctionCode {
 
 /** The template of the orders stack in an environment. */
 export function ordersTemplate(environmentName: EnvironmentName): Template {
-  const stack = new OrdersStack(new App(), `orders-${environmentName}`, {
+  const stack = new OrdersStack(new App({ context }), `orders-${environmentName}`, {
     environmentName,
     code: placeholderCode(),
   });

@@ -9,7 +9,8 @@ use crate::{
 };
 
 /// AWS clients of a local endpoint. They are configured here and nowhere else:
-/// no environment variable and no file is read.
+/// no environment variable and no file is read. Without TLS and without a proxy
+/// they could not reach AWS if they tried.
 #[derive(Debug, Clone)]
 pub struct Clients {
     /// DynamoDB.
@@ -34,6 +35,7 @@ impl Clients {
             .build();
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
             .endpoint_url(endpoint.to_string())
             .region(Region::new(REGION))
             .credentials_provider(SharedCredentialsProvider::new(credentials))

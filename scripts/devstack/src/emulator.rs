@@ -1,12 +1,13 @@
 use std::{
     fs::File,
     net::{SocketAddr, TcpListener},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, kill_process_group, waitpid};
+use tempfile::TempDir;
 use tokio::{
     process::{Child, Command},
     time::{Instant, sleep, timeout},
@@ -30,7 +31,9 @@ const START_ATTEMPTS: u32 = 3;
 pub struct Emulator {
     child: Child,
     endpoint: LocalEndpoint,
-    directory: PathBuf,
+    /// Holds the copies of the functions; it goes when the emulator goes.
+    directory: TempDir,
+    /// Stays, for whoever wants to know why something failed.
     log: PathBuf,
 }
 
@@ -59,10 +62,10 @@ impl Emulator {
     async fn start_once(paths: &Paths, address: SocketAddr) -> Result<Self, Error> {
         let address = free_port(address)?;
         let endpoint = LocalEndpoint::new(address)?;
-        let directory = paths.run_directory(address.port())?;
-        let log = directory.join("emulator.log");
+        let directory = paths.run_directory()?;
+        let log = paths.emulator_log(address.port());
         let mut emulator = Self {
-            child: spawn(paths, endpoint, &directory, &log)?,
+            child: spawn(paths, endpoint, directory.path(), &log)?,
             endpoint,
             directory,
             log,
@@ -76,9 +79,9 @@ impl Emulator {
         self.endpoint
     }
 
-    /// Where its files are.
-    pub(crate) fn directory(&self) -> &PathBuf {
-        &self.directory
+    /// Where the files of this run are.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     /// Ends the emulator and the functions it runs.
@@ -135,10 +138,12 @@ impl Emulator {
 }
 
 impl Drop for Emulator {
-    /// Only on the way out of an error or a panic: nothing is left running.
+    /// On the way out of an error or an interruption: nothing is left running,
+    /// so it is waited for; what is killed ends within milliseconds.
     fn drop(&mut self) {
         if let Some(pid) = self.pid() {
             let _ = kill_process_group(pid, Signal::KILL);
+            let _ = waitpid(Some(pid), WaitOptions::empty());
         }
     }
 }
@@ -154,8 +159,8 @@ fn free_port(address: SocketAddr) -> Result<SocketAddr, Error> {
 fn spawn(
     paths: &Paths,
     endpoint: LocalEndpoint,
-    directory: &PathBuf,
-    log: &PathBuf,
+    directory: &Path,
+    log: &Path,
 ) -> Result<Child, Error> {
     let output = File::create(log).map_err(Error::io(format!("creating {}", log.display())))?;
     let errors = output
@@ -166,6 +171,7 @@ fn spawn(
         .env_clear()
         .envs(process_environment(std::env::vars_os(), endpoint))
         .env("HOME", directory)
+        .env("TMPDIR", directory)
         .env("BIND_HOST", address.ip().to_string())
         .env("GATEWAY_PORT", address.port().to_string())
         .current_dir(directory)

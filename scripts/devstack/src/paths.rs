@@ -1,5 +1,7 @@
 use std::path::{Path, PathBuf};
 
+use tempfile::TempDir;
+
 use crate::error::Error;
 
 /// Where things are in the project.
@@ -35,13 +37,24 @@ impl Paths {
         installed(self.infra().join("node_modules/.bin/cdk"))
     }
 
-    /// Files of one run, gone with `cargo clean`. Each run has its own, so
-    /// several stacks can be up at once.
-    pub(crate) fn run_directory(&self, port: u16) -> Result<PathBuf, Error> {
-        let directory = self.root.join(format!("target/devstack/{port}"));
-        std::fs::create_dir_all(&directory)
-            .map_err(Error::io(format!("creating {}", directory.display())))?;
-        Ok(directory)
+    /// A directory for the files of one run, gone with the run.
+    pub(crate) fn run_directory(&self) -> Result<TempDir, Error> {
+        let parent = self.runs();
+        std::fs::create_dir_all(&parent)
+            .and_then(|()| TempDir::new_in(&parent))
+            .map_err(Error::io(format!(
+                "creating a directory in {}",
+                parent.display()
+            )))
+    }
+
+    /// What the emulator on this port has to say; of its last run.
+    pub(crate) fn emulator_log(&self, port: u16) -> PathBuf {
+        self.runs().join(format!("{port}.log"))
+    }
+
+    fn runs(&self) -> PathBuf {
+        self.root.join("target/devstack")
     }
 }
 
