@@ -13,6 +13,8 @@ NODE_MODULES := infra/node_modules/.package-lock.json
 without_aws := scripts/without-aws
 cargo_lambda := PATH="$(CURDIR)/.venv/bin:$$PATH" cargo lambda build --quiet $(FUNCTIONS:%=--package %)
 infra := cd infra && CDK_DISABLE_CLI_TELEMETRY=1
+# cargo-lambda builds it along with the functions, so it lies where they do.
+devstack := $(without_aws) target/lambda/local/devstack/bootstrap
 cdk := $(infra) node_modules/.bin/cdk
 node := $(infra) node_modules/.bin/tsx
 
@@ -26,11 +28,11 @@ help: ## Show this list
 
 .PHONY: demo
 demo: build-local ## Start a local AWS, post 100 orders, see every event arrive
-	@$(without_aws) target/debug/devstack demo
+	@$(devstack) demo
 
 .PHONY: up
 up: build-local ## Start a local AWS with the orders service and keep it running
-	@$(without_aws) target/debug/devstack up
+	@$(devstack) up
 
 .PHONY: test
 test: lint test-rust test-infra test-end-to-end ## Run everything that must hold before a change lands

@@ -3,10 +3,11 @@
 #![allow(clippy::unwrap_used)]
 
 use std::{
+    ffi::OsStr,
     fs,
     io::{BufRead, BufReader},
     net::{SocketAddr, TcpListener, TcpStream},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
 };
 
@@ -62,8 +63,17 @@ fn free_address() -> SocketAddr {
     listener.local_addr().unwrap()
 }
 
-fn devstack(listen: SocketAddr, foreign: &ForeignEndpoint) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_devstack"));
+fn scripts() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// The program that `make demo` and `make up` run.
+fn devstack_of_make() -> PathBuf {
+    scripts().join("../target/lambda/local/devstack/bootstrap")
+}
+
+fn devstack(program: impl AsRef<OsStr>, listen: SocketAddr, foreign: &ForeignEndpoint) -> Command {
+    let mut command = Command::new(program);
     command
         .args(["--listen", &listen.to_string()])
         .envs(foreign.environment())
@@ -109,7 +119,7 @@ fn processes_of(_: SocketAddr) -> Vec<String> {
 fn every_order_arrives_and_no_real_account_is_touched() {
     let foreign = ForeignEndpoint::open();
     let address = free_address();
-    let demo = devstack(address, &foreign)
+    let demo = devstack(devstack_of_make(), address, &foreign)
         .args(["demo", "--orders", "10"])
         .output()
         .unwrap();
@@ -143,7 +153,7 @@ fn is_row(line: &str, (name, count): (&str, &str)) -> bool {
 fn a_stack_that_is_interrupted_leaves_nothing_running() {
     let foreign = ForeignEndpoint::open();
     let address = free_address();
-    let mut up = devstack(address, &foreign)
+    let mut up = devstack(devstack_of_make(), address, &foreign)
         .arg("up")
         .stdout(Stdio::piped())
         .spawn()
@@ -170,7 +180,8 @@ fn interrupt(child: &Child) {
 fn an_address_that_others_can_reach_is_refused() {
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.7:4566"] {
         let foreign = ForeignEndpoint::open();
-        let demo = devstack(address.parse().unwrap(), &foreign)
+        let program = env!("CARGO_BIN_EXE_devstack");
+        let demo = devstack(program, address.parse().unwrap(), &foreign)
             .arg("demo")
             .output()
             .unwrap();
@@ -184,8 +195,7 @@ fn an_address_that_others_can_reach_is_refused() {
 #[test]
 fn commands_run_without_aws_know_no_account() {
     let foreign = ForeignEndpoint::open();
-    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let mut command = Command::new(scripts.join("without-aws"));
+    let mut command = Command::new(scripts().join("without-aws"));
     let output = command
         .arg("env")
         .envs(foreign.environment())
