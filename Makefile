@@ -11,7 +11,7 @@ NODE_MODULES := infra/node_modules/.package-lock.json
 
 # No profile, credentials or endpoint of the person who runs make reaches these.
 without_aws := scripts/without-aws
-cargo_lambda := PATH="$(CURDIR)/.venv/bin:$$PATH" cargo lambda build --quiet $(FUNCTIONS:%=--package %)
+cargo_lambda := PATH="$(CURDIR)/.venv/bin:$$PATH" cargo lambda build $(FUNCTIONS:%=--package %)
 infra := cd infra && CDK_DISABLE_CLI_TELEMETRY=1
 # cargo-lambda builds it along with the functions, so it lies where they do.
 devstack := $(without_aws) target/lambda/local/devstack/bootstrap
@@ -40,7 +40,7 @@ test: lint test-rust test-infra test-end-to-end ## Run everything that must hold
 .PHONY: lint
 lint: prerequisites $(NODE_MODULES) ## Check formatting and lints of Rust and TypeScript
 	cargo fmt --all --check
-	cargo clippy --quiet --workspace --all-targets -- -D warnings
+	cargo clippy --workspace --all-targets -- -D warnings
 	$(infra) npm run --silent lint
 	$(infra) npm run --silent typecheck
 
@@ -100,6 +100,8 @@ deploy: environment account build ## Deploy ENV; prod asks before it changes per
 .PHONY: destroy
 destroy: environment account build ## Delete the stack of ENV, after asking
 	@$(cdk) destroy --context env=$(ENV)
+	@echo "the bus orders-$(ENV) is kept; if the stack is gone, then before it can be deployed again:"
+	@echo "  aws events delete-event-bus --name orders-$(ENV)"
 
 .PHONY: smoke
 smoke: environment account ## Place one order in the deployed ENV and wait until its event is out
@@ -126,15 +128,15 @@ account: prerequisites $(NODE_MODULES)
 $(VENV): scripts/requirements.txt | prerequisites
 	@echo "installing the local AWS and cargo-lambda into .venv"
 	@python3 -m venv .venv
-	@.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement $<
+	@.venv/bin/pip install --disable-pip-version-check --no-deps --requirement $<
 	@touch $@
 
 $(CROSS): scripts/requirements-cross.txt $(VENV)
 	@echo "installing zig into .venv, the linker of the cross build"
-	@.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement $<
+	@.venv/bin/pip install --disable-pip-version-check --no-deps --requirement $<
 	@touch $@
 
 $(NODE_MODULES): infra/package.json infra/package-lock.json infra/outbox/package.json | prerequisites
 	@echo "installing the CDK into infra/node_modules"
-	@cd infra && npm ci --silent --no-audit --no-fund --no-update-notifier
+	@cd infra && npm ci --loglevel error --no-audit --no-fund --no-update-notifier
 	@touch $@

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use aws_sdk_dynamodb::{
     Client,
@@ -38,6 +38,12 @@ impl DynamoDbTable {
 
     fn what(&self, operation: &str) -> String {
         format!("{operation} {}", self.name)
+    }
+
+    /// An answer that does not tell of the keys that were asked for: taken for
+    /// one that never came, lest a row be thought gone that is not.
+    fn unintelligible(&self, operation: &str) -> CallError {
+        CallError::Transient(format!("{}: keys without a name", self.what(operation)))
     }
 
     /// Why a call that must be well-formed failed: what it holds is ours, so a
@@ -89,14 +95,19 @@ impl OutboxTable for DynamoDbTable {
             let message = format!("{}: no answer for the table", self.what(operation));
             return Err(CallError::Transient(message));
         };
-        let unprocessed: Vec<RowKey> = output
+        let unprocessed: HashSet<RowKey> = output
             .unprocessed_keys()
             .into_iter()
             .flat_map(HashMap::values)
             .flat_map(KeysAndAttributes::keys)
-            .filter_map(row_key)
-            .collect();
-        let found: HashMap<RowKey, RowState> = found.iter().filter_map(found_state).collect();
+            .map(row_key)
+            .collect::<Option<_>>()
+            .ok_or_else(|| self.unintelligible(operation))?;
+        let found: HashMap<RowKey, RowState> = found
+            .iter()
+            .map(found_state)
+            .collect::<Option<_>>()
+            .ok_or_else(|| self.unintelligible(operation))?;
         let state = |key: &RowKey| match found.get(key) {
             Some(state) => Some((key.clone(), *state)),
             None if unprocessed.contains(key) => None,
@@ -120,14 +131,14 @@ impl OutboxTable for DynamoDbTable {
             .send()
             .await
             .map_err(|error| self.error(operation, &error))?;
-        Ok(output
+        output
             .unprocessed_items()
             .into_iter()
             .flat_map(HashMap::values)
             .flatten()
-            .filter_map(WriteRequest::delete_request)
-            .filter_map(|request| row_key(request.key()))
-            .collect())
+            .map(|request| row_key(request.delete_request()?.key()))
+            .collect::<Option<_>>()
+            .ok_or_else(|| self.unintelligible(operation))
     }
 
     async fn park(&self, key: &RowKey, mark: &Parked) -> Result<(), CallError> {

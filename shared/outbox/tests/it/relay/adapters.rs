@@ -357,6 +357,26 @@ async fn an_answer_without_the_table_is_no_answer() {
 }
 
 #[tokio::test]
+async fn keys_that_cannot_be_told_apart_are_not_taken_for_settled() {
+    let nameless = json!({"aggregateId": {"S": "a"}});
+    for answer in [
+        json!({"Responses": {"outbox": []}, "UnprocessedKeys": {"outbox": {"Keys": [nameless]}}}),
+        json!({"Responses": {"outbox": [nameless]}}),
+        json!({"UnprocessedItems": {"outbox": [{"DeleteRequest": {"Key": nameless}}]}}),
+    ] {
+        let stub = answering(200, answer.clone()).await;
+        let table = DynamoDbTable::new(dynamodb_in_process::client(*stub.address()), "outbox");
+        let keys = [row("a", 1).key];
+        let error = if answer.get("Responses").is_some() {
+            table.look_up(&keys).await.unwrap_err()
+        } else {
+            table.delete(&keys).await.unwrap_err()
+        };
+        assert!(matches!(error, CallError::Transient(_)), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn unprocessed_deletes_are_answered() {
     let keys = [row("a", 1).key, row("a", 2).key];
     let unprocessed = json!({"DeleteRequest": {"Key": {
