@@ -12,6 +12,7 @@ use aws_sdk_dynamodb::{
     types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType},
 };
 use dynoxide::{Database, server};
+use serde::de::DeserializeOwned;
 
 /// Starts an empty database; it lives as long as the test's runtime.
 pub async fn start() -> Client {
@@ -73,4 +74,11 @@ pub async fn create_table(
             );
     }
     table.send().await.expect("a new table");
+}
+
+/// Everything in a table.
+pub async fn items<T: DeserializeOwned>(client: &Client, table: &str) -> Vec<T> {
+    let scan = client.scan().table_name(table).into_paginator().items();
+    let items = scan.send().collect::<Result<Vec<_>, _>>().await;
+    serde_dynamo::from_items(items.expect("a table that can be read")).expect("items of this type")
 }

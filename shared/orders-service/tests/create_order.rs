@@ -37,29 +37,11 @@ impl Fixture {
     }
 
     async fn events(&self) -> Vec<OutboxRow> {
-        let items = self
-            .client
-            .scan()
-            .table_name("outbox")
-            .send()
-            .await
-            .unwrap()
-            .items
-            .unwrap();
-        serde_dynamo::from_items(items).unwrap()
+        dynamodb_in_process::items(&self.client, "outbox").await
     }
 
     async fn items(&self, prefix: &str) -> Vec<Value> {
-        let items = self
-            .client
-            .scan()
-            .table_name("orders")
-            .send()
-            .await
-            .unwrap()
-            .items
-            .unwrap();
-        let items: Vec<Value> = serde_dynamo::from_items(items).unwrap();
+        let items: Vec<Value> = dynamodb_in_process::items(&self.client, "orders").await;
         let of_kind = |item: &Value| item["pk"].as_str().unwrap().starts_with(prefix);
         items.into_iter().filter(of_kind).collect()
     }

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use aws_sdk_eventbridge::config::{BehaviorVersion, Credentials, Region};
-use dynamodb_in_process::create_table;
+use dynamodb_in_process::{create_table, items};
 use outbox::{
     AggregateWrite, DomainEvent, KeySchema, Outbox, OutboxRow, Parked, RowKey,
     relay::{
@@ -285,15 +285,7 @@ async fn the_table_tells_pending_parked_and_absent_rows() {
     assert_eq!(states[&keys[1]], RowState::Parked);
     assert_eq!(states[&keys[2]], RowState::Absent);
 
-    let items = client
-        .scan()
-        .table_name("outbox")
-        .send()
-        .await
-        .unwrap()
-        .items
-        .unwrap();
-    let rows: Vec<OutboxRow> = serde_dynamo::from_items(items).unwrap();
+    let rows: Vec<OutboxRow> = items(&client, "outbox").await;
     let parked = rows.iter().find(|row| row.key == keys[1]).unwrap();
     assert_eq!(parked.parked, Some(mark));
 }
@@ -311,15 +303,7 @@ async fn parking_what_is_parked_or_gone_is_success_and_changes_nothing() {
     table.delete(&keys[1..]).await.unwrap();
     table.park(&keys[1], &mark("late")).await.unwrap();
 
-    let items = client
-        .scan()
-        .table_name("outbox")
-        .send()
-        .await
-        .unwrap()
-        .items
-        .unwrap();
-    let rows: Vec<OutboxRow> = serde_dynamo::from_items(items).unwrap();
+    let rows: Vec<OutboxRow> = items(&client, "outbox").await;
     assert_eq!(rows.len(), 1, "a late park brings no row back");
     assert_eq!(rows[0].parked.as_ref().unwrap().reason, "first");
 }
@@ -413,15 +397,7 @@ async fn relay_everything(
     stub: &MockServer,
     time: Duration,
 ) -> Value {
-    let items = client
-        .scan()
-        .table_name("outbox")
-        .send()
-        .await
-        .unwrap()
-        .items
-        .unwrap();
-    let rows: Vec<OutboxRow> = serde_dynamo::from_items(items).unwrap();
+    let rows: Vec<OutboxRow> = items(client, "outbox").await;
     let records: Vec<Value> = rows
         .into_iter()
         .enumerate()
@@ -447,16 +423,7 @@ async fn appended_events_reach_the_bus_and_leave_the_table() {
     let stub = event_bridge(accept_all).await;
     let response = relay_everything(&client, &stub, Duration::from_secs(30)).await;
     assert_eq!(response, json!({"batchItemFailures": []}));
-    assert_eq!(
-        client
-            .scan()
-            .table_name("outbox")
-            .send()
-            .await
-            .unwrap()
-            .count,
-        0
-    );
+    assert_eq!(items::<OutboxRow>(&client, "outbox").await.len(), 0);
 
     let mut ids = Vec::new();
     for request in stub.received_requests().await.unwrap() {
@@ -485,14 +452,5 @@ async fn a_bus_that_hangs_is_reported_in_time_and_nothing_is_deleted() {
         response,
         json!({"batchItemFailures": [{"itemIdentifier": "100"}]})
     );
-    assert_eq!(
-        client
-            .scan()
-            .table_name("outbox")
-            .send()
-            .await
-            .unwrap()
-            .count,
-        2
-    );
+    assert_eq!(items::<OutboxRow>(&client, "outbox").await.len(), 2);
 }

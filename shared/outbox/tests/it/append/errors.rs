@@ -1,0 +1,126 @@
+use outbox::{CommitError, Outbox, Participant};
+use serde_json::{Value, json};
+use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
+
+use super::fixture::*;
+
+#[tokio::test]
+async fn a_refusal_says_so_and_is_not_retryable() {
+    let client = dynamodb_in_process::start().await;
+    let outbox = Outbox::new(client, "outbox", "things").unwrap();
+    let fixture = Fixture {
+        client: dynamodb_in_process::start().await,
+        outbox,
+    };
+    let error = fixture
+        .create("a")
+        .event(&renamed())
+        .commit()
+        .await
+        .unwrap_err();
+    assert!(matches!(error, CommitError::Refused(_)), "{error:?}");
+    assert!(!error.is_retryable());
+}
+
+#[tokio::test]
+async fn no_answer_is_an_unknown_outcome_and_retryable() {
+    // A port nobody listens on: bound, and closed again.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let client = dynamodb_in_process::client(address);
+    let outbox = Outbox::new(client.clone(), "outbox", "things").unwrap();
+    let fixture = Fixture { client, outbox };
+    let error = fixture.create("a").commit().await.unwrap_err();
+    assert!(matches!(error, CommitError::OutcomeUnknown(_)), "{error:?}");
+    assert!(error.is_retryable());
+}
+
+/// Commits against a stub that answers every request alike.
+async fn commit_answered_with(status: u16, answer: Value) -> CommitError {
+    let stub = MockServer::start().await;
+    Mock::given(any())
+        .respond_with(ResponseTemplate::new(status).set_body_json(answer))
+        .mount(&stub)
+        .await;
+    let client = dynamodb_in_process::client(*stub.address());
+    let outbox = Outbox::new(client.clone(), "outbox", "things").unwrap();
+    let fixture = Fixture { client, outbox };
+    fixture
+        .create("a")
+        .event(&renamed())
+        .commit()
+        .await
+        .unwrap_err()
+}
+
+fn canceled(codes: [&str; 2]) -> Value {
+    json!({
+        "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+        "Message": "Transaction cancelled",
+        "CancellationReasons": codes.map(|code| json!({"Code": code})),
+    })
+}
+
+#[tokio::test]
+async fn conflicts_and_throttling_are_told_from_failed_conditions() {
+    type IsExpected = fn(&CommitError) -> bool;
+    let conflict: IsExpected = |error| matches!(error, CommitError::Conflict(_));
+    let throttled: IsExpected = |error| matches!(error, CommitError::Throttled(_));
+    let refused: IsExpected = |error| matches!(error, CommitError::Refused(_));
+    let unknown: IsExpected = |error| matches!(error, CommitError::OutcomeUnknown(_));
+    let event_0: IsExpected = |error| {
+        matches!(error, CommitError::ConditionFailed(failed)
+            if failed.len() == 1 && failed[0].participant == Participant::Event(0))
+    };
+    let other = |code: &str| json!({"__type": format!("com.amazonaws.dynamodb.v20120810#{code}")});
+    let cases = [
+        (
+            400,
+            canceled(["TransactionConflict", "None"]),
+            conflict,
+            true,
+        ),
+        (
+            400,
+            canceled(["TransactionConflict", "ThrottlingError"]),
+            throttled,
+            true,
+        ),
+        (
+            400,
+            canceled(["None", "ProvisionedThroughputExceeded"]),
+            throttled,
+            true,
+        ),
+        (
+            400,
+            canceled(["TransactionConflict", "ConditionalCheckFailed"]),
+            event_0,
+            false,
+        ),
+        (
+            400,
+            canceled(["TransactionConflict", "ValidationError"]),
+            refused,
+            false,
+        ),
+        (400, other("TransactionInProgressException"), conflict, true),
+        (400, other("ThrottlingException"), throttled, true),
+        (400, other("RequestLimitExceeded"), throttled, true),
+        (400, other("AccessDeniedException"), refused, false),
+        (500, other("InternalServerError"), unknown, true),
+    ];
+    for (status, answer, expected, retryable) in cases {
+        let error = commit_answered_with(status, answer.clone()).await;
+        assert!(expected(&error), "{answer}: {error:?}");
+        assert_eq!(error.is_retryable(), retryable, "{answer}");
+    }
+}
+#[test]
+fn a_source_eventbridge_refuses_is_refused_at_once() {
+    let client = dynamodb_in_process::client(([127, 0, 0, 1], 9).into());
+    for source in ["", "aws.orders", &"x".repeat(257)] {
+        assert!(Outbox::new(client.clone(), "outbox", source).is_err());
+    }
+}

@@ -1,0 +1,140 @@
+use aws_sdk_dynamodb::types::Put;
+use outbox::{CommitError, Participant, Problem};
+use serde_json::json;
+
+use super::fixture::*;
+
+#[tokio::test]
+async fn every_broken_limit_is_reported_before_anything_is_sent() {
+    let fixture = Fixture::start().await;
+    let mut deep = json!("bottom");
+    for _ in 0..101 {
+        deep = json!([deep]);
+    }
+    let transaction = fixture
+        .create("a")
+        .event(&Renamed(json!({"type": ""})))
+        .event(&Renamed(json!({"type": "T".repeat(129)})))
+        .event(&Renamed(json!({"much": "x".repeat(256 * 1024)})))
+        .event(&Renamed(deep))
+        .event(&Renamed(json!({"number": 9_007_199_254_740_992_u64})))
+        .correlation_id("");
+    let problems = problems(transaction.commit().await.unwrap_err());
+    assert!(
+        matches!(
+            problems.as_slice(),
+            [
+                Problem::EmptyAttribute {
+                    attribute: "correlationid"
+                },
+                Problem::EventType { event: 0, chars: 0 },
+                Problem::EventType {
+                    event: 1,
+                    chars: 129
+                },
+                Problem::EventTooLarge { event: 2, .. },
+                Problem::EventTooDeep {
+                    event: 3,
+                    depth: 101
+                },
+                Problem::UnsafeInteger { event: 4, .. },
+            ]
+        ),
+        "{problems:?}"
+    );
+    assert!(fixture.is_empty().await);
+}
+
+#[tokio::test]
+async fn an_event_may_be_as_large_as_the_bus_takes_it() {
+    let fixture = Fixture::start().await;
+    let one = |bytes: usize| {
+        fixture
+            .create("a")
+            .event(&Renamed(json!("x".repeat(bytes))))
+    };
+    let CommitError::Invalid(invalid) = one(256 * 1024).commit().await.unwrap_err() else {
+        panic!("not too large");
+    };
+    let [Problem::EventTooLarge { bytes, .. }] = invalid.problems[..] else {
+        panic!("{invalid}");
+    };
+    let overhead = bytes - 256 * 1024;
+    assert!(one(256 * 1024 - overhead + 1).commit().await.is_err());
+    one(256 * 1024 - overhead).commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_transaction_holds_100_actions() {
+    let fixture = Fixture::start().await;
+    let of = |id: &str, events: usize| {
+        (0..events).fold(fixture.create(id), |transaction, _| {
+            transaction.event(&renamed())
+        })
+    };
+    of("a", 99).commit().await.unwrap();
+    assert_eq!(
+        problems(of("b", 100).commit().await.unwrap_err()),
+        [Problem::TooManyActions { count: 101 }]
+    );
+}
+
+#[tokio::test]
+async fn items_and_the_whole_transaction_have_a_size() {
+    let fixture = Fixture::start().await;
+    let large = |id: &str, bytes: usize| {
+        let mut put = put(id);
+        put.item.insert("text".into(), text(&"x".repeat(bytes)));
+        put
+    };
+    let too_large = fixture
+        .create("a")
+        .put(large("b", 396 * 1024), things_key());
+    assert!(matches!(
+        problems(too_large.commit().await.unwrap_err())[..],
+        [Problem::ItemTooLarge {
+            participant: Participant::Action(0),
+            ..
+        }]
+    ));
+
+    let too_much = (0..11).fold(fixture.create("a"), |transaction, index| {
+        transaction.put(large(&index.to_string(), 395 * 1024), things_key())
+    });
+    assert!(matches!(
+        problems(too_much.commit().await.unwrap_err())[..],
+        [Problem::TransactionTooLarge { .. }]
+    ));
+    assert!(fixture.is_empty().await);
+}
+
+#[tokio::test]
+async fn two_actions_on_one_item_are_named() {
+    let fixture = Fixture::start().await;
+    let transaction = fixture
+        .create("a")
+        .put(put("b"), things_key())
+        .condition_check(exists("a"));
+    assert_eq!(
+        problems(transaction.commit().await.unwrap_err()),
+        [Problem::SameItem {
+            first: Participant::Aggregate,
+            second: Participant::Action(1),
+            item: "things[pk=a]".into(),
+        }]
+    );
+}
+
+#[tokio::test]
+async fn an_item_without_its_key_is_named() {
+    let fixture = Fixture::start().await;
+    let keyless = Put::builder().table_name("things").item("a", text("b"));
+    let transaction = fixture
+        .create("a")
+        .put(keyless.build().unwrap(), things_key());
+    let problems = problems(transaction.commit().await.unwrap_err());
+    assert_eq!(
+        problems[0].to_string(),
+        "action 0: the item lacks the key attribute \"pk\""
+    );
+}

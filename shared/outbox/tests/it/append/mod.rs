@@ -1,0 +1,4 @@
+mod commit;
+mod errors;
+mod fixture;
+mod limits;
