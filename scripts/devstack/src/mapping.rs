@@ -125,6 +125,7 @@ fn settings(deployed: &GetEventSourceMappingOutput) -> Result<Settings, String> 
             .contains(&FunctionResponseType::ReportBatchItemFailures),
         filter: Filter::from_patterns(patterns).map_err(|error| error.to_string())?,
         has_on_failure_destination: on_failure(deployed).is_some(),
+        ..defaults
     })
 }
 
@@ -167,7 +168,7 @@ mod tests {
                 bisect_batch_on_function_error: true,
                 report_batch_item_failures: true,
                 filter: Filter::from_patterns([r#"{"eventName":["INSERT"]}"#]).unwrap(),
-                has_on_failure_destination: false,
+                ..Settings::default()
             }
         );
         let unlimited = GetEventSourceMappingOutput::builder()

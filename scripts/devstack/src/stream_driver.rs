@@ -132,19 +132,19 @@ async fn poll(
             .iter()
             .map(lambda_record)
             .collect::<Result<_, _>>()?;
-        reader.shard.push(records);
+        reader.shard.push(records, Timestamp::now());
         reader.iterator = read.next_shard_iterator;
     }
     loop {
         match reader.shard.next(Timestamp::now()) {
             Action::Idle | Action::WaitUntil(_) => return Ok(()),
-            Action::Invoke(batch) => {
+            Action::Invoke(lane, batch) => {
                 let (outcome, invocation) = invoke(clients, mapping, batch).await;
                 reader
                     .shard
-                    .completed(&outcome, &invocation, Timestamp::now());
+                    .completed(lane, &outcome, &invocation, Timestamp::now());
             }
-            Action::SendOnFailure(on_failure) => {
+            Action::SendOnFailure(lane, on_failure) => {
                 let body = on_failure.message().to_string();
                 clients
                     .sqs
@@ -153,7 +153,7 @@ async fn poll(
                     .message_body(body)
                     .send()
                     .await?;
-                reader.shard.on_failure_sent();
+                reader.shard.on_failure_sent(lane);
             }
         }
     }

@@ -1,13 +1,8 @@
 //! Records that go to the function together.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use crate::{record::Record, response::Verdict, settings::Settings};
-
-/// First and longest pause before a batch is retried. AWS documents that it
-/// waits longer each time, not how long.
-const FIRST_PAUSE: SignedDuration = SignedDuration::from_millis(500);
-const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(1);
+use crate::{choices, record::Record, response::Verdict, settings::Settings};
 
 #[derive(Debug)]
 pub(crate) struct Batch {
@@ -50,21 +45,25 @@ impl Batch {
         })
     }
 
-    /// What has to be tried again after an invocation that failed.
+    /// What has to be tried again after an invocation that reached the
+    /// function.
     pub(crate) fn after(mut self, verdict: &Verdict, settings: &Settings, now: Timestamp) -> Rest {
+        let bisect = settings.bisect_batch_on_function_error;
         match *verdict {
             Verdict::Success => return Rest::Again(Vec::new()),
             Verdict::FailureFrom(index) if index > 0 => {
                 self.records.drain(..index);
-                if settings.bisect_batch_on_function_error {
+                if bisect {
                     // The cut is a split, and a split does not use up a retry.
-                    self.not_before = Some(now + self.pause());
-                    return Rest::Again(vec![self]);
+                    return Rest::Again(vec![self.later(now)]);
                 }
             }
-            Verdict::CompleteFailure
-                if settings.bisect_batch_on_function_error && self.records.len() > 1 =>
-            {
+            Verdict::FailureFrom(_) if bisect && choices::HALVE_WHEN_THE_FIRST_RECORD_FAILS => {
+                if self.records.len() > 1 {
+                    return Rest::Again(self.halves(now));
+                }
+            }
+            Verdict::CompleteFailure if bisect && self.records.len() > 1 => {
                 return Rest::Again(self.halves(now));
             }
             Verdict::FailureFrom(_) | Verdict::CompleteFailure => {}
@@ -76,30 +75,19 @@ impl Batch {
         {
             return Rest::Exhausted(self);
         }
-        self.not_before = Some(now + self.pause());
-        Rest::Again(vec![self])
+        Rest::Again(vec![self.later(now)])
     }
 
-    /// The batch again, after an invocation that did not reach the function:
-    /// that does not count.
-    pub(crate) fn unreached(mut self, now: Timestamp) -> Self {
-        self.not_before = Some(now + self.pause());
+    /// The same again after a pause. An invocation that did not reach the
+    /// function leads here directly: it does not count.
+    pub(crate) fn later(mut self, now: Timestamp) -> Self {
+        self.not_before = Some(now + choices::pause(self.failures));
         self
     }
 
     fn halves(mut self, now: Timestamp) -> Vec<Self> {
-        let not_before = Some(now + self.pause());
         let second = self.records.split_off(self.records.len().div_ceil(2));
-        let half = |records| Self {
-            records,
-            not_before,
-            ..self
-        };
+        let half = |records| Self { records, ..self }.later(now);
         vec![half(std::mem::take(&mut self.records)), half(second)]
-    }
-
-    fn pause(&self) -> SignedDuration {
-        let doublings = self.failures.saturating_sub(1).min(16);
-        (FIRST_PAUSE * 2_i32.pow(doublings)).min(LONGEST_PAUSE)
     }
 }

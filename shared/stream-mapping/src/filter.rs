@@ -1,88 +1,80 @@
 use serde_json::Value;
 
-/// `FilterCriteria` of a mapping: a record passes if any pattern matches.
+use crate::pattern::{InvalidPattern, Pattern};
+
+/// Most patterns one mapping may have: five, or ten where AWS has raised the
+/// quota.
+const MOST_PATTERNS: usize = 10;
+
+/// `FilterCriteria` of a mapping: a record passes if any pattern matches; with
+/// no pattern, every record does.
 ///
-/// Patterns may ask for values of `eventName`, nothing else yet.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// See [Control which events Lambda sends to your function][filtering]. Covered
+/// is what the page documents: a value equal to a text, number, boolean or
+/// `null`; `prefix`, `suffix`, `equals-ignore-case`, `anything-but` with values,
+/// `numeric`, `exists`, and `$or`. A rule beyond that is refused by its name.
+///
+/// Numbers of DynamoDB items are text in the record (`{"N": "42"}`), so
+/// `numeric` never matches them, [as AWS says][numbers].
+///
+/// ```
+/// use stream_mapping::Filter;
+///
+/// let filter = Filter::from_patterns([r#"{"eventName": ["INSERT"]}"#])?;
+/// # Ok::<(), stream_mapping::InvalidFilter>(())
+/// ```
+///
+/// [filtering]: https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
+/// [numbers]: https://docs.aws.amazon.com/lambda/latest/dg/with-ddb-filtering.html
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Filter {
-    /// Names that pass, one list a pattern; no list lets everything pass.
-    event_names: Vec<Vec<String>>,
+    patterns: Vec<Pattern>,
 }
 
-/// A pattern this crate cannot judge.
+/// A filter AWS would refuse, or that AWS does not document.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("only filters like {{\"eventName\": [\"INSERT\"]}} are supported, not {0}")]
-pub struct UnsupportedFilter(String);
+#[non_exhaustive]
+pub enum InvalidFilter {
+    /// There are too many patterns.
+    #[error("FilterCriteria must have 0 to {MOST_PATTERNS} filters, not {0}")]
+    TooMany(usize),
+    /// A pattern is at fault.
+    #[error("filter {pattern}: {reason}")]
+    Pattern {
+        /// The pattern, as it was given.
+        pattern: String,
+        /// What is wrong with it.
+        reason: InvalidPattern,
+    },
+}
 
 impl Filter {
     /// A filter of patterns as they stand in the mapping, JSON text each.
     ///
     /// # Errors
     ///
-    /// If a pattern asks for anything but values of `eventName`.
+    /// If a pattern is no JSON, or asks for something that AWS does not document
+    /// for Lambda.
     pub fn from_patterns<'p>(
         patterns: impl IntoIterator<Item = &'p str>,
-    ) -> Result<Self, UnsupportedFilter> {
-        let event_names = patterns
+    ) -> Result<Self, InvalidFilter> {
+        let patterns = patterns
             .into_iter()
             .map(|pattern| {
-                event_names(pattern).ok_or_else(|| UnsupportedFilter(pattern.to_owned()))
+                Pattern::parse(pattern).map_err(|reason| InvalidFilter::Pattern {
+                    pattern: pattern.to_owned(),
+                    reason,
+                })
             })
-            .collect::<Result<_, _>>()?;
-        Ok(Self { event_names })
-    }
-
-    pub(crate) fn passes(&self, event_name: &str) -> bool {
-        self.event_names.is_empty()
-            || self
-                .event_names
-                .iter()
-                .any(|names| names.iter().any(|name| name == event_name))
-    }
-}
-
-fn event_names(pattern: &str) -> Option<Vec<String>> {
-    let pattern: Value = serde_json::from_str(pattern).ok()?;
-    let fields = pattern.as_object()?;
-    let names = fields.get("eventName")?.as_array()?;
-    if fields.len() != 1 || names.is_empty() {
-        return None;
-    }
-    names
-        .iter()
-        .map(|name| name.as_str().map(str::to_owned))
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_record_passes_if_any_pattern_matches() {
-        let filter = Filter::from_patterns([
-            r#"{"eventName": ["INSERT"]}"#,
-            r#"{"eventName": ["MODIFY", "REMOVE"]}"#,
-        ]);
-        let filter = filter.unwrap();
-        assert!(filter.passes("INSERT") && filter.passes("REMOVE"));
-        let inserts = Filter::from_patterns([r#"{"eventName":["INSERT"]}"#]).unwrap();
-        assert!(inserts.passes("INSERT") && !inserts.passes("MODIFY"));
-        assert!(Filter::default().passes("MODIFY"));
-    }
-
-    #[test]
-    fn what_cannot_be_judged_is_refused() {
-        for pattern in [
-            "",
-            "{}",
-            r#"{"eventName": "INSERT"}"#,
-            r#"{"eventName": []}"#,
-            r#"{"eventName": [{"prefix": "I"}]}"#,
-            r#"{"eventName": ["INSERT"], "dynamodb": {}}"#,
-        ] {
-            let error = Filter::from_patterns([pattern]).unwrap_err();
-            assert_eq!(error, UnsupportedFilter(pattern.to_owned()));
+            .collect::<Result<Vec<_>, _>>()?;
+        if patterns.len() > MOST_PATTERNS {
+            return Err(InvalidFilter::TooMany(patterns.len()));
         }
+        Ok(Self { patterns })
+    }
+
+    /// Whether a record passes.
+    pub fn passes(&self, record: &Value) -> bool {
+        self.patterns.is_empty() || self.patterns.iter().any(|pattern| pattern.matches(record))
     }
 }

@@ -6,42 +6,58 @@
 //! caller's, and so is the clock: a test can run through a day of retries in a
 //! millisecond.
 //!
-//! Covered: batches, filters on `eventName`, partial batch responses, bisecting,
-//! retries, record age, and the message for the on-failure destination.
-//! Settings that are not covered yet are refused rather than ignored.
+//! [`Shard`] says which rules it follows, with AWS's pages, and what it does
+//! where they are silent. [`Settings`] are a mapping's settings by AWS's names,
+//! [`Filter`] its filter criteria; [`Lineage`] tells which shards of a stream may
+//! be read. The command `stream-mapping` drives any function with this crate.
 //!
 //! ```
 //! use stream_mapping::{Action, Invocation, Outcome, Record, Settings, Shard};
 //!
-//! let mut shard = Shard::new("shardId-1", "arn:stream", Settings::default())?;
-//! shard.push(vec![Record::from_json(serde_json::json!({
+//! let settings = Settings {
+//!     batch_size: 10,
+//!     report_batch_item_failures: true,
+//!     ..Settings::default()
+//! };
+//! let now = "2026-11-24T09:00:00Z".parse()?;
+//! let mut shard = Shard::new("shardId-1", "arn:stream", settings)?;
+//! let record = serde_json::json!({
 //!     "eventName": "INSERT",
 //!     "dynamodb": {"SequenceNumber": "100", "ApproximateCreationDateTime": 1_795_510_800},
-//! }))?]);
+//! });
+//! shard.push(vec![Record::from_json(record)?], now);
 //!
-//! let now = "2026-11-24T09:00:00Z".parse()?;
-//! let Action::Invoke(batch) = shard.next(now) else { panic!("nothing to do") };
+//! let Action::Invoke(lane, batch) = shard.next(now) else { panic!("nothing to do") };
 //! assert_eq!(batch.len(), 1);
 //!
 //! let outcome = Outcome::Answered { payload: "{\"batchItemFailures\": []}".into() };
-//! shard.completed(&outcome, &Invocation::default(), now);
+//! shard.completed(lane, &outcome, &Invocation::default(), now);
 //! assert_eq!(shard.checkpoint().unwrap().as_str(), "100");
 //! assert!(matches!(shard.next(now), Action::Idle));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod batch;
+mod choices;
 mod filter;
+mod lane;
+mod lineage;
+mod metrics;
 mod on_failure;
+mod pattern;
+mod progress;
 mod record;
 mod response;
 mod sequence_number;
 mod settings;
 mod shard;
 
-pub use filter::{Filter, UnsupportedFilter};
+pub use filter::{Filter, InvalidFilter};
+pub use lineage::{KnownShard, Lineage};
+pub use metrics::Metrics;
 pub use on_failure::{Condition, Invocation, OnFailure};
+pub use pattern::InvalidPattern;
 pub use record::{InvalidRecord, Record};
 pub use sequence_number::{InvalidSequenceNumber, SequenceNumber};
-pub use settings::{InvalidSettings, Settings};
-pub use shard::{Action, Outcome, Shard};
+pub use settings::{InvalidSettings, Settings, StartingPosition};
+pub use shard::{Action, Consequence, Lane, Outcome, Shard};

@@ -8,7 +8,6 @@ use crate::sequence_number::{InvalidSequenceNumber, SequenceNumber};
 pub struct Record {
     pub(crate) sequence_number: SequenceNumber,
     pub(crate) created_at: Timestamp,
-    pub(crate) event_name: String,
     pub(crate) json: Value,
     pub(crate) bytes: usize,
 }
@@ -46,10 +45,10 @@ impl Record {
             .ok_or(InvalidRecord::Missing(
                 "dynamodb.ApproximateCreationDateTime",
             ))?;
+        text("/eventName", "eventName")?;
         Ok(Self {
             sequence_number: sequence_number.parse()?,
             created_at,
-            event_name: text("/eventName", "eventName")?.to_owned(),
             bytes: json.to_string().len(),
             json,
         })

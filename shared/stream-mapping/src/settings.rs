@@ -2,29 +2,49 @@ use jiff::SignedDuration;
 
 use crate::filter::Filter;
 
-/// The settings of an event source mapping, by AWS's names and with AWS's
-/// defaults.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The settings of an event source mapping, by AWS's names, in AWS's ranges and
+/// with AWS's defaults: [CreateEventSourceMapping][api].
+///
+/// [api]: https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
+#[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    /// `BatchSize`: records of one invocation, 1 to 10,000.
+    /// `BatchSize`: most records of one invocation, 1 to 10,000; default 100.
     pub batch_size: usize,
+    /// `MaximumBatchingWindowInSeconds`: how long to wait for a batch to fill,
+    /// 0 to 300 seconds; default 0.
+    pub maximum_batching_window: SignedDuration,
+    /// `ParallelizationFactor`: batches of one shard that are with the function
+    /// at once, 1 to 10; default 1. Records of one item stay in order.
+    pub parallelization_factor: usize,
+    /// `StartingPosition`: where a stream is read from that was not read
+    /// before. AWS has no default.
+    pub starting_position: StartingPosition,
     /// `MaximumRetryAttempts`: 0 to 10,000, or `None` for "until the record
-    /// expires" (AWS writes -1).
+    /// expires" (AWS writes -1, the default).
     pub maximum_retry_attempts: Option<u32>,
     /// `MaximumRecordAgeInSeconds`: 60 to 604,800 seconds, or `None` for "as
-    /// long as the stream keeps it" (AWS writes -1).
+    /// long as the stream keeps it" (AWS writes -1, the default).
     pub maximum_record_age: Option<SignedDuration>,
     /// `BisectBatchOnFunctionError`: halve a batch that failed, and retry the
-    /// halves.
+    /// halves; default no.
     pub bisect_batch_on_function_error: bool,
     /// `ReportBatchItemFailures` in `FunctionResponseTypes`: read the answer
-    /// for failures instead of taking every answer for success.
+    /// for failures instead of taking every answer for success; default no.
     pub report_batch_item_failures: bool,
-    /// `FilterCriteria`: records that match none are dropped.
+    /// `FilterCriteria`: records that match none are dropped; default none.
     pub filter: Filter,
-    /// Whether there is an `OnFailure` destination: without one, records that
-    /// are given up are gone.
+    /// Whether `DestinationConfig` has an `OnFailure` destination: without one,
+    /// records that are given up are gone.
     pub has_on_failure_destination: bool,
+}
+
+/// Where reading begins. (`AT_TIMESTAMP` is not for DynamoDB streams.)
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StartingPosition {
+    /// `TRIM_HORIZON`: the oldest record the stream has.
+    TrimHorizon,
+    /// `LATEST`: what is written from now on.
+    Latest,
 }
 
 /// A setting AWS would refuse.
@@ -40,6 +60,9 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             batch_size: 100,
+            maximum_batching_window: SignedDuration::ZERO,
+            parallelization_factor: 1,
+            starting_position: StartingPosition::TrimHorizon,
             maximum_retry_attempts: None,
             maximum_record_age: None,
             bisect_batch_on_function_error: false,
@@ -51,39 +74,51 @@ impl Default for Settings {
 }
 
 impl Settings {
-    pub(crate) fn check(&self) -> Result<(), InvalidSettings> {
-        check(
-            "BatchSize",
-            "1 to 10,000",
-            1..=10_000,
-            i64::try_from(self.batch_size).unwrap_or(i64::MAX),
-        )?;
-        if let Some(attempts) = self.maximum_retry_attempts {
-            let range = "-1 or 0 to 10,000";
-            check("MaximumRetryAttempts", range, 0..=10_000, attempts.into())?;
-        }
-        if let Some(age) = self.maximum_record_age {
-            let range = "-1 or 60 to 604,800";
-            check(
+    /// Makes sure AWS would take them.
+    ///
+    /// # Errors
+    ///
+    /// The first parameter that is out of its range.
+    pub fn check(&self) -> Result<(), InvalidSettings> {
+        let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        let retries = self.maximum_retry_attempts.map(i64::from);
+        let age = self.maximum_record_age.map(|age| age.as_secs());
+        for (name, range, values, value) in [
+            (
+                "BatchSize",
+                "1 to 10,000",
+                1..=10_000,
+                Some(count(self.batch_size)),
+            ),
+            (
+                "MaximumBatchingWindowInSeconds",
+                "0 to 300",
+                0..=300,
+                Some(self.maximum_batching_window.as_secs()),
+            ),
+            (
+                "ParallelizationFactor",
+                "1 to 10",
+                1..=10,
+                Some(count(self.parallelization_factor)),
+            ),
+            (
+                "MaximumRetryAttempts",
+                "-1 or 0 to 10,000",
+                0..=10_000,
+                retries,
+            ),
+            (
                 "MaximumRecordAgeInSeconds",
-                range,
+                "-1 or 60 to 604,800",
                 60..=604_800,
-                age.as_secs(),
-            )?;
+                age,
+            ),
+        ] {
+            if let Some(value) = value.filter(|value| !values.contains(value)) {
+                return Err(InvalidSettings { name, range, value });
+            }
         }
         Ok(())
-    }
-}
-
-fn check(
-    name: &'static str,
-    range: &'static str,
-    values: std::ops::RangeInclusive<i64>,
-    value: i64,
-) -> Result<(), InvalidSettings> {
-    if values.contains(&value) {
-        Ok(())
-    } else {
-        Err(InvalidSettings { name, range, value })
     }
 }

@@ -1,52 +1,94 @@
-use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use jiff::Timestamp;
 
 use crate::{
     batch::{Batch, Rest},
+    lane::{Cut, Lane as LaneState},
+    metrics::Metrics,
     on_failure::{Condition, Invocation, OnFailure},
+    progress::Progress,
     record::Record,
     response::{self, Verdict},
     sequence_number::SequenceNumber,
     settings::{InvalidSettings, Settings},
 };
 
-/// Bytes of the records of one invocation: Lambda's 6 MB payload less what
-/// surrounds them.
-const MOST_BATCH_BYTES: usize = 6 * 1024 * 1024 - 1024;
-
 /// One shard of a stream, and how far its records have come.
+///
+/// # The rules
+///
+/// | rule | AWS's page |
+/// |---|---|
+/// | A batch goes to the function as soon as it holds `BatchSize` records or 6 MB, or the batching window is over. | [batching] |
+/// | Records that match no filter are dropped before batches are made. | [filtering] |
+/// | `ParallelizationFactor` batches are with the function at once; the records of one item (its partition and sort key) stay in order. | [streams] |
+/// | An answer is a success, whatever is in it, without `ReportBatchItemFailures`. | [streams] |
+/// | With it: an empty or `null` answer, or empty or `null` `batchItemFailures`, is a success. | [partial] |
+/// | The lowest reported sequence number is the checkpoint: everything from it on is tried again. | [partial] |
+/// | An `itemIdentifier` that is empty, `null`, or under another name fails the whole batch. | [partial] |
+/// | An error of the function fails the whole batch. | [streams] |
+/// | With `BisectBatchOnFunctionError` a batch that failed is halved, and the halves are tried; a split uses up no retry. | [streams] |
+/// | With both, after a partial failure the batch is cut at the checkpoint, and only the rest is tried again. | [partial] |
+/// | A batch is tried again until it is done, `MaximumRetryAttempts` are used up, or its records are older than `MaximumRecordAgeInSeconds`. | [streams] |
+/// | An invocation that does not reach the function (throttled, not found) uses up no retry. | [streams] |
+/// | Nothing behind a failing batch is tried before it, and each retry waits longer. | [streams] |
+/// | What is given up is told to the `OnFailure` destination, where it lies in the stream and not what it holds; then the shard goes on. Without a destination it is dropped. | [streams] |
+/// | If the destination cannot be told, the records are dropped. | [metrics] |
+///
+/// # Where AWS's pages are silent
+///
+/// These are choices, in one file (`choices.rs`) or as simple to change:
+///
+/// - When a partial failure names the first record of a batch and bisecting is
+///   on, the batch is halved, so that a record which keeps failing ends alone.
+/// - An `itemIdentifier` that is not in the batch fails the whole batch.
+/// - An answer that is no JSON, or whose `batchItemFailures` is no list, fails
+///   the whole batch.
+/// - A retry waits 0.5 s, then twice as long each time up to a minute.
+/// - With parallel batches, an item's records are found by a hash of its key,
+///   and each of the parallel batches has its own batching window.
+/// - Records that are given up together go to the destination in one message.
+/// - Age is checked when a batch is about to be tried; only the records that
+///   are too old are given up.
+/// - What was read is held even after the stream has forgotten it.
+/// - `InvokedEventCount` does not count invocations that did not reach the
+///   function; `FailedInvokeEventCount` does.
+///
+/// [batching]: https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventsourcemapping.html#invocation-eventsourcemapping-batching
+/// [filtering]: https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
+/// [streams]: https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
+/// [partial]: https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
+/// [metrics]: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
 #[derive(Debug)]
 pub struct Shard {
     id: String,
     stream_arn: String,
     settings: Settings,
-    /// Read and not in a batch yet.
-    buffer: VecDeque<Record>,
-    /// To be tried, in order; the first may be with the function now.
-    batches: VecDeque<Batch>,
-    invoked: bool,
-    /// Given up, waiting for the destination.
-    on_failure: Option<OnFailure>,
-    last_invocation: Invocation,
-    /// The last record read, passed or not.
-    last_read: Option<SequenceNumber>,
-    /// The last record that is done with.
-    last_done: Option<SequenceNumber>,
+    lanes: Vec<LaneState>,
+    progress: Progress,
+    metrics: Metrics,
 }
+
+/// Which of the batches that are under way at once; told back with what came of
+/// it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Lane(usize);
 
 /// What to do next.
 #[derive(Debug)]
 pub enum Action<'s> {
     /// Invoke the function with these records, then tell
-    /// [`completed`](Shard::completed).
-    Invoke(&'s [Record]),
+    /// [`completed`](Shard::completed). Meanwhile ask again: another batch may
+    /// go to the function at the same time.
+    Invoke(Lane, &'s [Record]),
     /// Send the message to the on-failure destination, then tell
-    /// [`on_failure_sent`](Shard::on_failure_sent).
-    SendOnFailure(&'s OnFailure),
-    /// Nothing before this time.
+    /// [`on_failure_sent`](Shard::on_failure_sent) or
+    /// [`on_failure_lost`](Shard::on_failure_lost).
+    SendOnFailure(Lane, &'s OnFailure),
+    /// Nothing before this time, unless more is read or an invocation ends.
     WaitUntil(Timestamp),
-    /// Nothing until more is read, or until the invocation has ended.
+    /// Nothing until more is read or an invocation ends.
     Idle,
 }
 
@@ -64,6 +106,38 @@ pub enum Outcome {
     NotReached,
 }
 
+/// What follows from an invocation, in records.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Consequence {
+    /// Done with.
+    pub done: usize,
+    /// To be tried again: the sizes of the batches.
+    pub again: Vec<usize>,
+    /// Not tried again before this.
+    pub not_before: Option<Timestamp>,
+    /// Given up.
+    pub given_up: usize,
+}
+
+impl Consequence {
+    fn again(done: usize, batches: &[Batch]) -> Self {
+        Self {
+            done,
+            again: batches.iter().map(|batch| batch.records.len()).collect(),
+            not_before: batches.first().and_then(|batch| batch.not_before),
+            given_up: 0,
+        }
+    }
+}
+
+/// What a lane has to do.
+enum Next {
+    Invoke,
+    SendOnFailure,
+    WaitUntil(Timestamp),
+    Idle,
+}
+
 impl Shard {
     /// A shard nothing was read from yet.
     ///
@@ -76,67 +150,89 @@ impl Shard {
         settings: Settings,
     ) -> Result<Self, InvalidSettings> {
         settings.check()?;
+        let lanes = settings.parallelization_factor;
         Ok(Self {
             id: id.into(),
             stream_arn: stream_arn.into(),
             settings,
-            buffer: VecDeque::new(),
-            batches: VecDeque::new(),
-            invoked: false,
-            on_failure: None,
-            last_invocation: Invocation::default(),
-            last_read: None,
-            last_done: None,
+            lanes: std::iter::repeat_with(LaneState::default)
+                .take(lanes)
+                .collect(),
+            progress: Progress::default(),
+            metrics: Metrics::default(),
         })
     }
 
-    /// Takes in what was read from the stream, in its order. Records the filter
-    /// does not let pass are dropped.
-    pub fn push(&mut self, records: Vec<Record>) {
-        if let Some(last) = records.last() {
-            self.last_read = Some(last.sequence_number.clone());
-        }
-        let passing = records
-            .into_iter()
-            .filter(|record| self.settings.filter.passes(&record.event_name));
-        self.buffer.extend(passing);
-    }
-
-    /// What to do now. Asking again without telling what came of it changes
-    /// nothing.
-    pub fn next(&mut self, now: Timestamp) -> Action<'_> {
-        if self.invoked {
-            return Action::Idle;
-        }
-        self.prepare(now);
-        if let Some(on_failure) = &self.on_failure {
-            return Action::SendOnFailure(on_failure);
-        }
-        match self.batches.front_mut() {
-            None => Action::Idle,
-            Some(Batch {
-                not_before: Some(time),
-                ..
-            }) if *time > now => Action::WaitUntil(*time),
-            Some(batch) => {
-                self.invoked = true;
-                batch.invocations += 1;
-                Action::Invoke(&batch.records)
+    /// Takes in what was read from the stream now, in its order. Records the
+    /// filter does not let pass are dropped.
+    pub fn push(&mut self, records: Vec<Record>, now: Timestamp) {
+        for record in records {
+            self.metrics.polled_event_count += 1;
+            let passes = self.settings.filter.passes(&record.json);
+            self.progress.read(record.sequence_number.clone(), !passes);
+            if passes {
+                let lane = self.lane_of(&record);
+                self.lanes[lane].push(record, now);
+            } else {
+                self.metrics.filtered_out_event_count += 1;
             }
         }
     }
 
-    /// The invocation has ended.
-    pub fn completed(&mut self, outcome: &Outcome, invocation: &Invocation, now: Timestamp) {
-        if !std::mem::take(&mut self.invoked) {
-            return;
+    /// What to do now. What was answered once is not answered again until it is
+    /// told what came of it, but for a message to the destination, which stands
+    /// until it is sent.
+    pub fn next(&mut self, now: Timestamp) -> Action<'_> {
+        let mut wake_at: Option<Timestamp> = None;
+        let mut turn = None;
+        for index in 0..self.lanes.len() {
+            match self.next_of(index, now) {
+                next @ (Next::Invoke | Next::SendOnFailure) => {
+                    turn = Some((index, next));
+                    break;
+                }
+                Next::WaitUntil(time) => {
+                    wake_at = Some(wake_at.map_or(time, |earlier| earlier.min(time)));
+                }
+                Next::Idle => {}
+            }
         }
-        let Some(batch) = self.batches.pop_front() else {
-            return;
+        match turn {
+            Some((index, Next::Invoke)) => self.invoke(index, now),
+            Some((index, _)) => match &self.lanes[index].on_failure {
+                Some(on_failure) => Action::SendOnFailure(Lane(index), on_failure),
+                None => Action::Idle,
+            },
+            None => wake_at.map_or(Action::Idle, Action::WaitUntil),
+        }
+    }
+
+    /// The invocation has ended. Answers what follows from it; nothing, if there
+    /// was no invocation.
+    pub fn completed(
+        &mut self,
+        Lane(index): Lane,
+        outcome: &Outcome,
+        invocation: &Invocation,
+        now: Timestamp,
+    ) -> Consequence {
+        let lane = &mut self.lanes[index];
+        if !std::mem::take(&mut lane.invoked) {
+            return Consequence::default();
+        }
+        let Some(batch) = lane.batches.pop_front() else {
+            return Consequence::default();
         };
-        self.last_invocation = invocation.clone();
+        lane.last_invocation = invocation.clone();
+        let count = batch.records.len();
         let verdict = match outcome {
-            Outcome::NotReached => return self.batches.push_front(batch.unreached(now)),
+            Outcome::NotReached => {
+                self.metrics.failed_invoke_event_count += count as u64;
+                let batch = batch.later(now);
+                let consequence = Consequence::again(0, std::slice::from_ref(&batch));
+                lane.batches.push_front(batch);
+                return consequence;
+            }
             Outcome::FunctionError => Verdict::CompleteFailure,
             Outcome::Answered { payload } if self.settings.report_batch_item_failures => {
                 response::read(payload, &batch.records)
@@ -144,110 +240,135 @@ impl Shard {
             Outcome::Answered { .. } => Verdict::Success,
         };
         let done = match verdict {
-            Verdict::Success => batch.records.len(),
+            Verdict::Success => count,
             Verdict::FailureFrom(index) => index,
             Verdict::CompleteFailure => 0,
         };
-        if let Some(record) = done.checked_sub(1).map(|index| &batch.records[index]) {
-            self.last_done = Some(record.sequence_number.clone());
+        self.metrics.invoked_event_count += count as u64;
+        self.metrics.failed_invoke_event_count += (count - done) as u64;
+        for record in &batch.records[..done] {
+            self.progress.done(&record.sequence_number);
         }
         match batch.after(&verdict, &self.settings, now) {
             Rest::Again(batches) => {
+                let consequence = Consequence::again(done, &batches);
                 for batch in batches.into_iter().rev() {
-                    self.batches.push_front(batch);
+                    lane.batches.push_front(batch);
                 }
+                consequence
             }
             Rest::Exhausted(batch) => {
-                self.give_up(batch, Condition::RetryAttemptsExhausted, now);
+                let given_up = batch.records.len();
+                self.give_up(index, batch, Condition::RetryAttemptsExhausted, now);
+                Consequence {
+                    done,
+                    given_up,
+                    ..Consequence::default()
+                }
             }
         }
     }
 
     /// The destination has the message.
-    pub fn on_failure_sent(&mut self) {
-        if let Some(on_failure) = self.on_failure.take() {
-            self.passed(&on_failure.batch);
-        }
+    pub fn on_failure_sent(&mut self, lane: Lane) {
+        let told = self.let_go(lane);
+        self.metrics.on_failure_destination_delivered_event_count += told;
+    }
+
+    /// The destination cannot be told: the records are gone.
+    pub fn on_failure_lost(&mut self, lane: Lane) {
+        self.metrics.dropped_event_count += self.let_go(lane);
     }
 
     /// The place up to which everything is done: where to go on reading after a
     /// restart.
     pub fn checkpoint(&self) -> Option<&SequenceNumber> {
-        if self.backlog() == 0 {
-            // What was read last may have been filtered out.
-            return self.last_read.as_ref();
-        }
-        self.last_done.as_ref()
+        self.progress.checkpoint()
     }
 
     /// Records read and not done yet.
     pub fn backlog(&self) -> usize {
-        let in_batches: usize = self.batches.iter().map(|batch| batch.records.len()).sum();
-        let given_up = self.on_failure.as_ref();
-        self.buffer.len() + in_batches + given_up.map_or(0, |failure| failure.batch.records.len())
+        self.lanes.iter().map(LaneState::backlog).sum()
     }
 
-    fn cut_batch(&mut self) -> Option<Batch> {
-        let mut bytes = 0;
-        let fitting = self
-            .buffer
-            .iter()
-            .take(self.settings.batch_size)
-            .take_while(|record| {
-                bytes += record.bytes + 1;
-                bytes <= MOST_BATCH_BYTES
-            })
-            .count();
-        let count = fitting.max(1).min(self.buffer.len());
-        (count > 0).then(|| Batch::new(self.buffer.drain(..count).collect()))
+    /// What was counted so far.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// An item's records share a lane, which keeps them in order.
+    fn lane_of(&self, record: &Record) -> usize {
+        let mut hasher = DefaultHasher::new();
+        let key = record.json.pointer("/dynamodb/Keys");
+        key.map(ToString::to_string).hash(&mut hasher);
+        let lanes = self.lanes.len() as u64;
+        usize::try_from(hasher.finish() % lanes).unwrap_or_default()
+    }
+
+    fn invoke(&mut self, index: usize, now: Timestamp) -> Action<'_> {
+        let lane = &mut self.lanes[index];
+        let Some(batch) = lane.batches.front_mut() else {
+            return Action::Idle;
+        };
+        lane.invoked = true;
+        batch.invocations += 1;
+        if let Some(last) = batch.records.last() {
+            self.metrics.iterator_age = Some(now.duration_since(last.created_at));
+        }
+        Action::Invoke(Lane(index), &batch.records)
     }
 
     /// Puts the batch to try next in front, giving up what has expired.
-    fn prepare(&mut self, now: Timestamp) {
-        while self.on_failure.is_none() {
-            if self.batches.is_empty() {
-                let Some(batch) = self.cut_batch() else {
-                    return;
-                };
-                self.batches.push_back(batch);
+    fn next_of(&mut self, index: usize, now: Timestamp) -> Next {
+        loop {
+            let lane = &mut self.lanes[index];
+            if lane.invoked {
+                return Next::Idle;
             }
-            if !self.give_up_expired(now) {
-                return;
+            if lane.on_failure.is_some() {
+                return Next::SendOnFailure;
             }
+            let Some(batch) = lane.batches.front_mut() else {
+                match lane.cut_batch(&self.settings, now) {
+                    Cut::Batch(batch) => lane.batches.push_back(batch),
+                    Cut::NotBefore(time) => return Next::WaitUntil(time),
+                    Cut::Nothing => return Next::Idle,
+                }
+                continue;
+            };
+            if let Some(expired) = batch.take_expired(&self.settings, now) {
+                if batch.records.is_empty() {
+                    lane.batches.pop_front();
+                }
+                self.give_up(index, expired, Condition::RecordAgeExceeded, now);
+                continue;
+            }
+            return match batch.not_before {
+                Some(time) if time > now => Next::WaitUntil(time),
+                _ => Next::Invoke,
+            };
         }
     }
 
-    fn give_up_expired(&mut self, now: Timestamp) -> bool {
-        let Some(batch) = self.batches.front_mut() else {
-            return false;
-        };
-        let Some(expired) = batch.take_expired(&self.settings, now) else {
-            return false;
-        };
-        if batch.records.is_empty() {
-            self.batches.pop_front();
-        }
-        self.give_up(expired, Condition::RecordAgeExceeded, now);
-        true
-    }
-
-    fn give_up(&mut self, batch: Batch, condition: Condition, now: Timestamp) {
-        if !self.settings.has_on_failure_destination {
-            return self.passed(&batch);
-        }
+    fn give_up(&mut self, index: usize, batch: Batch, condition: Condition, now: Timestamp) {
         let place = (self.id.as_str(), self.stream_arn.as_str());
-        self.on_failure = Some(OnFailure::new(
-            batch,
-            condition,
-            &self.last_invocation,
-            place,
-            now,
-        ));
+        let lane = &mut self.lanes[index];
+        let on_failure = OnFailure::new(batch, condition, &lane.last_invocation, place, now);
+        lane.on_failure = Some(on_failure);
+        if !self.settings.has_on_failure_destination {
+            self.on_failure_lost(Lane(index));
+        }
     }
 
-    fn passed(&mut self, batch: &Batch) {
-        if let Some(record) = batch.records.last() {
-            self.last_done = Some(record.sequence_number.clone());
+    /// Goes on behind what was given up, and tells how much that was.
+    fn let_go(&mut self, Lane(index): Lane) -> u64 {
+        let Some(on_failure) = self.lanes[index].on_failure.take() else {
+            return 0;
+        };
+        let records = &on_failure.batch.records;
+        for record in records {
+            self.progress.done(&record.sequence_number);
         }
+        records.len() as u64
     }
 }

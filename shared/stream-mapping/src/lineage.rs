@@ -1,0 +1,183 @@
+//! Which shards of a stream may be read.
+
+use std::collections::BTreeMap;
+
+use crate::settings::StartingPosition;
+
+/// The shards of a stream, parents before children: a shard that was split has
+/// to be done before its children are read, or an item's records would be out
+/// of order ([Shards in DynamoDB Streams][streams]).
+///
+/// ```
+/// use stream_mapping::{KnownShard, Lineage, StartingPosition};
+///
+/// let mut lineage = Lineage::new(StartingPosition::TrimHorizon);
+/// let shard = |id: &str, parent: Option<&str>, is_closed| KnownShard {
+///     id: id.into(),
+///     parent: parent.map(Into::into),
+///     is_closed,
+/// };
+/// lineage.discovered([shard("parent", None, true), shard("child", Some("parent"), false)]);
+///
+/// let ids = |ready: Vec<(String, StartingPosition)>| -> Vec<String> {
+///     ready.into_iter().map(|(id, _)| id).collect()
+/// };
+/// assert_eq!(ids(lineage.take_ready()), ["parent"]);
+/// assert!(lineage.take_ready().is_empty());
+/// lineage.done("parent");
+/// assert_eq!(ids(lineage.take_ready()), ["child"]);
+/// ```
+///
+/// [streams]: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html
+#[derive(Debug)]
+pub struct Lineage {
+    starting_position: StartingPosition,
+    is_first_look: bool,
+    shards: BTreeMap<String, Known>,
+}
+
+/// A shard, as `DescribeStream` tells of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownShard {
+    /// `ShardId`.
+    pub id: String,
+    /// `ParentShardId`: the shard it was split from.
+    pub parent: Option<String>,
+    /// Whether it has an `EndingSequenceNumber`: nothing more is written to it.
+    pub is_closed: bool,
+}
+
+#[derive(Debug)]
+struct Known {
+    parent: Option<String>,
+    begin_at: StartingPosition,
+    state: State,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum State {
+    Waiting,
+    Reading,
+    Done,
+}
+
+impl Lineage {
+    /// A stream nobody has looked at yet.
+    pub fn new(starting_position: StartingPosition) -> Self {
+        Self {
+            starting_position,
+            is_first_look: true,
+            shards: BTreeMap::new(),
+        }
+    }
+
+    /// Takes in the stream's shards, known ones included.
+    ///
+    /// Shards that come up later are read from their beginning, whatever the
+    /// starting position: they continue what is being read. From `LATEST`, what
+    /// is closed at the first look counts as done.
+    pub fn discovered(&mut self, shards: impl IntoIterator<Item = KnownShard>) {
+        let is_first_look = std::mem::replace(&mut self.is_first_look, false);
+        for KnownShard {
+            id,
+            parent,
+            is_closed,
+        } in shards
+        {
+            let from_latest = is_first_look && self.starting_position == StartingPosition::Latest;
+            self.shards.entry(id).or_insert(Known {
+                parent,
+                begin_at: if from_latest {
+                    StartingPosition::Latest
+                } else {
+                    StartingPosition::TrimHorizon
+                },
+                state: if from_latest && is_closed {
+                    State::Done
+                } else {
+                    State::Waiting
+                },
+            });
+        }
+    }
+
+    /// The shards whose turn it is, and where to begin; each once. A parent
+    /// that the stream no longer tells of is done.
+    pub fn take_ready(&mut self) -> Vec<(String, StartingPosition)> {
+        let is_done = |parent: &String| {
+            self.shards
+                .get(parent)
+                .is_none_or(|parent| parent.state == State::Done)
+        };
+        let ready: Vec<String> = self
+            .shards
+            .iter()
+            .filter(|(_, shard)| shard.state == State::Waiting)
+            .filter(|(_, shard)| shard.parent.as_ref().is_none_or(is_done))
+            .map(|(id, _)| id.clone())
+            .collect();
+        let mut taken = Vec::new();
+        for id in ready {
+            if let Some(shard) = self.shards.get_mut(&id) {
+                shard.state = State::Reading;
+                taken.push((id, shard.begin_at));
+            }
+        }
+        taken
+    }
+
+    /// A shard was read to its end, and all of its records are done.
+    pub fn done(&mut self, id: &str) {
+        if let Some(shard) = self.shards.get_mut(id) {
+            shard.state = State::Done;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shard(id: &str, parent: Option<&str>, is_closed: bool) -> KnownShard {
+        KnownShard {
+            id: id.into(),
+            parent: parent.map(Into::into),
+            is_closed,
+        }
+    }
+
+    #[test]
+    fn a_shard_waits_for_its_parent() {
+        let mut lineage = Lineage::new(StartingPosition::TrimHorizon);
+        let shards = [
+            shard("a", None, true),
+            shard("b", Some("a"), false),
+            shard("c", Some("a"), false),
+            shard("d", Some("trimmed long ago"), false),
+        ];
+        lineage.discovered(shards.clone());
+        let oldest = |id: &str| (id.to_owned(), StartingPosition::TrimHorizon);
+        assert_eq!(lineage.take_ready(), [oldest("a"), oldest("d")]);
+        lineage.discovered(shards);
+        assert_eq!(lineage.take_ready(), [], "each comes once");
+        lineage.done("a");
+        assert_eq!(lineage.take_ready(), [oldest("b"), oldest("c")]);
+    }
+
+    #[test]
+    fn from_latest_old_shards_are_passed_over_and_new_ones_read_whole() {
+        let mut lineage = Lineage::new(StartingPosition::Latest);
+        lineage.discovered([shard("a", None, true), shard("b", Some("a"), false)]);
+        assert_eq!(
+            lineage.take_ready(),
+            [("b".to_owned(), StartingPosition::Latest)]
+        );
+        lineage.discovered([shard("b", Some("a"), true), shard("c", Some("b"), false)]);
+        assert_eq!(lineage.take_ready(), []);
+        lineage.done("b");
+        assert_eq!(
+            lineage.take_ready(),
+            [("c".to_owned(), StartingPosition::TrimHorizon)]
+        );
+    }
+}

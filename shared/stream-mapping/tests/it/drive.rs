@@ -1,0 +1,148 @@
+//! A shard, driven by a function until it comes to rest.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use stream_mapping::{Action, Invocation, Outcome, Record, Settings, Shard};
+
+pub(crate) const WRITTEN_AT: i64 = 1_795_510_800;
+
+/// An insert; records with the same key are of one item.
+pub(crate) fn record_of(key: &str, number: u64) -> Record {
+    Record::from_json(json!({
+        "eventName": "INSERT",
+        "dynamodb": {
+            "Keys": {"pk": {"S": key}},
+            "SequenceNumber": number.to_string(),
+            "ApproximateCreationDateTime": WRITTEN_AT,
+        },
+    }))
+    .unwrap()
+}
+
+/// An insert of an item of its own.
+pub(crate) fn record(number: u64) -> Record {
+    record_of(&number.to_string(), number)
+}
+
+pub(crate) fn records(numbers: std::ops::RangeInclusive<u64>) -> Vec<Record> {
+    numbers.map(record).collect()
+}
+
+/// Few retries, and everything that can be switched on.
+pub(crate) fn settings() -> Settings {
+    Settings {
+        maximum_retry_attempts: Some(2),
+        bisect_batch_on_function_error: true,
+        report_batch_item_failures: true,
+        has_on_failure_destination: true,
+        ..Settings::default()
+    }
+}
+
+pub(crate) fn shard(settings: Settings) -> Shard {
+    let stream = "arn:aws:dynamodb:table/outbox/stream/1";
+    Shard::new("shardId-1", stream, settings).unwrap()
+}
+
+pub(crate) fn start() -> Timestamp {
+    Timestamp::from_second(WRITTEN_AT).unwrap()
+}
+
+pub(crate) fn invocation() -> Invocation {
+    Invocation {
+        request_id: "request-1".into(),
+        function_arn: "arn:aws:lambda:function:relay:live".into(),
+        executed_version: "7".into(),
+        function_error: None,
+    }
+}
+
+pub(crate) fn answer(payload: &str) -> Outcome {
+    Outcome::Answered {
+        payload: payload.into(),
+    }
+}
+
+pub(crate) fn success() -> Outcome {
+    answer("{}")
+}
+
+pub(crate) fn failure_from(number: u64) -> Outcome {
+    let failures = json!({"batchItemFailures": [{"itemIdentifier": number.to_string()}]});
+    answer(&failures.to_string())
+}
+
+pub(crate) fn numbers(batch: &[Record]) -> Vec<u64> {
+    batch
+        .iter()
+        .map(|record| record.sequence_number().as_str().parse().unwrap())
+        .collect()
+}
+
+/// Calls the function as told, waits whenever told to, and tells the
+/// destination.
+pub(crate) struct Drive {
+    pub(crate) shard: Shard,
+    pub(crate) now: Timestamp,
+    /// The batches the function got.
+    pub(crate) batches: Vec<Vec<u64>>,
+    /// The messages the destination got.
+    pub(crate) messages: Vec<Value>,
+}
+
+impl Drive {
+    pub(crate) fn new(settings: Settings, records: Vec<Record>) -> Self {
+        let mut shard = shard(settings);
+        shard.push(records, start());
+        Self {
+            shard,
+            now: start(),
+            batches: Vec::new(),
+            messages: Vec::new(),
+        }
+    }
+
+    /// The function is told how often it was called before.
+    pub(crate) fn run(&mut self, mut function: impl FnMut(usize, &[u64]) -> Outcome) {
+        for _ in 0..100_000 {
+            match self.shard.next(self.now) {
+                Action::Idle => return,
+                Action::WaitUntil(time) => self.now = time,
+                Action::SendOnFailure(lane, failure) => {
+                    self.messages.push(failure.message().clone());
+                    self.shard.on_failure_sent(lane);
+                }
+                Action::Invoke(lane, batch) => {
+                    let batch = numbers(batch);
+                    let outcome = function(self.batches.len(), &batch);
+                    self.batches.push(batch);
+                    self.shard
+                        .completed(lane, &outcome, &invocation(), self.now);
+                }
+            }
+        }
+        panic!("the shard does not come to rest");
+    }
+
+    /// First and last record of what was given up, in order.
+    pub(crate) fn given_up(&self) -> Vec<(u64, u64)> {
+        let number = |message: &Value, name: &str| {
+            let number = message["DDBStreamBatchInfo"][name].as_str().unwrap();
+            number.parse().unwrap()
+        };
+        self.messages
+            .iter()
+            .map(|message| {
+                (
+                    number(message, "startSequenceNumber"),
+                    number(message, "endSequenceNumber"),
+                )
+            })
+            .collect()
+    }
+
+    pub(crate) fn checkpoint(&self) -> u64 {
+        let checkpoint = self.shard.checkpoint();
+        checkpoint.map_or(0, |number| number.as_str().parse().unwrap())
+    }
+}
