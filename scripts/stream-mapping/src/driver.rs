@@ -1,0 +1,140 @@
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use aws_sdk_dynamodbstreams::error::DisplayErrorContext;
+use stream_mapping::{InvalidSettings, Lineage, Metrics, Settings, Shard, StartingPosition};
+use tokio::{task::JoinSet, time::sleep};
+
+use crate::{
+    destination::Destination,
+    event::{Event, Observer},
+    function::Function,
+    shard_task::ShardTask,
+    stream::Stream,
+};
+
+/// How often new shards are looked for.
+const DISCOVERY_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What a shard may read ahead of its batches.
+const READ_AHEAD: usize = 1_000;
+
+/// A stream, a function that gets its records, and how.
+#[derive(Clone)]
+pub struct StreamMapping {
+    stream: Stream,
+    function: Function,
+    destination: Option<Destination>,
+    settings: Settings,
+    observer: Observer,
+    metrics: Arc<Mutex<BTreeMap<String, Metrics>>>,
+}
+
+impl StreamMapping {
+    /// A mapping with these settings; that it has a destination is taken from
+    /// `destination`. The observer is told of everything that happens.
+    ///
+    /// # Errors
+    ///
+    /// If a setting is outside of what AWS allows.
+    pub fn new(
+        stream: Stream,
+        function: Function,
+        destination: Option<Destination>,
+        settings: Settings,
+        observer: Observer,
+    ) -> Result<Self, InvalidSettings> {
+        settings.check()?;
+        Ok(Self {
+            stream,
+            function,
+            settings: Settings {
+                has_on_failure_destination: destination.is_some(),
+                ..settings
+            },
+            destination,
+            observer,
+            metrics: Arc::default(),
+        })
+    }
+
+    /// Drives the function until dropped. What is under way then is left to the
+    /// function; a mapping begins anew each time.
+    ///
+    /// # Errors
+    ///
+    /// Never, but for settings that were checked before.
+    pub async fn run(&self) -> Result<(), InvalidSettings> {
+        let mut lineage = Lineage::new(self.settings.starting_position);
+        let mut tasks: JoinSet<String> = JoinSet::new();
+        loop {
+            match self.stream.shards().await {
+                Ok(shards) => lineage.discovered(shards),
+                Err(error) => (self.observer)(&Event::Trouble {
+                    what: format!("stream {} cannot be looked at", self.stream.arn),
+                    reason: DisplayErrorContext(&*error).to_string(),
+                }),
+            }
+            for (id, begin) in lineage.take_ready() {
+                let task = self.task(&id, begin)?;
+                (self.observer)(&Event::ShardBegun { shard: id });
+                tasks.spawn(task.run());
+            }
+            tokio::select! {
+                Some(ended) = tasks.join_next(), if !tasks.is_empty() => match ended {
+                    Ok(shard) => {
+                        lineage.done(&shard);
+                        (self.observer)(&Event::ShardDone { shard });
+                    }
+                    // Tasks are never cancelled here; one that panicked takes us along.
+                    Err(error) => std::panic::resume_unwind(error.into_panic()),
+                },
+                () = sleep(DISCOVERY_INTERVAL) => {}
+            }
+        }
+    }
+
+    /// What was counted so far, over all shards.
+    pub fn metrics(&self) -> Metrics {
+        let metrics = self.metrics.lock().unwrap_or_else(PoisonError::into_inner);
+        metrics
+            .values()
+            .fold(Metrics::default(), |sum, shard| Metrics {
+                polled_event_count: sum.polled_event_count + shard.polled_event_count,
+                filtered_out_event_count: sum.filtered_out_event_count
+                    + shard.filtered_out_event_count,
+                invoked_event_count: sum.invoked_event_count + shard.invoked_event_count,
+                failed_invoke_event_count: sum.failed_invoke_event_count
+                    + shard.failed_invoke_event_count,
+                dropped_event_count: sum.dropped_event_count + shard.dropped_event_count,
+                on_failure_destination_delivered_event_count: sum
+                    .on_failure_destination_delivered_event_count
+                    + shard.on_failure_destination_delivered_event_count,
+                iterator_age: sum.iterator_age.max(shard.iterator_age),
+            })
+    }
+
+    fn task(&self, id: &str, begin: StartingPosition) -> Result<ShardTask, InvalidSettings> {
+        let metrics = Arc::clone(&self.metrics);
+        let shard = id.to_owned();
+        let report = move |counted: &Metrics| {
+            let mut metrics = metrics.lock().unwrap_or_else(PoisonError::into_inner);
+            metrics.insert(shard.clone(), counted.clone());
+        };
+        let in_batches = self.settings.batch_size * self.settings.parallelization_factor;
+        Ok(ShardTask {
+            id: id.to_owned(),
+            begin,
+            shard: Shard::new(id, &self.stream.arn, self.settings.clone())?,
+            stream: self.stream.clone(),
+            function: self.function.clone(),
+            destination: self.destination.clone(),
+            observer: Arc::clone(&self.observer),
+            report: Box::new(report),
+            most_backlog: in_batches + READ_AHEAD,
+        })
+    }
+}

@@ -1,0 +1,120 @@
+use aws_sdk_lambda::{
+    Client,
+    config::{http::HttpResponse, retry::RetryConfig, timeout::TimeoutConfig},
+    error::{DisplayErrorContext, SdkError},
+    operation::{
+        RequestId,
+        invoke::{InvokeError, InvokeOutput},
+    },
+    primitives::Blob,
+};
+use serde_json::{Value, json};
+use stream_mapping::{Invocation, Outcome};
+use uuid::Uuid;
+
+/// A function that gets records: in Lambda, in an emulator, or served by
+/// `cargo lambda watch`.
+#[derive(Debug, Clone)]
+pub struct Function {
+    client: Client,
+    name: String,
+}
+
+/// What came of an invocation.
+pub(crate) struct Invoked {
+    pub(crate) outcome: Outcome,
+    pub(crate) invocation: Invocation,
+    /// The error, if there was one, for people.
+    pub(crate) error: Option<String>,
+}
+
+impl Function {
+    /// The function with this name or ARN. The client's own retries and timeouts
+    /// are not used: the mapping's rules count each invocation, and a function
+    /// that is just being built takes its time.
+    pub fn new(client: Client, name: impl Into<String>) -> Self {
+        Self {
+            client,
+            name: name.into(),
+        }
+    }
+
+    pub(crate) async fn invoke(&self, records: Vec<Value>) -> Invoked {
+        let payload = json!({"Records": records}).to_string();
+        let config = aws_sdk_lambda::config::Builder::new()
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(TimeoutConfig::disabled());
+        let answer = self
+            .client
+            .invoke()
+            .function_name(&self.name)
+            .payload(Blob::new(payload))
+            .customize()
+            .config_override(config)
+            .send()
+            .await;
+        match answer {
+            Ok(output) => self.answered(output),
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    fn answered(&self, output: InvokeOutput) -> Invoked {
+        let mut invocation = self.invocation(output.request_id());
+        invocation.executed_version = output.executed_version.unwrap_or_else(latest);
+        invocation.function_error = output.function_error;
+        let payload = output.payload.map(Blob::into_inner).unwrap_or_default();
+        let payload = String::from_utf8_lossy(&payload).into_owned();
+        if invocation.function_error.is_some() {
+            return Invoked {
+                outcome: Outcome::FunctionError,
+                invocation,
+                error: Some(payload),
+            };
+        }
+        Invoked {
+            outcome: Outcome::Answered { payload },
+            invocation,
+            error: None,
+        }
+    }
+
+    /// `cargo lambda watch` answers an error of the function as HTTP 500, with
+    /// the body that Lambda sends with 200 and `X-Amz-Function-Error`.
+    fn failed(&self, error: &SdkError<InvokeError, HttpResponse>) -> Invoked {
+        let response = error.raw_response();
+        let body = response
+            .and_then(|response| response.body().bytes())
+            .and_then(|body| serde_json::from_slice::<Value>(body).ok())
+            .filter(|body| body.get("errorType").is_some());
+        match body {
+            Some(body) => Invoked {
+                outcome: Outcome::FunctionError,
+                invocation: Invocation {
+                    function_error: Some("Unhandled".to_owned()),
+                    executed_version: latest(),
+                    ..self.invocation(None)
+                },
+                error: Some(body.to_string()),
+            },
+            None => Invoked {
+                outcome: Outcome::NotReached,
+                invocation: self.invocation(None),
+                error: Some(DisplayErrorContext(error).to_string()),
+            },
+        }
+    }
+
+    /// Where nobody gives requests an id, one is made up.
+    fn invocation(&self, request_id: Option<&str>) -> Invocation {
+        Invocation {
+            request_id: request_id.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned),
+            function_arn: self.name.clone(),
+            ..Invocation::default()
+        }
+    }
+}
+
+fn latest() -> String {
+    "$LATEST".to_owned()
+}

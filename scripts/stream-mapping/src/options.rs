@@ -1,0 +1,156 @@
+//! The command's options, spelled as in `aws lambda
+//! create-event-source-mapping`.
+
+use clap::{Args, ValueEnum};
+use jiff::SignedDuration;
+use serde::{Deserialize, de::DeserializeOwned};
+use stream_mapping::{Filter, Settings, StartingPosition};
+
+#[derive(Args)]
+pub(crate) struct Mapping {
+    /// The stream: the table's LatestStreamArn.
+    #[arg(long, value_name = "ARN")]
+    pub(crate) event_source_arn: String,
+
+    /// The function: a name or an ARN; for cargo lambda watch, the name of its
+    /// binary.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) function_name: String,
+
+    /// Most records of one invocation: 1 to 10,000.
+    #[arg(long, value_name = "COUNT", default_value_t = 100)]
+    batch_size: usize,
+
+    /// How long a batch waits to fill: 0 to 300.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    maximum_batching_window_in_seconds: u32,
+
+    /// Batches of one shard that are with the function at once: 1 to 10.
+    #[arg(long, value_name = "COUNT", default_value_t = 1)]
+    parallelization_factor: usize,
+
+    /// Where to begin in the stream.
+    #[arg(long, value_enum, default_value_t = Position::TrimHorizon)]
+    starting_position: Position,
+
+    /// Halve a batch that failed, and try the halves.
+    #[arg(long, overrides_with = "no_bisect_batch_on_function_error")]
+    bisect_batch_on_function_error: bool,
+
+    /// Try a batch that failed again as it is (the default).
+    #[arg(long, overrides_with = "bisect_batch_on_function_error")]
+    no_bisect_batch_on_function_error: bool,
+
+    /// Read the function's answer for failures.
+    #[arg(long, value_enum, num_args = 0.., value_name = "TYPE")]
+    function_response_types: Vec<ResponseType>,
+
+    /// How often a batch is tried again: 0 to 10,000; -1 for without end.
+    #[arg(long, value_name = "COUNT", default_value_t = -1, allow_negative_numbers = true)]
+    #[arg(value_parser = clap::value_parser!(i64).range(-1..))]
+    maximum_retry_attempts: i64,
+
+    /// How old a record may be that is still tried: 60 to 604,800; -1 for any.
+    #[arg(long, value_name = "SECONDS", default_value_t = -1, allow_negative_numbers = true)]
+    #[arg(value_parser = clap::value_parser!(i64).range(-1..))]
+    maximum_record_age_in_seconds: i64,
+
+    /// Which records the function gets, as JSON or file://PATH:
+    /// {"Filters": [{"Pattern": "{\"eventName\": [\"INSERT\"]}"}]}.
+    #[arg(long, value_name = "JSON", value_parser = json_or_file::<FilterCriteria>)]
+    filter_criteria: Option<FilterCriteria>,
+
+    /// Who is told of records that are given up, as JSON or file://PATH:
+    /// {"OnFailure": {"Destination": "arn:aws:sqs:..."}}.
+    #[arg(long, value_name = "JSON", value_parser = json_or_file::<DestinationConfig>)]
+    destination_config: Option<DestinationConfig>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+#[value(rename_all = "SCREAMING_SNAKE_CASE")]
+enum Position {
+    /// The oldest record the stream has.
+    TrimHorizon,
+    /// What is written from now on.
+    Latest,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ResponseType {
+    #[value(name = "ReportBatchItemFailures")]
+    ReportBatchItemFailures,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct FilterCriteria {
+    filters: Vec<FilterPattern>,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct FilterPattern {
+    pattern: String,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct DestinationConfig {
+    on_failure: OnFailure,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct OnFailure {
+    destination: String,
+}
+
+impl Mapping {
+    /// The settings, held against AWS's ranges.
+    pub(crate) fn settings(&self) -> Result<Settings, Box<dyn std::error::Error>> {
+        let patterns = self.filter_criteria.iter().flat_map(|criteria| {
+            let patterns = criteria.filters.iter();
+            patterns.map(|filter| filter.pattern.as_str())
+        });
+        let settings = Settings {
+            batch_size: self.batch_size,
+            maximum_batching_window: SignedDuration::from_secs(
+                self.maximum_batching_window_in_seconds.into(),
+            ),
+            parallelization_factor: self.parallelization_factor,
+            starting_position: match self.starting_position {
+                Position::TrimHorizon => StartingPosition::TrimHorizon,
+                Position::Latest => StartingPosition::Latest,
+            },
+            // What does not fit is too large by far, and refused as that.
+            maximum_retry_attempts: limit(self.maximum_retry_attempts)
+                .map(|attempts| u32::try_from(attempts).unwrap_or(u32::MAX)),
+            maximum_record_age: limit(self.maximum_record_age_in_seconds)
+                .map(SignedDuration::from_secs),
+            bisect_batch_on_function_error: self.bisect_batch_on_function_error,
+            report_batch_item_failures: !self.function_response_types.is_empty(),
+            filter: Filter::from_patterns(patterns)?,
+            has_on_failure_destination: self.destination_config.is_some(),
+        };
+        settings.check()?;
+        Ok(settings)
+    }
+
+    pub(crate) fn on_failure(&self) -> Option<&str> {
+        let config = self.destination_config.as_ref()?;
+        Some(&config.on_failure.destination)
+    }
+}
+
+/// -1 stands for no limit.
+fn limit(number: i64) -> Option<i64> {
+    (number >= 0).then_some(number)
+}
+
+fn json_or_file<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    let json = match text.strip_prefix("file://") {
+        Some(path) => std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?,
+        None => text.to_owned(),
+    };
+    serde_json::from_str(&json).map_err(|error| error.to_string())
+}

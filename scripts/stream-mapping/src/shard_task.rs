@@ -1,0 +1,199 @@
+//! One shard: reading it, and doing what its state machine says.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodbstreams::error::{BoxError, DisplayErrorContext};
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use jiff::Timestamp;
+use stream_mapping::{
+    Action, Consequence, Lane, Metrics, Outcome, Record, SequenceNumber, Shard, StartingPosition,
+};
+use tokio::time::{Instant, sleep_until};
+
+use crate::{
+    destination::Destination,
+    event::{Event, Observer},
+    function::{Function, Invoked},
+    stream::{Place, Stream, place_after_failure},
+};
+
+/// "Lambda polls shards in your DynamoDB stream for records at a base rate of
+/// four times per second."
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
+
+/// How long to wait when the stream cannot be read.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+pub(crate) struct ShardTask {
+    pub(crate) id: String,
+    pub(crate) begin: StartingPosition,
+    pub(crate) shard: Shard,
+    pub(crate) stream: Stream,
+    pub(crate) function: Function,
+    pub(crate) destination: Option<Destination>,
+    pub(crate) observer: Observer,
+    /// Told after each change.
+    pub(crate) report: Box<dyn Fn(&Metrics) + Send>,
+    /// No more is read while this many records wait.
+    pub(crate) most_backlog: usize,
+}
+
+/// An invocation under way.
+struct UnderWay {
+    lane: Lane,
+    records: usize,
+    first: String,
+    last: String,
+    begun: Instant,
+    invoked: Invoked,
+}
+
+impl ShardTask {
+    /// Reads the shard to its end, and returns once all of its records are
+    /// done.
+    pub(crate) async fn run(mut self) -> String {
+        let mut place = Place::Begin(self.begin);
+        let mut last_read: Option<SequenceNumber> = None;
+        let mut read_at = Instant::now();
+        let mut under_way: FuturesUnordered<BoxFuture<'static, UnderWay>> = FuturesUnordered::new();
+        loop {
+            let wake_at = self.do_what_is_due(&mut under_way).await;
+            (self.report)(self.shard.metrics());
+            let is_read = matches!(place, Place::End);
+            if is_read && under_way.is_empty() && self.shard.backlog() == 0 {
+                return self.id;
+            }
+            let may_read = !is_read && self.shard.backlog() < self.most_backlog;
+            tokio::select! {
+                Some(ended) = under_way.next(), if !under_way.is_empty() => self.take(ended),
+                () = sleep_until(read_at), if may_read => {
+                    read_at = Instant::now() + POLL_INTERVAL;
+                    match self.stream.read(&self.id, &place).await {
+                        Ok((records, next)) => {
+                            if let Some(last) = records.last() {
+                                last_read = Some(last.sequence_number().clone());
+                            }
+                            self.shard.push(records, Timestamp::now());
+                            place = next;
+                        }
+                        Err(error) => {
+                            self.trouble("the stream cannot be read", &error);
+                            place = place_after_failure(&error, place, last_read.as_ref(), self.begin);
+                            read_at = Instant::now() + PAUSE_AFTER_FAILURE;
+                        }
+                    }
+                }
+                () = sleep_until(wake_at.unwrap_or(read_at)), if wake_at.is_some() => {}
+            }
+        }
+    }
+
+    /// Begins every invocation that may begin, and tells the destination.
+    /// Answers when there will be more to do.
+    async fn do_what_is_due(
+        &mut self,
+        under_way: &mut FuturesUnordered<BoxFuture<'static, UnderWay>>,
+    ) -> Option<Instant> {
+        loop {
+            let now = Timestamp::now();
+            match self.shard.next(now) {
+                Action::Idle => return None,
+                Action::WaitUntil(time) => {
+                    let wait = Duration::try_from(time.duration_since(now)).unwrap_or_default();
+                    return Some(Instant::now() + wait);
+                }
+                Action::Invoke(lane, records) => {
+                    under_way.push(invoke(self.function.clone(), lane, records));
+                }
+                Action::SendOnFailure(lane, on_failure) => {
+                    let message = on_failure.message().clone();
+                    self.tell_destination(lane, message).await;
+                }
+            }
+        }
+    }
+
+    async fn tell_destination(&mut self, lane: Lane, message: serde_json::Value) {
+        let shard = self.id.clone();
+        let told = match &self.destination {
+            Some(destination) => destination.tell(&message).await,
+            None => Err("there is no destination".into()),
+        };
+        match told {
+            Ok(()) => {
+                self.shard.on_failure_sent(lane);
+                (self.observer)(&Event::SentOnFailure { shard, message });
+            }
+            Err(error) => {
+                self.shard.on_failure_lost(lane);
+                let reason = DisplayErrorContext(&*error).to_string();
+                (self.observer)(&Event::LostOnFailure {
+                    shard,
+                    message,
+                    reason,
+                });
+            }
+        }
+    }
+
+    fn take(&mut self, ended: UnderWay) {
+        let Invoked {
+            outcome,
+            invocation,
+            error,
+        } = ended.invoked;
+        let consequence = self
+            .shard
+            .completed(ended.lane, &outcome, &invocation, Timestamp::now());
+        (self.observer)(&Event::Invoked {
+            shard: self.id.clone(),
+            records: ended.records,
+            first: ended.first,
+            last: ended.last,
+            outcome: describe(&outcome, &consequence, error.as_deref()),
+            took: ended.begun.elapsed(),
+            done: consequence.done,
+            again: consequence.again,
+            not_before: consequence.not_before,
+            given_up: consequence.given_up,
+        });
+    }
+
+    fn trouble(&self, what: &str, error: &BoxError) {
+        (self.observer)(&Event::Trouble {
+            what: format!("{}: {what}", self.id),
+            reason: DisplayErrorContext(&**error).to_string(),
+        });
+    }
+}
+
+fn invoke(function: Function, lane: Lane, records: &[Record]) -> BoxFuture<'static, UnderWay> {
+    let number = |record: Option<&Record>| {
+        record.map_or_else(String::new, |record| record.sequence_number().to_string())
+    };
+    let (first, last) = (number(records.first()), number(records.last()));
+    let json: Vec<serde_json::Value> = records.iter().map(|record| record.json().clone()).collect();
+    let begun = Instant::now();
+    async move {
+        UnderWay {
+            lane,
+            records: json.len(),
+            first,
+            last,
+            begun,
+            invoked: function.invoke(json).await,
+        }
+    }
+    .boxed()
+}
+
+fn describe(outcome: &Outcome, consequence: &Consequence, error: Option<&str>) -> String {
+    let error = error.unwrap_or_default();
+    let all_done = consequence.again.is_empty() && consequence.given_up == 0;
+    match outcome {
+        Outcome::Answered { .. } if all_done => "success".to_owned(),
+        Outcome::Answered { payload } => format!("failures reported: {payload}"),
+        Outcome::FunctionError => format!("function error: {error}"),
+        Outcome::NotReached => format!("not reached: {error}"),
+    }
+}

@@ -1,0 +1,144 @@
+use aws_sdk_dynamodbstreams::{
+    Client,
+    error::{BoxError, ProvideErrorMetadata},
+    types::ShardIteratorType,
+};
+use stream_mapping::{KnownShard, Record, SequenceNumber, StartingPosition};
+
+use crate::record::lambda_record;
+
+/// A DynamoDB stream.
+#[derive(Debug, Clone)]
+pub struct Stream {
+    client: Client,
+    pub(crate) arn: String,
+}
+
+/// Where reading goes on.
+#[derive(Debug, Clone)]
+pub(crate) enum Place {
+    Begin(StartingPosition),
+    After(SequenceNumber),
+    /// Answered by the last read.
+    Iterator(String),
+    /// Nothing more will come.
+    End,
+}
+
+impl Stream {
+    /// The stream with this ARN.
+    pub fn new(client: Client, arn: impl Into<String>) -> Self {
+        Self {
+            client,
+            arn: arn.into(),
+        }
+    }
+
+    pub(crate) async fn shards(&self) -> Result<Vec<KnownShard>, BoxError> {
+        let mut known = Vec::new();
+        let mut page_after = None;
+        loop {
+            let described = self
+                .client
+                .describe_stream()
+                .stream_arn(&self.arn)
+                .set_exclusive_start_shard_id(page_after)
+                .send()
+                .await?;
+            let Some(description) = described.stream_description else {
+                return Err("DescribeStream answered without a description".into());
+            };
+            for shard in description.shards.unwrap_or_default() {
+                let Some(id) = shard.shard_id else { continue };
+                let range = shard.sequence_number_range;
+                known.push(KnownShard {
+                    id,
+                    parent: shard.parent_shard_id,
+                    is_closed: range.is_some_and(|range| range.ending_sequence_number.is_some()),
+                });
+            }
+            page_after = description.last_evaluated_shard_id;
+            if page_after.is_none() {
+                return Ok(known);
+            }
+        }
+    }
+
+    /// What is there from a place on; perhaps nothing, and still not the end.
+    pub(crate) async fn read(
+        &self,
+        shard: &str,
+        place: &Place,
+    ) -> Result<(Vec<Record>, Place), BoxError> {
+        let iterator = match place {
+            Place::End => return Ok((Vec::new(), Place::End)),
+            Place::Iterator(iterator) => Some(iterator.clone()),
+            place => self.iterator(shard, place).await?,
+        };
+        let Some(iterator) = iterator else {
+            return Err("GetShardIterator answered without an iterator".into());
+        };
+        let read = self
+            .client
+            .get_records()
+            .shard_iterator(iterator)
+            .send()
+            .await?;
+        let records = read.records.unwrap_or_default();
+        let records = records
+            .iter()
+            .map(lambda_record)
+            .collect::<Result<_, _>>()?;
+        let next = read.next_shard_iterator.map_or(Place::End, Place::Iterator);
+        Ok((records, next))
+    }
+
+    async fn iterator(&self, shard: &str, place: &Place) -> Result<Option<String>, BoxError> {
+        let request = self
+            .client
+            .get_shard_iterator()
+            .stream_arn(&self.arn)
+            .shard_id(shard);
+        let request = match place {
+            Place::After(number) => request
+                .shard_iterator_type(ShardIteratorType::AfterSequenceNumber)
+                .sequence_number(number.as_str()),
+            Place::Begin(StartingPosition::Latest) => {
+                request.shard_iterator_type(ShardIteratorType::Latest)
+            }
+            _ => request.shard_iterator_type(ShardIteratorType::TrimHorizon),
+        };
+        Ok(request.send().await?.shard_iterator)
+    }
+}
+
+/// Where to go on after a read that failed: iterators live for 15 minutes, and
+/// what was not read in 24 hours is gone.
+pub(crate) fn place_after_failure(
+    error: &BoxError,
+    place: Place,
+    last_read: Option<&SequenceNumber>,
+    begin: StartingPosition,
+) -> Place {
+    use aws_sdk_dynamodbstreams::operation::{
+        get_records::GetRecordsError, get_shard_iterator::GetShardIteratorError,
+    };
+    let code = |error: &BoxError| {
+        let records =
+            error.downcast_ref::<aws_sdk_dynamodbstreams::error::SdkError<GetRecordsError>>();
+        let iterator =
+            error.downcast_ref::<aws_sdk_dynamodbstreams::error::SdkError<GetShardIteratorError>>();
+        records
+            .and_then(ProvideErrorMetadata::code)
+            .or_else(|| iterator.and_then(ProvideErrorMetadata::code))
+            .map(str::to_owned)
+    };
+    match code(error).as_deref() {
+        Some("ExpiredIteratorException") => match last_read {
+            Some(number) => Place::After(number.clone()),
+            None => Place::Begin(begin),
+        },
+        Some("TrimmedDataAccessException") => Place::Begin(StartingPosition::TrimHorizon),
+        _ => place,
+    }
+}
