@@ -1,8 +1,7 @@
-use aws_sdk_sqs::{
-    Client,
-    error::{BoxError, DisplayErrorContext},
-};
+use aws_sdk_sqs::{Client, error::BoxError};
 use serde_json::Value;
+
+use crate::event::reason;
 
 /// The on-failure destination: an SQS queue.
 #[derive(Debug, Clone)]
@@ -49,7 +48,7 @@ impl Destination {
             .queue_owner_aws_account_id(*account)
             .send()
             .await
-            .map_err(|error| unknown(DisplayErrorContext(&error).to_string()))?;
+            .map_err(|error| unknown(reason(&error)))?;
         let queue_url = found
             .queue_url
             .ok_or_else(|| unknown("the answer has none".to_owned()))?;

@@ -4,13 +4,12 @@ use std::{
     time::Duration,
 };
 
-use aws_sdk_dynamodbstreams::error::DisplayErrorContext;
 use stream_mapping::{InvalidSettings, Lineage, Metrics, Settings, Shard, StartingPosition};
 use tokio::{task::JoinSet, time::sleep};
 
 use crate::{
     destination::Destination,
-    event::{Event, Observer},
+    event::{Event, Observer, reason},
     function::Function,
     shard_task::ShardTask,
     stream::Stream,
@@ -75,7 +74,7 @@ impl StreamMapping {
                 Ok(shards) => lineage.discovered(shards),
                 Err(error) => (self.observer)(&Event::Trouble {
                     what: format!("stream {} cannot be looked at", self.stream.arn),
-                    reason: DisplayErrorContext(&*error).to_string(),
+                    reason: reason(&*error),
                 }),
             }
             for (id, begin) in lineage.take_ready() {

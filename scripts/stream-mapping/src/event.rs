@@ -150,3 +150,10 @@ fn short(sequence_number: &str) -> &str {
     let hidden = digits.len().saturating_sub(8);
     &digits[hidden..]
 }
+
+/// An error and what led to it, in one line.
+pub(crate) fn reason(error: &(dyn std::error::Error + 'static)) -> String {
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    let texts: Vec<String> = chain.map(ToString::to_string).collect();
+    texts.join(": ")
+}

@@ -1,7 +1,7 @@
 use aws_sdk_lambda::{
     Client,
     config::{http::HttpResponse, retry::RetryConfig, timeout::TimeoutConfig},
-    error::{DisplayErrorContext, SdkError},
+    error::SdkError,
     operation::{
         RequestId,
         invoke::{InvokeError, InvokeOutput},
@@ -11,6 +11,8 @@ use aws_sdk_lambda::{
 use serde_json::{Value, json};
 use stream_mapping::{Invocation, Outcome};
 use uuid::Uuid;
+
+use crate::event::reason;
 
 /// A function that gets records: in Lambda, in an emulator, or served by
 /// `cargo lambda watch`.
@@ -100,7 +102,7 @@ impl Function {
             None => Invoked {
                 outcome: Outcome::NotReached,
                 invocation: self.invocation(None),
-                error: Some(DisplayErrorContext(error).to_string()),
+                error: Some(reason(error)),
             },
         }
     }

@@ -1,5 +1,8 @@
 //! `stream-mapping`: drives a function with a DynamoDB stream as Lambda would.
 
+// clap shows these comments as they are.
+#![allow(clippy::doc_markdown)]
+
 mod options;
 
 use std::{process::ExitCode, sync::Arc};
@@ -23,7 +26,7 @@ use stream_mapping_driver::{Destination, Event, Function, Observer, Stream, Stre
 ///
 /// Each start begins at the starting position: nothing is remembered.
 #[derive(Parser)]
-#[command(version, verbatim_doc_comment, after_help = EXAMPLE)]
+#[command(name = "stream-mapping", version, verbatim_doc_comment, after_help = EXAMPLE)]
 struct Arguments {
     #[command(flatten)]
     mapping: options::Mapping,

@@ -1,6 +1,8 @@
 //! The command's options, spelled as in `aws lambda
 //! create-event-source-mapping`.
 
+#![allow(clippy::doc_link_with_quotes)]
+
 use clap::{Args, ValueEnum};
 use jiff::SignedDuration;
 use serde::{Deserialize, de::DeserializeOwned};

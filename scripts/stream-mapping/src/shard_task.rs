@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodbstreams::error::{BoxError, DisplayErrorContext};
+use aws_sdk_dynamodbstreams::error::BoxError;
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use jiff::Timestamp;
 use stream_mapping::{
@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::{
     destination::Destination,
-    event::{Event, Observer},
+    event::{Event, Observer, reason},
     function::{Function, Invoked},
     stream::{Place, Stream, place_after_failure},
 };
@@ -126,7 +126,7 @@ impl ShardTask {
             }
             Err(error) => {
                 self.shard.on_failure_lost(lane);
-                let reason = DisplayErrorContext(&*error).to_string();
+                let reason = reason(&*error);
                 (self.observer)(&Event::LostOnFailure {
                     shard,
                     message,
@@ -162,7 +162,7 @@ impl ShardTask {
     fn trouble(&self, what: &str, error: &BoxError) {
         (self.observer)(&Event::Trouble {
             what: format!("{}: {what}", self.id),
-            reason: DisplayErrorContext(&**error).to_string(),
+            reason: reason(&**error),
         });
     }
 }

@@ -16,13 +16,18 @@ use serde::de::DeserializeOwned;
 
 /// Starts an empty database; it lives as long as the test's runtime.
 pub async fn start() -> Client {
+    client(listen().await)
+}
+
+/// Starts an empty database, for more than one client of it.
+pub async fn listen() -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
         .await
         .expect("a free loopback port");
     let address = listener.local_addr().expect("a bound listener");
     let database = Database::memory().expect("an empty database");
     tokio::spawn(server::serve_on(listener, database));
-    client(address)
+    address
 }
 
 /// A client of whatever speaks DynamoDB's protocol on a loopback port.

@@ -1,0 +1,13 @@
+//! The command against a real table's stream and a real function process, with
+//! Lambda and the queue as stubs.
+
+#![allow(clippy::unwrap_used)]
+
+mod command;
+mod function;
+mod lambda;
+mod process;
+mod queue;
+mod settings;
+mod shards;
+mod table;
