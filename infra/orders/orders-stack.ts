@@ -54,6 +54,7 @@ export class OrdersStack extends Stack {
     new CfnOutput(this, "OutboxTableName", { value: outbox.table.tableName });
     new CfnOutput(this, "EventBusName", { value: eventBus.eventBusName });
     new CfnOutput(this, "DeadLetterQueueUrl", { value: outbox.deadLetterQueue.queueUrl });
+    new CfnOutput(this, "CreateOrderFunctionName", { value: createOrder.functionName });
     new CfnOutput(this, "PublishEventsFunctionName", { value: outbox.relay.functionName });
     new CfnOutput(this, "StreamMappingId", {
       value: outbox.streamMapping.eventSourceMappingId,

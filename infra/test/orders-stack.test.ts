@@ -166,6 +166,7 @@ describe.each(environmentNames)("orders in %s", (name) => {
   test("what people and tools need to know is an output", () => {
     expect(Object.keys(template.findOutputs("*")).sort()).toEqual([
       "ApiUrl",
+      "CreateOrderFunctionName",
       "DeadLetterQueueUrl",
       "EventBusName",
       "OrdersTableName",

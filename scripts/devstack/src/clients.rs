@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::{BehaviorVersion, Region, SdkConfig, timeout::TimeoutConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 
 use crate::{
@@ -19,8 +19,7 @@ pub struct Clients {
     pub streams: aws_sdk_dynamodbstreams::Client,
     /// EventBridge.
     pub eventbridge: aws_sdk_eventbridge::Client,
-    /// Lambda, without retries: an invocation that failed is the mapping's to
-    /// repeat.
+    /// Lambda.
     pub lambda: aws_sdk_lambda::Client,
     /// SQS.
     pub sqs: aws_sdk_sqs::Client,
@@ -41,22 +40,11 @@ impl Clients {
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .timeout_config(timeouts)
             .build();
-        let without_retries = config
-            .clone()
-            .into_builder()
-            .retry_config(RetryConfig::disabled())
-            // As long as the longest function may take.
-            .timeout_config(
-                TimeoutConfig::builder()
-                    .operation_attempt_timeout(Duration::from_secs(70))
-                    .build(),
-            )
-            .build();
         Self {
             dynamodb: aws_sdk_dynamodb::Client::new(&config),
             streams: aws_sdk_dynamodbstreams::Client::new(&config),
             eventbridge: aws_sdk_eventbridge::Client::new(&config),
-            lambda: aws_sdk_lambda::Client::new(&without_retries),
+            lambda: aws_sdk_lambda::Client::new(&config),
             sqs: aws_sdk_sqs::Client::new(&config),
         }
     }

@@ -1,4 +1,8 @@
-use std::{collections::HashMap, path::Path, process::Stdio};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+    process::Stdio,
+};
 
 use tokio::process::Command;
 
@@ -30,8 +34,8 @@ pub struct Deployment {
     pub event_bus: String,
     /// The dead-letter queue.
     pub dead_letter_queue_url: String,
-    /// The stream mapping of the outbox table.
-    pub stream_mapping: String,
+    /// The deployed functions, by the names of their crates.
+    pub functions: BTreeMap<String, String>,
 }
 
 impl Deployment {
@@ -74,9 +78,31 @@ impl Deployment {
             outbox_table: output("OutboxTableName")?,
             event_bus: output("EventBusName")?,
             dead_letter_queue_url: output("DeadLetterQueueUrl")?,
-            stream_mapping: output("StreamMappingId")?,
+            functions: functions(&outputs),
         })
     }
+}
+
+/// An output `PublishEventsFunctionName` names the function `publish-events`.
+fn functions(outputs: &HashMap<String, String>) -> BTreeMap<String, String> {
+    outputs
+        .iter()
+        .filter_map(|(output, name)| {
+            let crate_name = output.strip_suffix("FunctionName")?;
+            Some((kebab_case(crate_name), name.clone()))
+        })
+        .collect()
+}
+
+fn kebab_case(pascal_case: &str) -> String {
+    let mut words = String::new();
+    for letter in pascal_case.chars() {
+        if letter.is_ascii_uppercase() && !words.is_empty() {
+            words.push('-');
+        }
+        words.push(letter.to_ascii_lowercase());
+    }
+    words
 }
 
 async fn cdk(
@@ -106,4 +132,26 @@ async fn cdk(
         command,
         output: String::from_utf8_lossy(&printed).into_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_are_found_by_their_outputs() {
+        let outputs = [
+            ("ApiUrl", "http://api"),
+            ("CreateOrderFunctionName", "orders-local-CreateOrder-1"),
+        ];
+        let outputs = outputs.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let expected = (
+            "create-order".to_owned(),
+            "orders-local-CreateOrder-1".to_owned(),
+        );
+        assert_eq!(
+            functions(&HashMap::from(outputs)),
+            BTreeMap::from([expected])
+        );
+    }
 }

@@ -39,16 +39,20 @@ pub struct Emulator {
 
 impl Emulator {
     /// Starts the emulator and waits until it answers. Port 0 stands for any
-    /// free one.
+    /// free one. Its functions are told to find AWS at `for_functions`.
     ///
     /// # Errors
     ///
     /// If the address is not on loopback, or the emulator does not come up.
-    pub async fn start(paths: &Paths, address: SocketAddr) -> Result<Self, Error> {
+    pub async fn start(
+        paths: &Paths,
+        address: SocketAddr,
+        for_functions: LocalEndpoint,
+    ) -> Result<Self, Error> {
         LocalEndpoint::new(address)?;
         let mut attempt = 1;
         loop {
-            match Self::start_once(paths, address).await {
+            match Self::start_once(paths, address, for_functions).await {
                 Err(Error::EmulatorDidNotStart { .. })
                     if address.port() == 0 && attempt < START_ATTEMPTS =>
                 {
@@ -59,13 +63,17 @@ impl Emulator {
         }
     }
 
-    async fn start_once(paths: &Paths, address: SocketAddr) -> Result<Self, Error> {
+    async fn start_once(
+        paths: &Paths,
+        address: SocketAddr,
+        for_functions: LocalEndpoint,
+    ) -> Result<Self, Error> {
         let address = free_port(address)?;
         let endpoint = LocalEndpoint::new(address)?;
         let directory = paths.run_directory()?;
         let log = paths.emulator_log(address.port());
         let mut emulator = Self {
-            child: spawn(paths, endpoint, directory.path(), &log)?,
+            child: spawn(paths, endpoint, for_functions, directory.path(), &log)?,
             endpoint,
             directory,
             log,
@@ -159,6 +167,7 @@ fn free_port(address: SocketAddr) -> Result<SocketAddr, Error> {
 fn spawn(
     paths: &Paths,
     endpoint: LocalEndpoint,
+    for_functions: LocalEndpoint,
     directory: &Path,
     log: &Path,
 ) -> Result<Child, Error> {
@@ -169,7 +178,8 @@ fn spawn(
     let address = endpoint.address();
     Command::new(paths.ministack()?)
         .env_clear()
-        .envs(process_environment(std::env::vars_os(), endpoint))
+        // The emulator hands its own environment on to the functions.
+        .envs(process_environment(std::env::vars_os(), for_functions))
         .env("HOME", directory)
         .env("TMPDIR", directory)
         .env("BIND_HOST", address.ip().to_string())

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use aws_sdk_dynamodb::error::BoxError;
 use miette::Diagnostic;
 
-use crate::endpoint::NotLoopback;
+use crate::{endpoint::NotLoopback, faults::UnknownFault};
 
 /// Why the local stack could not do something.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -36,7 +36,7 @@ pub enum Error {
     #[diagnostic(help("does infra/orders/orders-stack.ts still declare it?"))]
     NoOutput(&'static str),
     /// A mapping this tool cannot drive faithfully.
-    #[error("the deployed stream mapping cannot be driven: {0}")]
+    #[error("a deployed event source mapping cannot be driven: {0}")]
     #[diagnostic(help("the stream-mapping crate lists what it covers"))]
     Mapping(String),
     /// A call to the emulator failed.
@@ -48,6 +48,13 @@ pub enum Error {
         #[source]
         source: BoxError,
     },
+    /// The bus was broken, and nobody tried to publish.
+    #[error("no event reached the broken bus")]
+    #[diagnostic(help("is the relay invoked? its log is in target/devstack"))]
+    RelayNotRefused,
+    /// A fault that makes no sense.
+    #[error(transparent)]
+    UnknownFault(#[from] UnknownFault),
     /// An endpoint that is not on this machine.
     #[error(transparent)]
     #[diagnostic(help("the local stack never leaves this machine: use 127.0.0.1"))]

@@ -1,9 +1,10 @@
 //! `devstack`: the local AWS of this project.
 
-use std::{net::SocketAddr, process::ExitCode};
+use std::{net::SocketAddr, process::ExitCode, sync::Arc};
 
 use clap::{Parser, Subcommand};
-use devstack::{Clients, Deployment, Emulator, Error, Paths, StreamDriver, demo};
+use devstack::{Error, Functions, Mappings, Paths, Stack, demo};
+use stream_mapping_driver::Event;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The local AWS of this project: nothing in it can reach a real account.
@@ -56,12 +57,13 @@ async fn run(arguments: &Arguments, paths: &Paths) -> Result<ExitCode, Error> {
 }
 
 async fn up(paths: &Paths, listen: SocketAddr) -> Result<ExitCode, Error> {
-    let emulator = Emulator::start(paths, listen).await?;
-    let endpoint = emulator.endpoint();
-    println!("the local AWS answers at {endpoint}, deploying");
-    let deployment = Deployment::deploy(paths, &emulator).await?;
-    let _driver = StreamDriver::start(&Clients::new(endpoint), &deployment).await?;
-    let host = deployment.api_url.trim_start_matches("http://");
+    let stack = Stack::start(paths, listen).await?;
+    let observer = Arc::new(|event: &Event| println!("{event}"));
+    let functions = Functions::Deployed;
+    let _mappings =
+        Mappings::take_over(&stack.clients, &stack.deployment, &functions, observer).await?;
+    let endpoint = stack.emulator.endpoint();
+    let host = stack.deployment.api_url.trim_start_matches("http://");
     println!("post orders with:\n");
     println!(
         "  curl {endpoint}/orders -H 'Host: {host}' -H 'Content-Type: application/json' \\\n    \

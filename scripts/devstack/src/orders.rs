@@ -1,4 +1,4 @@
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, ops::RangeInclusive, time::Duration};
 
 use futures::{StreamExt, stream};
 use serde::Deserialize;
@@ -14,12 +14,12 @@ struct Order {
     id: String,
 }
 
-/// Posts orders through the HTTP API. Answers the ids of those it accepted;
+/// Posts orders of these numbers through the HTTP API. Answers the ids of those it accepted;
 /// `posted` is called after each request.
 pub(crate) async fn post_orders(
     endpoint: LocalEndpoint,
     deployment: &Deployment,
-    count: u64,
+    numbers: RangeInclusive<u64>,
     posted: impl Fn(),
 ) -> Result<BTreeSet<String>, Error> {
     let failed = |error: reqwest::Error| Error::call("POST /orders")(error.into());
@@ -47,7 +47,7 @@ pub(crate) async fn post_orders(
             Ok::<_, reqwest::Error>(order.id)
         }
     };
-    let ids: Vec<Result<String, reqwest::Error>> = stream::iter(1..=count)
+    let ids: Vec<Result<String, reqwest::Error>> = stream::iter(numbers)
         .map(post)
         .buffer_unordered(REQUESTS_AT_ONCE)
         .collect()

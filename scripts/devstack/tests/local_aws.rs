@@ -126,8 +126,8 @@ fn every_order_arrives_and_no_real_account_is_touched() {
     let said = text(&demo);
     assert!(demo.status.success(), "{said}");
     for row in [
-        ("orders committed", "10"),
-        ("events delivered", "10"),
+        ("orders committed", "15"),
+        ("events delivered", "15"),
         ("lost", "0"),
         ("still pending", "0"),
     ] {

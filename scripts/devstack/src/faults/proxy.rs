@@ -1,0 +1,377 @@
+use std::{io, net::SocketAddr, sync::Mutex};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    Method, Request, Response, StatusCode, Uri,
+    body::Incoming,
+    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioIo},
+};
+use serde_json::{Value, json};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::{JoinHandle, JoinSet},
+    time::sleep,
+};
+
+use super::{
+    http,
+    partial::{self, Split},
+    rule::{Fault, Kind, Rules},
+};
+use crate::{endpoint::LocalEndpoint, error::Error};
+
+/// Where faults are added, listed and cleared.
+pub(crate) const FAULTS_PATH: &str = "/_faults";
+
+/// A reverse proxy between the functions and the local AWS, which makes calls
+/// fail by rule. What no rule strikes goes through unchanged.
+#[derive(Debug)]
+pub struct FaultProxy {
+    endpoint: LocalEndpoint,
+    rules: Rules,
+    task: JoinHandle<()>,
+}
+
+/// A proxy that listens and does not answer yet.
+pub(crate) struct ListeningProxy {
+    endpoint: LocalEndpoint,
+    listener: TcpListener,
+}
+
+struct Proxy {
+    upstream: SocketAddr,
+    client: Client<HttpConnector, Full<Bytes>>,
+    rules: Rules,
+    random: Mutex<fastrand::Rng>,
+}
+
+/// The connection is cut: there is no answer.
+#[derive(Debug, thiserror::Error)]
+#[error("cut off by an injected fault")]
+struct Cut;
+
+impl FaultProxy {
+    /// Listens on a free port of loopback.
+    pub(crate) async fn listen() -> Result<ListeningProxy, Error> {
+        let listening = Error::io("listening for the fault proxy");
+        let listener = TcpListener::bind("127.0.0.1:0").await;
+        let (listener, address) = listener
+            .and_then(|listener| {
+                let address = listener.local_addr()?;
+                Ok((listener, address))
+            })
+            .map_err(listening)?;
+        let endpoint = LocalEndpoint::new(address)?;
+        Ok(ListeningProxy { endpoint, listener })
+    }
+
+    /// Where it answers.
+    pub fn endpoint(&self) -> LocalEndpoint {
+        self.endpoint
+    }
+
+    /// The faults in force.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+}
+
+impl Drop for FaultProxy {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl ListeningProxy {
+    pub(crate) fn endpoint(&self) -> LocalEndpoint {
+        self.endpoint
+    }
+
+    /// Begins to answer, by what is behind it.
+    pub(crate) fn in_front_of(self, upstream: LocalEndpoint) -> FaultProxy {
+        let rules = Rules::default();
+        let proxy = std::sync::Arc::new(Proxy {
+            upstream: upstream.address(),
+            client: Client::builder(TokioExecutor::new()).build_http(),
+            rules: rules.clone(),
+            random: Mutex::default(),
+        });
+        let task = tokio::spawn(async move {
+            let mut connections = JoinSet::new();
+            loop {
+                tokio::select! {
+                    Ok((stream, _)) = self.listener.accept() => {
+                        connections.spawn(serve(std::sync::Arc::clone(&proxy), stream));
+                    }
+                    Some(_) = connections.join_next() => {}
+                }
+            }
+        });
+        FaultProxy {
+            endpoint: self.endpoint,
+            rules,
+            task,
+        }
+    }
+}
+
+async fn serve(proxy: std::sync::Arc<Proxy>, stream: TcpStream) {
+    let service = service_fn(|request| {
+        let proxy = std::sync::Arc::clone(&proxy);
+        async move { proxy.answer(request).await }
+    });
+    // A connection that breaks is the caller's to notice.
+    let _ = http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
+
+impl Proxy {
+    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Cut> {
+        let (parts, body) = request.into_parts();
+        let Ok(body) = body.collect().await else {
+            return Err(Cut);
+        };
+        let body = body.to_bytes();
+        if parts.uri.path() == FAULTS_PATH {
+            return Ok(self.administer(&parts.method, parts.uri.query(), &body));
+        }
+        let action = http::action(parts.uri.path(), &parts.headers).unwrap_or_default();
+        let strike = self.rules.strike(action, || {
+            let random = self.random.lock();
+            random.map_or(0.0, |mut random| random.f64())
+        });
+        if let Some(latency) = strike.and_then(Kind::latency) {
+            sleep(latency).await;
+        }
+        match strike {
+            Some(Kind::Throttle) => return Ok(http::throttled()),
+            Some(Kind::CutBefore) => return Err(Cut),
+            _ => {}
+        }
+        let split = match strike {
+            Some(Kind::Partial) => serde_json::from_slice(&body)
+                .ok()
+                .and_then(|request| partial::split(action, request)),
+            _ => None,
+        };
+        let response = match split {
+            Some(split) => self.forward_part(parts, split).await,
+            None => self.forward(parts, body).await,
+        };
+        match strike {
+            Some(Kind::CutAfter) => Err(Cut),
+            _ => Ok(response),
+        }
+    }
+
+    async fn forward(
+        &self,
+        parts: hyper::http::request::Parts,
+        body: Bytes,
+    ) -> Response<Full<Bytes>> {
+        match self.send(parts, body).await {
+            Ok(response) => response,
+            Err(error) => {
+                let message = format!("the local AWS does not answer: {error}");
+                http::answer(StatusCode::BAD_GATEWAY, &json!({"message": message}))
+            }
+        }
+    }
+
+    async fn send(
+        &self,
+        mut parts: hyper::http::request::Parts,
+        body: Bytes,
+    ) -> io::Result<Response<Full<Bytes>>> {
+        let path = parts
+            .uri
+            .path_and_query()
+            .map_or("/", hyper::http::uri::PathAndQuery::as_str);
+        parts.uri = format!("http://{}{path}", self.upstream)
+            .parse::<Uri>()
+            .map_err(io::Error::other)?;
+        parts.headers.remove(CONTENT_LENGTH);
+        parts.headers.remove(TRANSFER_ENCODING);
+        let request = Request::from_parts(parts, Full::from(body));
+        let answer = self.client.request(request).await;
+        let (mut parts, body) = answer.map_err(io::Error::other)?.into_parts();
+        let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+        parts.headers.remove(CONTENT_LENGTH);
+        parts.headers.remove(TRANSFER_ENCODING);
+        Ok(Response::from_parts(parts, Full::from(body)))
+    }
+
+    async fn forward_part(
+        &self,
+        parts: hyper::http::request::Parts,
+        split: Split,
+    ) -> Response<Full<Bytes>> {
+        if split.is_empty() {
+            return http::answer(StatusCode::OK, &split.answer(json!({})));
+        }
+        let body = Bytes::from(split.request.to_string());
+        let response = self.forward(parts, body).await;
+        if response.status() != StatusCode::OK {
+            return response;
+        }
+        let answer = match response.into_body().collect().await {
+            Ok(body) => serde_json::from_slice(&body.to_bytes()).unwrap_or(Value::Null),
+            Err(never) => match never {},
+        };
+        http::answer(StatusCode::OK, &split.answer(answer))
+    }
+
+    /// `GET` lists, `POST` adds, `DELETE` clears: one by `?id=`, or all.
+    fn administer(
+        &self,
+        method: &Method,
+        query: Option<&str>,
+        body: &[u8],
+    ) -> Response<Full<Bytes>> {
+        let refused =
+            |message: String| http::answer(StatusCode::BAD_REQUEST, &json!({"message": message}));
+        match *method {
+            Method::GET => http::answer(StatusCode::OK, &json!(self.rules.list())),
+            Method::POST => {
+                let added = serde_json::from_slice::<Fault>(body)
+                    .map_err(|error| error.to_string())
+                    .and_then(|fault| self.rules.add(fault).map_err(|error| error.to_string()));
+                match added {
+                    Ok(injected) => http::answer(StatusCode::OK, &json!(injected)),
+                    Err(message) => refused(message),
+                }
+            }
+            Method::DELETE => {
+                let id = query.and_then(|query| query.strip_prefix("id="));
+                match id.map(str::parse).transpose() {
+                    Ok(id) => http::answer(StatusCode::OK, &json!(self.rules.clear(id))),
+                    Err(_) => refused("an id is a number".to_owned()),
+                }
+            }
+            _ => http::answer(StatusCode::METHOD_NOT_ALLOWED, &json!({})),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use axum::{Router, body::Bytes, extract::State, routing::any};
+
+    use super::*;
+
+    /// What reached the local AWS.
+    type Reached = Arc<Mutex<Vec<String>>>;
+
+    /// A proxy in front of a service that accepts every event.
+    async fn start() -> (FaultProxy, Reached) {
+        let reached = Reached::default();
+        let accept = async |State(reached): State<Reached>, body: Bytes| {
+            let text = String::from_utf8(body.to_vec()).unwrap();
+            let request: Value = serde_json::from_str(&text).unwrap();
+            reached.lock().unwrap().push(text);
+            let count = request["Entries"].as_array().map_or(0, Vec::len);
+            let entries = vec![json!({"EventId": "1"}); count];
+            json!({"FailedEntryCount": 0, "Entries": entries}).to_string()
+        };
+        let router = Router::new()
+            .route("/", any(accept))
+            .with_state(Arc::clone(&reached));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let upstream = LocalEndpoint::new(listener.local_addr().unwrap()).unwrap();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let proxy = FaultProxy::listen().await.unwrap();
+        (proxy.in_front_of(upstream), reached)
+    }
+
+    fn fault(kind: Kind) -> Fault {
+        Fault {
+            action: "PutEvents".to_owned(),
+            kind,
+            probability: 1.0,
+            count: None,
+        }
+    }
+
+    async fn put_events(proxy: &FaultProxy) -> reqwest::Result<(u16, Value)> {
+        let http = reqwest::Client::builder().no_proxy().build()?;
+        let response = http
+            .post(proxy.endpoint().to_string())
+            .header("x-amz-target", "AWSEvents.PutEvents")
+            .json(&json!({"Entries": ["a", "b"]}))
+            .send()
+            .await?;
+        Ok((response.status().as_u16(), response.json().await?))
+    }
+
+    #[tokio::test]
+    async fn without_a_fault_calls_go_through_unchanged() {
+        let (proxy, reached) = start().await;
+        let (status, answer) = put_events(&proxy).await.unwrap();
+        assert_eq!(status, 200);
+        assert_eq!(answer["Entries"].as_array().unwrap().len(), 2);
+        assert_eq!(*reached.lock().unwrap(), [r#"{"Entries":["a","b"]}"#]);
+    }
+
+    #[tokio::test]
+    async fn what_is_throttled_has_no_effect() {
+        let (proxy, reached) = start().await;
+        proxy.rules().add(fault(Kind::Throttle)).unwrap();
+        let (status, answer) = put_events(&proxy).await.unwrap();
+        assert_eq!(status, 400);
+        assert_eq!(answer["__type"], "ThrottlingException");
+        assert!(reached.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn half_of_a_call_that_fails_in_part_has_its_effect() {
+        let (proxy, reached) = start().await;
+        proxy.rules().add(fault(Kind::Partial)).unwrap();
+        let (status, answer) = put_events(&proxy).await.unwrap();
+        assert_eq!((status, &answer["FailedEntryCount"]), (200, &json!(1)));
+        assert_eq!(*reached.lock().unwrap(), [r#"{"Entries":["b"]}"#]);
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_cut_before_or_after_the_effect() {
+        for (kind, effects) in [(Kind::CutBefore, 0), (Kind::CutAfter, 1)] {
+            let (proxy, reached) = start().await;
+            proxy.rules().add(fault(kind)).unwrap();
+            assert!(put_events(&proxy).await.is_err(), "{kind:?}");
+            assert_eq!(reached.lock().unwrap().len(), effects, "{kind:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_slow_call_is_late_and_has_its_effect() {
+        let (proxy, reached) = start().await;
+        let slow = Kind::Latency { milliseconds: 50 };
+        proxy.rules().add(fault(slow)).unwrap();
+        let begun = std::time::Instant::now();
+        put_events(&proxy).await.unwrap();
+        assert!(begun.elapsed().as_millis() >= 50);
+        assert_eq!(reached.lock().unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn nothing_behind_it_is_an_answer_too() {
+        let proxy = FaultProxy::listen().await.unwrap();
+        let nobody = LocalEndpoint::new(([127, 0, 0, 1], 9).into()).unwrap();
+        let (status, answer) = put_events(&proxy.in_front_of(nobody)).await.unwrap();
+        assert_eq!(status, 502);
+        let message = answer["message"].as_str().unwrap();
+        assert!(
+            message.starts_with("the local AWS does not answer"),
+            "{message}"
+        );
+    }
+}

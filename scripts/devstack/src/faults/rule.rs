@@ -1,0 +1,280 @@
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+
+/// What goes wrong with a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    rename_all = "kebab-case",
+    tag = "kind",
+    rename_all_fields = "camelCase"
+)]
+pub enum Kind {
+    /// The call is refused with `ThrottlingException`.
+    Throttle,
+    /// Half of what the call holds is left undone: entries of `PutEvents` fail,
+    /// keys of `BatchGetItem` and `BatchWriteItem` are left unprocessed.
+    Partial,
+    /// The call takes longer.
+    Latency {
+        /// By how many milliseconds.
+        milliseconds: u64,
+    },
+    /// The connection is cut before the call has an effect.
+    CutBefore,
+    /// The connection is cut after the call had its effect.
+    CutAfter,
+}
+
+/// A fault of an AWS action.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Fault {
+    /// The action's name: `PutEvents`, `BatchWriteItem`, ...
+    pub action: String,
+    /// What goes wrong.
+    #[serde(flatten)]
+    pub kind: Kind,
+    /// How likely it is for each call, 0 to 1.
+    pub probability: f64,
+    /// How many calls it still hits; without it, all.
+    pub count: Option<u32>,
+}
+
+/// A fault that is in force.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InjectedFault {
+    /// Names it, to clear it.
+    pub id: u32,
+    /// What it does.
+    #[serde(flatten)]
+    pub fault: Fault,
+    /// Calls it has hit.
+    pub hits: u32,
+}
+
+/// A fault that makes no sense.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UnknownFault {
+    /// The action has no parts.
+    #[error("{0} has no parts that could fail alone: partial is for {actions}", actions = PARTIAL_ACTIONS.join(", "))]
+    NotPartial(String),
+    /// The probability is none.
+    #[error("a probability is more than 0 and at most 1, not {0}")]
+    Probability(f64),
+    /// The count is none.
+    #[error("a fault that hits no call is no fault: the count must be 1 or more")]
+    Count,
+}
+
+/// The actions whose parts can fail alone.
+pub(super) const PARTIAL_ACTIONS: [&str; 3] = ["PutEvents", "BatchGetItem", "BatchWriteItem"];
+
+/// The faults in force. Clones are of the same.
+#[derive(Debug, Clone, Default)]
+pub struct Rules {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    faults: Vec<InjectedFault>,
+    last_id: u32,
+}
+
+impl Rules {
+    /// Puts a fault in force.
+    ///
+    /// # Errors
+    ///
+    /// If it makes no sense.
+    pub fn add(&self, fault: Fault) -> Result<InjectedFault, UnknownFault> {
+        if fault.kind == Kind::Partial && !PARTIAL_ACTIONS.contains(&fault.action.as_str()) {
+            return Err(UnknownFault::NotPartial(fault.action));
+        }
+        if !(fault.probability > 0.0 && fault.probability <= 1.0) {
+            return Err(UnknownFault::Probability(fault.probability));
+        }
+        if fault.count == Some(0) {
+            return Err(UnknownFault::Count);
+        }
+        let mut state = self.lock();
+        state.last_id += 1;
+        let injected = InjectedFault {
+            id: state.last_id,
+            fault,
+            hits: 0,
+        };
+        state.faults.push(injected.clone());
+        Ok(injected)
+    }
+
+    /// The faults in force.
+    pub fn list(&self) -> Vec<InjectedFault> {
+        self.lock().faults.clone()
+    }
+
+    /// Ends a fault, or all of them. Answers how many ended.
+    pub fn clear(&self, id: Option<u32>) -> usize {
+        let mut state = self.lock();
+        let before = state.faults.len();
+        state
+            .faults
+            .retain(|fault| id.is_some_and(|id| fault.id != id));
+        before - state.faults.len()
+    }
+
+    /// What goes wrong with a call of this action, if anything does. `chance` is
+    /// asked for a number from 0 to 1.
+    pub(super) fn strike(&self, action: &str, mut chance: impl FnMut() -> f64) -> Option<Kind> {
+        let mut state = self.lock();
+        let index = state.faults.iter().position(|injected| {
+            injected.fault.action == action && chance() < injected.fault.probability
+        })?;
+        let injected = &mut state.faults[index];
+        injected.hits += 1;
+        let kind = injected.fault.kind;
+        if let Some(count) = &mut injected.fault.count {
+            *count -= 1;
+            if *count == 0 {
+                state.faults.remove(index);
+            }
+        }
+        Some(kind)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kind {
+    pub(super) fn latency(self) -> Option<Duration> {
+        match self {
+            Self::Latency { milliseconds } => Some(Duration::from_millis(milliseconds)),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for InjectedFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Fault {
+            action,
+            kind,
+            probability,
+            count,
+        } = &self.fault;
+        write!(f, "{}: {action} ", self.id)?;
+        match kind {
+            Kind::Throttle => f.write_str("is throttled")?,
+            Kind::Partial => f.write_str("fails in part")?,
+            Kind::Latency { milliseconds } => write!(f, "takes {milliseconds} ms longer")?,
+            Kind::CutBefore => f.write_str("is cut off before its effect")?,
+            Kind::CutAfter => f.write_str("is cut off after its effect")?,
+        }
+        if *probability < 1.0 {
+            write!(f, ", with probability {probability}")?;
+        }
+        if let Some(count) = count {
+            write!(f, ", {count} more times")?;
+        }
+        write!(f, " (hit {} so far)", self.hits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(action: &str, kind: Kind) -> Fault {
+        Fault {
+            action: action.into(),
+            kind,
+            probability: 1.0,
+            count: None,
+        }
+    }
+
+    #[test]
+    fn a_fault_strikes_its_action_as_often_as_it_says() {
+        let rules = Rules::default();
+        let twice = Fault {
+            count: Some(2),
+            ..fault("PutEvents", Kind::Throttle)
+        };
+        rules.add(twice).unwrap();
+        assert_eq!(rules.strike("BatchWriteItem", || 0.0), None);
+        assert_eq!(rules.strike("PutEvents", || 0.0), Some(Kind::Throttle));
+        assert_eq!(rules.list()[0].hits, 1);
+        assert_eq!(rules.strike("PutEvents", || 0.0), Some(Kind::Throttle));
+        assert_eq!(rules.strike("PutEvents", || 0.0), None);
+        assert_eq!(rules.list(), []);
+    }
+
+    #[test]
+    fn a_fault_strikes_with_its_probability() {
+        let rules = Rules::default();
+        let sometimes = Fault {
+            probability: 0.25,
+            ..fault("PutEvents", Kind::CutAfter)
+        };
+        rules.add(sometimes).unwrap();
+        assert_eq!(rules.strike("PutEvents", || 0.25), None);
+        assert_eq!(rules.strike("PutEvents", || 0.24), Some(Kind::CutAfter));
+    }
+
+    #[test]
+    fn one_fault_or_all_are_cleared() {
+        let rules = Rules::default();
+        for action in ["A", "B", "C"] {
+            rules.add(fault(action, Kind::Throttle)).unwrap();
+        }
+        assert_eq!(rules.clear(Some(2)), 1);
+        assert_eq!(rules.clear(Some(2)), 0);
+        let actions: Vec<String> = rules.list().into_iter().map(|f| f.fault.action).collect();
+        assert_eq!(actions, ["A", "C"]);
+        assert_eq!(rules.clear(None), 2);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        let rules = Rules::default();
+        let refused = |fault| rules.add(fault).unwrap_err().to_string();
+        assert_eq!(
+            refused(fault("SendMessage", Kind::Partial)),
+            "SendMessage has no parts that could fail alone: \
+             partial is for PutEvents, BatchGetItem, BatchWriteItem"
+        );
+        let with = |probability, count| Fault {
+            probability,
+            count,
+            ..fault("PutEvents", Kind::Throttle)
+        };
+        assert_eq!(
+            refused(with(1.5, None)),
+            "a probability is more than 0 and at most 1, not 1.5"
+        );
+        assert!(refused(with(f64::NAN, None)).ends_with("not NaN"));
+        assert!(refused(with(1.0, Some(0))).contains("must be 1 or more"));
+    }
+
+    #[test]
+    fn a_fault_reads_like_a_sentence() {
+        let rules = Rules::default();
+        let slow = Fault {
+            probability: 0.5,
+            count: Some(3),
+            ..fault("PutEvents", Kind::Latency { milliseconds: 250 })
+        };
+        let text = rules.add(slow).unwrap().to_string();
+        assert_eq!(
+            text,
+            "1: PutEvents takes 250 ms longer, with probability 0.5, 3 more times (hit 0 so far)"
+        );
+    }
+}

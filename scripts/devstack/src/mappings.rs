@@ -1,0 +1,250 @@
+use aws_sdk_lambda::types::{
+    EventSourceMappingConfiguration, EventSourcePosition, FunctionResponseType,
+};
+use jiff::SignedDuration;
+use stream_mapping::{Filter, Settings, StartingPosition};
+use stream_mapping_driver::{Destination, Function, Observer, Stream, StreamMapping};
+use tokio::task::JoinSet;
+
+use crate::{clients::Clients, deployment::Deployment, error::Error};
+
+/// The stack's event source mappings, driven by the rules of the
+/// `stream-mapping` crate as long as this lives: the emulator's own lose
+/// records.
+#[derive(Debug)]
+pub struct Mappings {
+    _tasks: JoinSet<()>,
+}
+
+/// Where the functions run that get the records.
+#[derive(Debug, Clone)]
+pub enum Functions {
+    /// In the local AWS, as deployed.
+    Deployed,
+    /// In `cargo lambda watch`, which this is a client of.
+    Watched(aws_sdk_lambda::Client),
+}
+
+impl Mappings {
+    /// Takes the stack's mappings over from the emulator and begins to drive
+    /// them.
+    ///
+    /// # Errors
+    ///
+    /// If a mapping cannot be read, or cannot be driven as deployed.
+    pub async fn take_over(
+        clients: &Clients,
+        deployment: &Deployment,
+        functions: &Functions,
+        observer: Observer,
+    ) -> Result<Self, Error> {
+        let mut tasks = JoinSet::new();
+        for deployed in deployed_mappings(clients).await? {
+            let function = function(clients, deployment, functions, &deployed)?;
+            let mapping = stream_mapping(clients, &deployed, function, observer.clone()).await?;
+            switch_off(clients, &deployed).await?;
+            // The settings were checked, so it runs until this is dropped.
+            tasks.spawn(async move {
+                let _ = mapping.run().await;
+            });
+        }
+        Ok(Self { _tasks: tasks })
+    }
+}
+
+async fn deployed_mappings(
+    clients: &Clients,
+) -> Result<Vec<EventSourceMappingConfiguration>, Error> {
+    let pages = clients
+        .lambda
+        .list_event_source_mappings()
+        .into_paginator()
+        .items()
+        .send();
+    pages
+        .collect::<Result<_, _>>()
+        .await
+        .map_err(|error| Error::call("ListEventSourceMappings")(error.into()))
+}
+
+/// The template says so already, but the emulator reports "Enabled".
+async fn switch_off(
+    clients: &Clients,
+    deployed: &EventSourceMappingConfiguration,
+) -> Result<(), Error> {
+    clients
+        .lambda
+        .update_event_source_mapping()
+        .set_uuid(deployed.uuid.clone())
+        .enabled(false)
+        .send()
+        .await
+        .map_err(|error| Error::call("UpdateEventSourceMapping")(error.into()))?;
+    Ok(())
+}
+
+fn function(
+    clients: &Clients,
+    deployment: &Deployment,
+    functions: &Functions,
+    deployed: &EventSourceMappingConfiguration,
+) -> Result<Function, Error> {
+    let arn = required(deployed.function_arn(), "FunctionArn")?;
+    match functions {
+        Functions::Deployed => Ok(Function::new(clients.lambda.clone(), arn)),
+        Functions::Watched(client) => {
+            // An alias may follow the name.
+            let name = arn.split(':').nth(6).unwrap_or(arn);
+            let mut known = deployment.functions.iter();
+            let (crate_name, _) = known
+                .find(|(_, deployed)| *deployed == name)
+                .ok_or_else(|| Error::Mapping(format!("no output of the stack names {name}")))?;
+            Ok(Function::new(client.clone(), crate_name))
+        }
+    }
+}
+
+async fn stream_mapping(
+    clients: &Clients,
+    deployed: &EventSourceMappingConfiguration,
+    function: Function,
+    observer: Observer,
+) -> Result<StreamMapping, Error> {
+    let settings = settings(deployed).map_err(Error::Mapping)?;
+    let stream_arn = required(deployed.event_source_arn(), "EventSourceArn")?;
+    if stream_arn.split(':').nth(2) != Some("dynamodb") {
+        let problem = format!("{stream_arn} is no DynamoDB stream");
+        return Err(Error::Mapping(problem));
+    }
+    let on_failure = deployed
+        .destination_config()
+        .and_then(|config| config.on_failure()?.destination());
+    let destination = match on_failure {
+        Some(arn) => Some(
+            Destination::find(clients.sqs.clone(), arn)
+                .await
+                .map_err(|error| Error::Mapping(error.to_string()))?,
+        ),
+        None => None,
+    };
+    let stream = Stream::new(clients.streams.clone(), stream_arn);
+    StreamMapping::new(stream, function, destination, settings, observer)
+        .map_err(|error| Error::Mapping(error.to_string()))
+}
+
+fn required<'t>(value: Option<&'t str>, name: &str) -> Result<&'t str, Error> {
+    value.ok_or_else(|| Error::Mapping(format!("it has no {name}")))
+}
+
+/// The settings of a deployed mapping; what cannot be driven is refused rather
+/// than left out.
+fn settings(deployed: &EventSourceMappingConfiguration) -> Result<Settings, String> {
+    if let Some(window) = deployed
+        .tumbling_window_in_seconds()
+        .filter(|window| *window > 0)
+    {
+        return Err(format!("TumblingWindowInSeconds {window} is not supported"));
+    }
+    let defaults = Settings::default();
+    let patterns = deployed
+        .filter_criteria()
+        .map(aws_sdk_lambda::types::FilterCriteria::filters)
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|filter| filter.pattern());
+    let count = |count: Option<i32>, default| {
+        let count = count.and_then(|count| usize::try_from(count).ok());
+        count.unwrap_or(default)
+    };
+    let window = deployed.maximum_batching_window_in_seconds();
+    Ok(Settings {
+        batch_size: count(deployed.batch_size(), defaults.batch_size),
+        maximum_batching_window: SignedDuration::from_secs(window.unwrap_or_default().into()),
+        parallelization_factor: count(
+            deployed.parallelization_factor(),
+            defaults.parallelization_factor,
+        ),
+        starting_position: match deployed.starting_position() {
+            None | Some(EventSourcePosition::TrimHorizon) => StartingPosition::TrimHorizon,
+            Some(EventSourcePosition::Latest) => StartingPosition::Latest,
+            Some(other) => return Err(format!("StartingPosition {other} is not supported")),
+        },
+        // -1 stands for no limit.
+        maximum_retry_attempts: deployed
+            .maximum_retry_attempts()
+            .and_then(|attempts| u32::try_from(attempts).ok()),
+        maximum_record_age: deployed
+            .maximum_record_age_in_seconds()
+            .filter(|seconds| *seconds >= 0)
+            .map(|seconds| SignedDuration::from_secs(seconds.into())),
+        bisect_batch_on_function_error: deployed
+            .bisect_batch_on_function_error()
+            .unwrap_or_default(),
+        report_batch_item_failures: deployed
+            .function_response_types()
+            .contains(&FunctionResponseType::ReportBatchItemFailures),
+        filter: Filter::from_patterns(patterns).map_err(|error| error.to_string())?,
+        ..defaults
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_lambda::types::{Filter as LambdaFilter, FilterCriteria};
+
+    use super::*;
+
+    #[test]
+    fn settings_are_read_by_their_names() {
+        let pattern = LambdaFilter::builder().pattern(r#"{"eventName":["INSERT"]}"#);
+        let deployed = EventSourceMappingConfiguration::builder()
+            .batch_size(10)
+            .maximum_batching_window_in_seconds(5)
+            .parallelization_factor(2)
+            .starting_position(EventSourcePosition::Latest)
+            .maximum_retry_attempts(30)
+            .maximum_record_age_in_seconds(82_800)
+            .bisect_batch_on_function_error(true)
+            .function_response_types(FunctionResponseType::ReportBatchItemFailures)
+            .filter_criteria(FilterCriteria::builder().filters(pattern.build()).build())
+            .build();
+        assert_eq!(
+            settings(&deployed).unwrap(),
+            Settings {
+                batch_size: 10,
+                maximum_batching_window: SignedDuration::from_secs(5),
+                parallelization_factor: 2,
+                starting_position: StartingPosition::Latest,
+                maximum_retry_attempts: Some(30),
+                maximum_record_age: Some(SignedDuration::from_hours(23)),
+                bisect_batch_on_function_error: true,
+                report_batch_item_failures: true,
+                filter: Filter::from_patterns([r#"{"eventName":["INSERT"]}"#]).unwrap(),
+                ..Settings::default()
+            }
+        );
+        let unlimited = EventSourceMappingConfiguration::builder()
+            .maximum_retry_attempts(-1)
+            .maximum_record_age_in_seconds(-1);
+        let unlimited = settings(&unlimited.build()).unwrap();
+        assert_eq!(unlimited.maximum_retry_attempts, None);
+        assert_eq!(unlimited.maximum_record_age, None);
+    }
+
+    #[test]
+    fn what_cannot_be_driven_is_refused() {
+        let mapping = EventSourceMappingConfiguration::builder;
+        for (deployed, problem) in [
+            (
+                mapping().tumbling_window_in_seconds(30),
+                "TumblingWindowInSeconds 30 is not supported",
+            ),
+            (
+                mapping().starting_position(EventSourcePosition::AtTimestamp),
+                "StartingPosition AT_TIMESTAMP is not supported",
+            ),
+        ] {
+            assert_eq!(settings(&deployed.build()).unwrap_err(), problem);
+        }
+    }
+}

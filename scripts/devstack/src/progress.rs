@@ -1,0 +1,35 @@
+//! Showing that something is being done.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::time::Instant;
+
+use crate::error::Error;
+
+/// Does a step, and tells how long it took.
+pub(crate) async fn step<T>(
+    what: &'static str,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    let spinner = ProgressBar::new_spinner().with_style(style("{spinner} {msg} {elapsed}"));
+    spinner.set_message(what);
+    spinner.enable_steady_tick(Duration::from_millis(100));
+    let begun = Instant::now();
+    let result = work.await;
+    spinner.finish_and_clear();
+    if result.is_ok() {
+        println!("{what}: {:.1} s", begun.elapsed().as_secs_f64());
+    }
+    result
+}
+
+/// A bar for so many things.
+pub(crate) fn counter(what: &'static str, length: u64) -> ProgressBar {
+    let bar = ProgressBar::new(length).with_style(style("{msg} {bar:30} {pos}/{len} {elapsed}"));
+    bar.with_message(what)
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
