@@ -23,6 +23,7 @@ pub struct CloudEvent {
     /// The aggregate it happened to.
     pub subject: String,
     /// When it was committed, by the writer's clock.
+    #[serde(serialize_with = "with_milliseconds")]
     pub time: Timestamp,
     datacontenttype: &'static str,
     /// Where the schema of the data is found, a URI.
@@ -42,6 +43,12 @@ pub struct CloudEvent {
     pub causationid: Option<String>,
     /// The event itself.
     pub data: Value,
+}
+
+/// Always with three digits, so that the size of an event does not depend on
+/// the millisecond it is committed in.
+fn with_milliseconds<S: serde::Serializer>(time: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(&format_args!("{time:.3}"))
 }
 
 /// What one event does not say of itself.
@@ -82,5 +89,31 @@ impl CloudEvent {
 
     pub(crate) fn to_json(&self) -> String {
         serde_json::to_string(self).expect("strings, a time and JSON are always JSON")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_has_milliseconds_even_if_they_are_none() {
+        let event = CloudEvent::new(
+            "OrderCreated",
+            None,
+            Value::Null,
+            &Circumstances {
+                id: Uuid::nil(),
+                source: "orders",
+                subject: "order#1",
+                time: "2026-11-24T09:00:00Z".parse().unwrap(),
+                sequence: 1,
+                traceparent: None,
+                correlation_id: None,
+                causation_id: None,
+            },
+        );
+        let json: Value = serde_json::from_str(&event.to_json()).unwrap();
+        assert_eq!(json["time"], "2026-11-24T09:00:00.000Z");
     }
 }
