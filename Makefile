@@ -7,14 +7,15 @@ export CARGO_TARGET_DIR := $(CURDIR)/target
 FUNCTIONS := create-order publish-events
 VENV := .venv/requirements.installed
 CROSS := .venv/requirements-cross.installed
+# cargo-lambda builds it along with the functions, so it lies where they do.
+DEVSTACK := target/lambda/local/devstack/bootstrap
 NODE_MODULES := infra/node_modules/.package-lock.json
 
 # No profile, credentials or endpoint of the person who runs make reaches these.
 without_aws := scripts/without-aws
 cargo_lambda := PATH="$(CURDIR)/.venv/bin:$$PATH" cargo lambda build $(FUNCTIONS:%=--package %)
 infra := cd infra && CDK_DISABLE_CLI_TELEMETRY=1
-# cargo-lambda builds it along with the functions, so it lies where they do.
-devstack := $(without_aws) target/lambda/local/devstack/bootstrap
+devstack := $(without_aws) $(DEVSTACK)
 cdk := $(infra) node_modules/.bin/cdk
 node := $(infra) node_modules/.bin/tsx
 
@@ -30,9 +31,20 @@ help: ## Show this list
 demo: build-local ## Start a local AWS, post 100 orders, see every event arrive
 	@$(devstack) demo
 
-.PHONY: up
-up: build-local ## Start a local AWS with the orders service and keep it running
-	@$(devstack) up
+.PHONY: dev
+dev: build-local ## Run it all with the functions as you edit them
+	@$(devstack) dev
+
+.PHONY: fault
+fault: ## Make calls of the stack of 'make dev' fail: ARGS='add PutEvents throttle'
+	@$(devstack) fault $(ARGS)
+
+# Names of things that are not there: a function starts, and its calls fail.
+.PHONY: watch
+watch: prerequisites $(VENV) ## Serve the functions alone, for cargo lambda invoke
+	@$(without_aws) env ORDERS_TABLE=orders OUTBOX_TABLE=outbox EVENT_BUS_NAME=orders \
+		DEAD_LETTER_QUEUE_URL=http://127.0.0.1:9/dead-letters \
+		.venv/bin/cargo-lambda lambda watch --invoke-address 127.0.0.1
 
 .PHONY: test
 test: lint test-rust test-infra test-end-to-end ## Run everything that must hold before a change lands
@@ -71,6 +83,7 @@ test-end-to-end: build-local
 .PHONY: build-local
 build-local: prerequisites $(VENV) $(NODE_MODULES) ## Build the functions for this machine
 	@echo "building for this machine"
+	@rm -f $(DEVSTACK) # It may be running, and then nobody could write to it.
 	@$(cargo_lambda) --package devstack --compiler cargo --lambda-dir target/lambda/local
 
 # --- For AWS.

@@ -6,22 +6,19 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, kill_process_group, waitpid};
 use tempfile::TempDir;
 use tokio::{
-    process::{Child, Command},
-    time::{Instant, sleep, timeout},
+    process::Command,
+    time::{Instant, sleep},
 };
 
 use crate::{
     endpoint::LocalEndpoint, error::Error, paths::Paths, process_environment::process_environment,
+    process_group::ProcessGroup,
 };
 
 /// How long the emulator may take to answer.
 const START_TIMEOUT: Duration = Duration::from_mins(1);
-
-/// How long it may take to end its functions and itself.
-const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How often another port is tried when one was taken in the meantime.
 const START_ATTEMPTS: u32 = 3;
@@ -29,7 +26,7 @@ const START_ATTEMPTS: u32 = 3;
 /// The emulator of AWS, running as long as this lives.
 #[derive(Debug)]
 pub struct Emulator {
-    child: Child,
+    process: ProcessGroup,
     endpoint: LocalEndpoint,
     /// Holds the copies of the functions; it goes when the emulator goes.
     directory: TempDir,
@@ -71,9 +68,9 @@ impl Emulator {
         let address = free_port(address)?;
         let endpoint = LocalEndpoint::new(address)?;
         let directory = paths.run_directory()?;
-        let log = paths.emulator_log(address.port());
+        let log = paths.emulator_log(address.port())?;
         let mut emulator = Self {
-            child: spawn(paths, endpoint, for_functions, directory.path(), &log)?,
+            process: spawn(paths, endpoint, for_functions, directory.path(), &log)?,
             endpoint,
             directory,
             log,
@@ -97,18 +94,8 @@ impl Emulator {
     /// # Errors
     ///
     /// If it cannot be waited for.
-    pub async fn stop(mut self) -> Result<(), Error> {
-        let ended = "waiting for the emulator to end";
-        if let Some(pid) = self.pid() {
-            // It ends its functions itself when asked to.
-            let _ = kill_process(pid, Signal::TERM);
-            if let Ok(status) = timeout(STOP_TIMEOUT, self.child.wait()).await {
-                status.map_err(Error::io(ended))?;
-            }
-            let _ = kill_process_group(pid, Signal::KILL);
-        }
-        self.child.wait().await.map_err(Error::io(ended))?;
-        Ok(())
+    pub async fn stop(self) -> Result<(), Error> {
+        self.process.stop().await
     }
 
     async fn wait_until_healthy(&mut self) -> Result<(), Error> {
@@ -124,7 +111,11 @@ impl Emulator {
         let health = format!("{}/_ministack/health", self.endpoint);
         let give_up_at = Instant::now() + START_TIMEOUT;
         while Instant::now() < give_up_at {
-            let status = self.child.try_wait().map_err(Error::io("the emulator"))?;
+            let status = self
+                .process
+                .child
+                .try_wait()
+                .map_err(Error::io("the emulator"))?;
             if let Some(status) = status {
                 return Err(failed(format!("it ended with {status}"), &self.log));
             }
@@ -138,27 +129,11 @@ impl Emulator {
         let reason = format!("no answer within {} s", START_TIMEOUT.as_secs());
         Err(failed(reason, &self.log))
     }
-
-    fn pid(&self) -> Option<Pid> {
-        let id = i32::try_from(self.child.id()?).ok()?;
-        Pid::from_raw(id)
-    }
-}
-
-impl Drop for Emulator {
-    /// On the way out of an error or an interruption: nothing is left running,
-    /// so it is waited for; what is killed ends within milliseconds.
-    fn drop(&mut self) {
-        if let Some(pid) = self.pid() {
-            let _ = kill_process_group(pid, Signal::KILL);
-            let _ = waitpid(Some(pid), WaitOptions::empty());
-        }
-    }
 }
 
 /// The address with a free port for 0. Somebody else may take it before the
 /// emulator does; then it does not start, and another one is tried.
-fn free_port(address: SocketAddr) -> Result<SocketAddr, Error> {
+pub(crate) fn free_port(address: SocketAddr) -> Result<SocketAddr, Error> {
     TcpListener::bind(address)
         .and_then(|listener| listener.local_addr())
         .map_err(Error::io(format!("listening on {address}")))
@@ -170,13 +145,14 @@ fn spawn(
     for_functions: LocalEndpoint,
     directory: &Path,
     log: &Path,
-) -> Result<Child, Error> {
+) -> Result<ProcessGroup, Error> {
     let output = File::create(log).map_err(Error::io(format!("creating {}", log.display())))?;
     let errors = output
         .try_clone()
         .map_err(Error::io("the emulator's log"))?;
     let address = endpoint.address();
-    Command::new(paths.ministack()?)
+    let mut command = Command::new(paths.ministack()?);
+    command
         .env_clear()
         // The emulator hands its own environment on to the functions.
         .envs(process_environment(std::env::vars_os(), for_functions))
@@ -187,10 +163,6 @@ fn spawn(
         .current_dir(directory)
         .stdin(Stdio::null())
         .stdout(output)
-        .stderr(errors)
-        // A group of its own, to be ended with all functions in it.
-        .process_group(0)
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(Error::io("starting the emulator"))
+        .stderr(errors);
+    ProcessGroup::spawn("the emulator", &mut command)
 }

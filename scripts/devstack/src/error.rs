@@ -55,6 +55,21 @@ pub enum Error {
     /// A fault that makes no sense.
     #[error(transparent)]
     UnknownFault(#[from] UnknownFault),
+    /// The running stack refused a fault.
+    #[error("{0}")]
+    FaultRefused(String),
+    /// `cargo lambda watch` ended or never answered.
+    #[error("cargo lambda watch did not start")]
+    #[diagnostic(help("what it said is above"))]
+    WatchDidNotStart,
+    /// Another stack is being developed with.
+    #[error("make dev is running already")]
+    #[diagnostic(help("stop it with Ctrl-C where it runs"))]
+    AlreadyRunning,
+    /// No stack is being developed with.
+    #[error("no stack is running")]
+    #[diagnostic(help("start one with make dev, in another terminal"))]
+    NotRunning,
     /// An endpoint that is not on this machine.
     #[error(transparent)]
     #[diagnostic(help("the local stack never leaves this machine: use 127.0.0.1"))]

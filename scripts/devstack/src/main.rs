@@ -1,10 +1,12 @@
 //! `devstack`: the local AWS of this project.
 
-use std::{net::SocketAddr, process::ExitCode, sync::Arc};
+mod fault_options;
+
+use std::{net::SocketAddr, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use devstack::{Error, Functions, Mappings, Paths, Stack, demo};
-use stream_mapping_driver::Event;
+use devstack::{Error, FaultClient, Paths, demo, dev};
+use fault_options::NewFault;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The local AWS of this project: nothing in it can reach a real account.
@@ -22,12 +24,28 @@ struct Arguments {
 enum Command {
     /// Post orders and follow their events to the other end of the bus.
     Demo {
-        /// How many orders.
+        /// How many orders in the first act; half as many in the second.
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000))]
         orders: u64,
     },
-    /// Start and deploy the stack, and drive it until Ctrl-C.
-    Up,
+    /// Run the stack with the functions as they stand, until Ctrl-C.
+    Dev,
+    /// Make calls of the running stack's functions fail.
+    #[command(subcommand)]
+    Fault(FaultCommand),
+}
+
+#[derive(Subcommand)]
+enum FaultCommand {
+    /// Put a fault in force.
+    Add(NewFault),
+    /// Show the faults in force.
+    List,
+    /// End a fault, or all.
+    Clear {
+        /// Which, as shown by list; without it, all.
+        id: Option<u32>,
+    },
 }
 
 #[tokio::main]
@@ -42,9 +60,9 @@ async fn main() -> miette::Result<ExitCode> {
 }
 
 async fn run(arguments: &Arguments, paths: &Paths) -> Result<ExitCode, Error> {
-    match arguments.command {
+    match &arguments.command {
         Command::Demo { orders } => {
-            let report = demo(paths, arguments.listen, orders).await?;
+            let report = demo(paths, arguments.listen, *orders).await?;
             println!("{report}");
             Ok(if report.is_success() {
                 ExitCode::SUCCESS
@@ -52,25 +70,32 @@ async fn run(arguments: &Arguments, paths: &Paths) -> Result<ExitCode, Error> {
                 ExitCode::FAILURE
             })
         }
-        Command::Up => up(paths, arguments.listen).await,
+        Command::Dev => {
+            dev(paths, arguments.listen).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Fault(command) => {
+            fault(command, &FaultClient::find(paths)?).await?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 
-async fn up(paths: &Paths, listen: SocketAddr) -> Result<ExitCode, Error> {
-    let stack = Stack::start(paths, listen).await?;
-    let observer = Arc::new(|event: &Event| println!("{event}"));
-    let functions = Functions::Deployed;
-    let _mappings =
-        Mappings::take_over(&stack.clients, &stack.deployment, &functions, observer).await?;
-    let endpoint = stack.emulator.endpoint();
-    let host = stack.deployment.api_url.trim_start_matches("http://");
-    println!("post orders with:\n");
-    println!(
-        "  curl {endpoint}/orders -H 'Host: {host}' -H 'Content-Type: application/json' \\\n    \
-         -d '{{\"customerId\":\"customer-7\",\"currency\":\"EUR\",\"items\":[{{\"productId\":\"teapot\",\"quantity\":2,\"unitPrice\":1950}}]}}'\n"
-    );
-    println!("Ctrl-C stops everything");
-    std::future::pending().await
+async fn fault(command: &FaultCommand, faults: &FaultClient) -> Result<(), Error> {
+    match command {
+        FaultCommand::Add(new) => println!("{}", faults.add(&new.fault()).await?),
+        FaultCommand::List => {
+            let faults = faults.list().await?;
+            if faults.is_empty() {
+                println!("no faults");
+            }
+            for fault in faults {
+                println!("{fault}");
+            }
+        }
+        FaultCommand::Clear { id } => println!("faults ended: {}", faults.clear(*id).await?),
+    }
+    Ok(())
 }
 
 async fn interrupted() {

@@ -23,6 +23,10 @@ impl Paths {
         Self::new(root)
     }
 
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
     pub(crate) fn infra(&self) -> PathBuf {
         self.root.join("infra")
     }
@@ -32,6 +36,11 @@ impl Paths {
         installed(self.root.join(".venv/bin/ministack"))
     }
 
+    /// cargo-lambda, of the version pinned in `scripts/requirements.txt`.
+    pub(crate) fn cargo_lambda(&self) -> Result<PathBuf, Error> {
+        installed(self.root.join(".venv/bin/cargo-lambda"))
+    }
+
     /// The CDK's command, of the version pinned in `infra/package.json`.
     pub(crate) fn cdk(&self) -> Result<PathBuf, Error> {
         installed(self.infra().join("node_modules/.bin/cdk"))
@@ -39,22 +48,26 @@ impl Paths {
 
     /// A directory for the files of one run, gone with the run.
     pub(crate) fn run_directory(&self) -> Result<TempDir, Error> {
-        let parent = self.runs();
-        std::fs::create_dir_all(&parent)
-            .and_then(|()| TempDir::new_in(&parent))
-            .map_err(Error::io(format!(
-                "creating a directory in {}",
-                parent.display()
-            )))
+        let parent = self.runs()?;
+        let what = format!("creating a directory in {}", parent.display());
+        TempDir::new_in(parent).map_err(Error::io(what))
+    }
+
+    /// Tells other commands of the stack that is running.
+    pub(crate) fn running(&self) -> Result<PathBuf, Error> {
+        Ok(self.runs()?.join("running.json"))
     }
 
     /// What the emulator on this port has to say; of its last run.
-    pub(crate) fn emulator_log(&self, port: u16) -> PathBuf {
-        self.runs().join(format!("{port}.log"))
+    pub(crate) fn emulator_log(&self, port: u16) -> Result<PathBuf, Error> {
+        Ok(self.runs()?.join(format!("{port}.log")))
     }
 
-    fn runs(&self) -> PathBuf {
-        self.root.join("target/devstack")
+    fn runs(&self) -> Result<PathBuf, Error> {
+        let runs = self.root.join("target/devstack");
+        let what = format!("creating {}", runs.display());
+        std::fs::create_dir_all(&runs).map_err(Error::io(what))?;
+        Ok(runs)
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) struct Subscriber {
 }
 
 pub(crate) struct Delivered {
+    pub(crate) event_type: String,
     pub(crate) order_id: String,
     pub(crate) times: u32,
 }
@@ -56,7 +57,7 @@ impl Subscriber {
             .put_rule()
             .name(rule)
             .event_bus_name(&deployment.event_bus)
-            .event_pattern(json!({"detail-type": ["OrderCreated"]}).to_string())
+            .event_pattern(json!({"source": ["orders"]}).to_string())
             .send()
             .await
             .map_err(|error| Error::call("PutRule")(error.into()))?;
@@ -76,8 +77,9 @@ impl Subscriber {
         })
     }
 
-    /// Takes what has arrived, waiting a second for the first.
-    pub(crate) async fn receive(&mut self) -> Result<(), Error> {
+    /// Takes what has arrived, waiting a second for the first. Answers the ids of
+    /// the events.
+    pub(crate) async fn receive(&mut self) -> Result<Vec<String>, Error> {
         let messages = self
             .clients
             .sqs
@@ -90,9 +92,10 @@ impl Subscriber {
             .map_err(|error| Error::call("ReceiveMessage")(error.into()))?
             .messages
             .unwrap_or_default();
+        let mut arrived = Vec::new();
         let mut deletes = Vec::new();
         for (index, message) in messages.iter().enumerate() {
-            self.count(message.body().unwrap_or_default());
+            arrived.push(self.count(message.body().unwrap_or_default()));
             let delete = DeleteMessageBatchRequestEntry::builder()
                 .id(index.to_string())
                 .set_receipt_handle(message.receipt_handle.clone())
@@ -110,22 +113,22 @@ impl Subscriber {
                 .await
                 .map_err(|error| Error::call("DeleteMessageBatch")(error.into()))?;
         }
-        Ok(())
+        Ok(arrived)
     }
 
-    fn count(&mut self, body: &str) {
+    fn count(&mut self, body: &str) -> String {
         let event: Value = serde_json::from_str(body).unwrap_or_default();
         let text = |pointer| {
             let value = event.pointer(pointer).and_then(Value::as_str);
             value.unwrap_or_default().to_owned()
         };
-        let delivered = self
-            .events
-            .entry(text("/detail/id"))
-            .or_insert_with(|| Delivered {
-                order_id: text("/detail/data/orderId"),
-                times: 0,
-            });
+        let id = text("/detail/id");
+        let delivered = self.events.entry(id.clone()).or_insert_with(|| Delivered {
+            event_type: text("/detail-type"),
+            order_id: text("/detail/data/orderId"),
+            times: 0,
+        });
         delivered.times += 1;
+        id
     }
 }

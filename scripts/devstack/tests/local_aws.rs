@@ -9,9 +9,13 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    sync::mpsc,
+    thread,
+    time::Duration,
 };
 
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
 
 /// Where a person's credentials would lead, were they not ignored: it counts
 /// who comes.
@@ -77,8 +81,17 @@ fn devstack(program: impl AsRef<OsStr>, listen: SocketAddr, foreign: &ForeignEnd
     command
         .args(["--listen", &listen.to_string()])
         .envs(foreign.environment())
+        .env(INHERITED, mark(listen))
         .stdin(Stdio::null());
     command
+}
+
+/// A variable that every process of the stack inherits.
+const INHERITED: &str = "CI";
+
+/// Marks the processes of one stack.
+fn mark(listen: SocketAddr) -> String {
+    format!("stack at {listen}")
 }
 
 fn text(output: &Output) -> String {
@@ -94,16 +107,15 @@ fn assert_nothing_runs(address: SocketAddr) {
     assert_eq!(processes_of(address), Vec::<String>::new());
 }
 
-/// The emulator and its functions all know where the emulator answers.
 #[cfg(target_os = "linux")]
 fn processes_of(address: SocketAddr) -> Vec<String> {
-    let endpoint = address.to_string();
+    let mark = mark(address);
     fs::read_dir("/proc")
         .unwrap()
         .filter_map(Result::ok)
         .filter(|process| {
             fs::read(process.path().join("environ"))
-                .is_ok_and(|environment| String::from_utf8_lossy(&environment).contains(&endpoint))
+                .is_ok_and(|environment| String::from_utf8_lossy(&environment).contains(&mark))
         })
         .map(|process| fs::read_to_string(process.path().join("cmdline")).unwrap_or_default())
         .collect()
@@ -148,27 +160,91 @@ fn is_row(line: &str, (name, count): (&str, &str)) -> bool {
     (cells.next(), cells.next()) == (Some(name), Some(count))
 }
 
-#[test]
+/// The log of a stack that is developed with, as it is written.
+struct Log(mpsc::Receiver<String>);
+
+impl Log {
+    fn of(dev: &mut Child) -> Self {
+        let (sender, receiver) = mpsc::channel();
+        let lines = BufReader::new(dev.stdout.take().unwrap()).lines();
+        thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                sender.send(line).ok();
+            }
+        });
+        Self(receiver)
+    }
+
+    /// The next line with this text in it; functions may have to be built before.
+    fn next_with(&self, text: &str) -> String {
+        let mut passed = Vec::new();
+        loop {
+            match self.0.recv_timeout(Duration::from_mins(5)) {
+                Ok(line) if line.contains(text) => return line,
+                Ok(line) => passed.push(line),
+                Err(error) => panic!("no line with {text:?}, {error}: {passed:#?}"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
 #[ignore = "needs the functions and the local AWS: make test-end-to-end"]
-fn a_stack_that_is_interrupted_leaves_nothing_running() {
+async fn orders_and_faults_reach_functions_under_development_and_nothing_is_left_running() {
     let foreign = ForeignEndpoint::open();
     let address = free_address();
-    let mut up = devstack(devstack_of_make(), address, &foreign)
-        .arg("up")
+    let run = |arguments: &[&str]| {
+        let mut command = devstack(devstack_of_make(), address, &foreign);
+        command.args(arguments).output().unwrap()
+    };
+    let mut dev = devstack(devstack_of_make(), address, &foreign)
+        .arg("dev")
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let stdout = BufReader::new(up.stdout.take().unwrap());
-    let ready = stdout
-        .lines()
-        .map_while(Result::ok)
-        .any(|line| line.contains("Ctrl-C"));
-    assert!(ready, "it ended with {:?}", up.wait());
+    let log = Log::of(&mut dev);
+    let curl = log.next_with("/lambda-url/create-order/orders");
+    log.next_with("Ctrl-C");
 
-    interrupt(&up);
-    assert_eq!(up.wait().unwrap().code(), Some(130));
+    let second = run(&["dev"]);
+    assert_eq!(second.status.code(), Some(1));
+    assert!(text(&second).contains("make dev is running already"));
+    let added = text(&run(&[
+        "fault",
+        "add",
+        "PutEvents",
+        "cut-after",
+        "--count",
+        "1",
+    ]));
+    assert_eq!(
+        added.trim(),
+        "1: PutEvents is cut off after its effect, 1 more times (hit 0 so far)"
+    );
+
+    let url = curl
+        .split_whitespace()
+        .find(|word| word.starts_with("http"));
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let order = json!({
+        "customerId": "customer-7",
+        "currency": "EUR",
+        "items": [{"productId": "teapot", "quantity": 1, "unitPrice": 1950}],
+    });
+    let placed = http.post(url.unwrap()).json(&order).send().await.unwrap();
+    assert_eq!(placed.status(), 201);
+    let order: Value = placed.json().await.unwrap();
+    let event = format!("OrderCreated of order {}", order["id"].as_str().unwrap());
+    log.next_with(&format!("{event} is on the bus"));
+    log.next_with(&format!("{event} is on the bus, again"));
+    assert_eq!(text(&run(&["fault", "list"])).trim(), "no faults");
+
+    interrupt(&dev);
+    assert_eq!(dev.wait().unwrap().code(), Some(130));
     assert!(!foreign.was_reached(), "somebody followed AWS_ENDPOINT_URL");
     assert_nothing_runs(address);
+    let after = run(&["fault", "list"]);
+    assert!(text(&after).contains("no stack is running"));
 }
 
 fn interrupt(child: &Child) {

@@ -31,13 +31,12 @@ async fn place(service: &OrderService, request: &Request) -> Result<Order, Probl
     let command = request::place_order(request)?;
     let key = request::idempotency_key(request)?;
     let origin = request::origin(request);
-    service
-        .place_order(command, key.as_ref(), &origin)
-        .await
-        .map_err(|error| {
-            report(&error);
-            Problem::of(error, key.is_some())
-        })
+    let placed = service.place_order(command, key.as_ref(), &origin).await;
+    match &placed {
+        Ok(order) => tracing::info!(order = %order.id, "order placed"),
+        Err(error) => report(error),
+    }
+    placed.map_err(|error| Problem::of(error, key.is_some()))
 }
 
 fn created(order: &Order) -> Response<Body> {

@@ -5,5 +5,6 @@ mod partial;
 mod proxy;
 mod rule;
 
+pub(crate) use proxy::FAULTS_PATH;
 pub use proxy::FaultProxy;
 pub use rule::{Fault, InjectedFault, Kind, Rules, UnknownFault};

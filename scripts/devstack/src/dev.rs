@@ -1,0 +1,69 @@
+use std::{net::SocketAddr, sync::Arc};
+
+use stream_mapping_driver::Event;
+
+use crate::{
+    error::Error,
+    log::tell,
+    mappings::{Functions, Mappings},
+    paths::Paths,
+    running::Running,
+    stack::Stack,
+    subscriber::Subscriber,
+    watch::Watch,
+};
+
+/// Runs the stack with the functions as they stand in the project: a function
+/// that is edited is built anew with its next call. Tells of orders, batches
+/// and events until it is dropped, and nothing is left running then.
+///
+/// # Errors
+///
+/// If another one is running, or a step fails.
+pub async fn dev(paths: &Paths, listen: SocketAddr) -> Result<(), Error> {
+    let mut running = Running::claim(paths)?;
+    let stack = Stack::start(paths, listen).await?;
+    let watch = Watch::start(paths, &stack).await?;
+    let mut subscriber = Subscriber::subscribe(&stack.clients, &stack.deployment).await?;
+    let observer = Arc::new(|event: &Event| tell("batch", event));
+    let functions = Functions::Watched(watch.client());
+    let _mappings =
+        Mappings::take_over(&stack.clients, &stack.deployment, &functions, observer).await?;
+    running.tell(paths, stack.faults.endpoint())?;
+    introduce(&stack, &watch);
+    loop {
+        for event in subscriber.receive().await? {
+            let times = subscriber.events[&event].times;
+            let again = if times > 1 { ", again" } else { "" };
+            let delivered = &subscriber.events[&event];
+            let (kind, order) = (&delivered.event_type, &delivered.order_id);
+            tell(
+                "event",
+                format_args!("{kind} of order {order} is on the bus{again}"),
+            );
+        }
+    }
+}
+
+fn introduce(stack: &Stack, watch: &Watch) {
+    let order = r#"{"customerId":"customer-7","currency":"EUR","items":[{"productId":"teapot","quantity":2,"unitPrice":1950}]}"#;
+    println!(
+        "
+Place an order (the first call of a function waits for its build):
+
+  curl {functions}/lambda-url/create-order/orders -H 'Content-Type: application/json' \\
+    -d '{order}'
+
+Its event shows up below, once it is on the bus. Edit a function, save, and the
+next call runs the new code. Break something, from another terminal:
+
+  make fault ARGS='add PutEvents throttle'
+  make fault ARGS=list
+  make fault ARGS=clear
+
+The local AWS answers at {aws}. Ctrl-C stops everything.
+",
+        functions = watch.endpoint(),
+        aws = stack.emulator.endpoint(),
+    );
+}
