@@ -41,10 +41,15 @@ fault: ## Make calls of the stack of 'make dev' fail: ARGS='add PutEvents thrott
 
 # Names of things that are not there: a function starts, and its calls fail.
 .PHONY: watch
-watch: prerequisites $(VENV) ## Serve the functions alone, for cargo lambda invoke
+watch: prerequisites $(VENV) ## Serve the functions alone, for make invoke
 	@$(without_aws) env ORDERS_TABLE=orders OUTBOX_TABLE=outbox EVENT_BUS_NAME=orders \
 		DEAD_LETTER_QUEUE_URL=http://127.0.0.1:9/dead-letters \
 		.venv/bin/cargo-lambda lambda watch --invoke-address 127.0.0.1
+
+.PHONY: invoke
+invoke: $(VENV) ## Call a served function with its sample: FUNCTION=create-order
+	@.venv/bin/cargo-lambda lambda invoke $(FUNCTION) --invoke-address 127.0.0.1 \
+		--data-file samples/$(FUNCTION).json
 
 .PHONY: test
 test: lint test-rust test-infra test-end-to-end ## Run everything that must hold before a change lands

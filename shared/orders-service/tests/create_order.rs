@@ -116,6 +116,15 @@ fn by_caller(request: Request, caller_id: &str) -> Request {
 }
 
 #[tokio::test]
+async fn the_sample_payload_places_an_order() {
+    let fixture = Fixture::start().await;
+    let sample = include_str!("../../../samples/create-order.json");
+    let request = lambda_http::request::from_str(sample).unwrap();
+    let answer = fixture.post(request).await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+}
+
+#[tokio::test]
 async fn a_valid_order_is_saved_with_its_event() {
     let fixture = Fixture::start().await;
     let answer = fixture

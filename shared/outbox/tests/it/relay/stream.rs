@@ -4,7 +4,7 @@ use outbox::relay::{CallError, EntryError, StreamEvent, StreamHandler};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::fakes::{World, record, refuse, transient};
+use super::fakes::{World, record, refuse, start, transient};
 
 /// Makes a record or its image wrong.
 type Spoil = fn(&mut Value);
@@ -26,6 +26,19 @@ async fn handle_with(
     assert!(failures.len() <= 1, "one checkpoint");
     let first = failures.first()?;
     Some(first["itemIdentifier"].as_str().unwrap().to_owned())
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_sample_payload_is_published() {
+    let world = World::default();
+    let sample = include_str!("../../../../../samples/publish-events.json");
+    let mut event: Value = serde_json::from_str(sample).unwrap();
+    let record = &mut event["Records"][0];
+    // As if it were written now: a record of some age would be looked up.
+    record["dynamodb"]["ApproximateCreationDateTime"] = json!(start().as_second());
+    assert_eq!(handle(&world, vec![record.clone()]).await, None);
+    let published = world.published();
+    assert_eq!(published, ["order#019d4f5e-6a00-7000-8000-000000000042/1"]);
 }
 
 #[tokio::test(start_paused = true)]
