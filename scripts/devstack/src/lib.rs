@@ -21,6 +21,7 @@ mod paths;
 mod process_environment;
 mod process_group;
 mod progress;
+mod queue_mapping;
 mod running;
 mod stack;
 mod subscriber;

@@ -6,11 +6,11 @@ use stream_mapping::{Filter, Settings, StartingPosition};
 use stream_mapping_driver::{Destination, Function, Observer, Stream, StreamMapping};
 use tokio::task::JoinSet;
 
-use crate::{clients::Clients, deployment::Deployment, error::Error};
+use crate::{clients::Clients, deployment::Deployment, error::Error, queue_mapping::QueueMapping};
 
-/// The stack's event source mappings, driven by the rules of the
-/// `stream-mapping` crate as long as this lives: the emulator's own lose
-/// records.
+/// The stack's event source mappings, driven as long as this lives: those of
+/// streams by the rules of the `stream-mapping` crate, since the emulator's own
+/// lose records; those of queues where the functions run elsewhere.
 #[derive(Debug)]
 pub struct Mappings {
     _tasks: JoinSet<()>,
@@ -40,13 +40,30 @@ impl Mappings {
     ) -> Result<Self, Error> {
         let mut tasks = JoinSet::new();
         for deployed in deployed_mappings(clients).await? {
+            let source = required(deployed.event_source_arn(), "EventSourceArn")?;
             let function = function(clients, deployment, functions, &deployed)?;
-            let mapping = stream_mapping(clients, &deployed, function, observer.clone()).await?;
+            match (source.split(':').nth(2), functions) {
+                (Some("dynamodb"), _) => {
+                    let observer = observer.clone();
+                    let mapping = stream_mapping(clients, &deployed, function, observer).await?;
+                    // The settings were checked, so it runs until this is dropped.
+                    tasks.spawn(async move {
+                        let _ = mapping.run().await;
+                    });
+                }
+                // The emulator does this well, but knows the deployed functions
+                // alone.
+                (Some("sqs"), Functions::Deployed) => continue,
+                (Some("sqs"), Functions::Watched(_)) => {
+                    let mapping = QueueMapping::new(clients, &deployed, function).await?;
+                    tasks.spawn(async move { mapping.run().await });
+                }
+                _ => {
+                    let problem = format!("{source} is neither a DynamoDB stream nor a queue");
+                    return Err(Error::Mapping(problem));
+                }
+            }
             switch_off(clients, &deployed).await?;
-            // The settings were checked, so it runs until this is dropped.
-            tasks.spawn(async move {
-                let _ = mapping.run().await;
-            });
         }
         Ok(Self { _tasks: tasks })
     }
@@ -112,10 +129,6 @@ async fn stream_mapping(
 ) -> Result<StreamMapping, Error> {
     let settings = settings(deployed).map_err(Error::Mapping)?;
     let stream_arn = required(deployed.event_source_arn(), "EventSourceArn")?;
-    if stream_arn.split(':').nth(2) != Some("dynamodb") {
-        let problem = format!("{stream_arn} is no DynamoDB stream");
-        return Err(Error::Mapping(problem));
-    }
     let on_failure = deployed
         .destination_config()
         .and_then(|config| config.on_failure()?.destination());
@@ -132,7 +145,7 @@ async fn stream_mapping(
         .map_err(|error| Error::Mapping(error.to_string()))
 }
 
-fn required<'t>(value: Option<&'t str>, name: &str) -> Result<&'t str, Error> {
+pub(crate) fn required<'t>(value: Option<&'t str>, name: &str) -> Result<&'t str, Error> {
     value.ok_or_else(|| Error::Mapping(format!("it has no {name}")))
 }
 

@@ -23,11 +23,14 @@ pub struct Function {
 }
 
 /// What came of an invocation.
-pub(crate) struct Invoked {
-    pub(crate) outcome: Outcome,
-    pub(crate) invocation: Invocation,
+#[derive(Debug)]
+pub struct Invoked {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What is known of it.
+    pub invocation: Invocation,
     /// The error, if there was one, for people.
-    pub(crate) error: Option<String>,
+    pub error: Option<String>,
 }
 
 impl Function {
@@ -41,7 +44,8 @@ impl Function {
         }
     }
 
-    pub(crate) async fn invoke(&self, records: Vec<Value>) -> Invoked {
+    /// Invokes it with records of a stream or messages of a queue.
+    pub async fn invoke(&self, records: Vec<Value>) -> Invoked {
         let payload = json!({"Records": records}).to_string();
         let config = aws_sdk_lambda::config::Builder::new()
             .retry_config(RetryConfig::disabled())

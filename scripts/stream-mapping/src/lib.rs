@@ -16,5 +16,5 @@ mod stream;
 pub use destination::{Destination, InvalidDestination};
 pub use driver::StreamMapping;
 pub use event::{Event, Observer};
-pub use function::Function;
+pub use function::{Function, Invoked};
 pub use stream::Stream;

@@ -66,6 +66,31 @@ async fn the_filter_and_the_starting_position_are_heeded() {
     assert_eq!(counts["FilteredOutEventCount"], 2);
 }
 
+#[tokio::test]
+async fn from_latest_what_was_written_before_is_passed_over() {
+    let table = Table::start().await;
+    table.put(1..=9).await;
+    let lambda = Lambda::start(Dialect::Aws, 0).await;
+    let queue = Queue::start().await;
+    let _function = Function::start(lambda.address, FailsBy::Report);
+    let mut command = stream_mapping(table.address, &lambda, &queue);
+    command
+        .args(["--event-source-arn", &table.stream_arn])
+        .args(["--starting-position", "LATEST"]);
+    let mapping = StreamMapping::start(command);
+    // When reading has begun nobody can tell, so items are put until one comes.
+    let mut number = 10;
+    while settled(&mapping.log()) == 0 {
+        assert!(number < 500, "nothing comes: {:#?}", mapping.log());
+        table.put(number..=number).await;
+        number += 1;
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    for batch in lambda.batches() {
+        assert!(batch.iter().all(|name| name.len() > 1), "{batch:?}");
+    }
+}
+
 fn refused(arguments: &[&str]) -> String {
     let Output { status, stderr, .. } = Command::new(env!("CARGO_BIN_EXE_stream-mapping"))
         .args(["--event-source-arn", "arn", "--function-name", "function"])

@@ -1,0 +1,324 @@
+use std::{collections::HashSet, time::Duration};
+
+use aws_sdk_dynamodb::error::BoxError;
+use aws_sdk_lambda::types::{EventSourceMappingConfiguration, FunctionResponseType};
+use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName};
+use serde_json::{Map, Value, json};
+use stream_mapping::Outcome;
+use stream_mapping_driver::{Function, Invoked};
+use tokio::time::sleep;
+
+use crate::{clients::Clients, error::Error, log::tell, mappings::required};
+
+/// How long to wait when the queue cannot be read.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+/// What one call of SQS gives and takes.
+const MOST_MESSAGES: i32 = 10;
+
+/// A queue and the function that gets its messages, by Lambda's rules for
+/// [standard queues][sqs]: what the function is done with is deleted, the rest
+/// comes again after the queue's visibility timeout.
+///
+/// [sqs]: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+pub(crate) struct QueueMapping {
+    sqs: aws_sdk_sqs::Client,
+    queue_url: String,
+    queue_arn: String,
+    function: Function,
+    batch_size: i32,
+    reports_failures: bool,
+}
+
+impl QueueMapping {
+    /// The mapping as it was deployed.
+    pub(crate) async fn new(
+        clients: &Clients,
+        deployed: &EventSourceMappingConfiguration,
+        function: Function,
+    ) -> Result<Self, Error> {
+        let queue_arn = required(deployed.event_source_arn(), "EventSourceArn")?;
+        let filters = deployed.filter_criteria().map(|all| all.filters().len());
+        if filters.is_some_and(|filters| filters > 0) {
+            let problem = format!("{queue_arn}: FilterCriteria of queues are not supported");
+            return Err(Error::Mapping(problem));
+        }
+        let name = queue_arn.rsplit(':').next().unwrap_or(queue_arn);
+        let found = clients.sqs.get_queue_url().queue_name(name).send().await;
+        let found = found.map_err(|error| Error::call("GetQueueUrl")(error.into()))?;
+        let types = deployed.function_response_types();
+        Ok(Self {
+            sqs: clients.sqs.clone(),
+            queue_url: required(found.queue_url(), "QueueUrl")?.to_owned(),
+            queue_arn: queue_arn.to_owned(),
+            function,
+            batch_size: deployed.batch_size().unwrap_or(10).min(MOST_MESSAGES),
+            reports_failures: types.contains(&FunctionResponseType::ReportBatchItemFailures),
+        })
+    }
+
+    /// Drives the function until dropped.
+    pub(crate) async fn run(&self) {
+        loop {
+            if let Err(error) = self.poll().await {
+                tell("batch", format_args!("{}: {error}", self.queue_arn));
+                sleep(PAUSE_AFTER_FAILURE).await;
+            }
+        }
+    }
+
+    /// Hands on what waits in the queue, and deletes what is done.
+    async fn poll(&self) -> Result<(), BoxError> {
+        let received = self
+            .sqs
+            .receive_message()
+            .queue_url(&self.queue_url)
+            .max_number_of_messages(self.batch_size)
+            .message_system_attribute_names(MessageSystemAttributeName::All)
+            .wait_time_seconds(1)
+            .send()
+            .await?;
+        let messages = received.messages.unwrap_or_default();
+        if messages.is_empty() {
+            return Ok(());
+        }
+        let records = messages.iter().map(|message| self.record(message));
+        let Invoked { outcome, error, .. } = self.function.invoke(records.collect()).await;
+        let done = done(&outcome, &messages, self.reports_failures);
+        let what = error.unwrap_or_else(|| "answered".to_owned());
+        let count = messages.len();
+        tell(
+            "batch",
+            format_args!("{count} messages -> {what}: {} done", done.len()),
+        );
+        self.delete(done).await
+    }
+
+    fn record(&self, message: &Message) -> Value {
+        let attributes = message.attributes.iter().flatten();
+        let attributes: Map<String, Value> = attributes
+            .map(|(name, value)| (name.as_str().to_owned(), value.clone().into()))
+            .collect();
+        json!({
+            "messageId": message.message_id(),
+            "receiptHandle": message.receipt_handle(),
+            "body": message.body(),
+            "attributes": attributes,
+            // EventBridge and SNS, raw delivery aside, send none.
+            "messageAttributes": {},
+            "md5OfBody": message.md5_of_body(),
+            "eventSource": "aws:sqs",
+            "eventSourceARN": self.queue_arn,
+            "awsRegion": self.queue_arn.split(':').nth(3),
+        })
+    }
+
+    async fn delete(&self, done: Vec<&Message>) -> Result<(), BoxError> {
+        if done.is_empty() {
+            return Ok(());
+        }
+        let entries = done
+            .into_iter()
+            .enumerate()
+            .map(|(index, message)| {
+                DeleteMessageBatchRequestEntry::builder()
+                    .id(index.to_string())
+                    .set_receipt_handle(message.receipt_handle.clone())
+                    .build()
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        // What could not be deleted comes again, as it does with Lambda.
+        self.sqs
+            .delete_message_batch()
+            .queue_url(&self.queue_url)
+            .set_entries(Some(entries))
+            .send()
+            .await?;
+        Ok(())
+    }
+}
+
+/// The messages the function is done with. An answer that names something else
+/// than messages of the batch is a failure of all.
+fn done<'m>(
+    outcome: &Outcome,
+    messages: &'m [Message],
+    reports_failures: bool,
+) -> Vec<&'m Message> {
+    let Outcome::Answered { payload } = outcome else {
+        return Vec::new();
+    };
+    let failed = if reports_failures {
+        failed(payload, messages)
+    } else {
+        Some(HashSet::new())
+    };
+    let Some(failed) = failed else {
+        return Vec::new();
+    };
+    let is_done = |message: &&Message| {
+        let id = message.message_id().unwrap_or_default();
+        !failed.contains(id)
+    };
+    messages.iter().filter(is_done).collect()
+}
+
+/// Ids of the messages that failed; none if the whole batch did.
+fn failed(payload: &str, messages: &[Message]) -> Option<HashSet<String>> {
+    if payload.trim().is_empty() {
+        return Some(HashSet::new());
+    }
+    let answer: Value = serde_json::from_str(payload).ok()?;
+    let failures = match answer.get("batchItemFailures") {
+        None | Some(Value::Null) => return Some(HashSet::new()),
+        Some(failures) => failures.as_array()?,
+    };
+    let known: HashSet<&str> = messages.iter().filter_map(Message::message_id).collect();
+    failures
+        .iter()
+        .map(|failure| {
+            let id = failure.get("itemIdentifier")?.as_str()?;
+            known.contains(id).then(|| id.to_owned())
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        net::SocketAddr,
+        sync::{Arc, Mutex},
+    };
+
+    use axum::{
+        Router,
+        body::Bytes,
+        extract::State,
+        http::HeaderMap,
+        routing::{any, post},
+    };
+
+    use super::*;
+    use crate::endpoint::LocalEndpoint;
+
+    #[test]
+    fn what_the_function_answers_tells_what_is_done() {
+        let messages: Vec<Message> = ["a", "b"]
+            .map(|id| Message::builder().message_id(id).build())
+            .into();
+        let ids = |payload: &str, reports| {
+            let outcome = Outcome::Answered {
+                payload: payload.into(),
+            };
+            let done = done(&outcome, &messages, reports).into_iter();
+            done.filter_map(Message::message_id).collect::<String>()
+        };
+        let failure_of_a = r#"{"batchItemFailures": [{"itemIdentifier": "a"}]}"#;
+        for (payload, reports, expected) in [
+            (failure_of_a, true, "b"),
+            (failure_of_a, false, "ab"),
+            ("", true, "ab"),
+            ("null", true, "ab"),
+            (r#"{"batchItemFailures": null}"#, true, "ab"),
+            (r#"{"batchItemFailures": []}"#, true, "ab"),
+            (
+                r#"{"batchItemFailures": [{"itemIdentifier": "x"}]}"#,
+                true,
+                "",
+            ),
+            (
+                r#"{"batchItemFailures": [{"itemIdentifier": ""}]}"#,
+                true,
+                "",
+            ),
+            (
+                r#"{"batchItemFailures": [{"itemIdentifier": null}]}"#,
+                true,
+                "",
+            ),
+            (r#"{"batchItemFailures": [{"id": "a"}]}"#, true, ""),
+            ("no JSON", true, ""),
+        ] {
+            assert_eq!(ids(payload, reports), expected, "{payload} {reports}");
+        }
+        assert!(done(&Outcome::FunctionError, &messages, false).is_empty());
+        assert!(done(&Outcome::NotReached, &messages, false).is_empty());
+    }
+
+    /// Calls that reached a stub of SQS and Lambda, by name.
+    type Calls = Arc<Mutex<Vec<(String, Value)>>>;
+
+    async fn start() -> (SocketAddr, Calls) {
+        let calls = Calls::default();
+        let sqs = async |State(calls): State<Calls>, headers: HeaderMap, body: Bytes| {
+            let target = headers["x-amz-target"].to_str().unwrap();
+            let operation = target.trim_start_matches("AmazonSQS.").to_owned();
+            let request = serde_json::from_slice(&body).unwrap();
+            calls.lock().unwrap().push((operation.clone(), request));
+            let message = |id: &str| json!({"MessageId": id, "ReceiptHandle": format!("handle {id}"), "Body": "{}"});
+            match operation.as_str() {
+                "GetQueueUrl" => json!({"QueueUrl": "http://queue/shipping"}),
+                "ReceiveMessage" => json!({"Messages": [message("a"), message("b")]}),
+                _ => json!({"Successful": [], "Failed": []}),
+            }
+            .to_string()
+        };
+        let lambda = async |State(calls): State<Calls>, body: Bytes| {
+            let request = serde_json::from_slice(&body).unwrap();
+            calls.lock().unwrap().push(("Invoke".to_owned(), request));
+            r#"{"batchItemFailures": [{"itemIdentifier": "a"}]}"#
+        };
+        let router = Router::new()
+            .route("/", any(sqs))
+            .route("/2015-03-31/functions/{name}/invocations", post(lambda))
+            .with_state(Arc::clone(&calls));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        (address, calls)
+    }
+
+    #[tokio::test]
+    async fn messages_go_to_the_function_and_those_done_are_deleted() {
+        let (address, calls) = start().await;
+        let clients = Clients::new(LocalEndpoint::new(address).unwrap());
+        let deployed = EventSourceMappingConfiguration::builder()
+            .event_source_arn("arn:aws:sqs:eu-central-1:000000000000:shipping")
+            .batch_size(5)
+            .function_response_types(FunctionResponseType::ReportBatchItemFailures)
+            .build();
+        let function = Function::new(clients.lambda.clone(), "start-shipping");
+        let mapping = QueueMapping::new(&clients, &deployed, function).await;
+        mapping.unwrap().poll().await.unwrap();
+
+        let calls = calls.lock().unwrap();
+        let call = |name: &str| &calls.iter().find(|(call, _)| call == name).unwrap().1;
+        assert_eq!(call("GetQueueUrl")["QueueName"], "shipping");
+        assert_eq!(call("ReceiveMessage")["MaxNumberOfMessages"], 5);
+        let record = &call("Invoke")["Records"][1];
+        assert_eq!(record["messageId"], "b");
+        assert_eq!(record["eventSource"], "aws:sqs");
+        assert_eq!(record["awsRegion"], "eu-central-1");
+        let deleted = &call("DeleteMessageBatch")["Entries"];
+        assert_eq!(deleted.as_array().unwrap().len(), 1);
+        assert_eq!(deleted[0]["ReceiptHandle"], "handle b");
+    }
+
+    #[tokio::test]
+    async fn a_filter_of_a_queue_is_refused() {
+        use aws_sdk_lambda::types::{Filter, FilterCriteria};
+        let clients = Clients::new(LocalEndpoint::new(([127, 0, 0, 1], 9).into()).unwrap());
+        let filter = Filter::builder().pattern("{}").build();
+        let deployed = EventSourceMappingConfiguration::builder()
+            .event_source_arn("arn:aws:sqs:eu-central-1:000000000000:shipping")
+            .filter_criteria(FilterCriteria::builder().filters(filter).build())
+            .build();
+        let function = Function::new(clients.lambda.clone(), "start-shipping");
+        let refused = QueueMapping::new(&clients, &deployed, function).await.err();
+        let said = refused.unwrap().to_string();
+        assert!(
+            said.contains("FilterCriteria of queues are not supported"),
+            "{said}"
+        );
+    }
+}
