@@ -50,11 +50,9 @@ impl Stream {
             };
             for shard in description.shards.unwrap_or_default() {
                 let Some(id) = shard.shard_id else { continue };
-                let range = shard.sequence_number_range;
                 known.push(KnownShard {
                     id,
                     parent: shard.parent_shard_id,
-                    is_closed: range.is_some_and(|range| range.ending_sequence_number.is_some()),
                 });
             }
             page_after = description.last_evaluated_shard_id;

@@ -1,6 +1,6 @@
 //! Which shards of a stream may be read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::settings::StartingPosition;
 
@@ -12,12 +12,11 @@ use crate::settings::StartingPosition;
 /// use stream_mapping::{KnownShard, Lineage, StartingPosition};
 ///
 /// let mut lineage = Lineage::new(StartingPosition::TrimHorizon);
-/// let shard = |id: &str, parent: Option<&str>, is_closed| KnownShard {
+/// let shard = |id: &str, parent: Option<&str>| KnownShard {
 ///     id: id.into(),
 ///     parent: parent.map(Into::into),
-///     is_closed,
 /// };
-/// lineage.discovered([shard("parent", None, true), shard("child", Some("parent"), false)]);
+/// lineage.discovered([shard("parent", None), shard("child", Some("parent"))]);
 ///
 /// let ids = |ready: Vec<(String, StartingPosition)>| -> Vec<String> {
 ///     ready.into_iter().map(|(id, _)| id).collect()
@@ -43,8 +42,6 @@ pub struct KnownShard {
     pub id: String,
     /// `ParentShardId`: the shard it was split from.
     pub parent: Option<String>,
-    /// Whether it has an `EndingSequenceNumber`: nothing more is written to it.
-    pub is_closed: bool,
 }
 
 #[derive(Debug)]
@@ -75,28 +72,30 @@ impl Lineage {
     ///
     /// Shards that come up later are read from their beginning, whatever the
     /// starting position: they continue what is being read. From `LATEST`, what
-    /// is closed at the first look counts as done.
+    /// has children at the first look counts as done.
     pub fn discovered(&mut self, shards: impl IntoIterator<Item = KnownShard>) {
         let is_first_look = std::mem::replace(&mut self.is_first_look, false);
-        for KnownShard {
-            id,
-            parent,
-            is_closed,
-        } in shards
-        {
-            let from_latest = is_first_look && self.starting_position == StartingPosition::Latest;
+        let from_latest = is_first_look && self.starting_position == StartingPosition::Latest;
+        let shards: Vec<KnownShard> = shards.into_iter().collect();
+        let parents: BTreeSet<String> = shards
+            .iter()
+            .filter_map(|shard| shard.parent.clone())
+            .collect();
+        for KnownShard { id, parent } in shards {
+            let state = if from_latest && parents.contains(&id) {
+                State::Done
+            } else {
+                State::Waiting
+            };
+            let begin_at = if from_latest {
+                StartingPosition::Latest
+            } else {
+                StartingPosition::TrimHorizon
+            };
             self.shards.entry(id).or_insert(Known {
                 parent,
-                begin_at: if from_latest {
-                    StartingPosition::Latest
-                } else {
-                    StartingPosition::TrimHorizon
-                },
-                state: if from_latest && is_closed {
-                    State::Done
-                } else {
-                    State::Waiting
-                },
+                begin_at,
+                state,
             });
         }
     }
@@ -138,11 +137,10 @@ impl Lineage {
 mod tests {
     use super::*;
 
-    fn shard(id: &str, parent: Option<&str>, is_closed: bool) -> KnownShard {
+    fn shard(id: &str, parent: Option<&str>) -> KnownShard {
         KnownShard {
             id: id.into(),
             parent: parent.map(Into::into),
-            is_closed,
         }
     }
 
@@ -150,10 +148,10 @@ mod tests {
     fn a_shard_waits_for_its_parent() {
         let mut lineage = Lineage::new(StartingPosition::TrimHorizon);
         let shards = [
-            shard("a", None, true),
-            shard("b", Some("a"), false),
-            shard("c", Some("a"), false),
-            shard("d", Some("trimmed long ago"), false),
+            shard("a", None),
+            shard("b", Some("a")),
+            shard("c", Some("a")),
+            shard("d", Some("trimmed long ago")),
         ];
         lineage.discovered(shards.clone());
         let oldest = |id: &str| (id.to_owned(), StartingPosition::TrimHorizon);
@@ -167,12 +165,12 @@ mod tests {
     #[test]
     fn from_latest_old_shards_are_passed_over_and_new_ones_read_whole() {
         let mut lineage = Lineage::new(StartingPosition::Latest);
-        lineage.discovered([shard("a", None, true), shard("b", Some("a"), false)]);
+        lineage.discovered([shard("a", None), shard("b", Some("a"))]);
         assert_eq!(
             lineage.take_ready(),
             [("b".to_owned(), StartingPosition::Latest)]
         );
-        lineage.discovered([shard("b", Some("a"), true), shard("c", Some("b"), false)]);
+        lineage.discovered([shard("b", Some("a")), shard("c", Some("b"))]);
         assert_eq!(lineage.take_ready(), []);
         lineage.done("b");
         assert_eq!(
