@@ -9,7 +9,7 @@ pub(crate) struct Batch {
     pub(crate) records: Vec<Record>,
     /// Failed invocations that count towards `MaximumRetryAttempts`.
     failures: u32,
-    /// Invocations of these records.
+    /// Invocations that reached the function with these records.
     pub(crate) invocations: u32,
     /// Not before this.
     pub(crate) not_before: Option<Timestamp>,

@@ -48,6 +48,8 @@ use crate::{
 /// - A retry waits 0.5 s, then twice as long each time up to a minute.
 /// - With parallel batches, an item's records are found by a hash of its key,
 ///   and each of the parallel batches has its own batching window.
+/// - AWS may hand a record to the function twice for reasons of its own; this
+///   never does.
 /// - Records that are given up together go to the destination in one message.
 /// - Age is checked when a batch is about to be tried; only the records that
 ///   are too old are given up.
@@ -208,7 +210,7 @@ impl Shard {
     }
 
     /// The invocation has ended. Answers what follows from it; nothing, if there
-    /// was no invocation.
+    /// was no invocation in this lane.
     pub fn completed(
         &mut self,
         Lane(index): Lane,
@@ -216,11 +218,11 @@ impl Shard {
         invocation: &Invocation,
         now: Timestamp,
     ) -> Consequence {
-        let lane = &mut self.lanes[index];
-        if !std::mem::take(&mut lane.invoked) {
+        let Some(lane) = self.lanes.get_mut(index).filter(|lane| lane.invoked) else {
             return Consequence::default();
-        }
-        let Some(batch) = lane.batches.pop_front() else {
+        };
+        lane.invoked = false;
+        let Some(mut batch) = lane.batches.pop_front() else {
             return Consequence::default();
         };
         lane.last_invocation = invocation.clone();
@@ -244,6 +246,7 @@ impl Shard {
             Verdict::FailureFrom(index) => index,
             Verdict::CompleteFailure => 0,
         };
+        batch.invocations += 1;
         self.metrics.invoked_event_count += count as u64;
         self.metrics.failed_invoke_event_count += (count - done) as u64;
         for record in &batch.records[..done] {
@@ -307,11 +310,10 @@ impl Shard {
 
     fn invoke(&mut self, index: usize, now: Timestamp) -> Action<'_> {
         let lane = &mut self.lanes[index];
-        let Some(batch) = lane.batches.front_mut() else {
+        let Some(batch) = lane.batches.front() else {
             return Action::Idle;
         };
         lane.invoked = true;
-        batch.invocations += 1;
         if let Some(last) = batch.records.last() {
             self.metrics.iterator_age = Some(now.duration_since(last.created_at));
         }
@@ -362,7 +364,8 @@ impl Shard {
 
     /// Goes on behind what was given up, and tells how much that was.
     fn let_go(&mut self, Lane(index): Lane) -> u64 {
-        let Some(on_failure) = self.lanes[index].on_failure.take() else {
+        let lane = self.lanes.get_mut(index);
+        let Some(on_failure) = lane.and_then(|lane| lane.on_failure.take()) else {
             return 0;
         };
         let records = &on_failure.batch.records;

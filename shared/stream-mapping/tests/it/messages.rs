@@ -55,6 +55,17 @@ fn records_over_the_maximum_age_are_given_up_without_a_response() {
 }
 
 #[test]
+fn what_did_not_reach_the_function_is_no_invocation() {
+    let mut drive = Drive::new(settings(), records(1..=1));
+    drive.run(|call, _| match call {
+        0..4 => Outcome::NotReached,
+        _ => Outcome::FunctionError,
+    });
+    let count = &drive.messages[0]["requestContext"]["approximateInvokeCount"];
+    assert_eq!(*count, 3, "once and two retries");
+}
+
+#[test]
 fn halves_count_the_invocations_of_the_whole() {
     let mut drive = Drive::new(settings(), records(1..=2));
     drive.run(|_, batch| match batch {
