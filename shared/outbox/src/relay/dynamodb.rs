@@ -7,10 +7,14 @@ use aws_sdk_dynamodb::{
     types::{AttributeValue, DeleteRequest, KeysAndAttributes, WriteRequest},
 };
 
+use serde_dynamo::Item;
+
 use super::{
+    arrival::Arrival,
     aws_error::call_error,
     call_error::CallError,
-    outbox_table::{OutboxTable, RowState},
+    decode,
+    outbox_table::{OutboxTable, Page, RowState, Segment},
 };
 use crate::{
     Parked, RowKey,
@@ -167,6 +171,51 @@ impl OutboxTable for DynamoDbTable {
             Err(error) => Err(self.error(operation, &error)),
         }
     }
+
+    async fn scan(&self, segment: Segment, after: Option<&RowKey>) -> Result<Page, CallError> {
+        let operation = "Scan";
+        // Segments are few: both numbers are far below the limit of either type.
+        let number = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
+        let output = self
+            .client
+            .scan()
+            .table_name(&self.name)
+            .consistent_read(true)
+            .segment(number(segment.index))
+            .total_segments(number(segment.of))
+            .set_exclusive_start_key(after.map(attributes))
+            .customize()
+            .config_override(without_retries())
+            .send()
+            .await
+            .map_err(|error| self.error(operation, &error))?;
+        let last = output.last_evaluated_key.as_ref();
+        let next = last.map(|key| row_key(key).ok_or_else(|| self.unintelligible(operation)));
+        let rows = output.items.unwrap_or_default();
+        let rows = rows.into_iter().map(|item| scanned(&item.into()));
+        Ok(Page {
+            rows: rows
+                .collect::<Option<_>>()
+                .ok_or_else(|| self.unintelligible(operation))?,
+            next: next.transpose()?,
+        })
+    }
+}
+
+fn scanned(item: &Item) -> Option<(Arrival, RowState)> {
+    let key = decode::key(item)?;
+    let state = if item.contains_key(PARKED) {
+        RowState::Parked
+    } else {
+        RowState::Pending
+    };
+    let row = decode::row(&key, item);
+    let arrival = Arrival {
+        key,
+        row,
+        written_at: None,
+    };
+    Some((arrival, state))
 }
 
 fn attributes(key: &RowKey) -> HashMap<String, AttributeValue> {

@@ -10,6 +10,8 @@ pub struct Outcome {
     /// Rows whose events are published but that could not be deleted. They are
     /// tried again with the next call; until then a look-up finds them pending.
     pub undeleted: Vec<RowKey>,
+    /// Why nothing can be published until somebody mends the set-up, if so.
+    pub halted: Option<String>,
 }
 
 /// What became of a row.

@@ -30,6 +30,7 @@ mod retry;
 mod schedule;
 mod sqs;
 mod stream;
+mod sweep;
 
 pub use arrival::{Arrival, Unreadable};
 pub use call_error::CallError;
@@ -38,7 +39,8 @@ pub use dynamodb::DynamoDbTable;
 pub use event_bus::{BusLimits, EntryError, EventBus, Poison, PutResult};
 pub use eventbridge::EventBridgeBus;
 pub use fate::{Failure, Fate, Outcome, Settled};
-pub use outbox_table::{DELETE_KEYS, LOOK_UP_KEYS, OutboxTable, RowState};
+pub use outbox_table::{DELETE_KEYS, LOOK_UP_KEYS, OutboxTable, Page, RowState, Segment};
 pub use publish::Relay;
 pub use sqs::SqsQueue;
 pub use stream::{StreamEvent, StreamHandler};
+pub use sweep::{CutShort, Sweeper, Swept};

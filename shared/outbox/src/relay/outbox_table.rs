@@ -1,6 +1,6 @@
 use std::{collections::HashMap, future::Future};
 
-use super::call_error::CallError;
+use super::{arrival::Arrival, call_error::CallError};
 use crate::{Parked, RowKey};
 
 /// The table the events wait in.
@@ -29,6 +29,32 @@ pub trait OutboxTable: Send + Sync {
         key: &RowKey,
         mark: &Parked,
     ) -> impl Future<Output = Result<(), CallError>> + Send;
+
+    /// Reads on in a segment of the table, consistently, from where the page
+    /// before ended. An aggregate's rows are in one segment, in sequence.
+    fn scan(
+        &self,
+        segment: Segment,
+        after: Option<&RowKey>,
+    ) -> impl Future<Output = Result<Page, CallError>> + Send;
+}
+
+/// A part of the table that is read on its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Segment {
+    /// Which, from 0.
+    pub index: u32,
+    /// Of how many.
+    pub of: u32,
+}
+
+/// Some rows of a segment.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    /// The rows, and whether each is set aside.
+    pub rows: Vec<(Arrival, RowState)>,
+    /// Where the next page begins; `None` at the end.
+    pub next: Option<RowKey>,
 }
 
 /// Keys of one look-up: what `BatchGetItem` takes.

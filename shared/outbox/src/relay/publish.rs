@@ -75,6 +75,18 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         &*self.clock
     }
 
+    pub(super) fn table(&self) -> &T {
+        &self.table
+    }
+
+    pub(super) fn pauses(&self) -> &Pauses {
+        &self.pauses
+    }
+
+    pub(super) fn random_below(&self, bound: u32) -> u32 {
+        self.pauses.random_below(bound)
+    }
+
     /// Publishes what is still pending, deletes what is published, parks what
     /// can never be, and tells what became of each row. Answers before the
     /// deadline.
@@ -94,6 +106,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
             for arrival in arrivals {
                 outcome.fail(arrival.key, Failure::Bus(reason.clone()));
             }
+            outcome.halted = Some(reason);
             return outcome;
         }
         let (rows, mut poisoned) = self.triage(arrivals, &mut outcome);
@@ -101,6 +114,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
             .put_and_delete(rows, MOST_POISONED - poisoned.len(), &budget, &mut outcome)
             .await;
 
+        outcome.halted = finished.halted;
         let some_accepted = !finished.accepted.is_empty();
         for key in finished.accepted {
             outcome.settle(key, Settled::Published);

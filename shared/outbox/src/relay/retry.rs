@@ -25,6 +25,11 @@ impl Pauses {
         }
     }
 
+    pub(super) fn random_below(&self, bound: u32) -> u32 {
+        let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
+        random.u32(..bound)
+    }
+
     /// The pause after the given number of failures, from 1.
     pub(super) fn after(&self, failures: u32) -> Duration {
         let doublings = failures.saturating_sub(1).min(16);

@@ -27,7 +27,8 @@ pub(super) struct Schedule {
     accepted: Vec<RowKey>,
     suspects: Vec<(Arc<OutboxRow>, Poison)>,
     failed: Vec<(RowKey, Failure)>,
-    halted: bool,
+    /// Why nothing more is sent.
+    halted: Option<String>,
 }
 
 #[derive(Default)]
@@ -73,6 +74,7 @@ pub(super) struct Finished {
     pub(super) accepted: Vec<RowKey>,
     pub(super) suspects: Vec<(Arc<OutboxRow>, Poison)>,
     pub(super) failed: Vec<(RowKey, Failure)>,
+    pub(super) halted: Option<String>,
 }
 
 impl Schedule {
@@ -90,7 +92,7 @@ impl Schedule {
             accepted: Vec::new(),
             suspects: Vec::new(),
             failed: Vec::new(),
-            halted: false,
+            halted: None,
         };
         rows.sort_by(|a, b| a.committed_at.cmp(&b.committed_at).then(a.key.cmp(&b.key)));
         for row in rows {
@@ -119,7 +121,7 @@ impl Schedule {
 
     /// The next request to send, if one can be sent now.
     pub(super) fn next(&mut self, now: Instant) -> Option<Request> {
-        if self.halted {
+        if self.halted.is_some() {
             return None;
         }
         let mut request = Request { queued: Vec::new() };
@@ -147,7 +149,7 @@ impl Schedule {
     /// When the next request can be sent; `None` if none is waiting for time to
     /// pass.
     pub(super) fn wake_at(&self) -> Option<Instant> {
-        if self.halted {
+        if self.halted.is_some() {
             return None;
         }
         self.queues
@@ -230,7 +232,7 @@ impl Schedule {
 
     /// The set-up is at fault: nothing more is sent.
     pub(super) fn halt(&mut self, request: Request, error: &str) {
-        self.halted = true;
+        self.halted = Some(error.to_owned());
         for (index, queued) in request.queued {
             self.queues[index].busy = false;
             let failure = Failure::SetUp(error.to_owned());
@@ -266,6 +268,7 @@ impl Schedule {
             accepted: self.accepted,
             suspects: self.suspects,
             failed: self.failed,
+            halted: self.halted,
         }
     }
 

@@ -3,13 +3,15 @@
 
 use std::{sync::Arc, time::Duration};
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_eventbridge::config::{BehaviorVersion, Credentials, Region};
 use dynamodb_in_process::{create_table, items};
 use outbox::{
     AggregateWrite, DomainEvent, KeySchema, Outbox, OutboxRow, Parked, RowKey,
     relay::{
         CallError, DeadLetter, DeadLetters, DynamoDbTable, EntryError, EventBridgeBus, EventBus,
-        OutboxTable, PutResult, Relay, RowState, SqsQueue, StreamEvent, StreamHandler,
+        OutboxTable, PutResult, Relay, RowState, Segment, SqsQueue, StreamEvent, StreamHandler,
+        Unreadable,
     },
 };
 use serde_json::{Value, json};
@@ -288,6 +290,75 @@ async fn the_table_tells_pending_parked_and_absent_rows() {
     let rows: Vec<OutboxRow> = items(&client, "outbox").await;
     let parked = rows.iter().find(|row| row.key == keys[1]).unwrap();
     assert_eq!(parked.parked, Some(mark));
+}
+
+#[tokio::test]
+async fn a_scan_reads_every_row_once_in_sequence_with_its_state() {
+    let (client, keys) = table_with_rows(30).await;
+    let table = DynamoDbTable::new(client.clone(), "outbox");
+    let mark = Parked {
+        reason: "TooLarge: too large".into(),
+        at: start(),
+    };
+    table.park(&keys[1], &mark).await.unwrap();
+    client
+        .put_item()
+        .table_name("outbox")
+        .item("aggregateId", AttributeValue::S("spoiled".into()))
+        .item("position", AttributeValue::S("no position".into()))
+        .send()
+        .await
+        .unwrap();
+
+    let mut found = Vec::new();
+    for index in 0..4 {
+        let segment = Segment { index, of: 4 };
+        let mut after = None;
+        loop {
+            let page = table.scan(segment, after.as_ref()).await.unwrap();
+            found.extend(page.rows);
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+    }
+    let spoiled = found
+        .iter()
+        .position(|(row, _)| row.key.aggregate_id == "spoiled");
+    let (spoiled, _) = found.remove(spoiled.unwrap());
+    assert!(matches!(spoiled.row, Err(Unreadable::Malformed(_))));
+    let found_keys: Vec<RowKey> = found.iter().map(|(row, _)| row.key.clone()).collect();
+    assert_eq!(found_keys, keys);
+    for (index, (arrival, state)) in found.iter().enumerate() {
+        let expected = if index == 1 {
+            RowState::Parked
+        } else {
+            RowState::Pending
+        };
+        assert_eq!(*state, expected);
+        assert_eq!(arrival.row.as_ref().unwrap().key, keys[index]);
+    }
+}
+
+#[tokio::test]
+async fn scans_are_consistent_on_the_wire_and_go_on_where_they_ended() {
+    let key = row("a", 1).key;
+    let last = json!({"aggregateId": {"S": "a"}, "position": {"S": key.position}});
+    let stub = answering(200, json!({"Items": [], "LastEvaluatedKey": last})).await;
+    let table = DynamoDbTable::new(dynamodb_in_process::client(*stub.address()), "outbox");
+    let segment = Segment { index: 2, of: 8 };
+    let page = table.scan(segment, Some(&key)).await.unwrap();
+    assert_eq!(page.next, Some(key));
+    let body: Value = stub.received_requests().await.unwrap()[0]
+        .body_json()
+        .unwrap();
+    assert_eq!(body["ConsistentRead"], json!(true));
+    assert_eq!(
+        (&body["Segment"], &body["TotalSegments"]),
+        (&json!(2), &json!(8))
+    );
+    assert_eq!(body["ExclusiveStartKey"], last);
 }
 
 #[tokio::test]

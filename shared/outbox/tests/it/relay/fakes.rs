@@ -11,7 +11,7 @@ use outbox::{
     Clock, OutboxRow, Parked, RowKey,
     relay::{
         Arrival, BusLimits, CallError, DeadLetter, DeadLetters, EntryError, EventBus, OutboxTable,
-        Poison, PutResult, Relay, RowState,
+        Page, Poison, PutResult, Relay, RowState, Segment, Unreadable,
     },
 };
 use serde_json::{Value, json};
@@ -34,6 +34,12 @@ pub(super) struct State {
     /// Every event the bus has, in order of arrival.
     pub(super) published: Vec<RowKey>,
     pub(super) rows: BTreeMap<RowKey, RowState>,
+    /// The rows as they were written; a row that is missing is not readable.
+    pub(super) written: HashMap<RowKey, Arc<OutboxRow>>,
+    pub(super) scan_errors: VecDeque<CallError>,
+    pub(super) scan_latency: Duration,
+    /// Rows of a page.
+    pub(super) page: usize,
     pub(super) look_ups: Vec<Vec<RowKey>>,
     pub(super) look_up_errors: VecDeque<CallError>,
     pub(super) delete_errors: VecDeque<CallError>,
@@ -56,6 +62,10 @@ impl Default for State {
             requests: Vec::new(),
             published: Vec::new(),
             rows: BTreeMap::new(),
+            written: HashMap::new(),
+            scan_errors: VecDeque::new(),
+            scan_latency: Duration::ZERO,
+            page: 100,
             look_ups: Vec::new(),
             look_up_errors: VecDeque::new(),
             delete_errors: VecDeque::new(),
@@ -112,10 +122,14 @@ impl World {
     }
 
     pub(super) fn insert_row(&self, row: OutboxRow) -> Arrival {
-        self.with(|state| state.rows.insert(row.key.clone(), RowState::Pending));
+        let row = Arc::new(row);
+        self.with(|state| {
+            state.rows.insert(row.key.clone(), RowState::Pending);
+            state.written.insert(row.key.clone(), Arc::clone(&row));
+        });
         Arrival {
             key: row.key.clone(),
-            row: Ok(Arc::new(row)),
+            row: Ok(row),
             written_at: Some("2026-11-24T09:00:00Z".parse().unwrap()),
         }
     }
@@ -301,6 +315,46 @@ impl OutboxTable for World {
             Ok(())
         })
     }
+
+    async fn scan(&self, segment: Segment, after: Option<&RowKey>) -> Result<Page, CallError> {
+        self.hang_if_told().await;
+        sleep(self.with(|state| state.scan_latency)).await;
+        self.with(|state| {
+            if let Some(error) = state.scan_errors.pop_front() {
+                return Err(error);
+            }
+            let in_segment = state
+                .rows
+                .iter()
+                .filter(|(key, _)| segment_of(key, segment.of) == segment.index)
+                .filter(|(key, _)| after.is_none_or(|after| *key > after));
+            let rows: Vec<(Arrival, RowState)> = in_segment
+                .take(state.page)
+                .map(|(key, row)| (scanned(key, &state.written), *row))
+                .collect();
+            let is_full = rows.len() == state.page;
+            let next = rows
+                .last()
+                .filter(|_| is_full)
+                .map(|(last, _)| last.key.clone());
+            Ok(Page { rows, next })
+        })
+    }
+}
+
+fn scanned(key: &RowKey, written: &HashMap<RowKey, Arc<OutboxRow>>) -> Arrival {
+    let row = written.get(key).cloned();
+    Arrival {
+        key: key.clone(),
+        row: row.ok_or_else(|| Unreadable::Malformed("attribute \"v\" is missing".into())),
+        written_at: None,
+    }
+}
+
+/// Which segment an aggregate's rows are in.
+fn segment_of(key: &RowKey, segments: u32) -> u32 {
+    let sum: u32 = key.aggregate_id.bytes().map(u32::from).sum();
+    sum % segments
 }
 
 impl DeadLetters for World {

@@ -1,0 +1,274 @@
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use outbox::{
+    OutboxRow,
+    relay::{CallError, CutShort, EntryError, RowState, Sweeper, Swept},
+};
+use tokio::time::{Instant, sleep};
+
+use super::fakes::{World, poison, refuse, row, start, transient};
+
+const GRACE: SignedDuration = SignedDuration::from_mins(15);
+
+/// A row that was committed so long ago.
+fn row_of_age(aggregate: &str, sequence: u64, age: SignedDuration) -> OutboxRow {
+    let mut row = row(aggregate, sequence);
+    row.committed_at = start() - age;
+    row
+}
+
+fn old(world: &World, aggregate: &str, sequence: u64) {
+    world.insert_row(row_of_age(aggregate, sequence, GRACE));
+}
+
+fn young(world: &World, aggregate: &str, sequence: u64) {
+    world.insert_row(row_of_age(
+        aggregate,
+        sequence,
+        SignedDuration::from_mins(1),
+    ));
+}
+
+fn sweeper(world: &World) -> Sweeper<World, World, World> {
+    Sweeper::new(world.relay(), GRACE)
+}
+
+async fn sweep(world: &World) -> Swept {
+    let deadline = Instant::now() + Duration::from_mins(5);
+    sweeper(world).sweep(deadline).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_older_than_the_grace_period_is_published() {
+    let world = World::default();
+    old(&world, "a", 1);
+    young(&world, "b", 1);
+    let swept = sweep(&world).await;
+    assert_eq!(world.published(), ["a/1"]);
+    assert_eq!(world.pending(), ["b/1"]);
+    assert_eq!(
+        swept,
+        Swept {
+            pending: 2,
+            oldest: Some(start() - GRACE),
+            published: 1,
+            ..Swept::default()
+        }
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_table_is_swept_to_its_end_and_the_bus_not_asked() {
+    let world = World::default();
+    assert_eq!(sweep(&world).await, Swept::default());
+    assert_eq!(world.with(|state| state.exists_calls), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_precedes_an_old_event_goes_out_before_it_and_what_follows_waits() {
+    let world = World::default();
+    young(&world, "a", 1);
+    old(&world, "a", 2);
+    young(&world, "a", 3);
+    sweep(&world).await;
+    assert_eq!(world.published(), ["a/1", "a/2"]);
+    assert_eq!(world.pending(), ["a/3"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_aggregate_stays_in_sequence_over_pages() {
+    let world = World::default();
+    for sequence in 1..=7 {
+        old(&world, "a", sequence);
+    }
+    world.with(|state| state.page = 3);
+    let swept = sweep(&world).await;
+    let expected: Vec<String> = (1..=7).map(|sequence| format!("a/{sequence}")).collect();
+    assert_eq!(world.published(), expected);
+    assert_eq!((swept.pending, swept.published), (7, 7));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_follows_a_failure_waits_and_other_aggregates_do_not() {
+    let world = World::default();
+    for sequence in 1..=600 {
+        old(&world, "a", sequence);
+    }
+    // In the same segment, behind all of the first.
+    old(&world, "i", 1);
+    world.answer(refuse("a/1", transient()));
+    let swept = sweep(&world).await;
+    let published = world.published();
+    // One request held the first ten, and the bus tells of each.
+    let expected: Vec<String> = (2..=10).map(|sequence| format!("a/{sequence}")).collect();
+    assert_eq!(published[..9], expected);
+    assert_eq!(published[9..], ["i/1"]);
+    assert_eq!(swept.pending, 601);
+    assert_eq!(swept.cut_short, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn parked_rows_are_counted_and_left_alone() {
+    let world = World::default();
+    old(&world, "a", 1);
+    old(&world, "a", 2);
+    let parked = row("a", 1).key;
+    world.with(|state| state.rows.insert(parked, RowState::Parked));
+    let swept = sweep(&world).await;
+    assert_eq!(world.published(), ["a/2"]);
+    assert_eq!((swept.pending, swept.parked), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn poison_is_parked_once() {
+    let world = World::default();
+    old(&world, "a", 1);
+    old(&world, "b", 1);
+    world.answer(refuse("a/1", poison()));
+    assert_eq!(sweep(&world).await.newly_parked, 1);
+    let again = sweep(&world).await;
+    assert_eq!((again.newly_parked, again.parked), (0, 1));
+    assert_eq!(world.with(|state| state.letters.len()), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_cannot_be_read_is_parked() {
+    let world = World::default();
+    old(&world, "a", 1);
+    world.with(|state| state.written.clear());
+    assert_eq!(sweep(&world).await.newly_parked, 1);
+    let letter = world.with(|state| state.letters[0].clone());
+    assert_eq!(letter.code, "Undecodable");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_set_up_that_is_at_fault_ends_the_sweep_and_nothing_is_deleted() {
+    for (exists, answer, reason) in [
+        (Ok(false), None, "there is no such bus"),
+        (
+            Ok(true),
+            Some(CallError::SetUp("AccessDeniedException".into())),
+            "AccessDeniedException",
+        ),
+    ] {
+        let world = World::default();
+        for aggregate in ["a", "b", "c", "d", "e", "f", "g", "h"] {
+            old(&world, aggregate, 1);
+        }
+        world.with(|state| state.bus_exists = exists);
+        if let Some(error) = answer {
+            world.answer(move |_| Some(Err(error.clone())));
+        }
+        let swept = sweep(&world).await;
+        assert_eq!(swept.cut_short, Some(CutShort::SetUp(reason.into())));
+        assert!(world.with(|state| state.requests.len()) <= 1);
+        assert_eq!(world.pending().len(), 8);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_event_that_is_not_allowed_does_not_end_the_sweep() {
+    let world = World::default();
+    for aggregate in ["a", "b", "c"] {
+        old(&world, aggregate, 1);
+    }
+    let refused = EntryError::SetUp("NotAuthorizedForSourceException".into());
+    world.answer(refuse("b/1", refused));
+    let swept = sweep(&world).await;
+    assert_eq!((swept.published, swept.failed), (2, 1));
+    assert_eq!(swept.cut_short, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_table_that_cannot_be_read_is_tried_again_and_then_said() {
+    let world = World::default();
+    old(&world, "a", 1);
+    let throttled = || CallError::Transient("throttled".into());
+    world.with(|state| state.scan_errors.push_back(throttled()));
+    assert_eq!(sweep(&world).await.published, 1);
+
+    let denied = CallError::SetUp("AccessDeniedException".into());
+    world.with(|state| state.scan_errors.push_back(denied));
+    let cut_short = CutShort::Scan("AccessDeniedException".into());
+    assert_eq!(sweep(&world).await.cut_short, Some(cut_short));
+}
+
+#[tokio::test(start_paused = true)]
+async fn publishing_ends_in_time() {
+    let world = World::default();
+    for sequence in 1..=100 {
+        old(&world, "a", sequence);
+    }
+    world.with(|state| state.put_latency = Duration::from_secs(3));
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let swept = sweeper(&world).sweep(deadline).await;
+    assert!(Instant::now() < deadline);
+    assert!(swept.published > 0, "{swept:?}");
+    assert_eq!(swept.published + swept.failed, 100);
+    assert_eq!(swept.cut_short, None, "the table was read to its end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn reading_ends_in_time_and_what_was_found_is_published() {
+    let world = World::default();
+    for sequence in 1..=400 {
+        old(&world, "a", sequence);
+    }
+    world.with(|state| {
+        state.page = 10;
+        state.scan_latency = Duration::from_secs(1);
+    });
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let swept = sweeper(&world).sweep(deadline).await;
+    assert!(Instant::now() < deadline);
+    assert_eq!(swept.cut_short, Some(CutShort::OutOfTime));
+    assert!(swept.published > 0 && swept.published < 400, "{swept:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn services_that_hang_end_a_sweep_in_time() {
+    let world = World::default();
+    old(&world, "a", 1);
+    world.with(|state| state.hang = true);
+    let deadline = Instant::now() + Duration::from_mins(1);
+    let swept = sweeper(&world).sweep(deadline).await;
+    assert!(Instant::now() < deadline);
+    assert!(swept.cut_short.is_some());
+    assert_eq!(world.pending(), ["a/1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sweeps_cut_short_begin_elsewhere_so_that_every_row_has_its_turn() {
+    let world = World::default();
+    for aggregate in ["a", "b", "c", "d", "e", "f", "g", "h"] {
+        old(&world, aggregate, 1);
+    }
+    world.with(|state| state.scan_latency = Duration::from_secs(4));
+    let sweeper = sweeper(&world);
+    for _ in 0..100 {
+        // Time for a segment or two.
+        sweeper
+            .sweep(Instant::now() + Duration::from_secs(10))
+            .await;
+        sleep(Duration::from_mins(5)).await;
+    }
+    assert!(world.pending().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn stream_and_sweeper_may_have_a_row_at_once() {
+    let world = World::default();
+    let arrivals: Vec<_> = (1..=20)
+        .map(|sequence| world.insert_row(row_of_age("a", sequence, GRACE)))
+        .collect();
+    let relay = world.relay();
+    let deadline = Instant::now() + Duration::from_mins(1);
+    let (outcome, swept) = tokio::join!(relay.publish(arrivals, deadline), sweep(&world));
+    assert!(world.pending().is_empty());
+    assert_eq!(swept.failed + outcome.undeleted.len(), 0);
+    let mut published = world.published();
+    published.sort();
+    published.dedup();
+    assert_eq!(published.len(), 20, "each at least once");
+}
