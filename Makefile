@@ -4,7 +4,7 @@
 MAKEFLAGS += --no-print-directory
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
-FUNCTIONS := create-order publish-events
+FUNCTIONS := create-order publish-events sweep-outbox
 VENV := .venv/requirements.installed
 CROSS := .venv/requirements-cross.installed
 # cargo-lambda builds it along with the functions, so it lies where they do.

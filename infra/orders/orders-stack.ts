@@ -35,6 +35,7 @@ export class OrdersStack extends Stack {
 
     const outbox = new TransactionalOutbox(this, "Outbox", {
       relayCode: props.code.of("publish-events"),
+      sweeperCode: props.code.of("sweep-outbox"),
       eventBus,
       architecture: settings.architecture,
       // The emulator's own mapping loses records, so the local stack is driven
@@ -56,6 +57,7 @@ export class OrdersStack extends Stack {
     new CfnOutput(this, "DeadLetterQueueUrl", { value: outbox.deadLetterQueue.queueUrl });
     new CfnOutput(this, "CreateOrderFunctionName", { value: createOrder.functionName });
     new CfnOutput(this, "PublishEventsFunctionName", { value: outbox.relay.functionName });
+    new CfnOutput(this, "SweepOutboxFunctionName", { value: outbox.sweeper.functionName });
     new CfnOutput(this, "StreamMappingId", {
       value: outbox.streamMapping.eventSourceMappingId,
     });

@@ -6,7 +6,8 @@ import {
   type TableEncryptionV2,
   TableV2,
 } from "aws-cdk-lib/aws-dynamodb";
-import type { IEventBus } from "aws-cdk-lib/aws-events";
+import { type IEventBus, Rule, Schedule } from "aws-cdk-lib/aws-events";
+import { LambdaFunction as LambdaTarget } from "aws-cdk-lib/aws-events-targets";
 import { type IGrantable, PolicyStatement } from "aws-cdk-lib/aws-iam";
 import {
   Alias,
@@ -17,6 +18,7 @@ import {
   EventSourceMapping,
   FilterCriteria,
   FilterRule,
+  type FunctionProps,
   Function as LambdaFunction,
   LoggingFormat,
   MetricType,
@@ -28,16 +30,20 @@ import { LogGroup, RetentionDays } from "aws-cdk-lib/aws-logs";
 import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import { STREAM_MAPPING_DEFAULTS } from "./stream-mapping-defaults.ts";
+import { SWEEP_DEFAULTS } from "./sweep-defaults.ts";
 
 export interface TransactionalOutboxProps {
   /** The relay: the `publish-events` function, built for `architecture`. */
   readonly relayCode: Code;
 
+  /** The sweeper: the `sweep-outbox` function, built for `architecture`. */
+  readonly sweeperCode: Code;
+
   /** Where events are published. It must exist as long as the outbox does. */
   readonly eventBus: IEventBus;
 
   /**
-   * The processor `relayCode` is built for.
+   * The processor `relayCode` and `sweeperCode` are built for.
    *
    * @default Architecture.ARM_64
    */
@@ -81,14 +87,14 @@ export interface TransactionalOutboxProps {
   readonly tableEncryption?: TableEncryptionV2;
 
   /**
-   * How much the relay logs.
+   * How much the functions log.
    *
    * @default INFO
    */
   readonly logLevel?: ApplicationLogLevel;
 
   /**
-   * How long its logs are kept.
+   * How long their logs are kept.
    *
    * @default RetentionDays.ONE_MONTH
    */
@@ -115,7 +121,10 @@ export class TransactionalOutbox extends Construct {
   /** What the stream invokes; it follows the newest version. */
   readonly relayAlias: Alias;
 
-  /** How the stream invokes it. */
+  /** Publishes, every few minutes, what the stream has left behind. */
+  readonly sweeper: LambdaFunction;
+
+  /** How the stream invokes the relay. */
   readonly streamMapping: EventSourceMapping;
 
   constructor(scope: Construct, id: string, props: TransactionalOutboxProps) {
@@ -128,8 +137,15 @@ export class TransactionalOutbox extends Construct {
       encryption: QueueEncryption.SQS_MANAGED,
       enforceSSL: true,
     });
-    this.relay = this.#createRelay(props);
-    this.#grantRelay(props.eventBus);
+    this.relay = this.#createFunction("Relay", props, {
+      description: "Publishes the events of the outbox",
+      code: props.relayCode,
+      // Most of it is for retries: a batch takes well under a second.
+      timeout: Duration.seconds(60),
+    });
+    this.#grantPublishing(this.relay, props.eventBus);
+    this.table.grantStreamRead(this.relay);
+    this.sweeper = this.#createSweeper(props);
     this.relayAlias = new Alias(this, "RelayAlias", {
       aliasName: "live",
       version: this.relay.currentVersion,
@@ -157,19 +173,21 @@ export class TransactionalOutbox extends Construct {
     });
   }
 
-  #createRelay(props: TransactionalOutboxProps): LambdaFunction {
-    return new LambdaFunction(this, "Relay", {
-      description: "Publishes the events of the outbox",
+  /** Every publisher needs the same: the table, the bus, the dead-letter queue. */
+  #createFunction(
+    id: string,
+    props: TransactionalOutboxProps,
+    own: Pick<FunctionProps, "code" | "description" | "timeout" | "retryAttempts" | "maxEventAge">,
+  ): LambdaFunction {
+    return new LambdaFunction(this, id, {
+      ...own,
       runtime: Runtime.PROVIDED_AL2023,
       architecture: props.architecture ?? Architecture.ARM_64,
       handler: "bootstrap",
-      code: props.relayCode,
       memorySize: 512,
-      // Most of it is for retries: a batch takes well under a second.
-      timeout: Duration.seconds(60),
       loggingFormat: LoggingFormat.JSON,
       ...(props.logLevel && { applicationLogLevelV2: props.logLevel }),
-      logGroup: new LogGroup(this, "RelayLogs", {
+      logGroup: new LogGroup(this, `${id}Logs`, {
         retention: props.logRetention ?? RetentionDays.ONE_MONTH,
         removalPolicy: RemovalPolicy.DESTROY,
       }),
@@ -181,16 +199,34 @@ export class TransactionalOutbox extends Construct {
     });
   }
 
-  #grantRelay(eventBus: IEventBus): void {
+  #createSweeper(props: TransactionalOutboxProps): LambdaFunction {
+    const sweeper = this.#createFunction("Sweeper", props, {
+      description: "Publishes what the stream of the outbox has left behind",
+      code: props.sweeperCode,
+      timeout: SWEEP_DEFAULTS.timeout,
+      // The next sweep is the retry.
+      retryAttempts: 0,
+      maxEventAge: Duration.seconds(60),
+    });
+    this.#grantPublishing(sweeper, props.eventBus);
+    this.table.grant(sweeper, "dynamodb:Scan");
+    new Rule(this, "SweepSchedule", {
+      description: "Sweeps the outbox",
+      schedule: Schedule.rate(SWEEP_DEFAULTS.interval),
+      targets: [new LambdaTarget(sweeper, { retryAttempts: 0, maxEventAge: Duration.seconds(60) })],
+    });
+    return sweeper;
+  }
+
+  #grantPublishing(publisher: LambdaFunction, eventBus: IEventBus): void {
     this.table.grant(
-      this.relay,
+      publisher,
       "dynamodb:BatchGetItem",
       "dynamodb:BatchWriteItem",
       "dynamodb:UpdateItem",
     );
-    this.table.grantStreamRead(this.relay);
-    this.deadLetterQueue.grant(this.relay, "sqs:SendMessage");
-    this.relay.addToRolePolicy(
+    this.deadLetterQueue.grant(publisher, "sqs:SendMessage");
+    publisher.addToRolePolicy(
       new PolicyStatement({
         actions: ["events:DescribeEventBus", "events:PutEvents"],
         resources: [eventBus.eventBusArn],

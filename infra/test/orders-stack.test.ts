@@ -99,7 +99,7 @@ describe.each(environmentNames)("orders in %s", (name) => {
 
   test("functions are bootstraps for the right processor, with a deadline and a log level", () => {
     const architecture = local && process.arch !== "arm64" ? "x86_64" : "arm64";
-    template.resourceCountIs("AWS::Lambda::Function", 2);
+    template.resourceCountIs("AWS::Lambda::Function", 3);
     template.allResourcesProperties("AWS::Lambda::Function", {
       Runtime: "provided.al2023",
       Handler: "bootstrap",
@@ -147,6 +147,40 @@ describe.each(environmentNames)("orders in %s", (name) => {
     ]);
   });
 
+  test("the sweeper runs every five minutes, and its next run is the retry", () => {
+    template.hasResourceProperties("AWS::Events::Rule", {
+      ScheduleExpression: "rate(5 minutes)",
+      State: "ENABLED",
+      Targets: [
+        Match.objectLike({
+          Arn: { "Fn::GetAtt": [id("OutboxSweeper"), "Arn"] },
+          RetryPolicy: { MaximumEventAgeInSeconds: 60, MaximumRetryAttempts: 0 },
+        }),
+      ],
+    });
+    template.hasResourceProperties("AWS::Lambda::EventInvokeConfig", {
+      FunctionName: { Ref: id("OutboxSweeper") },
+      MaximumEventAgeInSeconds: 60,
+      MaximumRetryAttempts: 0,
+    });
+    template.hasResourceProperties("AWS::Lambda::Function", {
+      Description: "Publishes what the stream of the outbox has left behind",
+      Timeout: 240,
+    });
+  });
+
+  test("the sweeper may read the table beside what the relay may, but no stream", () => {
+    expect(grants(template, /OutboxSweeper/)).toEqual([
+      "dynamodb:BatchGetItem on OutboxTable",
+      "dynamodb:BatchWriteItem on OutboxTable",
+      "dynamodb:Scan on OutboxTable",
+      "dynamodb:UpdateItem on OutboxTable",
+      "events:DescribeEventBus on EventBus",
+      "events:PutEvents on EventBus",
+      "sqs:SendMessage on OutboxDeadLetterQueue",
+    ]);
+  });
+
   test("create-order may read and write orders and only write events", () => {
     expect(grants(template, /CreateOrder/)).toEqual([
       "dynamodb:GetItem on Orders",
@@ -173,6 +207,7 @@ describe.each(environmentNames)("orders in %s", (name) => {
       "OutboxTableName",
       "PublishEventsFunctionName",
       "StreamMappingId",
+      "SweepOutboxFunctionName",
     ]);
   });
 

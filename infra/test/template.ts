@@ -15,7 +15,7 @@ const { context } = JSON.parse(readFileSync(new URL("../cdk.json", import.meta.u
 /** Code that stands in for the functions: templates need no build. */
 export function placeholderCode(): BuiltFunctionCode {
   const directory = mkdtempSync(join(tmpdir(), "functions-"));
-  for (const name of ["create-order", "publish-events"]) {
+  for (const name of ["create-order", "publish-events", "sweep-outbox"]) {
     mkdirSync(join(directory, name));
     writeFileSync(join(directory, name, "bootstrap"), name);
   }

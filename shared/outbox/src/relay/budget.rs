@@ -31,6 +31,20 @@ impl Budget {
     }
 }
 
+/// Time taken for granted when an invocation does not tell its deadline.
+const DEFAULT_TIME: Duration = Duration::from_secs(30);
+
+/// The deadline; one already past is taken for unknown, as `cargo lambda watch`
+/// tells it.
+pub(super) fn known_deadline(deadline: Instant) -> Instant {
+    let now = Instant::now();
+    if deadline > now {
+        deadline
+    } else {
+        now + DEFAULT_TIME
+    }
+}
+
 /// Longest time one call to a service may take.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 

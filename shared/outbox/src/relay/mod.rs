@@ -4,7 +4,8 @@
 //! done only if its event is on a bus known to exist, was settled before, or
 //! lies parked with a dead letter sent. Everything else comes again.
 //!
-//! [`StreamHandler`] is the function behind the outbox table's stream. The
+//! [`StreamHandler`] is the function behind the outbox table's stream;
+//! [`Sweeper`] publishes, by a schedule, what the stream has left behind. The
 //! relay itself knows three services by the traits [`EventBus`],
 //! [`OutboxTable`] and [`DeadLetters`]; [`EventBridgeBus`], [`DynamoDbTable`]
 //! and [`SqsQueue`] are AWS's.
@@ -43,4 +44,4 @@ pub use outbox_table::{DELETE_KEYS, LOOK_UP_KEYS, OutboxTable, Page, RowState, S
 pub use publish::Relay;
 pub use sqs::SqsQueue;
 pub use stream::{StreamEvent, StreamHandler};
-pub use sweep::{CutShort, Sweeper, Swept};
+pub use sweep::{CutShort, DEFAULT_GRACE, Sweeper, Swept};

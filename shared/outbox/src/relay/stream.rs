@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{
     arrival::{Arrival, Unreadable},
-    budget::Budget,
+    budget::{Budget, known_deadline},
     dead_letters::DeadLetters,
     decode,
     event_bus::EventBus,
@@ -21,9 +21,6 @@ use super::{
     outbox_table::OutboxTable,
     publish::Relay,
 };
-
-/// Time taken for granted when the invocation does not tell its deadline.
-const DEFAULT_TIME: Duration = Duration::from_secs(30);
 
 /// What Lambda hands to the function behind a DynamoDB stream. Records are
 /// read one by one, so that a broken one fails alone.
@@ -65,12 +62,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> StreamHandler<B, T, D> {
     /// is empty only if every record is done. A batch with a failing record
     /// that names no place in the stream comes again whole.
     pub async fn handle(&self, event: StreamEvent, deadline: Instant) -> DynamoDbEventResponse {
-        let now = Instant::now();
-        let deadline = if deadline > now {
-            deadline
-        } else {
-            now + DEFAULT_TIME
-        };
+        let deadline = known_deadline(deadline);
         let answer_by = Budget::until(deadline).answer_by;
 
         let records: Vec<Record> = event.records.iter().map(read).collect();

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 use super::{
     arrival::Arrival,
-    budget::Budget,
+    budget::{Budget, known_deadline},
     dead_letters::DeadLetters,
     event_bus::EventBus,
     fate::{Fate, Outcome, Settled},
@@ -14,6 +14,10 @@ use super::{
     retry::retry,
 };
 use crate::RowKey;
+
+/// How old a row is that the stream is taken to have left behind. The stream
+/// publishes within seconds, and a batch of it takes a minute at most.
+pub const DEFAULT_GRACE: SignedDuration = SignedDuration::from_mins(15);
 
 /// Parts the table is read in. Each sweep begins with a random one, so that
 /// none is starved when sweeps are cut short.
@@ -87,8 +91,9 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweeper<B, T, D> {
     }
 
     /// Reads the table once, as far as it comes before the deadline, and
-    /// publishes what is old.
+    /// publishes what is old. A deadline already past is taken for unknown.
     pub async fn sweep(&self, deadline: Instant) -> Swept {
+        let deadline = known_deadline(deadline);
         let mut sweep = Sweep {
             deadline,
             read_until: Budget::until(deadline).put_until,

@@ -227,6 +227,14 @@ async fn reading_ends_in_time_and_what_was_found_is_published() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_deadline_already_past_is_taken_for_unknown() {
+    let world = World::default();
+    old(&world, "a", 1);
+    let swept = sweeper(&world).sweep(Instant::now()).await;
+    assert_eq!(swept.published, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn services_that_hang_end_a_sweep_in_time() {
     let world = World::default();
     old(&world, "a", 1);

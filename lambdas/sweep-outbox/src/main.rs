@@ -1,0 +1,59 @@
+//! What the Outbox table's stream left behind, brought to the event bus.
+
+use std::time::{Duration, SystemTime};
+
+use aws_config::BehaviorVersion;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+use outbox::relay::{
+    CutShort, DEFAULT_GRACE, DynamoDbTable, EventBridgeBus, Relay, SqsQueue, Sweeper,
+};
+use serde_json::Value;
+use tokio::time::Instant;
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    tracing::init_default_subscriber();
+    let outbox_table = variable("OUTBOX_TABLE")?;
+    let event_bus = variable("EVENT_BUS_NAME")?;
+    let dead_letter_queue = variable("DEAD_LETTER_QUEUE_URL")?;
+
+    let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
+    let relay = Relay::new(
+        EventBridgeBus::new(aws_sdk_eventbridge::Client::new(&config), event_bus),
+        DynamoDbTable::new(aws_sdk_dynamodb::Client::new(&config), outbox_table),
+        SqsQueue::new(aws_sdk_sqs::Client::new(&config), dead_letter_queue),
+    );
+    let sweeper = Sweeper::new(relay, DEFAULT_GRACE);
+
+    let sweeper = &sweeper;
+    run(service_fn(move |event: LambdaEvent<Value>| async move {
+        let deadline = Instant::now() + time_until(event.context.deadline());
+        let swept = sweeper.sweep(deadline).await;
+        tracing::info!(
+            pending = swept.pending,
+            oldest = swept.oldest.map(tracing::field::display),
+            parked = swept.parked,
+            published = swept.published,
+            newly_parked = swept.newly_parked,
+            failed = swept.failed,
+            cut_short = swept.cut_short.as_ref().map(tracing::field::display),
+            "swept"
+        );
+        match swept.cut_short {
+            // The next sweep begins elsewhere.
+            None | Some(CutShort::OutOfTime) => Ok(()),
+            Some(reason) => Err(Error::from(reason)),
+        }
+    }))
+    .await
+}
+
+fn time_until(deadline: SystemTime) -> Duration {
+    deadline
+        .duration_since(SystemTime::now())
+        .unwrap_or_default()
+}
+
+fn variable(name: &str) -> Result<String, Error> {
+    std::env::var(name).map_err(|_| format!("environment variable {name} is not set").into())
+}
