@@ -88,7 +88,8 @@ test-end-to-end: build-local
 .PHONY: build-local
 build-local: prerequisites $(VENV) $(NODE_MODULES) ## Build the functions for this machine
 	@echo "building for this machine"
-	@rm -f $(DEVSTACK) # It may be running, and then nobody could write to it.
+	@# A program that runs cannot be written to, but a copy can take its place.
+	@if [ -e $(DEVSTACK) ]; then cp $(DEVSTACK) $(DEVSTACK).copy && mv $(DEVSTACK).copy $(DEVSTACK); fi
 	@$(cargo_lambda) --package devstack --compiler cargo --lambda-dir target/lambda/local
 
 # --- For AWS.

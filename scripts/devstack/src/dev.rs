@@ -23,24 +23,30 @@ use crate::{
 pub async fn dev(paths: &Paths, listen: SocketAddr) -> Result<(), Error> {
     let mut running = Running::claim(paths)?;
     let stack = Stack::start(paths, listen).await?;
-    let watch = Watch::start(paths, &stack).await?;
+    let mut watch = Watch::start(paths, &stack).await?;
     let mut subscriber = Subscriber::subscribe(&stack.clients, &stack.deployment).await?;
     let observer = Arc::new(|event: &Event| tell("batch", event));
     let functions = Functions::Watched(watch.client());
-    let _mappings =
+    let mut mappings =
         Mappings::take_over(&stack.clients, &stack.deployment, &functions, observer).await?;
     running.tell(paths, stack.faults.endpoint())?;
     introduce(&stack, &watch);
+    tokio::select! {
+        failed = tell_events(&mut subscriber) => failed,
+        () = mappings.ended() => Err(Error::Mapping("it has ended".to_owned())),
+        () = watch.ended() => Err(Error::WatchEnded),
+    }
+}
+
+/// Tells of events on the bus, as long as they can be received.
+async fn tell_events(subscriber: &mut Subscriber) -> Result<(), Error> {
     loop {
         for event in subscriber.receive().await? {
-            let times = subscriber.events[&event].times;
-            let again = if times > 1 { ", again" } else { "" };
             let delivered = &subscriber.events[&event];
+            let again = if delivered.times > 1 { ", again" } else { "" };
             let (kind, order) = (&delivered.event_type, &delivered.order_id);
-            tell(
-                "event",
-                format_args!("{kind} of order {order} is on the bus{again}"),
-            );
+            let what = format!("{kind} of order {order} is on the bus{again}");
+            tell("event", what);
         }
     }
 }
@@ -61,7 +67,9 @@ next call runs the new code. Break something, from another terminal:
   make fault ARGS=list
   make fault ARGS=clear
 
-The local AWS answers at {aws}. Ctrl-C stops everything.
+The local AWS answers at {aws}
+
+Ctrl-C stops everything.
 ",
         functions = watch.endpoint(),
         aws = stack.emulator.endpoint(),

@@ -62,6 +62,10 @@ pub enum Error {
     #[error("cargo lambda watch did not start")]
     #[diagnostic(help("what it said is above"))]
     WatchDidNotStart,
+    /// `cargo lambda watch` ended by itself.
+    #[error("cargo lambda watch has ended")]
+    #[diagnostic(help("what it said is above"))]
+    WatchEnded,
     /// Another stack is being developed with.
     #[error("make dev is running already")]
     #[diagnostic(help("stop it with Ctrl-C where it runs"))]

@@ -98,13 +98,18 @@ async fn fault(command: &FaultCommand, faults: &FaultClient) -> Result<(), Error
     Ok(())
 }
 
+/// Ctrl-C, or the end of the terminal or of whatever has started this.
 async fn interrupted() {
-    let terminate = signal(SignalKind::terminate());
-    let Ok(mut terminate) = terminate else {
+    let signals = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::hangup()),
+    );
+    let (Ok(mut terminate), Ok(mut hangup)) = signals else {
         return std::future::pending().await;
     };
     tokio::select! {
         _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
         _ = tokio::signal::ctrl_c() => {}
     }
 }

@@ -13,7 +13,7 @@ use crate::{clients::Clients, deployment::Deployment, error::Error, queue_mappin
 /// lose records; those of queues where the functions run elsewhere.
 #[derive(Debug)]
 pub struct Mappings {
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
 }
 
 /// Where the functions run that get the records.
@@ -65,7 +65,16 @@ impl Mappings {
             }
             switch_off(clients, &deployed).await?;
         }
-        Ok(Self { _tasks: tasks })
+        Ok(Self { tasks })
+    }
+
+    /// Waits until a mapping is no longer driven, which none ever should be.
+    pub(crate) async fn ended(&mut self) {
+        match self.tasks.join_next().await {
+            Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Some(_) => {}
+            None => std::future::pending().await,
+        }
     }
 }
 

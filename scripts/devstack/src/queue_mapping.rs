@@ -43,6 +43,17 @@ impl QueueMapping {
             let problem = format!("{queue_arn}: FilterCriteria of queues are not supported");
             return Err(Error::Mapping(problem));
         }
+        let batch_size = deployed.batch_size().unwrap_or(MOST_MESSAGES);
+        let window = deployed
+            .maximum_batching_window_in_seconds()
+            .unwrap_or_default();
+        if batch_size > MOST_MESSAGES || window > 0 {
+            let problem = format!(
+                "{queue_arn}: BatchSize {batch_size} over {MOST_MESSAGES} and a batching window \
+                 of {window} s are not supported"
+            );
+            return Err(Error::Mapping(problem));
+        }
         let name = queue_arn.rsplit(':').next().unwrap_or(queue_arn);
         let found = clients.sqs.get_queue_url().queue_name(name).send().await;
         let found = found.map_err(|error| Error::call("GetQueueUrl")(error.into()))?;
@@ -52,7 +63,7 @@ impl QueueMapping {
             queue_url: required(found.queue_url(), "QueueUrl")?.to_owned(),
             queue_arn: queue_arn.to_owned(),
             function,
-            batch_size: deployed.batch_size().unwrap_or(10).min(MOST_MESSAGES),
+            batch_size,
             reports_failures: types.contains(&FunctionResponseType::ReportBatchItemFailures),
         })
     }
@@ -75,6 +86,7 @@ impl QueueMapping {
             .queue_url(&self.queue_url)
             .max_number_of_messages(self.batch_size)
             .message_system_attribute_names(MessageSystemAttributeName::All)
+            .message_attribute_names("All")
             .wait_time_seconds(1)
             .send()
             .await?;
@@ -104,8 +116,7 @@ impl QueueMapping {
             "receiptHandle": message.receipt_handle(),
             "body": message.body(),
             "attributes": attributes,
-            // EventBridge and SNS, raw delivery aside, send none.
-            "messageAttributes": {},
+            "messageAttributes": message_attributes(message),
             "md5OfBody": message.md5_of_body(),
             "eventSource": "aws:sqs",
             "eventSourceARN": self.queue_arn,
@@ -136,6 +147,20 @@ impl QueueMapping {
             .await?;
         Ok(())
     }
+}
+
+fn message_attributes(message: &Message) -> Value {
+    let attributes = message.message_attributes.iter().flatten();
+    attributes
+        .map(|(name, value)| {
+            let attribute = json!({
+                "dataType": value.data_type(),
+                "stringValue": value.string_value(),
+            });
+            (name.clone(), attribute)
+        })
+        .collect::<Map<String, Value>>()
+        .into()
 }
 
 /// The messages the function is done with. An answer that names something else
@@ -305,20 +330,30 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_filter_of_a_queue_is_refused() {
+    async fn what_cannot_be_driven_is_refused() {
         use aws_sdk_lambda::types::{Filter, FilterCriteria};
         let clients = Clients::new(LocalEndpoint::new(([127, 0, 0, 1], 9).into()).unwrap());
         let filter = Filter::builder().pattern("{}").build();
-        let deployed = EventSourceMappingConfiguration::builder()
-            .event_source_arn("arn:aws:sqs:eu-central-1:000000000000:shipping")
-            .filter_criteria(FilterCriteria::builder().filters(filter).build())
-            .build();
-        let function = Function::new(clients.lambda.clone(), "start-shipping");
-        let refused = QueueMapping::new(&clients, &deployed, function).await.err();
-        let said = refused.unwrap().to_string();
-        assert!(
-            said.contains("FilterCriteria of queues are not supported"),
-            "{said}"
-        );
+        let criteria = FilterCriteria::builder().filters(filter).build();
+        let mapping = || {
+            EventSourceMappingConfiguration::builder()
+                .event_source_arn("arn:aws:sqs:eu-central-1:000000000000:shipping")
+        };
+        for (deployed, problem) in [
+            (
+                mapping().filter_criteria(criteria),
+                "FilterCriteria of queues",
+            ),
+            (mapping().batch_size(11), "BatchSize 11 over 10"),
+            (
+                mapping().maximum_batching_window_in_seconds(5),
+                "batching window of 5 s",
+            ),
+        ] {
+            let function = Function::new(clients.lambda.clone(), "start-shipping");
+            let refused = QueueMapping::new(&clients, &deployed.build(), function).await;
+            let said = refused.err().unwrap().to_string();
+            assert!(said.contains(problem), "{said}");
+        }
     }
 }

@@ -80,6 +80,11 @@ impl Watch {
         Clients::new(self.endpoint).lambda
     }
 
+    /// Waits until it ends, which it should not by itself.
+    pub(crate) async fn ended(&mut self) {
+        let _ = self.process.child.wait().await;
+    }
+
     async fn wait_until_listening(&mut self) -> Result<(), Error> {
         let give_up_at = Instant::now() + START_TIMEOUT;
         while TcpStream::connect(self.endpoint.address()).await.is_err() {

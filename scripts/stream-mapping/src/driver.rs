@@ -127,7 +127,12 @@ impl StreamMapping {
         Ok(ShardTask {
             id: id.to_owned(),
             begin,
-            shard: Shard::new(id, &self.stream.arn, self.settings.clone())?,
+            shard: Shard::new(
+                id,
+                &self.stream.arn,
+                self.function.name(),
+                self.settings.clone(),
+            )?,
             stream: self.stream.clone(),
             function: self.function.clone(),
             destination: self.destination.clone(),

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use aws_sdk_lambda::{
     Client,
     config::{http::HttpResponse, retry::RetryConfig, timeout::TimeoutConfig},
@@ -22,6 +24,10 @@ pub struct Function {
     name: String,
 }
 
+/// Lambda ends a function after 15 minutes; what is not answered then never is,
+/// and counts as not reached.
+const LONGEST_INVOCATION: Duration = Duration::from_mins(16);
+
 /// What came of an invocation.
 #[derive(Debug)]
 pub struct Invoked {
@@ -36,7 +42,7 @@ pub struct Invoked {
 impl Function {
     /// The function with this name or ARN. The client's own retries and timeouts
     /// are not used: the mapping's rules count each invocation, and a function
-    /// that is just being built takes its time.
+    /// may take as long as Lambda lets it.
     pub fn new(client: Client, name: impl Into<String>) -> Self {
         Self {
             client,
@@ -47,9 +53,14 @@ impl Function {
     /// Invokes it with records of a stream or messages of a queue.
     pub async fn invoke(&self, records: Vec<Value>) -> Invoked {
         let payload = json!({"Records": records}).to_string();
+        let timeouts = TimeoutConfig::builder()
+            .disable_operation_attempt_timeout()
+            .disable_read_timeout()
+            .operation_timeout(LONGEST_INVOCATION)
+            .build();
         let config = aws_sdk_lambda::config::Builder::new()
             .retry_config(RetryConfig::disabled())
-            .timeout_config(TimeoutConfig::disabled());
+            .timeout_config(timeouts);
         let answer = self
             .client
             .invoke()
@@ -60,64 +71,68 @@ impl Function {
             .send()
             .await;
         match answer {
-            Ok(output) => self.answered(output),
-            Err(error) => self.failed(&error),
+            Ok(output) => answered(output),
+            Err(error) => failed(&error),
         }
     }
 
-    fn answered(&self, output: InvokeOutput) -> Invoked {
-        let mut invocation = self.invocation(output.request_id());
-        invocation.executed_version = output.executed_version.unwrap_or_else(latest);
-        invocation.function_error = output.function_error;
-        let payload = output.payload.map(Blob::into_inner).unwrap_or_default();
-        let payload = String::from_utf8_lossy(&payload).into_owned();
-        if invocation.function_error.is_some() {
-            return Invoked {
-                outcome: Outcome::FunctionError,
-                invocation,
-                error: Some(payload),
-            };
-        }
-        Invoked {
-            outcome: Outcome::Answered { payload },
+    /// Its name or ARN.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+fn answered(output: InvokeOutput) -> Invoked {
+    let mut invocation = invocation(output.request_id());
+    invocation.executed_version = output.executed_version.unwrap_or_else(latest);
+    invocation.function_error = output.function_error;
+    let payload = output.payload.map(Blob::into_inner).unwrap_or_default();
+    let payload = String::from_utf8_lossy(&payload).into_owned();
+    if invocation.function_error.is_some() {
+        return Invoked {
+            outcome: Outcome::FunctionError,
             invocation,
-            error: None,
-        }
+            error: Some(payload),
+        };
     }
-
-    /// `cargo lambda watch` answers an error of the function as HTTP 500, with
-    /// the body that Lambda sends with 200 and `X-Amz-Function-Error`.
-    fn failed(&self, error: &SdkError<InvokeError, HttpResponse>) -> Invoked {
-        let response = error.raw_response();
-        let body = response
-            .and_then(|response| response.body().bytes())
-            .and_then(|body| serde_json::from_slice::<Value>(body).ok())
-            .filter(|body| body.get("errorType").is_some());
-        match body {
-            Some(body) => Invoked {
-                outcome: Outcome::FunctionError,
-                invocation: Invocation {
-                    function_error: Some("Unhandled".to_owned()),
-                    executed_version: latest(),
-                    ..self.invocation(None)
-                },
-                error: Some(body.to_string()),
-            },
-            None => Invoked {
-                outcome: Outcome::NotReached,
-                invocation: self.invocation(None),
-                error: Some(reason(error)),
-            },
-        }
+    Invoked {
+        outcome: Outcome::Answered { payload },
+        invocation,
+        error: None,
     }
+}
 
-    /// Where nobody gives requests an id, one is made up.
-    fn invocation(&self, request_id: Option<&str>) -> Invocation {
-        Invocation {
-            request_id: request_id.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned),
-            function_arn: self.name.clone(),
-            ..Invocation::default()
-        }
+/// `cargo lambda watch` answers an error of the function as HTTP 500, with
+/// the body that Lambda sends with 200 and `X-Amz-Function-Error`.
+fn failed(error: &SdkError<InvokeError, HttpResponse>) -> Invoked {
+    let response = error.raw_response();
+    let body = response
+        .and_then(|response| response.body().bytes())
+        .and_then(|body| serde_json::from_slice::<Value>(body).ok())
+        .filter(|body| body.get("errorType").is_some());
+    match body {
+        Some(body) => Invoked {
+            outcome: Outcome::FunctionError,
+            invocation: Invocation {
+                function_error: Some("Unhandled".to_owned()),
+                executed_version: latest(),
+                ..invocation(None)
+            },
+            error: Some(body.to_string()),
+        },
+        None => Invoked {
+            outcome: Outcome::NotReached,
+            invocation: invocation(None),
+            error: Some(reason(error)),
+        },
+    }
+}
+
+/// Where nobody gives requests an id, one is made up.
+fn invocation(request_id: Option<&str>) -> Invocation {
+    Invocation {
+        request_id: request_id.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned),
+        ..Invocation::default()
     }
 }
 

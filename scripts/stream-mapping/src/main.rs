@@ -5,15 +5,16 @@
 
 mod options;
 
-use std::{process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
-use aws_config::BehaviorVersion;
+use aws_config::{BehaviorVersion, timeout::TimeoutConfig};
 use clap::{CommandFactory, Parser, ValueEnum, error::ErrorKind};
 use jiff::Timestamp;
 use miette::IntoDiagnostic;
 use serde_json::json;
 use stream_mapping::Metrics;
 use stream_mapping_driver::{Destination, Event, Function, Observer, Stream, StreamMapping};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Drives a function with the records of a DynamoDB stream, as Lambda's event
 /// source mapping would: batches, retries, bisecting, partial batch responses,
@@ -45,7 +46,9 @@ enum Log {
 }
 
 const EXAMPLE: &str = "\
-Example: a function served by `cargo lambda watch`, a table in an emulator:
+Example: a function served by `cargo lambda watch --timeout 60`, a table in an
+emulator. (With a timeout, since a call is never answered when its function dies
+or is replaced; here it counts as not reached.)
 
   export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1
   export AWS_ENDPOINT_URL=http://127.0.0.1:4566
@@ -67,17 +70,40 @@ async fn main() -> miette::Result<ExitCode> {
     };
     tokio::select! {
         result = mapping.run() => result.into_diagnostic()?,
-        _ = tokio::signal::ctrl_c() => {}
+        () = stopped() => {}
     }
     tell_metrics(arguments.log, &mapping.metrics());
     Ok(ExitCode::from(130))
+}
+
+/// Ctrl-C, or the end of the terminal or of whatever has started this.
+async fn stopped() {
+    let signals = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::hangup()),
+    );
+    let (Ok(mut terminate), Ok(mut hangup)) = signals else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
 }
 
 async fn stream_mapping(
     arguments: &Arguments,
     settings: stream_mapping::Settings,
 ) -> miette::Result<StreamMapping> {
-    let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
+    // A connection that has died is noticed; functions have a timeout of their own.
+    let timeouts = TimeoutConfig::builder()
+        .operation_attempt_timeout(Duration::from_secs(10))
+        .build();
+    let config = aws_config::defaults(BehaviorVersion::latest())
+        .timeout_config(timeouts)
+        .load()
+        .await;
     let options = &arguments.mapping;
     let destination = match options.on_failure() {
         Some(arn) => {

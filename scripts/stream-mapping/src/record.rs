@@ -11,7 +11,7 @@ use serde_dynamo::Item;
 use serde_json::{Value, json};
 use stream_mapping::Record;
 
-pub(crate) fn lambda_record(record: &Read) -> Result<Record, BoxError> {
+pub(crate) fn lambda_record(record: &Read, stream_arn: &str) -> Result<Record, BoxError> {
     let change = record.dynamodb();
     let time = change.and_then(StreamRecord::approximate_creation_date_time);
     let view = change.and_then(StreamRecord::stream_view_type);
@@ -36,6 +36,7 @@ pub(crate) fn lambda_record(record: &Read) -> Result<Record, BoxError> {
         "eventName": record.event_name().map(OperationType::as_str),
         "eventVersion": record.event_version(),
         "eventSource": "aws:dynamodb",
+        "eventSourceARN": stream_arn,
         "awsRegion": record.aws_region(),
         "dynamodb": dynamodb,
     });

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodbstreams::error::BoxError;
-use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use jiff::Timestamp;
 use stream_mapping::{
     Action, Consequence, Lane, Metrics, Outcome, Record, SequenceNumber, Shard, StartingPosition,
 };
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep_until},
+};
 
 use crate::{
     destination::Destination,
@@ -55,7 +57,8 @@ impl ShardTask {
         let mut place = Place::Begin(self.begin);
         let mut last_read: Option<SequenceNumber> = None;
         let mut read_at = Instant::now();
-        let mut under_way: FuturesUnordered<BoxFuture<'static, UnderWay>> = FuturesUnordered::new();
+        // Tasks of their own: they go on while the stream is read.
+        let mut under_way = JoinSet::new();
         loop {
             let wake_at = self.do_what_is_due(&mut under_way).await;
             (self.report)(self.shard.metrics());
@@ -65,7 +68,11 @@ impl ShardTask {
             }
             let may_read = !is_read && self.shard.backlog() < self.most_backlog;
             tokio::select! {
-                Some(ended) = under_way.next(), if !under_way.is_empty() => self.take(ended),
+                Some(ended) = under_way.join_next(), if !under_way.is_empty() => match ended {
+                    Ok(ended) => self.take(ended),
+                    // Tasks are never cancelled here; one that panicked takes us along.
+                    Err(error) => std::panic::resume_unwind(error.into_panic()),
+                },
                 () = sleep_until(read_at), if may_read => {
                     read_at = Instant::now() + POLL_INTERVAL;
                     match self.stream.read(&self.id, &place).await {
@@ -90,10 +97,7 @@ impl ShardTask {
 
     /// Begins every invocation that may begin, and tells the destination.
     /// Answers when there will be more to do.
-    async fn do_what_is_due(
-        &mut self,
-        under_way: &mut FuturesUnordered<BoxFuture<'static, UnderWay>>,
-    ) -> Option<Instant> {
+    async fn do_what_is_due(&mut self, under_way: &mut JoinSet<UnderWay>) -> Option<Instant> {
         loop {
             let now = Timestamp::now();
             match self.shard.next(now) {
@@ -103,7 +107,7 @@ impl ShardTask {
                     return Some(Instant::now() + wait);
                 }
                 Action::Invoke(lane, records) => {
-                    under_way.push(invoke(self.function.clone(), lane, records));
+                    under_way.spawn(invoke(self.function.clone(), lane, records));
                 }
                 Action::SendOnFailure(lane, on_failure) => {
                     let message = on_failure.message().clone();
@@ -167,7 +171,11 @@ impl ShardTask {
     }
 }
 
-fn invoke(function: Function, lane: Lane, records: &[Record]) -> BoxFuture<'static, UnderWay> {
+fn invoke(
+    function: Function,
+    lane: Lane,
+    records: &[Record],
+) -> impl Future<Output = UnderWay> + Send + use<> {
     let number = |record: Option<&Record>| {
         record.map_or_else(String::new, |record| record.sequence_number().to_string())
     };
@@ -184,7 +192,6 @@ fn invoke(function: Function, lane: Lane, records: &[Record]) -> BoxFuture<'stat
             invoked: function.invoke(json).await,
         }
     }
-    .boxed()
 }
 
 fn describe(outcome: &Outcome, consequence: &Consequence, error: Option<&str>) -> String {

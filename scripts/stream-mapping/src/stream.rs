@@ -85,7 +85,7 @@ impl Stream {
         let records = read.records.unwrap_or_default();
         let records = records
             .iter()
-            .map(lambda_record)
+            .map(|record| lambda_record(record, &self.arn))
             .collect::<Result<_, _>>()?;
         let next = read.next_shard_iterator.map_or(Place::End, Place::Iterator);
         Ok((records, next))

@@ -2,13 +2,23 @@
 
 use jiff::Timestamp;
 
-use crate::{choices, record::Record, response::Verdict, settings::Settings};
+use crate::{
+    choices::{self, STREAM_RETENTION},
+    on_failure::Invocation,
+    record::Record,
+    response::Verdict,
+    settings::Settings,
+};
 
 #[derive(Debug)]
 pub(crate) struct Batch {
     pub(crate) records: Vec<Record>,
     /// Failed invocations that count towards `MaximumRetryAttempts`.
     failures: u32,
+    /// Invocations that did not get on, in a row.
+    pauses: u32,
+    /// The last invocation that reached the function.
+    pub(crate) last_invocation: Option<Invocation>,
     /// Invocations that reached the function with these records.
     pub(crate) invocations: u32,
     /// Not before this.
@@ -28,6 +38,8 @@ impl Batch {
         Self {
             records,
             failures: 0,
+            pauses: 0,
+            last_invocation: None,
             invocations: 0,
             not_before: None,
         }
@@ -36,13 +48,12 @@ impl Batch {
     /// Takes out the records at the front that are older than the mapping
     /// allows.
     pub(crate) fn take_expired(&mut self, settings: &Settings, now: Timestamp) -> Option<Self> {
-        let oldest = settings.maximum_record_age?;
+        let oldest = settings
+            .maximum_record_age
+            .map_or(STREAM_RETENTION, |oldest| oldest.min(STREAM_RETENTION));
         let is_expired = |record: &&Record| now.duration_since(record.created_at) > oldest;
         let expired = self.records.iter().take_while(is_expired).count();
-        (expired > 0).then(|| Self {
-            records: self.records.drain(..expired).collect(),
-            ..*self
-        })
+        (expired > 0).then(|| self.with(expired))
     }
 
     /// What has to be tried again after an invocation that reached the
@@ -55,6 +66,7 @@ impl Batch {
                 self.records.drain(..index);
                 if bisect {
                     // The cut is a split, and a split does not use up a retry.
+                    self.pauses = 0;
                     return Rest::Again(vec![self.later(now)]);
                 }
             }
@@ -81,13 +93,23 @@ impl Batch {
     /// The same again after a pause. An invocation that did not reach the
     /// function leads here directly: it does not count.
     pub(crate) fn later(mut self, now: Timestamp) -> Self {
-        self.not_before = Some(now + choices::pause(self.failures));
+        self.pauses += 1;
+        self.not_before = Some(now + choices::pause(self.pauses));
         self
     }
 
     fn halves(mut self, now: Timestamp) -> Vec<Self> {
-        let second = self.records.split_off(self.records.len().div_ceil(2));
-        let half = |records| Self { records, ..self }.later(now);
-        vec![half(std::mem::take(&mut self.records)), half(second)]
+        self.pauses = 0;
+        let first = self.with(self.records.len().div_ceil(2));
+        vec![first.later(now), self.later(now)]
+    }
+
+    /// Takes out some records from the front, with all that is known of them.
+    fn with(&mut self, count: usize) -> Self {
+        Self {
+            records: self.records.drain(..count).collect(),
+            last_invocation: self.last_invocation.clone(),
+            ..*self
+        }
     }
 }

@@ -6,10 +6,7 @@ use std::collections::VecDeque;
 use jiff::Timestamp;
 
 use crate::{
-    batch::Batch,
-    choices::MOST_BATCH_BYTES,
-    on_failure::{Invocation, OnFailure},
-    record::Record,
+    batch::Batch, choices::MOST_BATCH_BYTES, on_failure::OnFailure, record::Record,
     settings::Settings,
 };
 
@@ -24,7 +21,6 @@ pub(crate) struct Lane {
     pub(crate) invoked: bool,
     /// Given up, waiting for the destination.
     pub(crate) on_failure: Option<OnFailure>,
-    pub(crate) last_invocation: Invocation,
 }
 
 /// Whether the next batch can be made.
@@ -35,16 +31,29 @@ pub(crate) enum Cut {
 }
 
 impl Lane {
-    pub(crate) fn push(&mut self, record: Record, now: Timestamp) {
-        self.window_began.get_or_insert(now);
+    pub(crate) fn push(&mut self, record: Record, settings: &Settings, now: Timestamp) {
+        let is_over = |began: Timestamp| began + settings.maximum_batching_window <= now;
+        if self.buffer.is_empty() && self.window_began.is_none_or(is_over) {
+            self.window_began = Some(now);
+        }
         self.buffer.push_back(record);
+    }
+
+    /// An invocation has ended and nothing of its batch is left: "the next
+    /// batching window begins as soon as the previous function invocation
+    /// completes".
+    pub(crate) fn begin_window(&mut self, now: Timestamp) {
+        if self.batches.is_empty() {
+            self.window_began = Some(now);
+        }
     }
 
     /// The next batch: as soon as it is full, or its window is over.
     pub(crate) fn cut_batch(&mut self, settings: &Settings, now: Timestamp) -> Cut {
-        let Some(window_began) = self.window_began else {
+        if self.buffer.is_empty() {
             return Cut::Nothing;
-        };
+        }
+        let window_began = *self.window_began.get_or_insert(now);
         let mut bytes = 0;
         let fitting = self
             .buffer
@@ -62,7 +71,7 @@ impl Lane {
             return Cut::NotBefore(window_ends);
         }
         let batch = Batch::new(self.buffer.drain(..fitting).collect());
-        self.window_began = (!self.buffer.is_empty()).then_some(now);
+        self.window_began = None;
         Cut::Batch(batch)
     }
 

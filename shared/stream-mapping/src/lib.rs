@@ -20,7 +20,7 @@
 //!     ..Settings::default()
 //! };
 //! let now = "2026-11-24T09:00:00Z".parse()?;
-//! let mut shard = Shard::new("shardId-1", "arn:stream", settings)?;
+//! let mut shard = Shard::new("shardId-1", "arn:stream", "arn:function", settings)?;
 //! let record = serde_json::json!({
 //!     "eventName": "INSERT",
 //!     "dynamodb": {"SequenceNumber": "100", "ApproximateCreationDateTime": 1_795_510_800},

@@ -8,12 +8,18 @@ use crate::batch::Batch;
 pub struct Invocation {
     /// Lambda's id of the request.
     pub request_id: String,
-    /// The function, with its alias or version.
-    pub function_arn: String,
     /// The version that ran: `$LATEST`, or a number.
     pub executed_version: String,
     /// `Unhandled`, or none if the function answered.
     pub function_error: Option<String>,
+}
+
+/// What a message says of where records come from and where they went.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) shard_id: String,
+    pub(crate) stream_arn: String,
+    pub(crate) function_arn: String,
 }
 
 /// Why records were given up.
@@ -35,14 +41,8 @@ pub struct OnFailure {
 }
 
 impl OnFailure {
-    pub(crate) fn new(
-        batch: Batch,
-        condition: Condition,
-        invocation: &Invocation,
-        (shard_id, stream_arn): (&str, &str),
-        now: Timestamp,
-    ) -> Self {
-        let message = message(&batch, condition, invocation, (shard_id, stream_arn), now);
+    pub(crate) fn new(batch: Batch, condition: Condition, place: &Place, now: Timestamp) -> Self {
+        let message = message(&batch, condition, place, now);
         Self {
             batch,
             condition,
@@ -62,19 +62,15 @@ impl OnFailure {
     }
 }
 
-fn message(
-    batch: &Batch,
-    condition: Condition,
-    invocation: &Invocation,
-    (shard_id, stream_arn): (&str, &str),
-    now: Timestamp,
-) -> Value {
+fn message(batch: &Batch, condition: Condition, place: &Place, now: Timestamp) -> Value {
+    // Records may be too old before they were tried at all.
+    let invocation = batch.last_invocation.clone().unwrap_or_default();
     let first = batch.records.first();
     let last = batch.records.last();
     let mut message = json!({
         "requestContext": {
             "requestId": invocation.request_id,
-            "functionArn": invocation.function_arn,
+            "functionArn": place.function_arn,
             "condition": match condition {
                 Condition::RetryAttemptsExhausted => "RetryAttemptsExhausted",
                 Condition::RecordAgeExceeded => "RecordAgeExceeded",
@@ -84,13 +80,13 @@ fn message(
         "version": "1.0",
         "timestamp": format!("{now:.3}"),
         "DDBStreamBatchInfo": {
-            "shardId": shard_id,
+            "shardId": place.shard_id,
             "startSequenceNumber": first.map(|record| record.sequence_number.as_str()),
             "endSequenceNumber": last.map(|record| record.sequence_number.as_str()),
             "approximateArrivalOfFirstRecord": first.map(|record| record.created_at.to_string()),
             "approximateArrivalOfLastRecord": last.map(|record| record.created_at.to_string()),
             "batchSize": batch.records.len(),
-            "streamArn": stream_arn,
+            "streamArn": place.stream_arn,
         },
     });
     if condition == Condition::RetryAttemptsExhausted {

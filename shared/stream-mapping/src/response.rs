@@ -22,6 +22,12 @@ pub(crate) fn read(payload: &str, batch: &[Record]) -> Verdict {
     let Ok(answer) = serde_json::from_str::<Value>(payload) else {
         return Verdict::CompleteFailure;
     };
+    if answer.is_null() {
+        return Verdict::Success;
+    }
+    if !answer.is_object() {
+        return Verdict::CompleteFailure;
+    }
     let failures = match answer.get("batchItemFailures") {
         None | Some(Value::Null) => return Verdict::Success,
         Some(Value::Array(failures)) => failures,
@@ -89,6 +95,8 @@ mod tests {
             ),
             (r#"{"batchItemFailures": "11"}"#, Verdict::CompleteFailure),
             ("not json", Verdict::CompleteFailure),
+            ("\"ok\"", Verdict::CompleteFailure),
+            ("[]", Verdict::CompleteFailure),
         ] {
             assert_eq!(read(payload, &batch), verdict, "{payload}");
         }

@@ -1,12 +1,16 @@
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::{
+    collections::BTreeMap,
+    hash::{DefaultHasher, Hash, Hasher},
+};
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use crate::{
     batch::{Batch, Rest},
     lane::{Cut, Lane as LaneState},
     metrics::Metrics,
-    on_failure::{Condition, Invocation, OnFailure},
+    on_failure::{Condition, Invocation, OnFailure, Place},
     progress::Progress,
     record::Record,
     response::{self, Verdict},
@@ -32,6 +36,7 @@ use crate::{
 /// | With both, after a partial failure the batch is cut at the checkpoint, and only the rest is tried again. | [partial] |
 /// | A batch is tried again until it is done, `MaximumRetryAttempts` are used up, or its records are older than `MaximumRecordAgeInSeconds`. | [streams] |
 /// | An invocation that does not reach the function (throttled, not found) uses up no retry. | [streams] |
+/// | The next batching window begins when the invocation before has ended. | [batching] |
 /// | Nothing behind a failing batch is tried before it, and each retry waits longer. | [streams] |
 /// | What is given up is told to the `OnFailure` destination, where it lies in the stream and not what it holds; then the shard goes on. Without a destination it is dropped. | [streams] |
 /// | If the destination cannot be told, the records are dropped. | [metrics] |
@@ -45,7 +50,10 @@ use crate::{
 /// - An `itemIdentifier` that is not in the batch fails the whole batch.
 /// - An answer that is no JSON, or whose `batchItemFailures` is no list, fails
 ///   the whole batch.
-/// - A retry waits 0.5 s, then twice as long each time up to a minute.
+/// - An answer that is neither an object nor `null` fails the whole batch too.
+/// - A retry waits 0.5 s, then twice as long each time up to a minute; after a
+///   split the pauses begin anew.
+/// - Without bisecting, a partial failure uses up a retry even if it got on.
 /// - With parallel batches, an item's records are found by a hash of its key,
 ///   and each of the parallel batches has its own batching window.
 /// - AWS may hand a record to the function twice for reasons of its own; this
@@ -53,7 +61,8 @@ use crate::{
 /// - Records that are given up together go to the destination in one message.
 /// - Age is checked when a batch is about to be tried; only the records that
 ///   are too old are given up.
-/// - What was read is held even after the stream has forgotten it.
+/// - Without `MaximumRecordAgeInSeconds` records are tried until they expire,
+///   which is after 24 hours; they are told of like those too old for it.
 /// - `InvokedEventCount` does not count invocations that did not reach the
 ///   function; `FailedInvokeEventCount` does.
 ///
@@ -64,8 +73,7 @@ use crate::{
 /// [metrics]: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
 #[derive(Debug)]
 pub struct Shard {
-    id: String,
-    stream_arn: String,
+    place: Place,
     settings: Settings,
     lanes: Vec<LaneState>,
     progress: Progress,
@@ -141,7 +149,7 @@ enum Next {
 }
 
 impl Shard {
-    /// A shard nothing was read from yet.
+    /// A shard nothing was read from yet. The ARNs are for messages alone.
     ///
     /// # Errors
     ///
@@ -149,13 +157,17 @@ impl Shard {
     pub fn new(
         id: impl Into<String>,
         stream_arn: impl Into<String>,
+        function_arn: impl Into<String>,
         settings: Settings,
     ) -> Result<Self, InvalidSettings> {
         settings.check()?;
         let lanes = settings.parallelization_factor;
         Ok(Self {
-            id: id.into(),
-            stream_arn: stream_arn.into(),
+            place: Place {
+                shard_id: id.into(),
+                stream_arn: stream_arn.into(),
+                function_arn: function_arn.into(),
+            },
             settings,
             lanes: std::iter::repeat_with(LaneState::default)
                 .take(lanes)
@@ -174,7 +186,7 @@ impl Shard {
             self.progress.read(record.sequence_number.clone(), !passes);
             if passes {
                 let lane = self.lane_of(&record);
-                self.lanes[lane].push(record, now);
+                self.lanes[lane].push(record, &self.settings, now);
             } else {
                 self.metrics.filtered_out_event_count += 1;
             }
@@ -225,7 +237,6 @@ impl Shard {
         let Some(mut batch) = lane.batches.pop_front() else {
             return Consequence::default();
         };
-        lane.last_invocation = invocation.clone();
         let count = batch.records.len();
         let verdict = match outcome {
             Outcome::NotReached => {
@@ -247,6 +258,7 @@ impl Shard {
             Verdict::CompleteFailure => 0,
         };
         batch.invocations += 1;
+        batch.last_invocation = Some(invocation.clone());
         self.metrics.invoked_event_count += count as u64;
         self.metrics.failed_invoke_event_count += (count - done) as u64;
         for record in &batch.records[..done] {
@@ -258,10 +270,12 @@ impl Shard {
                 for batch in batches.into_iter().rev() {
                     lane.batches.push_front(batch);
                 }
+                lane.begin_window(now);
                 consequence
             }
             Rest::Exhausted(batch) => {
                 let given_up = batch.records.len();
+                lane.begin_window(now);
                 self.give_up(index, batch, Condition::RetryAttemptsExhausted, now);
                 Consequence {
                     done,
@@ -302,8 +316,14 @@ impl Shard {
     /// An item's records share a lane, which keeps them in order.
     fn lane_of(&self, record: &Record) -> usize {
         let mut hasher = DefaultHasher::new();
-        let key = record.json.pointer("/dynamodb/Keys");
-        key.map(ToString::to_string).hash(&mut hasher);
+        let keys = record.json.pointer("/dynamodb/Keys");
+        let keys: BTreeMap<&String, String> = keys
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| (name, value.to_string()))
+            .collect();
+        keys.hash(&mut hasher);
         let lanes = self.lanes.len() as u64;
         usize::try_from(hasher.finish() % lanes).unwrap_or_default()
     }
@@ -353,10 +373,8 @@ impl Shard {
     }
 
     fn give_up(&mut self, index: usize, batch: Batch, condition: Condition, now: Timestamp) {
-        let place = (self.id.as_str(), self.stream_arn.as_str());
-        let lane = &mut self.lanes[index];
-        let on_failure = OnFailure::new(batch, condition, &lane.last_invocation, place, now);
-        lane.on_failure = Some(on_failure);
+        let on_failure = OnFailure::new(batch, condition, &self.place, now);
+        self.lanes[index].on_failure = Some(on_failure);
         if !self.settings.has_on_failure_destination {
             self.on_failure_lost(Lane(index));
         }

@@ -5,11 +5,9 @@ use http_body_util::Full;
 use hyper::{HeaderMap, Response, StatusCode, header::CONTENT_TYPE};
 use serde_json::{Value, json};
 
-/// The action of a request, by `X-Amz-Target` or, for Lambda, by its path.
-pub(super) fn action<'r>(path: &str, headers: &'r HeaderMap) -> Option<&'r str> {
-    if path.starts_with("/2015-03-31/functions/") && path.ends_with("/invocations") {
-        return Some("Invoke");
-    }
+/// The action of a request. The services that functions call here all name it
+/// in `X-Amz-Target`.
+pub(super) fn action(headers: &HeaderMap) -> Option<&str> {
     let target = headers.get("x-amz-target")?.to_str().ok()?;
     target.rsplit('.').next()
 }

@@ -1,4 +1,4 @@
-use std::{io, net::SocketAddr, sync::Mutex};
+use std::{io, net::SocketAddr, sync::Mutex, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -29,6 +29,9 @@ use crate::{endpoint::LocalEndpoint, error::Error};
 
 /// Where faults are added, listed and cleared.
 pub(crate) const FAULTS_PATH: &str = "/_faults";
+
+/// How long to wait when no connection can be accepted.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(100);
 
 /// A reverse proxy between the functions and the local AWS, which makes calls
 /// fail by rule. What no rule strikes goes through unchanged.
@@ -107,10 +110,14 @@ impl ListeningProxy {
             let mut connections = JoinSet::new();
             loop {
                 tokio::select! {
-                    Ok((stream, _)) = self.listener.accept() => {
-                        connections.spawn(serve(std::sync::Arc::clone(&proxy), stream));
-                    }
-                    Some(_) = connections.join_next() => {}
+                    accepted = self.listener.accept() => match accepted {
+                        Ok((stream, _)) => {
+                            connections.spawn(serve(std::sync::Arc::clone(&proxy), stream));
+                        }
+                        // Too many open files, say: some will be closed.
+                        Err(_) => sleep(PAUSE_AFTER_FAILURE).await,
+                    },
+                    Some(_) = connections.join_next(), if !connections.is_empty() => {}
                 }
             }
         });
@@ -143,7 +150,7 @@ impl Proxy {
         if parts.uri.path() == FAULTS_PATH {
             return Ok(self.administer(&parts.method, parts.uri.query(), &body));
         }
-        let action = http::action(parts.uri.path(), &parts.headers).unwrap_or_default();
+        let action = http::action(&parts.headers).unwrap_or_default();
         let strike = self.rules.strike(action, || {
             let random = self.random.lock();
             random.map_or(0.0, |mut random| random.f64())

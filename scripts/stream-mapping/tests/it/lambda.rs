@@ -147,6 +147,11 @@ async fn answered(
 fn names(payload: &[u8]) -> Vec<String> {
     let event: Value = serde_json::from_slice(payload).unwrap();
     let records = event["Records"].as_array().unwrap();
+    let has_source = |record: &Value| record["eventSourceARN"].is_string();
+    assert!(
+        records.iter().all(has_source),
+        "functions tell streams apart by it"
+    );
     records
         .iter()
         .map(|record| {

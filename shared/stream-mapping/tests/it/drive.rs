@@ -41,7 +41,8 @@ pub(crate) fn settings() -> Settings {
 
 pub(crate) fn shard(settings: Settings) -> Shard {
     let stream = "arn:aws:dynamodb:table/outbox/stream/1";
-    Shard::new("shardId-1", stream, settings).unwrap()
+    let function = "arn:aws:lambda:function:relay:live";
+    Shard::new("shardId-1", stream, function, settings).unwrap()
 }
 
 pub(crate) fn start() -> Timestamp {
@@ -51,7 +52,6 @@ pub(crate) fn start() -> Timestamp {
 pub(crate) fn invocation() -> Invocation {
     Invocation {
         request_id: "request-1".into(),
-        function_arn: "arn:aws:lambda:function:relay:live".into(),
         executed_version: "7".into(),
         function_error: None,
     }

@@ -49,9 +49,25 @@ fn records_over_the_maximum_age_are_given_up_without_a_response() {
     assert_eq!(drive.given_up(), [(1, 1), (2, 2)], "halved, then too old");
     let message = &drive.messages[0];
     assert_eq!(message["requestContext"]["condition"], "RecordAgeExceeded");
-    // With the other record at 0 s, then alone at 0.5, 1, 2, 4, 8, 16 and 32 s.
-    assert_eq!(message["requestContext"]["approximateInvokeCount"], 8);
+    // With the other record at 0 s, then alone at 0.5, 1.5, 3.5, .. 31.5 s.
+    assert_eq!(message["requestContext"]["approximateInvokeCount"], 7);
     assert!(message.get("responseContext").is_none());
+}
+
+#[test]
+fn what_was_never_tried_names_no_invocation() {
+    let settings = Settings {
+        maximum_record_age: Some(SignedDuration::from_mins(1)),
+        ..settings()
+    };
+    let mut drive = Drive::new(settings, records(1..=2));
+    drive.now += SignedDuration::from_hours(1);
+    drive.run(|_, _| Outcome::FunctionError);
+    let context = &drive.messages[0]["requestContext"];
+    assert_eq!(context["requestId"], "");
+    assert_eq!(context["approximateInvokeCount"], 0);
+    let function = "arn:aws:lambda:function:relay:live";
+    assert_eq!(context["functionArn"], function);
 }
 
 #[test]

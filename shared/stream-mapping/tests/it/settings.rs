@@ -8,7 +8,9 @@ fn settings_outside_of_aws_s_ranges_are_refused_by_name() {
     let refused = |change: fn(&mut Settings)| {
         let mut settings = settings();
         change(&mut settings);
-        Shard::new("s", "arn", settings).unwrap_err().to_string()
+        Shard::new("s", "arn", "arn", settings)
+            .unwrap_err()
+            .to_string()
     };
     let seconds = SignedDuration::from_secs;
     assert_eq!(

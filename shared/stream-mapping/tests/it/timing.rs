@@ -42,7 +42,67 @@ fn a_full_batch_does_not_wait_and_the_next_has_a_window_of_its_own() {
     };
     assert_eq!(numbers(batch), [1, 2, 3]);
     shard.completed(lane, &success(), &invocation(), after(2));
-    assert!(matches!(shard.next(after(2)), Action::WaitUntil(time) if time == after(6)));
+    assert!(matches!(shard.next(after(2)), Action::WaitUntil(time) if time == after(7)));
+}
+
+#[test]
+fn a_window_begins_when_the_invocation_before_has_ended() {
+    let mut shard = shard(window(5));
+    shard.push(records(1..=3), after(0));
+    let Action::Invoke(lane, _) = shard.next(after(0)) else {
+        panic!("the batch is full")
+    };
+    shard.push(vec![record(4)], after(1));
+    shard.completed(lane, &success(), &invocation(), after(10));
+    assert!(matches!(shard.next(after(10)), Action::WaitUntil(time) if time == after(15)));
+    assert!(matches!(shard.next(after(15)), Action::Invoke(_, batch) if batch.len() == 1));
+}
+
+#[test]
+fn a_record_that_comes_after_the_window_has_one_of_its_own() {
+    let mut shard = shard(window(5));
+    shard.push(records(1..=3), after(0));
+    let Action::Invoke(lane, _) = shard.next(after(0)) else {
+        panic!("the batch is full")
+    };
+    shard.completed(lane, &success(), &invocation(), after(1));
+    shard.push(vec![record(4)], after(60));
+    assert!(matches!(shard.next(after(60)), Action::WaitUntil(time) if time == after(65)));
+}
+
+#[test]
+fn what_does_not_reach_the_function_waits_longer_each_time_too() {
+    let mut shard = shard(settings());
+    shard.push(records(1..=1), start());
+    let mut now = start();
+    let mut pauses = Vec::new();
+    for _ in 0..3 {
+        let Action::Invoke(lane, _) = shard.next(now) else {
+            panic!("nothing to do")
+        };
+        shard.completed(lane, &Outcome::NotReached, &invocation(), now);
+        let Action::WaitUntil(time) = shard.next(now) else {
+            panic!("no pause")
+        };
+        pauses.push(time.duration_since(now).as_millis());
+        now = time;
+    }
+    assert_eq!(pauses, [500, 1000, 2000]);
+}
+
+#[test]
+fn without_limits_a_record_is_tried_until_it_expires() {
+    let settings = Settings {
+        maximum_retry_attempts: None,
+        maximum_record_age: None,
+        ..settings()
+    };
+    let mut drive = Drive::new(settings, records(1..=1));
+    drive.run(|_, _| Outcome::FunctionError);
+    assert_eq!(drive.given_up(), [(1, 1)]);
+    let age = drive.now.duration_since(start());
+    assert!(age > SignedDuration::from_hours(24), "{age}");
+    assert!(age < SignedDuration::from_hours(25), "{age}");
 }
 
 #[test]

@@ -6,12 +6,13 @@ use std::{sync::Arc, time::Duration};
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_eventbridge::config::{BehaviorVersion, Credentials, Region};
 use dynamodb_in_process::{create_table, items};
+use jiff::SignedDuration;
 use outbox::{
     AggregateWrite, DomainEvent, KeySchema, Outbox, OutboxRow, Parked, RowKey,
     relay::{
         CallError, DeadLetter, DeadLetters, DynamoDbTable, EntryError, EventBridgeBus, EventBus,
         OutboxTable, PutResult, Relay, RowState, Segment, SqsQueue, StreamEvent, StreamHandler,
-        Unreadable,
+        Sweeper, Unreadable,
     },
 };
 use serde_json::{Value, json};
@@ -496,6 +497,12 @@ async fn appended_events_reach_the_bus_and_leave_the_table() {
     assert_eq!(response, json!({"batchItemFailures": []}));
     assert_eq!(items::<OutboxRow>(&client, "outbox").await.len(), 0);
 
+    let published = published_ids(&stub).await;
+    assert_eq!(published, ids(&keys), "every event once, in sequence");
+}
+
+/// The CloudEvents ids of what reached the bus, in order.
+async fn published_ids(stub: &MockServer) -> Vec<String> {
     let mut ids = Vec::new();
     for request in stub.received_requests().await.unwrap() {
         let body: Value = request.body_json().unwrap();
@@ -504,11 +511,28 @@ async fn appended_events_reach_the_bus_and_leave_the_table() {
             ids.push(detail["id"].as_str().unwrap().to_owned());
         }
     }
-    let expected: Vec<_> = keys
-        .iter()
+    ids
+}
+
+fn ids(keys: &[RowKey]) -> Vec<&str> {
+    keys.iter()
         .map(|key| key.position.split_once('#').unwrap().1)
-        .collect();
-    assert_eq!(ids, expected, "every event once, in sequence");
+        .collect()
+}
+
+#[tokio::test]
+async fn a_sweep_brings_what_is_left_in_the_table_to_the_bus() {
+    let (client, keys) = table_with_rows(30).await;
+    let stub = event_bridge(accept_all).await;
+    let table = DynamoDbTable::new(client.clone(), "outbox");
+    let relay = Relay::new(bus(&stub), table, queue(&stub));
+    let sweeper = Sweeper::new(relay, SignedDuration::ZERO);
+    let swept = sweeper
+        .sweep(Instant::now() + Duration::from_secs(30))
+        .await;
+    assert_eq!((swept.pending, swept.published), (30, 30));
+    assert!(items::<OutboxRow>(&client, "outbox").await.is_empty());
+    assert_eq!(published_ids(&stub).await, ids(&keys), "in sequence");
 }
 
 #[tokio::test]
