@@ -48,7 +48,7 @@ async fn the_aggregate_and_its_events_are_written_together() {
             "source": "things",
             "type": "Renamed",
             "subject": "thing#a",
-            "time": row.committed_at.to_string(),
+            "time": format!("{:.3}", row.committed_at),
             "datacontenttype": "application/json",
             "sequence": "00000000000000000001",
             "traceparent": "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01",
