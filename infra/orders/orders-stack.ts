@@ -61,6 +61,8 @@ export class OrdersStack extends Stack {
     new CfnOutput(this, "StreamMappingId", {
       value: outbox.streamMapping.eventSourceMappingId,
     });
+    new CfnOutput(this, "SweepScheduleName", { value: outbox.sweepSchedule.ruleName });
+    new CfnOutput(this, "OperatorRoleArn", { value: outbox.operatorRole.roleArn });
   }
 
   #createOrdersTable(settings: Environment): TableV2 {

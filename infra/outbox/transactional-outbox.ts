@@ -1,4 +1,4 @@
-import { Duration, RemovalPolicy } from "aws-cdk-lib";
+import { Duration, RemovalPolicy, Stack } from "aws-cdk-lib";
 import {
   AttributeType,
   Billing,
@@ -8,10 +8,10 @@ import {
 } from "aws-cdk-lib/aws-dynamodb";
 import { type IEventBus, Rule, Schedule } from "aws-cdk-lib/aws-events";
 import { LambdaFunction as LambdaTarget } from "aws-cdk-lib/aws-events-targets";
-import { type IGrantable, PolicyStatement } from "aws-cdk-lib/aws-iam";
+import { AccountRootPrincipal, Grant, type IGrantable, Role } from "aws-cdk-lib/aws-iam";
 import {
   Alias,
-  type ApplicationLogLevel,
+  ApplicationLogLevel,
   Architecture,
   type CfnEventSourceMapping,
   type Code,
@@ -31,6 +31,13 @@ import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import { STREAM_MAPPING_DEFAULTS } from "./stream-mapping-defaults.ts";
 import { SWEEP_DEFAULTS } from "./sweep-defaults.ts";
+
+/** The levels at which Lambda keeps the lines that hold the functions' metrics. */
+const LOG_LEVELS_WITH_METRICS: readonly ApplicationLogLevel[] = [
+  ApplicationLogLevel.INFO,
+  ApplicationLogLevel.DEBUG,
+  ApplicationLogLevel.TRACE,
+];
 
 export interface TransactionalOutboxProps {
   /** The relay: the `publish-events` function, built for `architecture`. */
@@ -87,7 +94,8 @@ export interface TransactionalOutboxProps {
   readonly tableEncryption?: TableEncryptionV2;
 
   /**
-   * How much the functions log.
+   * How much the functions log: INFO, DEBUG or TRACE. Their metrics are lines
+   * of the log that Lambda takes for INFO, so any other level would drop them.
    *
    * @default INFO
    */
@@ -124,11 +132,21 @@ export class TransactionalOutbox extends Construct {
   /** Publishes, every few minutes, what the stream has left behind. */
   readonly sweeper: LambdaFunction;
 
+  /** When the sweeper runs; disabled, it does not. */
+  readonly sweepSchedule: Rule;
+
   /** How the stream invokes the relay. */
   readonly streamMapping: EventSourceMapping;
 
+  /** Who runs `outboxctl`. The account's IAM decides which people may assume it. */
+  readonly operatorRole: Role;
+
+  readonly #eventBus: IEventBus;
+
   constructor(scope: Construct, id: string, props: TransactionalOutboxProps) {
     super(scope, id);
+    requireMetrics(props.logLevel);
+    this.#eventBus = props.eventBus;
     this.table = this.#createTable(props);
     this.deadLetterQueue = new Queue(this, "DeadLetterQueue", {
       // The longest there is. No redrive from here: Lambda's messages are
@@ -143,19 +161,40 @@ export class TransactionalOutbox extends Construct {
       // Most of it is for retries: a batch takes well under a second.
       timeout: Duration.seconds(60),
     });
-    this.#grantPublishing(this.relay, props.eventBus);
+    this.#grantPublishing(this.relay);
     this.table.grantStreamRead(this.relay);
     this.sweeper = this.#createSweeper(props);
+    this.sweepSchedule = this.#createSweepSchedule();
     this.relayAlias = new Alias(this, "RelayAlias", {
       aliasName: "live",
       version: this.relay.currentVersion,
     });
     this.streamMapping = this.#createStreamMapping(id, props.streamMappingEnabled ?? true);
+    this.operatorRole = this.#createOperatorRole();
   }
 
   /** Allows writing events, as part of a transaction, and nothing else. */
   grantAppend(grantee: IGrantable): void {
-    this.table.grant(grantee, "dynamodb:PutItem");
+    this.#grantOnTable(grantee, "dynamodb:PutItem");
+  }
+
+  /**
+   * Allows what `outboxctl` does: to see what waits, to replay or remove what is
+   * stuck, and to pause and resume publishing.
+   */
+  grantOperate(grantee: IGrantable): void {
+    // A replay publishes.
+    this.#grantPublishing(grantee);
+    this.#grantMending(grantee);
+    this.#grantPausing(grantee);
+    // The stack's outputs name everything else. A stack that is asked for by name
+    // is checked against this ARN, without the id at its end.
+    const stackArn = Stack.of(this).formatArn({
+      service: "cloudformation",
+      resource: "stack",
+      resourceName: `${Stack.of(this).stackName}/*`,
+    });
+    grant(grantee, stackArn, "cloudformation:DescribeStacks");
   }
 
   #createTable(props: TransactionalOutboxProps): TableV2 {
@@ -164,6 +203,9 @@ export class TransactionalOutbox extends Construct {
       sortKey: { name: "position", type: AttributeType.STRING },
       billing: Billing.onDemand(),
       dynamoStream: StreamViewType.NEW_IMAGE,
+      // Only what a person has discarded has the attribute: nothing that is not
+      // settled ever expires.
+      timeToLiveAttribute: "expiresAt",
       removalPolicy: props.removalPolicy ?? RemovalPolicy.RETAIN,
       deletionProtection: props.deletionProtection ?? true,
       pointInTimeRecoverySpecification: {
@@ -208,29 +250,88 @@ export class TransactionalOutbox extends Construct {
       retryAttempts: 0,
       maxEventAge: Duration.seconds(60),
     });
-    this.#grantPublishing(sweeper, props.eventBus);
-    this.table.grant(sweeper, "dynamodb:Scan");
-    new Rule(this, "SweepSchedule", {
-      description: "Sweeps the outbox",
-      schedule: Schedule.rate(SWEEP_DEFAULTS.interval),
-      targets: [new LambdaTarget(sweeper, { retryAttempts: 0, maxEventAge: Duration.seconds(60) })],
-    });
+    this.#grantPublishing(sweeper);
+    this.#grantOnTable(sweeper, "dynamodb:Scan");
     return sweeper;
   }
 
-  #grantPublishing(publisher: LambdaFunction, eventBus: IEventBus): void {
-    this.table.grant(
+  #createSweepSchedule(): Rule {
+    return new Rule(this, "SweepSchedule", {
+      description: "Sweeps the outbox",
+      schedule: Schedule.rate(SWEEP_DEFAULTS.interval),
+      targets: [
+        new LambdaTarget(this.sweeper, { retryAttempts: 0, maxEventAge: Duration.seconds(60) }),
+      ],
+    });
+  }
+
+  #createOperatorRole(): Role {
+    const role = new Role(this, "Operator", {
+      description: "Sees what waits in the outbox and puts right what is stuck",
+      assumedBy: new AccountRootPrincipal(),
+    });
+    this.grantOperate(role);
+    return role;
+  }
+
+  #grantOnTable(grantee: IGrantable, ...actions: string[]): void {
+    this.table.grant(grantee, ...actions);
+    // The table's own `grant` leaves its key out.
+    this.table.encryptionKey?.grantEncryptDecrypt(grantee);
+  }
+
+  #grantPublishing(publisher: IGrantable): void {
+    this.#grantOnTable(
       publisher,
       "dynamodb:BatchGetItem",
       "dynamodb:BatchWriteItem",
       "dynamodb:UpdateItem",
     );
     this.deadLetterQueue.grant(publisher, "sqs:SendMessage");
-    publisher.addToRolePolicy(
-      new PolicyStatement({
-        actions: ["events:DescribeEventBus", "events:PutEvents"],
-        resources: [eventBus.eventBusArn],
-      }),
+    grant(publisher, this.#eventBus.eventBusArn, "events:DescribeEventBus", "events:PutEvents");
+  }
+
+  /** Any row, any dead letter, and the records that Lambda's dead letters point to. */
+  #grantMending(operator: IGrantable): void {
+    this.#grantOnTable(
+      operator,
+      "dynamodb:DeleteItem",
+      "dynamodb:DescribeTable",
+      "dynamodb:PutItem",
+      "dynamodb:Query",
+      "dynamodb:Scan",
+    );
+    grant(
+      operator,
+      // A stream that was replaced can still be read for 24 hours.
+      `${this.table.tableArn}/stream/*`,
+      "dynamodb:DescribeStream",
+      "dynamodb:GetRecords",
+      "dynamodb:GetShardIterator",
+    );
+    this.deadLetterQueue.grant(
+      operator,
+      "sqs:ChangeMessageVisibility",
+      "sqs:DeleteMessage",
+      "sqs:GetQueueAttributes",
+      "sqs:ReceiveMessage",
+    );
+  }
+
+  /** Both ways out of the outbox: the stream and the sweep. */
+  #grantPausing(operator: IGrantable): void {
+    grant(
+      operator,
+      this.streamMapping.eventSourceMappingArn,
+      "lambda:GetEventSourceMapping",
+      "lambda:UpdateEventSourceMapping",
+    );
+    grant(
+      operator,
+      this.sweepSchedule.ruleArn,
+      "events:DescribeRule",
+      "events:DisableRule",
+      "events:EnableRule",
     );
   }
 
@@ -257,5 +358,19 @@ export class TransactionalOutbox extends Construct {
     const resource = mapping.node.defaultChild as CfnEventSourceMapping;
     resource.overrideLogicalId(`${id}StreamMapping`);
     return mapping;
+  }
+}
+
+function grant(grantee: IGrantable, resourceArn: string, ...actions: string[]): void {
+  Grant.addToPrincipal({ grantee, actions, resourceArns: [resourceArn] });
+}
+
+/** Refuses a log level that would silence the functions' metrics. */
+function requireMetrics(logLevel = ApplicationLogLevel.INFO): void {
+  if (!LOG_LEVELS_WITH_METRICS.includes(logLevel)) {
+    throw new Error(
+      `logLevel ${logLevel} would drop the functions' metrics, which are written to the log as INFO: ` +
+        `choose one of ${LOG_LEVELS_WITH_METRICS.join(", ")}`,
+    );
   }
 }

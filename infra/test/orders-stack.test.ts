@@ -21,7 +21,7 @@ describe.each(environmentNames)("orders in %s", (name) => {
       ],
       StreamSpecification: { StreamViewType: "NEW_IMAGE" },
       BillingMode: "PAY_PER_REQUEST",
-      TimeToLiveSpecification: Match.absent(),
+      TimeToLiveSpecification: { AttributeName: "expiresAt", Enabled: true },
     });
     template.hasResourceProperties("AWS::DynamoDB::GlobalTable", {
       KeySchema: [{ AttributeName: "pk", KeyType: "HASH" }],
@@ -189,6 +189,57 @@ describe.each(environmentNames)("orders in %s", (name) => {
     ]);
   });
 
+  test("the operator may see and mend the outbox, pause and resume it, and nothing else", () => {
+    expect(grants(template, /OutboxOperator/)).toEqual([
+      `cloudformation:DescribeStacks on stack/orders-${name}/*`,
+      "dynamodb:BatchGetItem on OutboxTable",
+      "dynamodb:BatchWriteItem on OutboxTable",
+      "dynamodb:DeleteItem on OutboxTable",
+      "dynamodb:DescribeStream on OutboxTable any stream",
+      "dynamodb:DescribeTable on OutboxTable",
+      "dynamodb:GetRecords on OutboxTable any stream",
+      "dynamodb:GetShardIterator on OutboxTable any stream",
+      "dynamodb:PutItem on OutboxTable",
+      "dynamodb:Query on OutboxTable",
+      "dynamodb:Scan on OutboxTable",
+      "dynamodb:UpdateItem on OutboxTable",
+      "events:DescribeEventBus on EventBus",
+      "events:DescribeRule on OutboxSweepSchedule",
+      "events:DisableRule on OutboxSweepSchedule",
+      "events:EnableRule on OutboxSweepSchedule",
+      "events:PutEvents on EventBus",
+      "lambda:GetEventSourceMapping on OutboxStreamMapping",
+      "lambda:UpdateEventSourceMapping on OutboxStreamMapping",
+      "sqs:ChangeMessageVisibility on OutboxDeadLetterQueue",
+      "sqs:DeleteMessage on OutboxDeadLetterQueue",
+      "sqs:GetQueueAttributes on OutboxDeadLetterQueue",
+      "sqs:ReceiveMessage on OutboxDeadLetterQueue",
+      "sqs:SendMessage on OutboxDeadLetterQueue",
+    ]);
+  });
+
+  test("the account alone decides who is an operator", () => {
+    const partition = { Ref: "AWS::Partition" };
+    const account = { Ref: "AWS::AccountId" };
+    const role = template.toJSON().Resources[id("OutboxOperator")];
+    // Nothing beside: no managed policy, no inline one.
+    expect(role.Properties).toEqual({
+      Description: "Sees what waits in the outbox and puts right what is stuck",
+      AssumeRolePolicyDocument: {
+        Version: "2012-10-17",
+        Statement: [
+          {
+            Action: "sts:AssumeRole",
+            Effect: "Allow",
+            Principal: {
+              AWS: { "Fn::Join": ["", ["arn:", partition, ":iam::", account, ":root"]] },
+            },
+          },
+        ],
+      },
+    });
+  });
+
   test("only IAM principals may place orders outside of the local stack", () => {
     template.resourceCountIs("AWS::ApiGatewayV2::Route", 1);
     template.hasResourceProperties("AWS::ApiGatewayV2::Route", {
@@ -203,11 +254,13 @@ describe.each(environmentNames)("orders in %s", (name) => {
       "CreateOrderFunctionName",
       "DeadLetterQueueUrl",
       "EventBusName",
+      "OperatorRoleArn",
       "OrdersTableName",
       "OutboxTableName",
       "PublishEventsFunctionName",
       "StreamMappingId",
       "SweepOutboxFunctionName",
+      "SweepScheduleName",
     ]);
   });
 

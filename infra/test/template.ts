@@ -57,7 +57,20 @@ function targets(resource: unknown): string[] {
       return target;
     }
     const text = JSON.stringify(target);
-    const [, logicalId] = /"(?:Fn::GetAtt":\["|Ref":")([A-Za-z0-9]+?)[0-9A-F]{8}"/.exec(text) ?? [];
-    return `${logicalId ?? text}${text.includes("StreamArn") ? " stream" : ""}`;
+    const [, stack] = /:(stack\/[^"]+)/.exec(text) ?? [];
+    if (stack !== undefined) {
+      return stack;
+    }
+    const [, logicalId] =
+      /"(?:Fn::GetAtt":\["|Ref":")([A-Za-z0-9]+?)(?:[0-9A-F]{8})?"/.exec(text) ?? [];
+    return `${logicalId ?? text}${partOf(text)}`;
   });
+}
+
+/** Which part of a resource is meant, if it is not the whole. */
+function partOf(target: string): string {
+  if (target.includes("/stream/*")) {
+    return " any stream";
+  }
+  return target.includes("StreamArn") ? " stream" : "";
 }

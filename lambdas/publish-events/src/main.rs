@@ -1,10 +1,15 @@
 //! The Outbox table's stream, brought to the event bus.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    io::stdout,
+    time::{Duration, SystemTime},
+};
 
 use aws_config::BehaviorVersion;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
-use outbox::relay::{DynamoDbTable, EventBridgeBus, Relay, SqsQueue, StreamEvent, StreamHandler};
+use outbox::relay::{
+    DynamoDbTable, EventBridgeBus, Metrics, Relay, SqsQueue, StreamEvent, StreamHandler,
+};
 use tokio::time::Instant;
 
 #[tokio::main]
@@ -14,6 +19,7 @@ async fn main() -> Result<(), Error> {
     let event_bus = variable("EVENT_BUS_NAME")?;
     let dead_letter_queue = variable("DEAD_LETTER_QUEUE_URL")?;
 
+    let metrics = Metrics::of(&outbox_table);
     let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
     let handler = StreamHandler::new(Relay::new(
         EventBridgeBus::new(aws_sdk_eventbridge::Client::new(&config), event_bus),
@@ -21,11 +27,16 @@ async fn main() -> Result<(), Error> {
         SqsQueue::new(aws_sdk_sqs::Client::new(&config), dead_letter_queue),
     ));
 
-    let handler = &handler;
+    let (handler, metrics) = (&handler, &metrics);
     run(service_fn(
         move |event: LambdaEvent<StreamEvent>| async move {
             let deadline = Instant::now() + time_until(event.context.deadline());
-            Ok::<_, Error>(handler.handle(event.payload, deadline).await)
+            let relayed = handler.handle(event.payload, deadline).await;
+            let request_id = &event.context.request_id;
+            if let Err(error) = metrics.relayed(&mut stdout().lock(), &relayed.counts, request_id) {
+                tracing::error!(%error, "the metrics could not be written");
+            }
+            Ok::<_, Error>(relayed.response)
         },
     ))
     .await

@@ -1,11 +1,14 @@
 //! What the Outbox table's stream left behind, brought to the event bus.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    io::stdout,
+    time::{Duration, SystemTime},
+};
 
 use aws_config::BehaviorVersion;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
 use outbox::relay::{
-    CutShort, DEFAULT_GRACE, DynamoDbTable, EventBridgeBus, Relay, SqsQueue, Sweeper,
+    CutShort, DEFAULT_GRACE, DynamoDbTable, EventBridgeBus, Metrics, Relay, SqsQueue, Sweeper,
 };
 use serde_json::Value;
 use tokio::time::Instant;
@@ -17,6 +20,7 @@ async fn main() -> Result<(), Error> {
     let event_bus = variable("EVENT_BUS_NAME")?;
     let dead_letter_queue = variable("DEAD_LETTER_QUEUE_URL")?;
 
+    let metrics = Metrics::of(&outbox_table);
     let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
     let relay = Relay::new(
         EventBridgeBus::new(aws_sdk_eventbridge::Client::new(&config), event_bus),
@@ -25,20 +29,14 @@ async fn main() -> Result<(), Error> {
     );
     let sweeper = Sweeper::new(relay, DEFAULT_GRACE);
 
-    let sweeper = &sweeper;
+    let (sweeper, metrics) = (&sweeper, &metrics);
     run(service_fn(move |event: LambdaEvent<Value>| async move {
         let deadline = Instant::now() + time_until(event.context.deadline());
         let swept = sweeper.sweep(deadline).await;
-        tracing::info!(
-            pending = swept.pending,
-            oldest = swept.oldest.map(tracing::field::display),
-            parked = swept.parked,
-            published = swept.published,
-            newly_parked = swept.newly_parked,
-            failed = swept.failed,
-            cut_short = swept.cut_short.as_ref().map(tracing::field::display),
-            "swept"
-        );
+        let request_id = &event.context.request_id;
+        if let Err(error) = metrics.swept(&mut stdout().lock(), &swept, request_id) {
+            tracing::error!(%error, "the metrics could not be written");
+        }
         match swept.cut_short {
             // The next sweep begins elsewhere.
             None | Some(CutShort::OutOfTime) => Ok(()),

@@ -14,6 +14,10 @@ pub const MAX_ITEM_BYTES: usize = 400 * 1024 - 4 * 1024;
 /// Levels of nested lists and maps in one item (DynamoDB quotas).
 pub const MAX_ITEM_DEPTH: usize = 32;
 
+/// Bytes of an aggregate id: `DynamoDB`'s 2048 for a partition key, less the
+/// prefix a discarded row is kept under.
+pub const MAX_AGGREGATE_ID_BYTES: usize = 2048 - "discarded#".len();
+
 /// Bytes of one `PutEvents` entry and of all entries of one request. AWS
 /// announced 1 MB in January 2026 without saying whether for the entry or the
 /// request; this is the size every Region is documented to accept.

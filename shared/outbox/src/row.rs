@@ -13,6 +13,10 @@ pub(crate) const AGGREGATE_ID: &str = "aggregateId";
 /// The outbox table's sort key.
 pub(crate) const POSITION: &str = "position";
 
+/// What the aggregate id of a discarded row begins with. Such a row is kept for
+/// a while to tell who discarded what; nobody publishes it.
+pub(crate) const DISCARDED: &str = "discarded#";
+
 /// Names a row of the outbox, and with it one event for ever: the event's id is
 /// part of the sort key, so no other event ever gets the same one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -31,15 +35,31 @@ impl RowKey {
             position: format!("{}#{event_id}", sequence_text(sequence)),
         }
     }
+
+    /// Position in the aggregate's history; `None` if the key is none that this
+    /// library writes.
+    pub fn sequence(&self) -> Option<u64> {
+        self.position.split('#').next()?.parse().ok()
+    }
+
+    /// The event's id, as the key tells it.
+    pub fn event_id(&self) -> Option<&str> {
+        Some(self.position.split_once('#')?.1)
+    }
+
+    /// Whether this is what is left of a discarded row.
+    #[cfg(feature = "relay")]
+    pub(crate) fn is_discarded(&self) -> bool {
+        self.aggregate_id.starts_with(DISCARDED)
+    }
 }
 
 impl fmt::Display for RowKey {
     /// `AGGREGATE/SEQUENCE`, as people name a row.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = self.position.split('#').next().unwrap_or_default();
-        match digits.parse::<u64>() {
-            Ok(sequence) => write!(f, "{}/{sequence}", self.aggregate_id),
-            Err(_) => write!(f, "{}/{}", self.aggregate_id, self.position),
+        match self.sequence() {
+            Some(sequence) => write!(f, "{}/{sequence}", self.aggregate_id),
+            None => write!(f, "{}/{}", self.aggregate_id, self.position),
         }
     }
 }

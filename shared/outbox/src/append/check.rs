@@ -12,7 +12,10 @@ use super::{
     item_size::{item_bytes, item_depth},
     key::{ItemAddress, KeySchema},
 };
-use crate::{limits, row::OutboxRow};
+use crate::{
+    limits,
+    row::{DISCARDED, OutboxRow},
+};
 
 /// One action of a transaction, and how to find its key.
 #[derive(Clone)]
@@ -72,10 +75,13 @@ pub(super) fn attributes(
     causation_id: Option<&str>,
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
-    if !(1..=2048).contains(&aggregate_id.len()) {
+    if !(1..=limits::MAX_AGGREGATE_ID_BYTES).contains(&aggregate_id.len()) {
         problems.push(Problem::AggregateId {
             bytes: aggregate_id.len(),
         });
+    }
+    if aggregate_id.starts_with(DISCARDED) {
+        problems.push(Problem::ReservedAggregateId);
     }
     for (attribute, value) in [
         ("correlationid", correlation_id),

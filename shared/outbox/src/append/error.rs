@@ -166,13 +166,19 @@ pub enum Problem {
         /// Table and key.
         item: String,
     },
-    /// An empty aggregate id, or one over DynamoDB's 2048 bytes for a
-    /// partition key.
-    #[error("the aggregate id must have 1 to 2048 bytes, not {bytes}")]
+    /// An empty aggregate id, or one over
+    /// [`MAX_AGGREGATE_ID_BYTES`](crate::limits::MAX_AGGREGATE_ID_BYTES).
+    #[error(
+        "the aggregate id must have 1 to {} bytes, not {bytes}",
+        crate::limits::MAX_AGGREGATE_ID_BYTES
+    )]
     AggregateId {
         /// How long it is.
         bytes: usize,
     },
+    /// An aggregate id that begins with what discarded rows are kept under.
+    #[error("the aggregate id must not begin with \"discarded#\": discarded events are kept there")]
+    ReservedAggregateId,
     /// An event type that is empty or over EventBridge's 128 characters.
     #[error("event {event}: the type must have 1 to 128 characters, not {chars}")]
     EventType {

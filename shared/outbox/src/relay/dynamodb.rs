@@ -192,17 +192,19 @@ impl OutboxTable for DynamoDbTable {
         let last = output.last_evaluated_key.as_ref();
         let next = last.map(|key| row_key(key).ok_or_else(|| self.unintelligible(operation)));
         let rows = output.items.unwrap_or_default();
-        let rows = rows.into_iter().map(|item| scanned(&item.into()));
+        let rows = rows.into_iter().map(|item| found(&item.into()));
+        let mut rows: Vec<_> = rows
+            .collect::<Option<_>>()
+            .ok_or_else(|| self.unintelligible(operation))?;
+        rows.retain(|(arrival, _)| !arrival.key.is_discarded());
         Ok(Page {
-            rows: rows
-                .collect::<Option<_>>()
-                .ok_or_else(|| self.unintelligible(operation))?,
+            rows,
             next: next.transpose()?,
         })
     }
 }
 
-fn scanned(item: &Item) -> Option<(Arrival, RowState)> {
+fn found(item: &Item) -> Option<(Arrival, RowState)> {
     let key = decode::key(item)?;
     let state = if item.contains_key(PARKED) {
         RowState::Parked

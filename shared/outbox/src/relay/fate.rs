@@ -2,6 +2,7 @@ use std::collections::HashMap;
 
 use super::event_bus::Poison;
 use crate::RowKey;
+use jiff::SignedDuration;
 
 /// What became of every row that came to the relay.
 #[derive(Debug, Default)]
@@ -10,6 +11,9 @@ pub struct Outcome {
     /// Rows whose events are published but that could not be deleted. They are
     /// tried again with the next call; until then a look-up finds them pending.
     pub undeleted: Vec<RowKey>,
+    /// How long each published event took from its commit to the bus. The clocks
+    /// are two: it may be negative.
+    pub commit_to_publish: Vec<SignedDuration>,
     /// Why nothing can be published until somebody mends the set-up, if so.
     pub halted: Option<String>,
 }
@@ -34,6 +38,9 @@ pub enum Settled {
     AlreadyParked,
     /// A dead letter was sent, then the row was set aside.
     Parked(Poison),
+    /// It has failed for long while others got through. The row is still there,
+    /// and the sweeper goes on with it.
+    LeftToSweeper(Failure),
 }
 
 /// Why a row must come again.
@@ -96,6 +103,17 @@ impl Outcome {
 
     pub(super) fn fail(&mut self, key: RowKey, failure: Failure) {
         self.fates.insert(key, Fate::Failed(failure));
+    }
+
+    /// Leaves rows that failed to the sweeper.
+    pub(super) fn leave(&mut self, may_be_left: impl Fn(&RowKey) -> bool) {
+        for (key, fate) in &mut self.fates {
+            if let Fate::Failed(failure) = fate
+                && may_be_left(key)
+            {
+                *fate = Fate::Settled(Settled::LeftToSweeper(failure.clone()));
+            }
+        }
     }
 
     /// How many rows were settled or failed the way `is` tells.

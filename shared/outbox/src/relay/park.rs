@@ -37,11 +37,7 @@ impl Poisoned {
         DeadLetter {
             table: table.to_owned(),
             key: self.key.clone(),
-            event_id: self
-                .key
-                .position
-                .split_once('#')
-                .map(|(_, id)| id.to_owned()),
+            event_id: self.key.event_id().map(str::to_owned),
             code: self.poison.code.clone(),
             message: self.poison.message.clone(),
             bytes: detail.len(),

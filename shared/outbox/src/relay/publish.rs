@@ -1,6 +1,7 @@
 use std::{
     collections::{BTreeSet, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use futures::future::join_all;
@@ -31,6 +32,9 @@ const MOST_POISONED: usize = 10;
 /// duplicate at worst.
 const MOST_REMEMBERED: usize = 10_000;
 
+/// How long an acceptance tells that the bus works.
+const LATELY: Duration = Duration::from_mins(1);
+
 /// Brings rows of the outbox to a bus.
 ///
 /// One relay serves a process for its whole life: it remembers that the bus
@@ -44,6 +48,7 @@ pub struct Relay<B, T, D> {
     bus_check: BusCheck,
     /// Published, but not deleted yet. Never published again by this process.
     undeleted: Mutex<BTreeSet<RowKey>>,
+    last_accepted: Mutex<Option<Instant>>,
 }
 
 impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
@@ -57,6 +62,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
             pauses: Pauses::new(fastrand::Rng::new()),
             bus_check: BusCheck::default(),
             undeleted: Mutex::default(),
+            last_accepted: Mutex::default(),
         }
     }
 
@@ -116,8 +122,12 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
 
         outcome.halted = finished.halted;
         let some_accepted = !finished.accepted.is_empty();
-        for key in finished.accepted {
-            outcome.settle(key, Settled::Published);
+        if some_accepted {
+            *self.last_accepted() = Some(Instant::now());
+        }
+        for accepted in finished.accepted {
+            outcome.commit_to_publish.push(accepted.commit_to_publish);
+            outcome.settle(accepted.key, Settled::Published);
         }
         for (key, failure) in finished.failed {
             outcome.fail(key, failure);
@@ -210,6 +220,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
                 &self.pauses,
                 &mut schedule,
                 budget,
+                &*self.clock,
                 &sender,
             )
             .await;
@@ -248,6 +259,18 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
                 Err(failure) => outcome.fail(key, failure),
             }
         }
+    }
+
+    /// Whether the bus took an event of this process within the last minute.
+    pub(super) fn gets_through(&self) -> bool {
+        self.last_accepted()
+            .is_some_and(|accepted| accepted.elapsed() < LATELY)
+    }
+
+    fn last_accepted(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.last_accepted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn undeleted(&self) -> MutexGuard<'_, BTreeSet<RowKey>> {

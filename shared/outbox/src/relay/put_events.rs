@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures::{StreamExt, stream::FuturesUnordered};
+use jiff::Timestamp;
 use tokio::{sync::mpsc::UnboundedSender, time::Instant};
 
 use super::{
@@ -13,7 +14,7 @@ use super::{
     retry::{Pauses, within},
     schedule::{Request, Schedule},
 };
-use crate::{OutboxRow, RowKey};
+use crate::{Clock, OutboxRow, RowKey};
 
 /// Requests under way at once. The classic bus answers in some 30 ms and takes
 /// hundreds of requests a second everywhere.
@@ -29,6 +30,7 @@ pub(super) async fn put_events<B: EventBus>(
     pauses: &Pauses,
     schedule: &mut Schedule,
     budget: &Budget,
+    clock: &dyn Clock,
     accepted: &UnboundedSender<RowKey>,
 ) {
     let mut under_way = FuturesUnordered::new();
@@ -42,7 +44,7 @@ pub(super) async fn put_events<B: EventBus>(
         let wake_at = schedule.wake_at().filter(|time| *time < budget.put_until);
         tokio::select! {
             Some(answer) = under_way.next(), if !under_way.is_empty() => {
-                take_answer(schedule, answer, pauses, accepted);
+                take_answer(schedule, answer, pauses, clock.now(), accepted);
             }
             () = sleep_until(wake_at), if wake_at.is_some() && under_way.len() < REQUESTS_AT_ONCE => {}
             else => return,
@@ -75,12 +77,13 @@ fn take_answer(
     schedule: &mut Schedule,
     (request, answer): Answer,
     pauses: &Pauses,
+    at: Timestamp,
     accepted: &UnboundedSender<RowKey>,
 ) {
     let pause = |failures| Instant::now() + pauses.after(failures);
     match answer {
         Ok(results) => {
-            for key in schedule.answered(request, results, pause) {
+            for key in schedule.answered(request, results, at, pause) {
                 // The receiver lives until all senders are gone, and even
                 // without it nothing is lost: the row is not deleted.
                 let _ = accepted.send(key);

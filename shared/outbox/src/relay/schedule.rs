@@ -10,6 +10,7 @@ use std::{
     sync::Arc,
 };
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use super::{
@@ -24,7 +25,7 @@ pub(super) struct Schedule {
     queue_of: HashMap<String, usize>,
     /// Rows that may still be found at fault before that is no accident.
     poison_left: usize,
-    accepted: Vec<RowKey>,
+    accepted: Vec<Accepted>,
     suspects: Vec<(Arc<OutboxRow>, Poison)>,
     failed: Vec<(RowKey, Failure)>,
     /// Why nothing more is sent.
@@ -69,9 +70,16 @@ impl Request {
     }
 }
 
+/// An event the bus has.
+pub(super) struct Accepted {
+    pub(super) key: RowKey,
+    /// From its commit, by the writer's clock, until the bus answered, by ours.
+    pub(super) commit_to_publish: SignedDuration,
+}
+
 /// What a schedule has come to.
 pub(super) struct Finished {
-    pub(super) accepted: Vec<RowKey>,
+    pub(super) accepted: Vec<Accepted>,
     pub(super) suspects: Vec<(Arc<OutboxRow>, Poison)>,
     pub(super) failed: Vec<(RowKey, Failure)>,
     pub(super) halted: Option<String>,
@@ -159,12 +167,14 @@ impl Schedule {
             .min()
     }
 
-    /// The bus answered a request. `pause` gives the time an aggregate waits
-    /// after so many failures in a row. Answers the rows the bus has now.
+    /// The bus answered a request at this time. `pause` gives the time an
+    /// aggregate waits after so many failures in a row. Answers the rows the bus
+    /// has now.
     pub(super) fn answered(
         &mut self,
         request: Request,
         results: Vec<PutResult>,
+        at: Timestamp,
         pause: impl Fn(u32) -> Instant,
     ) -> Vec<RowKey> {
         let no_result = || {
@@ -180,6 +190,10 @@ impl Schedule {
                 PutResult::Accepted => {
                     self.queues[index].failures = 0;
                     accepted.push(queued.row.key.clone());
+                    self.accepted.push(Accepted {
+                        key: queued.row.key.clone(),
+                        commit_to_publish: at.duration_since(queued.row.committed_at),
+                    });
                 }
                 PutResult::Refused(EntryError::Transient(error)) => {
                     queued.goes_alone = true;
@@ -193,7 +207,6 @@ impl Schedule {
                 }
             }
         }
-        self.accepted.extend(accepted.iter().cloned());
         self.put_back(again, pause);
         accepted
     }

@@ -1,11 +1,12 @@
 use std::{
     cmp::Ordering,
+    collections::HashSet,
     panic::{AssertUnwindSafe, catch_unwind},
     time::Duration,
 };
 
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_dynamo::Item;
 use serde_json::Value;
@@ -20,7 +21,12 @@ use super::{
     fate::{Failure, Fate, Outcome, Settled},
     outbox_table::OutboxTable,
     publish::Relay,
+    report::report,
 };
+use crate::RowKey;
+
+/// How long an event may fail before it is left to the sweeper.
+const LEFT_AFTER: SignedDuration = SignedDuration::from_mins(10);
 
 /// What Lambda hands to the function behind a DynamoDB stream. Records are
 /// read one by one, so that a broken one fails alone.
@@ -36,6 +42,54 @@ pub struct StreamHandler<B, T, D> {
     relay: Relay<B, T, D>,
 }
 
+/// What became of a batch.
+#[derive(Debug)]
+pub struct Relayed {
+    /// What Lambda is answered.
+    pub response: DynamoDbEventResponse,
+    /// What there is to count.
+    pub counts: Counts,
+}
+
+/// What became of the records of a batch, in numbers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Events the bus has now.
+    pub published: usize,
+    /// Records of rows that were settled before.
+    pub skipped: usize,
+    /// Rows that were set aside, with a dead letter.
+    pub parked: usize,
+    /// Records that must come again.
+    pub failed: usize,
+    /// Rows that are published, but still there.
+    pub undeleted: usize,
+    /// Rows the sweeper goes on with.
+    pub left_to_sweeper: usize,
+    /// How long each published event took from its commit to the bus.
+    pub commit_to_publish: Vec<SignedDuration>,
+}
+
+impl Counts {
+    fn of(records: &[Record], outcome: Outcome) -> Self {
+        let settled = |is: fn(&Settled) -> bool| {
+            outcome.count(|fate| matches!(fate, Fate::Settled(settled) if is(settled)))
+        };
+        Self {
+            published: settled(|settled| *settled == Settled::Published),
+            skipped: settled(|settled| matches!(settled, Settled::Absent | Settled::AlreadyParked)),
+            parked: settled(|settled| matches!(settled, Settled::Parked(_))),
+            failed: records
+                .iter()
+                .filter(|record| failure(record, &outcome).is_some())
+                .count(),
+            undeleted: outcome.undeleted.len(),
+            left_to_sweeper: settled(|settled| matches!(settled, Settled::LeftToSweeper(_))),
+            commit_to_publish: outcome.commit_to_publish,
+        }
+    }
+}
+
 /// A record, as far as it can be read.
 struct Record {
     sequence_number: Option<String>,
@@ -45,6 +99,8 @@ struct Record {
 enum Content {
     /// Nothing to do: a row was marked or deleted.
     NotAnInsert,
+    /// Nothing to do: a person discarded the event, and this tells who.
+    Discarded,
     Arrival(Arrival),
     Unreadable(Failure),
 }
@@ -58,23 +114,47 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> StreamHandler<B, T, D> {
     /// Relays a batch before the deadline; a deadline already past is taken for
     /// unknown.
     ///
-    /// The answer names the record from which on the batch must come again, and
-    /// is empty only if every record is done. A batch with a failing record
+    /// The response names the record from which on the batch must come again,
+    /// and is empty only if every record is done. A batch with a failing record
     /// that names no place in the stream comes again whole.
-    pub async fn handle(&self, event: StreamEvent, deadline: Instant) -> DynamoDbEventResponse {
+    pub async fn handle(&self, event: StreamEvent, deadline: Instant) -> Relayed {
         let deadline = known_deadline(deadline);
         let answer_by = Budget::until(deadline).answer_by;
 
         let records: Vec<Record> = event.records.iter().map(read).collect();
-        let outcome = self.relay.publish(arrivals(&records), deadline).await;
-        report(&records, &outcome);
+        let arrivals = arrivals_of(&records).cloned().collect();
+        let mut outcome = self.relay.publish(arrivals, deadline).await;
+        self.leave_to_sweeper(&records, &mut outcome);
+        report(&outcome);
+        report_unreadable(&records);
 
-        let Some(checkpoint) = checkpoint(&records, &outcome) else {
-            return DynamoDbEventResponse::default();
-        };
-        self.wait_until_looked_up(&records, &outcome, &checkpoint, answer_by)
-            .await;
-        failure_from(checkpoint)
+        let checkpoint = checkpoint(&records, &outcome);
+        if let Some(checkpoint) = &checkpoint {
+            self.wait_until_looked_up(&records, &outcome, checkpoint, answer_by)
+                .await;
+        }
+        Relayed {
+            counts: Counts::of(&records, outcome),
+            response: response(checkpoint),
+        }
+    }
+
+    /// An event that keeps failing must not hold up its shard for ever: while
+    /// others get through, it is left where it is, and the sweeper goes on with
+    /// it.
+    fn leave_to_sweeper(&self, records: &[Record], outcome: &mut Outcome) {
+        if outcome.halted.is_some() || !self.relay.gets_through() {
+            return;
+        }
+        let now = self.relay.clock().now();
+        let old: HashSet<&RowKey> = arrivals_of(records)
+            .filter(|arrival| {
+                let written_at = arrival.written_at;
+                written_at.is_some_and(|time| now.duration_since(time) >= LEFT_AFTER)
+            })
+            .map(|arrival| &arrival.key)
+            .collect();
+        outcome.leave(|key| old.contains(key));
     }
 
     /// Records behind the checkpoint come again although they are published.
@@ -111,21 +191,18 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> StreamHandler<B, T, D> {
     }
 }
 
-fn arrivals(records: &[Record]) -> Vec<Arrival> {
-    records
-        .iter()
-        .filter_map(|record| match &record.content {
-            Content::Arrival(arrival) => Some(arrival.clone()),
-            _ => None,
-        })
-        .collect()
+fn arrivals_of(records: &[Record]) -> impl Iterator<Item = &Arrival> {
+    records.iter().filter_map(|record| match &record.content {
+        Content::Arrival(arrival) => Some(arrival),
+        _ => None,
+    })
 }
 
 /// Why a record must come again; `None` if it is done. A row the outcome does
 /// not know is not done.
 fn failure<'a>(record: &'a Record, outcome: &'a Outcome) -> Option<&'a Failure> {
     match &record.content {
-        Content::NotAnInsert => None,
+        Content::NotAnInsert | Content::Discarded => None,
         Content::Unreadable(failure) => Some(failure),
         Content::Arrival(arrival) => match outcome.fate(&arrival.key) {
             Some(Fate::Settled(_)) => None,
@@ -155,45 +232,23 @@ fn compare(a: &str, b: &str) -> Ordering {
     a.len().cmp(&b.len()).then_with(|| a.cmp(b))
 }
 
-fn failure_from(checkpoint: String) -> DynamoDbEventResponse {
-    let mut failure = DynamoDbBatchItemFailure::default();
-    failure.item_identifier = Some(checkpoint);
+fn response(checkpoint: Option<String>) -> DynamoDbEventResponse {
     let mut response = DynamoDbEventResponse::default();
-    response.batch_item_failures.push(failure);
+    if let Some(checkpoint) = checkpoint {
+        let mut failure = DynamoDbBatchItemFailure::default();
+        failure.item_identifier = Some(checkpoint);
+        response.batch_item_failures.push(failure);
+    }
     response
 }
 
-fn report(records: &[Record], outcome: &Outcome) {
-    for (key, fate) in outcome.fates() {
-        match fate {
-            Fate::Settled(Settled::Parked(poison)) => {
-                tracing::error!(row = %key, %poison, "parked, a dead letter is sent");
-            }
-            Fate::Failed(failure @ Failure::HeldBack(_)) => {
-                tracing::info!(row = %key, %failure, "must come again");
-            }
-            Fate::Failed(failure) => tracing::error!(row = %key, %failure, "must come again"),
-            Fate::Settled(_) => {}
-        }
-    }
+fn report_unreadable(records: &[Record]) {
     for record in records {
         if let Content::Unreadable(failure) = &record.content {
             let sequence_number = record.sequence_number.as_deref();
             tracing::error!(sequence_number, %failure, "record must come again");
         }
     }
-    if !outcome.undeleted.is_empty() {
-        tracing::error!(
-            rows = outcome.undeleted.len(),
-            "published, but not deleted: may be published twice"
-        );
-    }
-    tracing::info!(
-        records = records.len(),
-        published = outcome.count(|fate| *fate == Fate::Settled(Settled::Published)),
-        failed = outcome.count(|fate| matches!(fate, Fate::Failed(_))),
-        "relayed"
-    );
 }
 
 fn read(record: &Value) -> Record {
@@ -215,6 +270,9 @@ fn read_content(record: &Value) -> Content {
     let Some(key) = item(record, "/dynamodb/Keys").and_then(|keys| decode::key(&keys)) else {
         return unreadable("the record does not hold the key of an outbox row");
     };
+    if key.is_discarded() {
+        return Content::Discarded;
+    }
     let row = match record.pointer("/dynamodb/NewImage") {
         None | Some(Value::Null) => {
             return unreadable("the record has no new image: is the stream's view NEW_IMAGE?");

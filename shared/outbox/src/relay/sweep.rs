@@ -11,6 +11,7 @@ use super::{
     fate::{Fate, Outcome, Settled},
     outbox_table::{OutboxTable, RowState, Segment},
     publish::Relay,
+    report::report,
     retry::retry,
 };
 use crate::RowKey;
@@ -43,8 +44,8 @@ pub struct Sweeper<B, T, D> {
 pub struct Swept {
     /// Rows that wait to be published, as they were found.
     pub pending: usize,
-    /// When the oldest of them was committed.
-    pub oldest: Option<Timestamp>,
+    /// How long ago the oldest of them was committed; nothing if there is none.
+    pub oldest_age: SignedDuration,
     /// Rows that are set aside, as they were found.
     pub parked: usize,
     /// Rows that are published now.
@@ -133,7 +134,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweeper<B, T, D> {
             let page = retry(self.relay.pauses(), sweep.read_until, scan)
                 .await
                 .map_err(|error| CutShort::Scan(error.to_string()))?;
-            let pending = count(page.rows, &mut sweep.swept);
+            let pending = count(page.rows, self.relay.clock().now(), &mut sweep.swept);
             sweep.due.extend(self.due(pending));
             if sweep.due.len() >= ROWS_AT_ONCE {
                 self.publish_due(sweep).await?;
@@ -152,6 +153,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweeper<B, T, D> {
             return Ok(());
         }
         let outcome = self.relay.publish(due, sweep.deadline).await;
+        report(&outcome);
         sweep.take(&outcome)
     }
 
@@ -179,7 +181,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweeper<B, T, D> {
 }
 
 /// Counts what was found. Answers what is not set aside.
-fn count(rows: Vec<(Arrival, RowState)>, swept: &mut Swept) -> Vec<Arrival> {
+fn count(rows: Vec<(Arrival, RowState)>, now: Timestamp, swept: &mut Swept) -> Vec<Arrival> {
     let mut pending = Vec::new();
     for (arrival, state) in rows {
         if state == RowState::Parked {
@@ -188,8 +190,8 @@ fn count(rows: Vec<(Arrival, RowState)>, swept: &mut Swept) -> Vec<Arrival> {
         }
         swept.pending += 1;
         if let Ok(row) = &arrival.row {
-            let earlier = swept.oldest.map(|oldest| oldest.min(row.committed_at));
-            swept.oldest = Some(earlier.unwrap_or(row.committed_at));
+            let age = now.duration_since(row.committed_at);
+            swept.oldest_age = swept.oldest_age.max(age);
         }
         pending.push(arrival);
     }
@@ -203,7 +205,7 @@ impl Sweep {
             match fate {
                 Fate::Settled(Settled::Published) => self.swept.published += 1,
                 Fate::Settled(Settled::Parked(_)) => self.swept.newly_parked += 1,
-                Fate::Settled(Settled::Absent | Settled::AlreadyParked) => {}
+                Fate::Settled(_) => {}
                 Fate::Failed(_) => {
                     self.swept.failed += 1;
                     self.held_back.insert(key.aggregate_id.clone());

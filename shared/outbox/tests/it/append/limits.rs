@@ -5,6 +5,32 @@ use serde_json::json;
 use super::fixture::*;
 
 #[tokio::test]
+async fn an_aggregate_id_must_leave_room_for_what_is_kept_of_a_discarded_event() {
+    let fixture = Fixture::start().await;
+    let problems_of = async |aggregate_id: &str| {
+        let item = json!({"pk": "a"});
+        let write = outbox::AggregateWrite::create(aggregate_id, "things", things_key(), &item);
+        let transaction = fixture.outbox.transaction(write).event(&renamed());
+        problems(transaction.commit().await.unwrap_err())
+    };
+    for (aggregate_id, message) in [
+        (
+            "x".repeat(2039),
+            "the aggregate id must have 1 to 2038 bytes, not 2039",
+        ),
+        (
+            "discarded#a".to_owned(),
+            "the aggregate id must not begin with \"discarded#\": discarded events are kept there",
+        ),
+    ] {
+        let problems = problems_of(&aggregate_id).await;
+        let messages: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(messages, [message]);
+    }
+    assert!(fixture.is_empty().await);
+}
+
+#[tokio::test]
 async fn every_broken_limit_is_reported_before_anything_is_sent() {
     let fixture = Fixture::start().await;
     let mut deep = json!("bottom");

@@ -485,8 +485,8 @@ async fn relay_everything(
     let table = DynamoDbTable::new(client.clone(), "outbox");
     let handler = StreamHandler::new(Relay::new(bus(stub), table, queue(stub)));
     let event: StreamEvent = serde_json::from_value(json!({"Records": records})).unwrap();
-    let response = handler.handle(event, Instant::now() + time).await;
-    serde_json::to_value(response).unwrap()
+    let relayed = handler.handle(event, Instant::now() + time).await;
+    serde_json::to_value(relayed.response).unwrap()
 }
 
 #[tokio::test]

@@ -1,10 +1,16 @@
-use std::time::Duration;
+use std::{
+    io::{self, Write},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
-use outbox::relay::{CallError, EntryError, StreamEvent, StreamHandler};
+use jiff::SignedDuration;
+use outbox::relay::{CallError, Counts, EntryError, Relayed, StreamEvent, StreamHandler};
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
+use tracing::instrument::WithSubscriber;
 
-use super::fakes::{World, record, refuse, start, transient};
+use super::fakes::{World, record, refuse, row_with_detail, start, transient};
 
 /// Makes a record or its image wrong.
 type Spoil = fn(&mut Value);
@@ -19,9 +25,17 @@ async fn handle_with(
     handler: &StreamHandler<World, World, World>,
     records: Vec<Value>,
 ) -> Option<String> {
+    reported(&relay_with(handler, records).await)
+}
+
+async fn relay_with(handler: &StreamHandler<World, World, World>, records: Vec<Value>) -> Relayed {
     let event: StreamEvent = serde_json::from_value(json!({"Records": records})).unwrap();
     let deadline = Instant::now() + Duration::from_mins(1);
-    let response = serde_json::to_value(handler.handle(event, deadline).await).unwrap();
+    handler.handle(event, deadline).await
+}
+
+fn reported(relayed: &Relayed) -> Option<String> {
+    let response = serde_json::to_value(&relayed.response).unwrap();
     let failures = response["batchItemFailures"].as_array().unwrap().clone();
     assert!(failures.len() <= 1, "one checkpoint");
     let first = failures.first()?;
@@ -125,6 +139,152 @@ async fn marks_and_deletes_are_nothing_to_do() {
     records[1]["eventName"] = json!("REMOVE");
     assert_eq!(handle(&world, records).await, None);
     assert!(world.published().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_left_of_a_discarded_event_is_never_published() {
+    let world = World::default();
+    let records = vec![record("1", &world.insert("discarded#a", 1))];
+    assert_eq!(handle(&world, records).await, None);
+    assert!(world.published().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_keeps_failing_while_others_get_through_is_left_to_the_sweeper() {
+    let world = World::default();
+    world.answer(refuse("a/1", transient()));
+    let handler = StreamHandler::new(world.relay());
+    let stuck = record("1", &world.insert("a", 1));
+
+    sleep(Duration::from_mins(9)).await;
+    let other = record("2", &world.insert("b", 1));
+    let relayed = relay_with(&handler, vec![stuck.clone(), other]).await;
+    assert_eq!(reported(&relayed).as_deref(), Some("1"), "not old enough");
+
+    sleep(Duration::from_mins(2)).await;
+    let alone = relay_with(&handler, vec![stuck.clone()]).await;
+    assert_eq!(
+        reported(&alone).as_deref(),
+        Some("1"),
+        "nothing gets through"
+    );
+
+    let other = record("3", &world.insert("c", 1));
+    let relayed = relay_with(&handler, vec![stuck, other]).await;
+    assert_eq!(reported(&relayed), None);
+    assert_eq!(relayed.counts.left_to_sweeper, 1);
+    assert_eq!(relayed.counts.failed, 0);
+    assert_eq!(world.pending(), ["a/1"], "the sweeper finds it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_left_to_the_sweeper_while_the_set_up_is_at_fault() {
+    let world = World::default();
+    let handler = StreamHandler::new(world.relay());
+    let stuck = record("1", &world.insert("a", 1));
+    sleep(Duration::from_mins(11)).await;
+    relay_with(&handler, vec![record("2", &world.insert("b", 1))]).await;
+    world.answer(|_| Some(Err(CallError::SetUp("AccessDenied".into()))));
+    let relayed = relay_with(&handler, vec![stuck]).await;
+    assert_eq!(reported(&relayed).as_deref(), Some("1"));
+    assert_eq!(relayed.counts.left_to_sweeper, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_is_counted() {
+    let world = World::default();
+    world.answer(refuse("c/1", EntryError::SetUp("NotAuthorized".into())));
+    let settled = world.insert("b", 1);
+    world.with(|state| state.rows.remove(&settled.key));
+    let mut settled = record("2", &settled);
+    settled["dynamodb"]["ApproximateCreationDateTime"] = Value::Null;
+    let records = vec![
+        record("1", &world.insert("a", 1)),
+        settled,
+        record("3", &world.insert("c", 1)),
+        record("4", &world.insert("c", 2)),
+    ];
+    let relayed = relay_with(&StreamHandler::new(world.relay()), records).await;
+    let published = SignedDuration::from_millis(20);
+    assert_eq!(
+        relayed.counts,
+        Counts {
+            published: 2,
+            skipped: 1,
+            failed: 1,
+            commit_to_publish: vec![published; 2],
+            ..Counts::default()
+        },
+        "c/2 went along with c/1 in one request"
+    );
+}
+
+/// Collects a log.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_log_names_events_and_never_shows_them() {
+    let world = World::default();
+    world.answer(refuse("a/1", EntryError::SetUp("NotAuthorized".into())));
+    world.with(|state| {
+        let deletes = std::iter::repeat_n(CallError::SetUp("AccessDenied".into()), 9);
+        state.delete_errors.extend(deletes);
+    });
+    let secret = |aggregate: &str| {
+        let mut row = row_with_detail(aggregate, 1, &json!({"iban": "DE89"}).to_string());
+        row.detail_type = "Paid".into();
+        world.insert_row(row)
+    };
+    let mut undecodable = record("3", &secret("c"));
+    undecodable["dynamodb"]["NewImage"]["eventId"] = json!({"S": "DE89"});
+    let mut unreadable = record("4", &secret("d"));
+    unreadable["dynamodb"]["Keys"] = json!({"iban": {"S": "DE89"}});
+    let records = vec![
+        record("1", &secret("a")),
+        record("2", &secret("b")),
+        undecodable,
+        unreadable,
+    ];
+    let log = Lines::default();
+    let to = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || to.clone())
+        .finish();
+    let handler = StreamHandler::new(world.relay());
+    relay_with(&handler, records)
+        .with_subscriber(subscriber)
+        .await;
+
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(!log.contains("DE89"), "{log}");
+    let lines: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    for (message, aggregate_id) in [
+        ("must come again", "a"),
+        ("published, but not deleted: may be published twice", "b"),
+        ("parked, a dead letter is sent", "c"),
+    ] {
+        let line = lines.iter().find(|line| {
+            line["fields"]["message"] == message && line["fields"]["aggregate_id"] == aggregate_id
+        });
+        let fields = &line.unwrap_or_else(|| panic!("no {message:?}: {log}"))["fields"];
+        assert_eq!(fields["event_id"], "019ad0c5-0a4c-7000-8000-000000000001");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -51,7 +51,7 @@ async fn what_is_older_than_the_grace_period_is_published() {
         swept,
         Swept {
             pending: 2,
-            oldest: Some(start() - GRACE),
+            oldest_age: GRACE,
             published: 1,
             ..Swept::default()
         }

@@ -1,0 +1,319 @@
+use std::{
+    io::{self, Write},
+    time::{Duration, SystemTime},
+};
+
+use metrique_writer::{
+    Entry, Value, ValueWriter,
+    format::Format,
+    unit::{Millisecond, Second, UnitTag},
+    value::{MetricFlags, Observation},
+};
+use metrique_writer_format_emf::Emf;
+
+use super::{stream::Counts, sweep::Swept};
+
+/// CloudWatch's namespace of the metrics.
+pub const NAMESPACE: &str = "TransactionalOutbox";
+
+/// Writes what the functions of an outbox count to their log, in CloudWatch's
+/// embedded metric format; CloudWatch makes metrics of it. Their one dimension
+/// is `Outbox`, the table's name.
+///
+/// | of the relay | unit | |
+/// |---|---|---|
+/// | `Published` | events | the bus has them |
+/// | `Skipped` | records | settled before |
+/// | `Parked` | rows | set aside, with a dead letter |
+/// | `Failed` | records | must come again |
+/// | `Undeleted` | rows | published, but still there |
+/// | `LeftToSweeper` | rows | failed for long while others got through |
+/// | `CommitToPublish` | ms | from the commit of an event until the bus has it |
+///
+/// | of the sweeper | unit | |
+/// |---|---|---|
+/// | `PendingEvents` | rows | wait to be published |
+/// | `OldestPendingAge` | s | of the oldest of them; 0 if none waits |
+/// | `ParkedEvents` | rows | are set aside |
+/// | `Swept` | events | the stream had left behind, published now |
+/// | `SweptParked` | rows | set aside now |
+/// | `SweepFailed` | rows | could not be published |
+/// | `SweepCutShort` | 0 or 1 | 1: the table was not read to its end, and the numbers before are "at least" |
+#[derive(Debug)]
+pub struct Metrics {
+    outbox: String,
+}
+
+#[derive(Entry)]
+#[entry(rename_all = "PascalCase")]
+struct RelayMetrics<'m> {
+    #[entry(timestamp)]
+    at: SystemTime,
+    outbox: &'m str,
+    request_id: &'m str,
+    published: usize,
+    skipped: usize,
+    parked: usize,
+    failed: usize,
+    undeleted: usize,
+    left_to_sweeper: usize,
+    commit_to_publish: CommitToPublish,
+}
+
+#[derive(Entry)]
+#[entry(rename_all = "PascalCase")]
+struct SweeperMetrics<'m> {
+    #[entry(timestamp)]
+    at: SystemTime,
+    outbox: &'m str,
+    request_id: &'m str,
+    pending_events: usize,
+    oldest_pending_age: Age,
+    parked_events: usize,
+    swept: usize,
+    swept_parked: usize,
+    sweep_failed: usize,
+    sweep_cut_short: bool,
+}
+
+impl Metrics {
+    /// Metrics of the outbox with this table.
+    pub fn of(outbox_table: impl Into<String>) -> Self {
+        Self {
+            outbox: outbox_table.into(),
+        }
+    }
+
+    /// Writes what a batch came to, as one line.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written there.
+    pub fn relayed(
+        &self,
+        to: &mut impl Write,
+        counts: &Counts,
+        request_id: &str,
+    ) -> io::Result<()> {
+        let times = counts.commit_to_publish.iter();
+        write(
+            to,
+            &RelayMetrics {
+                at: SystemTime::now(),
+                outbox: &self.outbox,
+                request_id,
+                published: counts.published,
+                skipped: counts.skipped,
+                parked: counts.parked,
+                failed: counts.failed,
+                undeleted: counts.undeleted,
+                left_to_sweeper: counts.left_to_sweeper,
+                // Clocks that differ may make a time negative.
+                commit_to_publish: CommitToPublish::of(
+                    times.map(|time| Duration::try_from(*time).unwrap_or_default()),
+                ),
+            },
+        )
+    }
+
+    /// Writes what a sweep came to, as one line.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written there.
+    pub fn swept(&self, to: &mut impl Write, swept: &Swept, request_id: &str) -> io::Result<()> {
+        write(
+            to,
+            &SweeperMetrics {
+                at: SystemTime::now(),
+                outbox: &self.outbox,
+                request_id,
+                pending_events: swept.pending,
+                oldest_pending_age: Age(Duration::try_from(swept.oldest_age).unwrap_or_default()),
+                parked_events: swept.parked,
+                swept: swept.published,
+                swept_parked: swept.newly_parked,
+                sweep_failed: swept.failed,
+                sweep_cut_short: swept.cut_short.is_some(),
+            },
+        )
+    }
+}
+
+/// At once, lest lines of the log get in between.
+fn write(to: &mut impl Write, entry: &impl Entry) -> io::Result<()> {
+    let dimensions = vec![vec!["Outbox".to_owned()]];
+    let mut line = Vec::new();
+    Emf::builder(NAMESPACE.to_owned(), dimensions)
+        .build()
+        .format(entry, &mut line)
+        .map_err(io::Error::other)?;
+    to.write_all(&line)?;
+    to.flush()
+}
+
+struct Age(Duration);
+
+impl Value for Age {
+    fn write(&self, writer: impl ValueWriter) {
+        let seconds = Observation::Floating(self.0.as_secs_f64());
+        writer.metric([seconds], Second::UNIT, [], MetricFlags::empty());
+    }
+}
+
+/// Values of one metric in one line: CloudWatch takes no more.
+const MOST_VALUES: usize = 100;
+
+/// How long events took, as at most [`MOST_VALUES`] values: of more, neighbours
+/// count as the longest of them.
+struct CommitToPublish(Vec<Observation>);
+
+impl CommitToPublish {
+    fn of(times: impl Iterator<Item = Duration>) -> Self {
+        let mut milliseconds: Vec<f64> = times.map(|time| time.as_secs_f64() * 1e3).collect();
+        milliseconds.sort_by(f64::total_cmp);
+        let together = milliseconds.len().div_ceil(MOST_VALUES).max(1);
+        let observations = milliseconds.chunks(together).filter_map(|chunk| {
+            let occurrences = chunk.len() as u64;
+            let longest = chunk.last()?;
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "batches have at most 10,000 records"
+            )]
+            let total = longest * occurrences as f64;
+            Some(Observation::Repeated { total, occurrences })
+        });
+        Self(observations.collect())
+    }
+}
+
+impl Value for CommitToPublish {
+    fn write(&self, writer: impl ValueWriter) {
+        let observations = self.0.iter().copied();
+        writer.metric(observations, Millisecond::UNIT, [], MetricFlags::empty());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::relay::CutShort;
+
+    fn relayed(counts: &Counts) -> Value {
+        let mut line = Vec::new();
+        let metrics = Metrics::of("outbox");
+        metrics.relayed(&mut line, counts, "request 1").unwrap();
+        serde_json::from_slice(&line).unwrap()
+    }
+
+    #[test]
+    fn a_batch_is_one_line_with_every_number() {
+        let mut line = relayed(&Counts {
+            published: 3,
+            skipped: 1,
+            parked: 2,
+            failed: 4,
+            undeleted: 5,
+            left_to_sweeper: 6,
+            commit_to_publish: vec![
+                SignedDuration::from_millis(20),
+                SignedDuration::from_millis(-5),
+                SignedDuration::from_millis(30),
+            ],
+        });
+        assert!(line["_aws"]["Timestamp"].is_u64());
+        line["_aws"]["Timestamp"] = json!(0);
+        let metrics = |names: &[(&str, Option<&str>)]| -> Vec<Value> {
+            let metric = |(name, unit): &(&str, Option<&str>)| match unit {
+                Some(unit) => json!({"Name": name, "Unit": unit}),
+                None => json!({"Name": name}),
+            };
+            names.iter().map(metric).collect()
+        };
+        assert_eq!(
+            line,
+            json!({
+                "_aws": {
+                    "CloudWatchMetrics": [{
+                        "Namespace": "TransactionalOutbox",
+                        "Dimensions": [["Outbox"]],
+                        "Metrics": metrics(&[
+                            ("Published", None),
+                            ("Skipped", None),
+                            ("Parked", None),
+                            ("Failed", None),
+                            ("Undeleted", None),
+                            ("LeftToSweeper", None),
+                            ("CommitToPublish", Some("Milliseconds")),
+                        ]),
+                    }],
+                    "Timestamp": 0,
+                },
+                "Outbox": "outbox",
+                "RequestId": "request 1",
+                "Published": 3,
+                "Skipped": 1,
+                "Parked": 2,
+                "Failed": 4,
+                "Undeleted": 5,
+                "LeftToSweeper": 6,
+                "CommitToPublish": {"Values": [0, 20, 30], "Counts": [1, 1, 1]},
+            })
+        );
+    }
+
+    #[test]
+    fn a_metric_has_at_most_a_hundred_values_and_counts_every_event() {
+        for events in [1_u32, 100, 101, 250, 10_000] {
+            let line = relayed(&Counts {
+                commit_to_publish: (0..events)
+                    .map(|time| SignedDuration::from_millis(time.into()))
+                    .collect(),
+                ..Counts::default()
+            });
+            let values = line["CommitToPublish"]["Values"].as_array().unwrap();
+            assert!(values.len() <= 100, "{events}: {} values", values.len());
+            let longest = values.last().unwrap().as_f64().unwrap();
+            assert!((longest - f64::from(events - 1)).abs() < 1e-6);
+            let counts = line["CommitToPublish"]["Counts"].as_array().unwrap();
+            let counted: u64 = counts.iter().map(|count| count.as_u64().unwrap()).sum();
+            assert_eq!(counted, u64::from(events));
+        }
+    }
+
+    #[test]
+    fn a_sweep_says_zero_when_nothing_waits_and_whether_it_has_seen_all() {
+        let line = |swept: &Swept| -> Value {
+            let mut line = Vec::new();
+            let metrics = Metrics::of("outbox");
+            metrics.swept(&mut line, swept, "request 1").unwrap();
+            serde_json::from_slice(&line).unwrap()
+        };
+        let empty = line(&Swept::default());
+        for name in [
+            "PendingEvents",
+            "OldestPendingAge",
+            "ParkedEvents",
+            "Swept",
+            "SweptParked",
+            "SweepFailed",
+            "SweepCutShort",
+        ] {
+            assert_eq!(empty[name].as_f64(), Some(0.0), "{name}");
+        }
+        let cut = line(&Swept {
+            pending: 7,
+            oldest_age: SignedDuration::from_mins(20),
+            cut_short: Some(CutShort::OutOfTime),
+            ..Swept::default()
+        });
+        assert_eq!(cut["PendingEvents"], 7);
+        assert_eq!(cut["OldestPendingAge"].as_f64(), Some(1200.0));
+        assert_eq!(cut["SweepCutShort"], 1);
+        let metrics = cut["_aws"]["CloudWatchMetrics"][0]["Metrics"].to_string();
+        assert!(metrics.contains(r#"{"Name":"OldestPendingAge","Unit":"Seconds"}"#));
+    }
+}

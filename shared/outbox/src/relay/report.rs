@@ -1,0 +1,33 @@
+//! The log of what became of events.
+
+use super::fate::{Failure, Fate, Outcome, Settled};
+
+/// Tells of whatever did not go as it should. Events are named, never shown.
+pub(super) fn report(outcome: &Outcome) {
+    for (key, fate) in outcome.fates() {
+        let (aggregate_id, event_id) = (&key.aggregate_id, key.event_id());
+        match fate {
+            Fate::Settled(Settled::Parked(poison)) => {
+                tracing::error!(aggregate_id, event_id, %poison, "parked, a dead letter is sent");
+            }
+            Fate::Settled(Settled::LeftToSweeper(failure)) => {
+                tracing::error!(aggregate_id, event_id, %failure, "left to the sweeper");
+            }
+            Fate::Failed(failure @ Failure::HeldBack(_)) => {
+                tracing::info!(aggregate_id, event_id, %failure, "must come again");
+            }
+            Fate::Failed(failure) => {
+                tracing::error!(aggregate_id, event_id, %failure, "must come again");
+            }
+            Fate::Settled(_) => tracing::debug!(aggregate_id, event_id, "settled"),
+        }
+    }
+    for key in &outcome.undeleted {
+        let (aggregate_id, event_id) = (&key.aggregate_id, key.event_id());
+        tracing::error!(
+            aggregate_id,
+            event_id,
+            "published, but not deleted: may be published twice"
+        );
+    }
+}
