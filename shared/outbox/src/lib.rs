@@ -11,7 +11,8 @@
 //! |---|---|
 //! | none | [`DomainEvent`] alone, for crates that hold a domain and no AWS |
 //! | `append` (default) | [`Outbox`]: write an aggregate and its events |
-//! | `relay` | `relay`: publish, park, dead-letter; the function behind the stream |
+//! | `relay` | `relay`: publish, park, dead-letter; the functions behind the stream and the schedule |
+//! | `replay` | `replay`: settle dead letters and rows that are set aside |
 //!
 //! Events arrive at least once. Consumers recognise a repeated event by its
 //! CloudEvents `source` and `id`.
@@ -25,6 +26,8 @@ mod event;
 pub mod limits;
 #[cfg(feature = "relay")]
 pub mod relay;
+#[cfg(feature = "replay")]
+pub mod replay;
 #[cfg(any(feature = "append", feature = "relay"))]
 mod row;
 #[cfg(feature = "append")]

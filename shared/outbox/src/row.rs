@@ -113,6 +113,13 @@ pub struct Parked {
     pub at: Timestamp,
 }
 
+impl Parked {
+    /// What kind of fault: the reason up to its colon.
+    pub fn code(&self) -> &str {
+        self.reason.split(':').next().unwrap_or_default()
+    }
+}
+
 /// A sequence as text that sorts as the number does.
 pub(crate) fn sequence_text(sequence: u64) -> String {
     format!("{sequence:020}")

@@ -9,7 +9,7 @@ use super::call_error::CallError;
 
 /// Sorts an error by its code; `what` names the call and its resource. What is
 /// not known for sure is transient: trying again is safe, giving up is not.
-pub(super) fn call_error<E>(what: &str, error: &SdkError<E, HttpResponse>) -> CallError
+pub(crate) fn call_error<E>(what: &str, error: &SdkError<E, HttpResponse>) -> CallError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {

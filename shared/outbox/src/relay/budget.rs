@@ -6,7 +6,7 @@ use tokio::time::Instant;
 /// invocation that runs out of time fails all of its records, those included
 /// that are published.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Budget {
+pub(crate) struct Budget {
     /// No request to the bus is begun after this.
     pub(super) put_until: Instant,
     /// No request to the bus is waited for after this.
@@ -18,7 +18,7 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    pub(super) fn until(deadline: Instant) -> Self {
+    pub(crate) fn until(deadline: Instant) -> Self {
         let now = Instant::now();
         let total = deadline.saturating_duration_since(now);
         let part = |percent| now + total * percent / 100;

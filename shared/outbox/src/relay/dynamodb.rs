@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::{
     error::ProvideErrorMetadata,
     types::{AttributeValue, DeleteRequest, KeysAndAttributes, WriteRequest},
 };
-
+use jiff::Timestamp;
 use serde_dynamo::Item;
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
     aws_error::call_error,
     call_error::CallError,
     decode,
-    outbox_table::{OutboxTable, Page, RowState, Segment},
+    outbox_table::{OutboxTable, Page, RowState, Segment, StoredRow},
 };
 use crate::{
     Parked, RowKey,
@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The mark on a row that is set aside.
-const PARKED: &str = "parked";
+pub(crate) const PARKED: &str = "parked";
 
 /// The outbox table in Amazon DynamoDB.
 #[derive(Debug, Clone)]
@@ -40,6 +40,31 @@ impl DynamoDbTable {
         }
     }
 
+    /// The table's client and name, for what operators do beside the relay.
+    #[cfg(feature = "replay")]
+    pub(crate) fn parts(&self) -> (&Client, &str) {
+        (&self.client, &self.name)
+    }
+
+    fn page(
+        &self,
+        operation: &str,
+        items: Option<Vec<SdkItem>>,
+        last: Option<&SdkItem>,
+    ) -> Result<Page, CallError> {
+        let rows = items.unwrap_or_default();
+        let rows = rows.into_iter().map(|item| stored_row(&item.into()));
+        let mut rows: Vec<_> = rows
+            .collect::<Option<_>>()
+            .ok_or_else(|| self.unintelligible(operation))?;
+        rows.retain(|row| !row.arrival.key.is_discarded());
+        let next = last.map(|key| row_key(key).ok_or_else(|| self.unintelligible(operation)));
+        Ok(Page {
+            rows,
+            next: next.transpose()?,
+        })
+    }
+
     fn what(&self, operation: &str) -> String {
         format!("{operation} {}", self.name)
     }
@@ -52,7 +77,11 @@ impl DynamoDbTable {
 
     /// Why a call that must be well-formed failed: what it holds is ours, so a
     /// refusal of its content is a fault of the set-up.
-    fn error<E>(&self, operation: &str, error: &aws_sdk_dynamodb::error::SdkError<E>) -> CallError
+    pub(crate) fn error<E>(
+        &self,
+        operation: &str,
+        error: &aws_sdk_dynamodb::error::SdkError<E>,
+    ) -> CallError
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
@@ -63,7 +92,7 @@ impl DynamoDbTable {
     }
 }
 
-fn without_retries() -> Builder {
+pub(crate) fn without_retries() -> Builder {
     Builder::new().retry_config(RetryConfig::disabled())
 }
 
@@ -189,38 +218,66 @@ impl OutboxTable for DynamoDbTable {
             .send()
             .await
             .map_err(|error| self.error(operation, &error))?;
-        let last = output.last_evaluated_key.as_ref();
-        let next = last.map(|key| row_key(key).ok_or_else(|| self.unintelligible(operation)));
-        let rows = output.items.unwrap_or_default();
-        let rows = rows.into_iter().map(|item| found(&item.into()));
-        let mut rows: Vec<_> = rows
-            .collect::<Option<_>>()
-            .ok_or_else(|| self.unintelligible(operation))?;
-        rows.retain(|(arrival, _)| !arrival.key.is_discarded());
-        Ok(Page {
-            rows,
-            next: next.transpose()?,
-        })
+        self.page(operation, output.items, output.last_evaluated_key.as_ref())
+    }
+
+    async fn query(
+        &self,
+        aggregate_id: &str,
+        after: Option<&RowKey>,
+        through: Option<&RowKey>,
+    ) -> Result<Page, CallError> {
+        let operation = "Query";
+        let mut query = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .consistent_read(true)
+            .key_condition_expression("#aggregateId = :aggregateId")
+            .expression_attribute_names("#aggregateId", AGGREGATE_ID)
+            .expression_attribute_values(":aggregateId", AttributeValue::S(aggregate_id.to_owned()))
+            .set_exclusive_start_key(after.map(attributes));
+        if let Some(through) = through {
+            query = query
+                .key_condition_expression("#aggregateId = :aggregateId AND #position <= :through")
+                .expression_attribute_names("#position", POSITION)
+                .expression_attribute_values(
+                    ":through",
+                    AttributeValue::S(through.position.clone()),
+                );
+        }
+        let output = query
+            .customize()
+            .config_override(without_retries())
+            .send()
+            .await
+            .map_err(|error| self.error(operation, &error))?;
+        self.page(operation, output.items, output.last_evaluated_key.as_ref())
     }
 }
 
-fn found(item: &Item) -> Option<(Arrival, RowState)> {
+/// An item as the AWS SDK knows it.
+pub(crate) type SdkItem = HashMap<String, AttributeValue>;
+
+/// The row an item holds; `None` if it has no key of one.
+pub(crate) fn stored_row(item: &Item) -> Option<StoredRow> {
     let key = decode::key(item)?;
-    let state = if item.contains_key(PARKED) {
-        RowState::Parked
-    } else {
-        RowState::Pending
-    };
+    let parked = item.get(PARKED).map(|mark| {
+        serde_dynamo::from_attribute_value(mark.clone()).unwrap_or_else(|_| Parked {
+            reason: "Unknown: the mark cannot be read".to_owned(),
+            at: Timestamp::UNIX_EPOCH,
+        })
+    });
     let row = decode::row(&key, item);
     let arrival = Arrival {
         key,
         row,
         written_at: None,
     };
-    Some((arrival, state))
+    Some(StoredRow { arrival, parked })
 }
 
-fn attributes(key: &RowKey) -> HashMap<String, AttributeValue> {
+pub(crate) fn attributes(key: &RowKey) -> SdkItem {
     HashMap::from([
         (
             AGGREGATE_ID.to_owned(),

@@ -11,7 +11,7 @@ use super::{
 use crate::RowKey;
 
 /// What has become of each row; a row nobody told of in time has the reason.
-pub(super) async fn look_up<T: OutboxTable>(
+pub(crate) async fn look_up<T: OutboxTable>(
     table: &T,
     pauses: &Pauses,
     keys: &[RowKey],

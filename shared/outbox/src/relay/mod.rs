@@ -12,6 +12,7 @@
 
 mod arrival;
 mod aws_error;
+mod backlog;
 mod budget;
 mod bus_check;
 mod call_error;
@@ -31,6 +32,7 @@ mod put_events;
 mod report;
 mod retry;
 mod schedule;
+mod sequence_number;
 mod sqs;
 mod stream;
 mod sweep;
@@ -43,8 +45,21 @@ pub use event_bus::{BusLimits, EntryError, EventBus, Poison, PutResult};
 pub use eventbridge::EventBridgeBus;
 pub use fate::{Failure, Fate, Outcome, Settled};
 pub use metrics::{Metrics, NAMESPACE};
-pub use outbox_table::{DELETE_KEYS, LOOK_UP_KEYS, OutboxTable, Page, RowState, Segment};
+pub use outbox_table::{
+    DELETE_KEYS, LOOK_UP_KEYS, OutboxTable, Page, RowState, Segment, StoredRow,
+};
 pub use publish::Relay;
 pub use sqs::SqsQueue;
 pub use stream::{Counts, Relayed, StreamEvent, StreamHandler};
 pub use sweep::{CutShort, DEFAULT_GRACE, Sweeper, Swept};
+#[cfg(feature = "replay")]
+pub(crate) use {
+    aws_error::call_error,
+    backlog::Backlog,
+    budget::Budget,
+    dynamodb::{PARKED, SdkItem, attributes, stored_row, without_retries},
+    look_up::look_up,
+    retry::{Pauses, retry, within},
+    sequence_number::compare as compare_sequence_numbers,
+    sweep::sweep,
+};

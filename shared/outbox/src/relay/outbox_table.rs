@@ -37,6 +37,15 @@ pub trait OutboxTable: Send + Sync {
         segment: Segment,
         after: Option<&RowKey>,
     ) -> impl Future<Output = Result<Page, CallError>> + Send;
+
+    /// Reads on in an aggregate, consistently and in sequence, from where the
+    /// page before ended; up to and with `through`, if that is given.
+    fn query(
+        &self,
+        aggregate_id: &str,
+        after: Option<&RowKey>,
+        through: Option<&RowKey>,
+    ) -> impl Future<Output = Result<Page, CallError>> + Send;
 }
 
 /// A part of the table that is read on its own.
@@ -48,13 +57,22 @@ pub struct Segment {
     pub of: u32,
 }
 
-/// Some rows of a segment.
+/// Some rows of the table.
 #[derive(Debug, Clone, Default)]
 pub struct Page {
-    /// The rows, and whether each is set aside.
-    pub rows: Vec<(Arrival, RowState)>,
+    /// The rows.
+    pub rows: Vec<StoredRow>,
     /// Where the next page begins; `None` at the end.
     pub next: Option<RowKey>,
+}
+
+/// A row as it lies in the table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredRow {
+    /// The row, as the relay takes it.
+    pub arrival: Arrival,
+    /// Whether it is set aside, and why.
+    pub parked: Option<Parked>,
 }
 
 /// Keys of one look-up: what `BatchGetItem` takes.

@@ -77,15 +77,15 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         }
     }
 
-    pub(super) fn clock(&self) -> &dyn Clock {
+    pub(crate) fn clock(&self) -> &dyn Clock {
         &*self.clock
     }
 
-    pub(super) fn table(&self) -> &T {
+    pub(crate) fn table(&self) -> &T {
         &self.table
     }
 
-    pub(super) fn pauses(&self) -> &Pauses {
+    pub(crate) fn pauses(&self) -> &Pauses {
         &self.pauses
     }
 

@@ -14,7 +14,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Pauses with full jitter: anything from nothing to the bound, so that many
 /// who failed together do not come again together.
-pub(super) struct Pauses {
+pub(crate) struct Pauses {
     random: Mutex<fastrand::Rng>,
 }
 
@@ -40,7 +40,7 @@ impl Pauses {
 
     /// Waits after the given number of failures. False, at once, if the pause
     /// would end after `until`.
-    pub(super) async fn pause(&self, failures: u32, until: Instant) -> bool {
+    pub(crate) async fn pause(&self, failures: u32, until: Instant) -> bool {
         let next = Instant::now() + self.after(failures);
         if next >= until {
             return false;
@@ -51,7 +51,7 @@ impl Pauses {
 }
 
 /// Repeats a call while its errors are transient and there is time.
-pub(super) async fn retry<T, F>(
+pub(crate) async fn retry<T, F>(
     pauses: &Pauses,
     until: Instant,
     mut call: impl FnMut() -> F,
@@ -73,7 +73,7 @@ where
 }
 
 /// Waits for a call no longer than calls may take, nor past `latest`.
-pub(super) async fn within<T>(
+pub(crate) async fn within<T>(
     latest: Instant,
     call: impl Future<Output = Result<T, CallError>>,
 ) -> Result<T, CallError> {

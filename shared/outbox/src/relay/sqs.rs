@@ -24,6 +24,12 @@ impl SqsQueue {
             url: url.into(),
         }
     }
+
+    /// The queue's client and URL, for its readers.
+    #[cfg(feature = "replay")]
+    pub(crate) fn parts(&self) -> (&Client, &str) {
+        (&self.client, &self.url)
+    }
 }
 
 impl DeadLetters for SqsQueue {

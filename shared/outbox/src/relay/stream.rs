@@ -22,6 +22,7 @@ use super::{
     outbox_table::OutboxTable,
     publish::Relay,
     report::report,
+    sequence_number::compare,
 };
 use crate::RowKey;
 
@@ -225,11 +226,6 @@ fn checkpoint(records: &[Record], outcome: &Outcome) -> Option<String> {
 fn comes_before(record: &Record, checkpoint: &str) -> bool {
     let number = record.sequence_number.as_deref().unwrap_or_default();
     compare(number, checkpoint) == Ordering::Less
-}
-
-/// Sequence numbers have up to 40 digits, which no integer type holds.
-fn compare(a: &str, b: &str) -> Ordering {
-    a.len().cmp(&b.len()).then_with(|| a.cmp(b))
 }
 
 fn response(checkpoint: Option<String>) -> DynamoDbEventResponse {

@@ -5,13 +5,13 @@ use tokio::time::Instant;
 
 use super::{
     arrival::Arrival,
+    backlog::Backlog,
     budget::{Budget, known_deadline},
     dead_letters::DeadLetters,
     event_bus::EventBus,
     fate::{Fate, Outcome, Settled},
-    outbox_table::{OutboxTable, RowState, Segment},
+    outbox_table::{OutboxTable, Segment, StoredRow},
     publish::Relay,
-    report::report,
     retry::retry,
 };
 use crate::RowKey;
@@ -23,10 +23,6 @@ pub const DEFAULT_GRACE: SignedDuration = SignedDuration::from_mins(15);
 /// Parts the table is read in. Each sweep begins with a random one, so that
 /// none is starved when sweeps are cut short.
 const SEGMENTS: u32 = 8;
-
-/// Rows that are published together. They come from all over the table, so
-/// that one at fault is told from a bus that is.
-const ROWS_AT_ONCE: usize = 500;
 
 /// Publishes what the stream has left behind: the second way out of the table.
 ///
@@ -74,14 +70,14 @@ pub enum CutShort {
 }
 
 /// A sweep under way.
-struct Sweep {
+struct Sweep<'r, B, T, D> {
+    relay: &'r Relay<B, T, D>,
+    /// Rows committed later are left to the stream.
+    committed_until: Timestamp,
     deadline: Instant,
     /// Nothing more is read after this.
     read_until: Instant,
-    /// To be published, an aggregate's rows in sequence.
-    due: Vec<Arrival>,
-    /// Aggregates with an event that failed: the later ones wait for it.
-    held_back: HashSet<String>,
+    backlog: Backlog,
     swept: Swept,
 }
 
@@ -94,50 +90,66 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweeper<B, T, D> {
     /// Reads the table once, as far as it comes before the deadline, and
     /// publishes what is old. A deadline already past is taken for unknown.
     pub async fn sweep(&self, deadline: Instant) -> Swept {
-        let deadline = known_deadline(deadline);
-        let mut sweep = Sweep {
-            deadline,
-            read_until: Budget::until(deadline).put_until,
-            due: Vec::new(),
-            held_back: HashSet::new(),
-            swept: Swept::default(),
-        };
-        if let Err(reason) = self.sweep_table(&mut sweep).await {
-            sweep.swept.cut_short = Some(reason);
-        }
-        sweep.swept
+        let now = self.relay.clock().now();
+        let until = now.checked_sub(self.grace).unwrap_or(Timestamp::MIN);
+        sweep(&self.relay, until, deadline).await
     }
+}
 
-    async fn sweep_table(&self, sweep: &mut Sweep) -> Result<(), CutShort> {
+/// Publishes what was committed until then, and what precedes it in its
+/// aggregate.
+pub(crate) async fn sweep<B: EventBus, T: OutboxTable, D: DeadLetters>(
+    relay: &Relay<B, T, D>,
+    committed_until: Timestamp,
+    deadline: Instant,
+) -> Swept {
+    let deadline = known_deadline(deadline);
+    let mut sweep = Sweep {
+        relay,
+        committed_until,
+        deadline,
+        read_until: Budget::until(deadline).put_until,
+        backlog: Backlog::default(),
+        swept: Swept::default(),
+    };
+    if let Err(reason) = sweep.table().await {
+        sweep.swept.cut_short = Some(reason);
+    }
+    sweep.swept
+}
+
+impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweep<'_, B, T, D> {
+    async fn table(&mut self) -> Result<(), CutShort> {
         let first = self.relay.random_below(SEGMENTS);
         for index in (0..SEGMENTS).map(|offset| (first + offset) % SEGMENTS) {
             let segment = Segment {
                 index,
                 of: SEGMENTS,
             };
-            if let Err(reason) = self.sweep_segment(segment, sweep).await {
+            if let Err(reason) = self.segment(segment).await {
                 // What was found so far has its turn all the same.
-                self.publish_due(sweep).await?;
+                self.publish_due().await?;
                 return Err(reason);
             }
         }
-        self.publish_due(sweep).await
+        self.publish_due().await
     }
 
-    async fn sweep_segment(&self, segment: Segment, sweep: &mut Sweep) -> Result<(), CutShort> {
+    async fn segment(&mut self, segment: Segment) -> Result<(), CutShort> {
         let mut after: Option<RowKey> = None;
         loop {
-            if Instant::now() >= sweep.read_until {
+            if Instant::now() >= self.read_until {
                 return Err(CutShort::OutOfTime);
             }
             let scan = || self.relay.table().scan(segment, after.as_ref());
-            let page = retry(self.relay.pauses(), sweep.read_until, scan)
+            let page = retry(self.relay.pauses(), self.read_until, scan)
                 .await
                 .map_err(|error| CutShort::Scan(error.to_string()))?;
-            let pending = count(page.rows, self.relay.clock().now(), &mut sweep.swept);
-            sweep.due.extend(self.due(pending));
-            if sweep.due.len() >= ROWS_AT_ONCE {
-                self.publish_due(sweep).await?;
+            let pending = self.count(page.rows);
+            let due = self.due(pending);
+            self.backlog.add(due);
+            if self.backlog.is_full() {
+                self.publish_due().await?;
             }
             after = page.next;
             if after.is_none() {
@@ -146,22 +158,34 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweeper<B, T, D> {
         }
     }
 
-    async fn publish_due(&self, sweep: &mut Sweep) -> Result<(), CutShort> {
-        let mut due = std::mem::take(&mut sweep.due);
-        due.retain(|arrival| !sweep.held_back.contains(&arrival.key.aggregate_id));
-        if due.is_empty() {
-            return Ok(());
+    async fn publish_due(&mut self) -> Result<(), CutShort> {
+        let outcome = self.backlog.publish(self.relay, self.deadline).await;
+        self.take(&outcome)
+    }
+
+    /// Counts what was found. Answers what is not set aside.
+    fn count(&mut self, rows: Vec<StoredRow>) -> Vec<Arrival> {
+        let now = self.relay.clock().now();
+        let mut pending = Vec::new();
+        for StoredRow { arrival, parked } in rows {
+            if parked.is_some() {
+                self.swept.parked += 1;
+                continue;
+            }
+            self.swept.pending += 1;
+            if let Ok(row) = &arrival.row {
+                let age = now.duration_since(row.committed_at);
+                self.swept.oldest_age = self.swept.oldest_age.max(age);
+            }
+            pending.push(arrival);
         }
-        let outcome = self.relay.publish(due, sweep.deadline).await;
-        report(&outcome);
-        sweep.take(&outcome)
+        pending
     }
 
     /// What is old enough, and what precedes it in its aggregate.
     fn due(&self, mut pending: Vec<Arrival>) -> Vec<Arrival> {
-        let now = self.relay.clock().now();
         let is_old = |arrival: &Arrival| match &arrival.row {
-            Ok(row) => now.duration_since(row.committed_at) >= self.grace,
+            Ok(row) => row.committed_at <= self.committed_until,
             // Of a row that cannot be read nobody knows the age; the relay
             // parks it, whoever comes first.
             Err(_) => true,
@@ -178,38 +202,15 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweeper<B, T, D> {
         pending.reverse();
         pending
     }
-}
 
-/// Counts what was found. Answers what is not set aside.
-fn count(rows: Vec<(Arrival, RowState)>, now: Timestamp, swept: &mut Swept) -> Vec<Arrival> {
-    let mut pending = Vec::new();
-    for (arrival, state) in rows {
-        if state == RowState::Parked {
-            swept.parked += 1;
-            continue;
-        }
-        swept.pending += 1;
-        if let Ok(row) = &arrival.row {
-            let age = now.duration_since(row.committed_at);
-            swept.oldest_age = swept.oldest_age.max(age);
-        }
-        pending.push(arrival);
-    }
-    pending
-}
-
-impl Sweep {
     /// Takes in what became of rows.
     fn take(&mut self, outcome: &Outcome) -> Result<(), CutShort> {
-        for (key, fate) in outcome.fates() {
+        for (_, fate) in outcome.fates() {
             match fate {
                 Fate::Settled(Settled::Published) => self.swept.published += 1,
                 Fate::Settled(Settled::Parked(_)) => self.swept.newly_parked += 1,
                 Fate::Settled(_) => {}
-                Fate::Failed(_) => {
-                    self.swept.failed += 1;
-                    self.held_back.insert(key.aggregate_id.clone());
-                }
+                Fate::Failed(_) => self.swept.failed += 1,
             }
         }
         match &outcome.halted {

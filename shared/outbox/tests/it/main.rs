@@ -4,4 +4,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod append;
+mod fakes;
 mod relay;
+mod replay;

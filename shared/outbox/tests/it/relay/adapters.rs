@@ -11,8 +11,8 @@ use outbox::{
     AggregateWrite, DomainEvent, KeySchema, Outbox, OutboxRow, Parked, RowKey,
     relay::{
         CallError, DeadLetter, DeadLetters, DynamoDbTable, EntryError, EventBridgeBus, EventBus,
-        OutboxTable, PutResult, Relay, RowState, Segment, SqsQueue, StreamEvent, StreamHandler,
-        Sweeper, Unreadable,
+        OutboxTable, PutResult, Relay, RowState, Segment, SqsQueue, StoredRow, StreamEvent,
+        StreamHandler, Sweeper, Unreadable,
     },
 };
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ use wiremock::{
     matchers::{any, header},
 };
 
-use super::fakes::{record, row, start};
+use crate::fakes::{record, row, start};
 
 fn bus(stub: &MockServer) -> EventBridgeBus {
     let config = aws_sdk_eventbridge::Config::builder()
@@ -326,18 +326,13 @@ async fn a_scan_reads_every_row_once_in_sequence_with_its_state() {
     }
     let spoiled = found
         .iter()
-        .position(|(row, _)| row.key.aggregate_id == "spoiled");
-    let (spoiled, _) = found.remove(spoiled.unwrap());
-    assert!(matches!(spoiled.row, Err(Unreadable::Malformed(_))));
-    let found_keys: Vec<RowKey> = found.iter().map(|(row, _)| row.key.clone()).collect();
+        .position(|row| row.arrival.key.aggregate_id == "spoiled");
+    let spoiled = found.remove(spoiled.unwrap());
+    assert!(matches!(spoiled.arrival.row, Err(Unreadable::Malformed(_))));
+    let found_keys: Vec<RowKey> = found.iter().map(|row| row.arrival.key.clone()).collect();
     assert_eq!(found_keys, keys);
-    for (index, (arrival, state)) in found.iter().enumerate() {
-        let expected = if index == 1 {
-            RowState::Parked
-        } else {
-            RowState::Pending
-        };
-        assert_eq!(*state, expected);
+    for (index, StoredRow { arrival, parked }) in found.iter().enumerate() {
+        assert_eq!(parked.as_ref(), (index == 1).then_some(&mark));
         assert_eq!(arrival.row.as_ref().unwrap().key, keys[index]);
     }
 }

@@ -6,10 +6,8 @@ use std::time::Duration;
 use outbox::relay::{Arrival, CallError, EntryError, Failure, PutResult, Settled, Unreadable};
 use tokio::time::Instant;
 
-use super::{
-    fakes::{LIMITS, World, poison, refuse, row_with_detail},
-    publish::{failures, insert, publish, settled_as, transient_call},
-};
+use super::publish::{failures, insert, publish, settled_as, transient_call};
+use crate::fakes::{LIMITS, World, poison, refuse, row_with_detail};
 
 #[tokio::test(start_paused = true)]
 async fn a_bus_not_known_to_exist_gets_nothing_and_nothing_is_parked() {

@@ -1,5 +1,4 @@
 mod adapters;
-mod fakes;
 mod faults;
 mod publish;
 mod stream;

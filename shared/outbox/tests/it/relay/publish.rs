@@ -4,7 +4,7 @@ use outbox::relay::{Arrival, CallError, Failure, Fate, Outcome, PutResult, RowSt
 use proptest::prelude::*;
 use tokio::time::Instant;
 
-use super::fakes::{World, poison, refuse, transient};
+use crate::fakes::{World, poison, refuse, transient};
 
 pub(super) async fn publish(world: &World, arrivals: Vec<Arrival>) -> Outcome {
     world.relay().publish(arrivals, in_a_minute()).await

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use tracing::instrument::WithSubscriber;
 
-use super::fakes::{World, record, refuse, row_with_detail, start, transient};
+use crate::fakes::{World, record, refuse, row_with_detail, start, transient};
 
 /// Makes a record or its image wrong.
 type Spoil = fn(&mut Value);

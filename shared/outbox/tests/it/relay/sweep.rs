@@ -7,7 +7,7 @@ use outbox::{
 };
 use tokio::time::{Instant, sleep};
 
-use super::fakes::{World, poison, refuse, row, start, transient};
+use crate::fakes::{World, poison, refuse, row, start, transient};
 
 const GRACE: SignedDuration = SignedDuration::from_mins(15);
 

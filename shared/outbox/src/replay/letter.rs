@@ -1,0 +1,299 @@
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use crate::relay::DeadLetter;
+
+/// What lies in the dead-letter queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Letter {
+    /// Lambda gave up on a part of the stream, and tells which.
+    Pointer(Pointer),
+    /// The relay set a row aside, and tells which.
+    Reference(DeadLetter),
+}
+
+/// A message that is no dead letter of an outbox.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotADeadLetter(String);
+
+/// Where in the stream the records are that Lambda gave up on. It never holds
+/// the records themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pointer {
+    /// Why Lambda gave up: `RetryAttemptsExhausted` or `RecordAgeExceeded`.
+    pub condition: String,
+    /// How often it had invoked the function with the records.
+    pub invoke_count: Option<u64>,
+    /// What the function had answered, if it is known: `Unhandled`.
+    pub function_error: Option<String>,
+    /// The stream.
+    pub stream_arn: String,
+    /// The shard.
+    pub shard_id: String,
+    /// The first record.
+    pub start: String,
+    /// The last record. Records of others lie between them.
+    pub end: String,
+    /// How many records Lambda gave up on.
+    pub batch_size: u64,
+    /// When the first of them came into the stream, in whole seconds.
+    pub first_arrival: Option<Timestamp>,
+    /// When the last of them came into the stream, in whole seconds.
+    pub last_arrival: Timestamp,
+    /// When Lambda gave up.
+    pub at: Option<Timestamp>,
+}
+
+impl Letter {
+    /// Reads a message's body.
+    ///
+    /// # Errors
+    ///
+    /// If it is neither Lambda's pointer nor the relay's reference.
+    pub fn parse(body: &str) -> Result<Self, NotADeadLetter> {
+        let value: serde_json::Value =
+            serde_json::from_str(body).map_err(|_| NotADeadLetter("it is not JSON".to_owned()))?;
+        let wrong = |error: serde_json::Error| NotADeadLetter(error.to_string());
+        if value.get("DDBStreamBatchInfo").is_some() {
+            let written: WrittenPointer = serde_json::from_value(value).map_err(wrong)?;
+            written.try_into().map(Self::Pointer)
+        } else if value.get("aggregateId").is_some() {
+            serde_json::from_value(value)
+                .map(Self::Reference)
+                .map_err(wrong)
+        } else {
+            Err(NotADeadLetter(
+                "it has neither DDBStreamBatchInfo nor aggregateId".to_owned(),
+            ))
+        }
+    }
+}
+
+impl fmt::Display for Letter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pointer(pointer) => write!(
+                f,
+                "{} of {} records in {}",
+                pointer.condition, pointer.batch_size, pointer.shard_id
+            ),
+            Self::Reference(letter) => write!(f, "{}: {}", letter.key, letter.code),
+        }
+    }
+}
+
+/// A pointer as Lambda writes it ("Retaining discarded batches" in its
+/// developer guide). Age exceeded comes without a `responseContext`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WrittenPointer {
+    request_context: RequestContext,
+    response_context: Option<ResponseContext>,
+    timestamp: Option<Timestamp>,
+    #[serde(rename = "DDBStreamBatchInfo")]
+    batch: BatchInfo,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RequestContext {
+    condition: String,
+    approximate_invoke_count: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ResponseContext {
+    function_error: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct BatchInfo {
+    shard_id: String,
+    start_sequence_number: String,
+    end_sequence_number: String,
+    approximate_arrival_of_first_record: Option<Timestamp>,
+    approximate_arrival_of_last_record: Option<Timestamp>,
+    batch_size: u64,
+    stream_arn: String,
+}
+
+impl TryFrom<WrittenPointer> for Pointer {
+    type Error = NotADeadLetter;
+
+    fn try_from(written: WrittenPointer) -> Result<Self, NotADeadLetter> {
+        let batch = written.batch;
+        for number in [&batch.start_sequence_number, &batch.end_sequence_number] {
+            if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+                let problem = format!("{number:?} is no sequence number");
+                return Err(NotADeadLetter(problem));
+            }
+        }
+        // A message is written after its records have arrived, so its time is a
+        // bound for theirs.
+        let last_arrival = batch
+            .approximate_arrival_of_last_record
+            .or(written.timestamp)
+            .ok_or_else(|| NotADeadLetter("it says no time".to_owned()))?;
+        Ok(Self {
+            condition: match written.request_context.condition.as_str() {
+                // As an emulator writes it.
+                "MaxRecordAgeExceeded" => "RecordAgeExceeded".to_owned(),
+                condition => condition.to_owned(),
+            },
+            invoke_count: written.request_context.approximate_invoke_count,
+            function_error: written
+                .response_context
+                .and_then(|response| response.function_error),
+            stream_arn: batch.stream_arn,
+            shard_id: batch.shard_id,
+            start: batch.start_sequence_number,
+            end: batch.end_sequence_number,
+            batch_size: batch.batch_size,
+            first_arrival: batch.approximate_arrival_of_first_record,
+            last_arrival,
+            at: written.timestamp,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// The example of Lambda's developer guide.
+    fn pointer() -> Value {
+        json!({
+            "requestContext": {
+                "requestId": "316aa6d0-8154-xmpl-9af7-85d5f4a6bc81",
+                "functionArn": "arn:aws:lambda:us-east-2:123456789012:function:myfunction:live",
+                "condition": "RetryAttemptsExhausted",
+                "approximateInvokeCount": 1,
+            },
+            "responseContext": {
+                "statusCode": 200,
+                "executedVersion": "$LATEST",
+                "functionError": "Unhandled",
+            },
+            "version": "1.0",
+            "timestamp": "2019-11-14T00:13:49.717Z",
+            "DDBStreamBatchInfo": {
+                "shardId": "shardId-00000001573689847184-864758bb",
+                "startSequenceNumber": "800000000003126276362",
+                "endSequenceNumber": "800000000003126276363",
+                "approximateArrivalOfFirstRecord": "2019-11-14T00:13:19Z",
+                "approximateArrivalOfLastRecord": "2019-11-14T00:13:20Z",
+                "batchSize": 2,
+                "streamArn": "arn:aws:dynamodb:us-east-2:123456789012:table/mytable/stream/2019-11-14T00:04:06.388",
+            },
+        })
+    }
+
+    fn parsed(pointer: &Value) -> Pointer {
+        match Letter::parse(&pointer.to_string()) {
+            Ok(Letter::Pointer(pointer)) => pointer,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn lambda_s_pointer_is_read() {
+        let expected = Pointer {
+            condition: "RetryAttemptsExhausted".into(),
+            invoke_count: Some(1),
+            function_error: Some("Unhandled".into()),
+            stream_arn: "arn:aws:dynamodb:us-east-2:123456789012:table/mytable/stream/2019-11-14T00:04:06.388".into(),
+            shard_id: "shardId-00000001573689847184-864758bb".into(),
+            start: "800000000003126276362".into(),
+            end: "800000000003126276363".into(),
+            batch_size: 2,
+            first_arrival: Some("2019-11-14T00:13:19Z".parse().unwrap()),
+            last_arrival: "2019-11-14T00:13:20Z".parse().unwrap(),
+            at: Some("2019-11-14T00:13:49.717Z".parse().unwrap()),
+        };
+        assert_eq!(parsed(&pointer()), expected);
+    }
+
+    #[test]
+    fn every_variation_of_a_pointer_is_read() {
+        let mut partial = pointer();
+        partial["responseContext"]["functionError"] = Value::Null;
+        assert_eq!(parsed(&partial).function_error, None);
+
+        for condition in ["RecordAgeExceeded", "MaxRecordAgeExceeded"] {
+            let mut age = pointer();
+            age.as_object_mut().unwrap().remove("responseContext");
+            age["requestContext"]["condition"] = json!(condition);
+            assert_eq!(parsed(&age).condition, "RecordAgeExceeded");
+            assert_eq!(parsed(&age).function_error, None);
+        }
+
+        let mut without_arrival = pointer();
+        let batch = without_arrival["DDBStreamBatchInfo"].as_object_mut();
+        batch.unwrap().remove("approximateArrivalOfLastRecord");
+        assert_eq!(
+            parsed(&without_arrival).last_arrival,
+            "2019-11-14T00:13:49.717Z".parse().unwrap()
+        );
+
+        let mut newer = pointer();
+        newer["version"] = json!("1.1");
+        newer["requestContext"]["extra"] = json!({"a": 1});
+        assert_eq!(parsed(&newer), parsed(&pointer()));
+    }
+
+    #[test]
+    fn the_relay_s_reference_is_read() {
+        let letter = DeadLetter {
+            table: "outbox".into(),
+            key: crate::RowKey {
+                aggregate_id: "order#1".into(),
+                position: "00000000000000000001#019ad0c5-0a4c-7000-8000-000000000001".into(),
+            },
+            event_id: Some("019ad0c5-0a4c-7000-8000-000000000001".into()),
+            code: "TooLarge".into(),
+            message: "too large".into(),
+            bytes: 300_000,
+            sha256: "00".into(),
+            at: "2026-11-24T09:00:00Z".parse().unwrap(),
+        };
+        let body = serde_json::to_string(&letter).unwrap();
+        assert_eq!(Letter::parse(&body), Ok(Letter::Reference(letter)));
+    }
+
+    #[test]
+    fn anything_else_is_refused_with_the_reason() {
+        let mut no_shard = pointer();
+        let batch = no_shard["DDBStreamBatchInfo"].as_object_mut();
+        batch.unwrap().remove("shardId");
+        let mut odd_number = pointer();
+        odd_number["DDBStreamBatchInfo"]["endSequenceNumber"] = json!("12e5");
+        let mut timeless = pointer();
+        timeless.as_object_mut().unwrap().remove("timestamp");
+        let batch = timeless["DDBStreamBatchInfo"].as_object_mut();
+        batch.unwrap().remove("approximateArrivalOfLastRecord");
+        for (body, problem) in [
+            ("hello".to_owned(), "it is not JSON"),
+            (
+                json!({"orderId": 1}).to_string(),
+                "it has neither DDBStreamBatchInfo nor aggregateId",
+            ),
+            (no_shard.to_string(), "missing field `shardId`"),
+            (odd_number.to_string(), "\"12e5\" is no sequence number"),
+            (timeless.to_string(), "it says no time"),
+            (
+                json!({"aggregateId": "a"}).to_string(),
+                "missing field `table`",
+            ),
+        ] {
+            let error = Letter::parse(&body).unwrap_err();
+            assert_eq!(error.to_string(), problem, "{body}");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    time::Duration,
+};
+
+use futures::{StreamExt, stream};
+use tokio::time::Instant;
+
+use crate::{
+    RowKey,
+    relay::{
+        Backlog, CallError, DeadLetters, EventBus, Failure, Fate, OutboxTable, Outcome, Page,
+        Relay, Settled, retry,
+    },
+};
+
+/// Aggregates that are read at once.
+const AGGREGATES_AT_ONCE: usize = 10;
+
+/// How long a call, or what is published together, may take with its
+/// repetitions.
+pub(super) const PATIENCE: Duration = Duration::from_mins(1);
+
+/// What became of rows that were to be published.
+#[derive(Debug, Default)]
+pub struct Through {
+    /// Of each row that was wanted.
+    pub fates: HashMap<RowKey, Fate>,
+    /// Rows that were published, those included that came before.
+    pub published: usize,
+    /// Why nothing can be published until somebody mends the set-up, if so.
+    pub halted: Option<String>,
+}
+
+impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
+    /// Publishes rows, and before each whatever is pending before it in its
+    /// aggregate: nothing makes disorder that was not there. What is set aside
+    /// stays so.
+    pub async fn publish_through(&self, wanted: &BTreeSet<RowKey>) -> Through {
+        let mut last_of: BTreeMap<&str, &RowKey> = BTreeMap::new();
+        for key in wanted {
+            // Ascending, so the last one stays.
+            last_of.insert(&key.aggregate_id, key);
+        }
+        let mut publishing = Publishing {
+            relay: self,
+            wanted,
+            backlog: Backlog::default(),
+            through: Through::default(),
+        };
+        let first_pages = last_of.into_values().map(|last| async move {
+            let page = publishing_page(self, last, None).await;
+            (last, page)
+        });
+        let mut first_pages = stream::iter(first_pages).buffered(AGGREGATES_AT_ONCE);
+        while let Some((last, first_page)) = first_pages.next().await {
+            publishing.aggregate(last, first_page).await;
+            if publishing.through.halted.is_some() {
+                break;
+            }
+        }
+        drop(first_pages);
+        publishing.finish().await
+    }
+}
+
+async fn publishing_page<B: EventBus, T: OutboxTable, D: DeadLetters>(
+    relay: &Relay<B, T, D>,
+    last: &RowKey,
+    after: Option<&RowKey>,
+) -> Result<Page, CallError> {
+    let query = || relay.table().query(&last.aggregate_id, after, Some(last));
+    retry(relay.pauses(), Instant::now() + PATIENCE, query).await
+}
+
+struct Publishing<'r, B, T, D> {
+    relay: &'r Relay<B, T, D>,
+    wanted: &'r BTreeSet<RowKey>,
+    backlog: Backlog,
+    through: Through,
+}
+
+impl<B: EventBus, T: OutboxTable, D: DeadLetters> Publishing<'_, B, T, D> {
+    /// Publishes an aggregate's rows up to and with the last wanted one.
+    async fn aggregate(&mut self, last: &RowKey, first_page: Result<Page, CallError>) {
+        let mut page = first_page;
+        loop {
+            let rows = match page {
+                Ok(rows) => rows,
+                Err(error) => return self.fail_rest(last, &error),
+            };
+            let mut pending = Vec::new();
+            for row in rows.rows {
+                let key = &row.arrival.key;
+                if row.parked.is_none() {
+                    pending.push(row.arrival);
+                } else if self.wanted.contains(key) {
+                    let fate = Fate::Settled(Settled::AlreadyParked);
+                    self.through.fates.insert(key.clone(), fate);
+                }
+            }
+            self.backlog.add(pending);
+            if self.backlog.is_full() {
+                self.publish().await;
+            }
+            let Some(next) = rows.next else { return };
+            if self.through.halted.is_some() {
+                return;
+            }
+            page = publishing_page(self.relay, last, Some(&next)).await;
+        }
+    }
+
+    /// An aggregate could not be read on: what is wanted of it and was not read
+    /// has failed.
+    fn fail_rest(&mut self, last: &RowKey, error: &CallError) {
+        let aggregate = &last.aggregate_id;
+        for key in self
+            .wanted
+            .iter()
+            .filter(|key| key.aggregate_id == *aggregate)
+        {
+            let failed = || Fate::Failed(Failure::LookUp(error.to_string()));
+            let fates = &mut self.through.fates;
+            fates.entry(key.clone()).or_insert_with(failed);
+        }
+    }
+
+    async fn publish(&mut self) {
+        let deadline = Instant::now() + PATIENCE;
+        let outcome = self.backlog.publish(self.relay, deadline).await;
+        self.take(&outcome);
+    }
+
+    fn take(&mut self, outcome: &Outcome) {
+        for (key, fate) in outcome.fates() {
+            if *fate == Fate::Settled(Settled::Published) {
+                self.through.published += 1;
+            }
+            if self.wanted.contains(key) {
+                self.through.fates.insert(key.clone(), fate.clone());
+            }
+        }
+        self.through.halted.clone_from(&outcome.halted);
+    }
+
+    async fn finish(mut self) -> Through {
+        if self.through.halted.is_none() {
+            self.publish().await;
+        }
+        for key in self.wanted {
+            if self.through.fates.contains_key(key) {
+                continue;
+            }
+            let fate = match (&self.through.halted, self.backlog.held_back_by(key)) {
+                (Some(reason), _) => Fate::Failed(Failure::SetUp(reason.clone())),
+                (None, Some(earlier)) => Fate::Failed(Failure::HeldBack(earlier.clone())),
+                // The aggregate was read, and it was not there.
+                (None, None) => Fate::Settled(Settled::Absent),
+            };
+            self.through.fates.insert(key.clone(), fate);
+        }
+        self.through
+    }
+}

@@ -1,0 +1,131 @@
+//! Reading the part of the stream a pointer names.
+
+use std::{cmp::Ordering, time::Duration};
+
+use tokio::time::{Instant, sleep};
+
+use super::{
+    letter::Pointer,
+    stream_reader::{From, Place, StreamError, StreamReader, StreamRecord},
+};
+use crate::{
+    RowKey,
+    relay::{CallError, Pauses, compare_sequence_numbers, within},
+};
+
+/// A pause after a page without records: a shard takes five reads a second, and
+/// Lambda's own make four.
+const AFTER_EMPTY_PAGE: Duration = Duration::from_millis(250);
+
+/// The rows that were inserted within a pointer's range.
+///
+/// The range counts as read only if both of its ends were seen: otherwise a part
+/// of it may have been trimmed, and it is gone.
+pub(super) async fn rows_in_range<S: StreamReader>(
+    stream: &S,
+    pauses: &Pauses,
+    pointer: &Pointer,
+    deadline: Instant,
+) -> Result<Vec<RowKey>, StreamError> {
+    let mut range = Range {
+        stream,
+        pointer,
+        iterator: None,
+        last_read: None,
+        rows: Vec::new(),
+    };
+    let mut failures = 0;
+    loop {
+        let step = within(deadline, async { Ok(range.advance().await) })
+            .await
+            .unwrap_or_else(|error| Err(StreamError::Call(error)));
+        match step {
+            Ok(Step::Done) => return Ok(range.rows),
+            Ok(Step::Advanced) => failures = 0,
+            Ok(Step::Nothing) => sleep(AFTER_EMPTY_PAGE).await,
+            Err(StreamError::Expired) => range.iterator = None,
+            Err(StreamError::Call(CallError::Transient(error))) => {
+                failures += 1;
+                if !pauses.pause(failures, deadline).await {
+                    return Err(StreamError::Call(CallError::Transient(error)));
+                }
+            }
+            Err(error) => return Err(error),
+        }
+        if Instant::now() >= deadline {
+            let message = "the end of the range was not reached in time".to_owned();
+            return Err(StreamError::Call(CallError::Transient(message)));
+        }
+    }
+}
+
+/// A range, as far as it is read.
+struct Range<'p, S> {
+    stream: &'p S,
+    pointer: &'p Pointer,
+    iterator: Option<String>,
+    last_read: Option<String>,
+    rows: Vec<RowKey>,
+}
+
+enum Step {
+    Advanced,
+    /// There were no records, and more may come.
+    Nothing,
+    Done,
+}
+
+impl<S: StreamReader> Range<'_, S> {
+    async fn advance(&mut self) -> Result<Step, StreamError> {
+        let Some(iterator) = &self.iterator else {
+            self.iterator = Some(self.stream.open(&self.place()).await?);
+            return Ok(Step::Advanced);
+        };
+        let page = self.stream.read(iterator).await?;
+        let was_empty = page.records.is_empty();
+        for record in page.records {
+            if self.take(record)? {
+                return Ok(Step::Done);
+            }
+        }
+        let ended = || StreamError::Gone("the shard ends before the range does".to_owned());
+        self.iterator = Some(page.next.ok_or_else(ended)?);
+        Ok(if was_empty {
+            Step::Nothing
+        } else {
+            Step::Advanced
+        })
+    }
+
+    fn place(&self) -> Place<'_> {
+        Place {
+            stream_arn: &self.pointer.stream_arn,
+            shard_id: &self.pointer.shard_id,
+            from: match &self.last_read {
+                None => From::At(&self.pointer.start),
+                Some(last_read) => From::After(last_read),
+            },
+        }
+    }
+
+    /// Takes the next record in. Answers whether it is the last.
+    fn take(&mut self, record: StreamRecord) -> Result<bool, StreamError> {
+        let gone = |what: &str| {
+            let message = format!("the stream does not have the {what} record of the range");
+            Err(StreamError::Gone(message))
+        };
+        let number = record.sequence_number;
+        let to_start = compare_sequence_numbers(&number, &self.pointer.start);
+        let to_end = compare_sequence_numbers(&number, &self.pointer.end);
+        if self.last_read.is_none() && to_start != Ordering::Equal {
+            return gone("first");
+        }
+        if to_end == Ordering::Greater {
+            return gone("last");
+        }
+        let inserted = record.inserted.filter(|key| !key.is_discarded());
+        self.rows.extend(inserted);
+        self.last_read = Some(number);
+        Ok(to_end == Ordering::Equal)
+    }
+}

@@ -1,0 +1,121 @@
+//! Dead letters in the world of the fakes.
+
+use jiff::Timestamp;
+use outbox::{
+    RowKey,
+    relay::{Arrival, DeadLetter},
+    replay::{Replay, Selection, StreamRecord, Summary, Verdict},
+};
+use serde_json::{Value, json};
+
+use crate::fakes::{STREAM, World, start};
+
+pub(super) const TABLE_ARN: &str = "arn:aws:dynamodb:eu-central-1:1:table/outbox";
+
+pub(super) fn replay(world: &World) -> Replay<World, World, World, World, World> {
+    Replay::new(world.relay(), world.clone(), world.clone(), TABLE_ARN)
+}
+
+/// Replays everything. The verdicts are by message id.
+pub(super) async fn run(world: &World) -> (Summary, Vec<(String, Verdict)>) {
+    run_selected(world, &Selection::default()).await
+}
+
+pub(super) async fn run_selected(
+    world: &World,
+    selection: &Selection,
+) -> (Summary, Vec<(String, Verdict)>) {
+    let mut verdicts = Vec::new();
+    let summary = replay(world)
+        .run(
+            selection,
+            || false,
+            |message, verdict| verdicts.push((message.id.clone(), verdict.clone())),
+        )
+        .await
+        .unwrap();
+    (summary, verdicts)
+}
+
+pub(super) fn settled(published: usize, before: usize) -> Verdict {
+    Verdict::Settled {
+        published,
+        before,
+        from_table: None,
+    }
+}
+
+/// The relay's reference to a row.
+pub(super) fn reference(key: &RowKey) -> String {
+    let letter = DeadLetter {
+        table: "outbox".into(),
+        key: key.clone(),
+        event_id: None,
+        code: "InvalidArgument".into(),
+        message: "no".into(),
+        bytes: 1,
+        sha256: "00".into(),
+        at: start(),
+    };
+    serde_json::to_string(&letter).unwrap()
+}
+
+/// Lambda's pointer to a part of a shard.
+pub(super) fn pointer(shard: &str, from: &str, to: &str) -> Value {
+    pointer_of_age(shard, from, to, start())
+}
+
+pub(super) fn pointer_of_age(shard: &str, from: &str, to: &str, arrival: Timestamp) -> Value {
+    json!({
+        "requestContext": {
+            "requestId": "1",
+            "functionArn": "arn:aws:lambda:eu-central-1:1:function:relay:live",
+            "condition": "RetryAttemptsExhausted",
+            "approximateInvokeCount": 31,
+        },
+        "responseContext": {
+            "statusCode": 200,
+            "executedVersion": "1",
+            "functionError": null,
+        },
+        "version": "1.0",
+        "timestamp": start(),
+        "DDBStreamBatchInfo": {
+            "shardId": shard,
+            "startSequenceNumber": from,
+            "endSequenceNumber": to,
+            "approximateArrivalOfFirstRecord": arrival,
+            "approximateArrivalOfLastRecord": arrival,
+            "batchSize": 1,
+            "streamArn": STREAM,
+        },
+    })
+}
+
+/// Adds what the stream knows of a row's commit.
+pub(super) fn inserted(world: &World, shard: &str, number: &str, arrival: &Arrival) {
+    add(world, shard, number, Some(arrival.key.clone()));
+}
+
+/// Adds a record of a mark or a delete.
+pub(super) fn changed(world: &World, shard: &str, number: &str) {
+    add(world, shard, number, None);
+}
+
+pub(super) fn empty_pages(world: &World, shard: &str, pages: usize) {
+    world.with(|state| {
+        let records = state.shards.entry(shard.into()).or_default();
+        records.extend(vec![None; pages]);
+    });
+}
+
+fn add(world: &World, shard: &str, number: &str, inserted: Option<RowKey>) {
+    let record = StreamRecord {
+        sequence_number: number.into(),
+        inserted,
+    };
+    world.with(|state| {
+        let records = state.shards.entry(shard.into()).or_default();
+        records.push(Some(record));
+    });
+}
