@@ -297,6 +297,7 @@ export class TransactionalOutbox extends Construct {
       operator,
       "dynamodb:DeleteItem",
       "dynamodb:DescribeTable",
+      "dynamodb:GetItem",
       "dynamodb:PutItem",
       "dynamodb:Query",
       "dynamodb:Scan",
@@ -305,7 +306,6 @@ export class TransactionalOutbox extends Construct {
       operator,
       // A stream that was replaced can still be read for 24 hours.
       `${this.table.tableArn}/stream/*`,
-      "dynamodb:DescribeStream",
       "dynamodb:GetRecords",
       "dynamodb:GetShardIterator",
     );

@@ -34,7 +34,7 @@ fn bus(stub: &MockServer) -> EventBridgeBus {
     EventBridgeBus::new(aws_sdk_eventbridge::Client::from_conf(config), "orders")
 }
 
-fn queue(stub: &MockServer) -> SqsQueue {
+pub(crate) fn queue(stub: &MockServer) -> SqsQueue {
     let config = aws_sdk_sqs::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .endpoint_url(stub.uri())
@@ -45,7 +45,7 @@ fn queue(stub: &MockServer) -> SqsQueue {
     SqsQueue::new(aws_sdk_sqs::Client::from_conf(config), url)
 }
 
-async fn answering(status: u16, body: Value) -> MockServer {
+pub(crate) async fn answering(status: u16, body: Value) -> MockServer {
     let stub = MockServer::start().await;
     Mock::given(any())
         .respond_with(ResponseTemplate::new(status).set_body_json(body))
@@ -251,7 +251,7 @@ impl DomainEvent for Renamed {
 }
 
 /// A table with rows that the append side wrote.
-async fn table_with_rows(count: usize) -> (aws_sdk_dynamodb::Client, Vec<RowKey>) {
+pub(crate) async fn table_with_rows(count: usize) -> (aws_sdk_dynamodb::Client, Vec<RowKey>) {
     let client = dynamodb_in_process::start().await;
     create_table(&client, "things", "pk", None).await;
     create_table(&client, "outbox", "aggregateId", Some("position")).await;

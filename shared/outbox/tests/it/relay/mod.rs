@@ -1,4 +1,4 @@
-mod adapters;
+pub(crate) mod adapters;
 mod faults;
 mod publish;
 mod stream;

@@ -1,1 +1,236 @@
+//! What a person can do about a row that is set aside, on DynamoDB in process.
 
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::{Client, types::AttributeValue};
+use dynamodb_in_process::{create_table, items};
+use jiff::Timestamp;
+use outbox::{
+    OutboxRow, Parked, RowKey,
+    relay::{DynamoDbTable, OutboxTable, Segment},
+    replay::{Discard, ParkedRows, check_detail},
+};
+use serde_json::{Value, json};
+
+use crate::fakes::{row_with_detail, start};
+
+struct Fixture {
+    client: Client,
+    table: DynamoDbTable,
+}
+
+impl Fixture {
+    async fn start() -> Self {
+        let client = dynamodb_in_process::start().await;
+        create_table(&client, "outbox", "aggregateId", Some("position")).await;
+        let table = DynamoDbTable::new(client.clone(), "outbox");
+        Self { client, table }
+    }
+
+    async fn write(&self, row: &OutboxRow) -> RowKey {
+        let item = serde_dynamo::to_item(row).unwrap();
+        let put = self.client.put_item().table_name("outbox");
+        put.set_item(Some(item)).send().await.unwrap();
+        row.key.clone()
+    }
+
+    async fn park(&self, key: &RowKey) -> Parked {
+        let mark = Parked {
+            reason: "MalformedDetail: detail is no JSON".into(),
+            at: start(),
+        };
+        self.table.park(key, &mark).await.unwrap();
+        mark
+    }
+
+    async fn items(&self) -> Vec<HashMap<String, Value>> {
+        items(&self.client, "outbox").await
+    }
+}
+
+fn discard() -> Discard {
+    Discard::new("arn:aws:iam::1:user/ada", start(), " sent by hand ").unwrap()
+}
+
+#[tokio::test]
+async fn a_row_is_read_with_its_mark() {
+    let fixture = Fixture::start().await;
+    let key = fixture.write(&row_with_detail("a", 1, "{}")).await;
+    let pending = fixture.table.read(&key).await.unwrap().unwrap();
+    assert_eq!(pending.parked, None);
+    let mark = fixture.park(&key).await;
+    let parked = fixture.table.read(&key).await.unwrap().unwrap();
+    assert_eq!(parked.parked, Some(mark));
+    assert_eq!(parked.arrival.row.unwrap().detail, "{}");
+    let gone = row_with_detail("b", 1, "{}").key;
+    assert_eq!(fixture.table.read(&gone).await, Ok(None));
+}
+
+#[tokio::test]
+async fn an_aggregate_is_queried_in_sequence_up_to_a_row() {
+    let fixture = Fixture::start().await;
+    let mut keys = Vec::new();
+    for sequence in [3, 1, 12, 2] {
+        keys.push(fixture.write(&row_with_detail("a", sequence, "{}")).await);
+    }
+    fixture.write(&row_with_detail("b", 1, "{}")).await;
+    let sequences = async |after: Option<&RowKey>, through: Option<&RowKey>| {
+        let page = fixture.table.query("a", after, through).await.unwrap();
+        assert_eq!(page.next, None);
+        let keys = page.rows.iter().map(|row| row.arrival.key.sequence());
+        keys.map(Option::unwrap).collect::<Vec<_>>()
+    };
+    assert_eq!(sequences(None, None).await, [1, 2, 3, 12]);
+    assert_eq!(sequences(None, Some(&keys[0])).await, [1, 2, 3]);
+    assert_eq!(sequences(Some(&keys[1]), Some(&keys[0])).await, [2, 3]);
+}
+
+#[tokio::test]
+async fn unparking_makes_a_row_pending_once() {
+    let fixture = Fixture::start().await;
+    let key = fixture.write(&row_with_detail("a", 1, "{}")).await;
+    assert_eq!(fixture.table.unpark(&key).await, Ok(false), "not parked");
+    fixture.park(&key).await;
+    assert_eq!(fixture.table.unpark(&key).await, Ok(true));
+    assert_eq!(fixture.table.unpark(&key).await, Ok(false));
+    let row = fixture.table.read(&key).await.unwrap().unwrap();
+    assert_eq!(row.parked, None);
+    let gone = row_with_detail("b", 1, "{}").key;
+    assert_eq!(fixture.table.unpark(&gone).await, Ok(false));
+    assert_eq!(fixture.items().await.len(), 1, "nothing was made");
+}
+
+#[tokio::test]
+async fn a_detail_is_replaced_only_if_it_is_as_it_was_seen() {
+    let fixture = Fixture::start().await;
+    let key = fixture.write(&row_with_detail("a", 1, "broken")).await;
+    let table = &fixture.table;
+    let replaced = table.replace_detail(&key, "broken", "{}").await;
+    assert_eq!(replaced, Ok(false), "not parked");
+    fixture.park(&key).await;
+    assert_eq!(table.replace_detail(&key, "other", "{}").await, Ok(false));
+    assert_eq!(table.replace_detail(&key, "broken", "{}").await, Ok(true));
+    let row = table.read(&key).await.unwrap().unwrap();
+    assert_eq!(row.parked, None);
+    assert_eq!(row.arrival.row.unwrap().detail, "{}");
+}
+
+#[tokio::test]
+async fn a_discarded_row_is_kept_for_30_days_and_seen_by_no_publisher() {
+    let fixture = Fixture::start().await;
+    let key = fixture.write(&row_with_detail("a", 1, "broken")).await;
+    let discarded = fixture.table.discard(&key, &discard()).await;
+    assert_eq!(discarded, Ok(false), "only what is parked");
+    fixture.park(&key).await;
+    assert_eq!(fixture.table.discard(&key, &discard()).await, Ok(true));
+    assert_eq!(fixture.table.discard(&key, &discard()).await, Ok(false));
+
+    let items = fixture.items().await;
+    assert_eq!(items.len(), 1);
+    let kept = &items[0];
+    assert_eq!(kept["aggregateId"], "discarded#a");
+    assert_eq!(kept["position"], json!(key.position));
+    assert_eq!(kept["detail"], "broken");
+    assert_eq!(
+        kept["discarded"],
+        json!({
+            "by": "arn:aws:iam::1:user/ada",
+            "at": "2026-11-24T09:00:00.5Z",
+            "reason": "sent by hand",
+        })
+    );
+    let expires: Timestamp = "2026-12-24T09:00:00Z".parse().unwrap();
+    assert_eq!(kept["expiresAt"], json!(expires.as_second()));
+
+    let whole = Segment { index: 0, of: 1 };
+    assert!(
+        fixture
+            .table
+            .scan(whole, None)
+            .await
+            .unwrap()
+            .rows
+            .is_empty()
+    );
+    let query = fixture.table.query("discarded#a", None, None).await;
+    assert!(query.unwrap().rows.is_empty());
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_can_be_discarded() {
+    let fixture = Fixture::start().await;
+    let key = RowKey {
+        aggregate_id: "a".into(),
+        position: "nonsense".into(),
+    };
+    let put = fixture.client.put_item().table_name("outbox");
+    put.item("aggregateId", AttributeValue::S("a".into()))
+        .item("position", AttributeValue::S("nonsense".into()))
+        .item("parked", AttributeValue::S("no mark".into()))
+        .send()
+        .await
+        .unwrap();
+    let row = fixture.table.read(&key).await.unwrap().unwrap();
+    assert_eq!(
+        row.parked.unwrap().reason,
+        "Unknown: the mark cannot be read"
+    );
+    assert_eq!(fixture.table.discard(&key, &discard()).await, Ok(true));
+}
+
+#[test]
+fn a_reason_has_to_be_given_and_has_a_limit() {
+    for (reason, accepted) in [
+        ("", false),
+        (" \n", false),
+        ("x", true),
+        (&"x".repeat(500), true),
+        (&"x".repeat(501), false),
+    ] {
+        let discard = Discard::new("ada", start(), reason);
+        assert_eq!(discard.is_some(), accepted, "{reason:?}");
+    }
+}
+
+#[test]
+fn a_new_detail_must_be_the_same_event_and_fit_the_bus() {
+    let row = row_with_detail("a", 1, "broken");
+    let event = json!({
+        "id": row.event_id, "source": "things", "type": "Renamed", "subject": "a", "data": {},
+    });
+    assert_eq!(check_detail(&row, &event.to_string()), Ok(()));
+    let with = |name: &str, value: Value| {
+        let mut event = event.clone();
+        event[name] = value;
+        event.to_string()
+    };
+    for (detail, problem) in [
+        (
+            "{".to_owned(),
+            "it is not JSON: EOF while parsing an object at line 1 column 1",
+        ),
+        ("[]".to_owned(), "it is no JSON object"),
+        (
+            with("id", json!("1")),
+            "its \"id\" must stay \"019ad0c5-0a4c-7000-8000-000000000001\": consumers know the event by it",
+        ),
+        (
+            with("source", json!("others")),
+            "its \"source\" must stay \"things\": consumers know the event by it",
+        ),
+        (
+            with("type", Value::Null),
+            "its \"type\" must stay \"Renamed\": consumers know the event by it",
+        ),
+        (
+            with("subject", json!("b")),
+            "its \"subject\" must stay \"a\": consumers know the event by it",
+        ),
+    ] {
+        let error = check_detail(&row, &detail).unwrap_err();
+        assert_eq!(error.to_string(), problem);
+    }
+    let large = with("data", json!("x".repeat(256 * 1024)));
+    let error = check_detail(&row, &large).unwrap_err().to_string();
+    assert!(error.starts_with("the event has 262"), "{error}");
+}
