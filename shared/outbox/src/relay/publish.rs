@@ -81,7 +81,8 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         &*self.clock
     }
 
-    pub(crate) fn table(&self) -> &T {
+    /// The table it publishes from.
+    pub fn table(&self) -> &T {
         &self.table
     }
 

@@ -1,25 +1,19 @@
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use futures::{StreamExt, stream};
 use tokio::time::Instant;
 
+use super::patience::PATIENCE;
 use crate::{
     RowKey,
     relay::{
         Backlog, CallError, DeadLetters, EventBus, Failure, Fate, OutboxTable, Outcome, Page,
-        Relay, Settled, retry,
+        Relay, Settled,
     },
 };
 
 /// Aggregates that are read at once.
 const AGGREGATES_AT_ONCE: usize = 10;
-
-/// How long a call, or what is published together, may take with its
-/// repetitions.
-pub(super) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What became of rows that were to be published.
 #[derive(Debug, Default)]
@@ -48,10 +42,9 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
             backlog: Backlog::default(),
             through: Through::default(),
         };
-        let first_pages = last_of.into_values().map(|last| async move {
-            let page = publishing_page(self, last, None).await;
-            (last, page)
-        });
+        let first_pages = last_of
+            .into_values()
+            .map(|last| async move { (last, page(self, last, None).await) });
         let mut first_pages = stream::iter(first_pages).buffered(AGGREGATES_AT_ONCE);
         while let Some((last, first_page)) = first_pages.next().await {
             publishing.aggregate(last, first_page).await;
@@ -64,13 +57,13 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
     }
 }
 
-async fn publishing_page<B: EventBus, T: OutboxTable, D: DeadLetters>(
+async fn page<B: EventBus, T: OutboxTable, D: DeadLetters>(
     relay: &Relay<B, T, D>,
     last: &RowKey,
     after: Option<&RowKey>,
 ) -> Result<Page, CallError> {
     let query = || relay.table().query(&last.aggregate_id, after, Some(last));
-    retry(relay.pauses(), Instant::now() + PATIENCE, query).await
+    relay.patiently(query).await
 }
 
 struct Publishing<'r, B, T, D> {
@@ -83,14 +76,14 @@ struct Publishing<'r, B, T, D> {
 impl<B: EventBus, T: OutboxTable, D: DeadLetters> Publishing<'_, B, T, D> {
     /// Publishes an aggregate's rows up to and with the last wanted one.
     async fn aggregate(&mut self, last: &RowKey, first_page: Result<Page, CallError>) {
-        let mut page = first_page;
+        let mut rows = first_page;
         loop {
-            let rows = match page {
-                Ok(rows) => rows,
+            let Page { rows: found, next } = match rows {
+                Ok(page) => page,
                 Err(error) => return self.fail_rest(last, &error),
             };
             let mut pending = Vec::new();
-            for row in rows.rows {
+            for row in found {
                 let key = &row.arrival.key;
                 if row.parked.is_none() {
                     pending.push(row.arrival);
@@ -103,11 +96,11 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Publishing<'_, B, T, D> {
             if self.backlog.is_full() {
                 self.publish().await;
             }
-            let Some(next) = rows.next else { return };
+            let Some(next) = next else { return };
             if self.through.halted.is_some() {
                 return;
             }
-            page = publishing_page(self.relay, last, Some(&next)).await;
+            rows = page(self.relay, last, Some(&next)).await;
         }
     }
 

@@ -4,11 +4,11 @@ use tokio::time::{Instant, interval_at};
 
 use super::{
     dead_letter_queue::{DeadLetterQueue, Message},
-    publish_through::PATIENCE,
+    patience::PATIENCE,
     settle::{Progress, Replay, Unsettled, Verdict},
     stream_reader::StreamReader,
 };
-use crate::relay::{CallError, DeadLetters, EventBus, OutboxTable, retry, within};
+use crate::relay::{CallError, DeadLetters, EventBus, OutboxTable, within};
 
 /// How long a message is hidden from others while it is worked on. It is
 /// hidden anew as long as that takes; whoever is killed leaves it hidden so
@@ -159,8 +159,7 @@ where
         loop {
             let most = selection.most(handled);
             let receive = || self.queue.receive(most, HIDDEN_FOR);
-            let deadline = Instant::now() + PATIENCE;
-            let received = retry(self.relay.pauses(), deadline, receive).await?;
+            let received = self.relay.patiently(receive).await?;
             if received.is_empty() {
                 return Ok(None);
             }
@@ -220,9 +219,8 @@ where
         if settled.is_empty() {
             return verdicts;
         }
-        let deadline = Instant::now() + PATIENCE;
         let delete = || self.queue.delete(&settled);
-        let (undeleted, reason) = match retry(self.relay.pauses(), deadline, delete).await {
+        let (undeleted, reason) = match self.relay.patiently(delete).await {
             Ok(undeleted) => (undeleted, "the queue did not".to_owned()),
             Err(error) => {
                 let all = settled.iter().map(|message| message.id.clone());

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::{
     dead_letter_queue::Message,
     letter::{Letter, Pointer},
-    publish_through::PATIENCE,
+    patience::PATIENCE,
     range::rows_in_range,
     stream_reader::{StreamError, StreamReader},
 };

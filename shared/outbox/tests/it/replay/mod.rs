@@ -2,5 +2,6 @@ mod adapters;
 mod letters;
 mod parked_rows;
 mod run;
+mod survey;
 mod trimmed;
 mod world;

@@ -1,0 +1,266 @@
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use jiff::SignedDuration;
+
+use crate::row_name::RowName;
+
+/// What waits in an outbox, what is dead and why, and how to put it right.
+///
+/// Rows are named AGGREGATE/SEQUENCE, as every listing shows them. Whatever is
+/// needed to reach an outbox is taken from the outputs of its stack; who you
+/// are, and the Region, from the AWS environment.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    group = ArgGroup::new("outbox").required(true),
+    after_help = "Examples:
+  outboxctl --env prod status
+  outboxctl --env prod dlq list
+  outboxctl --env prod dlq replay --dry-run
+  outboxctl --env dev publish --older-than 15m
+  outboxctl --stack orders-dev unpark 'order#42/7'
+
+Exit status: 0 if all is well, 1 if something needs a person, 2 if the command failed."
+)]
+pub(crate) struct Arguments {
+    /// The outbox of the orders service in this environment.
+    #[arg(long, value_enum, group = "outbox")]
+    pub(crate) env: Option<Environment>,
+
+    /// The outbox in this stack.
+    #[arg(long, value_name = "NAME", group = "outbox")]
+    pub(crate) stack: Option<String>,
+
+    /// How to answer: for people, or for programs.
+    #[arg(long, value_enum, default_value_t, global = true)]
+    pub(crate) output: Format,
+
+    /// Do not ask before changing prod.
+    #[arg(long, global = true)]
+    pub(crate) yes: bool,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Environment {
+    Dev,
+    Staging,
+    Prod,
+    /// The stack of `make dev`, which `AWS_ENDPOINT_URL` points to.
+    Local,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    #[default]
+    Table,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Tell whether all is well, and if not, what to do.
+    Status,
+
+    /// List events that wait to be published, oldest first.
+    Pending(Pending),
+
+    /// List rows that are set aside, and why.
+    Parked {
+        /// Only those with this code, as status counts them.
+        #[arg(long, value_name = "CODE")]
+        reason: Option<String>,
+    },
+
+    /// Look at the dead-letter queue, and replay it.
+    #[command(subcommand)]
+    Dlq(Dlq),
+
+    /// Publish pending events, and what precedes them in their aggregates.
+    #[command(after_help = "Examples:
+  outboxctl --env dev publish 'order#42/7'
+  outboxctl --env dev publish --older-than 15m")]
+    Publish(Publish),
+
+    /// Make rows pending that are set aside, and publish them.
+    #[command(after_help = "Examples:
+  outboxctl --env dev unpark 'order#42/7'
+  outboxctl --env dev unpark --reason RequestRefused
+  outboxctl --env dev unpark --all")]
+    Unpark(Unpark),
+
+    /// Change the detail of a row that is set aside, and publish it.
+    #[command(
+        after_help = "Opens $VISUAL or $EDITOR, or takes the detail from a file:
+  outboxctl --env dev edit 'order#42/7'
+  outboxctl --env dev edit 'order#42/7' --detail fixed.json"
+    )]
+    Edit {
+        /// The row.
+        #[arg(value_name = "AGGREGATE/SEQUENCE")]
+        row: RowName,
+
+        /// A file with the new detail.
+        #[arg(long, value_name = "FILE")]
+        detail: Option<PathBuf>,
+    },
+
+    /// Never publish a row that is set aside; it is kept for 30 days.
+    #[command(after_help = "Example:
+  outboxctl --env dev discard 'order#42/7' --reason 'sent by mail, ticket 1234'")]
+    Discard {
+        /// The row.
+        #[arg(value_name = "AGGREGATE/SEQUENCE")]
+        row: RowName,
+
+        /// Why, for whoever asks later: up to 500 characters.
+        #[arg(long)]
+        reason: String,
+    },
+
+    /// Stop publishing: the stream's mapping and the sweeper. Nothing is lost;
+    /// the stream remembers 24 hours, and the sweeper finds everything after.
+    Pause,
+
+    /// Publish again after a pause.
+    Resume,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Pending {
+    /// Only those of this aggregate.
+    #[arg(long, value_name = "ID")]
+    pub(crate) aggregate: Option<String>,
+
+    /// Only those committed longer ago, as in 15m or 2h.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) older_than: Option<SignedDuration>,
+
+    /// At most so many.
+    #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = at_least_one)]
+    pub(crate) limit: usize,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Dlq {
+    /// List dead letters: about what, since when, and why.
+    List {
+        /// At most so many.
+        #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = at_least_one)]
+        limit: usize,
+    },
+
+    /// Tell all about a dead letter, and what a replay of it would do.
+    Show {
+        /// The letter, as list shows it.
+        id: String,
+    },
+
+    /// Publish what dead letters name and is still pending, then delete them.
+    #[command(
+        after_help = "It can be interrupted and run again, and run twice at once.
+
+Examples:
+  outboxctl --env dev dlq replay --dry-run
+  outboxctl --env dev dlq replay
+  outboxctl --env dev dlq replay --limit 10"
+    )]
+    Replay {
+        /// Tell what would be done, and do nothing.
+        #[arg(long)]
+        dry_run: bool,
+
+        /// At most so many letters.
+        #[arg(long, value_name = "COUNT", value_parser = at_least_one)]
+        limit: Option<usize>,
+
+        /// Only these letters, as list shows them.
+        ids: Vec<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Publish {
+    /// The rows.
+    #[arg(value_name = "AGGREGATE/SEQUENCE")]
+    pub(crate) rows: Vec<RowName>,
+
+    /// Everything committed longer ago, as in 15m or 2h.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) older_than: Option<SignedDuration>,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Unpark {
+    /// The rows.
+    #[arg(value_name = "AGGREGATE/SEQUENCE")]
+    pub(crate) rows: Vec<RowName>,
+
+    /// Every row with this code, as status counts them.
+    #[arg(long, value_name = "CODE")]
+    pub(crate) reason: Option<String>,
+
+    /// Every row that is set aside.
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+impl Command {
+    /// Whether it changes something.
+    pub(crate) fn changes(&self) -> bool {
+        match self {
+            Self::Status
+            | Self::Pending(_)
+            | Self::Parked { .. }
+            | Self::Dlq(Dlq::List { .. } | Dlq::Show { .. }) => false,
+            Self::Dlq(Dlq::Replay { dry_run, .. }) => !dry_run,
+            Self::Publish(_)
+            | Self::Unpark(_)
+            | Self::Edit { .. }
+            | Self::Discard { .. }
+            | Self::Pause
+            | Self::Resume => true,
+        }
+    }
+}
+
+fn duration(text: &str) -> Result<SignedDuration, String> {
+    match text.parse::<SignedDuration>() {
+        Ok(duration) if !duration.is_negative() => Ok(duration),
+        _ => Err("write a time as in 90s, 15m, 2h or 1h 30m".to_owned()),
+    }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("write a whole number from 1".to_owned()),
+        Ok(count) => Ok(count),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn times_are_written_as_people_do() {
+        for (text, minutes) in [("15m", 15), ("1h 30m", 90), ("2h", 120), ("PT5M", 5)] {
+            assert_eq!(duration(text), Ok(SignedDuration::from_mins(minutes)));
+        }
+        for text in ["", "15", "soon", "-5m"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+use std::{net::IpAddr, time::Duration};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig, timeout::TimeoutConfig};
+use aws_sdk_dynamodb::{
+    config::{Credentials, SharedCredentialsProvider},
+    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+};
+
+use crate::{arguments::Environment, error::Error};
+
+/// The Region the local AWS pretends to be in.
+const LOCAL_REGION: &str = "eu-central-1";
+
+/// How AWS is reached.
+///
+/// # Errors
+///
+/// If the environment does not say where; or, for the local environment, if it
+/// says anywhere but this machine.
+pub(crate) async fn aws_config(environment: Option<Environment>) -> Result<SdkConfig, Error> {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(5))
+        .operation_attempt_timeout(Duration::from_secs(20))
+        .build();
+    if environment == Some(Environment::Local) {
+        return local(timeouts);
+    }
+    let config = aws_config::defaults(BehaviorVersion::latest())
+        .timeout_config(timeouts)
+        .load()
+        .await;
+    match config.region() {
+        Some(_) => Ok(config),
+        None => Err(Error::NoRegion),
+    }
+}
+
+/// Nothing of the environment but the endpoint: no profile, no keys, no proxy,
+/// and no TLS, so that no real account can be reached.
+fn local(timeouts: TimeoutConfig) -> Result<SdkConfig, Error> {
+    let endpoint = std::env::var("AWS_ENDPOINT_URL").map_err(|_| not_local("not set"))?;
+    if !is_loopback(&endpoint) {
+        return Err(not_local(&endpoint));
+    }
+    let credentials = Credentials::new("test", "test", None, None, "local");
+    Ok(SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .endpoint_url(endpoint)
+        .region(Region::new(LOCAL_REGION))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .timeout_config(timeouts)
+        .build())
+}
+
+fn not_local(endpoint: &str) -> Error {
+    Error::NotLocal(endpoint.to_owned())
+}
+
+fn is_loopback(endpoint: &str) -> bool {
+    let Some(authority) = endpoint.strip_prefix("http://") else {
+        return false;
+    };
+    let authority = authority.split('/').next().unwrap_or_default();
+    let host = authority
+        .rsplit_once(':')
+        .map_or(authority, |(host, _)| host);
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host.parse::<IpAddr>().is_ok_and(|host| host.is_loopback())
+}
+
+/// The sentence an AWS error makes; `what` names the call and its resource.
+pub(crate) fn call_failed<E>(
+    what: impl Into<String>,
+) -> impl FnOnce(SdkError<E, aws_sdk_dynamodb::config::http::HttpResponse>) -> Error
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let what = what.into();
+    move |error| match (error.code(), error.message()) {
+        (Some(code), message) => {
+            let message = message.unwrap_or("no reason given");
+            let sentence = format!("{what} failed: {code}: {message}");
+            if code.starts_with("AccessDenied") {
+                Error::Denied(sentence)
+            } else {
+                Error::Aws(sentence)
+            }
+        }
+        (None, _) => Error::Aws(format!("{what} failed: {}", DisplayErrorContext(error))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_is_local() {
+        for (endpoint, expected) in [
+            ("http://127.0.0.1:4566", true),
+            ("http://127.0.0.1:4566/", true),
+            ("http://[::1]:4566", true),
+            ("http://localhost:4566", false),
+            ("http://127.0.0.1.example.com", false),
+            ("http://user@127.0.0.1", false),
+            ("https://dynamodb.eu-central-1.amazonaws.com", false),
+            ("", false),
+        ] {
+            assert_eq!(is_loopback(endpoint), expected, "{endpoint}");
+        }
+    }
+}

@@ -1,0 +1,102 @@
+use std::fmt;
+
+use jiff::Timestamp;
+use outbox::replay::{DeadLetterQueue, Depth, Letter, Message, Selection};
+use serde::Serialize;
+
+use super::{Context, Ending};
+use crate::{
+    age,
+    error::Error,
+    output::{count, table},
+};
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Listing {
+    letters: Vec<Listed>,
+    /// Letters that are not listed, about: beyond the limit, or in somebody's
+    /// hands.
+    others: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Listed {
+    id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<Timestamp>,
+    from: &'static str,
+    about: String,
+    why: String,
+}
+
+pub(super) async fn run(context: &Context<'_>, limit: usize) -> Result<Ending, Error> {
+    let replay = context.parts.replay().await?;
+    let selection = Selection {
+        limit: Some(limit),
+        ..Selection::default()
+    };
+    let mut messages = replay.peek(&selection).await.map_err(Error::aws)?;
+    messages.sort_by_key(|message| message.sent_at);
+    let Depth { visible, hidden } = replay.queue().depth().await.map_err(Error::aws)?;
+    let letters: Vec<Listed> = messages.iter().map(Listed::of).collect();
+    let listing = Listing {
+        others: (visible + hidden).saturating_sub(letters.len()),
+        letters,
+    };
+    context.print(&listing);
+    Ok(if listing.letters.is_empty() {
+        Ending::Fine
+    } else {
+        Ending::NeedsAPerson
+    })
+}
+
+impl Listed {
+    fn of(message: &Message) -> Self {
+        let (from, about, why) = match Letter::parse(&message.body) {
+            Ok(Letter::Reference(letter)) => {
+                let why = format!("{}: {}", letter.code, letter.message);
+                ("relay", letter.key.to_string(), why)
+            }
+            Ok(Letter::Pointer(pointer)) => {
+                let records = usize::try_from(pointer.batch_size).unwrap_or(usize::MAX);
+                let about = format!("{} of the stream", count(records, "record"));
+                ("Lambda", about, pointer.condition)
+            }
+            Err(error) => ("unknown", "no dead letter".to_owned(), error.to_string()),
+        };
+        Self {
+            id: message.id.clone(),
+            since: message.sent_at,
+            from,
+            about,
+            why,
+        }
+    }
+}
+
+impl fmt::Display for Listing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.letters.is_empty() && self.others == 0 {
+            return f.write_str("there are no dead letters");
+        }
+        let mut table = table(["letter", "from", "about", "why", "since"]);
+        for letter in &self.letters {
+            table.add_row([
+                letter.id.clone(),
+                letter.from.to_owned(),
+                letter.about.clone(),
+                letter.why.clone(),
+                letter.since.map_or("unknown".to_owned(), age::age),
+            ]);
+        }
+        write!(f, "{table}")?;
+        if self.others > 0 {
+            let others = count(self.others, "other");
+            write!(f, "\nabout {others}, not listed or in somebody's hands")?;
+        }
+        write!(f, "\nfor one: outboxctl dlq show LETTER")?;
+        write!(f, "\nfor all: outboxctl dlq replay --dry-run")
+    }
+}

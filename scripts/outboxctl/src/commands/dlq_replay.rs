@@ -1,0 +1,159 @@
+use std::fmt;
+
+use outbox::replay::{DeadLetterQueue, Message, Selection, Summary, Verdict};
+use serde::Serialize;
+
+use super::{Context, Ending};
+use crate::{error::Error, interrupt::Interrupt, output::count, progress::Progress};
+
+/// Rows of a letter that are named one by one.
+const MOST_ROWS: usize = 3;
+
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Replayed {
+    /// Letters that were settled, and deleted; in a dry run, that would be.
+    settled: usize,
+    /// Rows that were published, those included that came before a dead one; in
+    /// a dry run, those that are named by letters.
+    published: usize,
+    /// Letters that stay, and what to do about each.
+    left: Vec<Left>,
+    /// Letters that were settled from the table, because the stream no longer
+    /// tells what they were about.
+    from_table: usize,
+    dry_run: bool,
+    /// Why it ended before all was tried, if so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended_early: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Left {
+    id: String,
+    why: String,
+}
+
+pub(super) async fn run(
+    context: &Context<'_>,
+    dry_run: bool,
+    limit: Option<usize>,
+    ids: &[String],
+) -> Result<Ending, Error> {
+    let interrupt = Interrupt::listen();
+    let replay = context.parts.replay().await?;
+    let selection = Selection {
+        ids: ids.iter().cloned().collect(),
+        limit,
+    };
+    let depth = replay.queue().depth().await.map_err(Error::aws)?;
+    let about = depth.visible.min(limit.unwrap_or(usize::MAX));
+    let about = if ids.is_empty() { about } else { ids.len() };
+    let mut progress = Progress::of("replaying", about);
+    let mut replayed = Replayed {
+        dry_run,
+        ..Replayed::default()
+    };
+    let mut found = 0;
+    let tell = |message: &Message, verdict: &Verdict| {
+        found += 1;
+        progress.advance();
+        if let Some(left) = replayed.take(message, verdict) {
+            progress.say(&format!("{} stays: {}", left.id, left.why));
+        }
+    };
+    if dry_run {
+        replay.dry_run(&selection, tell).await.map_err(Error::aws)?;
+    } else {
+        let stop = || interrupt.is_wanted();
+        let summary = replay.run(&selection, stop, tell).await;
+        let Summary {
+            published, halted, ..
+        } = summary.map_err(Error::aws)?;
+        replayed.published = published;
+        replayed.ended_early = halted;
+        if interrupt.is_wanted() {
+            replayed.ended_early.get_or_insert("interrupted".to_owned());
+        }
+    }
+    progress.finish();
+    if found < ids.len() && replayed.ended_early.is_none() {
+        let missing = count(ids.len() - found, "letter");
+        replayed.ended_early = Some(format!(
+            "{missing} not found: deleted by now, or in somebody's hands"
+        ));
+    }
+    context.print(&replayed);
+    let is_done = replayed.left.is_empty() && replayed.ended_early.is_none();
+    Ok(if is_done {
+        Ending::Fine
+    } else {
+        Ending::NeedsAPerson
+    })
+}
+
+impl Replayed {
+    /// Takes in what became of a letter. Answers it if it stays.
+    fn take(&mut self, message: &Message, verdict: &Verdict) -> Option<&Left> {
+        let why = match verdict {
+            Verdict::Settled {
+                published,
+                from_table,
+                ..
+            } => {
+                self.settled += 1;
+                self.published += published;
+                self.from_table += usize::from(from_table.is_some());
+                return None;
+            }
+            Verdict::Pending { parked, failed } => {
+                let mut whys: Vec<String> = parked
+                    .iter()
+                    .map(|row| {
+                        format!("{row} is set aside: outboxctl edit, unpark or discard '{row}'")
+                    })
+                    .collect();
+                whys.extend(failed.iter().map(|(row, why)| format!("{row} {why}")));
+                let more = whys.len().saturating_sub(MOST_ROWS);
+                whys.truncate(MOST_ROWS);
+                if more > 0 {
+                    whys.push(format!("and {} more", count(more, "row")));
+                }
+                whys.join("; ")
+            }
+            Verdict::Unsettled(unsettled) => unsettled.to_string(),
+        };
+        self.left.push(Left {
+            id: message.id.clone(),
+            why,
+        });
+        self.left.last()
+    }
+}
+
+impl fmt::Display for Replayed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let letters = count(self.settled, "dead letter");
+        let rows = count(self.published, "row");
+        if self.dry_run {
+            write!(f, "a replay would publish {rows} and settle {letters}")?;
+        } else {
+            write!(f, "{letters} settled, {rows} published")?;
+        }
+        if self.from_table > 0 {
+            let from_table = count(self.from_table, "letter");
+            write!(
+                f,
+                "\n{from_table} by everything pending from that time: the stream no longer has it"
+            )?;
+        }
+        if !self.left.is_empty() {
+            let stay = count(self.left.len(), "letter");
+            write!(f, "\n{stay} left, as said above: outboxctl dlq list")?;
+        }
+        match &self.ended_early {
+            Some(reason) => write!(f, "\nended early: {reason}"),
+            None => Ok(()),
+        }
+    }
+}

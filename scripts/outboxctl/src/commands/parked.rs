@@ -1,0 +1,97 @@
+use std::fmt;
+
+use jiff::Timestamp;
+use outbox::{Parked, RowKey, relay::Arrival};
+use serde::Serialize;
+
+use super::{Context, Ending};
+use crate::{age, error::Error, output::table};
+
+#[derive(Debug, Serialize)]
+struct Listing {
+    rows: Vec<Row>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Row {
+    row: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event_id: Option<String>,
+    /// The type of the event, if the row can be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<String>,
+    reason: String,
+    parked_at: Timestamp,
+}
+
+pub(super) async fn run(context: &Context<'_>, reason: Option<&str>) -> Result<Ending, Error> {
+    let mut rows = Vec::new();
+    let relay = context.parts.relay();
+    let show = |row: outbox::relay::StoredRow| {
+        if let Some(mark) = row.parked
+            && reason.is_none_or(|reason| reason == mark.code())
+        {
+            rows.push(Row::of(&row.arrival, mark));
+        }
+    };
+    relay.survey(None, show).await.map_err(Error::aws)?;
+    rows.sort_by(|a, b| a.parked_at.cmp(&b.parked_at).then(a.row.cmp(&b.row)));
+    let ending = if rows.is_empty() {
+        Ending::Fine
+    } else {
+        Ending::NeedsAPerson
+    };
+    context.print(&Listing { rows });
+    Ok(ending)
+}
+
+/// The keys of rows that are set aside, for this reason if one is given.
+pub(super) async fn keys(
+    context: &Context<'_>,
+    reason: Option<&str>,
+) -> Result<Vec<RowKey>, Error> {
+    let mut keys = Vec::new();
+    let relay = context.parts.relay();
+    let show = |row: outbox::relay::StoredRow| {
+        let mark = row.parked.as_ref();
+        if mark.is_some_and(|mark| reason.is_none_or(|reason| reason == mark.code())) {
+            keys.push(row.arrival.key);
+        }
+    };
+    relay.survey(None, show).await.map_err(Error::aws)?;
+    Ok(keys)
+}
+
+impl Row {
+    fn of(arrival: &Arrival, mark: Parked) -> Self {
+        Self {
+            row: arrival.key.to_string(),
+            event_id: arrival.key.event_id().map(str::to_owned),
+            event: arrival.row.as_ref().ok().map(|row| row.detail_type.clone()),
+            reason: mark.reason,
+            parked_at: mark.at,
+        }
+    }
+}
+
+impl fmt::Display for Listing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.rows.is_empty() {
+            return f.write_str("nothing is set aside");
+        }
+        let mut table = table(["row", "event", "reason", "since"]);
+        for row in &self.rows {
+            table.add_row([
+                row.row.clone(),
+                row.event.clone().unwrap_or_else(|| "unknown".to_owned()),
+                row.reason.clone(),
+                age::age(row.parked_at),
+            ]);
+        }
+        write!(
+            f,
+            "{table}\nfor each: outboxctl edit ROW, unpark ROW, or discard ROW --reason TEXT"
+        )
+    }
+}

@@ -1,0 +1,72 @@
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{Context, Ending};
+use crate::{clients::call_failed, error::Error};
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Publishing {
+    relay: &'static str,
+    sweeper: &'static str,
+}
+
+pub(super) async fn pause(context: &Context<'_>) -> Result<Ending, Error> {
+    let name = &context.deployment.sweep_schedule;
+    aws_sdk_eventbridge::Client::new(context.config)
+        .disable_rule()
+        .name(name)
+        .send()
+        .await
+        .map_err(call_failed(format!("DisableRule {name}")))?;
+    let relay = set_mapping(context, false).await?;
+    context.print(&Publishing {
+        relay,
+        sweeper: "paused",
+    });
+    Ok(Ending::Fine)
+}
+
+pub(super) async fn resume(context: &Context<'_>) -> Result<Ending, Error> {
+    let relay = set_mapping(context, true).await?;
+    let name = &context.deployment.sweep_schedule;
+    aws_sdk_eventbridge::Client::new(context.config)
+        .enable_rule()
+        .name(name)
+        .send()
+        .await
+        .map_err(call_failed(format!("EnableRule {name}")))?;
+    context.print(&Publishing {
+        relay,
+        sweeper: "running",
+    });
+    Ok(Ending::Fine)
+}
+
+async fn set_mapping(context: &Context<'_>, enabled: bool) -> Result<&'static str, Error> {
+    if context.deployment.is_local {
+        // The emulator's own mapping loses records; switched on, it would
+        // publish beside devstack.
+        return Ok("driven by the local stack; stop 'make dev' to pause it");
+    }
+    let id = &context.deployment.stream_mapping;
+    aws_sdk_lambda::Client::new(context.config)
+        .update_event_source_mapping()
+        .uuid(id)
+        .enabled(enabled)
+        .send()
+        .await
+        .map_err(call_failed(format!("UpdateEventSourceMapping {id}")))?;
+    Ok(if enabled { "running" } else { "paused" })
+}
+
+impl fmt::Display for Publishing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "relay: {}\nsweeper: {}\nit takes effect within a minute: outboxctl status",
+            self.relay, self.sweeper
+        )
+    }
+}

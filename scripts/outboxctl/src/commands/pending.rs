@@ -1,0 +1,112 @@
+use std::{collections::BinaryHeap, fmt};
+
+use jiff::Timestamp;
+use outbox::relay::{Arrival, OutboxTable, StoredRow};
+use serde::Serialize;
+
+use super::{Context, Ending};
+use crate::{
+    age,
+    arguments::Pending,
+    error::Error,
+    output::{count, table},
+};
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Listing {
+    rows: Vec<Row>,
+    /// How many there are, those that are not listed included.
+    total: usize,
+}
+
+/// A pending row. Ordered by age: rows of which nobody knows it come first.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Row {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    committed_at: Option<Timestamp>,
+    row: String,
+    /// The type of the event, or why the row cannot be read.
+    event: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event_id: Option<String>,
+}
+
+pub(super) async fn run(context: &Context<'_>, options: &Pending) -> Result<Ending, Error> {
+    let now = Timestamp::now();
+    let mut oldest: BinaryHeap<Row> = BinaryHeap::new();
+    let mut total = 0;
+    let mut show = |stored: StoredRow| {
+        if stored.parked.is_some() {
+            return;
+        }
+        let row = Row::of(&stored.arrival);
+        let is_wanted = options.older_than.is_none_or(|older_than| {
+            let age = row.committed_at.map(|time| now.duration_since(time));
+            age.is_none_or(|age| age > older_than)
+        });
+        if is_wanted {
+            total += 1;
+            oldest.push(row);
+            if oldest.len() > options.limit {
+                oldest.pop();
+            }
+        }
+    };
+    let relay = context.parts.relay();
+    match &options.aggregate {
+        None => {
+            relay.survey(None, show).await.map_err(Error::aws)?;
+        }
+        Some(aggregate) => {
+            let mut after = None;
+            loop {
+                let query = || relay.table().query(aggregate, after.as_ref(), None);
+                let page = relay.patiently(query).await.map_err(Error::aws)?;
+                page.rows.into_iter().for_each(&mut show);
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+        }
+    }
+    context.print(&Listing {
+        rows: oldest.into_sorted_vec(),
+        total,
+    });
+    Ok(Ending::Fine)
+}
+
+impl Row {
+    fn of(arrival: &Arrival) -> Self {
+        Self {
+            committed_at: arrival.row.as_ref().ok().map(|row| row.committed_at),
+            row: arrival.key.to_string(),
+            event: match &arrival.row {
+                Ok(row) => row.detail_type.clone(),
+                Err(unreadable) => format!("cannot be read: {unreadable}"),
+            },
+            event_id: arrival.key.event_id().map(str::to_owned),
+        }
+    }
+}
+
+impl fmt::Display for Listing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.total == 0 {
+            return f.write_str("nothing is pending");
+        }
+        let mut table = table(["row", "event", "age"]);
+        for row in &self.rows {
+            let age = row.committed_at.map_or("unknown".to_owned(), age::age);
+            table.add_row([row.row.clone(), row.event.clone(), age]);
+        }
+        write!(f, "{table}")?;
+        match self.total - self.rows.len() {
+            0 => Ok(()),
+            more => write!(f, "\nand {more} more: {} in all", count(self.total, "row")),
+        }
+    }
+}

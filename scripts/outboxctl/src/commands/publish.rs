@@ -1,0 +1,100 @@
+use std::{collections::BTreeSet, fmt, time::Duration};
+
+use jiff::SignedDuration;
+use outbox::relay::{CutShort, Sweeper};
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::{Context, Ending, published::Published};
+use crate::{arguments::Publish, error::Error, interrupt::Interrupt, output::count};
+
+/// How long one pass over the table takes at most; then it is told how far it
+/// came.
+const ONE_PASS: Duration = Duration::from_mins(1);
+
+pub(super) async fn run(context: &Context<'_>, options: &Publish) -> Result<Ending, Error> {
+    if let Some(older_than) = options.older_than {
+        return everything_older_than(context, older_than).await;
+    }
+    let relay = context.parts.relay();
+    let mut wanted = BTreeSet::new();
+    for row in &options.rows {
+        wanted.insert(row.find(&relay).await?);
+    }
+    let published = Published::of(&wanted, &relay.publish_through(&wanted).await);
+    context.print(&published);
+    Ok(published.ending())
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Swept {
+    published: usize,
+    /// Rows that were set aside on the way.
+    newly_parked: usize,
+    /// Rows that could not be published.
+    failed: usize,
+    /// Why not everything was tried, if so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended_early: Option<String>,
+}
+
+async fn everything_older_than(
+    context: &Context<'_>,
+    older_than: SignedDuration,
+) -> Result<Ending, Error> {
+    let interrupt = Interrupt::listen();
+    let sweeper = Sweeper::new(context.parts.relay(), older_than);
+    let mut sum = Swept {
+        published: 0,
+        newly_parked: 0,
+        failed: 0,
+        ended_early: None,
+    };
+    loop {
+        let swept = sweeper.sweep(Instant::now() + ONE_PASS).await;
+        sum.published += swept.published;
+        sum.newly_parked += swept.newly_parked;
+        sum.failed = swept.failed;
+        match swept.cut_short {
+            None => break,
+            Some(CutShort::OutOfTime) if interrupt.is_wanted() => {
+                sum.ended_early = Some("interrupted".to_owned());
+                break;
+            }
+            // What was published is gone from the table: the next pass gets on.
+            Some(CutShort::OutOfTime) if swept.published > 0 => {
+                eprintln!("{} published so far", count(sum.published, "row"));
+            }
+            Some(reason) => {
+                sum.ended_early = Some(reason.to_string());
+                break;
+            }
+        }
+    }
+    context.print(&sum);
+    let is_done = sum.ended_early.is_none() && sum.failed + sum.newly_parked == 0;
+    Ok(if is_done {
+        Ending::Fine
+    } else {
+        Ending::NeedsAPerson
+    })
+}
+
+impl fmt::Display for Swept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} published", count(self.published, "row"))?;
+        if self.newly_parked > 0 {
+            let rows = count(self.newly_parked, "row");
+            write!(f, "\n{rows} set aside: outboxctl parked")?;
+        }
+        if self.failed > 0 {
+            let rows = count(self.failed, "row");
+            write!(f, "\n{rows} could not be published; run it again")?;
+        }
+        match &self.ended_early {
+            Some(reason) => write!(f, "\nended early: {reason}"),
+            None => Ok(()),
+        }
+    }
+}

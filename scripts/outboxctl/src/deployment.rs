@@ -1,0 +1,102 @@
+use std::collections::HashMap;
+
+use aws_config::SdkConfig;
+use aws_sdk_cloudformation::{error::ProvideErrorMetadata, types::Stack};
+
+use crate::{
+    account::Account,
+    arguments::{Arguments, Environment},
+    clients::call_failed,
+    error::Error,
+};
+
+/// The service whose stacks `--env` names: `orders-dev`, `orders-prod`.
+const SERVICE: &str = "orders";
+
+/// What a stack with an outbox says of itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Deployment {
+    pub(crate) stack: String,
+    pub(crate) account: Account,
+    /// Whether the emulator on this machine has it.
+    pub(crate) is_local: bool,
+    /// Whether to ask before anything is changed.
+    pub(crate) is_prod: bool,
+    pub(crate) outbox_table: String,
+    pub(crate) event_bus: String,
+    pub(crate) dead_letter_queue_url: String,
+    pub(crate) stream_mapping: String,
+    pub(crate) sweep_schedule: String,
+}
+
+impl Deployment {
+    /// Finds the stack and reads its outputs.
+    pub(crate) async fn find(config: &SdkConfig, arguments: &Arguments) -> Result<Self, Error> {
+        let name = stack_name(arguments);
+        let (account, stack) = tokio::try_join!(Account::of(config), describe(config, &name))?;
+        let stack = stack.ok_or_else(|| Error::NoStack {
+            stack: name.clone(),
+            account: account.id.clone(),
+            region: account.region.clone(),
+        })?;
+        let outputs: HashMap<&str, &str> = stack
+            .outputs()
+            .iter()
+            .filter_map(|output| Some((output.output_key()?, output.output_value()?)))
+            .collect();
+        let output = |output: &'static str| {
+            let value = outputs.get(output).map(|value| (*value).to_owned());
+            value.ok_or_else(|| Error::NoOutput {
+                stack: name.clone(),
+                output,
+            })
+        };
+        let is_tagged_prod = stack
+            .tags()
+            .iter()
+            .any(|tag| (tag.key(), tag.value()) == (Some("environment"), Some("prod")));
+        Ok(Self {
+            account,
+            is_local: arguments.env == Some(Environment::Local),
+            is_prod: arguments.env == Some(Environment::Prod) || is_tagged_prod,
+            outbox_table: output("OutboxTableName")?,
+            event_bus: output("EventBusName")?,
+            dead_letter_queue_url: output("DeadLetterQueueUrl")?,
+            stream_mapping: output("StreamMappingId")?,
+            sweep_schedule: output("SweepScheduleName")?,
+            stack: name.clone(),
+        })
+    }
+}
+
+fn stack_name(arguments: &Arguments) -> String {
+    let environment = match arguments.env {
+        None => return arguments.stack.clone().unwrap_or_default(),
+        Some(Environment::Dev) => "dev",
+        Some(Environment::Staging) => "staging",
+        Some(Environment::Prod) => "prod",
+        Some(Environment::Local) => "local",
+    };
+    format!("{SERVICE}-{environment}")
+}
+
+async fn describe(config: &SdkConfig, name: &str) -> Result<Option<Stack>, Error> {
+    let described = aws_sdk_cloudformation::Client::new(config)
+        .describe_stacks()
+        .stack_name(name)
+        .send()
+        .await;
+    match described {
+        Ok(described) => Ok(described.stacks.unwrap_or_default().into_iter().next()),
+        // CloudFormation's way to say that there is none.
+        Err(error)
+            if error.code() == Some("ValidationError")
+                && error
+                    .message()
+                    .is_some_and(|message| message.contains("does not exist")) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(call_failed(format!("DescribeStacks {name}"))(error)),
+    }
+}

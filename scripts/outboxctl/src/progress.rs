@@ -1,0 +1,54 @@
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::time::Instant;
+
+/// How often a line is written where there is no terminal.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// How far something is: a bar on a terminal, a line now and then elsewhere.
+pub(crate) struct Progress {
+    what: &'static str,
+    bar: ProgressBar,
+    is_terminal: bool,
+    last_line: Instant,
+}
+
+impl Progress {
+    /// Of about so many things.
+    pub(crate) fn of(what: &'static str, about: usize) -> Self {
+        let template = "{msg} {bar:30} {pos} of about {len}, {per_sec:.0}, {eta} left";
+        let style = ProgressStyle::with_template(template);
+        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = ProgressBar::new(about as u64).with_style(style);
+        Self {
+            what,
+            bar: bar.with_message(what),
+            is_terminal: console::user_attended_stderr(),
+            last_line: Instant::now(),
+        }
+    }
+
+    /// One more is done.
+    pub(crate) fn advance(&mut self) {
+        self.bar.inc(1);
+        let done = self.bar.position();
+        if self.bar.length().is_some_and(|about| about < done) {
+            self.bar.set_length(done);
+        }
+        if !self.is_terminal && self.last_line.elapsed() >= EVERY {
+            self.last_line = Instant::now();
+            let about = self.bar.length().unwrap_or(done);
+            eprintln!("{}: {done} of about {about}", self.what);
+        }
+    }
+
+    /// Something to be read meanwhile.
+    pub(crate) fn say(&self, line: &str) {
+        self.bar.suspend(|| eprintln!("{line}"));
+    }
+
+    pub(crate) fn finish(self) {
+        self.bar.finish_and_clear();
+    }
+}

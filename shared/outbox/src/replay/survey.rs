@@ -1,0 +1,52 @@
+use futures::{StreamExt, stream::FuturesUnordered};
+use tokio::time::{Instant, timeout_at};
+
+use crate::{
+    RowKey,
+    relay::{CallError, DeadLetters, EventBus, OutboxTable, Page, Relay, Segment, StoredRow},
+};
+
+/// Parts of the table that are read at once.
+const SEGMENTS: u32 = 8;
+
+impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
+    /// Reads the whole table, or as much of it as can be read by `until`, and
+    /// shows every row: an aggregate's in sequence. Answers whether that was the
+    /// whole.
+    ///
+    /// # Errors
+    ///
+    /// If the table cannot be read.
+    pub async fn survey(
+        &self,
+        until: Option<Instant>,
+        mut show: impl FnMut(StoredRow),
+    ) -> Result<bool, CallError> {
+        let read = async |segment: Segment, after: Option<RowKey>| {
+            let scan = || self.table().scan(segment, after.as_ref());
+            (segment, self.patiently(scan).await)
+        };
+        let segments = (0..SEGMENTS).map(|index| Segment {
+            index,
+            of: SEGMENTS,
+        });
+        let mut reads: FuturesUnordered<_> = segments.map(|segment| read(segment, None)).collect();
+        loop {
+            let next = match until {
+                None => reads.next().await,
+                Some(until) => match timeout_at(until, reads.next()).await {
+                    Ok(next) => next,
+                    Err(_) => return Ok(false),
+                },
+            };
+            let Some((segment, page)) = next else {
+                return Ok(true);
+            };
+            let Page { rows, next } = page?;
+            rows.into_iter().for_each(&mut show);
+            if next.is_some() {
+                reads.push(read(segment, next));
+            }
+        }
+    }
+}
