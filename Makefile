@@ -7,8 +7,9 @@ export CARGO_TARGET_DIR := $(CURDIR)/target
 FUNCTIONS := create-order publish-events sweep-outbox
 VENV := .venv/requirements.installed
 CROSS := .venv/requirements-cross.installed
-# cargo-lambda builds it along with the functions, so it lies where they do.
+# cargo-lambda builds them along with the functions, so they lie where those do.
 DEVSTACK := target/lambda/local/devstack/bootstrap
+OUTBOXCTL := target/lambda/local/outboxctl/bootstrap
 NODE_MODULES := infra/node_modules/.package-lock.json
 
 # No profile, credentials or endpoint of the person who runs make reaches these.
@@ -16,6 +17,8 @@ without_aws := scripts/without-aws
 cargo_lambda := PATH="$(CURDIR)/.venv/bin:$$PATH" cargo lambda build $(FUNCTIONS:%=--package %)
 infra := cd infra && CDK_DISABLE_CLI_TELEMETRY=1
 devstack := $(without_aws) $(DEVSTACK)
+endpoint := $(if $(filter local,$(ENV)),AWS_ENDPOINT_URL="$$($(devstack) endpoint)")
+outboxctl := $(endpoint) cargo run --quiet --package outboxctl -- --env $(ENV)
 cdk := $(infra) node_modules/.bin/cdk
 node := $(infra) node_modules/.bin/tsx
 
@@ -24,6 +27,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  ENV is dev, staging or prod: make deploy ENV=dev"
+	@echo "  status, replay and outboxctl know the stack of make dev, too: ENV=local"
 
 # --- On this machine alone: no AWS account, no Docker.
 
@@ -89,8 +93,11 @@ test-end-to-end: build-local
 build-local: prerequisites $(VENV) $(NODE_MODULES) ## Build the functions for this machine
 	@echo "building for this machine"
 	@# A program that runs cannot be written to, but a copy can take its place.
-	@if [ -e $(DEVSTACK) ]; then cp $(DEVSTACK) $(DEVSTACK).copy && mv $(DEVSTACK).copy $(DEVSTACK); fi
-	@$(cargo_lambda) --package devstack --compiler cargo --lambda-dir target/lambda/local
+	@for program in $(DEVSTACK) $(OUTBOXCTL); do \
+		if [ -e $$program ]; then cp $$program $$program.copy && mv $$program.copy $$program; fi; \
+	done
+	@$(cargo_lambda) --package devstack --package outboxctl \
+		--compiler cargo --lambda-dir target/lambda/local
 
 # --- For AWS.
 
@@ -126,6 +133,20 @@ destroy: environment account build ## Delete the stack of ENV, after asking
 smoke: environment account ## Place one order in the deployed ENV and wait until its event is out
 	@$(node) deployed/smoke.ts $(ENV)
 
+# --- For whoever is on call. ENV may be local, too: the stack of make dev.
+
+.PHONY: status
+status: operated ## Tell whether the outbox of ENV is well, and what to do if not
+	@$(outboxctl) status
+
+.PHONY: replay
+replay: operated ## Replay the dead letters of ENV: ARGS=--dry-run
+	@$(outboxctl) dlq replay $(ARGS)
+
+.PHONY: outboxctl
+outboxctl: operated ## Do anything else with the outbox of ENV: ARGS=parked, ARGS=--help
+	@$(outboxctl) $(ARGS)
+
 # --- What the others need.
 
 .PHONY: prerequisites
@@ -138,6 +159,14 @@ environment:
 		dev | staging | prod) ;; \
 		"") echo "say which environment: ENV=dev, ENV=staging or ENV=prod" >&2; exit 2 ;; \
 		*) echo "there is no environment '$(ENV)': choose dev, staging or prod" >&2; exit 2 ;; \
+	esac
+
+.PHONY: operated
+operated: prerequisites
+	@case "$(ENV)" in \
+		dev | staging | prod | local) ;; \
+		"") echo "say which environment: ENV=dev, ENV=staging, ENV=prod or ENV=local" >&2; exit 2 ;; \
+		*) echo "there is no environment '$(ENV)': choose dev, staging, prod or local" >&2; exit 2 ;; \
 	esac
 
 .PHONY: account

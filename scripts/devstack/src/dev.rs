@@ -3,6 +3,7 @@ use std::{net::SocketAddr, sync::Arc};
 use stream_mapping_driver::Event;
 
 use crate::{
+    endpoint::LocalEndpoint,
     error::Error,
     log::tell,
     mappings::{Functions, Mappings},
@@ -12,6 +13,15 @@ use crate::{
     subscriber::Subscriber,
     watch::Watch,
 };
+
+/// Where the AWS of the stack answers that is developed with.
+///
+/// # Errors
+///
+/// If none is running.
+pub fn endpoint(paths: &Paths) -> Result<LocalEndpoint, Error> {
+    Running::aws(paths)
+}
 
 /// Runs the stack with the functions as they stand in the project: a function
 /// that is edited is built anew with its next call. Tells of orders, batches
@@ -28,8 +38,8 @@ pub async fn dev(paths: &Paths, listen: SocketAddr) -> Result<(), Error> {
     let observer = Arc::new(|event: &Event| tell("batch", event));
     let functions = Functions::Watched(watch.client());
     let mut mappings =
-        Mappings::take_over(&stack.clients, &stack.deployment, &functions, observer).await?;
-    running.tell(paths, stack.faults.endpoint())?;
+        Mappings::take_over(&stack.clients, &stack.deployment, &functions, None, observer).await?;
+    running.tell(paths, stack.faults.endpoint(), stack.emulator.endpoint())?;
     introduce(&stack, &watch);
     tokio::select! {
         failed = tell_events(&mut subscriber) => failed,
@@ -66,6 +76,11 @@ next call runs the new code. Break something, from another terminal:
   make fault ARGS='add PutEvents throttle'
   make fault ARGS=list
   make fault ARGS=clear
+
+See what waits, and put it right:
+
+  make status ENV=local
+  make replay ENV=local
 
 The local AWS answers at {aws}
 

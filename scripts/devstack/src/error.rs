@@ -52,6 +52,19 @@ pub enum Error {
     #[error("no event reached the broken bus")]
     #[diagnostic(help("is the relay invoked? its log is in target/devstack"))]
     RelayNotRefused,
+    /// The retries did not run out, or nobody was told.
+    #[error("no dead letter came for a batch that was given up")]
+    #[diagnostic(help("is the relay invoked? its log is in target/devstack"))]
+    NoDeadLetters,
+    /// The operators' tool could not do what the demo shows.
+    #[error("outboxctl {command} ended with {status}")]
+    #[diagnostic(help("what it said is above"))]
+    Outboxctl {
+        /// The command.
+        command: String,
+        /// How it ended.
+        status: std::process::ExitStatus,
+    },
     /// A fault that makes no sense.
     #[error(transparent)]
     UnknownFault(#[from] UnknownFault),

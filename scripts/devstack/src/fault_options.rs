@@ -27,6 +27,8 @@ pub(crate) struct NewFault {
 enum FaultKind {
     /// The call is refused as throttled.
     Throttle,
+    /// The call is refused for want of rights.
+    Deny,
     /// Half of what the call holds is left undone.
     Partial,
     /// The call takes longer.
@@ -43,6 +45,7 @@ impl NewFault {
             action: self.action.clone(),
             kind: match self.kind {
                 FaultKind::Throttle => Kind::Throttle,
+                FaultKind::Deny => Kind::Deny,
                 FaultKind::Partial => Kind::Partial,
                 FaultKind::Latency => Kind::Latency {
                     milliseconds: self.milliseconds,

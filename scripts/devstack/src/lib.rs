@@ -30,7 +30,7 @@ mod watch;
 pub use clients::Clients;
 pub use demo::{Report, demo};
 pub use deployment::Deployment;
-pub use dev::dev;
+pub use dev::{dev, endpoint};
 pub use emulator::Emulator;
 pub use endpoint::{LocalEndpoint, NotLoopback};
 pub use error::Error;

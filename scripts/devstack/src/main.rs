@@ -5,7 +5,7 @@ mod fault_options;
 use std::{net::SocketAddr, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use devstack::{Error, FaultClient, Paths, demo, dev};
+use devstack::{Error, FaultClient, Paths, demo, dev, endpoint};
 use fault_options::NewFault;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -30,6 +30,8 @@ enum Command {
     },
     /// Run the stack with the functions as they stand, until Ctrl-C.
     Dev,
+    /// Tell where the AWS of the running stack answers.
+    Endpoint,
     /// Make calls of the running stack's functions fail.
     #[command(subcommand)]
     Fault(FaultCommand),
@@ -72,6 +74,10 @@ async fn run(arguments: &Arguments, paths: &Paths) -> Result<ExitCode, Error> {
         }
         Command::Dev => {
             dev(paths, arguments.listen).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Endpoint => {
+            println!("{}", endpoint(paths)?);
             Ok(ExitCode::SUCCESS)
         }
         Command::Fault(command) => {

@@ -27,7 +27,8 @@ pub enum Functions {
 
 impl Mappings {
     /// Takes the stack's mappings over from the emulator and begins to drive
-    /// them.
+    /// them, with another limit of retries than the deployed one if that is
+    /// given.
     ///
     /// # Errors
     ///
@@ -36,6 +37,7 @@ impl Mappings {
         clients: &Clients,
         deployment: &Deployment,
         functions: &Functions,
+        retry_limit: Option<u32>,
         observer: Observer,
     ) -> Result<Self, Error> {
         let mut tasks = JoinSet::new();
@@ -45,7 +47,7 @@ impl Mappings {
             match (source.split(':').nth(2), functions) {
                 (Some("dynamodb"), _) => {
                     let observer = observer.clone();
-                    let mapping = stream_mapping(clients, &deployed, function, observer).await?;
+                    let mapping = stream_mapping(clients, &deployed, function, retry_limit, observer).await?;
                     // The settings were checked, so it runs until this is dropped.
                     tasks.spawn(async move {
                         let _ = mapping.run().await;
@@ -134,9 +136,11 @@ async fn stream_mapping(
     clients: &Clients,
     deployed: &EventSourceMappingConfiguration,
     function: Function,
+    retry_limit: Option<u32>,
     observer: Observer,
 ) -> Result<StreamMapping, Error> {
-    let settings = settings(deployed).map_err(Error::Mapping)?;
+    let mut settings = settings(deployed).map_err(Error::Mapping)?;
+    settings.maximum_retry_attempts = retry_limit.or(settings.maximum_retry_attempts);
     let stream_arn = required(deployed.event_source_arn(), "EventSourceArn")?;
     let on_failure = deployed
         .destination_config()

@@ -46,6 +46,11 @@ impl Paths {
         installed(self.infra().join("node_modules/.bin/cdk"))
     }
 
+    /// The operators' tool, built along with this program.
+    pub(crate) fn outboxctl(&self) -> Result<PathBuf, Error> {
+        installed(self.root.join("target/lambda/local/outboxctl/bootstrap"))
+    }
+
     /// A directory for the files of one run, gone with the run.
     pub(crate) fn run_directory(&self) -> Result<TempDir, Error> {
         let parent = self.runs()?;

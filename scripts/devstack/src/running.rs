@@ -20,6 +20,8 @@ pub(crate) struct Running {
 struct Told {
     /// Where faults are administered.
     faults: std::net::SocketAddr,
+    /// Where the local AWS answers, past all faults.
+    aws: std::net::SocketAddr,
 }
 
 impl Running {
@@ -33,10 +35,17 @@ impl Running {
         }
     }
 
-    /// Tells other commands where faults are administered.
-    pub(crate) fn tell(&mut self, paths: &Paths, faults: LocalEndpoint) -> Result<(), Error> {
+    /// Tells other commands where faults are administered, and where the local
+    /// AWS answers.
+    pub(crate) fn tell(
+        &mut self,
+        paths: &Paths,
+        faults: LocalEndpoint,
+        aws: LocalEndpoint,
+    ) -> Result<(), Error> {
         let told = serde_json::to_vec(&Told {
             faults: faults.address(),
+            aws: aws.address(),
         });
         told.map_err(std::io::Error::from)
             .and_then(|told| {
@@ -49,16 +58,24 @@ impl Running {
 
     /// Where the faults of the running stack are administered.
     pub(crate) fn faults(paths: &Paths) -> Result<LocalEndpoint, Error> {
-        let mut file = open(paths)?;
-        if file.try_lock_shared().is_ok() {
-            return Err(Error::NotRunning);
-        }
-        let mut told = String::new();
-        file.read_to_string(&mut told).map_err(failed(paths))?;
-        // Empty as long as it starts.
-        let told: Told = serde_json::from_str(&told).map_err(|_| Error::NotRunning)?;
-        Ok(LocalEndpoint::new(told.faults)?)
+        Ok(LocalEndpoint::new(told(paths)?.faults)?)
     }
+
+    /// Where the running stack's AWS answers.
+    pub(crate) fn aws(paths: &Paths) -> Result<LocalEndpoint, Error> {
+        Ok(LocalEndpoint::new(told(paths)?.aws)?)
+    }
+}
+
+fn told(paths: &Paths) -> Result<Told, Error> {
+    let mut file = open(paths)?;
+    if file.try_lock_shared().is_ok() {
+        return Err(Error::NotRunning);
+    }
+    let mut told = String::new();
+    file.read_to_string(&mut told).map_err(failed(paths))?;
+    // Empty as long as it starts.
+    serde_json::from_str(&told).map_err(|_| Error::NotRunning)
 }
 
 fn open(paths: &Paths) -> Result<File, Error> {
@@ -93,8 +110,10 @@ mod tests {
         assert!(matches!(Running::claim(&paths), Err(Error::AlreadyRunning)));
         assert!(matches!(Running::faults(&paths), Err(Error::NotRunning)));
         let faults = LocalEndpoint::new(([127, 0, 0, 1], 4567).into()).unwrap();
-        running.tell(&paths, faults).unwrap();
+        let aws = LocalEndpoint::new(([127, 0, 0, 1], 4566).into()).unwrap();
+        running.tell(&paths, faults, aws).unwrap();
         assert_eq!(Running::faults(&paths).unwrap(), faults);
+        assert_eq!(Running::aws(&paths).unwrap(), aws);
 
         drop(running);
         assert!(matches!(Running::faults(&paths), Err(Error::NotRunning)));

@@ -12,10 +12,11 @@ pub(super) fn action(headers: &HeaderMap) -> Option<&str> {
     target.rsplit('.').next()
 }
 
-pub(super) fn throttled() -> Response<Full<Bytes>> {
+/// The call is refused with this error.
+pub(super) fn refused(code: &str) -> Response<Full<Bytes>> {
     let body = json!({
-        "__type": "ThrottlingException",
-        "message": "throttled by an injected fault",
+        "__type": code,
+        "message": "refused by an injected fault",
     });
     answer(StatusCode::BAD_REQUEST, &body)
 }

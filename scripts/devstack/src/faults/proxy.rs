@@ -159,7 +159,8 @@ impl Proxy {
             sleep(latency).await;
         }
         match strike {
-            Some(Kind::Throttle) => return Ok(http::throttled()),
+            Some(Kind::Throttle) => return Ok(http::refused("ThrottlingException")),
+            Some(Kind::Deny) => return Ok(http::refused("AccessDeniedException")),
             Some(Kind::CutBefore) => return Err(Cut),
             _ => {}
         }
@@ -330,13 +331,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_throttled_has_no_effect() {
-        let (proxy, reached) = start().await;
-        proxy.rules().add(fault(Kind::Throttle)).unwrap();
-        let (status, answer) = put_events(&proxy).await.unwrap();
-        assert_eq!(status, 400);
-        assert_eq!(answer["__type"], "ThrottlingException");
-        assert!(reached.lock().unwrap().is_empty());
+    async fn what_is_refused_has_no_effect() {
+        for (kind, code) in [
+            (Kind::Throttle, "ThrottlingException"),
+            (Kind::Deny, "AccessDeniedException"),
+        ] {
+            let (proxy, reached) = start().await;
+            proxy.rules().add(fault(kind)).unwrap();
+            let (status, answer) = put_events(&proxy).await.unwrap();
+            assert_eq!(status, 400);
+            assert_eq!(answer["__type"], code);
+            assert!(reached.lock().unwrap().is_empty());
+        }
     }
 
     #[tokio::test]

@@ -16,6 +16,8 @@ use serde::{Deserialize, Serialize};
 pub enum Kind {
     /// The call is refused with `ThrottlingException`.
     Throttle,
+    /// The call is refused with `AccessDeniedException`.
+    Deny,
     /// Half of what the call holds is left undone: entries of `PutEvents` fail,
     /// keys of `BatchGetItem` and `BatchWriteItem` are left unprocessed.
     Partial,
@@ -172,6 +174,7 @@ impl fmt::Display for InjectedFault {
         write!(f, "{}: {action} ", self.id)?;
         match kind {
             Kind::Throttle => f.write_str("is throttled")?,
+            Kind::Deny => f.write_str("is denied")?,
             Kind::Partial => f.write_str("fails in part")?,
             Kind::Latency { milliseconds } => write!(f, "takes {milliseconds} ms longer")?,
             Kind::CutBefore => f.write_str("is cut off before its effect")?,
