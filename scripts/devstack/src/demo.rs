@@ -1,17 +1,28 @@
 use std::{
-    collections::BTreeSet, fmt, net::SocketAddr, ops::RangeInclusive, sync::Arc, time::Duration,
+    collections::BTreeSet,
+    fmt,
+    net::SocketAddr,
+    ops::RangeInclusive,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use aws_sdk_dynamodb::types::Select;
+use aws_sdk_sqs::types::QueueAttributeName;
 use comfy_table::{Table, presets::UTF8_FULL};
 use indicatif::ProgressBar;
 use stream_mapping_driver::Event;
 use tokio::time::Instant;
 
 use crate::{
+    damaged_event::DamagedEvent,
     error::Error,
     faults::{Fault, Kind},
     mappings::{Functions, Mappings},
+    operator::Operator,
     orders::post_orders,
     paths::Paths,
     progress::counter,
@@ -21,6 +32,9 @@ use crate::{
 
 /// How long nothing may arrive before the rest is taken for missing.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How old a record is that the relay looks up.
+const YOUNG: Duration = Duration::from_secs(3);
 
 /// What became of the orders of a demo.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,12 +49,14 @@ pub struct Report {
     pub lost: usize,
     /// Rows still in the outbox.
     pub pending: usize,
+    /// Dead letters still in the queue.
+    pub dead_letters: usize,
 }
 
 impl Report {
-    /// Whether every event arrived and the outbox is empty.
+    /// Whether every event arrived, and outbox and dead-letter queue are empty.
     pub fn is_success(&self) -> bool {
-        self.lost == 0 && self.pending == 0 && self.delivered == self.committed
+        self.lost + self.pending + self.dead_letters == 0 && self.delivered == self.committed
     }
 }
 
@@ -54,6 +70,7 @@ impl fmt::Display for Report {
             ("delivered twice", self.delivered_twice),
             ("lost", self.lost),
             ("still pending", self.pending),
+            ("dead letters left", self.dead_letters),
         ] {
             table.add_row([name.to_owned(), count.to_string()]);
         }
@@ -62,16 +79,19 @@ impl fmt::Display for Report {
 }
 
 /// The stack, who is told of its events, and what was ordered so far.
-struct Demo {
+struct Demo<'p> {
+    paths: &'p Paths,
     stack: Stack,
     subscriber: Subscriber,
     orders: BTreeSet<String>,
-    _mappings: Mappings,
+    mappings: Mappings,
+    /// Records that ran out of retries.
+    given_up: Arc<AtomicUsize>,
 }
 
 /// Starts the local AWS, deploys to it, posts orders, and follows their events
 /// to the other end of the bus; then half as many again while the bus is
-/// broken.
+/// broken; then a tenth that dies, and is brought back by an operator.
 ///
 /// # Errors
 ///
@@ -83,22 +103,19 @@ pub async fn demo(paths: &Paths, listen: SocketAddr, orders: u64) -> Result<Repo
     report
 }
 
-impl Demo {
-    async fn start(paths: &Paths, listen: SocketAddr) -> Result<Self, Error> {
+impl<'p> Demo<'p> {
+    async fn start(paths: &'p Paths, listen: SocketAddr) -> Result<Self, Error> {
         let stack = Stack::start(paths, listen).await?;
         let subscriber = Subscriber::subscribe(&stack.clients, &stack.deployment).await?;
-        let mappings = Mappings::take_over(
-            &stack.clients,
-            &stack.deployment,
-            &Functions::Deployed,
-            Arc::new(tell_trouble),
-        )
-        .await?;
+        let given_up = Arc::new(AtomicUsize::new(0));
+        let mappings = drive(&stack, None, &given_up).await?;
         Ok(Self {
+            paths,
             stack,
             subscriber,
             orders: BTreeSet::new(),
-            _mappings: mappings,
+            mappings,
+            given_up,
         })
     }
 
@@ -108,21 +125,64 @@ impl Demo {
         self.follow().await?;
 
         println!("\nAct 2: the bus is broken");
-        let rules = self.stack.faults.rules();
-        let broken = rules.add(Fault {
-            action: "PutEvents".to_owned(),
-            kind: Kind::Throttle,
-            probability: 1.0,
-            count: None,
-        })?;
-        self.post(orders + 1..=orders + orders.div_ceil(2)).await?;
+        self.break_bus(Kind::Throttle)?;
+        let posted = orders + orders.div_ceil(2);
+        self.post(orders + 1..=posted).await?;
         self.until_the_relay_was_refused().await?;
         println!("events that wait in the outbox: {}", self.pending().await?);
-        self.stack.faults.rules().clear(Some(broken.id));
-        println!("the bus is mended");
+        self.mend_bus();
+        self.follow().await?;
+
+        println!(
+            "\nAct 3: the bus is broken for longer than retries last, and an event is damaged"
+        );
+        // A mapping begun anew reads everything again. What it finds young enough
+        // it would not look up first, but publish.
+        tokio::time::sleep(YOUNG).await;
+        // The deployed limit would take most of an hour.
+        self.mappings = drive(&self.stack, Some(1), &self.given_up).await?;
+        self.break_bus(Kind::Deny)?;
+        self.post(posted + 1..=posted + orders.div_ceil(10)).await?;
+        let damaged = DamagedEvent::write(&self.stack.clients, &self.stack.deployment).await?;
+        self.orders.insert(damaged.order_id.clone());
+        self.until_given_up(orders.div_ceil(10)).await?;
+        self.rescue(&damaged).await?;
         self.follow().await?;
         println!();
         self.report().await
+    }
+
+    /// What whoever is on call does.
+    async fn rescue(&mut self, damaged: &DamagedEvent) -> Result<(), Error> {
+        let fixed = self.stack.emulator.directory().join("fixed.json");
+        let what = format!("writing {}", fixed.display());
+        std::fs::write(&fixed, &damaged.detail).map_err(Error::io(what))?;
+        let (row, fixed) = (damaged.row(), fixed.display().to_string());
+
+        let operator = Operator::new(self.paths, self.stack.emulator.endpoint());
+        let (well, needs_a_person) = (0, 1);
+        operator.types(&["status"], needs_a_person).await?;
+        operator.types(&["dlq", "list"], needs_a_person).await?;
+        self.mend_bus();
+        let edit = ["edit", &row, "--detail", &fixed];
+        operator.types(&edit, well).await?;
+        operator.types(&["dlq", "replay"], well).await?;
+        operator.types(&["status"], well).await
+    }
+
+    fn break_bus(&self, kind: Kind) -> Result<(), Error> {
+        self.stack.faults.rules().add(Fault {
+            action: "PutEvents".to_owned(),
+            kind,
+            probability: 1.0,
+            count: None,
+        })?;
+        Ok(())
+    }
+
+    fn mend_bus(&self) {
+        self.stack.faults.rules().clear(None);
+        println!("the bus is mended");
     }
 
     async fn post(&mut self, numbers: RangeInclusive<u64>) -> Result<(), Error> {
@@ -145,6 +205,23 @@ impl Demo {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Ok(())
+    }
+
+    async fn until_given_up(&self, records: u64) -> Result<(), Error> {
+        let bar = counter("events given up", records);
+        let give_up_at = Instant::now() + PATIENCE;
+        loop {
+            let given_up = self.given_up.load(Ordering::Relaxed) as u64;
+            bar.set_position(given_up);
+            if given_up >= records {
+                bar.finish();
+                return Ok(());
+            }
+            if Instant::now() > give_up_at {
+                return Err(Error::NoDeadLetters);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Receives until every order's event is there and the outbox is empty, or
@@ -186,7 +263,26 @@ impl Demo {
             delivered_twice: events.filter(|event| event.times > 1).count(),
             lost: missing.saturating_sub(pending),
             pending,
+            dead_letters: self.dead_letters().await?,
         })
+    }
+
+    async fn dead_letters(&self) -> Result<usize, Error> {
+        let depth = QueueAttributeName::ApproximateNumberOfMessages;
+        let attributes = self
+            .stack
+            .clients
+            .sqs
+            .get_queue_attributes()
+            .queue_url(&self.stack.deployment.dead_letter_queue_url)
+            .attribute_names(depth.clone())
+            .send()
+            .await
+            .map_err(|error| Error::call("GetQueueAttributes")(error.into()))?
+            .attributes
+            .unwrap_or_default();
+        let depth = attributes.get(&depth).and_then(|depth| depth.parse().ok());
+        depth.ok_or(Error::NoOutput("ApproximateNumberOfMessages"))
     }
 
     /// Rows of the outbox: one order, one event, one row.
@@ -208,6 +304,29 @@ impl Demo {
         }
         Ok(count)
     }
+}
+
+/// Drives the stack's mappings, and counts what they give up.
+async fn drive(
+    stack: &Stack,
+    retry_limit: Option<u32>,
+    given_up: &Arc<AtomicUsize>,
+) -> Result<Mappings, Error> {
+    let counter = Arc::clone(given_up);
+    let observer = move |event: &Event| {
+        if let Event::Invoked { given_up, .. } = event {
+            counter.fetch_add(*given_up, Ordering::Relaxed);
+        }
+        tell_trouble(event);
+    };
+    Mappings::take_over(
+        &stack.clients,
+        &stack.deployment,
+        &Functions::Deployed,
+        retry_limit,
+        Arc::new(observer),
+    )
+    .await
 }
 
 /// What goes as it should is seen by what arrives.

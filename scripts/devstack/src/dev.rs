@@ -37,8 +37,14 @@ pub async fn dev(paths: &Paths, listen: SocketAddr) -> Result<(), Error> {
     let mut subscriber = Subscriber::subscribe(&stack.clients, &stack.deployment).await?;
     let observer = Arc::new(|event: &Event| tell("batch", event));
     let functions = Functions::Watched(watch.client());
-    let mut mappings =
-        Mappings::take_over(&stack.clients, &stack.deployment, &functions, None, observer).await?;
+    let mut mappings = Mappings::take_over(
+        &stack.clients,
+        &stack.deployment,
+        &functions,
+        None,
+        observer,
+    )
+    .await?;
     running.tell(paths, stack.faults.endpoint(), stack.emulator.endpoint())?;
     introduce(&stack, &watch);
     tokio::select! {

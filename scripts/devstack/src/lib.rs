@@ -6,6 +6,7 @@
 //! with an environment that holds no credentials but dummies.
 
 mod clients;
+mod damaged_event;
 mod demo;
 mod deployment;
 mod dev;
@@ -16,6 +17,7 @@ mod fault_client;
 mod faults;
 mod log;
 mod mappings;
+mod operator;
 mod orders;
 mod paths;
 mod process_environment;

@@ -47,7 +47,8 @@ impl Mappings {
             match (source.split(':').nth(2), functions) {
                 (Some("dynamodb"), _) => {
                     let observer = observer.clone();
-                    let mapping = stream_mapping(clients, &deployed, function, retry_limit, observer).await?;
+                    let mapping =
+                        stream_mapping(clients, &deployed, function, retry_limit, observer).await?;
                     // The settings were checked, so it runs until this is dropped.
                     tasks.spawn(async move {
                         let _ = mapping.run().await;

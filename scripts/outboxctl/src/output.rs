@@ -1,6 +1,6 @@
 use std::fmt;
 
-use comfy_table::{Cell, Table, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::{Cell, Table, presets::NOTHING};
 use serde::Serialize;
 
 use crate::arguments::Format;
@@ -24,8 +24,8 @@ pub(crate) fn print(report: &impl Report, format: Format) {
 /// A table with these columns.
 pub(crate) fn table<const N: usize>(columns: [&str; N]) -> Table {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY);
-    table.set_header(columns.map(Cell::new));
+    table.load_style(NOTHING);
+    table.set_header(columns.map(|column| Cell::new(column.to_uppercase())));
     table
 }
 
