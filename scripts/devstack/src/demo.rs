@@ -317,7 +317,10 @@ async fn drive(
         if let Event::Invoked { given_up, .. } = event {
             counter.fetch_add(*given_up, Ordering::Relaxed);
         }
-        tell_trouble(event);
+        // A short limit is there to be reached.
+        if retry_limit.is_none() {
+            tell_trouble(event);
+        }
     };
     Mappings::take_over(
         &stack.clients,

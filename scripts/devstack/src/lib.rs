@@ -42,3 +42,4 @@ pub use mappings::{Functions, Mappings};
 pub use paths::Paths;
 pub use process_environment::process_environment;
 pub use stack::Stack;
+pub use subscriber::{Delivered, Subscriber};

@@ -7,25 +7,33 @@ use serde_json::{Value, json};
 use crate::{clients::Clients, deployment::Deployment, error::Error};
 
 /// A consumer of the bus: a rule, and a queue that gets what it matches.
-pub(crate) struct Subscriber {
+#[derive(Debug)]
+pub struct Subscriber {
     clients: Clients,
     queue_url: String,
     /// How often each event has arrived, by its CloudEvents id, with the order
     /// it is about.
-    pub(crate) events: BTreeMap<String, Delivered>,
+    pub events: BTreeMap<String, Delivered>,
 }
 
-pub(crate) struct Delivered {
-    pub(crate) event_type: String,
-    pub(crate) order_id: String,
-    pub(crate) times: u32,
+/// An event that has arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivered {
+    /// EventBridge's detail type.
+    pub event_type: String,
+    /// The order it is about.
+    pub order_id: String,
+    /// How often it has arrived.
+    pub times: u32,
 }
 
 impl Subscriber {
-    pub(crate) async fn subscribe(
-        clients: &Clients,
-        deployment: &Deployment,
-    ) -> Result<Self, Error> {
+    /// Subscribes to everything the orders service tells.
+    ///
+    /// # Errors
+    ///
+    /// If a call fails.
+    pub async fn subscribe(clients: &Clients, deployment: &Deployment) -> Result<Self, Error> {
         let queue_url = clients
             .sqs
             .create_queue()
@@ -79,7 +87,11 @@ impl Subscriber {
 
     /// Takes what has arrived, waiting a second for the first. Answers the ids of
     /// the events.
-    pub(crate) async fn receive(&mut self) -> Result<Vec<String>, Error> {
+    ///
+    /// # Errors
+    ///
+    /// If a call fails.
+    pub async fn receive(&mut self) -> Result<Vec<String>, Error> {
         let messages = self
             .clients
             .sqs

@@ -138,10 +138,11 @@ fn every_order_arrives_and_no_real_account_is_touched() {
     let said = text(&demo);
     assert!(demo.status.success(), "{said}");
     for row in [
-        ("orders committed", "15"),
-        ("events delivered", "15"),
+        ("orders committed", "17"),
+        ("events delivered", "17"),
         ("lost", "0"),
         ("still pending", "0"),
+        ("dead letters left", "0"),
     ] {
         assert!(
             said.lines().any(|line| is_row(line, row)),

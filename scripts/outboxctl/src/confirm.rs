@@ -9,6 +9,11 @@ use crate::{deployment::Deployment, error::Error};
 
 /// Says what is about to be changed, by whom; asks if it is prod.
 pub(crate) fn confirm_change(deployment: &Deployment, yes: bool) -> Result<(), Error> {
+    let can_ask = stdin().is_terminal() && console::user_attended_stderr();
+    confirm(deployment, yes, can_ask)
+}
+
+fn confirm(deployment: &Deployment, yes: bool, can_ask: bool) -> Result<(), Error> {
     let account = &deployment.account;
     eprintln!(
         "{} in account {}, Region {}, as {}",
@@ -20,7 +25,7 @@ pub(crate) fn confirm_change(deployment: &Deployment, yes: bool) -> Result<(), E
     if !deployment.is_prod || yes {
         return Ok(());
     }
-    if !stdin().is_terminal() || !console::user_attended_stderr() {
+    if !can_ask {
         return Err(Error::NotConfirmed(
             "prod is changed only if somebody agrees",
         ));
@@ -36,5 +41,35 @@ pub(crate) fn confirm_change(deployment: &Deployment, yes: bool) -> Result<(), E
         Ok(())
     } else {
         Err(Error::NotConfirmed("not agreed"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account::Account;
+
+    #[test]
+    fn prod_is_changed_only_if_somebody_agrees() {
+        let deployment = |is_prod| Deployment {
+            stack: "orders-1".into(),
+            account: Account {
+                id: "123456789012".into(),
+                caller: "arn:aws:iam::123456789012:user/ada".into(),
+                region: "eu-central-1".into(),
+            },
+            is_local: false,
+            is_prod,
+            outbox_table: String::new(),
+            event_bus: String::new(),
+            dead_letter_queue_url: String::new(),
+            stream_mapping: String::new(),
+            sweep_schedule: String::new(),
+        };
+        let nobody_to_ask = false;
+        assert!(confirm(&deployment(false), false, nobody_to_ask).is_ok());
+        assert!(confirm(&deployment(true), true, nobody_to_ask).is_ok());
+        let refused = confirm(&deployment(true), false, nobody_to_ask);
+        assert!(matches!(refused, Err(Error::NotConfirmed(_))));
     }
 }

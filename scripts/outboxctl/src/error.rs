@@ -52,7 +52,7 @@ pub(crate) enum Error {
 
     #[error("there is no dead letter {0}")]
     #[diagnostic(help(
-        "somebody may be working on it, then it is seen again in two minutes: outboxctl dlq list"
+        "somebody may be working on it, then it is seen again in half a minute: outboxctl dlq list"
     ))]
     NoSuchLetter(String),
 

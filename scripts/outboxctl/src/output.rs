@@ -21,10 +21,16 @@ pub(crate) fn print(report: &impl Report, format: Format) {
     }
 }
 
-/// A table with these columns.
-pub(crate) fn table<const N: usize>(columns: [&str; N]) -> Table {
+/// A table without a heading.
+pub(crate) fn plain_table() -> Table {
     let mut table = Table::new();
     table.load_style(NOTHING);
+    table
+}
+
+/// A table with these columns.
+pub(crate) fn table<const N: usize>(columns: [&str; N]) -> Table {
+    let mut table = plain_table();
     table.set_header(columns.map(|column| Cell::new(column.to_uppercase())));
     table
 }

@@ -30,13 +30,14 @@ pub(super) async fn run(
         row: key.to_string(),
         problem: problem.to_string(),
     })?;
-    let detail = compact(&edited);
-    if detail == row.detail {
+    // As it was written: to write JSON anew could change its numbers.
+    let detail = edited.trim();
+    if detail == row.detail || detail == pretty(&row.detail) {
         return Err(Error::Unedited(key.to_string()));
     }
-    show_difference(&pretty(&row.detail), &pretty(&detail));
+    show_difference(&pretty(&row.detail), &pretty(detail));
 
-    let replace = || relay.table().replace_detail(&key, &row.detail, &detail);
+    let replace = || relay.table().replace_detail(&key, &row.detail, detail);
     if !relay.patiently(replace).await.map_err(Error::aws)? {
         return Err(Error::Changed(key.to_string()));
     }
@@ -73,18 +74,15 @@ fn edit(row: &OutboxRow) -> Result<String, Error> {
     edited.ok_or_else(|| Error::Unedited(row.key.to_string()))
 }
 
-/// As people edit it; what is no JSON stays as it is.
+/// As people edit it. What is no JSON stays as it is, and so does what could not
+/// be written anew without a change: 1.50 would become 1.5.
 fn pretty(detail: &str) -> String {
     let value: Result<Value, _> = serde_json::from_str(detail);
     value
-        .and_then(|value| serde_json::to_string_pretty(&value))
-        .unwrap_or_else(|_| detail.to_owned())
-}
-
-/// As it is sent; it was checked to be JSON.
-fn compact(detail: &str) -> String {
-    let value: Result<Value, _> = serde_json::from_str(detail);
-    value.map_or_else(|_| detail.to_owned(), |value| value.to_string())
+        .ok()
+        .filter(|value| value.to_string().len() == detail.len())
+        .and_then(|value| serde_json::to_string_pretty(&value).ok())
+        .unwrap_or_else(|| detail.to_owned())
 }
 
 fn show_difference(before: &str, after: &str) {
@@ -102,4 +100,23 @@ fn show_difference(before: &str, after: &str) {
         "{}",
         style("the row is published with this").for_stderr().bold()
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_laid_out_unless_that_would_change_it() {
+        assert_eq!(pretty(r#"{"a":1}"#), "{\n  \"a\": 1\n}");
+        for detail in [
+            r#"{"a":1.50}"#,
+            r#"{"a":1e400}"#,
+            r#"{"a": 1}"#,
+            r#"{"a":"#,
+            "",
+        ] {
+            assert_eq!(pretty(detail), detail);
+        }
+    }
 }

@@ -14,7 +14,7 @@ use crate::{
     age,
     clients::call_failed,
     error::Error,
-    output::{count, table},
+    output::{count, plain_table},
 };
 
 /// How long the table is read. A backlog that takes longer is told as "at
@@ -173,8 +173,14 @@ async fn relay(context: &Context<'_>) -> Result<Relay, Error> {
         .send()
         .await
         .map_err(call_failed(format!("GetEventSourceMapping {id}")))?;
+    // The emulator's mapping is switched off; devstack does its work.
+    let state = if context.deployment.is_local {
+        Some("driven by the local stack")
+    } else {
+        mapping.state()
+    };
     Ok(Relay {
-        state: mapping.state().unwrap_or("unknown").to_owned(),
+        state: state.unwrap_or("unknown").to_owned(),
         last_result: mapping
             .last_processing_result()
             .unwrap_or("none yet")
@@ -225,7 +231,6 @@ fn problems(status: &Status, now: Timestamp, is_local: bool) -> Vec<Problem> {
         let next = next.to_owned();
         problems.push(Problem { what, next });
     };
-    // The local stack's mapping is switched off: devstack does its work.
     let is_relay_off = !is_local && !status.relay.state.eq_ignore_ascii_case("enabled");
     let is_sweeper_off = !status.sweeper.state.eq_ignore_ascii_case("enabled");
     if is_relay_off || is_sweeper_off {
@@ -268,8 +273,7 @@ fn problems(status: &Status, now: Timestamp, is_local: bool) -> Vec<Problem> {
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut table = table(["", ""]);
-        table.set_header(comfy_table::Row::new());
+        let mut table = plain_table();
         let mut row = |name: &str, value: String| {
             table.add_row([name.to_owned(), value]);
         };

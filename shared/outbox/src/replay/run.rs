@@ -13,7 +13,7 @@ use crate::relay::{CallError, DeadLetters, EventBus, OutboxTable, within};
 /// How long a message is hidden from others while it is worked on. It is
 /// hidden anew as long as that takes; whoever is killed leaves it hidden so
 /// long.
-const HIDDEN_FOR: Duration = Duration::from_mins(2);
+const HIDDEN_FOR: Duration = Duration::from_secs(30);
 
 /// What SQS hands out at once.
 const AT_ONCE: usize = 10;

@@ -1,0 +1,506 @@
+//! `outboxctl` on the local AWS: `make test-end-to-end` builds what these tests
+//! need and runs them.
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
+use devstack::{Paths, Stack, Subscriber, process_environment};
+use futures::{StreamExt, stream};
+use outbox::RowKey;
+use serde_json::{Value, json};
+use tokio::time::sleep;
+use uuid::Uuid;
+
+/// A deployed stack with nothing in it. Nobody drives its stream: what is in
+/// the outbox leaves it by an operator alone.
+struct Deployed(Stack);
+
+impl Deployed {
+    async fn start() -> Self {
+        let address = ([127, 0, 0, 1], 0).into();
+        Self(
+            Stack::start(&Paths::of_this_project(), address)
+                .await
+                .unwrap(),
+        )
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_outboxctl"));
+        command
+            .args(["--env", "local"])
+            .args(arguments)
+            .env_clear()
+            .envs(process_environment(
+                std::env::vars_os(),
+                self.0.emulator.endpoint(),
+            ))
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Answer {
+        Answer::of(&self.command(arguments).output().unwrap())
+    }
+
+    /// Runs a command that answers as JSON.
+    fn json(&self, arguments: &[&str]) -> Value {
+        let answer = self.run(&[&["--output", "json"], arguments].concat());
+        serde_json::from_str(&answer.out).unwrap_or_else(|_| panic!("{answer:?}"))
+    }
+
+    async fn write(&self, rows: &[Row]) {
+        let requests: Vec<WriteRequest> = rows
+            .iter()
+            .map(|row| {
+                let put = PutRequest::builder().set_item(Some(row.item())).build();
+                WriteRequest::builder().put_request(put.unwrap()).build()
+            })
+            .collect();
+        let write = |requests: &[WriteRequest]| {
+            let table = &self.0.deployment.outbox_table;
+            let requests = requests.to_vec();
+            let write = self.0.clients.dynamodb.batch_write_item();
+            write.request_items(table, requests).send()
+        };
+        let writes: Vec<_> = requests.chunks(25).map(write).collect();
+        let written: Vec<_> = stream::iter(writes).buffered(8).collect().await;
+        written
+            .into_iter()
+            .for_each(|written| drop(written.unwrap()));
+    }
+
+    /// Sends messages to the dead-letter queue.
+    async fn dead(&self, bodies: &[String]) {
+        for bodies in bodies.chunks(10) {
+            let entry = |(index, body): (usize, &String)| {
+                let entry = SendMessageBatchRequestEntry::builder().id(index.to_string());
+                entry.message_body(body).build().unwrap()
+            };
+            let entries = bodies.iter().enumerate().map(entry).collect();
+            let send = self.0.clients.sqs.send_message_batch();
+            let send = send.queue_url(&self.0.deployment.dead_letter_queue_url);
+            send.set_entries(Some(entries)).send().await.unwrap();
+        }
+    }
+
+    /// Events whose rows are in the table.
+    async fn pending(&self) -> BTreeSet<String> {
+        let scan = self.0.clients.dynamodb.scan().consistent_read(true);
+        let scan = scan.table_name(&self.0.deployment.outbox_table);
+        let items = scan
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<Result<Vec<_>, _>>();
+        let items = items.await.unwrap();
+        let id = |item: &std::collections::HashMap<String, AttributeValue>| {
+            item["eventId"].as_s().unwrap().clone()
+        };
+        items.iter().map(id).collect()
+    }
+
+    async fn letters(&self) -> usize {
+        let attributes = self.0.clients.sqs.get_queue_attributes();
+        let attributes = attributes
+            .queue_url(&self.0.deployment.dead_letter_queue_url)
+            .attribute_names(QueueAttributeName::All)
+            .send()
+            .await
+            .unwrap()
+            .attributes
+            .unwrap();
+        let number = |name: &QueueAttributeName| attributes[name].parse::<usize>().unwrap();
+        number(&QueueAttributeName::ApproximateNumberOfMessages)
+            + number(&QueueAttributeName::ApproximateNumberOfMessagesNotVisible)
+    }
+
+    async fn subscriber(&self) -> Subscriber {
+        Subscriber::subscribe(&self.0.clients, &self.0.deployment)
+            .await
+            .unwrap()
+    }
+}
+
+/// What a command said.
+#[derive(Debug)]
+struct Answer {
+    status: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Answer {
+    fn of(output: &Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Self {
+            status: output.status.code(),
+            out: text(&output.stdout),
+            err: text(&output.stderr),
+        }
+    }
+}
+
+/// A row of the outbox, first of its aggregate.
+struct Row {
+    aggregate_id: String,
+    event_id: String,
+    detail: String,
+    parked: bool,
+}
+
+impl Row {
+    fn new() -> Self {
+        let order_id = Uuid::now_v7();
+        let event_id = Uuid::now_v7().to_string();
+        let aggregate_id = format!("order#{order_id}");
+        Self {
+            detail: json!({
+                "specversion": "1.0", "id": event_id, "source": "orders",
+                "type": "OrderCreated", "subject": aggregate_id, "data": {"orderId": order_id},
+            })
+            .to_string(),
+            aggregate_id,
+            event_id,
+            parked: false,
+        }
+    }
+
+    fn parked() -> Self {
+        Self {
+            parked: true,
+            ..Self::new()
+        }
+    }
+
+    fn name(&self) -> String {
+        format!("{}/1", self.aggregate_id)
+    }
+
+    fn key(&self) -> RowKey {
+        RowKey {
+            aggregate_id: self.aggregate_id.clone(),
+            position: format!("{:020}#{}", 1, self.event_id),
+        }
+    }
+
+    fn item(&self) -> std::collections::HashMap<String, AttributeValue> {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let number = |number: i64| AttributeValue::N(number.to_string());
+        let now = jiff::Timestamp::now().as_millisecond();
+        let key = self.key();
+        let mut item = std::collections::HashMap::from([
+            ("aggregateId".to_owned(), text(&key.aggregate_id)),
+            ("position".to_owned(), text(&key.position)),
+            ("v".to_owned(), number(1)),
+            ("sequence".to_owned(), number(1)),
+            ("eventId".to_owned(), text(&self.event_id)),
+            ("source".to_owned(), text("orders")),
+            ("detailType".to_owned(), text("OrderCreated")),
+            ("detail".to_owned(), text(&self.detail)),
+            ("committedAt".to_owned(), number(now)),
+        ]);
+        if self.parked {
+            let mark = std::collections::HashMap::from([
+                ("reason".to_owned(), text("InvalidArgument: no")),
+                ("at".to_owned(), number(now)),
+            ]);
+            item.insert("parked".to_owned(), AttributeValue::M(mark));
+        }
+        item
+    }
+
+    /// What the relay sends when it sets the row aside.
+    fn letter(&self, table: &str) -> String {
+        json!({
+            "table": table, "aggregateId": self.aggregate_id, "position": self.key().position,
+            "eventId": self.event_id, "code": "InvalidArgument", "message": "no",
+            "bytes": self.detail.len(), "sha256": "00", "at": jiff::Timestamp::now(),
+        })
+        .to_string()
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs the local AWS: make test-end-to-end"]
+async fn an_operator_sees_what_waits_and_puts_it_right() {
+    let deployed = Deployed::start().await;
+    let well = deployed.run(&["status"]);
+    assert_eq!(well.status, Some(0), "{well:?}");
+    assert!(well.out.contains("all is well"));
+
+    let pending = Row::new();
+    let (mended, republished, given_up) = (Row::parked(), Row::parked(), Row::parked());
+    let rows = [pending, mended, republished, given_up];
+    let table = deployed.0.deployment.outbox_table.clone();
+    deployed.write(&rows).await;
+    let [pending, mended, republished, given_up] = &rows;
+    let letters: Vec<String> = rows[1..].iter().map(|row| row.letter(&table)).collect();
+    deployed.dead(&letters).await;
+    deployed.dead(&["hello".to_owned()]).await;
+
+    let status = deployed.json(&["status"]);
+    assert_eq!(status["pending"], 1);
+    assert_eq!(status["parkedByReason"], json!({"InvalidArgument": 3}));
+    assert_eq!(status["deadLetters"]["visible"], 4);
+    let problems = status["problems"].as_array().unwrap();
+    let next: Vec<&str> = problems
+        .iter()
+        .map(|problem| problem["next"].as_str().unwrap())
+        .collect();
+    assert_eq!(next, ["outboxctl parked", "outboxctl dlq list"]);
+    assert_eq!(deployed.run(&["status"]).status, Some(1));
+
+    let listed = deployed.json(&["pending"]);
+    assert_eq!(listed["rows"][0]["row"], pending.name());
+    assert_eq!(
+        deployed.json(&["pending", "--older-than", "15m"])["total"],
+        0
+    );
+    let of_other = deployed.json(&["pending", "--aggregate", &mended.aggregate_id]);
+    assert_eq!(of_other["total"], 0);
+    let parked = deployed.json(&["parked", "--reason", "InvalidArgument"]);
+    assert_eq!(parked["rows"].as_array().unwrap().len(), 3);
+
+    let letters = deployed.json(&["dlq", "list"]);
+    let letters = letters["letters"].as_array().unwrap();
+    assert_eq!(letters.len(), 4);
+    let about = |row: &Row| {
+        letters
+            .iter()
+            .find(|letter| letter["about"] == row.name())
+            .unwrap()
+    };
+    let shown = deployed.json(&["dlq", "show", about(mended)["id"].as_str().unwrap()]);
+    assert_eq!(
+        shown["rows"],
+        json!([{"row": mended.name(), "state": "set aside"}])
+    );
+    let unknown = deployed.run(&["dlq", "show", "nothing"]);
+    assert_eq!(unknown.status, Some(2));
+    assert!(
+        unknown.err.contains("there is no dead letter nothing"),
+        "{unknown:?}"
+    );
+
+    let dry = deployed.json(&["dlq", "replay", "--dry-run"]);
+    assert_eq!(
+        (&dry["settled"], dry["left"].as_array().unwrap().len()),
+        (&json!(0), 4)
+    );
+    let stays = deployed.run(&["dlq", "replay"]);
+    assert_eq!(stays.status, Some(1));
+    let advice = format!(
+        "{} is set aside: outboxctl edit, unpark or discard",
+        given_up.name()
+    );
+    assert!(stays.err.contains(&advice), "{stays:?}");
+    assert!(
+        stays.err.contains("no dead letter: it is not JSON"),
+        "{stays:?}"
+    );
+    assert!(
+        stays
+            .err
+            .contains("in account 000000000000, Region eu-central-1")
+    );
+
+    let fixed = std::env::temp_dir().join(format!("{}.json", mended.event_id));
+    std::fs::write(
+        &fixed,
+        mended
+            .detail
+            .replace("\"data\":{", "\"data\":{\"fixed\":true,"),
+    )
+    .unwrap();
+    let edit = ["edit", &mended.name(), "--detail", fixed.to_str().unwrap()];
+    let edited = deployed.run(&edit);
+    assert_eq!(
+        (edited.status, edited.out.trim()),
+        (Some(0), "1 row published")
+    );
+    assert!(edited.err.contains("+     \"fixed\": true,"), "{edited:?}");
+    std::fs::write(&fixed, "{}").unwrap();
+    let edit = [
+        "edit",
+        &republished.name(),
+        "--detail",
+        fixed.to_str().unwrap(),
+    ];
+    let refused = deployed.run(&edit);
+    assert_eq!(refused.status, Some(2));
+    assert!(refused.err.contains("its \"id\" must stay"), "{refused:?}");
+    std::fs::remove_file(&fixed).unwrap();
+
+    let not_parked = deployed.run(&["unpark", &pending.name()]);
+    assert!(
+        not_parked.err.contains("is not set aside"),
+        "{not_parked:?}"
+    );
+    assert_eq!(
+        deployed.json(&["unpark", &republished.name()])["published"],
+        1
+    );
+    let discard = ["discard", &given_up.name(), "--reason", "sent by mail"];
+    assert_eq!(deployed.run(&discard).status, Some(0));
+    let again = deployed.run(&discard);
+    assert!(again.err.contains("there is no row"), "{again:?}");
+    assert_eq!(deployed.json(&["publish", &pending.name()])["published"], 1);
+    assert_eq!(
+        deployed.json(&["publish", "--older-than", "0s"])["published"],
+        0
+    );
+
+    let replayed = deployed.json(&["dlq", "replay"]);
+    assert_eq!(
+        (&replayed["settled"], &replayed["published"]),
+        (&json!(3), &json!(0))
+    );
+    assert_eq!(
+        replayed["left"].as_array().unwrap().len(),
+        1,
+        "what is no letter"
+    );
+
+    assert_eq!(deployed.json(&["pause"])["sweeper"], "paused");
+    let paused = deployed.json(&["status"]);
+    assert_eq!(paused["sweeper"]["state"], "DISABLED");
+    assert_eq!(paused["problems"][0]["next"], "outboxctl resume");
+    assert_eq!(deployed.json(&["resume"])["sweeper"], "running");
+    assert_eq!(deployed.json(&["status"])["sweeper"]["state"], "ENABLED");
+    deployed.0.stop().await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "needs the local AWS: make test-end-to-end"]
+async fn a_replay_killed_anywhere_loses_nothing_and_repeats_only_what_it_could_not_know() {
+    const BACKLOG: usize = 500;
+    const KILLS: usize = 20;
+    let deployed = Deployed::start().await;
+    let mut subscriber = deployed.subscriber().await;
+    let rows: Vec<Row> = (0..BACKLOG).map(|_| Row::new()).collect();
+    deployed.write(&rows).await;
+    let table = &deployed.0.deployment.outbox_table;
+    let letters: Vec<String> = rows.iter().map(|row| row.letter(table)).collect();
+    deployed.dead(&letters).await;
+
+    // Of these the bus had answered, and the delete had not come to the table.
+    let mut in_between: BTreeSet<String> = BTreeSet::new();
+    let mut before: BTreeMap<String, u32> = BTreeMap::new();
+    for _ in 0..KILLS {
+        let mut replay = replay(&deployed);
+        sleep(Duration::from_millis(fastrand::u64(100..600))).await;
+        replay.kill().unwrap();
+        replay.wait().unwrap();
+        while !subscriber.receive().await.unwrap().is_empty() {}
+        let pending = deployed.pending().await;
+        for (id, delivered) in &subscriber.events {
+            if pending.contains(id) && before.get(id) != Some(&delivered.times) {
+                in_between.insert(id.clone());
+            }
+            before.insert(id.clone(), delivered.times);
+        }
+    }
+    // What the killed ones had in their hands is seen again after a while.
+    let give_up_at = Instant::now() + Duration::from_mins(2);
+    while deployed.letters().await > 0 {
+        assert!(Instant::now() < give_up_at, "letters stay");
+        replay(&deployed).wait().unwrap();
+    }
+    while !subscriber.receive().await.unwrap().is_empty() {}
+
+    assert!(deployed.pending().await.is_empty());
+    assert_eq!(subscriber.events.len(), BACKLOG, "each at least once");
+    let twice: BTreeSet<String> = subscriber
+        .events
+        .iter()
+        .filter(|(_, delivered)| delivered.times > 1)
+        .map(|(id, _)| id.clone())
+        .collect();
+    println!(
+        "{BACKLOG} dead events, {KILLS} kills: {} delivered, {} once, {} more than once; \
+         {} were between the bus's answer and the delete when a kill fell",
+        subscriber.events.len(),
+        BACKLOG - twice.len(),
+        twice.len(),
+        in_between.len(),
+    );
+    let unexplained: Vec<&String> = twice.difference(&in_between).collect();
+    assert!(
+        unexplained.is_empty(),
+        "repeated without need: {unexplained:?}"
+    );
+    deployed.0.stop().await.unwrap();
+}
+
+fn replay(deployed: &Deployed) -> Child {
+    let mut command = deployed.command(&["dlq", "replay"]);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().unwrap()
+}
+
+#[tokio::test]
+#[ignore = "takes minutes: make measure-outboxctl"]
+async fn measure_a_replay_of_10_000_dead_events_and_the_status_of_100_000() {
+    let deployed = Deployed::start().await;
+    let rows: Vec<Row> = (0..10_000).map(|_| Row::new()).collect();
+    deployed.write(&rows).await;
+    let table = &deployed.0.deployment.outbox_table;
+    let letters: Vec<String> = rows.iter().map(|row| row.letter(table)).collect();
+    deployed.dead(&letters).await;
+    let begun = Instant::now();
+    let mut replay = replay(&deployed);
+    let mut most_kilobytes = 0;
+    let status = loop {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", replay.id()));
+        most_kilobytes = most_kilobytes.max(status.map_or(0, |status| peak_kilobytes(&status)));
+        if let Some(status) = replay.try_wait().unwrap() {
+            break status;
+        }
+        sleep(Duration::from_millis(20)).await;
+    };
+    println!(
+        "replay of 10,000 dead events: {:.1} s, {:.1} MB at most",
+        begun.elapsed().as_secs_f64(),
+        f64::from(most_kilobytes) / 1024.0
+    );
+    assert!(status.success());
+    assert!(deployed.pending().await.is_empty());
+    assert!(most_kilobytes < 100 * 1024);
+
+    let rows: Vec<Row> = (0..100_000).map(|_| Row::new()).collect();
+    deployed.write(&rows).await;
+    let mut times = Vec::new();
+    for _ in 0..5 {
+        let begun = Instant::now();
+        let status = deployed.json(&["status"]);
+        times.push(begun.elapsed().as_secs_f64());
+        println!(
+            "status of 100,000 pending rows: {:.2} s, {}{}",
+            times.last().unwrap(),
+            if status["atLeast"] == true {
+                "at least "
+            } else {
+                ""
+            },
+            status["pending"]
+        );
+        assert!(status["pending"].as_u64().unwrap() > 0);
+    }
+    times.sort_by(f64::total_cmp);
+    println!("median {:.2} s, longest {:.2} s", times[2], times[4]);
+    assert!(times[2] < 2.0);
+    deployed.0.stop().await.unwrap();
+}
+
+fn peak_kilobytes(status: &str) -> u32 {
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    let number = line.and_then(|line| line.split_whitespace().nth(1));
+    number.and_then(|number| number.parse().ok()).unwrap_or(0)
+}
