@@ -86,7 +86,13 @@ test-infra: prerequisites $(NODE_MODULES)
 # On the local AWS, so apart from the tests that need nothing installed.
 .PHONY: test-end-to-end
 test-end-to-end: build-local
-	$(without_aws) cargo test --quiet --package devstack --test local_aws -- --ignored --nocapture
+	$(without_aws) cargo test --quiet --package devstack --package outboxctl --test local_aws -- \
+		--ignored --nocapture --test-threads 1 --skip measure
+
+.PHONY: measure-outboxctl
+measure-outboxctl: build-local ## Measure a replay of 10,000 dead events, and status on 100,000 rows
+	$(without_aws) cargo test --quiet --package outboxctl --test local_aws -- \
+		--ignored --nocapture measure
 
 # devstack comes along so that its dependencies are compiled once.
 .PHONY: build-local
