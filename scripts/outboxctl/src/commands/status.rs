@@ -19,7 +19,7 @@ use crate::{
 
 /// How long the table is read. A backlog that takes longer is told as "at
 /// least".
-const READING_TIME: Duration = Duration::from_secs(1);
+const READING_TIME: Duration = Duration::from_millis(800);
 
 /// Dead letters that are looked at for the time of the oldest.
 const MOST_LETTERS: usize = 10;
@@ -95,12 +95,10 @@ struct Problem {
 }
 
 pub(super) async fn run(context: &Context<'_>) -> Result<Ending, Error> {
-    let (backlog, dead_letters, relay, sweeper) = tokio::try_join!(
-        backlog(context),
-        dead_letters(context),
-        relay(context),
-        sweeper(context)
-    )?;
+    let (dead_letters, relay, sweeper) =
+        tokio::try_join!(dead_letters(context), relay(context), sweeper(context))?;
+    // Last, so that nothing waits behind the reading of a large table.
+    let backlog = backlog(context).await?;
     let deployment = context.deployment;
     let mut status = Status {
         stack: deployment.stack.clone(),

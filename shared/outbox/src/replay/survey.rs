@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// Parts of the table that are read at once.
-const SEGMENTS: u32 = 8;
+const SEGMENTS: u32 = 4;
 
 impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
     /// Reads the whole table, or as much of it as can be read by `until`, and
