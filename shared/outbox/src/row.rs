@@ -47,6 +47,19 @@ impl RowKey {
         Some(self.position.split_once('#')?.1)
     }
 
+    /// About when the event was committed, as its id tells: a UUIDv7 holds the
+    /// time it was made.
+    pub fn event_time(&self) -> Option<Timestamp> {
+        let (seconds, nanoseconds) = self
+            .event_id()?
+            .parse::<Uuid>()
+            .ok()?
+            .get_timestamp()?
+            .to_unix();
+        let seconds = i64::try_from(seconds).ok()?;
+        Timestamp::new(seconds, i32::try_from(nanoseconds).ok()?).ok()
+    }
+
     /// Whether this is what is left of a discarded row.
     #[cfg(feature = "relay")]
     pub(crate) fn is_discarded(&self) -> bool {
@@ -123,4 +136,23 @@ impl Parked {
 /// A sequence as text that sorts as the number does.
 pub(crate) fn sequence_text(sequence: u64) -> String {
     format!("{sequence:020}")
+}
+
+#[cfg(all(test, feature = "relay"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_tells_when_its_event_was_made() {
+        let key = |position: &str| RowKey {
+            aggregate_id: "a".into(),
+            position: position.into(),
+        };
+        let made = key("00000000000000000001#019ad0c5-0a4c-7000-8000-000000000001");
+        let expected = Timestamp::from_millisecond(0x019a_d0c5_0a4c).unwrap();
+        assert_eq!(made.event_time(), Some(expected));
+        for other in ["", "1#nonsense", "1#936da01f-9abd-4d9d-80c7-02af85c822a8"] {
+            assert_eq!(key(other).event_time(), None, "{other}");
+        }
+    }
 }

@@ -82,7 +82,7 @@ pub(super) async fn run(context: &Context<'_>, options: &Pending) -> Result<Endi
 impl Row {
     fn of(arrival: &Arrival) -> Self {
         Self {
-            committed_at: arrival.row.as_ref().ok().map(|row| row.committed_at),
+            committed_at: arrival.committed_at(),
             row: arrival.key.to_string(),
             event: match &arrival.row {
                 Ok(row) => row.detail_type.clone(),

@@ -130,9 +130,9 @@ async fn backlog(context: &Context<'_>) -> Result<Backlog, Error> {
             return;
         }
         backlog.pending += 1;
-        if let Ok(row) = &row.arrival.row {
-            let oldest = backlog.oldest_pending.unwrap_or(row.committed_at);
-            backlog.oldest_pending = Some(oldest.min(row.committed_at));
+        if let Some(committed_at) = row.arrival.committed_at() {
+            let oldest = backlog.oldest_pending.unwrap_or(committed_at);
+            backlog.oldest_pending = Some(oldest.min(committed_at));
         }
     };
     let relay = context.parts.relay();
@@ -229,7 +229,9 @@ fn problems(status: &Status, now: Timestamp, is_local: bool) -> Vec<Problem> {
         let next = next.to_owned();
         problems.push(Problem { what, next });
     };
-    let is_relay_off = !is_local && !status.relay.state.eq_ignore_ascii_case("enabled");
+    // What is on its way there needs nobody: Creating, Enabling, Updating.
+    let is_relay_off =
+        !is_local && ["Disabled", "Disabling", "Deleting"].contains(&status.relay.state.as_str());
     let is_sweeper_off = !status.sweeper.state.eq_ignore_ascii_case("enabled");
     if is_relay_off || is_sweeper_off {
         let what = match (is_relay_off, is_sweeper_off) {
@@ -437,6 +439,16 @@ mod tests {
             said(|status| status.dead_letters.in_work = 2),
             ["2 dead letters: outboxctl dlq list"]
         );
+    }
+
+    #[test]
+    fn a_mapping_on_its_way_needs_nobody() {
+        for state in ["Creating", "Enabling", "Updating"] {
+            assert_eq!(
+                said(|status| status.relay.state = state.into()),
+                Vec::<String>::new()
+            );
+        }
     }
 
     #[test]

@@ -45,6 +45,15 @@ pub(super) enum Triage {
 }
 
 impl Arrival {
+    /// When the event was committed; of a row that cannot be read, as its key
+    /// tells.
+    pub fn committed_at(&self) -> Option<Timestamp> {
+        match &self.row {
+            Ok(row) => Some(row.committed_at),
+            Err(_) => self.key.event_time(),
+        }
+    }
+
     /// Whether the relay may have had this record before. Creation times have
     /// whole seconds and clocks differ: when unsure, it may.
     pub(super) fn may_have_been_seen(&self, now: Timestamp) -> bool {

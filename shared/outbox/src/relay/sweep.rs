@@ -173,8 +173,8 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweep<'_, B, T, D> {
                 continue;
             }
             self.swept.pending += 1;
-            if let Ok(row) = &arrival.row {
-                let age = now.duration_since(row.committed_at);
+            if let Some(committed_at) = arrival.committed_at() {
+                let age = now.duration_since(committed_at);
                 self.swept.oldest_age = self.swept.oldest_age.max(age);
             }
             pending.push(arrival);

@@ -280,3 +280,13 @@ async fn stream_and_sweeper_may_have_a_row_at_once() {
     published.dedup();
     assert_eq!(published.len(), 20, "each at least once");
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_age_of_a_row_that_cannot_be_read_counts() {
+    let world = World::default();
+    let key = world.insert("a", 1).key;
+    world.with(|state| state.written.remove(&key));
+    let swept = sweep(&world).await;
+    let made = key.event_time().unwrap();
+    assert_eq!(swept.oldest_age, start().duration_since(made));
+}
