@@ -326,7 +326,9 @@ async fn drive(
         &stack.clients,
         &stack.deployment,
         &Functions::Deployed,
-        retry_limit,
+        |settings| {
+            settings.maximum_retry_attempts = retry_limit.or(settings.maximum_retry_attempts);
+        },
         Arc::new(observer),
     )
     .await

@@ -41,7 +41,7 @@ pub async fn dev(paths: &Paths, listen: SocketAddr) -> Result<(), Error> {
         &stack.clients,
         &stack.deployment,
         &functions,
-        None,
+        |_| {},
         observer,
     )
     .await?;

@@ -27,8 +27,7 @@ pub enum Functions {
 
 impl Mappings {
     /// Takes the stack's mappings over from the emulator and begins to drive
-    /// them, with another limit of retries than the deployed one if that is
-    /// given.
+    /// them. `adjust` may change the deployed settings of streams.
     ///
     /// # Errors
     ///
@@ -37,7 +36,7 @@ impl Mappings {
         clients: &Clients,
         deployment: &Deployment,
         functions: &Functions,
-        retry_limit: Option<u32>,
+        adjust: impl Fn(&mut Settings),
         observer: Observer,
     ) -> Result<Self, Error> {
         let mut tasks = JoinSet::new();
@@ -48,7 +47,7 @@ impl Mappings {
                 (Some("dynamodb"), _) => {
                     let observer = observer.clone();
                     let mapping =
-                        stream_mapping(clients, &deployed, function, retry_limit, observer).await?;
+                        stream_mapping(clients, &deployed, function, &adjust, observer).await?;
                     // The settings were checked, so it runs until this is dropped.
                     tasks.spawn(async move {
                         let _ = mapping.run().await;
@@ -137,11 +136,11 @@ async fn stream_mapping(
     clients: &Clients,
     deployed: &EventSourceMappingConfiguration,
     function: Function,
-    retry_limit: Option<u32>,
+    adjust: &impl Fn(&mut Settings),
     observer: Observer,
 ) -> Result<StreamMapping, Error> {
     let mut settings = settings(deployed).map_err(Error::Mapping)?;
-    settings.maximum_retry_attempts = retry_limit.or(settings.maximum_retry_attempts);
+    adjust(&mut settings);
     let stream_arn = required(deployed.event_source_arn(), "EventSourceArn")?;
     let on_failure = deployed
         .destination_config()

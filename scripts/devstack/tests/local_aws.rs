@@ -9,13 +9,19 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::mpsc,
+    sync::{Arc, mpsc},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
+use aws_sdk_dynamodb::types::AttributeValue;
+use devstack::{Functions, Mappings, Paths, Stack, Subscriber};
+use jiff::{SignedDuration, Timestamp};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use stream_mapping::{Settings, StartingPosition};
+use stream_mapping_driver::Event;
+use uuid::Uuid;
 
 /// Where a person's credentials would lead, were they not ignored: it counts
 /// who comes.
@@ -296,4 +302,82 @@ fn commands_run_without_aws_know_no_account() {
             "AWS_SHARED_CREDENTIALS_FILE=/dev/null",
         ]
     );
+}
+
+/// A row as old as the sweeper wants it.
+async fn write_old_row(stack: &Stack) -> String {
+    let event_id = Uuid::now_v7().to_string();
+    let committed_at = Timestamp::now() - SignedDuration::from_mins(16);
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let number = |number: i64| AttributeValue::N(number.to_string());
+    stack
+        .clients
+        .dynamodb
+        .put_item()
+        .table_name(&stack.deployment.outbox_table)
+        .item("aggregateId", text("order#1"))
+        .item("position", text(&format!("{:020}#{event_id}", 1)))
+        .item("v", number(1))
+        .item("sequence", number(1))
+        .item("eventId", text(&event_id))
+        .item("source", text("orders"))
+        .item("detailType", text("OrderCreated"))
+        .item("detail", text(&json!({"id": event_id}).to_string()))
+        .item("committedAt", number(committed_at.as_millisecond()))
+        .send()
+        .await
+        .unwrap();
+    event_id
+}
+
+#[tokio::test]
+#[ignore = "needs the functions and the local AWS: make test-end-to-end"]
+async fn what_a_mapping_begun_at_latest_passes_over_is_swept() {
+    let address = ([127, 0, 0, 1], 0).into();
+    let stack = Stack::start(&Paths::of_this_project(), address)
+        .await
+        .unwrap();
+    let mut subscriber = Subscriber::subscribe(&stack.clients, &stack.deployment)
+        .await
+        .unwrap();
+    let passed_over = write_old_row(&stack).await;
+    let functions = Functions::Deployed;
+    let from_latest = |settings: &mut Settings| {
+        settings.starting_position = StartingPosition::Latest;
+    };
+    let (begun, mut has_begun) = tokio::sync::mpsc::unbounded_channel();
+    let observer = move |event: &Event| {
+        if matches!(event, Event::ShardBegun { .. }) {
+            begun.send(()).ok();
+        }
+    };
+    let (clients, deployment) = (&stack.clients, &stack.deployment);
+    let mapping = Mappings::take_over(
+        clients,
+        deployment,
+        &functions,
+        from_latest,
+        Arc::new(observer),
+    );
+    let _mapping = mapping.await.unwrap();
+    has_begun.recv().await.unwrap();
+
+    // What is written from now on comes by the stream, so the mapping works.
+    let give_up_at = Instant::now() + Duration::from_secs(30);
+    let mut streamed = Vec::new();
+    while !streamed.iter().any(|id| subscriber.events.contains_key(id)) {
+        assert!(Instant::now() < give_up_at, "nothing comes by the stream");
+        streamed.push(write_old_row(&stack).await);
+        subscriber.receive().await.unwrap();
+    }
+    assert!(!subscriber.events.contains_key(&passed_over));
+
+    let sweeper = &deployment.functions["sweep-outbox"];
+    let swept = clients.lambda.invoke().function_name(sweeper).send();
+    assert_eq!(swept.await.unwrap().function_error(), None);
+    while !subscriber.events.contains_key(&passed_over) {
+        assert!(Instant::now() < give_up_at, "it was not swept");
+        subscriber.receive().await.unwrap();
+    }
+    stack.stop().await.unwrap();
 }
