@@ -178,6 +178,7 @@ Examples:
         limit: Option<usize>,
 
         /// Only these letters, as list shows them.
+        #[arg(conflicts_with = "limit")]
         ids: Vec<String>,
     },
 }

@@ -60,6 +60,16 @@ impl RowKey {
         Timestamp::new(seconds, i32::try_from(nanoseconds).ok()?).ok()
     }
 
+    /// Where the row is kept once it is discarded.
+    #[cfg(feature = "replay")]
+    #[must_use]
+    pub fn discarded(&self) -> Self {
+        Self {
+            aggregate_id: format!("{DISCARDED}{}", self.aggregate_id),
+            position: self.position.clone(),
+        }
+    }
+
     /// Whether this is what is left of a discarded row.
     #[cfg(feature = "relay")]
     pub(crate) fn is_discarded(&self) -> bool {

@@ -1,11 +1,14 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use outbox::replay::{Discard, ParkedRows};
+use outbox::{
+    RowKey,
+    replay::{Discard, ParkedRows},
+};
 use serde::Serialize;
 
 use super::{Context, Ending};
-use crate::{error::Error, row_name::RowName};
+use crate::{error::Error, outbox_parts::OperatorRelay, row_name::RowName};
 
 #[derive(Debug, Serialize)]
 struct Discarded {
@@ -22,13 +25,21 @@ pub(super) async fn run(
     let relay = context.parts.relay();
     let key = name.find(&relay).await?;
     let discarding = || relay.table().discard(&key, &discard);
-    if !relay.patiently(discarding).await.map_err(Error::aws)? {
+    let is_done = relay.patiently(discarding).await.map_err(Error::aws)?;
+    if !is_done && !is_discarded(&relay, &key).await? {
         return Err(Error::NotParked(key.to_string()));
     }
     context.print(&Discarded {
         discarded: key.to_string(),
     });
     Ok(Ending::Fine)
+}
+
+/// Whether it was done by a call whose answer was lost, or by a colleague.
+async fn is_discarded(relay: &OperatorRelay, key: &RowKey) -> Result<bool, Error> {
+    let kept = key.discarded();
+    let read = || relay.table().read(&kept);
+    Ok(relay.patiently(read).await.map_err(Error::aws)?.is_some())
 }
 
 impl fmt::Display for Discarded {

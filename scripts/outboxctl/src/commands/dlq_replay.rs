@@ -67,11 +67,16 @@ pub(super) async fn run(
     } else {
         let stop = || interrupt.is_wanted();
         let summary = replay.run(&selection, stop, tell).await;
-        let Summary {
-            published, halted, ..
-        } = summary.map_err(Error::aws)?;
-        replayed.published = published;
-        replayed.ended_early = halted;
+        match summary {
+            Ok(Summary {
+                published, halted, ..
+            }) => {
+                replayed.published = published;
+                replayed.ended_early = halted;
+            }
+            // What was done before is worth telling.
+            Err(error) => replayed.ended_early = Some(error.to_string()),
+        }
         if interrupt.is_wanted() {
             replayed.ended_early.get_or_insert("interrupted".to_owned());
         }

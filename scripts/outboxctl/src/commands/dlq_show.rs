@@ -1,4 +1,7 @@
-use std::{collections::HashSet, fmt};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+};
 
 use outbox::{
     RowKey,
@@ -63,11 +66,7 @@ pub(super) async fn run(context: &Context<'_>, id: &str) -> Result<Ending, Error
                 .iter()
                 .map(|key| Row::of(key, states.get(key)))
                 .collect();
-            shown.replay = foresee(
-                &rows,
-                |key| matches!(states.get(key), Some(Ok(RowState::Pending))),
-                |key| matches!(states.get(key), Some(Ok(RowState::Parked))),
-            );
+            shown.replay = foresee(&rows, &states);
         }
         Ok(Named::CommittedUntil { until, reason }) => {
             shown.replay = format!(
@@ -96,13 +95,17 @@ impl Row {
     }
 }
 
-fn foresee(
-    rows: &[RowKey],
-    is_pending: impl Fn(&RowKey) -> bool,
-    is_parked: impl Fn(&RowKey) -> bool,
-) -> String {
-    let pending = rows.iter().filter(|key| is_pending(key)).count();
-    let parked: Vec<&RowKey> = rows.iter().filter(|key| is_parked(key)).collect();
+fn foresee(rows: &[RowKey], states: &HashMap<RowKey, Result<RowState, String>>) -> String {
+    let with = |wanted: RowState| {
+        let has = move |key: &&RowKey| states.get(*key) == Some(&Ok(wanted));
+        rows.iter().filter(has)
+    };
+    let is_known = |key: &RowKey| matches!(states.get(key), Some(Ok(_)));
+    if !rows.iter().all(is_known) {
+        return "keep the letter: the table does not tell of every row".to_owned();
+    }
+    let pending = with(RowState::Pending).count();
+    let parked: Vec<&RowKey> = with(RowState::Parked).collect();
     let publish = match pending {
         0 => "publish nothing".to_owned(),
         1 => "publish the row that is pending".to_owned(),

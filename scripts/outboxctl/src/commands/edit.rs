@@ -38,7 +38,8 @@ pub(super) async fn run(
     show_difference(&pretty(&row.detail), &pretty(detail));
 
     let replace = || relay.table().replace_detail(&key, &row.detail, detail);
-    if !relay.patiently(replace).await.map_err(Error::aws)? {
+    let is_done = relay.patiently(replace).await.map_err(Error::aws)?;
+    if !is_done && !was_done(&relay, &key, detail).await? {
         return Err(Error::Changed(key.to_string()));
     }
     let wanted = BTreeSet::from([key]);
@@ -59,6 +60,16 @@ async fn parked_row(relay: &OperatorRelay, key: &RowKey) -> Result<Arc<OutboxRow
         reason: reason.to_string(),
     };
     stored.arrival.row.map_err(unreadable)
+}
+
+/// Whether it was done by a call whose answer was lost: the row has the new
+/// detail, or is published with it.
+async fn was_done(relay: &OperatorRelay, key: &RowKey, detail: &str) -> Result<bool, Error> {
+    let read = || relay.table().read(key);
+    let stored = relay.patiently(read).await.map_err(Error::aws)?;
+    Ok(stored.is_none_or(|stored| {
+        stored.parked.is_none() && stored.arrival.row.is_ok_and(|row| row.detail == detail)
+    }))
 }
 
 fn edit(row: &OutboxRow) -> Result<String, Error> {

@@ -56,6 +56,11 @@ async fn everything_older_than(
         sum.published += swept.published;
         sum.newly_parked += swept.newly_parked;
         sum.failed = swept.failed;
+        if swept.undeleted > 0 {
+            let rows = count(swept.undeleted, "row");
+            sum.ended_early = Some(format!("{rows} published, but could not be deleted"));
+            break;
+        }
         match swept.cut_short {
             None => break,
             Some(CutShort::OutOfTime) if interrupt.is_wanted() => {

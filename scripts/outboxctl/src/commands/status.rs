@@ -264,6 +264,10 @@ fn problems(status: &Status, now: Timestamp, is_local: bool) -> Vec<Problem> {
         let what = format!("{} {is} set aside", count(status.backlog.parked, "row"));
         problem(what, "outboxctl parked");
     }
+    if status.backlog.at_least {
+        let what = "the table was not read to its end: there may be more".to_owned();
+        problem(what, "outboxctl pending, outboxctl parked");
+    }
     let letters = status.dead_letters.visible + status.dead_letters.in_work;
     if letters > 0 {
         problem(count(letters, "dead letter"), "outboxctl dlq list");
@@ -434,6 +438,12 @@ mod tests {
         assert_eq!(
             said(|status| status.backlog.parked = 1),
             ["1 row is set aside: outboxctl parked"]
+        );
+        assert_eq!(
+            said(|status| status.backlog.at_least = true),
+            [
+                "the table was not read to its end: there may be more: outboxctl pending, outboxctl parked"
+            ]
         );
         assert_eq!(
             said(|status| status.dead_letters.in_work = 2),

@@ -11,17 +11,21 @@ pub(super) async fn run(context: &Context<'_>, options: &Unpark) -> Result<Endin
     if options.rows.is_empty() {
         wanted.extend(parked::keys(context, options.reason.as_deref()).await?);
     }
+    // All are looked at before the first is changed.
     for row in &options.rows {
-        wanted.insert(row.find(&relay).await?);
+        let key = row.find(&relay).await?;
+        let read = || relay.table().read(&key);
+        let stored = relay.patiently(read).await.map_err(Error::aws)?;
+        if stored.is_none_or(|row| row.parked.is_none()) {
+            return Err(Error::NotParked(key.to_string()));
+        }
+        wanted.insert(key);
     }
     for key in &wanted {
         let unpark = || relay.table().unpark(key);
-        let unparked = relay.patiently(unpark).await.map_err(Error::aws)?;
-        // By its name somebody believes it to be set aside; one of a list may
-        // have been unparked by a colleague.
-        if !unparked && !options.rows.is_empty() {
-            return Err(Error::NotParked(key.to_string()));
-        }
+        // If it was not done, a colleague did it, or it was done by a call whose
+        // answer was lost.
+        relay.patiently(unpark).await.map_err(Error::aws)?;
     }
     let published = Published::of(&wanted, &relay.publish_through(&wanted).await);
     context.print(&published);

@@ -81,6 +81,10 @@ pub enum Failure {
     /// The dead letter is sent, but the row could not be set aside.
     #[error("could not be parked: {0}")]
     Park(String),
+    /// The bus has the event, but the row is still there: it would be published
+    /// again.
+    #[error("published, but could not be deleted")]
+    Undeleted,
     /// The relay itself panicked over it.
     #[error("the relay panicked over it")]
     Panicked,

@@ -1,5 +1,5 @@
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -14,7 +14,7 @@ use super::{
     dead_letters::DeadLetters,
     deletes::delete_published,
     event_bus::EventBus,
-    fate::{Failure, Outcome, Settled},
+    fate::{Failure, Fate, Outcome, Settled},
     look_up::look_up,
     outbox_table::{OutboxTable, RowState},
     park::{Poisoned, park},
@@ -116,7 +116,8 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
             outcome.halted = Some(reason);
             return outcome;
         }
-        let (rows, mut poisoned) = self.triage(arrivals, &mut outcome);
+        let (mut rows, mut poisoned) = self.triage(arrivals, &mut outcome);
+        hold_back(&mut rows, &mut outcome);
         let finished = self
             .put_and_delete(rows, MOST_POISONED - poisoned.len(), &budget, &mut outcome)
             .await;
@@ -279,4 +280,27 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Fails what follows, in its aggregate, a row that has failed already: nothing
+/// overtakes it.
+fn hold_back(rows: &mut Vec<Arc<OutboxRow>>, outcome: &mut Outcome) {
+    let mut first_failed: HashMap<String, RowKey> = HashMap::new();
+    for (key, fate) in outcome.fates() {
+        if matches!(fate, Fate::Failed(_)) {
+            let first = first_failed
+                .entry(key.aggregate_id.clone())
+                .or_insert_with(|| key.clone());
+            if key < first {
+                first.clone_from(key);
+            }
+        }
+    }
+    rows.retain(|row| match first_failed.get(&row.key.aggregate_id) {
+        Some(first) if *first < row.key => {
+            outcome.fail(row.key.clone(), Failure::HeldBack(first.clone()));
+            false
+        }
+        _ => true,
+    });
 }

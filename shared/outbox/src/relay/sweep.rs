@@ -50,6 +50,8 @@ pub struct Swept {
     pub newly_parked: usize,
     /// Rows that could not be published.
     pub failed: usize,
+    /// Rows that are published, but still there.
+    pub undeleted: usize,
     /// Why the table was not read to its end. The numbers are "at least" then.
     pub cut_short: Option<CutShort>,
 }
@@ -205,6 +207,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweep<'_, B, T, D> {
 
     /// Takes in what became of rows.
     fn take(&mut self, outcome: &Outcome) -> Result<(), CutShort> {
+        self.swept.undeleted += outcome.undeleted.len();
         for (_, fate) in outcome.fates() {
             match fate {
                 Fate::Settled(Settled::Published) => self.swept.published += 1,

@@ -14,7 +14,7 @@ use crate::{
         CallError, DynamoDbTable, PARKED, SdkItem, StoredRow, attributes, stored_row,
         without_retries,
     },
-    row::{AGGREGATE_ID, DISCARDED},
+    row::AGGREGATE_ID,
 };
 
 /// How long a discarded row is kept.
@@ -182,7 +182,7 @@ impl ParkedRows for DynamoDbTable {
         let Some(mark) = kept.get(PARKED).cloned() else {
             return Ok(false);
         };
-        let discarded_id = format!("{DISCARDED}{}", key.aggregate_id);
+        let discarded_id = key.discarded().aggregate_id;
         let expires_at = discard
             .at
             .checked_add(KEPT_FOR)

@@ -126,7 +126,12 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Publishing<'_, B, T, D> {
     }
 
     fn take(&mut self, outcome: &Outcome) {
+        self.through.halted.clone_from(&outcome.halted);
         for (key, fate) in outcome.fates() {
+            // Its letter lies in the queue by now: going on would only add more.
+            if let Fate::Failed(failure @ Failure::Park(_)) = fate {
+                self.through.halted = Some(format!("{key} {failure}"));
+            }
             if *fate == Fate::Settled(Settled::Published) {
                 self.through.published += 1;
             }
@@ -134,7 +139,14 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Publishing<'_, B, T, D> {
                 self.through.fates.insert(key.clone(), fate.clone());
             }
         }
-        self.through.halted.clone_from(&outcome.halted);
+        for key in outcome
+            .undeleted
+            .iter()
+            .filter(|key| self.wanted.contains(key))
+        {
+            let fate = Fate::Failed(Failure::Undeleted);
+            self.through.fates.insert(key.clone(), fate);
+        }
     }
 
     async fn finish(mut self) -> Through {

@@ -285,6 +285,13 @@ where
             published += swept.published;
             progress.published += swept.published;
             let problem = match swept.cut_short {
+                // They would count as published with every pass.
+                _ if swept.undeleted > 0 => {
+                    format!(
+                        "{} rows are published, but could not be deleted",
+                        swept.undeleted
+                    )
+                }
                 None if swept.failed == 0 => {
                     progress.settled_until = Some(until);
                     continue;

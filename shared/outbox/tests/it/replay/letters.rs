@@ -349,3 +349,41 @@ async fn a_stream_that_must_not_be_read_leaves_the_letter() {
     );
     assert_eq!(world.pending(), ["a/1"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_cannot_be_parked_ends_the_replay_before_letters_breed() {
+    let world = World::default();
+    world.answer(refuse("a/1", poison()));
+    world.dead_letter(reference(&world.insert("a", 1).key));
+    world.dead_letter(reference(&world.insert("b", 1).key));
+    world.with(|state| {
+        let denied = CallError::SetUp("AccessDenied".into());
+        state.park_errors.extend(vec![denied; 100]);
+    });
+    let (summary, _) = run(&world).await;
+    assert_eq!(
+        summary.halted.as_deref(),
+        Some("a/1 could not be parked: AccessDenied")
+    );
+    assert_eq!(world.with(|state| state.letters.len()), 1);
+    assert_eq!(world.dead_letters(), ["message 0"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_letter_stays_while_its_row_is_published_but_still_there() {
+    let world = World::default();
+    world.with(|state| {
+        let denied = CallError::SetUp("AccessDenied".into());
+        state.delete_errors.push_back(denied);
+    });
+    world.dead_letter(reference(&world.insert("a", 1).key));
+    let (_, verdicts) = run(&world).await;
+    let Verdict::Pending { failed, .. } = &verdicts[0].1 else {
+        panic!("{verdicts:?}");
+    };
+    assert_eq!(
+        failed[0].1.to_string(),
+        "published, but could not be deleted"
+    );
+    assert_eq!(world.dead_letters(), ["message 0"]);
+}

@@ -152,3 +152,21 @@ async fn many_trimmed_pointers_cost_one_pass_over_the_table() {
     assert_eq!(summary.settled, 30);
     assert_eq!(world.with(|state| state.scans) - scans, 8, "one a segment");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_trimmed_pointer_stays_while_rows_cannot_be_deleted() {
+    let world = World::default();
+    committed_after(&world, "a", SignedDuration::ZERO);
+    world.with(|state| {
+        let denied = CallError::SetUp("AccessDenied".into());
+        state.delete_errors.extend(vec![denied; 100]);
+    });
+    world.dead_letter(pointer("shard", "100", "100").to_string());
+    let (_, verdicts) = run(&world).await;
+    assert_eq!(
+        verdicts[0].1,
+        Verdict::Unsettled(Unsettled::Table(
+            "1 rows are published, but could not be deleted".into()
+        ))
+    );
+}
