@@ -73,7 +73,9 @@ fn describe(shards: &Shards, after: Option<&str>) -> Value {
     json!({"StreamDescription": description})
 }
 
+/// They are written now: what is older than a day is no longer tried.
 fn records(items: &[&str]) -> Vec<Value> {
+    let now = jiff::Timestamp::now();
     items
         .iter()
         .enumerate()
@@ -81,7 +83,7 @@ fn records(items: &[&str]) -> Vec<Value> {
             json!({
                 "eventName": "INSERT",
                 "dynamodb": {
-                    "ApproximateCreationDateTime": 1_795_510_800,
+                    "ApproximateCreationDateTime": now.as_second(),
                     "Keys": {"pk": {"S": item}},
                     "SequenceNumber": (100 + index).to_string(),
                 },
