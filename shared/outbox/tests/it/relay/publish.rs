@@ -241,6 +241,22 @@ async fn what_cannot_be_looked_up_fails_unpublished() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_overtakes_an_event_that_failed_before_it_was_sent() {
+    let world = World::default();
+    let mut arrivals = insert(&world, &[("a", 1), ("a", 2), ("b", 1)]);
+    arrivals[0].written_at = None;
+    world.with(|state| {
+        state.look_up_errors.extend(vec![transient_call(); 10_000]);
+    });
+    let first = arrivals[0].key.clone();
+    let outcome = publish(&world, arrivals).await;
+    let failures = failures(&outcome);
+    assert_eq!(failures.len(), 2);
+    assert!(failures.contains(&("a/2".into(), Failure::HeldBack(first))));
+    assert_eq!(world.published(), ["b/1"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_row_that_could_not_be_deleted_is_remembered_and_never_published_again() {
     let world = World::default();
     let relay = world.relay();
