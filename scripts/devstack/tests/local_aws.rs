@@ -77,7 +77,7 @@ fn scripts() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-/// The program that `make demo` and `make up` run.
+/// The program that `make demo` and `make dev` run.
 fn devstack_of_make() -> PathBuf {
     scripts().join("../target/lambda/local/devstack/bootstrap")
 }
