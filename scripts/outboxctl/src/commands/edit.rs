@@ -62,12 +62,13 @@ async fn parked_row(relay: &OperatorRelay, key: &RowKey) -> Result<Arc<OutboxRow
     stored.arrival.row.map_err(unreadable)
 }
 
-/// Whether it was done by a call whose answer was lost: the row has the new
-/// detail, or is published with it.
+/// Whether it was done by a call whose answer was lost: the row is pending with
+/// the new detail. Of a row that is gone nobody knows with which it was
+/// published.
 async fn was_done(relay: &OperatorRelay, key: &RowKey, detail: &str) -> Result<bool, Error> {
     let read = || relay.table().read(key);
     let stored = relay.patiently(read).await.map_err(Error::aws)?;
-    Ok(stored.is_none_or(|stored| {
+    Ok(stored.is_some_and(|stored| {
         stored.parked.is_none() && stored.arrival.row.is_ok_and(|row| row.detail == detail)
     }))
 }

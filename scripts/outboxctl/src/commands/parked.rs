@@ -1,7 +1,10 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use outbox::{Parked, RowKey, relay::Arrival};
+use outbox::{
+    Parked,
+    relay::{Arrival, StoredRow},
+};
 use serde::Serialize;
 
 use super::{Context, Ending};
@@ -26,16 +29,9 @@ struct Row {
 }
 
 pub(super) async fn run(context: &Context<'_>, reason: Option<&str>) -> Result<Ending, Error> {
-    let mut rows = Vec::new();
-    let relay = context.parts.relay();
-    let show = |row: outbox::relay::StoredRow| {
-        if let Some(mark) = row.parked
-            && reason.is_none_or(|reason| reason == mark.code())
-        {
-            rows.push(Row::of(&row.arrival, mark));
-        }
-    };
-    relay.survey(None, show).await.map_err(Error::aws)?;
+    let parked = parked(context, reason).await?;
+    let rows = parked.iter().map(|(arrival, mark)| Row::of(arrival, mark));
+    let mut rows: Vec<Row> = rows.collect();
     rows.sort_by(|a, b| a.parked_at.cmp(&b.parked_at).then(a.row.cmp(&b.row)));
     let ending = if rows.is_empty() {
         Ending::Fine
@@ -46,30 +42,31 @@ pub(super) async fn run(context: &Context<'_>, reason: Option<&str>) -> Result<E
     Ok(ending)
 }
 
-/// The keys of rows that are set aside, for this reason if one is given.
-pub(super) async fn keys(
+/// The rows that are set aside, for this reason if one is given.
+pub(super) async fn parked(
     context: &Context<'_>,
     reason: Option<&str>,
-) -> Result<Vec<RowKey>, Error> {
-    let mut keys = Vec::new();
+) -> Result<Vec<(Arrival, Parked)>, Error> {
+    let mut parked = Vec::new();
     let relay = context.parts.relay();
-    let show = |row: outbox::relay::StoredRow| {
-        let mark = row.parked.as_ref();
-        if mark.is_some_and(|mark| reason.is_none_or(|reason| reason == mark.code())) {
-            keys.push(row.arrival.key);
+    let show = |row: StoredRow| {
+        if let Some(mark) = row.parked
+            && reason.is_none_or(|reason| reason == mark.code())
+        {
+            parked.push((row.arrival, mark));
         }
     };
     relay.survey(None, show).await.map_err(Error::aws)?;
-    Ok(keys)
+    Ok(parked)
 }
 
 impl Row {
-    fn of(arrival: &Arrival, mark: Parked) -> Self {
+    fn of(arrival: &Arrival, mark: &Parked) -> Self {
         Self {
             row: arrival.key.to_string(),
             event_id: arrival.key.event_id().map(str::to_owned),
             event: arrival.row.as_ref().ok().map(|row| row.detail_type.clone()),
-            reason: mark.reason,
+            reason: mark.reason.clone(),
             parked_at: mark.at,
         }
     }

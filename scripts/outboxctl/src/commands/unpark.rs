@@ -9,7 +9,8 @@ pub(super) async fn run(context: &Context<'_>, options: &Unpark) -> Result<Endin
     let relay = context.parts.relay();
     let mut wanted = BTreeSet::new();
     if options.rows.is_empty() {
-        wanted.extend(parked::keys(context, options.reason.as_deref()).await?);
+        let parked = parked::parked(context, options.reason.as_deref()).await?;
+        wanted.extend(parked.into_iter().map(|(arrival, _)| arrival.key));
     }
     // All are looked at before the first is changed.
     for row in &options.rows {

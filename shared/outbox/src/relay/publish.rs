@@ -113,6 +113,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
             for arrival in arrivals {
                 outcome.fail(arrival.key, Failure::Bus(reason.clone()));
             }
+            outcome.undeleted = self.undeleted().iter().cloned().collect();
             outcome.halted = Some(reason);
             return outcome;
         }

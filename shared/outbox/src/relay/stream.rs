@@ -168,13 +168,10 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> StreamHandler<B, T, D> {
         checkpoint: &str,
         answer_by: Instant,
     ) {
-        let latest = records
+        let behind = records
             .iter()
-            .filter(|record| !comes_before(record, checkpoint))
-            .filter_map(|record| match &record.content {
-                Content::Arrival(arrival) => Some(arrival),
-                _ => None,
-            })
+            .filter(|record| !comes_before(record, checkpoint));
+        let latest = arrivals_of(behind)
             .filter(|arrival| {
                 let fate = outcome.fate(&arrival.key);
                 matches!(
@@ -192,8 +189,11 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> StreamHandler<B, T, D> {
     }
 }
 
-fn arrivals_of(records: &[Record]) -> impl Iterator<Item = &Arrival> {
-    records.iter().filter_map(|record| match &record.content {
+fn arrivals_of<'r>(
+    records: impl IntoIterator<Item = &'r Record>,
+) -> impl Iterator<Item = &'r Arrival> {
+    let records = records.into_iter();
+    records.filter_map(|record| match &record.content {
         Content::Arrival(arrival) => Some(arrival),
         _ => None,
     })

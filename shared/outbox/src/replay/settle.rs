@@ -214,14 +214,9 @@ where
             verdicts.push(match self.read(message).await {
                 Ok(Named::Rows(rows)) => {
                     let states = self.states(&rows).await;
+                    let published = Fate::Settled(Settled::Published);
                     let fates = states.into_iter().map(|(key, state)| {
-                        let fate = match state {
-                            Ok(RowState::Pending) => Fate::Settled(Settled::Published),
-                            Ok(RowState::Absent) => Fate::Settled(Settled::Absent),
-                            Ok(RowState::Parked) => Fate::Settled(Settled::AlreadyParked),
-                            Err(error) => Fate::Failed(Failure::LookUp(error)),
-                        };
-                        (key, fate)
+                        (key, fate(state).unwrap_or_else(|| published.clone()))
                     });
                     verdict(&rows, &fates.collect())
                 }
@@ -251,16 +246,11 @@ where
         let mut fates = HashMap::new();
         let mut pending = BTreeSet::new();
         for (key, state) in self.states(&rows).await {
-            let fate = match state {
-                Ok(RowState::Pending) => {
-                    pending.insert(key);
-                    continue;
-                }
-                Ok(RowState::Absent) => Fate::Settled(Settled::Absent),
-                Ok(RowState::Parked) => Fate::Settled(Settled::AlreadyParked),
-                Err(error) => Fate::Failed(Failure::LookUp(error)),
-            };
-            fates.insert(key, fate);
+            if let Some(fate) = fate(state) {
+                fates.insert(key, fate);
+            } else {
+                pending.insert(key);
+            }
         }
         if !pending.is_empty() {
             let through = self.relay.publish_through(&pending).await;
@@ -312,6 +302,16 @@ where
             before: 0,
             from_table: Some(reason),
         }
+    }
+}
+
+/// What became of a row in this state; nothing yet, if it is pending.
+fn fate(state: Result<RowState, String>) -> Option<Fate> {
+    match state {
+        Ok(RowState::Pending) => None,
+        Ok(RowState::Absent) => Some(Fate::Settled(Settled::Absent)),
+        Ok(RowState::Parked) => Some(Fate::Settled(Settled::AlreadyParked)),
+        Err(error) => Some(Fate::Failed(Failure::LookUp(error))),
     }
 }
 

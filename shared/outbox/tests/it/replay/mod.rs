@@ -1,4 +1,5 @@
 mod adapters;
+mod fakes;
 mod letters;
 mod parked_rows;
 mod run;

@@ -8,7 +8,8 @@ use outbox::{
 };
 use serde_json::{Value, json};
 
-use crate::fakes::{STREAM, World, start};
+use super::fakes::STREAM;
+use crate::fakes::{World, start};
 
 pub(super) const TABLE_ARN: &str = "arn:aws:dynamodb:eu-central-1:1:table/outbox";
 
