@@ -60,6 +60,8 @@ pub(crate) struct State {
     pub(crate) shards: BTreeMap<String, Vec<Option<StreamRecord>>>,
     /// Whether shards have ended.
     pub(crate) shards_ended: bool,
+    /// Whether an iterator at a record that is not there begins with what is.
+    pub(crate) iterators_begin_anywhere: bool,
     pub(crate) stream_errors: VecDeque<StreamError>,
     /// How often the stream was read.
     pub(crate) stream_reads: usize,
@@ -98,6 +100,7 @@ impl Default for State {
             receipts: 0,
             shards: BTreeMap::new(),
             shards_ended: false,
+            iterators_begin_anywhere: false,
             stream_errors: VecDeque::new(),
             stream_reads: 0,
             hang: false,

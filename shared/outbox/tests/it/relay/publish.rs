@@ -278,6 +278,25 @@ async fn a_row_that_could_not_be_deleted_is_remembered_and_never_published_again
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_row_that_is_still_there_is_said_to_be_while_the_bus_is_gone() {
+    let world = World::default();
+    let relay = world.relay();
+    let arrivals = insert(&world, &[("a", 1), ("b", 1)]);
+    world.with(|state| {
+        let denied = CallError::SetUp("AccessDenied".into());
+        state.delete_errors.push_back(denied);
+    });
+    let first = arrivals[..1].to_vec();
+    let outcome = relay.publish(first, in_a_minute()).await;
+    assert_eq!(outcome.undeleted, [arrivals[0].key.clone()]);
+
+    tokio::time::sleep(Duration::from_mins(2)).await;
+    world.with(|state| state.bus_exists = Ok(false));
+    let outcome = relay.publish(arrivals.clone(), in_a_minute()).await;
+    assert_eq!(outcome.undeleted, [arrivals[0].key.clone()]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_delete_is_tried_again() {
     let world = World::default();
     world.with(|state| {

@@ -128,6 +128,7 @@ impl StreamReader for World {
                 })
             };
             let position = match place.from {
+                From::At(_) if state.iterators_begin_anywhere => Some(0),
                 From::At(number) => at(number),
                 From::After(number) => at(number).map(|position| position + 1),
             };

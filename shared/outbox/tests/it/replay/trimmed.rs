@@ -170,3 +170,18 @@ async fn a_trimmed_pointer_stays_while_rows_cannot_be_deleted() {
         ))
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_range_that_is_read_from_later_on_counts_as_trimmed() {
+    let world = World::default();
+    world.with(|state| state.iterators_begin_anywhere = true);
+    inserted(&world, "shard", "101", &world.insert("a", 1));
+    world.insert("trimmed", 1);
+    world.dead_letter(pointer("shard", "100", "101").to_string());
+    let (_, verdicts) = run(&world).await;
+    assert_eq!(
+        from_table(&verdicts[0].1).1,
+        "the stream does not have the first record of the range"
+    );
+    assert!(world.pending().is_empty(), "what was trimmed is published");
+}
