@@ -1,40 +1,67 @@
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
-use uuid::Uuid;
 
-use crate::row::sequence_text;
+use crate::trace::{self, Traceparent};
 
 /// An event as it travels: `CloudEvents` 1.0 in structured JSON, the `detail`
 /// of the EventBridge event.
 ///
 /// `source` and `id` together name the event; consumers recognise a repeated
 /// delivery by them.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+///
+/// It reads what any producer of `CloudEvents` sends, if it tells the time.
+/// Attributes it does not know are passed over:
+///
+/// ```
+/// use outbox::CloudEvent;
+/// use serde::Deserialize;
+///
+/// #[derive(Deserialize)]
+/// struct OrderCreated {
+///     total: u64,
+/// }
+///
+/// let event: CloudEvent = serde_json::from_str(
+///     r#"{"specversion": "1.0", "id": "1", "source": "orders", "type": "OrderCreated",
+///         "time": "2026-11-24T09:00:00Z", "data": {"total": 3900}}"#,
+/// )?;
+/// assert_eq!(event.event_type, "OrderCreated");
+/// assert_eq!(OrderCreated::deserialize(&event.data)?.total, 3900);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CloudEvent {
-    specversion: &'static str,
-    /// Unique for ever within `source`.
-    pub id: Uuid,
+    specversion: SpecVersion,
+    /// Unique for ever within `source`; a UUIDv7 if an outbox made it.
+    pub id: String,
     /// Which service says so.
     pub source: String,
     /// What kind of event this is.
     #[serde(rename = "type")]
     pub event_type: String,
-    /// The aggregate it happened to.
-    pub subject: String,
+    /// The aggregate it happened to; an outbox always names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
     /// When it was committed, by the writer's clock.
     #[serde(serialize_with = "with_milliseconds")]
     pub time: Timestamp,
-    datacontenttype: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    datacontenttype: Option<String>,
     /// Where the schema of the data is found, a URI.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dataschema: Option<String>,
-    /// Position in the aggregate's history, from 1; 20 digits as text, so that
-    /// it sorts as a number does (`CloudEvents` extension "sequence").
-    pub sequence: String,
-    /// The trace the event belongs to, in W3C's notation.
+    /// Position in the aggregate's history, from 1; an outbox always tells it.
+    /// It travels as 20 digits of text, so that it sorts as a number does
+    /// (`CloudEvents` extension "sequence"). Text of another kind counts as none.
+    #[serde(default, with = "sequence")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub traceparent: Option<String>,
+    pub sequence: Option<u64>,
+    /// The trace the event belongs to. One that is not well-formed counts as
+    /// none.
+    #[serde(default, deserialize_with = "trace::if_valid")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<Traceparent>,
     /// The business transaction the event belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub correlationid: Option<String>,
@@ -42,27 +69,58 @@ pub struct CloudEvent {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub causationid: Option<String>,
     /// The event itself.
+    #[serde(default)]
     pub data: Value,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+enum SpecVersion {
+    #[serde(rename = "1.0")]
+    V1_0,
 }
 
 /// Always with three digits, so that the size of an event does not depend on
 /// the millisecond it is committed in.
-fn with_milliseconds<S: serde::Serializer>(time: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+fn with_milliseconds<S: Serializer>(time: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(&format_args!("{time:.3}"))
 }
 
+/// A sequence as text that sorts as the number does.
+pub(crate) fn sequence_text(sequence: u64) -> String {
+    format!("{sequence:020}")
+}
+
+mod sequence {
+    use super::{Deserialize, Deserializer, Serialize, Serializer, Value, sequence_text};
+
+    #[expect(clippy::ref_option, reason = "serde's signature")]
+    pub(super) fn serialize<S: Serializer>(
+        sequence: &Option<u64>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        sequence.map(sequence_text).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+        let found = Value::deserialize(from)?;
+        Ok(found.as_str().and_then(|text| text.parse().ok()))
+    }
+}
+
 /// What one event does not say of itself.
+#[cfg(feature = "append")]
 pub(crate) struct Circumstances<'a> {
-    pub(crate) id: Uuid,
+    pub(crate) id: uuid::Uuid,
     pub(crate) source: &'a str,
     pub(crate) subject: &'a str,
     pub(crate) time: Timestamp,
     pub(crate) sequence: u64,
-    pub(crate) traceparent: Option<&'a str>,
+    pub(crate) traceparent: Option<&'a Traceparent>,
     pub(crate) correlation_id: Option<&'a str>,
     pub(crate) causation_id: Option<&'a str>,
 }
 
+#[cfg(feature = "append")]
 impl CloudEvent {
     pub(crate) fn new(
         event_type: &str,
@@ -71,16 +129,16 @@ impl CloudEvent {
         circumstances: &Circumstances<'_>,
     ) -> Self {
         Self {
-            specversion: "1.0",
-            id: circumstances.id,
+            specversion: SpecVersion::V1_0,
+            id: circumstances.id.to_string(),
             source: circumstances.source.to_owned(),
             event_type: event_type.to_owned(),
-            subject: circumstances.subject.to_owned(),
+            subject: Some(circumstances.subject.to_owned()),
             time: circumstances.time,
-            datacontenttype: "application/json",
+            datacontenttype: Some("application/json".to_owned()),
             dataschema: data_schema.map(str::to_owned),
-            sequence: sequence_text(circumstances.sequence),
-            traceparent: circumstances.traceparent.map(str::to_owned),
+            sequence: Some(circumstances.sequence),
+            traceparent: circumstances.traceparent.cloned(),
             correlationid: circumstances.correlation_id.map(str::to_owned),
             causationid: circumstances.causation_id.map(str::to_owned),
             data,
@@ -94,26 +152,76 @@ impl CloudEvent {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    fn event() -> Value {
+        json!({
+            "specversion": "1.0",
+            "id": "019ad0c5-0a4c-7000-8000-000000000001",
+            "source": "orders",
+            "type": "OrderCreated",
+            "subject": "order#1",
+            "time": "2026-11-24T09:00:00.000Z",
+            "datacontenttype": "application/json",
+            "dataschema": "urn:orders:OrderCreated:1",
+            "sequence": "00000000000000000042",
+            "traceparent": "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01",
+            "correlationid": "request-1",
+            "causationid": "command-1",
+            "data": {"total": 3900},
+        })
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let read = CloudEvent::deserialize(event()).unwrap();
+        assert_eq!(read.sequence, Some(42));
+        assert_eq!(serde_json::to_value(read).unwrap(), event());
+    }
 
     #[test]
     fn a_time_has_milliseconds_even_if_they_are_none() {
-        let event = CloudEvent::new(
-            "OrderCreated",
-            None,
-            Value::Null,
-            &Circumstances {
-                id: Uuid::nil(),
-                source: "orders",
-                subject: "order#1",
-                time: "2026-11-24T09:00:00Z".parse().unwrap(),
-                sequence: 1,
-                traceparent: None,
-                correlation_id: None,
-                causation_id: None,
-            },
-        );
-        let json: Value = serde_json::from_str(&event.to_json()).unwrap();
-        assert_eq!(json["time"], "2026-11-24T09:00:00.000Z");
+        let mut event = event();
+        event["time"] = json!("2026-11-24T09:00:00Z");
+        let read = CloudEvent::deserialize(event).unwrap();
+        let written = serde_json::to_value(read).unwrap();
+        assert_eq!(written["time"], "2026-11-24T09:00:00.000Z");
+    }
+
+    #[test]
+    fn what_other_producers_send_is_read() {
+        let event = json!({
+            "specversion": "1.0", "id": "1", "source": "/elsewhere", "type": "t",
+            "time": "2026-11-24T10:00:00+01:00", "sequence": "a1", "traceparent": 7,
+            "partitionkey": "unknown",
+        });
+        let read = CloudEvent::deserialize(event).unwrap();
+        assert_eq!((read.sequence, read.traceparent), (None, None));
+        assert_eq!((read.subject, read.data), (None, Value::Null));
+    }
+
+    #[test]
+    fn what_cannot_be_relied_on_is_refused() {
+        for (field, value, says) in [
+            ("specversion", json!("0.3"), "expected `1.0`"),
+            ("time", json!("yesterday"), "year"),
+            ("id", Value::Null, "invalid type: null"),
+        ] {
+            let mut event = event();
+            event[field] = value;
+            let error = CloudEvent::deserialize(event).unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+        }
+        for field in ["specversion", "id", "source", "type", "time"] {
+            let mut event = event();
+            event.as_object_mut().unwrap().remove(field);
+            let error = CloudEvent::deserialize(event).unwrap_err().to_string();
+            assert!(
+                error.contains(&format!("missing field `{field}`")),
+                "{error}"
+            );
+        }
     }
 }

@@ -20,9 +20,10 @@
 #[cfg(feature = "append")]
 mod append;
 mod clock;
-#[cfg(feature = "append")]
 mod envelope;
 mod event;
+#[cfg(feature = "inbox")]
+pub mod inbox;
 pub mod limits;
 #[cfg(feature = "relay")]
 pub mod relay;
@@ -30,7 +31,6 @@ pub mod relay;
 pub mod replay;
 #[cfg(any(feature = "append", feature = "relay"))]
 mod row;
-#[cfg(feature = "append")]
 mod trace;
 
 #[cfg(feature = "append")]
@@ -39,8 +39,8 @@ pub use append::{
     KeySchema, Outbox, Participant, Problem, Revision, Transaction,
 };
 pub use clock::{Clock, SystemClock};
-#[cfg(feature = "append")]
 pub use envelope::CloudEvent;
 pub use event::DomainEvent;
 #[cfg(any(feature = "append", feature = "relay"))]
 pub use row::{OutboxRow, Parked, RowKey};
+pub use trace::Traceparent;

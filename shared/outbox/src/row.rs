@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::envelope::sequence_text;
+
 /// The row format this library writes, and the newest it reads.
 pub(crate) const FORMAT: u64 = 1;
 
@@ -141,11 +143,6 @@ impl Parked {
     pub fn code(&self) -> &str {
         self.reason.split(':').next().unwrap_or_default()
     }
-}
-
-/// A sequence as text that sorts as the number does.
-pub(crate) fn sequence_text(sequence: u64) -> String {
-    format!("{sequence:020}")
 }
 
 #[cfg(all(test, feature = "relay"))]

@@ -1,19 +1,113 @@
-//! The X-Ray trace header, as Lambda hands it out and EventBridge takes it.
+//! Traces: as AWS X-Ray writes them, and as W3C does.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+
+/// Where in a trace something happened: the `traceparent` of W3C's Trace
+/// Context, `00-<trace id>-<parent id>-<flags>`.
+///
+/// Logs of producer and consumer that name its [`trace_id`](Self::trace_id)
+/// are found together.
+///
+/// ```
+/// use outbox::Traceparent;
+///
+/// let header = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+/// let traceparent = Traceparent::from_x_ray(header).expect("a header with a parent");
+/// assert_eq!(traceparent.as_str(), "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01");
+/// assert_eq!(traceparent.trace_id(), "5759e988bd862e3fe1be46a994272793");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Traceparent(String);
+
+impl Traceparent {
+    /// `None` if the text is no `traceparent` of version 00: an event is worth
+    /// more than its trace, so a broken one is dropped.
+    pub fn parse(text: &str) -> Option<Self> {
+        let fields: Vec<&str> = text.trim().split('-').collect();
+        let [version, trace_id, parent_id, flags] = fields[..] else {
+            return None;
+        };
+        if version != "00" {
+            return None;
+        }
+        let (trace_id, parent_id) = (hex(trace_id, 32)?, hex(parent_id, 16)?);
+        let all_zero = |id: &str| id.bytes().all(|digit| digit == b'0');
+        if all_zero(&trace_id) || all_zero(&parent_id) {
+            return None;
+        }
+        Some(Self::new(&trace_id, &parent_id, &hex(flags, 2)?))
+    }
+
+    /// The same place in the trace that an X-Ray trace header names; `None` if
+    /// it names no parent, or is no such header.
+    pub fn from_x_ray(header: &str) -> Option<Self> {
+        TraceHeader::parse(header)?.traceparent
+    }
+
+    fn new(trace_id: &str, parent_id: &str, flags: &str) -> Self {
+        Self(format!("00-{trace_id}-{parent_id}-{flags}"))
+    }
+
+    /// As it is sent.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Names the trace: 32 hexadecimal digits.
+    pub fn trace_id(&self) -> &str {
+        self.0.get(3..35).unwrap_or_default()
+    }
+
+    #[cfg(feature = "append")]
+    fn parent_id(&self) -> &str {
+        self.0.get(36..52).unwrap_or_default()
+    }
+
+    /// Whether whoever began the trace keeps it: the lowest bit of the flags.
+    #[cfg(feature = "append")]
+    fn is_sampled(&self) -> bool {
+        let flags = self.0.get(53..).unwrap_or_default();
+        u8::from_str_radix(flags, 16).is_ok_and(|flags| flags & 1 == 1)
+    }
+}
+
+impl fmt::Display for Traceparent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Serialize for Traceparent {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(to)
+    }
+}
+
+/// Reads what may be a `traceparent`; anything else counts as none.
+pub(crate) fn if_valid<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<Traceparent>, D::Error> {
+    let found = Value::deserialize(from)?;
+    Ok(found.as_str().and_then(Traceparent::parse))
+}
 
 /// `TraceHeader` of a `PutEvents` entry is at most 500 characters (EventBridge
 /// API reference, `PutEventsRequestEntry`).
 const MAX_LENGTH: usize = 500;
 
-/// A well-formed X-Ray trace header.
+/// The X-Ray trace header, as Lambda hands it out and EventBridge takes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TraceHeader {
     text: String,
-    traceparent: Option<String>,
+    traceparent: Option<Traceparent>,
 }
 
 impl TraceHeader {
-    /// `None` if the text is no trace header: an event is worth more than its
-    /// trace, so a broken one is dropped, never stored.
+    /// `None` if the text is no trace header: a broken one is dropped, never
+    /// stored.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         if text.len() > MAX_LENGTH {
             return None;
@@ -33,17 +127,33 @@ impl TraceHeader {
         let flags = if sampled == Some("1") { "01" } else { "00" };
         Some(Self {
             text: text.to_owned(),
-            traceparent: parent.map(|parent| format!("00-{root}-{parent}-{flags}")),
+            traceparent: parent.map(|parent| Traceparent::new(&root, &parent, flags)),
         })
     }
 
+    #[cfg(feature = "append")]
     pub(crate) fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The same trace in W3C's notation; `None` without a parent segment.
-    pub(crate) fn traceparent(&self) -> Option<&str> {
-        self.traceparent.as_deref()
+    /// The same place in W3C's notation; `None` without a parent segment.
+    #[cfg(feature = "append")]
+    pub(crate) fn traceparent(&self) -> Option<&Traceparent> {
+        self.traceparent.as_ref()
+    }
+}
+
+#[cfg(feature = "append")]
+impl From<&Traceparent> for TraceHeader {
+    /// X-Ray takes any W3C trace id ("X-Ray concepts" in its developer guide).
+    fn from(traceparent: &Traceparent) -> Self {
+        let (seconds, random) = traceparent.trace_id().split_at(8);
+        let parent = traceparent.parent_id();
+        let sampled = u8::from(traceparent.is_sampled());
+        Self {
+            text: format!("Root=1-{seconds}-{random};Parent={parent};Sampled={sampled}"),
+            traceparent: Some(traceparent.clone()),
+        }
     }
 }
 
@@ -58,7 +168,7 @@ fn hex(digits: &str, length: usize) -> Option<String> {
     valid.then(|| digits.to_ascii_lowercase())
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "append"))]
 mod tests {
     use super::*;
 
@@ -78,7 +188,22 @@ mod tests {
         for (text, traceparent) in cases {
             let header = TraceHeader::parse(text).unwrap();
             assert_eq!(header.as_str(), text);
-            assert_eq!(header.traceparent(), traceparent);
+            assert_eq!(header.traceparent().map(Traceparent::as_str), traceparent);
+        }
+    }
+
+    #[test]
+    fn a_traceparent_becomes_a_header() {
+        for (flags, sampled) in [("01", "1"), ("00", "0"), ("03", "1"), ("02", "0")] {
+            let text = format!("00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-{flags}");
+            let traceparent = Traceparent::parse(&text).unwrap();
+            assert_eq!(traceparent.as_str(), text);
+            assert_eq!(
+                TraceHeader::from(&traceparent).as_str(),
+                format!(
+                    "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled={sampled}"
+                )
+            );
         }
     }
 
@@ -98,6 +223,18 @@ mod tests {
             &too_long,
         ] {
             assert_eq!(TraceHeader::parse(text), None, "{text}");
+        }
+        for text in [
+            "",
+            "00",
+            "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8",
+            "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01-more",
+            "ff-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01",
+            "00-00000000000000000000000000000000-53995c3f42cd8ad8-01",
+            "00-5759e988bd862e3fe1be46a994272793-0000000000000000-01",
+            "00-5759e988bd862e3fe1be46a99427279é-53995c3f42cd8ad8-01",
+        ] {
+            assert_eq!(Traceparent::parse(text), None, "{text}");
         }
     }
 }

@@ -7,14 +7,13 @@ use aws_sdk_dynamodb::{
 };
 
 use super::{
-    check::{Action, participant},
-    error::{CommitError, FailedCondition},
+    check::Action,
+    error::{CommitError, FailedCondition, Participant},
 };
 
 pub(super) fn commit_error(
     error: SdkError<TransactWriteItemsError>,
-    actions: &[Action],
-    callers_actions: usize,
+    actions: &[(Participant, Action)],
 ) -> CommitError {
     let SdkError::ServiceError(service) = &error else {
         return match error {
@@ -25,7 +24,7 @@ pub(super) fn commit_error(
     };
     if let TransactWriteItemsError::TransactionCanceledException(canceled) = service.err() {
         let reasons = canceled.cancellation_reasons();
-        let failed = failed_conditions(reasons, actions, callers_actions);
+        let failed = failed_conditions(reasons, actions);
         if !failed.is_empty() {
             return CommitError::ConditionFailed(failed);
         }
@@ -50,19 +49,17 @@ pub(super) fn commit_error(
 /// Reasons come one for each action, in their order.
 fn failed_conditions(
     reasons: &[CancellationReason],
-    actions: &[Action],
-    callers_actions: usize,
+    actions: &[(Participant, Action)],
 ) -> Vec<FailedCondition> {
     reasons
         .iter()
         .zip(actions)
-        .enumerate()
-        .filter(|(_, (reason, _))| reason.code() == Some("ConditionalCheckFailed"))
-        .filter_map(|(index, (reason, action))| {
+        .filter(|(reason, _)| reason.code() == Some("ConditionalCheckFailed"))
+        .filter_map(|(reason, (participant, action))| {
             // Every address was found when the actions were checked.
             let address = action.address().ok()?;
             Some(FailedCondition {
-                participant: participant(index, callers_actions),
+                participant: *participant,
                 table: address.table,
                 key: address.key,
                 item: reason.item().cloned(),

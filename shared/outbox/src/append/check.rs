@@ -19,7 +19,7 @@ use crate::{
 
 /// One action of a transaction, and how to find its key.
 #[derive(Clone)]
-pub(super) enum Action {
+pub(crate) enum Action {
     Put(Put, KeySchema),
     Update(Update),
     Delete(Delete),
@@ -60,15 +60,6 @@ impl Action {
     }
 }
 
-/// What the action at this index is, given how many are the caller's own.
-pub(super) fn participant(index: usize, callers_actions: usize) -> Participant {
-    match index.checked_sub(1) {
-        None => Participant::Aggregate,
-        Some(index) if index < callers_actions => Participant::Action(index),
-        Some(index) => Participant::Event(index - callers_actions),
-    }
-}
-
 pub(super) fn attributes(
     aggregate_id: &str,
     correlation_id: Option<&str>,
@@ -94,13 +85,6 @@ pub(super) fn attributes(
     problems
 }
 
-pub(super) fn aggregate_is_no_item(reason: String) -> Problem {
-    Problem::NotAnItem {
-        participant: Participant::Aggregate,
-        reason,
-    }
-}
-
 pub(super) fn event(event: usize, data: &Value, row: &OutboxRow) -> Vec<Problem> {
     let mut problems = Vec::new();
     let chars = row.detail_type.chars().count();
@@ -120,8 +104,8 @@ pub(super) fn event(event: usize, data: &Value, row: &OutboxRow) -> Vec<Problem>
     problems
 }
 
-/// Checks the whole list: aggregate first, then the caller's own, then events.
-pub(super) fn actions(actions: &[Action], callers_actions: usize) -> Vec<Problem> {
+/// Checks all actions of a transaction together.
+pub(super) fn actions(actions: &[(Participant, Action)]) -> Vec<Problem> {
     let mut problems = Vec::new();
     if actions.len() > limits::MAX_ACTIONS {
         problems.push(Problem::TooManyActions {
@@ -130,8 +114,8 @@ pub(super) fn actions(actions: &[Action], callers_actions: usize) -> Vec<Problem
     }
     let mut total = 0;
     let mut seen: Vec<(Participant, ItemAddress)> = Vec::new();
-    for (index, action) in actions.iter().enumerate() {
-        let participant = participant(index, callers_actions);
+    for (participant, action) in actions {
+        let participant = *participant;
         if let Some(carried) = action.carried() {
             let bytes = item_bytes(carried);
             total += bytes;

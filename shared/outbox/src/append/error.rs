@@ -95,6 +95,9 @@ pub enum Participant {
     Action(usize),
     /// The row of the event with this index, in the order they were added.
     Event(usize),
+    /// The record that a consumer has handled an event.
+    #[cfg(feature = "inbox")]
+    InboxRecord,
 }
 
 impl fmt::Display for Participant {
@@ -103,6 +106,8 @@ impl fmt::Display for Participant {
             Self::Aggregate => f.write_str("aggregate"),
             Self::Action(index) => write!(f, "action {index}"),
             Self::Event(index) => write!(f, "event {index}"),
+            #[cfg(feature = "inbox")]
+            Self::InboxRecord => f.write_str("inbox record"),
         }
     }
 }

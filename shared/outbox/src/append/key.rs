@@ -28,8 +28,12 @@ impl KeySchema {
         }
     }
 
-    pub(super) fn partition_key_name(&self) -> &str {
+    pub(crate) fn partition_key_name(&self) -> &str {
         &self.partition_key
+    }
+
+    pub(crate) fn attributes(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.partition_key).chain(&self.sort_key)
     }
 
     /// The key of an item, or the key attribute it lacks.
@@ -37,8 +41,7 @@ impl KeySchema {
         &self,
         item: &HashMap<String, AttributeValue>,
     ) -> Result<HashMap<String, AttributeValue>, String> {
-        std::iter::once(&self.partition_key)
-            .chain(&self.sort_key)
+        self.attributes()
             .map(|name| match item.get(name) {
                 Some(value) => Ok((name.clone(), value.clone())),
                 None => Err(name.clone()),

@@ -1,6 +1,7 @@
 //! Writing an aggregate and its events in one DynamoDB transaction.
 
 mod aggregate;
+mod atomic_writes;
 mod cancellation;
 mod check;
 mod error;
@@ -10,6 +11,10 @@ mod outbox;
 mod transaction;
 
 pub use aggregate::{AggregateWrite, Revision};
+#[cfg(feature = "inbox")]
+pub(crate) use atomic_writes::AtomicWrites;
+#[cfg(feature = "inbox")]
+pub(crate) use check::Action;
 pub use error::{CommitError, FailedCondition, InvalidTransaction, Participant, Problem};
 pub use key::KeySchema;
 pub use outbox::{InvalidSource, Outbox};

@@ -1,18 +1,18 @@
-use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, Update};
 use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
     aggregate::{AggregateWrite, Revision},
-    cancellation::commit_error,
+    atomic_writes::AtomicWrites,
     check::{self, Action},
-    error::{CommitError, InvalidTransaction, Problem},
+    error::{CommitError, Participant, Problem},
     key::KeySchema,
     outbox::Outbox,
 };
 use crate::{
-    DomainEvent,
+    DomainEvent, Traceparent,
     envelope::{Circumstances, CloudEvent},
     row::{self, OutboxRow, RowKey},
     trace::TraceHeader,
@@ -50,7 +50,8 @@ pub struct Transaction {
     problems: Vec<Problem>,
     correlation_id: Option<String>,
     causation_id: Option<String>,
-    trace: Option<TraceHeader>,
+    trace_header: Option<TraceHeader>,
+    traceparent: Option<Traceparent>,
     /// Makes committing the same transaction again write it once
     /// (`ClientRequestToken`).
     token: Uuid,
@@ -85,7 +86,8 @@ impl Transaction {
             problems: Vec::new(),
             correlation_id: None,
             causation_id: None,
-            trace: None,
+            trace_header: None,
+            traceparent: None,
             token: Uuid::now_v7(),
         }
     }
@@ -160,11 +162,33 @@ impl Transaction {
         self
     }
 
-    /// The X-Ray trace header of the request that causes the events. One that
-    /// is not well-formed is left out.
+    /// The X-Ray trace header of the request that causes the events: EventBridge
+    /// passes it on. One that is not well-formed is left out.
     #[must_use]
     pub fn trace_header(mut self, header: &str) -> Self {
-        self.trace = TraceHeader::parse(header);
+        self.trace_header = TraceHeader::parse(header);
+        self
+    }
+
+    /// Where in a trace the events happen: `traceparent`. Each of this and
+    /// [`trace_header`](Self::trace_header) is made of the other if only that
+    /// is set.
+    #[must_use]
+    pub fn traceparent(mut self, traceparent: Traceparent) -> Self {
+        self.traceparent = Some(traceparent);
+        self
+    }
+
+    /// The event that causes these: its id becomes their `causationid`, its
+    /// business transaction is theirs (its own id if it names none), and so is
+    /// its trace.
+    #[must_use]
+    pub fn caused_by(mut self, event: &CloudEvent) -> Self {
+        self.causation_id = Some(event.id.clone());
+        let correlation_id = event.correlationid.as_ref().unwrap_or(&event.id);
+        self.correlation_id = Some(correlation_id.clone());
+        self.traceparent.clone_from(&event.traceparent);
+        self.trace_header = None;
         self
     }
 
@@ -180,60 +204,55 @@ impl Transaction {
     /// DynamoDB answered.
     pub async fn commit(&self) -> Result<Committed, CommitError> {
         let rows = self.rows();
-        let actions = self.all_actions(&rows)?;
-        let items: Vec<TransactWriteItem> = actions.iter().map(Action::to_item).collect();
-
-        self.outbox
-            .client
-            .transact_write_items()
-            .set_transact_items(Some(items))
-            .client_request_token(self.token.to_string())
-            .send()
-            .await
-            .map_err(|error| commit_error(error, &actions, self.actions.len()))?;
-
+        let writes = self.writes(&rows);
+        writes.commit(&self.outbox.client, self.token).await?;
         Ok(Committed {
             revision: self.aggregate.revision_after(rows.len()),
             events: rows.into_iter().map(|row| row.key).collect(),
         })
     }
 
-    /// The aggregate's put, the caller's actions, the puts of the events'
-    /// rows: checked against every limit.
-    fn all_actions(&self, rows: &[OutboxRow]) -> Result<Vec<Action>, InvalidTransaction> {
-        let mut problems = self.problems.clone();
-        problems.extend(check::attributes(
+    /// The aggregate's put, the caller's actions, the puts of the events' rows.
+    fn writes(&self, rows: &[OutboxRow]) -> AtomicWrites {
+        let mut writes = AtomicWrites::default();
+        writes.problems.clone_from(&self.problems);
+        writes.problems.extend(check::attributes(
             &self.aggregate.aggregate_id,
             self.correlation_id.as_deref(),
             self.causation_id.as_deref(),
         ));
-        for (index, (event, row)) in self.events.iter().zip(rows).enumerate() {
-            problems.extend(check::event(index, &event.data, row));
-        }
-
-        let mut actions = Vec::with_capacity(1 + self.actions.len() + rows.len());
         match self.aggregate.to_put(rows.len()) {
-            Ok(put) => actions.push(Action::Put(put, self.aggregate.key_schema().clone())),
-            Err(reason) => problems.push(check::aggregate_is_no_item(reason)),
+            Ok(put) => {
+                let put = Action::Put(put, self.aggregate.key_schema().clone());
+                writes.add(Participant::Aggregate, put);
+            }
+            Err(reason) => writes.is_no_item(Participant::Aggregate, reason),
         }
-        actions.extend(self.actions.iter().cloned());
-        for (index, row) in rows.iter().enumerate() {
+        for (index, action) in self.actions.iter().enumerate() {
+            writes.add(Participant::Action(index), action.clone());
+        }
+        for (index, (event, row)) in self.events.iter().zip(rows).enumerate() {
+            writes
+                .problems
+                .extend(check::event(index, &event.data, row));
             match row_put(row, &self.outbox.table) {
-                Ok(put) => actions.push(Action::Put(put, row_key_schema())),
-                Err(reason) => problems.push(Problem::NotJson {
+                Ok(put) => writes.add(
+                    Participant::Event(index),
+                    Action::Put(put, row_key_schema()),
+                ),
+                Err(reason) => writes.problems.push(Problem::NotJson {
                     event: index,
                     reason,
                 }),
             }
         }
-        if problems.is_empty() {
-            problems.extend(check::actions(&actions, self.actions.len()));
-        }
-        if problems.is_empty() {
-            Ok(actions)
-        } else {
-            Err(InvalidTransaction { problems })
-        }
+        writes
+    }
+
+    /// How many actions the caller has added.
+    #[cfg(feature = "inbox")]
+    pub(crate) fn actions(&self) -> usize {
+        self.actions.len()
     }
 
     fn rows(&self) -> Vec<OutboxRow> {
@@ -245,6 +264,8 @@ impl Transaction {
 
     fn row(&self, sequence: u64, event: &Event) -> OutboxRow {
         let aggregate_id = &self.aggregate.aggregate_id;
+        let traceparent = self.traceparent.as_ref();
+        let trace_header = self.trace_header.as_ref();
         let envelope = CloudEvent::new(
             &event.event_type,
             event.data_schema.as_deref(),
@@ -255,7 +276,7 @@ impl Transaction {
                 subject: aggregate_id,
                 time: self.time,
                 sequence,
-                traceparent: self.trace.as_ref().and_then(TraceHeader::traceparent),
+                traceparent: traceparent.or_else(|| trace_header?.traceparent()),
                 correlation_id: self.correlation_id.as_deref(),
                 causation_id: self.causation_id.as_deref(),
             },
@@ -269,9 +290,19 @@ impl Transaction {
             detail_type: event.event_type.clone(),
             detail: envelope.to_json(),
             committed_at: self.time,
-            trace_header: self.trace.as_ref().map(|trace| trace.as_str().to_owned()),
+            trace_header: trace_header
+                .cloned()
+                .or_else(|| traceparent.map(TraceHeader::from))
+                .map(|header| header.as_str().to_owned()),
             parked: None,
         }
+    }
+}
+
+#[cfg(feature = "inbox")]
+impl From<Transaction> for AtomicWrites {
+    fn from(transaction: Transaction) -> Self {
+        transaction.writes(&transaction.rows())
     }
 }
 

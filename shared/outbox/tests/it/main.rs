@@ -5,5 +5,6 @@
 
 mod append;
 mod fakes;
+mod inbox;
 mod relay;
 mod replay;

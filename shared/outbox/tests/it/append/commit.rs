@@ -1,5 +1,5 @@
 use aws_sdk_dynamodb::types::{Delete, Update};
-use outbox::{CommitError, Participant, Revision};
+use outbox::{CloudEvent, CommitError, Participant, Revision, Traceparent};
 use serde_json::{Value, json};
 
 use super::fixture::*;
@@ -184,4 +184,39 @@ async fn a_failed_condition_of_the_caller_is_named_and_nothing_is_written() {
         "a condition did not hold, nothing was written: action 1 things[pk=nothing]"
     );
     assert!(fixture.is_empty().await);
+}
+
+#[tokio::test]
+async fn each_notation_of_a_trace_is_made_of_the_other() {
+    let header = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+    let other = Traceparent::parse("00-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-bbbbbbbbbbbbbbbb-00");
+    let other = other.unwrap();
+    let fixture = Fixture::start().await;
+    let create = |id| fixture.create(id).event(&renamed());
+    for (transaction, x_ray, w3c) in [
+        (
+            create("a").trace_header(header),
+            Some(header),
+            Some("00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01"),
+        ),
+        (
+            create("b").traceparent(other.clone()),
+            Some("Root=1-aaaaaaaa-aaaaaaaaaaaaaaaaaaaaaaaa;Parent=bbbbbbbbbbbbbbbb;Sampled=0"),
+            Some(other.as_str()),
+        ),
+        (
+            create("c").trace_header(header).traceparent(other.clone()),
+            Some(header),
+            Some(other.as_str()),
+        ),
+        (create("d").trace_header("nonsense"), None, None),
+    ] {
+        let committed = transaction.commit().await.unwrap();
+        let rows = fixture.rows().await;
+        let row = rows.iter().find(|row| row.key == committed.events[0]);
+        let row = row.unwrap();
+        assert_eq!(row.trace_header.as_deref(), x_ray);
+        let event: CloudEvent = serde_json::from_str(&row.detail).unwrap();
+        assert_eq!(event.traceparent.as_ref().map(Traceparent::as_str), w3c);
+    }
 }

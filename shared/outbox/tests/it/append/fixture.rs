@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 #[derive(Serialize)]
 #[serde(transparent)]
-pub(super) struct Renamed(pub(super) Value);
+pub(crate) struct Renamed(pub(super) Value);
 
 impl DomainEvent for Renamed {
     fn event_type(&self) -> &str {
@@ -99,7 +99,7 @@ pub(super) fn exists(id: &str) -> ConditionCheck {
         .unwrap()
 }
 
-pub(super) fn renamed() -> Renamed {
+pub(crate) fn renamed() -> Renamed {
     Renamed(json!({"name": "new"}))
 }
 

@@ -2,3 +2,5 @@ mod commit;
 mod errors;
 mod fixture;
 mod limits;
+
+pub(crate) use fixture::renamed;

@@ -1,0 +1,60 @@
+use std::ops::RangeInclusive;
+
+/// How an event stands to those of its aggregate that were handled before, for
+/// consumers of all events of an aggregate.
+///
+/// Keep the highest sequence handled with what you make of the aggregate, and
+/// write it together with that.
+///
+/// ```
+/// use outbox::inbox::Continuity;
+///
+/// assert_eq!(Continuity::of(4, 3), Continuity::Next);
+/// assert_eq!(Continuity::of(6, 3), Continuity::Gap { missing: 4..=5 });
+/// assert_eq!(Continuity::of(2, 3), Continuity::Late);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Continuity {
+    /// It follows the last one that was handled.
+    Next,
+    /// Others happened before it that were not handled yet.
+    Gap {
+        /// Their sequences.
+        missing: RangeInclusive<u64>,
+    },
+    /// One that happened later, or this one, was handled before.
+    Late,
+}
+
+impl Continuity {
+    /// Compares an event's `sequence` with the highest one handled so far, 0 if
+    /// none was.
+    pub fn of(sequence: u64, last_handled: u64) -> Self {
+        match sequence.checked_sub(last_handled) {
+            None | Some(0) => Self::Late,
+            Some(1) => Self::Next,
+            Some(_) => Self::Gap {
+                missing: last_handled + 1..=sequence - 1,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sequence_is_next_or_late_or_leaves_a_gap() {
+        for (sequence, last_handled, continuity) in [
+            (1, 0, Continuity::Next),
+            (0, 0, Continuity::Late),
+            (2, 0, Continuity::Gap { missing: 1..=1 }),
+            (7, 7, Continuity::Late),
+            (u64::MAX, u64::MAX - 1, Continuity::Next),
+            (1, u64::MAX, Continuity::Late),
+        ] {
+            assert_eq!(Continuity::of(sequence, last_handled), continuity);
+        }
+    }
+}

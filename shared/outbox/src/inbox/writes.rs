@@ -1,0 +1,62 @@
+use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, Update};
+
+use crate::{
+    KeySchema, Participant, Transaction,
+    append::{Action, AtomicWrites},
+};
+
+/// What a consumer writes because of an event, all of it or nothing. It may be
+/// nothing, too.
+#[derive(Clone, Default)]
+pub struct ConsumerWrites {
+    pub(super) writes: AtomicWrites,
+    count: usize,
+}
+
+impl ConsumerWrites {
+    /// No writes.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Puts an item; `key_schema` names the key attributes of its table.
+    #[must_use]
+    pub fn put(self, put: Put, key_schema: KeySchema) -> Self {
+        self.with(Action::Put(put, key_schema))
+    }
+
+    /// Updates an item.
+    #[must_use]
+    pub fn update(self, update: Update) -> Self {
+        self.with(Action::Update(update))
+    }
+
+    /// Deletes an item.
+    #[must_use]
+    pub fn delete(self, delete: Delete) -> Self {
+        self.with(Action::Delete(delete))
+    }
+
+    /// Writes only if a condition on another item holds.
+    #[must_use]
+    pub fn condition_check(self, check: ConditionCheck) -> Self {
+        self.with(Action::ConditionCheck(check))
+    }
+
+    fn with(mut self, action: Action) -> Self {
+        self.writes.add(Participant::Action(self.count), action);
+        self.count += 1;
+        self
+    }
+}
+
+impl From<Transaction> for ConsumerWrites {
+    /// An aggregate and the events it tells of, to be written because of an
+    /// event.
+    fn from(transaction: Transaction) -> Self {
+        Self {
+            count: transaction.actions(),
+            writes: transaction.into(),
+        }
+    }
+}

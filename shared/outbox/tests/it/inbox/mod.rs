@@ -1,0 +1,4 @@
+mod once;
+mod refused;
+mod trouble;
+mod world;

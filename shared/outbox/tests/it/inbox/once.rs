@@ -1,0 +1,159 @@
+use futures::future::join_all;
+use outbox::{
+    AggregateWrite, CloudEvent, CommitError, KeySchema, Outbox, OutboxRow, Participant,
+    inbox::{ConsumerWrites, Handled, Inbox, OnceError},
+};
+use serde_json::{Value, json};
+
+use super::world::*;
+use crate::append::renamed;
+
+#[tokio::test]
+async fn what_the_consumer_writes_and_the_record_are_written_together() {
+    let world = World::start().await;
+    let event = event("orders", "1");
+    let handled = world.inbox.once(&event, put("a")).await.unwrap();
+    assert_eq!(handled, Handled::Now);
+    let mut items = world.items().await;
+    items.sort_by_key(|item| item["pk"].to_string());
+    let expires_at = now().as_second() + 30 * 24 * 60 * 60;
+    assert_eq!(
+        items,
+        [
+            json!({"pk": "a"}),
+            json!({
+                "pk": "inbox#consumer#orders#1",
+                "consumer": "consumer",
+                "source": "orders",
+                "eventId": "1",
+                "eventType": "Happened",
+                "handledAt": now().as_millisecond(),
+                "expiresAt": expires_at,
+            })
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_duplicate_writes_nothing() {
+    let world = World::start().await;
+    let event = event("orders", "1");
+    let _ = world.inbox.once(&event, put_new("a")).await.unwrap();
+    for writes in [put("b"), put_new("a"), ConsumerWrites::new()] {
+        let again = world.inbox.once(&event, writes).await.unwrap();
+        assert_eq!(again, Handled::Before);
+    }
+    assert_eq!(world.keys().await, ["a", "inbox#consumer#orders#1"]);
+}
+
+#[tokio::test]
+async fn an_event_that_changes_nothing_is_remembered() {
+    let world = World::start().await;
+    let event = event("orders", "1");
+    for expected in [Handled::Now, Handled::Before] {
+        let handled = world.inbox.once(&event, ConsumerWrites::new()).await;
+        assert_eq!(handled.unwrap(), expected);
+    }
+}
+
+#[tokio::test]
+async fn of_deliveries_at_the_same_instant_one_is_handled() {
+    let world = World::start().await;
+    let event = event("orders", "1");
+    let deliveries = (0..10).map(|_| world.inbox.once(&event, put("a")));
+    let handled = join_all(deliveries).await;
+    let now = handled
+        .into_iter()
+        .filter(|handled| *handled.as_ref().unwrap() == Handled::Now);
+    assert_eq!(now.count(), 1);
+}
+
+#[tokio::test]
+async fn a_condition_of_the_consumer_that_fails_is_no_duplicate() {
+    let world = World::start().await;
+    let first = event("orders", "1");
+    let _ = world.inbox.once(&first, put("a")).await.unwrap();
+    let second = event("orders", "2");
+    let error = world.inbox.once(&second, put_new("a")).await.unwrap_err();
+    let OnceError::Commit(CommitError::ConditionFailed(failed)) = error else {
+        panic!("{error:?}")
+    };
+    assert_eq!(failed[0].participant, Participant::Action(0));
+    // It is not remembered, so another decision can still be carried out.
+    let handled = world.inbox.once(&second, put("b")).await.unwrap();
+    assert_eq!(handled, Handled::Now);
+}
+
+#[tokio::test]
+async fn events_of_one_name_are_told_apart_by_source_and_consumer() {
+    let world = World::start().await;
+    let other = inbox(&world.client, "other");
+    for event in [
+        event("a", "b#c"),
+        event("a#b", "c"),
+        event("a%23b", "c"),
+        event("a", "c"),
+    ] {
+        for inbox in [&world.inbox, &other] {
+            let handled = inbox.once(&event, ConsumerWrites::new()).await.unwrap();
+            assert_eq!(handled, Handled::Now, "{event:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_table_may_have_a_sort_key() {
+    let client = dynamodb_in_process::start().await;
+    dynamodb_in_process::create_table(&client, "sorted", "pk", Some("sk")).await;
+    let key = KeySchema::partition_key("pk").sort_key("sk");
+    let inbox = Inbox::new(client, "sorted", key, "consumer").unwrap();
+    let inbox = inbox.with_clock(At(now()));
+    let event = event("orders", "1");
+    for expected in [Handled::Now, Handled::Before] {
+        let handled = inbox.once(&event, ConsumerWrites::new()).await;
+        assert_eq!(handled.unwrap(), expected);
+    }
+}
+
+#[tokio::test]
+async fn an_event_caused_by_an_event_says_by_which() {
+    let world = World::start().await;
+    let client = &world.client;
+    dynamodb_in_process::create_table(client, "outbox", "aggregateId", Some("position")).await;
+    let outbox = Outbox::new(client.clone(), "outbox", "shipping").unwrap();
+    let cause = event("orders", "1");
+    let shipment = AggregateWrite::create("s#1", "table", key(), &json!({"pk": "s#1"}));
+    let transaction = outbox
+        .transaction(shipment)
+        .event(&renamed())
+        .caused_by(&cause);
+    for expected in [Handled::Now, Handled::Before] {
+        let handled = world.inbox.once(&cause, transaction.clone()).await;
+        assert_eq!(handled.unwrap(), expected);
+    }
+
+    let rows: Vec<OutboxRow> = dynamodb_in_process::items(client, "outbox").await;
+    assert_eq!(rows.len(), 1);
+    let effect: CloudEvent = serde_json::from_str(&rows[0].detail).unwrap();
+    assert_eq!(effect.causationid.as_deref(), Some("1"));
+    assert_eq!(effect.correlationid.as_deref(), Some("1"));
+    assert_eq!(effect.traceparent, cause.traceparent);
+    assert_eq!(
+        rows[0].trace_header.as_deref(),
+        Some("Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1")
+    );
+    // The business transaction goes on with what the effect causes.
+    let further = outbox.transaction(AggregateWrite::create(
+        "s#2",
+        "table",
+        key(),
+        &json!({"pk": "s#2"}),
+    ));
+    let further = further.event(&renamed()).caused_by(&effect);
+    further.commit().await.unwrap();
+    let rows: Vec<OutboxRow> = dynamodb_in_process::items(client, "outbox").await;
+    let row = rows.iter().find(|row| row.key.aggregate_id == "s#2");
+    let further: Value = serde_json::from_str(&row.unwrap().detail).unwrap();
+    assert_eq!(further["causationid"], effect.id);
+    assert_eq!(further["correlationid"], "1");
+}

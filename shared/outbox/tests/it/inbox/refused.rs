@@ -1,0 +1,74 @@
+use jiff::{SignedDuration, Timestamp};
+use outbox::inbox::{ConsumerWrites, Handled, Inbox, InvalidInbox, OnceError};
+
+use super::world::*;
+
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+#[tokio::test]
+async fn an_event_that_may_be_forgotten_is_too_old() {
+    let world = World::start().await;
+    let week = inbox(&world.client, "week")
+        .with_retention(DAY * 7)
+        .unwrap();
+    for (inbox, days) in [(&world.inbox, 29), (&week, 6)] {
+        let last: Timestamp = now() - DAY * days;
+        let event = event_of("orders", "just", last);
+        let handled = inbox.once(&event, ConsumerWrites::new()).await.unwrap();
+        assert_eq!(handled, Handled::Now);
+
+        let time = last - SignedDuration::from_millis(1);
+        let event = event_of("orders", "too old", time);
+        let error = inbox.once(&event, put("a")).await.unwrap_err();
+        assert!(matches!(error, OnceError::TooOld { .. }), "{error:?}");
+        let said = error.to_string();
+        assert!(
+            said.contains("event too old of orders is of 2026-"),
+            "{said}"
+        );
+        assert!(said.contains(&format!("for {days} days only")), "{said}");
+    }
+    assert_eq!(world.keys().await.len(), 2);
+}
+
+#[tokio::test]
+async fn an_event_of_a_clock_ahead_is_remembered_until_it_is_too_old() {
+    let world = World::start().await;
+    let event = event_of("orders", "1", now() + DAY);
+    let _ = world
+        .inbox
+        .once(&event, ConsumerWrites::new())
+        .await
+        .unwrap();
+    let record = &world.items().await[0];
+    let forgotten_at = record["expiresAt"].as_i64().unwrap();
+    let refused_from = (event.time + DAY * 29).as_second();
+    assert_eq!(forgotten_at - refused_from, DAY.as_secs());
+}
+
+#[tokio::test]
+async fn an_event_without_a_name_is_refused() {
+    let world = World::start().await;
+    for (event, attribute) in [(event("", "1"), "source"), (event("orders", ""), "id")] {
+        let error = world.inbox.once(&event, put("a")).await.unwrap_err();
+        let said = error.to_string();
+        assert!(said.contains(&format!("empty {attribute}")), "{said}");
+    }
+    assert!(world.items().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_name_or_a_retention_that_does_not_work_is_refused() {
+    let client = dynamodb_in_process::client(([127, 0, 0, 1], 9).into());
+    let inbox = |consumer: &str| Inbox::new(client.clone(), "table", key(), consumer);
+    for consumer in ["", "a#b", &"x".repeat(129)] {
+        let error = inbox(consumer).err().unwrap();
+        let name = consumer.to_owned();
+        assert_eq!(error, InvalidInbox::Consumer { name });
+    }
+    let retention = SignedDuration::from_hours(47);
+    let error = inbox("a").unwrap().with_retention(retention).err().unwrap();
+    assert_eq!(error, InvalidInbox::Retention { retention });
+    assert!(error.to_string().contains("not 47 hours"), "{error}");
+    assert!(inbox("a").unwrap().with_retention(DAY * 2).is_ok());
+}
