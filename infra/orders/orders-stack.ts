@@ -2,13 +2,14 @@ import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps } from "aws-
 import { HttpApi, HttpMethod } from "aws-cdk-lib/aws-apigatewayv2";
 import { HttpIamAuthorizer } from "aws-cdk-lib/aws-apigatewayv2-authorizers";
 import { HttpLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations";
-import { AttributeType, Billing, TableV2 } from "aws-cdk-lib/aws-dynamodb";
 import { EventBus } from "aws-cdk-lib/aws-events";
-import { Function as LambdaFunction, LoggingFormat, Runtime } from "aws-cdk-lib/aws-lambda";
-import { LogGroup } from "aws-cdk-lib/aws-logs";
+import type { Code } from "aws-cdk-lib/aws-lambda";
 import type { Construct } from "constructs";
 import { type BuiltFunctionCode, TransactionalOutbox } from "transactional-outbox";
 import { type Environment, type EnvironmentName, environment } from "./environments.ts";
+import { OrdersFunction } from "./orders-function.ts";
+import { OrdersTable } from "./orders-table.ts";
+import { Shipping } from "./shipping.ts";
 
 export interface OrdersStackProps extends StackProps {
   /** Which environment this is. */
@@ -18,109 +19,135 @@ export interface OrdersStackProps extends StackProps {
   readonly code: BuiltFunctionCode;
 }
 
-/** The orders service: orders in by HTTP, events out on a bus. */
+/** A route of the API, and the function that answers it. */
+interface RouteProps {
+  readonly method: HttpMethod;
+  readonly path: string;
+  readonly code: Code;
+  readonly environment: Record<string, string>;
+}
+
+/** The orders service: orders in by HTTP, events out on a bus, and on to shipping. */
 export class OrdersStack extends Stack {
+  readonly #settings: Environment;
+
   constructor(scope: Construct, id: string, props: OrdersStackProps) {
     super(scope, id, props);
-    const settings = environment(props.environmentName);
+    this.#settings = environment(props.environmentName);
 
-    const orders = this.#createOrdersTable(settings);
-    const eventBus = new EventBus(this, "EventBus", {
-      eventBusName: `orders-${props.environmentName}`,
-      description: "What happened to orders",
-    });
-    // A bus that is gone accepts events all the same: it outlives the stack, so
-    // that no relay ever publishes into nothing.
-    eventBus.applyRemovalPolicy(settings.local ? RemovalPolicy.DESTROY : RemovalPolicy.RETAIN);
-
-    const outbox = new TransactionalOutbox(this, "Outbox", {
-      relayCode: props.code.of("publish-events"),
-      sweeperCode: props.code.of("sweep-outbox"),
+    // Idempotency keys expire; orders do not have the attribute.
+    const orders = new OrdersTable(this, "Orders", this.#settings);
+    const eventBus = this.#createEventBus(props.environmentName);
+    const outbox = this.#createOutbox(props.code, eventBus);
+    const shipping = new Shipping(this, "Shipping", {
       eventBus,
-      architecture: settings.architecture,
-      // The emulator's own mapping loses records, so the local stack is driven
-      // from outside.
-      streamMappingEnabled: !settings.local,
-      removalPolicy: settings.tableRemovalPolicy,
-      deletionProtection: settings.deletionProtection,
-      pointInTimeRecovery: settings.pointInTimeRecovery,
-      logLevel: settings.logLevel,
-      logRetention: settings.logRetention,
+      code: props.code.of("start-shipping"),
+      settings: this.#settings,
     });
-    const createOrder = this.#createCreateOrder(settings, props.code, orders, outbox);
-    const api = this.#createApi(settings, createOrder);
+
+    const api = this.#createApi();
+    const readsOrders = { ORDERS_TABLE: orders.tableName };
+    const writesOrders = { ...readsOrders, OUTBOX_TABLE: outbox.table.tableName };
+    const createOrder = this.#addRoute(api, "CreateOrder", {
+      method: HttpMethod.POST,
+      path: "/orders",
+      code: props.code.of("create-order"),
+      environment: writesOrders,
+    });
+    const cancelOrder = this.#addRoute(api, "CancelOrder", {
+      method: HttpMethod.POST,
+      path: "/orders/{id}/cancel",
+      code: props.code.of("cancel-order"),
+      environment: writesOrders,
+    });
+    const getOrder = this.#addRoute(api, "GetOrder", {
+      method: HttpMethod.GET,
+      path: "/orders/{id}",
+      code: props.code.of("get-order"),
+      environment: readsOrders,
+    });
+    for (const writer of [createOrder, cancelOrder]) {
+      orders.grant(writer, "dynamodb:GetItem", "dynamodb:PutItem");
+      outbox.grantAppend(writer);
+    }
+    orders.grant(getOrder, "dynamodb:GetItem");
 
     new CfnOutput(this, "ApiUrl", { value: api.apiEndpoint });
     new CfnOutput(this, "OrdersTableName", { value: orders.tableName });
     new CfnOutput(this, "OutboxTableName", { value: outbox.table.tableName });
+    new CfnOutput(this, "ShipmentsTableName", { value: shipping.table.tableName });
     new CfnOutput(this, "EventBusName", { value: eventBus.eventBusName });
     new CfnOutput(this, "DeadLetterQueueUrl", { value: outbox.deadLetterQueue.queueUrl });
+    new CfnOutput(this, "ShippingQueueUrl", { value: shipping.queue.queueUrl });
+    new CfnOutput(this, "ShippingDeadLetterQueueUrl", { value: shipping.deadLetterQueue.queueUrl });
+    new CfnOutput(this, "ShippingRuleDeadLetterQueueUrl", {
+      value: shipping.ruleDeadLetterQueue.queueUrl,
+    });
     new CfnOutput(this, "CreateOrderFunctionName", { value: createOrder.functionName });
+    new CfnOutput(this, "CancelOrderFunctionName", { value: cancelOrder.functionName });
+    new CfnOutput(this, "GetOrderFunctionName", { value: getOrder.functionName });
     new CfnOutput(this, "PublishEventsFunctionName", { value: outbox.relay.functionName });
     new CfnOutput(this, "SweepOutboxFunctionName", { value: outbox.sweeper.functionName });
-    new CfnOutput(this, "StreamMappingId", {
-      value: outbox.streamMapping.eventSourceMappingId,
+    new CfnOutput(this, "StartShippingFunctionName", {
+      value: shipping.startShipping.functionName,
     });
+    new CfnOutput(this, "StreamMappingId", { value: outbox.streamMapping.eventSourceMappingId });
     new CfnOutput(this, "SweepScheduleName", { value: outbox.sweepSchedule.ruleName });
     new CfnOutput(this, "OperatorRoleArn", { value: outbox.operatorRole.roleArn });
   }
 
-  #createOrdersTable(settings: Environment): TableV2 {
-    return new TableV2(this, "Orders", {
-      partitionKey: { name: "pk", type: AttributeType.STRING },
-      billing: Billing.onDemand(),
-      // Idempotency keys expire; orders do not have the attribute.
-      timeToLiveAttribute: "expiresAt",
-      removalPolicy: settings.tableRemovalPolicy,
-      deletionProtection: settings.deletionProtection,
-      pointInTimeRecoverySpecification: {
-        pointInTimeRecoveryEnabled: settings.pointInTimeRecovery,
-      },
+  #createEventBus(environmentName: EnvironmentName): EventBus {
+    const eventBus = new EventBus(this, "EventBus", {
+      eventBusName: `orders-${environmentName}`,
+      description: "What happened to orders",
+    });
+    // A bus that is gone accepts events all the same: it outlives the stack, so
+    // that no relay ever publishes into nothing.
+    eventBus.applyRemovalPolicy(
+      this.#settings.local ? RemovalPolicy.DESTROY : RemovalPolicy.RETAIN,
+    );
+    return eventBus;
+  }
+
+  #createOutbox(code: BuiltFunctionCode, eventBus: EventBus): TransactionalOutbox {
+    return new TransactionalOutbox(this, "Outbox", {
+      relayCode: code.of("publish-events"),
+      sweeperCode: code.of("sweep-outbox"),
+      eventBus,
+      architecture: this.#settings.architecture,
+      // The emulator's own mapping loses records, so the local stack is driven
+      // from outside.
+      streamMappingEnabled: !this.#settings.local,
+      removalPolicy: this.#settings.tableRemovalPolicy,
+      deletionProtection: this.#settings.deletionProtection,
+      pointInTimeRecovery: this.#settings.pointInTimeRecovery,
+      logLevel: this.#settings.logLevel,
+      logRetention: this.#settings.logRetention,
     });
   }
 
-  #createCreateOrder(
-    settings: Environment,
-    code: BuiltFunctionCode,
-    orders: TableV2,
-    outbox: TransactionalOutbox,
-  ): LambdaFunction {
-    const createOrder = new LambdaFunction(this, "CreateOrder", {
-      description: "POST /orders",
-      runtime: Runtime.PROVIDED_AL2023,
-      architecture: settings.architecture,
-      handler: "bootstrap",
-      code: code.of("create-order"),
-      memorySize: 512,
-      // The API gives up after 30 s; a transaction takes some 20 ms.
-      timeout: Duration.seconds(10),
-      loggingFormat: LoggingFormat.JSON,
-      applicationLogLevelV2: settings.logLevel,
-      logGroup: new LogGroup(this, "CreateOrderLogs", {
-        retention: settings.logRetention,
-        removalPolicy: RemovalPolicy.DESTROY,
-      }),
-      environment: {
-        ORDERS_TABLE: orders.tableName,
-        OUTBOX_TABLE: outbox.table.tableName,
-      },
-    });
-    orders.grant(createOrder, "dynamodb:GetItem", "dynamodb:PutItem");
-    outbox.grantAppend(createOrder);
-    return createOrder;
-  }
-
-  #createApi(settings: Environment, createOrder: LambdaFunction): HttpApi {
-    const api = new HttpApi(this, "Api", {
+  #createApi(): HttpApi {
+    return new HttpApi(this, "Api", {
       description: "Orders",
       // Callers are services that IAM knows; the emulator knows nobody.
-      ...(!settings.local && { defaultAuthorizer: new HttpIamAuthorizer() }),
+      ...(!this.#settings.local && { defaultAuthorizer: new HttpIamAuthorizer() }),
+    });
+  }
+
+  #addRoute(api: HttpApi, id: string, route: RouteProps): OrdersFunction {
+    const handler = new OrdersFunction(this, id, {
+      description: `${route.method} ${route.path}`,
+      code: route.code,
+      // The API gives up after 30 s; a transaction takes some 20 ms.
+      timeout: Duration.seconds(10),
+      environment: route.environment,
+      settings: this.#settings,
     });
     api.addRoutes({
-      path: "/orders",
-      methods: [HttpMethod.POST],
-      integration: new HttpLambdaIntegration("CreateOrder", createOrder),
+      path: route.path,
+      methods: [route.method],
+      integration: new HttpLambdaIntegration(id, handler),
     });
-    return api;
+    return handler;
   }
 }

@@ -1,7 +1,15 @@
 import { Match, type Template } from "aws-cdk-lib/assertions";
 import { beforeAll, describe, expect, test } from "vitest";
 import { environmentNames } from "../orders/environments.ts";
-import { grants, ordersTemplate } from "./template.ts";
+import {
+  grants,
+  logging,
+  logicalId,
+  ordersTemplate,
+  propertiesOf,
+  queuePolicy,
+  refusesPlainText,
+} from "./template.ts";
 
 describe.each(environmentNames)("orders in %s", (name) => {
   const local = name === "local";
@@ -12,8 +20,12 @@ describe.each(environmentNames)("orders in %s", (name) => {
     template = ordersTemplate(name);
   });
 
-  test("only the outbox has a stream, of new images, and neither table has replicas", () => {
-    template.resourceCountIs("AWS::DynamoDB::GlobalTable", 2);
+  test("only the outbox has a stream, of new images, and no table has replicas", () => {
+    template.resourceCountIs("AWS::DynamoDB::GlobalTable", 3);
+    const streams = Object.values(template.findResources("AWS::DynamoDB::GlobalTable")).filter(
+      ({ Properties }) => Properties.StreamSpecification !== undefined,
+    );
+    expect(streams).toHaveLength(1);
     template.hasResourceProperties("AWS::DynamoDB::GlobalTable", {
       KeySchema: [
         { AttributeName: "aggregateId", KeyType: "HASH" },
@@ -23,9 +35,8 @@ describe.each(environmentNames)("orders in %s", (name) => {
       BillingMode: "PAY_PER_REQUEST",
       TimeToLiveSpecification: { AttributeName: "expiresAt", Enabled: true },
     });
-    template.hasResourceProperties("AWS::DynamoDB::GlobalTable", {
+    expect(propertiesOf(template, "Orders")).toMatchObject({
       KeySchema: [{ AttributeName: "pk", KeyType: "HASH" }],
-      StreamSpecification: Match.absent(),
       BillingMode: "PAY_PER_REQUEST",
       TimeToLiveSpecification: { AttributeName: "expiresAt", Enabled: true },
     });
@@ -50,9 +61,8 @@ describe.each(environmentNames)("orders in %s", (name) => {
   });
 
   test("the stream drives the relay with these settings and no others", () => {
-    template.resourceCountIs("AWS::Lambda::EventSourceMapping", 1);
+    template.resourceCountIs("AWS::Lambda::EventSourceMapping", 2);
     const mappings = template.findResources("AWS::Lambda::EventSourceMapping");
-    expect(Object.keys(mappings)).toEqual(["OutboxStreamMapping"]);
     expect(mappings.OutboxStreamMapping?.Properties).toEqual({
       Enabled: !local,
       BatchSize: 100,
@@ -81,13 +91,19 @@ describe.each(environmentNames)("orders in %s", (name) => {
     expect(target).toContain(":live");
   });
 
-  test("the dead-letter queue keeps messages for 14 days and redrives nothing", () => {
-    template.resourceCountIs("AWS::SQS::Queue", 1);
-    template.hasResourceProperties("AWS::SQS::Queue", {
+  test("the outbox's dead-letter queue keeps messages for 14 days and redrives nothing", () => {
+    expect(propertiesOf(template, "OutboxDeadLetterQueue")).toEqual({
       MessageRetentionPeriod: 14 * 24 * 60 * 60,
-      RedrivePolicy: Match.absent(),
       SqsManagedSseEnabled: true,
     });
+  });
+
+  test("every queue is encrypted, on the way too", () => {
+    template.resourceCountIs("AWS::SQS::Queue", 4);
+    template.allResourcesProperties("AWS::SQS::Queue", { SqsManagedSseEnabled: true });
+    for (const queue of Object.keys(template.findResources("AWS::SQS::Queue"))) {
+      expect(queuePolicy(template, queue)).toContainEqual(refusesPlainText(queue));
+    }
   });
 
   test("the bus outlives the stack outside of the local one", () => {
@@ -99,14 +115,14 @@ describe.each(environmentNames)("orders in %s", (name) => {
 
   test("functions are bootstraps for the right processor, with a deadline and a log level", () => {
     const architecture = local && process.arch !== "arm64" ? "x86_64" : "arm64";
-    template.resourceCountIs("AWS::Lambda::Function", 3);
+    template.resourceCountIs("AWS::Lambda::Function", 6);
     template.allResourcesProperties("AWS::Lambda::Function", {
       Runtime: "provided.al2023",
       Handler: "bootstrap",
       Architectures: [architecture],
       LoggingConfig: Match.objectLike({
         LogFormat: "JSON",
-        ApplicationLogLevel: local || name === "dev" ? "DEBUG" : "INFO",
+        ApplicationLogLevel: logging[name].level,
       }),
     });
     template.hasResourceProperties("AWS::Lambda::Function", {
@@ -119,14 +135,42 @@ describe.each(environmentNames)("orders in %s", (name) => {
         },
       },
     });
-    template.hasResourceProperties("AWS::Lambda::Function", {
-      Timeout: 10,
-      Environment: {
-        Variables: {
-          ORDERS_TABLE: { Ref: id("Orders") },
-          OUTBOX_TABLE: { Ref: id("OutboxTable") },
-        },
-      },
+  });
+
+  test("a function of the API gets the tables it uses, and ten seconds", () => {
+    const orders = { ORDERS_TABLE: { Ref: id("Orders") } };
+    const ordersAndOutbox = { ...orders, OUTBOX_TABLE: { Ref: id("OutboxTable") } };
+    for (const [handler, Description, Variables] of [
+      ["CreateOrder", "POST /orders", ordersAndOutbox],
+      ["CancelOrder", "POST /orders/{id}/cancel", ordersAndOutbox],
+      ["GetOrder", "GET /orders/{id}", orders],
+    ] as const) {
+      const properties = propertiesOf(template, handler);
+      expect(properties).toMatchObject({ Description, Timeout: 10 });
+      expect(properties).toHaveProperty("Environment", { Variables });
+    }
+  });
+
+  test("every function has logs, kept as long as the environment says", () => {
+    template.resourceCountIs("AWS::Logs::LogGroup", 6);
+    template.allResourcesProperties("AWS::Logs::LogGroup", {
+      RetentionInDays: logging[name].retentionInDays,
+    });
+  });
+
+  test("what handles one thing is traced, and what publishes batches of them is not", () => {
+    const functions = Object.entries(template.findResources("AWS::Lambda::Function"));
+    const modes = functions.map(([logicalId, { Properties }]) => [
+      logicalId.slice(0, -8),
+      Properties.TracingConfig?.Mode ?? "not set",
+    ]);
+    expect(Object.fromEntries(modes)).toEqual({
+      CancelOrder: "Active",
+      CreateOrder: "Active",
+      GetOrder: "Active",
+      OutboxRelay: "not set",
+      OutboxSweeper: "not set",
+      ShippingStartShipping: "Active",
     });
   });
 
@@ -181,11 +225,24 @@ describe.each(environmentNames)("orders in %s", (name) => {
     ]);
   });
 
-  test("create-order may read and write orders and only write events", () => {
-    expect(grants(template, /CreateOrder/)).toEqual([
+  test.each(["CreateOrder", "CancelOrder"])(
+    "%s may read and write orders and only write events",
+    (handler) => {
+      expect(grants(template, new RegExp(handler))).toEqual([
+        "dynamodb:GetItem on Orders",
+        "dynamodb:PutItem on Orders",
+        "dynamodb:PutItem on OutboxTable",
+        "xray:PutTelemetryRecords on *",
+        "xray:PutTraceSegments on *",
+      ]);
+    },
+  );
+
+  test("get-order may read an order and nothing else", () => {
+    expect(grants(template, /GetOrder/)).toEqual([
       "dynamodb:GetItem on Orders",
-      "dynamodb:PutItem on Orders",
-      "dynamodb:PutItem on OutboxTable",
+      "xray:PutTelemetryRecords on *",
+      "xray:PutTraceSegments on *",
     ]);
   });
 
@@ -240,36 +297,57 @@ describe.each(environmentNames)("orders in %s", (name) => {
     });
   });
 
-  test("only IAM principals may place orders outside of the local stack", () => {
-    template.resourceCountIs("AWS::ApiGatewayV2::Route", 1);
-    template.hasResourceProperties("AWS::ApiGatewayV2::Route", {
-      RouteKey: "POST /orders",
+  test("each route has its function, for IAM principals only outside of the local stack", () => {
+    const routes = Object.values(template.findResources("AWS::ApiGatewayV2::Route"));
+    const handlers = routes.map(({ Properties }) => [Properties.RouteKey, handlerOf(Properties)]);
+    expect(Object.fromEntries(handlers)).toEqual({
+      "POST /orders": id("CreateOrder"),
+      "POST /orders/{id}/cancel": id("CancelOrder"),
+      "GET /orders/{id}": id("GetOrder"),
+    });
+    template.allResourcesProperties("AWS::ApiGatewayV2::Route", {
       AuthorizationType: local ? "NONE" : "AWS_IAM",
     });
+  });
+
+  test("what holds data keeps its logical id", () => {
+    // Another id is another table or bus: what the old one holds would be lost.
+    expect(Object.keys(template.toJSON().Resources)).toEqual(
+      expect.arrayContaining(["OrdersA9B65338", "OutboxTableF17138FA", "EventBus7B8748AA"]),
+    );
   });
 
   test("what people and tools need to know is an output", () => {
     expect(Object.keys(template.findOutputs("*")).sort()).toEqual([
       "ApiUrl",
+      "CancelOrderFunctionName",
       "CreateOrderFunctionName",
       "DeadLetterQueueUrl",
       "EventBusName",
+      "GetOrderFunctionName",
       "OperatorRoleArn",
       "OrdersTableName",
       "OutboxTableName",
       "PublishEventsFunctionName",
+      "ShipmentsTableName",
+      "ShippingDeadLetterQueueUrl",
+      "ShippingQueueUrl",
+      "ShippingRuleDeadLetterQueueUrl",
+      "StartShippingFunctionName",
       "StreamMappingId",
       "SweepOutboxFunctionName",
       "SweepScheduleName",
     ]);
   });
 
-  /** The logical id that begins with a construct path. */
+  /** The function that a route's integration calls. */
+  function handlerOf(route: { Target: unknown }): unknown {
+    const [, integration = ""] = /"Ref":"(\w+)"/.exec(JSON.stringify(route.Target)) ?? [];
+    const { IntegrationUri } = template.toJSON().Resources[integration].Properties;
+    return IntegrationUri["Fn::GetAtt"][0];
+  }
+
   function id(prefix: string): string {
-    const resources: Record<string, unknown> = template.toJSON().Resources;
-    const found = Object.keys(resources).find((logicalId) =>
-      new RegExp(`^${prefix}[0-9A-F]{8}$`).test(logicalId),
-    );
-    return found ?? `no resource ${prefix}`;
+    return logicalId(template, prefix);
   }
 });

@@ -12,10 +12,20 @@ const { context } = JSON.parse(readFileSync(new URL("../cdk.json", import.meta.u
   context: Record<string, unknown>;
 };
 
+/** The functions' crates. */
+const functionNames = [
+  "cancel-order",
+  "create-order",
+  "get-order",
+  "publish-events",
+  "start-shipping",
+  "sweep-outbox",
+];
+
 /** Code that stands in for the functions: templates need no build. */
 export function placeholderCode(): BuiltFunctionCode {
   const directory = mkdtempSync(join(tmpdir(), "functions-"));
-  for (const name of ["create-order", "publish-events", "sweep-outbox"]) {
+  for (const name of functionNames) {
     mkdirSync(join(directory, name));
     writeFileSync(join(directory, name, "bootstrap"), name);
   }
@@ -31,10 +41,50 @@ export function ordersTemplate(environmentName: EnvironmentName): Template {
   return Template.fromStack(stack);
 }
 
+/** The logical id that begins with a construct path. */
+export function logicalId(template: Template, prefix: string): string {
+  const resources: Record<string, unknown> = template.toJSON().Resources;
+  const found = Object.keys(resources).find((id) => new RegExp(`^${prefix}[0-9A-F]{8}$`).test(id));
+  return found ?? `no resource ${prefix}`;
+}
+
+/** The properties of the resource whose logical id begins with a construct path. */
+export function propertiesOf(template: Template, prefix: string): unknown {
+  return template.toJSON().Resources[logicalId(template, prefix)]?.Properties;
+}
+
+/** What an environment tells functions to log, and how long logs are kept. */
+export const logging = {
+  local: { level: "DEBUG", retentionInDays: 1 },
+  dev: { level: "DEBUG", retentionInDays: 7 },
+  staging: { level: "INFO", retentionInDays: 30 },
+  prod: { level: "INFO", retentionInDays: 365 },
+} as const satisfies Record<EnvironmentName, object>;
+
 /** A policy statement as it lies in a template. */
 interface Statement {
   readonly Action: string | string[];
   readonly Resource: unknown;
+}
+
+/** Everything that the policy of a queue itself says. */
+export function queuePolicy(template: Template, queueId: string): Statement[] {
+  return Object.values(template.findResources("AWS::SQS::QueuePolicy"))
+    .filter(({ Properties }) =>
+      Properties.Queues.some(({ Ref }: { Ref: string }) => Ref === queueId),
+    )
+    .flatMap(({ Properties }) => Properties.PolicyDocument.Statement as Statement[]);
+}
+
+/** The statement that refuses whoever does not use TLS. */
+export function refusesPlainText(queueId: string): object {
+  return {
+    Effect: "Deny",
+    Principal: { AWS: "*" },
+    Action: "sqs:*",
+    Resource: { "Fn::GetAtt": [queueId, "Arn"] },
+    Condition: { Bool: { "aws:SecureTransport": "false" } },
+  };
 }
 
 /**

@@ -2,7 +2,7 @@
 
 use aws_config::BehaviorVersion;
 use lambda_http::{Error, Request, run, service_fn, tracing};
-use orders_service::{OrderService, OrderStore, create_order};
+use orders_service::{OrderService, OrderStore, Orders, create_order};
 
 /// Names this service among the sources of events.
 const SOURCE: &str = "orders";
@@ -16,7 +16,8 @@ async fn main() -> Result<(), Error> {
     let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
     let client = aws_sdk_dynamodb::Client::new(&config);
     let outbox = outbox::Outbox::new(client.clone(), outbox_table, SOURCE)?;
-    let service = OrderService::new(OrderStore::new(client, orders_table, outbox));
+    let store = OrderStore::new(Orders::new(client, orders_table), outbox);
+    let service = OrderService::new(store);
 
     let service = &service;
     run(service_fn(move |request: Request| async move {

@@ -1,16 +1,16 @@
 use lambda_http::{
     Body, Request, Response,
-    http::{
-        StatusCode,
-        header::{CONTENT_TYPE, LOCATION},
-    },
+    http::{StatusCode, header::LOCATION},
 };
-use orders::Order;
+use tracing::Instrument;
 
-use crate::{OrderService, PlaceOrderError, problem::Problem, request};
+use crate::{
+    OrderService, PlaceOrderError, origin::Origin, problem::Problem, report::report, request,
+    response, store::StoredOrder,
+};
 
-/// Answers `POST /orders`: 201 with the order and its `Location`, or an error
-/// as `application/problem+json`.
+/// Answers `POST /orders`: 201 with the order, its `Location` and its version as
+/// `ETag`, or an error as `application/problem+json`.
 ///
 /// | status | when |
 /// |---|---|
@@ -21,50 +21,39 @@ use crate::{OrderService, PlaceOrderError, problem::Problem, request};
 /// | 422 | the order is invalid, or the `Idempotency-Key` was used for another order |
 /// | 503 | DynamoDB cannot take it now: come again after `Retry-After` seconds |
 pub async fn create_order(service: &OrderService, request: Request) -> Response<Body> {
-    match place(service, &request).await {
-        Ok(order) => created(&order),
-        Err(problem) => problem.into_response(),
-    }
+    let origin = Origin::of(&request);
+    let span = origin.span();
+    let answer = async {
+        match place(service, &request, &origin).await {
+            Ok(placed) => created(&placed),
+            Err(problem) => problem.into_response(),
+        }
+    };
+    answer.instrument(span).await
 }
 
-async fn place(service: &OrderService, request: &Request) -> Result<Order, Problem> {
+async fn place(
+    service: &OrderService,
+    request: &Request,
+    origin: &Origin,
+) -> Result<StoredOrder, Problem> {
     let command = request::place_order(request)?;
     let key = request::idempotency_key(request)?;
-    let origin = request::origin(request);
-    let placed = service.place_order(command, key.as_ref(), &origin).await;
+    let placed = service.place_order(command, key.as_ref(), origin).await;
     match &placed {
-        Ok(order) => tracing::info!(order = %order.id, "order placed"),
-        Err(error) => report(error),
+        Ok(placed) => tracing::info!(order = %placed.order.id, "order placed"),
+        Err(error @ (PlaceOrderError::Invalid(_) | PlaceOrderError::KeyReused)) => {
+            tracing::info!(%error, "order refused");
+        }
+        Err(error) => report("order not placed", error),
     }
     placed.map_err(|error| Problem::of(error, key.is_some()))
 }
 
-fn created(order: &Order) -> Response<Body> {
-    // An order came from JSON and can always go back.
-    let body = serde_json::to_string(order).expect("an order is always JSON");
-    Response::builder()
-        .status(StatusCode::CREATED)
-        .header(CONTENT_TYPE, "application/json")
-        .header(LOCATION, format!("/orders/{}", order.id))
-        .body(Body::Text(body))
-        .expect("a UUID is a valid header value")
-}
-
-/// The caller is told what to do; the operator is told what happened.
-fn report(error: &PlaceOrderError) {
-    use std::error::Error;
-    match error {
-        PlaceOrderError::Invalid(_) | PlaceOrderError::KeyReused => {
-            tracing::info!(%error, "order refused");
-        }
-        _ => {
-            let mut causes = Vec::new();
-            let mut cause = error.source();
-            while let Some(error) = cause {
-                causes.push(error.to_string());
-                cause = error.source();
-            }
-            tracing::error!(%error, ?causes, "order not placed");
-        }
-    }
+fn created(placed: &StoredOrder) -> Response<Body> {
+    let mut response = response::order(StatusCode::CREATED, placed);
+    let location = format!("/orders/{}", placed.order.id);
+    let location = location.parse().expect("a UUID is a valid header value");
+    response.headers_mut().insert(LOCATION, location);
+    response
 }

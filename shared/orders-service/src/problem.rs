@@ -8,7 +8,11 @@ use lambda_http::{
 use orders::{InvalidOrder, Violation};
 use serde::Serialize;
 
-use crate::{idempotency::InvalidIdempotencyKey, service::PlaceOrderError};
+use crate::{
+    idempotency::InvalidIdempotencyKey,
+    service::{CancelOrderError, PlaceOrderError},
+    store::ReadError,
+};
 
 /// Seconds after which an overloaded service may be asked again.
 const RETRY_AFTER_SECONDS: u32 = 1;
@@ -94,6 +98,25 @@ impl Problem {
         }
     }
 
+    /// `id` as the caller spelled it.
+    pub(crate) fn unknown_order(id: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "urn:problem-type:orders:unknown-order",
+            "There is no such order",
+            format!("There is no order {id}."),
+        )
+    }
+
+    fn being_changed() -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "urn:problem-type:orders:being-changed",
+            "The order is being changed",
+            "Others are changing the order right now, so nothing was saved. Send the request again.",
+        )
+    }
+
     fn unavailable(detail: &str) -> Self {
         Self {
             retry: true,
@@ -155,6 +178,28 @@ impl Problem {
             headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS.into());
         }
         response
+    }
+}
+
+impl From<CancelOrderError> for Problem {
+    fn from(error: CancelOrderError) -> Self {
+        match error {
+            CancelOrderError::Unknown(id) => Self::unknown_order(&id.to_string()),
+            CancelOrderError::BeingChanged(_) => Self::being_changed(),
+            CancelOrderError::Unavailable(_) => {
+                Self::unavailable("The order may have been cancelled. Send the request again.")
+            }
+            CancelOrderError::Internal(_) => Self::internal("The order was not cancelled."),
+        }
+    }
+}
+
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Unavailable(_) => Self::unavailable("Send the request again."),
+            ReadError::Internal(_) => Self::internal("The order could not be read."),
+        }
     }
 }
 

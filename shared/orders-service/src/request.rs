@@ -7,10 +7,10 @@ use lambda_http::{
     request::RequestContext,
 };
 use mime::Mime;
-use orders::{PlaceOrder, Violation};
+use orders::{OrderId, PlaceOrder, Violation};
 use serde_json::error::Category;
 
-use crate::{idempotency::IdempotencyKey, problem::Problem, store::Origin};
+use crate::{idempotency::IdempotencyKey, problem::Problem};
 
 /// Bytes of a body. 100 items of the longest names are 30 KB.
 const MOST_BODY_BYTES: usize = 256 * 1024;
@@ -69,12 +69,14 @@ pub(crate) fn idempotency_key(request: &Request) -> Result<Option<IdempotencyKey
     }
 }
 
-pub(crate) fn origin(request: &Request) -> Origin {
-    let lambda = request.lambda_context_ref();
-    Origin {
-        correlation_id: http_context(request).and_then(|context| context.request_id.clone()),
-        trace_header: lambda.and_then(|context| context.xray_trace_id.clone()),
-    }
+/// The order that the path is about, `/orders/{id}` or what lies below it,
+/// behind whatever a stage or a function URL puts before that.
+pub(crate) fn order_id(request: &Request) -> Result<OrderId, Problem> {
+    let mut segments = request.uri().path().split('/');
+    let id = segments.by_ref().find(|segment| *segment == "orders");
+    let id = id.and_then(|_| segments.next()).unwrap_or_default();
+    // No order has an id that is no UUID.
+    id.parse().map_err(|_| Problem::unknown_order(id))
 }
 
 /// Who sent the request, by IAM. A caller id is `role-id:session`, and sessions
@@ -95,7 +97,7 @@ fn caller(request: &Request) -> String {
         .to_owned()
 }
 
-fn http_context(request: &Request) -> Option<&ApiGatewayV2httpRequestContext> {
+pub(crate) fn http_context(request: &Request) -> Option<&ApiGatewayV2httpRequestContext> {
     match request.request_context_ref()? {
         RequestContext::ApiGatewayV2(context) => Some(context),
         _ => None,

@@ -1,19 +1,21 @@
 use std::{sync::Arc, time::Duration};
 
 use aws_sdk_dynamodb::error::BoxError;
+use backon::{ExponentialBuilder, Retryable};
 use jiff::Timestamp;
 use orders::{InvalidOrder, Order, OrderId, PlaceOrder};
-use outbox::{Clock, CommitError, SystemClock, Transaction};
+use outbox::{Clock, CommitError, Revision, SystemClock, Transaction};
 use uuid::Uuid;
 
 use crate::{
     idempotency::{IdempotencyKey, fingerprint},
-    store::{OrderStore, Origin, PastRequest},
+    origin::Origin,
+    store::{OrderStore, PastRequest, ReadError, StoredOrder},
 };
 
-/// How often a transaction is committed before the caller is told to come
+/// How often a transaction is committed again before the caller is told to come
 /// again.
-const ATTEMPTS: u32 = 3;
+const RETRIES: usize = 2;
 
 /// Carries out what callers ask for, once.
 #[derive(Clone)]
@@ -43,6 +45,24 @@ pub enum PlaceOrderError {
     Internal(#[source] BoxError),
 }
 
+/// Why an order was not cancelled, or may not have been.
+#[derive(Debug, thiserror::Error)]
+pub enum CancelOrderError {
+    /// There is no such order.
+    #[error("there is no order {0}")]
+    Unknown(OrderId),
+    /// Others are changing it.
+    #[error("the order is being changed by others")]
+    BeingChanged(#[source] CommitError),
+    /// DynamoDB cannot do it now, or did not answer. Repeating the request is
+    /// safe.
+    #[error("the order could not be cancelled now")]
+    Unavailable(#[source] BoxError),
+    /// A fault of this service or its set-up.
+    #[error("the order could not be cancelled")]
+    Internal(#[source] BoxError),
+}
+
 impl OrderService {
     /// A service that keeps orders in the given store.
     pub fn new(store: OrderStore) -> Self {
@@ -68,7 +88,7 @@ impl OrderService {
         command: PlaceOrder,
         key: Option<&IdempotencyKey>,
         origin: &Origin,
-    ) -> Result<Order, PlaceOrderError> {
+    ) -> Result<StoredOrder, PlaceOrderError> {
         let now = self.clock.now();
         let fingerprint = fingerprint(&command).map_err(internal)?;
         let placed = Order::place(command, new_order_id(now), now)?;
@@ -79,8 +99,13 @@ impl OrderService {
             .placing(&placed, request, origin, now)
             .map_err(PlaceOrderError::Internal)?;
 
-        match commit(&transaction).await {
-            Ok(()) => Ok(placed.order),
+        // Two requests with one key at the same instant conflict; the one that
+        // comes again finds the other's order.
+        match commit(&transaction, CommitError::is_retryable).await {
+            Ok(revision) => Ok(StoredOrder {
+                order: placed.order,
+                revision,
+            }),
             Err(error) => match PastRequest::that_was_first(&error) {
                 Some(first) if first.fingerprint == fingerprint => self.order_of(&first).await,
                 Some(_) => Err(PlaceOrderError::KeyReused),
@@ -89,13 +114,49 @@ impl OrderService {
         }
     }
 
-    async fn order_of(&self, request: &PastRequest) -> Result<Order, PlaceOrderError> {
+    async fn order_of(&self, request: &PastRequest) -> Result<StoredOrder, PlaceOrderError> {
         let id = request.order_id;
-        self.store
-            .order(id)
+        let found = self.store.order(id).await.map_err(internal)?;
+        found.ok_or_else(|| internal(format!("order {id} of a past request is gone")))
+    }
+
+    /// Cancels an order and tells of it; one that is cancelled already is left
+    /// as it is. If others change it meanwhile, it is decided anew, once.
+    pub(crate) async fn cancel_order(
+        &self,
+        id: OrderId,
+        origin: &Origin,
+    ) -> Result<StoredOrder, CancelOrderError> {
+        let once_more = backoff().with_max_times(1);
+        (|| self.try_to_cancel(id, origin))
+            .retry(once_more)
+            .when(|error| matches!(error, CancelOrderError::BeingChanged(_)))
             .await
-            .map_err(PlaceOrderError::Internal)?
-            .ok_or_else(|| internal(format!("order {id} of a past request is gone")))
+    }
+
+    async fn try_to_cancel(
+        &self,
+        id: OrderId,
+        origin: &Origin,
+    ) -> Result<StoredOrder, CancelOrderError> {
+        let found = self.store.order(id).await?;
+        let found = found.ok_or(CancelOrderError::Unknown(id))?;
+        let base = found.revision;
+        let change = found.order.cancel(self.clock.now());
+        let revision = if change.events.is_empty() {
+            base
+        } else {
+            let transaction = self.store.changing(&change, base, origin);
+            // After a conflict the order is another one, to be read again.
+            commit(&transaction, |error| {
+                error.is_retryable() && !matches!(error, CommitError::Conflict(_))
+            })
+            .await?
+        };
+        Ok(StoredOrder {
+            order: change.order,
+            revision,
+        })
     }
 }
 
@@ -109,22 +170,45 @@ impl From<CommitError> for PlaceOrderError {
     }
 }
 
-/// Commits, again if that may help. Two requests with one key at the same
-/// instant conflict; the one that comes again finds the other's order.
-async fn commit(transaction: &Transaction) -> Result<(), CommitError> {
-    let mut attempt = 1;
-    loop {
-        match transaction.commit().await {
-            Ok(_) => return Ok(()),
-            Err(error) if error.is_retryable() && attempt < ATTEMPTS => {
-                tracing::info!(%error, attempt, "committing again");
+impl From<CommitError> for CancelOrderError {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::ConditionFailed(_) | CommitError::Conflict(_) => Self::BeingChanged(error),
+            CommitError::Throttled(_) | CommitError::OutcomeUnknown(_) => {
+                Self::Unavailable(error.into())
             }
-            Err(error) => return Err(error),
+            _ => Self::Internal(error.into()),
         }
-        let pause = Duration::from_millis(50 * 2_u64.pow(attempt));
-        tokio::time::sleep(pause.mul_f64(fastrand::f64())).await;
-        attempt += 1;
     }
+}
+
+impl From<ReadError> for CancelOrderError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Unavailable(_) => Self::Unavailable(error.into()),
+            ReadError::Internal(_) => Self::Internal(error.into()),
+        }
+    }
+}
+
+/// Commits, again if that may help.
+async fn commit(
+    transaction: &Transaction,
+    again: impl FnMut(&CommitError) -> bool,
+) -> Result<Revision, CommitError> {
+    let committed = (|| transaction.commit())
+        .retry(backoff())
+        .when(again)
+        .notify(|error, _| tracing::info!(%error, "committing again"))
+        .await?;
+    Ok(committed.revision)
+}
+
+fn backoff() -> ExponentialBuilder {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(50))
+        .with_max_times(RETRIES)
+        .with_jitter()
 }
 
 /// A UUIDv7 of the given time.

@@ -2,15 +2,16 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{
     Client,
-    error::BoxError,
+    error::{BoxError, ProvideErrorMetadata, SdkError},
+    operation::get_item::GetItemError,
     types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure},
 };
 use jiff::{SignedDuration, Timestamp};
-use orders::{Order, OrderId, Placed};
-use outbox::{AggregateWrite, CommitError, KeySchema, Outbox, Participant, Transaction};
+use orders::{Change, Order, OrderId};
+use outbox::{AggregateWrite, CommitError, KeySchema, Outbox, Participant, Revision, Transaction};
 use serde::{Deserialize, Serialize};
 
-use crate::idempotency::IdempotencyKey;
+use crate::{idempotency::IdempotencyKey, origin::Origin};
 
 /// How long a repeated request is recognised.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
@@ -21,17 +22,32 @@ const KEY: &str = "pk";
 /// Orders in DynamoDB, their events in the outbox.
 #[derive(Clone)]
 pub struct OrderStore {
-    client: Client,
-    table: String,
+    orders: Orders,
     outbox: Outbox,
 }
 
+/// The orders table, to read from.
+#[derive(Clone)]
+pub struct Orders {
+    client: Client,
+    table: String,
+}
+
 /// An order as it lies in the table.
-#[derive(Serialize, Deserialize)]
-struct OrderItem {
+#[derive(Serialize)]
+struct OrderItem<'a> {
     pk: String,
     #[serde(flatten)]
-    order: Order,
+    order: &'a Order,
+}
+
+/// An order, and what a change of it is based on.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct StoredOrder {
+    #[serde(flatten)]
+    pub(crate) order: Order,
+    #[serde(flatten)]
+    pub(crate) revision: Revision,
 }
 
 /// What is remembered of a request with an idempotency key.
@@ -45,69 +61,26 @@ pub(crate) struct PastRequest {
     expires_at: i64,
 }
 
-/// Where a request comes from.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Origin {
-    pub(crate) correlation_id: Option<String>,
-    pub(crate) trace_header: Option<String>,
+/// Why an order could not be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReadError {
+    /// DynamoDB cannot tell now.
+    #[error("the order could not be read now")]
+    Unavailable(#[source] BoxError),
+    /// A fault of this service or its set-up.
+    #[error("the order could not be read")]
+    Internal(#[source] BoxError),
 }
 
-impl OrderStore {
+impl Orders {
     /// Orders in the given table, whose partition key is `pk`.
-    pub fn new(client: Client, table: impl Into<String>, outbox: Outbox) -> Self {
-        Self {
-            client,
-            table: table.into(),
-            outbox,
-        }
-    }
-
-    /// The transaction that saves a new order, its events, and what is
-    /// remembered of the request.
-    pub(crate) fn placing(
-        &self,
-        placed: &Placed,
-        request: Option<PastRequest>,
-        origin: &Origin,
-        now: Timestamp,
-    ) -> Result<Transaction, BoxError> {
-        let aggregate_id = aggregate_id(placed.order.id);
-        let item = OrderItem {
-            pk: aggregate_id.clone(),
-            order: placed.order.clone(),
-        };
-        let write = AggregateWrite::create(aggregate_id, &self.table, key_schema(), &item);
-        let mut transaction = self.outbox.transaction(write).events(&placed.events);
-        if let Some(request) = request {
-            let put = self.remember(&request, now)?;
-            transaction = transaction.put(put, key_schema());
-        }
-        if let Some(id) = &origin.correlation_id {
-            transaction = transaction.correlation_id(id);
-        }
-        if let Some(header) = &origin.trace_header {
-            transaction = transaction.trace_header(header);
-        }
-        Ok(transaction)
-    }
-
-    /// Remembers a request, unless one with its key is remembered already.
-    /// DynamoDB may take days to delete what has expired, so that is checked.
-    fn remember(&self, request: &PastRequest, now: Timestamp) -> Result<Put, BoxError> {
-        let put = Put::builder()
-            .table_name(&self.table)
-            .set_item(Some(serde_dynamo::to_item(request)?))
-            .condition_expression("attribute_not_exists(#key) OR #expiresAt < :now")
-            .expression_attribute_names("#key", KEY)
-            .expression_attribute_names("#expiresAt", "expiresAt")
-            .expression_attribute_values(":now", AttributeValue::N(now.as_second().to_string()))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build()?;
-        Ok(put)
+    pub fn new(client: Client, table: impl Into<String>) -> Self {
+        let table = table.into();
+        Self { client, table }
     }
 
     /// The order as it is now.
-    pub(crate) async fn order(&self, id: OrderId) -> Result<Option<Order>, BoxError> {
+    pub(crate) async fn order(&self, id: OrderId) -> Result<Option<StoredOrder>, ReadError> {
         let output = self
             .client
             .get_item()
@@ -116,11 +89,76 @@ impl OrderStore {
             .consistent_read(true)
             .send()
             .await?;
-        let Some(item) = output.item else {
-            return Ok(None);
-        };
-        let item: OrderItem = serde_dynamo::from_item(item)?;
-        Ok(Some(item.order))
+        let order = output.item.map(serde_dynamo::from_item).transpose();
+        order.map_err(|error| ReadError::Internal(error.into()))
+    }
+}
+
+impl OrderStore {
+    /// Orders in the given table, with their events in the outbox.
+    pub fn new(orders: Orders, outbox: Outbox) -> Self {
+        Self { orders, outbox }
+    }
+
+    /// The order as it is now.
+    pub(crate) async fn order(&self, id: OrderId) -> Result<Option<StoredOrder>, ReadError> {
+        self.orders.order(id).await
+    }
+
+    /// The transaction that saves a new order, its events, and what is
+    /// remembered of the request.
+    pub(crate) fn placing(
+        &self,
+        placed: &Change,
+        request: Option<PastRequest>,
+        origin: &Origin,
+        now: Timestamp,
+    ) -> Result<Transaction, BoxError> {
+        let (id, item) = item(&placed.order);
+        let write = AggregateWrite::create(id, &self.orders.table, key_schema(), &item);
+        let mut transaction = self.transaction(write, placed, origin);
+        if let Some(request) = request {
+            let put = self.remember(&request, now)?;
+            transaction = transaction.put(put, key_schema());
+        }
+        Ok(transaction)
+    }
+
+    /// The transaction that saves a change of an order that was read at `base`,
+    /// and its events.
+    pub(crate) fn changing(&self, change: &Change, base: Revision, origin: &Origin) -> Transaction {
+        let (id, item) = item(&change.order);
+        let write = AggregateWrite::replace(id, &self.orders.table, key_schema(), &item, base);
+        self.transaction(write, change, origin)
+    }
+
+    fn transaction(&self, write: AggregateWrite, change: &Change, origin: &Origin) -> Transaction {
+        let mut transaction = self.outbox.transaction(write).events(&change.events);
+        if let Some(id) = &origin.correlation_id {
+            transaction = transaction.correlation_id(id);
+        }
+        if let Some(header) = &origin.trace_header {
+            transaction = transaction.trace_header(header);
+        }
+        if let Some(traceparent) = &origin.traceparent {
+            transaction = transaction.traceparent(traceparent.clone());
+        }
+        transaction
+    }
+
+    /// Remembers a request, unless one with its key is remembered already.
+    /// DynamoDB may take days to delete what has expired, so that is checked.
+    fn remember(&self, request: &PastRequest, now: Timestamp) -> Result<Put, BoxError> {
+        let put = Put::builder()
+            .table_name(&self.orders.table)
+            .set_item(Some(serde_dynamo::to_item(request)?))
+            .condition_expression("attribute_not_exists(#key) OR #expiresAt < :now")
+            .expression_attribute_names("#key", KEY)
+            .expression_attribute_names("#expiresAt", "expiresAt")
+            .expression_attribute_values(":now", AttributeValue::N(now.as_second().to_string()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()?;
+        Ok(put)
     }
 }
 
@@ -151,6 +189,38 @@ impl PastRequest {
             .clone()?;
         serde_dynamo::from_item(item).ok()
     }
+}
+
+impl From<SdkError<GetItemError>> for ReadError {
+    /// A refusal will be repeated; anything else is worth another try.
+    fn from(error: SdkError<GetItemError>) -> Self {
+        let passes = match &error {
+            SdkError::ConstructionFailure(_) => false,
+            SdkError::ServiceError(service) => {
+                service.raw().status().is_server_error()
+                    || matches!(
+                        service.err().code(),
+                        Some(
+                            "ProvisionedThroughputExceededException"
+                                | "RequestLimitExceeded"
+                                | "ThrottlingException"
+                        )
+                    )
+            }
+            _ => true,
+        };
+        if passes {
+            Self::Unavailable(error.into())
+        } else {
+            Self::Internal(error.into())
+        }
+    }
+}
+
+fn item(order: &Order) -> (String, OrderItem<'_>) {
+    let id = aggregate_id(order.id);
+    let pk = id.clone();
+    (id, OrderItem { pk, order })
 }
 
 fn aggregate_id(id: OrderId) -> String {

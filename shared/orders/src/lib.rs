@@ -24,14 +24,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod cancel;
+mod change;
 mod event;
 mod invalid;
 mod money;
 mod order;
 mod place;
 
-pub use event::{OrderCreated, OrderEvent};
+pub use change::Change;
+pub use event::{OrderCancelled, OrderCreated, OrderEvent};
 pub use invalid::{InvalidOrder, Violation};
 pub use money::Money;
 pub use order::{Order, OrderId, OrderItem, OrderStatus};
-pub use place::{PlaceOrder, PlaceOrderItem, Placed};
+pub use place::{PlaceOrder, PlaceOrderItem};

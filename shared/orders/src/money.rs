@@ -1,14 +1,16 @@
 use std::fmt;
 
 use iso_currency::Currency;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// An amount of one currency.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Money {
     /// In minor units: 3900 EUR are 39.00 euros, 3900 JPY are 3900 yen.
     pub amount: u64,
     /// The ISO 4217 code.
+    #[schemars(with = "String", regex(pattern = "^[A-Z]{3}$"))]
     pub currency: Currency,
 }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    InvalidOrder, Money, Order, OrderCreated, OrderEvent, OrderId, OrderItem, OrderStatus,
+    Change, InvalidOrder, Money, Order, OrderCreated, OrderEvent, OrderId, OrderItem, OrderStatus,
     Violation,
 };
 
@@ -41,22 +41,13 @@ pub struct PlaceOrderItem {
     pub unit_price: i64,
 }
 
-/// A valid new order and the events that tell of it. Save both or neither.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Placed {
-    /// The order.
-    pub order: Order,
-    /// What happened, in this order.
-    pub events: Vec<OrderEvent>,
-}
-
 impl Order {
     /// Places an order under the given id at the given time.
     ///
     /// # Errors
     ///
     /// [`InvalidOrder`] with every field that is wrong and why.
-    pub fn place(command: PlaceOrder, id: OrderId, now: Timestamp) -> Result<Placed, InvalidOrder> {
+    pub fn place(command: PlaceOrder, id: OrderId, now: Timestamp) -> Result<Change, InvalidOrder> {
         command.validate()?;
         let total = total(&command)?;
         let items: Vec<OrderItem> = command.items.into_iter().map(OrderItem::from).collect();
@@ -76,7 +67,7 @@ impl Order {
             total,
             created_at: now,
         });
-        Ok(Placed {
+        Ok(Change {
             order,
             events: vec![created],
         })

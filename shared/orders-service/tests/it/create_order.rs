@@ -1,124 +1,21 @@
-//! `POST /orders` against DynamoDB in process, request to response.
+//! `POST /orders`, request to response.
 
-#![allow(clippy::unwrap_used)]
-
-use dynamodb_in_process::create_table;
-use jiff::{SignedDuration, Timestamp};
-use lambda_http::{
-    Body, Request, RequestExt, Response, aws_lambda_events::apigw::ApiGatewayV2httpRequestContext,
-    http, request::RequestContext,
-};
-use orders_service::{OrderService, OrderStore, create_order};
-use outbox::{Clock, Outbox, OutboxRow};
+use jiff::SignedDuration;
+use lambda_http::{Body, Request, http};
+use orders_service::create_order;
 use serde_json::{Value, json};
-use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
 
-struct Fixture {
-    client: aws_sdk_dynamodb::Client,
-    service: OrderService,
-}
+use crate::fixture::*;
 
-fn service(client: &aws_sdk_dynamodb::Client) -> OrderService {
-    let outbox = Outbox::new(client.clone(), "outbox", "orders").unwrap();
-    OrderService::new(OrderStore::new(client.clone(), "orders", outbox))
-}
-
-impl Fixture {
-    async fn start() -> Self {
-        let client = dynamodb_in_process::start().await;
-        create_table(&client, "orders", "pk", None).await;
-        create_table(&client, "outbox", "aggregateId", Some("position")).await;
-        let service = service(&client);
-        Self { client, service }
-    }
-
-    async fn post(&self, request: Request) -> Answer {
-        Answer::of(create_order(&self.service, request).await)
-    }
-
-    async fn events(&self) -> Vec<OutboxRow> {
-        dynamodb_in_process::items(&self.client, "outbox").await
-    }
-
-    async fn items(&self, prefix: &str) -> Vec<Value> {
-        let items: Vec<Value> = dynamodb_in_process::items(&self.client, "orders").await;
-        let of_kind = |item: &Value| item["pk"].as_str().unwrap().starts_with(prefix);
-        items.into_iter().filter(of_kind).collect()
-    }
-}
-
-#[derive(Debug)]
-struct Answer {
-    status: u16,
-    headers: http::HeaderMap,
-    body: Value,
-}
-
-impl Answer {
-    fn of(response: Response<Body>) -> Self {
-        let (head, body) = response.into_parts();
-        let Body::Text(body) = body else {
-            panic!("{body:?}")
-        };
-        Self {
-            status: head.status.as_u16(),
-            headers: head.headers,
-            body: serde_json::from_str(&body).unwrap(),
-        }
-    }
-
-    fn header(&self, name: &str) -> &str {
-        self.headers[name].to_str().unwrap()
-    }
-
-    fn assert_problem(&self, status: u16, problem_type: &str) {
-        assert_eq!(self.status, status, "{self:?}");
-        assert_eq!(self.header("content-type"), "application/problem+json");
-        assert_eq!(self.body["status"], status);
-        let expected = format!("urn:problem-type:orders:{problem_type}");
-        assert_eq!(self.body["type"], expected);
-        assert!(!self.body["detail"].as_str().unwrap().is_empty());
-    }
-}
-
-fn order() -> Value {
-    json!({
-        "customerId": "customer-7",
-        "currency": "EUR",
-        "items": [{"productId": "teapot", "quantity": 2, "unitPrice": 1950}],
-    })
-}
-
-fn request() -> http::request::Builder {
-    http::Request::builder()
-        .method("POST")
-        .uri("/orders")
-        .header("content-type", "application/json")
-}
-
-fn post(order: &Value) -> Request {
-    request().body(Body::Text(order.to_string())).unwrap()
-}
-
-fn post_with_key(order: &Value, key: &str) -> Request {
-    let request = request().header("idempotency-key", key);
-    request.body(Body::Text(order.to_string())).unwrap()
-}
-
-fn by_caller(request: Request, caller_id: &str) -> Request {
-    let context: ApiGatewayV2httpRequestContext = serde_json::from_value(json!({
-        "requestId": "request-1",
-        "authorizer": {"iam": {"callerId": caller_id}},
-        "http": {"method": "POST"},
-    }))
-    .unwrap();
-    request.with_request_context(RequestContext::ApiGatewayV2(context))
+async fn answered_by_dynamodb(answer: (u16, Value), request: Request) -> Answer {
+    let dynamodb = DynamoDb::answering(&[("TransactWriteItems", &[answer])]).await;
+    Answer::of(create_order(&service(&dynamodb.client), request).await)
 }
 
 #[tokio::test]
 async fn the_sample_payload_places_an_order() {
     let fixture = Fixture::start().await;
-    let sample = include_str!("../../../samples/create-order.json");
+    let sample = include_str!("../../../../samples/create-order.json");
     let request = lambda_http::request::from_str(sample).unwrap();
     let answer = fixture.post(request).await;
     assert_eq!(answer.status, 201, "{answer:?}");
@@ -139,6 +36,7 @@ async fn a_valid_order_is_saved_with_its_event() {
         json!({"amount": 3900, "currency": "EUR"})
     );
     assert_eq!(answer.body["status"], "placed");
+    assert_eq!(answer.header("etag"), "\"1\"");
 
     let saved = fixture.items("order#").await;
     assert_eq!(saved[0]["pk"], format!("order#{id}"));
@@ -355,14 +253,6 @@ async fn a_key_has_1_to_255_bytes_and_is_sent_once() {
         .assert_problem(400, "invalid-idempotency-key");
 }
 
-struct Later(SignedDuration);
-
-impl Clock for Later {
-    fn now(&self) -> Timestamp {
-        Timestamp::now() + self.0
-    }
-}
-
 #[tokio::test]
 async fn a_key_is_remembered_for_a_day_even_if_dynamodb_has_not_deleted_it() {
     let fixture = Fixture::start().await;
@@ -380,24 +270,10 @@ async fn a_key_is_remembered_for_a_day_even_if_dynamodb_has_not_deleted_it() {
     }
 }
 
-async fn answered_by_dynamodb(status: u16, answer: Value, request: Request) -> Answer {
-    let stub = MockServer::start().await;
-    Mock::given(any())
-        .respond_with(ResponseTemplate::new(status).set_body_json(answer))
-        .mount(&stub)
-        .await;
-    let service = service(&dynamodb_in_process::client(*stub.address()));
-    Answer::of(create_order(&service, request).await)
-}
-
 #[tokio::test]
 async fn throttling_and_conflicts_are_503_with_retry_after() {
     for code in ["ThrottlingError", "TransactionConflict"] {
-        let canceled = json!({
-            "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
-            "CancellationReasons": [{"Code": code}, {"Code": "None"}],
-        });
-        let answer = answered_by_dynamodb(400, canceled, post(&order())).await;
+        let answer = answered_by_dynamodb(canceled(code), post(&order())).await;
         answer.assert_problem(503, "unavailable");
         assert_eq!(answer.header("retry-after"), "1");
     }
@@ -405,11 +281,11 @@ async fn throttling_and_conflicts_are_503_with_retry_after() {
 
 #[tokio::test]
 async fn an_unknown_outcome_is_worth_repeating_only_with_a_key() {
-    let error = json!({"__type": "InternalServerError"});
+    let error = (500, json!({"__type": "InternalServerError"}));
     let with_key = post_with_key(&order(), "key");
-    let answer = answered_by_dynamodb(500, error.clone(), with_key).await;
+    let answer = answered_by_dynamodb(error.clone(), with_key).await;
     answer.assert_problem(503, "unavailable");
-    let answer = answered_by_dynamodb(500, error, post(&order())).await;
+    let answer = answered_by_dynamodb(error, post(&order())).await;
     assert_eq!(answer.status, 500);
     assert!(answer.headers.get("retry-after").is_none());
 }
@@ -417,7 +293,7 @@ async fn an_unknown_outcome_is_worth_repeating_only_with_a_key() {
 #[tokio::test]
 async fn a_fault_of_the_set_up_is_500_and_tells_nothing_of_it() {
     let denied = json!({"__type": "AccessDeniedException", "message": "secret role"});
-    let answer = answered_by_dynamodb(400, denied, post(&order())).await;
+    let answer = answered_by_dynamodb((400, denied), post(&order())).await;
     assert_eq!(answer.status, 500);
     assert!(!answer.body.to_string().contains("secret"));
 }

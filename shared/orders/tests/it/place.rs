@@ -1,12 +1,10 @@
 //! Placing orders: what is accepted, and what every mistake is answered with.
 
-#![allow(clippy::unwrap_used)]
-
-use orders::{Money, Order, OrderEvent, OrderId, PlaceOrder, PlaceOrderItem, Placed};
+use orders::{Change, Money, Order, OrderEvent, OrderId, PlaceOrder, PlaceOrderItem};
 use outbox::DomainEvent;
 use proptest::prelude::*;
 
-fn item(product: &str, quantity: i64, unit_price: i64) -> PlaceOrderItem {
+pub(crate) fn item(product: &str, quantity: i64, unit_price: i64) -> PlaceOrderItem {
     PlaceOrderItem {
         product_id: product.into(),
         quantity,
@@ -14,7 +12,7 @@ fn item(product: &str, quantity: i64, unit_price: i64) -> PlaceOrderItem {
     }
 }
 
-fn command(items: Vec<PlaceOrderItem>) -> PlaceOrder {
+pub(crate) fn command(items: Vec<PlaceOrderItem>) -> PlaceOrder {
     PlaceOrder {
         customer_id: "customer-7".into(),
         currency: "EUR".into(),
@@ -22,7 +20,7 @@ fn command(items: Vec<PlaceOrderItem>) -> PlaceOrder {
     }
 }
 
-fn place(command: PlaceOrder) -> Result<Placed, Vec<(String, String)>> {
+pub(crate) fn place(command: PlaceOrder) -> Result<Change, Vec<(String, String)>> {
     let id: OrderId = "019ad0c5-0a4c-7000-8000-000000000001".parse().unwrap();
     Order::place(command, id, "2026-11-24T09:00:00Z".parse().unwrap()).map_err(|invalid| {
         invalid

@@ -1,0 +1,53 @@
+import { type Duration, RemovalPolicy } from "aws-cdk-lib";
+import {
+  type Code,
+  Function as LambdaFunction,
+  LoggingFormat,
+  Runtime,
+  Tracing,
+} from "aws-cdk-lib/aws-lambda";
+import { LogGroup } from "aws-cdk-lib/aws-logs";
+import type { Construct } from "constructs";
+import type { Environment } from "./environments.ts";
+
+export interface OrdersFunctionProps {
+  /** What it does, for people. */
+  readonly description: string;
+
+  /** Its executable, built for the environment's processor. */
+  readonly code: Code;
+
+  /** How long it may take. */
+  readonly timeout: Duration;
+
+  /** The variables it reads. */
+  readonly environment: Record<string, string>;
+
+  /** What is particular to the environment. */
+  readonly settings: Environment;
+}
+
+/** A function of the orders service, outside of its outbox. */
+export class OrdersFunction extends LambdaFunction {
+  constructor(scope: Construct, id: string, props: OrdersFunctionProps) {
+    super(scope, id, {
+      description: props.description,
+      runtime: Runtime.PROVIDED_AL2023,
+      architecture: props.settings.architecture,
+      handler: "bootstrap",
+      code: props.code,
+      memorySize: 512,
+      timeout: props.timeout,
+      // Not so for relay and sweeper: their batches hold events of many traces,
+      // and each event takes its own along to the bus.
+      tracing: Tracing.ACTIVE,
+      loggingFormat: LoggingFormat.JSON,
+      applicationLogLevelV2: props.settings.logLevel,
+      logGroup: new LogGroup(scope, `${id}Logs`, {
+        retention: props.settings.logRetention,
+        removalPolicy: RemovalPolicy.DESTROY,
+      }),
+      environment: props.environment,
+    });
+  }
+}

@@ -1,0 +1,110 @@
+import { Duration } from "aws-cdk-lib";
+import type { TableV2 } from "aws-cdk-lib/aws-dynamodb";
+import { type IEventBus, Rule } from "aws-cdk-lib/aws-events";
+import { SqsQueue } from "aws-cdk-lib/aws-events-targets";
+import type { Code, Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
+import { SqsEventSource } from "aws-cdk-lib/aws-lambda-event-sources";
+import { Queue, QueueEncryption, type QueueProps } from "aws-cdk-lib/aws-sqs";
+import { Construct } from "constructs";
+import type { Environment } from "./environments.ts";
+import { OrdersFunction } from "./orders-function.ts";
+import { OrdersTable } from "./orders-table.ts";
+
+/** How long `start-shipping` may take for a batch. */
+const TIMEOUT = Duration.seconds(30);
+
+/** How often a message is tried before a person has to look. */
+const MAX_RECEIVES = 5;
+
+export interface ShippingProps {
+  /** The bus that tells what happened to orders. */
+  readonly eventBus: IEventBus;
+
+  /** The `start-shipping` function, built for the environment's processor. */
+  readonly code: Code;
+
+  /** What is particular to the environment. */
+  readonly settings: Environment;
+}
+
+/**
+ * A consumer of the events: it ships what was ordered, and not what was
+ * cancelled.
+ *
+ * The bus hands an event to the queue, and the queue to the function. Each step
+ * has a dead-letter queue of its own: both hold events as they were published,
+ * but what failed, and so what a person does about it, differs.
+ */
+export class Shipping extends Construct {
+  /** What shipping knows of each order. */
+  readonly table: TableV2;
+
+  /** The events that wait for the function. */
+  readonly queue: Queue;
+
+  /** The events that the function could not handle. */
+  readonly deadLetterQueue: Queue;
+
+  /** The events that EventBridge could not hand to the queue. */
+  readonly ruleDeadLetterQueue: Queue;
+
+  /** Which events the queue gets. */
+  readonly rule: Rule;
+
+  /** The function that handles them. */
+  readonly startShipping: LambdaFunction;
+
+  constructor(scope: Construct, id: string, props: ShippingProps) {
+    super(scope, id);
+    this.table = new OrdersTable(this, "Shipments", props.settings);
+    this.deadLetterQueue = this.#createDeadLetterQueue("DeadLetterQueue");
+    this.queue = this.#createQueue("Queue", {
+      // AWS recommends six times the function's timeout: a message must stay
+      // hidden while Lambda, throttled, tries to get its batch to the function.
+      visibilityTimeout: Duration.seconds(6 * TIMEOUT.toSeconds()),
+      retentionPeriod: Duration.days(4),
+      deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: MAX_RECEIVES },
+    });
+    this.ruleDeadLetterQueue = this.#createDeadLetterQueue("RuleDeadLetterQueue");
+    this.rule = new Rule(this, "Rule", {
+      description: "Hands to shipping what it needs to know of orders",
+      eventBus: props.eventBus,
+      eventPattern: { source: ["orders"], detailType: ["OrderCreated", "OrderCancelled"] },
+      targets: [new SqsQueue(this.queue, { deadLetterQueue: this.ruleDeadLetterQueue })],
+    });
+    this.startShipping = this.#createStartShipping(props);
+  }
+
+  #createStartShipping(props: ShippingProps): LambdaFunction {
+    const startShipping = new OrdersFunction(this, "StartShipping", {
+      description: "Starts shipping what was ordered",
+      code: props.code,
+      timeout: TIMEOUT,
+      environment: { SHIPMENTS_TABLE: this.table.tableName },
+      settings: props.settings,
+    });
+    this.table.grant(startShipping, "dynamodb:GetItem", "dynamodb:PutItem");
+    startShipping.addEventSource(
+      new SqsEventSource(this.queue, {
+        batchSize: 10,
+        // Otherwise one event that fails would bring back the whole batch.
+        reportBatchItemFailures: true,
+      }),
+    );
+    return startShipping;
+  }
+
+  #createDeadLetterQueue(id: string): Queue {
+    // The longest there is. A message's age counts from when it was first sent,
+    // so it must be more than what the queue before it allows.
+    return this.#createQueue(id, { retentionPeriod: Duration.days(14) });
+  }
+
+  #createQueue(id: string, own: QueueProps): Queue {
+    return new Queue(this, id, {
+      ...own,
+      encryption: QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+    });
+  }
+}

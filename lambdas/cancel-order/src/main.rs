@@ -1,0 +1,31 @@
+//! `POST /orders/{id}/cancel`: an order cancelled, and told of, in one transaction.
+
+use aws_config::BehaviorVersion;
+use lambda_http::{Error, Request, run, service_fn, tracing};
+use orders_service::{OrderService, OrderStore, Orders, cancel_order};
+
+/// Names this service among the sources of events.
+const SOURCE: &str = "orders";
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    tracing::init_default_subscriber();
+    let orders_table = variable("ORDERS_TABLE")?;
+    let outbox_table = variable("OUTBOX_TABLE")?;
+
+    let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
+    let client = aws_sdk_dynamodb::Client::new(&config);
+    let outbox = outbox::Outbox::new(client.clone(), outbox_table, SOURCE)?;
+    let store = OrderStore::new(Orders::new(client, orders_table), outbox);
+    let service = OrderService::new(store);
+
+    let service = &service;
+    run(service_fn(move |request: Request| async move {
+        Ok::<_, Error>(cancel_order(service, request).await)
+    }))
+    .await
+}
+
+fn variable(name: &str) -> Result<String, Error> {
+    std::env::var(name).map_err(|_| format!("environment variable {name} is not set").into())
+}

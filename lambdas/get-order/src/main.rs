@@ -1,0 +1,24 @@
+//! `GET /orders/{id}`: an order as it is now.
+
+use aws_config::BehaviorVersion;
+use lambda_http::{Error, Request, run, service_fn, tracing};
+use orders_service::{Orders, get_order};
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    tracing::init_default_subscriber();
+    let orders_table = variable("ORDERS_TABLE")?;
+
+    let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
+    let orders = Orders::new(aws_sdk_dynamodb::Client::new(&config), orders_table);
+
+    let orders = &orders;
+    run(service_fn(move |request: Request| async move {
+        Ok::<_, Error>(get_order(orders, request).await)
+    }))
+    .await
+}
+
+fn variable(name: &str) -> Result<String, Error> {
+    std::env::var(name).map_err(|_| format!("environment variable {name} is not set").into())
+}

@@ -1,0 +1,22 @@
+//! An order as it is answered.
+
+use headers::{ContentType, ETag, HeaderMapExt};
+use lambda_http::{Body, Response, http::StatusCode};
+
+use crate::store::StoredOrder;
+
+/// The order, with its version as `ETag`.
+pub(crate) fn order(status: StatusCode, stored: &StoredOrder) -> Response<Body> {
+    // An order came from JSON and can always go back.
+    let body = serde_json::to_string(&stored.order).expect("an order is always JSON");
+    let mut response = Response::new(Body::Text(body));
+    *response.status_mut() = status;
+    response.headers_mut().typed_insert(ContentType::json());
+    response.headers_mut().typed_insert(etag(stored));
+    response
+}
+
+pub(crate) fn etag(stored: &StoredOrder) -> ETag {
+    let etag = format!("\"{}\"", stored.revision.version);
+    etag.parse().expect("digits in quotes are an ETag")
+}

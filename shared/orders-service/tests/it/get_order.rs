@@ -1,0 +1,84 @@
+//! `GET /orders/{id}`, request to response.
+
+use lambda_http::http::HeaderValue;
+use orders_service::get_order;
+use serde_json::{Value, json};
+
+use crate::fixture::*;
+
+#[tokio::test]
+async fn an_order_is_answered_with_its_version() {
+    let fixture = Fixture::start().await;
+    let placed = fixture.post(post(&order())).await;
+    let id = placed.body["id"].as_str().unwrap();
+    let answer = fixture.get(get(id)).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(answer.body, placed.body);
+    assert_eq!(answer.header("etag"), "\"1\"");
+    assert_eq!(answer.header("content-type"), "application/json");
+}
+
+#[tokio::test]
+async fn a_version_the_caller_has_is_304() {
+    let fixture = Fixture::start().await;
+    let id = fixture.placed().await;
+    for (tags, status) in [
+        ("\"1\"", 304),
+        ("W/\"1\"", 304),
+        ("\"0\", \"1\"", 304),
+        ("*", 304),
+        ("\"2\"", 200),
+        ("nonsense", 200),
+    ] {
+        let mut request = get(&id);
+        let tags = HeaderValue::from_static(tags);
+        request.headers_mut().insert("if-none-match", tags.clone());
+        let answer = fixture.get(request).await;
+        assert_eq!(answer.status, status, "{tags:?}");
+        assert_eq!(answer.header("etag"), "\"1\"");
+        assert_eq!(answer.body.is_null(), status == 304);
+    }
+    fixture.cancel(&id).await;
+    let mut request = get(&id);
+    let outdated = HeaderValue::from_static("\"1\"");
+    request.headers_mut().insert("if-none-match", outdated);
+    let answer = fixture.get(request).await;
+    assert_eq!((answer.status, answer.header("etag")), (200, "\"2\""));
+}
+
+#[tokio::test]
+async fn an_order_nobody_placed_is_404() {
+    let fixture = Fixture::start().await;
+    for id in ["019ad0c5-0a4c-7000-8000-000000000001", "nonsense"] {
+        let answer = fixture.get(get(id)).await;
+        answer.assert_problem(404, "unknown-order");
+    }
+}
+
+#[tokio::test]
+async fn what_is_read_is_what_was_written_last() {
+    let none = (200, json!({}));
+    let dynamodb = DynamoDb::answering(&[("GetItem", &[none])]).await;
+    let id = "019ad0c5-0a4c-7000-8000-000000000001";
+    get_order(&orders(&dynamodb.client), get(id)).await;
+    let requests = dynamodb.stub.received_requests().await.unwrap();
+    let read: Value = requests[0].body_json().unwrap();
+    assert_eq!(read["ConsistentRead"], true);
+}
+
+#[tokio::test]
+async fn what_passes_is_503_and_what_does_not_is_500() {
+    for (status, code, answered) in [
+        (400, "ThrottlingException", 503),
+        (503, "ServiceUnavailable", 503),
+        (400, "AccessDeniedException", 500),
+        (400, "ResourceNotFoundException", 500),
+    ] {
+        let error = (status, json!({"__type": code}));
+        let dynamodb = DynamoDb::answering(&[("GetItem", &[error])]).await;
+        let id = "019ad0c5-0a4c-7000-8000-000000000001";
+        let answer = Answer::of(get_order(&orders(&dynamodb.client), get(id)).await);
+        assert_eq!(answer.status, answered, "{code}");
+        assert_eq!(answer.headers.contains_key("retry-after"), answered == 503);
+    }
+}

@@ -1,0 +1,9 @@
+//! The routes against DynamoDB in process. One binary, so that it links once.
+
+#![allow(clippy::unwrap_used)]
+
+mod cancel_order;
+mod create_order;
+mod fixture;
+mod get_order;
+mod trace;

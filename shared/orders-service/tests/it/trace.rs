@@ -1,0 +1,56 @@
+//! The trace of a request is that of its events.
+
+use lambda_http::{Context, Request, RequestExt, http::HeaderValue};
+use outbox::CloudEvent;
+
+use crate::fixture::*;
+
+const X_RAY: &str =
+    "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1;Lineage=1:2";
+
+const OF_X_RAY: &str = "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01";
+
+const OF_CALLER: &str = "00-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-bbbbbbbbbbbbbbbb-01";
+
+fn traced(mut request: Request, x_ray: Option<&str>, traceparent: Option<&'static str>) -> Request {
+    if let Some(traceparent) = traceparent {
+        let header = HeaderValue::from_static(traceparent);
+        request.headers_mut().insert("traceparent", header);
+    }
+    let mut context = Context::default();
+    context.xray_trace_id = x_ray.map(str::to_owned);
+    request.with_lambda_context(context)
+}
+
+#[tokio::test]
+async fn events_carry_the_trace_of_the_invocation_and_of_the_caller() {
+    for (x_ray, traceparent, stored, told) in [
+        (Some(X_RAY), None, Some(X_RAY), Some(OF_X_RAY)),
+        (Some(X_RAY), Some(OF_CALLER), Some(X_RAY), Some(OF_CALLER)),
+        (
+            None,
+            Some(OF_CALLER),
+            Some("Root=1-aaaaaaaa-aaaaaaaaaaaaaaaaaaaaaaaa;Parent=bbbbbbbbbbbbbbbb;Sampled=1"),
+            Some(OF_CALLER),
+        ),
+        (Some(X_RAY), Some("broken"), Some(X_RAY), Some(OF_X_RAY)),
+        (None, None, None, None),
+    ] {
+        let fixture = Fixture::start().await;
+        let answer = fixture
+            .post(traced(post(&order()), x_ray, traceparent))
+            .await;
+        let id = answer.body["id"].as_str().unwrap();
+        let cancelling = traced(cancel(id), x_ray, traceparent);
+        orders_service::cancel_order(&fixture.service, cancelling).await;
+
+        let events = fixture.events().await;
+        assert_eq!(events.len(), 2);
+        for row in events {
+            assert_eq!(row.trace_header.as_deref(), stored);
+            let event: CloudEvent = serde_json::from_str(&row.detail).unwrap();
+            let traceparent = event.traceparent.as_ref();
+            assert_eq!(traceparent.map(outbox::Traceparent::as_str), told);
+        }
+    }
+}

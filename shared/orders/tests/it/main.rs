@@ -1,0 +1,8 @@
+//! The order domain: commands, and the contracts of the events. One binary, so
+//! that it links once.
+
+#![allow(clippy::unwrap_used)]
+
+mod cancel;
+mod contracts;
+mod place;
