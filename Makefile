@@ -4,7 +4,7 @@
 MAKEFLAGS += --no-print-directory
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
-FUNCTIONS := create-order publish-events sweep-outbox
+FUNCTIONS := create-order cancel-order get-order publish-events sweep-outbox start-shipping
 VENV := .venv/requirements.installed
 CROSS := .venv/requirements-cross.installed
 # cargo-lambda builds them along with the functions, so they lie where those do.
@@ -46,7 +46,7 @@ fault: ## Make calls of the stack of 'make dev' fail: ARGS='add PutEvents thrott
 # Names of things that are not there: a function starts, and its calls fail.
 .PHONY: watch
 watch: prerequisites $(VENV) ## Serve the functions alone, for make invoke
-	@$(without_aws) env ORDERS_TABLE=orders OUTBOX_TABLE=outbox EVENT_BUS_NAME=orders \
+	@$(without_aws) env ORDERS_TABLE=orders OUTBOX_TABLE=outbox SHIPMENTS_TABLE=shipments EVENT_BUS_NAME=orders \
 		DEAD_LETTER_QUEUE_URL=http://127.0.0.1:9/dead-letters \
 		.venv/bin/cargo-lambda lambda watch --invoke-address 127.0.0.1
 

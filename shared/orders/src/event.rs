@@ -8,8 +8,9 @@ use crate::{Money, OrderId, OrderItem};
 /// What can happen to an order.
 ///
 /// Each event is a promise to consumers: its schema lies in `schemas/`, named by
-/// `dataschema`. A change that breaks a consumer is a new version, beside the
-/// old one for as long as somebody reads it.
+/// `dataschema`. What would break a consumer is told by a new event, with a type
+/// (`OrderCreated.v2`) and a schema of its own, beside the old one for as long as
+/// somebody reads that.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum OrderEvent {

@@ -56,6 +56,17 @@ async fn of_requests_at_the_same_instant_one_tells() {
 }
 
 #[tokio::test]
+async fn the_sample_payload_names_an_order() {
+    let fixture = Fixture::start().await;
+    let sample = include_str!("../../../../samples/cancel-order.json");
+    let request = lambda_http::request::from_str(sample).unwrap();
+    let answer = Answer::of(cancel_order(&fixture.service, request).await);
+    answer.assert_problem(404, "unknown-order");
+    let detail = answer.body["detail"].as_str().unwrap();
+    assert!(detail.contains("019d4f5e-6a00-7000-8000-000000000042"));
+}
+
+#[tokio::test]
 async fn an_order_nobody_placed_is_404() {
     let fixture = Fixture::start().await;
     for id in ["019ad0c5-0a4c-7000-8000-000000000001", "nonsense", ""] {

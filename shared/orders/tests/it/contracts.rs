@@ -105,8 +105,8 @@ fn complaint(id: &str, promised: Option<&Value>, sent: &Value) -> Option<String>
         writeln!(said, "  {what}: {change}").unwrap();
     }
     said += if changes.iter().any(|(_, breaks)| *breaks) {
-        "Undo this, or leave the type as it was and add one for the next version, \
-         with a name of its own in SCHEMA, and publish both while consumers change over."
+        "Undo this, or leave the event as it was and add one for the next version, with an \
+         event type and a SCHEMA of its own, and tell both while consumers change over."
     } else {
         "No consumer breaks: run 'make schemas' to promise it."
     };

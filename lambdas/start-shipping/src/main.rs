@@ -1,0 +1,26 @@
+//! The orders' events from a queue, each handled once.
+
+use aws_config::BehaviorVersion;
+use aws_lambda_events::sqs::SqsEvent;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+use shipping::{ShipmentStore, Shipping};
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    tracing::init_default_subscriber();
+    let shipments_table = variable("SHIPMENTS_TABLE")?;
+
+    let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
+    let client = aws_sdk_dynamodb::Client::new(&config);
+    let shipping = Shipping::new(ShipmentStore::new(client, shipments_table)?);
+
+    let shipping = &shipping;
+    run(service_fn(move |batch: LambdaEvent<SqsEvent>| async move {
+        Ok::<_, Error>(shipping.handle_batch(batch.payload).await)
+    }))
+    .await
+}
+
+fn variable(name: &str) -> Result<String, Error> {
+    std::env::var(name).map_err(|_| format!("environment variable {name} is not set").into())
+}

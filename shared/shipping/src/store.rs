@@ -1,0 +1,127 @@
+use aws_sdk_dynamodb::{
+    Client,
+    error::BoxError,
+    types::{AttributeValue, Put},
+};
+use outbox::{
+    CloudEvent, KeySchema,
+    inbox::{ConsumerWrites, Handled, Inbox, InvalidInbox, OnceError},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::shipment::Shipment;
+
+/// The partition key of the shipments table.
+const KEY: &str = "pk";
+
+/// Counts the changes of a shipment.
+const VERSION: &str = "version";
+
+/// Names this consumer among those who record what they have handled.
+const CONSUMER: &str = "shipping";
+
+/// Shipments in DynamoDB, and beside them which events were handled.
+#[derive(Clone)]
+pub struct ShipmentStore {
+    client: Client,
+    table: String,
+    inbox: Inbox,
+}
+
+/// A shipment as it lies in the table.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct StoredShipment {
+    pk: String,
+    #[serde(flatten)]
+    pub(crate) shipment: Shipment,
+    version: u64,
+}
+
+impl ShipmentStore {
+    /// Shipments in the given table, whose partition key is `pk` and whose TTL
+    /// attribute is `expiresAt`.
+    ///
+    /// # Errors
+    ///
+    /// None with the name this consumer has.
+    pub fn new(client: Client, table: impl Into<String>) -> Result<Self, InvalidInbox> {
+        let table = table.into();
+        let inbox = Inbox::new(client.clone(), &table, key_schema(), CONSUMER)?;
+        Ok(Self {
+            client,
+            table,
+            inbox,
+        })
+    }
+
+    /// The shipment of an order as it is now.
+    pub(crate) async fn shipment(
+        &self,
+        order_id: &str,
+    ) -> Result<Option<StoredShipment>, BoxError> {
+        let output = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key(KEY, AttributeValue::S(pk(order_id)))
+            .consistent_read(true)
+            .send()
+            .await?;
+        Ok(output.item.map(serde_dynamo::from_item).transpose()?)
+    }
+
+    /// Saves what an event has made of a shipment that was read as `known`, once.
+    /// The condition fails if it was changed since.
+    pub(crate) async fn save(
+        &self,
+        shipment: Shipment,
+        known: Option<&StoredShipment>,
+        event: &CloudEvent,
+    ) -> Result<Handled, SaveError> {
+        let mut writes = ConsumerWrites::new();
+        if known.is_none_or(|known| known.shipment != shipment) {
+            let put = self.put(shipment, known).map_err(SaveError::NoItem)?;
+            writes = writes.put(put, key_schema());
+        }
+        Ok(self.inbox.once(event, writes).await?)
+    }
+
+    fn put(&self, shipment: Shipment, known: Option<&StoredShipment>) -> Result<Put, BoxError> {
+        let base = known.map(|known| known.version);
+        let item = StoredShipment {
+            pk: pk(&shipment.order_id),
+            shipment,
+            version: base.unwrap_or_default() + 1,
+        };
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(serde_dynamo::to_item(item)?));
+        let put = match base {
+            None => put
+                .condition_expression("attribute_not_exists(#key)")
+                .expression_attribute_names("#key", KEY),
+            Some(version) => put
+                .condition_expression("#version = :version")
+                .expression_attribute_names("#version", VERSION)
+                .expression_attribute_values(":version", AttributeValue::N(version.to_string())),
+        };
+        Ok(put.build()?)
+    }
+}
+
+/// Why a shipment was not saved.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SaveError {
+    #[error("the shipment cannot be an item")]
+    NoItem(#[source] BoxError),
+    #[error(transparent)]
+    Once(#[from] OnceError),
+}
+
+fn pk(order_id: &str) -> String {
+    format!("shipment#{order_id}")
+}
+
+fn key_schema() -> KeySchema {
+    KeySchema::partition_key(KEY)
+}

@@ -1,0 +1,107 @@
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
+use serde_json::{Value, json};
+
+use crate::fixture::*;
+
+fn failures(response: &aws_lambda_events::sqs::SqsBatchResponse) -> Vec<&str> {
+    let failures = response.batch_item_failures.iter();
+    failures.map(|f| f.item_identifier.as_str()).collect()
+}
+
+#[tokio::test]
+async fn a_bad_message_fails_alone() {
+    let fixture = Fixture::start().await;
+    let [created, cancelled] = fixture.placed_and_cancelled(1).await;
+    let mut too_old = created.clone();
+    too_old["time"] = json!("2026-01-01T00:00:00Z");
+    let messages = vec![
+        text_message("no json", "nonsense"),
+        message("created", &created),
+        text_message("no event", r#"{"detail": {"specversion": "1.0"}}"#),
+        message("too old", &too_old),
+        message("cancelled", &cancelled),
+        message("created again", &created),
+        text_message("empty", ""),
+    ];
+    let response = fixture.shipping.handle_batch(batch(messages)).await;
+    assert_eq!(
+        failures(&response),
+        ["no json", "no event", "too old", "empty"]
+    );
+    assert_eq!(fixture.items("shipment#").await[0]["status"], "stopped");
+    assert_eq!(fixture.items("inbox#").await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_failure_nobody_can_name_fails_the_batch() {
+    let fixture = Fixture::start().await;
+    let mut nameless = text_message("", "nonsense");
+    nameless.message_id = None;
+    let response = fixture.shipping.handle_batch(batch(vec![nameless])).await;
+    // Lambda takes an empty identifier for a failure of all.
+    assert_eq!(failures(&response), [""]);
+}
+
+#[tokio::test]
+async fn the_sample_payload_starts_a_shipment() {
+    let fixture = Fixture::start().await;
+    let sample = include_str!("../../../../samples/start-shipping.json");
+    let mut sample: Value = serde_json::from_str(sample).unwrap();
+    // As it would be sent today: what is over 29 days old is refused.
+    let body = sample["Records"][0]["body"].as_str().unwrap();
+    let mut body: Value = serde_json::from_str(body).unwrap();
+    body["detail"]["time"] = json!(jiff::Timestamp::now());
+    sample["Records"][0]["body"] = json!(body.to_string());
+    let response = fixture
+        .shipping
+        .handle_batch(serde_json::from_value(sample).unwrap())
+        .await;
+    assert_eq!(failures(&response), [] as [&str; 0]);
+    assert_eq!(fixture.items("shipment#").await[0]["status"], "started");
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn what_is_logged_tells_of_the_trace_the_event_belongs_to() {
+    let fixture = Fixture::start().await;
+    let [mut created, _] = fixture.placed_and_cancelled(1).await;
+    created["traceparent"] = json!("00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01");
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .with_writer(move || writer.clone())
+        .finish();
+    let _logging = tracing::subscriber::set_default(subscriber);
+    let mut broken = created.clone();
+    broken["type"] = json!("OrderPaid");
+    for detail in [&created, &broken] {
+        let messages = vec![message("1", detail)];
+        fixture.shipping.handle_batch(batch(messages)).await;
+    }
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    for (line, message) in log.lines().zip(["event handled", "event not handled"]) {
+        let line: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(line["fields"]["message"], message);
+        assert_eq!(line["span"]["trace_id"], "5759e988bd862e3fe1be46a994272793");
+        assert_eq!(line["span"]["event_id"], created["id"]);
+    }
+    assert_eq!(log.lines().count(), 2);
+}

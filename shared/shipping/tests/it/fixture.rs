@@ -1,0 +1,125 @@
+//! A shipments table, and orders whose events are as the orders service sends
+//! them.
+
+use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
+use aws_sdk_dynamodb::Client;
+use dynamodb_in_process::{create_table, items};
+use jiff::Timestamp;
+use orders::{Order, OrderId, PlaceOrder, PlaceOrderItem};
+use outbox::{AggregateWrite, CloudEvent, KeySchema, Outbox, OutboxRow};
+use serde_json::{Value, json};
+use shipping::{ShipmentStore, Shipping};
+use uuid::Uuid;
+
+pub(crate) struct Fixture {
+    pub(crate) client: Client,
+    pub(crate) shipping: Shipping,
+}
+
+impl Fixture {
+    pub(crate) async fn start() -> Self {
+        let client = dynamodb_in_process::start().await;
+        create_table(&client, "shipments", "pk", None).await;
+        create_table(&client, "orders", "pk", None).await;
+        create_table(&client, "outbox", "aggregateId", Some("position")).await;
+        let shipping = shipping(&client);
+        Self { client, shipping }
+    }
+
+    /// The events of an order that was placed and cancelled, as they lie in the
+    /// outbox.
+    pub(crate) async fn placed_and_cancelled(&self, quantity: i64) -> [Value; 2] {
+        let outbox = Outbox::new(self.client.clone(), "outbox", "orders").unwrap();
+        let id = OrderId::new(Uuid::now_v7());
+        let aggregate_id = format!("order#{id}");
+        let key = KeySchema::partition_key("pk");
+        let item = json!({"pk": aggregate_id});
+
+        let placed = Order::place(place(quantity), id, Timestamp::now()).unwrap();
+        let write = AggregateWrite::create(&aggregate_id, "orders", key.clone(), &item);
+        let placing = outbox.transaction(write).events(&placed.events);
+        let base = placing.commit().await.unwrap().revision;
+        let cancelled = placed.order.cancel(Timestamp::now());
+        let write = AggregateWrite::replace(&aggregate_id, "orders", key, &item, base);
+        let cancelling = outbox.transaction(write).events(&cancelled.events);
+        cancelling.commit().await.unwrap();
+
+        let rows = self.client.query().table_name("outbox");
+        let rows = rows
+            .key_condition_expression("aggregateId = :id")
+            .expression_attribute_values(
+                ":id",
+                aws_sdk_dynamodb::types::AttributeValue::S(aggregate_id),
+            )
+            .send()
+            .await
+            .unwrap();
+        let rows: Vec<OutboxRow> = serde_dynamo::from_items(rows.items.unwrap()).unwrap();
+        let details = rows.iter().map(|row| serde_json::from_str(&row.detail));
+        let details: Result<Vec<Value>, _> = details.collect();
+        details.unwrap().try_into().unwrap()
+    }
+
+    /// What lies in the table under a prefix, without what counts changes, by
+    /// key.
+    pub(crate) async fn items(&self, prefix: &str) -> Vec<Value> {
+        let items: Vec<Value> = items(&self.client, "shipments").await;
+        let of_kind = |item: &Value| item["pk"].as_str().unwrap().starts_with(prefix);
+        let mut items: Vec<Value> = items.into_iter().filter(of_kind).collect();
+        for item in &mut items {
+            item.as_object_mut().unwrap().remove("version");
+        }
+        items.sort_by_key(|item| item["pk"].to_string());
+        items
+    }
+}
+
+pub(crate) fn shipping(client: &Client) -> Shipping {
+    Shipping::new(ShipmentStore::new(client.clone(), "shipments").unwrap())
+}
+
+fn place(quantity: i64) -> PlaceOrder {
+    PlaceOrder {
+        customer_id: "customer-7".into(),
+        currency: "EUR".into(),
+        items: vec![PlaceOrderItem {
+            product_id: "teapot".into(),
+            quantity,
+            unit_price: 1950,
+        }],
+    }
+}
+
+pub(crate) fn event(detail: &Value) -> CloudEvent {
+    serde_json::from_value(detail.clone()).unwrap()
+}
+
+/// A message as a rule of EventBridge sends it.
+pub(crate) fn message(id: &str, detail: &Value) -> SqsMessage {
+    let body = json!({
+        "version": "0",
+        // Of EventBridge's own making: it differs from delivery to delivery.
+        "id": Uuid::now_v7(),
+        "detail-type": detail["type"],
+        "source": detail["source"],
+        "account": "000000000000",
+        "time": detail["time"],
+        "region": "eu-central-1",
+        "resources": [],
+        "detail": detail,
+    });
+    text_message(id, &body.to_string())
+}
+
+pub(crate) fn text_message(id: &str, body: &str) -> SqsMessage {
+    let mut message = SqsMessage::default();
+    message.message_id = Some(id.to_owned());
+    message.body = Some(body.to_owned());
+    message
+}
+
+pub(crate) fn batch(messages: Vec<SqsMessage>) -> SqsEvent {
+    let mut batch = SqsEvent::default();
+    batch.records = messages;
+    batch
+}

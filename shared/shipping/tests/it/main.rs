@@ -1,0 +1,8 @@
+//! Shipping against DynamoDB in process. One binary, so that it links once.
+
+#![allow(clippy::unwrap_used)]
+
+mod batch;
+mod events;
+mod five_hundred_orders;
+mod fixture;
