@@ -28,8 +28,15 @@ impl DamagedEvent {
             "subject": aggregate_id,
             "time": now,
             "datacontenttype": "application/json",
+            "dataschema": "urn:event-schema:orders:OrderCreated:1",
             "sequence": format!("{:020}", 1),
-            "data": {"orderId": order_id, "customerId": "customer-7"},
+            "data": {
+                "orderId": order_id,
+                "customerId": "customer-7",
+                "items": [{"productId": "teapot", "quantity": 1, "unitPrice": 1950}],
+                "total": {"amount": 1950, "currency": "EUR"},
+                "createdAt": now,
+            },
         })
         .to_string();
         let cut_off: String = detail.chars().take(detail.len() / 2).collect();

@@ -23,9 +23,10 @@ use crate::{
     faults::{Fault, Kind},
     mappings::{Functions, Mappings},
     operator::Operator,
-    orders::post_orders,
+    orders::OrdersApi,
     paths::Paths,
     progress::counter,
+    shipments::Shipments,
     stack::Stack,
     subscriber::Subscriber,
 };
@@ -40,23 +41,33 @@ const YOUNG: Duration = Duration::from_secs(3);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     /// Orders the API accepted.
-    pub committed: usize,
+    pub placed: usize,
+    /// Those it cancelled.
+    pub cancelled: usize,
     /// Their events that arrived at the subscriber.
     pub delivered: usize,
     /// Those that arrived more than once.
     pub delivered_twice: usize,
-    /// Orders whose event neither arrived nor waits.
+    /// Those that neither arrived nor wait.
     pub lost: usize,
     /// Rows still in the outbox.
     pub pending: usize,
     /// Dead letters still in the queue.
     pub dead_letters: usize,
+    /// Orders that are being shipped.
+    pub shipments_started: usize,
+    /// Orders that are not, because they were cancelled.
+    pub shipments_stopped: usize,
 }
 
 impl Report {
-    /// Whether every event arrived, and outbox and dead-letter queue are empty.
+    /// Whether every event arrived and was acted upon, and outbox and dead-letter
+    /// queue are empty.
     pub fn is_success(&self) -> bool {
-        self.lost + self.pending + self.dead_letters == 0 && self.delivered == self.committed
+        self.lost + self.pending + self.dead_letters == 0
+            && self.delivered == self.placed + self.cancelled
+            && self.shipments_started == self.placed - self.cancelled
+            && self.shipments_stopped == self.cancelled
     }
 }
 
@@ -65,12 +76,15 @@ impl fmt::Display for Report {
         let mut table = Table::new();
         table.load_style(UTF8_FULL);
         for (name, count) in [
-            ("orders committed", self.committed),
+            ("orders placed", self.placed),
+            ("orders cancelled", self.cancelled),
             ("events delivered", self.delivered),
             ("delivered twice", self.delivered_twice),
             ("lost", self.lost),
             ("still pending", self.pending),
             ("dead letters left", self.dead_letters),
+            ("shipments started", self.shipments_started),
+            ("shipments stopped", self.shipments_stopped),
         ] {
             table.add_row([name.to_owned(), count.to_string()]);
         }
@@ -82,16 +96,18 @@ impl fmt::Display for Report {
 struct Demo<'p> {
     paths: &'p Paths,
     stack: Stack,
+    api: OrdersApi,
     subscriber: Subscriber,
-    orders: BTreeSet<String>,
+    placed: BTreeSet<String>,
+    cancelled: BTreeSet<String>,
     mappings: Mappings,
     /// Records that ran out of retries.
     given_up: Arc<AtomicUsize>,
 }
 
-/// Starts the local AWS, deploys to it, posts orders, and follows their events
-/// to the other end of the bus; then half as many again while the bus is
-/// broken; then a tenth that dies, and is brought back by an operator.
+/// Starts the local AWS, deploys to it, places orders, and follows their events
+/// to their shipments; then half as many again, some of them cancelled, while the
+/// bus is broken; then a tenth that dies, and is brought back by an operator.
 ///
 /// # Errors
 ///
@@ -111,9 +127,11 @@ impl<'p> Demo<'p> {
         let mappings = drive(&stack, None, &given_up).await?;
         Ok(Self {
             paths,
+            api: OrdersApi::of(stack.emulator.endpoint(), &stack.deployment)?,
             stack,
             subscriber,
-            orders: BTreeSet::new(),
+            placed: BTreeSet::new(),
+            cancelled: BTreeSet::new(),
             mappings,
             given_up,
         })
@@ -121,13 +139,14 @@ impl<'p> Demo<'p> {
 
     async fn play(&mut self, orders: u64) -> Result<Report, Error> {
         println!("\nAct 1: all is well");
-        self.post(1..=orders).await?;
+        self.place(1..=orders).await?;
         self.follow().await?;
 
         println!("\nAct 2: the bus is broken");
         self.break_bus(Kind::Throttle)?;
         let posted = orders + orders.div_ceil(2);
-        self.post(orders + 1..=posted).await?;
+        let placed = self.place(orders + 1..=posted).await?;
+        self.cancel_every_fifth(&placed).await?;
         self.until_the_relay_was_refused().await?;
         println!("events that wait in the outbox: {}", self.pending().await?);
         self.mend_bus();
@@ -142,9 +161,10 @@ impl<'p> Demo<'p> {
         // The deployed limit would take most of an hour.
         self.mappings = drive(&self.stack, Some(1), &self.given_up).await?;
         self.break_bus(Kind::Deny)?;
-        self.post(posted + 1..=posted + orders.div_ceil(10)).await?;
+        self.place(posted + 1..=posted + orders.div_ceil(10))
+            .await?;
         let damaged = DamagedEvent::write(&self.stack.clients, &self.stack.deployment).await?;
-        self.orders.insert(damaged.order_id.clone());
+        self.placed.insert(damaged.order_id.clone());
         self.until_given_up(orders.div_ceil(10)).await?;
         self.rescue(&damaged).await?;
         self.follow().await?;
@@ -185,13 +205,20 @@ impl<'p> Demo<'p> {
         println!("the bus is mended");
     }
 
-    async fn post(&mut self, numbers: RangeInclusive<u64>) -> Result<(), Error> {
-        let bar = counter("posting orders", numbers.clone().count() as u64);
-        let endpoint = self.stack.emulator.endpoint();
-        let deployment = &self.stack.deployment;
-        let posted = post_orders(endpoint, deployment, numbers, || bar.inc(1)).await?;
+    async fn place(&mut self, numbers: RangeInclusive<u64>) -> Result<BTreeSet<String>, Error> {
+        let bar = counter("placing orders", numbers.clone().count() as u64);
+        let placed = self.api.place(numbers, || bar.inc(1)).await?;
         bar.finish();
-        self.orders.extend(posted);
+        self.placed.extend(placed.clone());
+        Ok(placed)
+    }
+
+    async fn cancel_every_fifth(&mut self, placed: &BTreeSet<String>) -> Result<(), Error> {
+        let every_fifth: Vec<&String> = placed.iter().step_by(5).collect();
+        let bar = counter("cancelling orders", every_fifth.len() as u64);
+        self.cancelled
+            .extend(self.api.cancel(every_fifth, || bar.inc(1)).await?);
+        bar.finish();
         Ok(())
     }
 
@@ -224,11 +251,14 @@ impl<'p> Demo<'p> {
         }
     }
 
-    /// Receives until every order's event is there and the outbox is empty, or
-    /// nothing has come for a while.
+    /// Receives until every event is there and the outbox is empty, or nothing has
+    /// come for a while; and then waits for what shipping makes of it.
     async fn follow(&mut self) -> Result<(), Error> {
-        let bar = counter("events arriving", self.orders.len() as u64);
+        let bar = counter("events arriving", self.committed().len() as u64);
         self.receive_all(&bar).await?;
+        bar.finish();
+        let bar = counter("shipments decided", self.placed.len() as u64);
+        self.until_shipped(&bar).await?;
         bar.finish();
         Ok(())
     }
@@ -241,29 +271,72 @@ impl<'p> Demo<'p> {
             bar.set_position(self.subscriber.events.len() as u64);
             if self.subscriber.events.len() > known {
                 last_news = Instant::now();
-            } else if self.delivered().is_superset(&self.orders) && self.pending().await? == 0 {
+            } else if self.delivered().is_superset(&self.committed()) && self.pending().await? == 0
+            {
                 return Ok(());
             }
         }
         Ok(())
     }
 
-    fn delivered(&self) -> BTreeSet<String> {
+    async fn until_shipped(&self, bar: &ProgressBar) -> Result<(), Error> {
+        let wanted = Shipments {
+            started: self.placed.len() - self.cancelled.len(),
+            stopped: self.cancelled.len(),
+        };
+        let mut shipments = Shipments::default();
+        let mut last_news = Instant::now();
+        while shipments != wanted && last_news.elapsed() < PATIENCE {
+            let now = self.shipments().await?;
+            bar.set_position((now.started + now.stopped) as u64);
+            if now == shipments {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            } else {
+                last_news = Instant::now();
+            }
+            shipments = now;
+        }
+        Ok(())
+    }
+
+    async fn shipments(&self) -> Result<Shipments, Error> {
+        Shipments::count(&self.stack.clients, &self.stack.deployment).await
+    }
+
+    /// The events there have to be, by their orders.
+    fn committed(&self) -> BTreeSet<(String, String)> {
+        let told = |event_type: &'static str| {
+            move |order_id: &String| (order_id.clone(), event_type.to_owned())
+        };
+        let created = self.placed.iter().map(told("OrderCreated"));
+        created
+            .chain(self.cancelled.iter().map(told("OrderCancelled")))
+            .collect()
+    }
+
+    fn delivered(&self) -> BTreeSet<(String, String)> {
         let events = self.subscriber.events.values();
-        events.map(|event| event.order_id.clone()).collect()
+        events
+            .map(|event| (event.order_id.clone(), event.event_type.clone()))
+            .collect()
     }
 
     async fn report(&self) -> Result<Report, Error> {
         let pending = self.pending().await?;
-        let missing = self.orders.difference(&self.delivered()).count();
+        let committed = self.committed();
+        let missing = committed.difference(&self.delivered()).count();
         let events = self.subscriber.events.values();
+        let shipments = self.shipments().await?;
         Ok(Report {
-            committed: self.orders.len(),
-            delivered: self.orders.len() - missing,
+            placed: self.placed.len(),
+            cancelled: self.cancelled.len(),
+            delivered: committed.len() - missing,
             delivered_twice: events.filter(|event| event.times > 1).count(),
             lost: missing.saturating_sub(pending),
             pending,
             dead_letters: self.dead_letters().await?,
+            shipments_started: shipments.started,
+            shipments_stopped: shipments.stopped,
         })
     }
 
@@ -285,7 +358,7 @@ impl<'p> Demo<'p> {
         depth.ok_or(Error::NoOutput("ApproximateNumberOfMessages"))
     }
 
-    /// Rows of the outbox: one order, one event, one row.
+    /// Rows of the outbox: one event, one row.
     async fn pending(&self) -> Result<usize, Error> {
         let mut pages = self
             .stack

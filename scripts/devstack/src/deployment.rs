@@ -30,6 +30,8 @@ pub struct Deployment {
     pub orders_table: String,
     /// The outbox table.
     pub outbox_table: String,
+    /// The shipments table.
+    pub shipments_table: String,
     /// The bus.
     pub event_bus: String,
     /// The dead-letter queue.
@@ -76,6 +78,7 @@ impl Deployment {
             api_url: output("ApiUrl")?,
             orders_table: output("OrdersTableName")?,
             outbox_table: output("OutboxTableName")?,
+            shipments_table: output("ShipmentsTableName")?,
             event_bus: output("EventBusName")?,
             dead_letter_queue_url: output("DeadLetterQueueUrl")?,
             functions: functions(&outputs),

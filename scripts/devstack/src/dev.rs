@@ -76,8 +76,14 @@ Place an order (the first call of a function waits for its build):
   curl {functions}/lambda-url/create-order/orders -H 'Content-Type: application/json' \\
     -d '{order}'
 
-Its event shows up below, once it is on the bus. Edit a function, save, and the
-next call runs the new code. Break something, from another terminal:
+Its event shows up below, once it is on the bus, and then its shipment. See the
+order, and cancel it:
+
+  curl {functions}/lambda-url/get-order/orders/ID
+  curl -X POST {functions}/lambda-url/cancel-order/orders/ID/cancel
+
+Edit a function, save, and the next call runs the new code. Break something, from
+another terminal:
 
   make fault ARGS='add PutEvents throttle'
   make fault ARGS=list

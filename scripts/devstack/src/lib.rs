@@ -25,6 +25,7 @@ mod process_group;
 mod progress;
 mod queue_mapping;
 mod running;
+mod shipments;
 mod stack;
 mod subscriber;
 mod watch;

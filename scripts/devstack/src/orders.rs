@@ -1,6 +1,7 @@
-use std::{collections::BTreeSet, ops::RangeInclusive, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use futures::{StreamExt, stream};
+use reqwest::RequestBuilder;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -9,48 +10,89 @@ use crate::{deployment::Deployment, endpoint::LocalEndpoint, error::Error};
 /// Requests under way at once.
 const REQUESTS_AT_ONCE: usize = 8;
 
+/// The HTTP API of the deployed stack.
+pub(crate) struct OrdersApi {
+    http: reqwest::Client,
+    endpoint: LocalEndpoint,
+    host: String,
+}
+
 #[derive(Deserialize)]
 struct Order {
     id: String,
 }
 
-/// Posts orders of these numbers through the HTTP API. Answers the ids of those it accepted;
-/// `posted` is called after each request.
-pub(crate) async fn post_orders(
-    endpoint: LocalEndpoint,
-    deployment: &Deployment,
-    numbers: RangeInclusive<u64>,
-    posted: impl Fn(),
-) -> Result<BTreeSet<String>, Error> {
-    let failed = |error: reqwest::Error| Error::call("POST /orders")(error.into());
-    let host = deployment.api_url.trim_start_matches("http://").to_owned();
-    let http = reqwest::Client::builder()
-        .no_proxy()
-        .timeout(Duration::from_secs(30))
-        .build()
-        .map_err(failed)?;
-    let post = |number: u64| {
-        let request = http
-            .post(format!("{endpoint}/orders"))
-            .header("host", &host)
-            .header("idempotency-key", format!("order {number}"))
-            .json(&json!({
-                "customerId": format!("customer-{}", number % 10),
-                "currency": "EUR",
-                "items": [{"productId": "teapot", "quantity": 1 + number % 3, "unitPrice": 1950}],
-            }));
-        let posted = &posted;
-        async move {
+impl OrdersApi {
+    pub(crate) fn of(endpoint: LocalEndpoint, deployment: &Deployment) -> Result<Self, Error> {
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(Duration::from_secs(30))
+            .build()
+            .map_err(|error| Error::call("POST /orders")(error.into()))?;
+        let host = deployment.api_url.trim_start_matches("http://").to_owned();
+        Ok(Self {
+            http,
+            endpoint,
+            host,
+        })
+    }
+
+    /// Places an order for each of these numbers. Answers the ids of those that
+    /// were accepted; `placed` is called after each request.
+    pub(crate) async fn place(
+        &self,
+        numbers: impl IntoIterator<Item = u64>,
+        placed: impl Fn(),
+    ) -> Result<BTreeSet<String>, Error> {
+        let request = |number: u64| {
+            self.post("/orders")
+                .header("idempotency-key", format!("order {number}"))
+                .json(&json!({
+                    "customerId": format!("customer-{}", number % 10),
+                    "currency": "EUR",
+                    "items": [{"productId": "teapot", "quantity": 1 + number % 3, "unitPrice": 1950}],
+                }))
+        };
+        self.send("POST /orders", numbers.into_iter().map(request), placed)
+            .await
+    }
+
+    /// Cancels these orders. Answers the ids of those that are cancelled.
+    pub(crate) async fn cancel(
+        &self,
+        ids: impl IntoIterator<Item = &String>,
+        cancelled: impl Fn(),
+    ) -> Result<BTreeSet<String>, Error> {
+        let request = |id: &String| self.post(&format!("/orders/{id}/cancel"));
+        let requests = ids.into_iter().map(request);
+        self.send("POST /orders/{id}/cancel", requests, cancelled)
+            .await
+    }
+
+    fn post(&self, path: &str) -> RequestBuilder {
+        let request = self.http.post(format!("{}{path}", self.endpoint));
+        request.header("host", &self.host)
+    }
+
+    async fn send(
+        &self,
+        operation: &'static str,
+        requests: impl Iterator<Item = RequestBuilder>,
+        answered: impl Fn(),
+    ) -> Result<BTreeSet<String>, Error> {
+        let answered = &answered;
+        let send = |request: RequestBuilder| async move {
             let response = request.send().await?.error_for_status()?;
             let order: Order = response.json().await?;
-            posted();
+            answered();
             Ok::<_, reqwest::Error>(order.id)
-        }
-    };
-    let ids: Vec<Result<String, reqwest::Error>> = stream::iter(numbers)
-        .map(post)
-        .buffer_unordered(REQUESTS_AT_ONCE)
-        .collect()
-        .await;
-    ids.into_iter().collect::<Result<_, _>>().map_err(failed)
+        };
+        let ids: Vec<Result<String, reqwest::Error>> = stream::iter(requests)
+            .map(send)
+            .buffer_unordered(REQUESTS_AT_ONCE)
+            .collect()
+            .await;
+        let ids: Result<_, _> = ids.into_iter().collect();
+        ids.map_err(|error| Error::call(operation)(error.into()))
+    }
 }

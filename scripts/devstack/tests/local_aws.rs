@@ -144,11 +144,14 @@ fn every_order_arrives_and_no_real_account_is_touched() {
     let said = text(&demo);
     assert!(demo.status.success(), "{said}");
     for row in [
-        ("orders committed", "17"),
-        ("events delivered", "17"),
+        ("orders placed", "17"),
+        ("orders cancelled", "1"),
+        ("events delivered", "18"),
         ("lost", "0"),
         ("still pending", "0"),
         ("dead letters left", "0"),
+        ("shipments started", "16"),
+        ("shipments stopped", "1"),
     ] {
         assert!(
             said.lines().any(|line| is_row(line, row)),
@@ -167,6 +170,9 @@ fn is_row(line: &str, (name, count): (&str, &str)) -> bool {
     (cells.next(), cells.next()) == (Some(name), Some(count))
 }
 
+/// Names the trace that a request belongs to.
+const TRACE_ID: &str = "5759e988bd862e3fe1be46a994272793";
+
 /// The log of a stack that is developed with, as it is written.
 struct Log(mpsc::Receiver<String>);
 
@@ -184,14 +190,24 @@ impl Log {
 
     /// The next line with this text in it; functions may have to be built before.
     fn next_with(&self, text: &str) -> String {
+        self.next_with_each(&[&[text]]).remove(0)
+    }
+
+    /// The next lines, in any order, each with all texts of one of these.
+    fn next_with_each(&self, wanted: &[&[&str]]) -> Vec<String> {
+        let mut found = vec![None; wanted.len()];
         let mut passed = Vec::new();
-        loop {
-            match self.0.recv_timeout(Duration::from_mins(5)) {
-                Ok(line) if line.contains(text) => return line,
-                Ok(line) => passed.push(line),
-                Err(error) => panic!("no line with {text:?}, {error}: {passed:#?}"),
+        while found.contains(&None) {
+            let line = self.0.recv_timeout(Duration::from_mins(5));
+            let line = line.unwrap_or_else(|error| panic!("{error}, {wanted:?} in {passed:#?}"));
+            let matches = |texts: &[&str]| texts.iter().all(|text| line.contains(text));
+            let open = (0..wanted.len()).find(|n| found[*n].is_none() && matches(wanted[*n]));
+            match open {
+                Some(n) => found[n] = Some(line),
+                None => passed.push(line),
             }
         }
+        found.into_iter().flatten().collect()
     }
 }
 
@@ -238,12 +254,36 @@ async fn orders_and_faults_reach_functions_under_development_and_nothing_is_left
         "currency": "EUR",
         "items": [{"productId": "teapot", "quantity": 1, "unitPrice": 1950}],
     });
-    let placed = http.post(url.unwrap()).json(&order).send().await.unwrap();
+    let placing = http.post(url.unwrap()).json(&order);
+    let placing = placing.header("traceparent", format!("00-{TRACE_ID}-53995c3f42cd8ad8-01"));
+    let placed = placing.send().await.unwrap();
     assert_eq!(placed.status(), 201);
     let order: Value = placed.json().await.unwrap();
-    let event = format!("OrderCreated of order {}", order["id"].as_str().unwrap());
-    log.next_with(&format!("{event} is on the bus"));
-    log.next_with(&format!("{event} is on the bus, again"));
+    let id = order["id"].as_str().unwrap();
+    let event = format!("OrderCreated of order {id} is on the bus");
+    log.next_with_each(&[
+        &[&event],
+        &[&event, "again"],
+        // One trace, from the request to the shipment.
+        &[TRACE_ID, "order placed", id],
+        &[TRACE_ID, "event handled", id, "Started"],
+        &[TRACE_ID, "event was handled before", id],
+    ]);
+
+    let functions = curl.split_whitespace().find_map(|word| {
+        let (functions, _) = word.split_once("/create-order")?;
+        Some(functions)
+    });
+    let functions = functions.unwrap();
+    let cancelling = http.post(format!("{functions}/cancel-order/orders/{id}/cancel"));
+    assert_eq!(cancelling.send().await.unwrap().status(), 200);
+    log.next_with_each(&[
+        &[&format!("OrderCancelled of order {id} is on the bus")],
+        &["event handled", id, "Stopped"],
+    ]);
+    let getting = http.get(format!("{functions}/get-order/orders/{id}"));
+    let found: Value = getting.send().await.unwrap().json().await.unwrap();
+    assert_eq!(found["status"], "cancelled");
     assert_eq!(text(&run(&["fault", "list"])).trim(), "no faults");
 
     interrupt(&dev);

@@ -126,7 +126,7 @@ async fn a_shipment_that_others_change_meanwhile_is_decided_anew() {
     let fixture = Fixture::start().await;
     let [created, cancelled] = fixture.placed_and_cancelled(1).await;
     let order_id = &created["data"]["orderId"];
-    let canceled = json!({
+    let refused = json!({
         "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
         "CancellationReasons": [{"Code": "ConditionalCheckFailed"}, {"Code": "None"}],
     });
@@ -139,7 +139,7 @@ async fn a_shipment_that_others_change_meanwhile_is_decided_anew() {
     }});
     let stub = stub(&[
         ("GetItem", &[(200, json!({})), (200, found)]),
-        ("TransactWriteItems", &[(400, canceled), (200, json!({}))]),
+        ("TransactWriteItems", &[(400, refused), (200, json!({}))]),
     ])
     .await;
     let shipping = shipping(&dynamodb_in_process::client(*stub.address()));
