@@ -75,7 +75,7 @@ test-rust: prerequisites
 	@if cargo nextest --version >/dev/null 2>&1; then \
 		set -x; $(without_aws) cargo nextest run --workspace --no-fail-fast; \
 	else \
-		set -x; $(without_aws) cargo test --quiet --workspace --no-fail-fast --lib --bins --tests; \
+		set -x; $(without_aws) cargo test --quiet --workspace --no-fail-fast --lib --bins --tests --examples; \
 	fi
 	$(without_aws) cargo test --quiet --workspace --doc
 

@@ -439,7 +439,7 @@ async fn unprocessed_deletes_are_answered() {
 }
 
 /// EventBridge as a stub: a bus that exists, and an answer for `PutEvents`.
-async fn event_bridge(put_events: impl wiremock::Respond + 'static) -> MockServer {
+pub(crate) async fn event_bridge(put_events: impl wiremock::Respond + 'static) -> MockServer {
     let stub = MockServer::start().await;
     Mock::given(header("x-amz-target", "AWSEvents.DescribeEventBus"))
         .respond_with(ResponseTemplate::new(200).set_body_json(json!({"Name": "orders"})))
@@ -452,18 +452,14 @@ async fn event_bridge(put_events: impl wiremock::Respond + 'static) -> MockServe
     stub
 }
 
-fn accept_all(request: &Request) -> ResponseTemplate {
+pub(crate) fn accept_all(request: &Request) -> ResponseTemplate {
     let body: Value = request.body_json().unwrap();
     let entries = vec![accepted(); body["Entries"].as_array().unwrap().len()];
     ResponseTemplate::new(200).set_body_json(json!({"FailedEntryCount": 0, "Entries": entries}))
 }
 
-/// Hands every row of the table to a relay between the real adapters.
-async fn relay_everything(
-    client: &aws_sdk_dynamodb::Client,
-    stub: &MockServer,
-    time: Duration,
-) -> Value {
+/// An invocation with every row of the table.
+pub(crate) async fn everything(client: &aws_sdk_dynamodb::Client) -> Value {
     let rows: Vec<OutboxRow> = items(client, "outbox").await;
     let records: Vec<Value> = rows
         .into_iter()
@@ -477,9 +473,18 @@ async fn relay_everything(
             record(&format!("{}", 100 + index), &arrival)
         })
         .collect();
+    json!({"Records": records})
+}
+
+/// Hands every row of the table to a relay between the real adapters.
+async fn relay_everything(
+    client: &aws_sdk_dynamodb::Client,
+    stub: &MockServer,
+    time: Duration,
+) -> Value {
     let table = DynamoDbTable::new(client.clone(), "outbox");
     let handler = StreamHandler::new(Relay::new(bus(stub), table, queue(stub)));
-    let event: StreamEvent = serde_json::from_value(json!({"Records": records})).unwrap();
+    let event: StreamEvent = serde_json::from_value(everything(client).await).unwrap();
     let relayed = handler.handle(event, Instant::now() + time).await;
     serde_json::to_value(relayed.response).unwrap()
 }
@@ -497,7 +502,7 @@ async fn appended_events_reach_the_bus_and_leave_the_table() {
 }
 
 /// The CloudEvents ids of what reached the bus, in order.
-async fn published_ids(stub: &MockServer) -> Vec<String> {
+pub(crate) async fn published_ids(stub: &MockServer) -> Vec<String> {
     let mut ids = Vec::new();
     for request in stub.received_requests().await.unwrap() {
         let body: Value = request.body_json().unwrap();

@@ -1,0 +1,192 @@
+//! The programs in `examples/`, run as they are.
+
+use std::{
+    io::Write,
+    net::SocketAddr,
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+};
+
+use dynamodb_in_process::{client, create_table, items};
+use outbox::OutboxRow;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use wiremock::{
+    Mock, MockServer, Request, ResponseTemplate,
+    matchers::{method, path_regex},
+};
+
+use crate::relay::adapters::{accept_all, event_bridge, everything, published_ids};
+
+/// Cargo builds examples beside the tests.
+fn program(example: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let profile = test.ancestors().nth(2).unwrap();
+    let program = profile.join("examples").join(example);
+    assert!(
+        program.exists(),
+        "{} is not built: run 'cargo build --package outbox --all-features --examples'",
+        program.display()
+    );
+    program
+}
+
+/// The example in a world of its own, where every service is on loopback.
+fn example(name: &str, dynamodb: SocketAddr) -> Command {
+    let mut command = Command::new(program(name));
+    command
+        .env_clear()
+        .env("AWS_ENDPOINT_URL_DYNAMODB", format!("http://{dynamodb}"))
+        .env("AWS_REGION", "eu-central-1")
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        .env("AWS_EC2_METADATA_DISABLED", "true");
+    command
+}
+
+fn lines(output: &Output) -> Vec<&str> {
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    std::str::from_utf8(&output.stdout)
+        .unwrap()
+        .lines()
+        .collect()
+}
+
+/// A table of outbox rows and one of things.
+async fn tables() -> (SocketAddr, aws_sdk_dynamodb::Client) {
+    let address = dynamodb_in_process::listen().await;
+    let client = client(address);
+    create_table(&client, "things", "pk", None).await;
+    create_table(&client, "outbox", "aggregateId", Some("position")).await;
+    (address, client)
+}
+
+fn append(address: SocketAddr) -> Command {
+    let mut append = example("append", address);
+    append.env("ITEMS_TABLE", "things");
+    append.env("OUTBOX_TABLE", "outbox");
+    append
+}
+
+/// Waits elsewhere than on the thread that serves the tables.
+async fn output(mut command: Command) -> Output {
+    let output = tokio::task::spawn_blocking(move || command.output());
+    output.await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn append_saves_a_thing_with_its_events() {
+    let (address, client) = tables().await;
+    let output = output(append(address)).await;
+    assert_eq!(
+        lines(&output),
+        ["made, event thing#1/1", "renamed, event thing#1/2"]
+    );
+    let things: Vec<Value> = items(&client, "things").await;
+    let thing = json!({"pk": "thing#1", "name": "teapot", "version": 2, "lastSequence": 2});
+    assert_eq!(things, [thing]);
+    assert_eq!(items::<OutboxRow>(&client, "outbox").await.len(), 2);
+}
+
+#[tokio::test]
+async fn consume_once_counts_once() {
+    let address = dynamodb_in_process::listen().await;
+    let client = client(address);
+    create_table(&client, "counters", "pk", None).await;
+    let event = json!({
+        "specversion": "1.0",
+        "id": "1",
+        "source": "things",
+        "type": "ThingMade",
+        "time": jiff::Timestamp::now(),
+    });
+    let mut consume = example("consume_once", address);
+    consume.env("COUNTERS_TABLE", "counters");
+    let consumed = tokio::task::spawn_blocking(move || {
+        let pipes = consume.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = pipes.stderr(Stdio::piped()).spawn().unwrap();
+        let mut input = child.stdin.take().unwrap();
+        input.write_all(event.to_string().as_bytes()).unwrap();
+        drop(input);
+        child.wait_with_output().unwrap()
+    });
+    assert_eq!(
+        lines(&consumed.await.unwrap()),
+        ["counted", "counted before"]
+    );
+    let counters: Vec<Value> = items(&client, "counters").await;
+    let counter = json!({"pk": "ThingMade", "happened": 1});
+    assert!(counters.contains(&counter), "{counters:?}");
+}
+
+/// Ends a function when the test does.
+struct Function(Child);
+
+impl Drop for Function {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+/// Lambda's Runtime API with one event. What the function answers comes through
+/// the channel.
+async fn runtime_api(event: Value) -> (MockServer, mpsc::UnboundedReceiver<(String, Value)>) {
+    let stub = MockServer::start().await;
+    let next = || Mock::given(method("GET")).and(path_regex("/invocation/next$"));
+    let invocation = ResponseTemplate::new(200)
+        .insert_header("lambda-runtime-aws-request-id", "request-1")
+        .insert_header("lambda-runtime-deadline-ms", "4102444800000")
+        .insert_header("lambda-runtime-invoked-function-arn", "arn:function")
+        .set_body_json(event);
+    next()
+        .respond_with(invocation)
+        .up_to_n_times(1)
+        .mount(&stub)
+        .await;
+    let never = ResponseTemplate::new(200).set_delay(std::time::Duration::from_hours(1));
+    next().respond_with(never).mount(&stub).await;
+
+    let (answers, answered) = mpsc::unbounded_channel();
+    let answer = move |request: &Request| {
+        let answer = (request.url.path().to_owned(), request.body_json().unwrap());
+        answers.send(answer).ok();
+        ResponseTemplate::new(202)
+    };
+    Mock::given(method("POST"))
+        .respond_with(answer)
+        .mount(&stub)
+        .await;
+    (stub, answered)
+}
+
+#[tokio::test]
+async fn relay_brings_rows_to_the_bus_from_within_lambda() {
+    let (address, client) = tables().await;
+    lines(&output(append(address)).await);
+    let rows: Vec<OutboxRow> = items(&client, "outbox").await;
+    let ids: Vec<String> = rows.iter().map(|row| row.event_id.to_string()).collect();
+
+    let bus = event_bridge(accept_all).await;
+    let (lambda, mut answered) = runtime_api(everything(&client).await).await;
+    let mut relay = example("relay", address);
+    relay
+        .env("OUTBOX_TABLE", "outbox")
+        .env("EVENT_BUS_NAME", "things")
+        .env("DEAD_LETTER_QUEUE_URL", "http://queue/dead-letters")
+        .env("AWS_ENDPOINT_URL_EVENTBRIDGE", bus.uri())
+        .env("AWS_LAMBDA_RUNTIME_API", lambda.address().to_string())
+        .env("AWS_LAMBDA_FUNCTION_NAME", "relay")
+        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
+        .env("AWS_LAMBDA_FUNCTION_VERSION", "1");
+    let _function = Function(relay.spawn().unwrap());
+
+    let (path, answer) = answered.recv().await.unwrap();
+    assert!(path.ends_with("/request-1/response"), "{path}: {answer}");
+    assert_eq!(answer, json!({"batchItemFailures": []}));
+    assert_eq!(published_ids(&bus).await, ids);
+    assert!(items::<OutboxRow>(&client, "outbox").await.is_empty());
+}
