@@ -62,6 +62,7 @@ test: lint test-rust test-infra test-end-to-end ## Run everything that must hold
 lint: prerequisites $(NODE_MODULES) ## Check formatting and lints of Rust and TypeScript
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps
 	$(infra) npm run --silent lint
 	$(infra) npm run --silent typecheck
 
@@ -69,6 +70,10 @@ lint: prerequisites $(NODE_MODULES) ## Check formatting and lints of Rust and Ty
 format: prerequisites $(NODE_MODULES) ## Format Rust and TypeScript
 	cargo fmt --all
 	$(infra) npm run --silent format
+
+.PHONY: schemas
+schemas: prerequisites ## Promise consumers what events tell now, unless that breaks one
+	UPDATE_SCHEMAS=1 cargo test --quiet --package orders --test it contracts::every_event_is_as
 
 .PHONY: test-rust
 test-rust: prerequisites

@@ -7,15 +7,73 @@
 //! deletes each row once the bus has its event. The table is the backlog: what
 //! is in it is not published yet.
 //!
-//! | feature | what it adds |
-//! |---|---|
-//! | none | [`DomainEvent`] alone, for crates that hold a domain and no AWS |
-//! | `append` (default) | [`Outbox`]: write an aggregate and its events |
-//! | `relay` | `relay`: publish, park, dead-letter; the functions behind the stream and the schedule |
-//! | `replay` | `replay`: settle dead letters and rows that are set aside |
+//! Three programs show all of it, each complete: to append, to relay, and, at the
+//! other end, to handle each event once.
 //!
-//! Events arrive at least once. Consumers recognise a repeated event by its
-//! CloudEvents `source` and `id`.
+//! # Append
+//!
+//! An aggregate is whatever has a history of its own: an order, an account. Its
+//! item is written under a condition that this library adds and nobody can leave
+//! out, so that of two writers who read the same state only one succeeds, and
+//! events get their `sequence` without gaps.
+//!
+//! ```no_run
+#![doc = include_str!("../examples/append.rs")]
+//! ```
+//!
+//! [`Transaction`] also takes the writes that belong to the change, and what is
+//! known of its cause. Everything that DynamoDB or EventBridge would refuse later
+//! is refused before anything is sent, all of it at once: see [`limits`] and
+//! [`Problem`]. [`CommitError`] says of each failure whether committing again
+//! can help.
+//!
+//! # Relay
+//!
+//! The function behind the table's stream is [five lines](relay/index.html)
+//! around `relay::StreamHandler`; a second one, on a schedule, publishes what the
+//! stream has left behind (`relay::Sweeper`). Both are ready to deploy in the
+//! repository this crate lies in, along with a CDK construct for table, stream,
+//! functions and queue, and `outboxctl` for whoever is on call.
+//!
+//! An event leaves the table only once the bus has it. It arrives **at least
+//! once**, and in order within its aggregate as long as nothing goes wrong: what
+//! exactly is promised is said in the repository's README.
+//!
+//! # Consume
+//!
+//! [`inbox::Inbox::once`](inbox/struct.Inbox.html#method.once) writes what a
+//! consumer makes of an event, and that it has handled it, in one transaction.
+//! [`CloudEvent`] reads what arrives, from this library or from others.
+//!
+//! # Tables
+//!
+//! | table | keys, all text | else |
+//! |---|---|---|
+//! | of rows | partition key `aggregateId`, sort key `position` | a stream of new images; no replicas; TTL on `expiresAt`, which only discarded rows have |
+//! | of aggregates | yours, named by [`KeySchema`] | the attributes `version` and `lastSequence` of an aggregate's item belong to this library |
+//! | of an inbox | yours | TTL on `expiresAt`; keys that begin with `inbox#` belong to this library |
+//!
+//! All three may be shared by several kinds of aggregates, and the last two may be
+//! one. Whoever appends needs `dynamodb:PutItem` on the first two, and whatever
+//! else the transaction does.
+//!
+//! # Features
+//!
+//! | feature | what it adds | what that pulls in |
+//! |---|---|---|
+//! | none | [`DomainEvent`], [`CloudEvent`], [`Traceparent`], for crates that hold a domain and no AWS | `serde`, `serde_json`, `jiff` |
+//! | `append` (default) | [`Outbox`]: write an aggregate and its events | the SDK for DynamoDB; no other service's |
+//! | `inbox` | `inbox`: handle each event once | nothing but what `append` does, and `backon` for retries |
+//! | `relay` | `relay`: publish, park, dead-letter; the functions behind the stream and the schedule | the SDKs for EventBridge and SQS, `tokio` |
+//! | `replay` | `replay`: settle dead letters and rows that are set aside | `relay`, and the SDK for DynamoDB Streams |
+//!
+//! # Rust and versions
+//!
+//! It needs the Rust that `rust-version` in its manifest names, at the moment the
+//! AWS SDK's own or newer; a newer one is a minor version. Until 1.0 a minor
+//! version may change the API. The format of a row does not change with it: a
+//! relay reads every row an older version has written, and leaves alone one that
+//! is newer than itself, so functions can be deployed in any order.
 
 #[cfg(feature = "append")]
 mod append;

@@ -5,28 +5,7 @@
 //! transaction. The same event again finds the record, and nothing is written.
 //!
 //! ```no_run
-//! use aws_sdk_dynamodb::types::{AttributeValue, Put};
-//! use outbox::{
-//!     CloudEvent, KeySchema,
-//!     inbox::{ConsumerWrites, Handled, Inbox},
-//! };
-//!
-//! # async fn start(client: aws_sdk_dynamodb::Client, message: &str) -> Result<(), Box<dyn std::error::Error>> {
-//! // The records lie in a table of the consumer's own.
-//! let key = KeySchema::partition_key("pk");
-//! let inbox = Inbox::new(client, "shipments", key.clone(), "shipping")?;
-//!
-//! let event: CloudEvent = serde_json::from_str(message)?;
-//! let shipment = Put::builder()
-//!     .table_name("shipments")
-//!     .item("pk", AttributeValue::S("shipment#42".into()))
-//!     .build()?;
-//! match inbox.once(&event, ConsumerWrites::new().put(shipment, key)).await? {
-//!     Handled::Now => println!("shipping"),
-//!     Handled::Before => println!("nothing to do"),
-//! }
-//! # Ok(())
-//! # }
+#![doc = include_str!("../../examples/consume_once.rs")]
 //! ```
 //!
 //! A consumer that tells of events itself hands over the

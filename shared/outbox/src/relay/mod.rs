@@ -9,6 +9,14 @@
 //! relay itself knows three services by the traits [`EventBus`],
 //! [`OutboxTable`] and [`DeadLetters`]; [`EventBridgeBus`], [`DynamoDbTable`]
 //! and [`SqsQueue`] are AWS's.
+//!
+//! The smallest function behind the stream:
+//!
+//! ```no_run
+#![doc = include_str!("../../examples/relay.rs")]
+//! ```
+//!
+//! [`Metrics`] writes what it has done to the log, for CloudWatch to count.
 
 mod arrival;
 mod aws_error;

@@ -6,6 +6,7 @@
 mod append;
 mod examples;
 mod fakes;
+mod features;
 mod inbox;
 mod relay;
 mod replay;
