@@ -32,7 +32,7 @@ help: ## Show this list
 # --- On this machine alone: no AWS account, no Docker.
 
 .PHONY: demo
-demo: build-local ## Start a local AWS, post 100 orders, see every event arrive
+demo: build-local ## Start a local AWS, place orders, see every event arrive and ship
 	@$(devstack) demo
 
 .PHONY: dev
@@ -141,7 +141,7 @@ destroy: environment account build ## Delete the stack of ENV, after asking
 	@echo "  aws events delete-event-bus --name orders-$(ENV)"
 
 .PHONY: smoke
-smoke: environment account ## Place one order in the deployed ENV and wait until its event is out
+smoke: environment account ## Place one order in the deployed ENV, see it ship, cancel it, see that stopped
 	@$(node) deployed/smoke.ts $(ENV)
 
 # --- For whoever is on call. ENV may be local, too: the stack of make dev.

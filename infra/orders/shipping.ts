@@ -62,7 +62,11 @@ export class Shipping extends Construct {
       // AWS recommends six times the function's timeout: a message must stay
       // hidden while Lambda, throttled, tries to get its batch to the function.
       visibilityTimeout: Duration.seconds(6 * TIMEOUT.toSeconds()),
-      retentionPeriod: Duration.days(4),
+      // What still waits then is dropped without a dead letter: this outlasts a
+      // mapping that is disabled over a long weekend. The dead-letter queue's 14
+      // days count from when a message was first sent, so that this leaves a
+      // week to look there.
+      retentionPeriod: Duration.days(7),
       deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: MAX_RECEIVES },
     });
     this.ruleDeadLetterQueue = this.#createDeadLetterQueue("RuleDeadLetterQueue");

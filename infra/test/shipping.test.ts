@@ -46,10 +46,10 @@ describe.each(environmentNames)("shipping in %s", (name) => {
     expect(shipmentsPolicies).toEqual(ordersPolicies);
   });
 
-  test("the queue hides a message for six timeouts, and gives it up after five receives", () => {
+  test("the queue hides a message for six timeouts, and gives it up after five receives or a week", () => {
     expect(propertiesOf(template, "ShippingQueue")).toEqual({
       VisibilityTimeout: 6 * 30,
-      MessageRetentionPeriod: 4 * DAY,
+      MessageRetentionPeriod: 7 * DAY,
       RedrivePolicy: { deadLetterTargetArn: arn("ShippingDeadLetterQueue"), maxReceiveCount: 5 },
       SqsManagedSseEnabled: true,
     });
