@@ -1,9 +1,15 @@
 //! The orders' events from a queue, each handled once.
 
+use std::time::{Duration, SystemTime};
+
 use aws_config::BehaviorVersion;
 use aws_lambda_events::sqs::SqsEvent;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
 use shipping::{ShipmentStore, Shipping};
+use tokio::time::Instant;
+
+/// The function's, where Lambda does not tell what is left of it.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
@@ -16,7 +22,10 @@ async fn main() -> Result<(), Error> {
 
     let shipping = &shipping;
     run(service_fn(move |batch: LambdaEvent<SqsEvent>| async move {
-        Ok::<_, Error>(shipping.handle_batch(batch.payload).await)
+        let left = batch.context.deadline().duration_since(SystemTime::now());
+        // `cargo lambda watch` tells of a deadline that is long past.
+        let deadline = Instant::now() + left.unwrap_or(TIMEOUT);
+        Ok::<_, Error>(shipping.handle_batch(batch.payload, deadline).await)
     }))
     .await
 }

@@ -36,7 +36,7 @@ async fn cancel(
     let id = request::order_id(request)?;
     let cancelled = service.cancel_order(id, origin).await;
     match &cancelled {
-        Ok(_) => tracing::info!(order = %id, "order cancelled"),
+        Ok(_) => tracing::info!(order = %id, "order is cancelled"),
         Err(error @ (CancelOrderError::Unknown(_) | CancelOrderError::BeingChanged(_))) => {
             tracing::info!(%error, "order not cancelled");
         }

@@ -151,6 +151,13 @@ impl Problem {
                 "The idempotency key was used for another order",
                 "Use a new Idempotency-Key for each order.",
             ),
+            PlaceOrderError::PlacedBefore(ReadError::Unavailable(_)) => Self::unavailable(
+                "The order was placed before, but cannot be read now. Send the request again with \
+                 the same Idempotency-Key.",
+            ),
+            PlaceOrderError::PlacedBefore(ReadError::Internal(_)) => {
+                Self::internal("The order was placed before, but cannot be read.")
+            }
             PlaceOrderError::Unavailable(_) => {
                 Self::unavailable("Nothing was saved. Send the request again.")
             }

@@ -69,12 +69,15 @@ pub(crate) fn idempotency_key(request: &Request) -> Result<Option<IdempotencyKey
     }
 }
 
-/// The order that the path is about, `/orders/{id}` or what lies below it,
-/// behind whatever a stage or a function URL puts before that.
+/// The order that the path is about, `/orders/{id}` or what lies below it. A
+/// function URL does not tell what is in the path.
 pub(crate) fn order_id(request: &Request) -> Result<OrderId, Problem> {
-    let mut segments = request.uri().path().split('/');
-    let id = segments.by_ref().find(|segment| *segment == "orders");
-    let id = id.and_then(|_| segments.next()).unwrap_or_default();
+    let parameters = request.path_parameters();
+    let in_path = || {
+        let (_, below) = request.uri().path().rsplit_once("/orders/")?;
+        below.split('/').next()
+    };
+    let id = parameters.first("id").or_else(in_path).unwrap_or_default();
     // No order has an id that is no UUID.
     id.parse().map_err(|_| Problem::unknown_order(id))
 }

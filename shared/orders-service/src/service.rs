@@ -13,8 +13,8 @@ use crate::{
     store::{OrderStore, PastRequest, ReadError, StoredOrder},
 };
 
-/// How often a transaction is committed again before the caller is told to come
-/// again.
+/// How often a transaction that conflicts is committed again before the caller is
+/// told to come again.
 const RETRIES: usize = 2;
 
 /// Carries out what callers ask for, once.
@@ -33,6 +33,10 @@ pub enum PlaceOrderError {
     /// The idempotency key was used for another order.
     #[error("the idempotency key was used for another order")]
     KeyReused,
+    /// The order was placed before, by a request with the same key, and cannot be
+    /// read.
+    #[error("the order was placed before, but cannot be read")]
+    PlacedBefore(#[source] ReadError),
     /// DynamoDB cannot do it now; nothing was written.
     #[error("the order could not be saved now")]
     Unavailable(#[source] CommitError),
@@ -99,9 +103,7 @@ impl OrderService {
             .placing(&placed, request, origin, now)
             .map_err(PlaceOrderError::Internal)?;
 
-        // Two requests with one key at the same instant conflict; the one that
-        // comes again finds the other's order.
-        match commit(&transaction, CommitError::is_retryable).await {
+        match commit(&transaction).await {
             Ok(revision) => Ok(StoredOrder {
                 order: placed.order,
                 revision,
@@ -116,7 +118,8 @@ impl OrderService {
 
     async fn order_of(&self, request: &PastRequest) -> Result<StoredOrder, PlaceOrderError> {
         let id = request.order_id;
-        let found = self.store.order(id).await.map_err(internal)?;
+        let found = self.store.order(id).await;
+        let found = found.map_err(PlaceOrderError::PlacedBefore)?;
         found.ok_or_else(|| internal(format!("order {id} of a past request is gone")))
     }
 
@@ -147,11 +150,7 @@ impl OrderService {
             base
         } else {
             let transaction = self.store.changing(&change, base, origin);
-            // After a conflict the order is another one, to be read again.
-            commit(&transaction, |error| {
-                error.is_retryable() && !matches!(error, CommitError::Conflict(_))
-            })
-            .await?
+            transaction.commit().await?.revision
         };
         Ok(StoredOrder {
             order: change.order,
@@ -191,14 +190,12 @@ impl From<ReadError> for CancelOrderError {
     }
 }
 
-/// Commits, again if that may help.
-async fn commit(
-    transaction: &Transaction,
-    again: impl FnMut(&CommitError) -> bool,
-) -> Result<Revision, CommitError> {
+/// Commits, again after a conflict: of two requests with one key at the same
+/// instant, the one that comes again finds the other's order.
+async fn commit(transaction: &Transaction) -> Result<Revision, CommitError> {
     let committed = (|| transaction.commit())
         .retry(backoff())
-        .when(again)
+        .when(|error| matches!(error, CommitError::Conflict(_)))
         .notify(|error, _| tracing::info!(%error, "committing again"))
         .await?;
     Ok(committed.revision)

@@ -1,7 +1,8 @@
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_dynamodb::{
     Client,
+    config::{Builder, timeout::TimeoutConfig},
     error::{BoxError, ProvideErrorMetadata, SdkError},
     operation::get_item::GetItemError,
     types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure},
@@ -63,7 +64,7 @@ pub(crate) struct PastRequest {
 
 /// Why an order could not be read.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ReadError {
+pub enum ReadError {
     /// DynamoDB cannot tell now.
     #[error("the order could not be read now")]
     Unavailable(#[source] BoxError),
@@ -87,6 +88,8 @@ impl Orders {
             .table_name(&self.table)
             .key(KEY, AttributeValue::S(aggregate_id(id)))
             .consistent_read(true)
+            .customize()
+            .config_override(in_time())
             .send()
             .await?;
         let order = output.item.map(serde_dynamo::from_item).transpose();
@@ -215,6 +218,15 @@ impl From<SdkError<GetItemError>> for ReadError {
             Self::Internal(error.into())
         }
     }
+}
+
+/// A connection that died while the function was frozen is given up in time for
+/// another attempt.
+fn in_time() -> Builder {
+    let timeouts = TimeoutConfig::builder()
+        .operation_attempt_timeout(Duration::from_secs(1))
+        .operation_timeout(Duration::from_secs(3));
+    Builder::new().timeout_config(timeouts.build())
 }
 
 fn item(order: &Order) -> (String, OrderItem<'_>) {

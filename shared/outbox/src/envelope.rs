@@ -63,14 +63,19 @@ pub struct CloudEvent {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<Traceparent>,
     /// The business transaction the event belongs to.
+    #[serde(default, deserialize_with = "text_of_a_scalar")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub correlationid: Option<String>,
     /// The id of the event or command that caused this one.
+    #[serde(default, deserialize_with = "text_of_a_scalar")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub causationid: Option<String>,
     /// The event itself.
     #[serde(default)]
     pub data: Value,
+    /// Data that is not JSON; nothing here reads it.
+    #[serde(default, deserialize_with = "refuse", skip_serializing)]
+    data_base64: (),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -88,6 +93,22 @@ fn with_milliseconds<S: Serializer>(time: &Timestamp, to: S) -> Result<S::Ok, S:
 /// A sequence as text that sorts as the number does.
 pub(crate) fn sequence_text(sequence: u64) -> String {
     format!("{sequence:020}")
+}
+
+/// An attribute that other producers may send as a number or a flag. Empty text
+/// counts as none.
+fn text_of_a_scalar<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    Ok(match Value::deserialize(from)? {
+        Value::String(text) => Some(text).filter(|text| !text.is_empty()),
+        scalar @ (Value::Number(_) | Value::Bool(_)) => Some(scalar.to_string()),
+        _ => None,
+    })
+}
+
+fn refuse<'de, D: Deserializer<'de>>(_: D) -> Result<(), D::Error> {
+    Err(serde::de::Error::custom(
+        "only data in JSON can be read, as data",
+    ))
 }
 
 mod sequence {
@@ -142,6 +163,7 @@ impl CloudEvent {
             correlationid: circumstances.correlation_id.map(str::to_owned),
             causationid: circumstances.causation_id.map(str::to_owned),
             data,
+            data_base64: (),
         }
     }
 
@@ -195,9 +217,11 @@ mod tests {
         let event = json!({
             "specversion": "1.0", "id": "1", "source": "/elsewhere", "type": "t",
             "time": "2026-11-24T10:00:00+01:00", "sequence": "a1", "traceparent": 7,
-            "partitionkey": "unknown",
+            "partitionkey": "unknown", "correlationid": 42, "causationid": "",
         });
         let read = CloudEvent::deserialize(event).unwrap();
+        assert_eq!(read.correlationid.as_deref(), Some("42"));
+        assert_eq!(read.causationid, None);
         assert_eq!((read.sequence, read.traceparent), (None, None));
         assert_eq!((read.subject, read.data), (None, Value::Null));
     }
@@ -208,6 +232,7 @@ mod tests {
             ("specversion", json!("0.3"), "expected `1.0`"),
             ("time", json!("yesterday"), "year"),
             ("id", Value::Null, "invalid type: null"),
+            ("data_base64", json!("AA=="), "only data in JSON"),
         ] {
             let mut event = event();
             event[field] = value;

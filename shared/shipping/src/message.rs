@@ -25,5 +25,9 @@ pub(crate) fn event(message: &SqsMessage) -> Result<CloudEvent, InvalidMessage> 
         path: error.path().to_string(),
         problem: error.inner().to_string(),
     })?;
+    json.end().map_err(|error| InvalidMessage {
+        path: ".".to_owned(),
+        problem: error.to_string(),
+    })?;
     Ok(envelope.detail)
 }

@@ -8,6 +8,7 @@ use outbox::{
     CloudEvent, CommitError, Traceparent,
     inbox::{Handled, OnceError},
 };
+use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 
 use crate::{
@@ -20,6 +21,9 @@ use crate::{
 /// How often it is decided anew what becomes of a shipment that others change
 /// meanwhile.
 const RETRIES: usize = 5;
+
+/// What is left of an invocation to answer in.
+const MARGIN: Duration = Duration::from_secs(1);
 
 /// Starts and stops shipments, as the events of orders tell.
 #[derive(Clone)]
@@ -46,6 +50,9 @@ pub enum ShippingError {
     /// The shipment could not be saved.
     #[error("the shipment could not be saved")]
     Save(#[source] BoxError),
+    /// The invocation was about to end.
+    #[error("the event was not handled in time")]
+    OutOfTime,
     /// The event could not be handled once: it is too old, or the transaction
     /// was not committed.
     #[error(transparent)]
@@ -60,8 +67,18 @@ impl Shipping {
 
     /// Handles a batch of messages, and answers which of them failed. These stay
     /// in the queue; after some attempts SQS moves them to its dead-letter queue.
-    pub async fn handle_batch(&self, batch: SqsEvent) -> SqsBatchResponse {
-        let handled = batch.records.iter().map(|message| self.handle(message));
+    /// What is not handled shortly before the deadline counts as failed, so that
+    /// it does not take the others along.
+    pub async fn handle_batch(&self, batch: SqsEvent, deadline: Instant) -> SqsBatchResponse {
+        let answer_by = deadline.checked_sub(MARGIN).unwrap_or(deadline);
+        let handled = batch.records.iter().map(|message| async move {
+            let handled = timeout_at(answer_by, self.handle(message)).await;
+            handled.unwrap_or_else(|_| {
+                let message_id = message.message_id.as_deref();
+                tracing::error!(message_id, "message not handled in time");
+                Err(ShippingError::OutOfTime)
+            })
+        });
         let mut response = SqsBatchResponse::default();
         for (message, handled) in batch.records.iter().zip(join_all(handled).await) {
             if handled.is_err() {

@@ -1,7 +1,10 @@
+use std::time::Duration;
+
 use aws_sdk_dynamodb::{
     Client,
+    config::{Builder, timeout::TimeoutConfig},
     error::BoxError,
-    types::{AttributeValue, Put},
+    types::{AttributeValue, ConditionCheck, Put},
 };
 use outbox::{
     CloudEvent, KeySchema,
@@ -16,6 +19,9 @@ const KEY: &str = "pk";
 
 /// Counts the changes of a shipment.
 const VERSION: &str = "version";
+
+/// The condition that nobody has changed a shipment since it was read.
+const IS_AT_VERSION: &str = "#version = :version";
 
 /// Names this consumer among those who record what they have handled.
 const CONSUMER: &str = "shipping";
@@ -65,6 +71,8 @@ impl ShipmentStore {
             .table_name(&self.table)
             .key(KEY, AttributeValue::S(pk(order_id)))
             .consistent_read(true)
+            .customize()
+            .config_override(in_time())
             .send()
             .await?;
         Ok(output.item.map(serde_dynamo::from_item).transpose()?)
@@ -78,11 +86,16 @@ impl ShipmentStore {
         known: Option<&StoredShipment>,
         event: &CloudEvent,
     ) -> Result<Handled, SaveError> {
-        let mut writes = ConsumerWrites::new();
-        if known.is_none_or(|known| known.shipment != shipment) {
-            let put = self.put(shipment, known).map_err(SaveError::NoItem)?;
-            writes = writes.put(put, key_schema());
-        }
+        let writes = match known {
+            Some(known) if known.shipment == shipment => {
+                let unchanged = self.unchanged(known).map_err(SaveError::NoItem)?;
+                ConsumerWrites::new().condition_check(unchanged)
+            }
+            _ => {
+                let put = self.put(shipment, known).map_err(SaveError::NoItem)?;
+                ConsumerWrites::new().put(put, key_schema())
+            }
+        };
         Ok(self.inbox.once(event, writes).await?)
     }
 
@@ -101,11 +114,22 @@ impl ShipmentStore {
                 .condition_expression("attribute_not_exists(#key)")
                 .expression_attribute_names("#key", KEY),
             Some(version) => put
-                .condition_expression("#version = :version")
+                .condition_expression(IS_AT_VERSION)
                 .expression_attribute_names("#version", VERSION)
-                .expression_attribute_values(":version", AttributeValue::N(version.to_string())),
+                .expression_attribute_values(":version", number(version)),
         };
         Ok(put.build()?)
+    }
+
+    /// That nothing is to be written holds only as long as nobody else writes.
+    fn unchanged(&self, known: &StoredShipment) -> Result<ConditionCheck, BoxError> {
+        let check = ConditionCheck::builder()
+            .table_name(&self.table)
+            .key(KEY, AttributeValue::S(known.pk.clone()))
+            .condition_expression(IS_AT_VERSION)
+            .expression_attribute_names("#version", VERSION)
+            .expression_attribute_values(":version", number(known.version));
+        Ok(check.build()?)
     }
 }
 
@@ -116,6 +140,19 @@ pub(crate) enum SaveError {
     NoItem(#[source] BoxError),
     #[error(transparent)]
     Once(#[from] OnceError),
+}
+
+fn number(value: u64) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+/// A connection that died while the function was frozen is given up in time for
+/// another attempt.
+fn in_time() -> Builder {
+    let timeouts = TimeoutConfig::builder()
+        .operation_attempt_timeout(Duration::from_secs(1))
+        .operation_timeout(Duration::from_secs(3));
+    Builder::new().timeout_config(timeouts.build())
 }
 
 fn pk(order_id: &str) -> String {

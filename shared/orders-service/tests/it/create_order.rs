@@ -291,6 +291,53 @@ async fn an_unknown_outcome_is_worth_repeating_only_with_a_key() {
 }
 
 #[tokio::test]
+async fn a_throttled_attempt_after_one_without_an_answer_is_no_reason_to_say_nothing_was_saved() {
+    let dynamodb = DynamoDb::answering(&[(
+        "TransactWriteItems",
+        &[
+            (500, json!({"__type": "InternalServerError"})),
+            (400, json!({"__type": "ThrottlingException"})),
+        ],
+    )])
+    .await;
+    let answer = Answer::of(create_order(&service(&dynamodb.client), post(&order())).await);
+    assert_eq!(answer.status, 500, "{answer:?}");
+    let detail = answer.body["detail"].as_str().unwrap();
+    assert!(detail.contains("may have been saved"), "{detail}");
+}
+
+#[tokio::test]
+async fn an_order_placed_before_that_cannot_be_read_is_not_said_to_be_unsaved() {
+    let fixture = Fixture::start().await;
+    fixture.post(post_with_key(&order(), "key")).await;
+    let past = &fixture.items("idem#").await[0];
+    let placed_before = json!({
+        "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+        "CancellationReasons": [{"Code": "None"}, {
+            "Code": "ConditionalCheckFailed",
+            "Item": {
+                "pk": {"S": past["pk"]},
+                "orderId": {"S": past["orderId"]},
+                "fingerprint": {"S": past["fingerprint"]},
+                "expiresAt": {"N": past["expiresAt"].to_string()},
+            },
+        }, {"Code": "None"}],
+    });
+    for (code, status) in [("ThrottlingException", 503), ("AccessDeniedException", 500)] {
+        let dynamodb = DynamoDb::answering(&[
+            ("TransactWriteItems", &[(400, placed_before.clone())]),
+            ("GetItem", &[(400, json!({"__type": code}))]),
+        ])
+        .await;
+        let request = post_with_key(&order(), "key");
+        let answer = Answer::of(create_order(&service(&dynamodb.client), request).await);
+        assert_eq!(answer.status, status, "{answer:?}");
+        let detail = answer.body["detail"].as_str().unwrap();
+        assert!(detail.contains("was placed before"), "{detail}");
+    }
+}
+
+#[tokio::test]
 async fn a_fault_of_the_set_up_is_500_and_tells_nothing_of_it() {
     let denied = json!({"__type": "AccessDeniedException", "message": "secret role"});
     let answer = answered_by_dynamodb((400, denied), post(&order())).await;

@@ -1,6 +1,9 @@
 //! `GET /orders/{id}`, request to response.
 
-use lambda_http::http::HeaderValue;
+use lambda_http::{
+    Body,
+    http::{self, HeaderValue},
+};
 use orders_service::get_order;
 use serde_json::{Value, json};
 
@@ -63,6 +66,17 @@ async fn an_order_nobody_placed_is_404() {
     for id in ["019ad0c5-0a4c-7000-8000-000000000001", "nonsense"] {
         let answer = fixture.get(get(id)).await;
         answer.assert_problem(404, "unknown-order");
+    }
+}
+
+#[tokio::test]
+async fn a_stage_may_stand_before_the_path() {
+    let fixture = Fixture::start().await;
+    let id = fixture.placed().await;
+    for path in [format!("/live/orders/{id}"), format!("/orders/orders/{id}")] {
+        let request = http::Request::builder().uri(path);
+        let answer = fixture.get(request.body(Body::Empty).unwrap()).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
     }
 }
 

@@ -1,4 +1,14 @@
-use aws_sdk_dynamodb::{Client, types::TransactWriteItem};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use aws_sdk_dynamodb::{
+    Client,
+    config::{Builder, retry::RetryConfig, timeout::TimeoutConfig},
+    types::TransactWriteItem,
+};
+use backon::ExponentialBuilder;
 use uuid::Uuid;
 
 use super::{
@@ -6,6 +16,28 @@ use super::{
     check::{self, Action},
     error::{CommitError, InvalidTransaction, Participant, Problem},
 };
+
+/// How long DynamoDB may take to answer. A connection that died while a function
+/// was frozen would otherwise hang until Lambda ends it.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The attempts at one transaction. They share a token, so that within 10 minutes
+/// it is written once (`ClientRequestToken`).
+#[derive(Debug)]
+pub(crate) struct Attempts {
+    token: Uuid,
+    /// Whether an attempt that nobody knows the outcome of may have written it.
+    outcome_unknown: AtomicBool,
+}
+
+impl Attempts {
+    pub(crate) fn new() -> Self {
+        Self {
+            token: Uuid::now_v7(),
+            outcome_unknown: AtomicBool::new(false),
+        }
+    }
+}
 
 /// Everything that is written together, and what is known to be wrong with it.
 #[derive(Clone, Default)]
@@ -26,20 +58,30 @@ impl AtomicWrites {
         });
     }
 
-    /// Commits all or nothing. Committing again under the same token within 10
-    /// minutes writes nothing twice (`ClientRequestToken`).
-    pub(crate) async fn commit(&self, client: &Client, token: Uuid) -> Result<(), CommitError> {
+    /// Tries once to commit, all or nothing.
+    pub(crate) async fn try_to_commit(
+        &self,
+        client: &Client,
+        attempts: &Attempts,
+    ) -> Result<(), CommitError> {
         self.check()?;
         let items = self.actions.iter().map(|(_, action)| action.to_item());
         let items: Vec<TransactWriteItem> = items.collect();
-        client
+        let answer = client
             .transact_write_items()
             .set_transact_items(Some(items))
-            .client_request_token(token.to_string())
+            .client_request_token(attempts.token.to_string())
+            .customize()
+            .config_override(one_attempt())
             .send()
-            .await
-            .map_err(|error| commit_error(error, &self.actions))?;
-        Ok(())
+            .await;
+        let unknown = attempts.outcome_unknown.load(Ordering::Relaxed);
+        let committed = answer
+            .map(drop)
+            .map_err(|error| commit_error(error, &self.actions, unknown));
+        let unknown = matches!(committed, Err(CommitError::OutcomeUnknown(_)));
+        attempts.outcome_unknown.store(unknown, Ordering::Relaxed);
+        committed
     }
 
     fn check(&self) -> Result<(), InvalidTransaction> {
@@ -53,4 +95,20 @@ impl AtomicWrites {
             Err(InvalidTransaction { problems })
         }
     }
+}
+
+/// Pauses between attempts, some milliseconds to a second.
+pub(crate) fn pauses(retries: usize) -> ExponentialBuilder {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(50))
+        .with_max_times(retries)
+        .with_jitter()
+}
+
+/// The SDK's own retries would hide that an attempt remained without an answer.
+fn one_attempt() -> Builder {
+    let timeouts = TimeoutConfig::builder().operation_timeout(ANSWER_TIMEOUT);
+    Builder::new()
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts.build())
 }

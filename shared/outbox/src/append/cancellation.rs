@@ -11,13 +11,18 @@ use super::{
     error::{CommitError, FailedCondition, Participant},
 };
 
+/// `unknown_before` tells that an attempt at the same transaction remained without
+/// an answer: only a cancellation tells that it was not written.
 pub(super) fn commit_error(
     error: SdkError<TransactWriteItemsError>,
     actions: &[(Participant, Action)],
+    unknown_before: bool,
 ) -> CommitError {
     let SdkError::ServiceError(service) = &error else {
         return match error {
-            SdkError::ConstructionFailure(_) => CommitError::Refused(error.into()),
+            SdkError::ConstructionFailure(_) if !unknown_before => {
+                CommitError::Refused(error.into())
+            }
             // Timeout, broken connection, unreadable answer.
             _ => CommitError::OutcomeUnknown(error.into()),
         };
@@ -34,14 +39,17 @@ pub(super) fn commit_error(
             Worst::Conflict => CommitError::Conflict(error.into()),
         };
     }
+    if unknown_before || service.raw().status().is_server_error() {
+        return CommitError::OutcomeUnknown(error.into());
+    }
     match service.err().code() {
-        Some("TransactionInProgressException") => CommitError::Conflict(error.into()),
+        // The attempt before is still being carried out.
+        Some("TransactionInProgressException") => CommitError::OutcomeUnknown(error.into()),
         Some(
             "ProvisionedThroughputExceededException"
             | "RequestLimitExceeded"
             | "ThrottlingException",
         ) => CommitError::Throttled(error.into()),
-        _ if service.raw().status().is_server_error() => CommitError::OutcomeUnknown(error.into()),
         _ => CommitError::Refused(error.into()),
     }
 }

@@ -34,9 +34,9 @@ pub enum CommitError {
     /// DynamoDB has no capacity for it now. Nothing was written.
     #[error("DynamoDB throttled the transaction, nothing was written")]
     Throttled(#[source] BoxError),
-    /// No answer came: it may have been committed or not. Committing the same
-    /// [`Transaction`](super::Transaction) again within 10 minutes is safe, it
-    /// is written once.
+    /// No answer came, now or at an attempt before: it may have been committed or
+    /// not. Committing the same [`Transaction`](super::Transaction) again within
+    /// 10 minutes is safe, it is written once.
     #[error("no answer from DynamoDB, the transaction may have been committed")]
     OutcomeUnknown(#[source] BoxError),
     /// DynamoDB refused it for another reason: access, a missing table, an

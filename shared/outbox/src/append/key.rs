@@ -36,6 +36,13 @@ impl KeySchema {
         std::iter::once(&self.partition_key).chain(&self.sort_key)
     }
 
+    /// How long a text may be that is to be each of the key's attributes: DynamoDB
+    /// takes 2048 bytes in a partition key, 1024 in a sort key.
+    #[cfg(feature = "inbox")]
+    pub(crate) fn most_bytes(&self) -> usize {
+        if self.sort_key.is_some() { 1024 } else { 2048 }
+    }
+
     /// The key of an item, or the key attribute it lacks.
     pub(super) fn key_of(
         &self,

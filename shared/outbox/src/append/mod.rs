@@ -12,7 +12,7 @@ mod transaction;
 
 pub use aggregate::{AggregateWrite, Revision};
 #[cfg(feature = "inbox")]
-pub(crate) use atomic_writes::AtomicWrites;
+pub(crate) use atomic_writes::{AtomicWrites, Attempts, pauses};
 #[cfg(feature = "inbox")]
 pub(crate) use check::Action;
 pub use error::{CommitError, FailedCondition, InvalidTransaction, Participant, Problem};

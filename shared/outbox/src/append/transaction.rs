@@ -1,11 +1,14 @@
+use std::sync::Arc;
+
 use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, Update};
+use backon::Retryable;
 use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
     aggregate::{AggregateWrite, Revision},
-    atomic_writes::AtomicWrites,
+    atomic_writes::{AtomicWrites, Attempts, pauses},
     check::{self, Action},
     error::{CommitError, Participant, Problem},
     key::KeySchema,
@@ -17,6 +20,9 @@ use crate::{
     row::{self, OutboxRow, RowKey},
     trace::TraceHeader,
 };
+
+/// How often a commit is tried again: as often as the SDK would.
+const RETRIES: usize = 2;
 
 /// One change: an aggregate, its events, and whatever else must be written with
 /// them or not at all.
@@ -52,9 +58,8 @@ pub struct Transaction {
     causation_id: Option<String>,
     trace_header: Option<TraceHeader>,
     traceparent: Option<Traceparent>,
-    /// Makes committing the same transaction again write it once
-    /// (`ClientRequestToken`).
-    token: Uuid,
+    /// Clones are the same transaction.
+    attempts: Arc<Attempts>,
     time: Timestamp,
 }
 
@@ -88,7 +93,7 @@ impl Transaction {
             causation_id: None,
             trace_header: None,
             traceparent: None,
-            token: Uuid::now_v7(),
+            attempts: Arc::new(Attempts::new()),
         }
     }
 
@@ -181,18 +186,21 @@ impl Transaction {
 
     /// The event that causes these: its id becomes their `causationid`, its
     /// business transaction is theirs (its own id if it names none), and so is
-    /// its trace.
+    /// its trace, if it belongs to one.
     #[must_use]
     pub fn caused_by(mut self, event: &CloudEvent) -> Self {
         self.causation_id = Some(event.id.clone());
         let correlation_id = event.correlationid.as_ref().unwrap_or(&event.id);
         self.correlation_id = Some(correlation_id.clone());
-        self.traceparent.clone_from(&event.traceparent);
-        self.trace_header = None;
+        if event.traceparent.is_some() {
+            self.traceparent.clone_from(&event.traceparent);
+            self.trace_header = None;
+        }
         self
     }
 
-    /// Commits everything with one `TransactWriteItems`, or nothing.
+    /// Commits everything with one `TransactWriteItems`, or nothing. If DynamoDB
+    /// throttles it or does not answer, it tries twice more.
     ///
     /// It can be called again after an error that
     /// [is retryable](CommitError::is_retryable): within 10 minutes of an
@@ -205,7 +213,15 @@ impl Transaction {
     pub async fn commit(&self) -> Result<Committed, CommitError> {
         let rows = self.rows();
         let writes = self.writes(&rows);
-        writes.commit(&self.outbox.client, self.token).await?;
+        (|| writes.try_to_commit(&self.outbox.client, &self.attempts))
+            .retry(pauses(RETRIES))
+            .when(|error| {
+                matches!(
+                    error,
+                    CommitError::Throttled(_) | CommitError::OutcomeUnknown(_)
+                )
+            })
+            .await?;
         Ok(Committed {
             revision: self.aggregate.revision_after(rows.len()),
             events: rows.into_iter().map(|row| row.key).collect(),

@@ -1,12 +1,17 @@
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
-use backon::{ExponentialBuilder, Retryable};
+use backon::Retryable;
 use jiff::{SignedDuration, Timestamp};
-use uuid::Uuid;
 
-use super::{record::Record, writes::ConsumerWrites};
-use crate::{Clock, CloudEvent, CommitError, KeySchema, Participant, SystemClock, append::Action};
+use super::{
+    record::{Found, Record},
+    writes::ConsumerWrites,
+};
+use crate::{
+    Clock, CloudEvent, CommitError, KeySchema, Participant, SystemClock,
+    append::{Action, Attempts, pauses},
+};
 
 /// How long a record is kept unless somebody wants it otherwise.
 const RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -39,8 +44,8 @@ pub enum Handled {
     Before,
 }
 
-/// Why an event was not handled. Nothing was written, except perhaps if the
-/// outcome is unknown; handling the event again is always safe.
+/// Why an event was not handled, or may not have been. Handling it again is always
+/// safe.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OnceError {
@@ -68,6 +73,24 @@ pub enum OnceError {
     Unnamed {
         /// Which one is empty.
         attribute: &'static str,
+    },
+    /// Another event of this source with the same id was handled before: it had
+    /// another type or time. Whoever sends them has to give each an id of its
+    /// own.
+    #[error("another event of {event_source} was handled under the id {id}")]
+    SameName {
+        /// The id of both.
+        id: String,
+        /// The source of both.
+        event_source: String,
+    },
+    /// The event's name does not fit into a key of the table.
+    #[error("id and source of the event make a key of {bytes} bytes, the table takes {most}")]
+    NameTooLong {
+        /// How long the key would be.
+        bytes: usize,
+        /// How long it may be.
+        most: usize,
     },
     /// The transaction was not committed, or may not have been. A condition of
     /// the consumer's own that did not hold is among these, if the event was
@@ -99,7 +122,8 @@ pub enum InvalidInbox {
 impl Inbox {
     /// The inbox of the consumer with this name, with its records in the given
     /// table. Consumers with different names handle the same event once each, in
-    /// the same table or not.
+    /// the same table or not; two that share name and table lose events to each
+    /// other. A consumer under a new name has handled nothing yet.
     ///
     /// # Errors
     ///
@@ -127,6 +151,10 @@ impl Inbox {
     /// The same inbox with records kept for another time than 30 days. Events
     /// are accepted until they are a day short of that.
     ///
+    /// It may be shortened at any time. Records that were written expire as they
+    /// were to, so after it was lengthened, an event that comes again after the
+    /// former time is handled twice.
+    ///
     /// # Errors
     ///
     /// If it is under 48 hours.
@@ -148,10 +176,10 @@ impl Inbox {
 
     /// Writes what the consumer makes of an event, and that it has handled it,
     /// with one `TransactWriteItems`. If it has handled the event before, nothing
-    /// is written.
+    /// is written. It uses the inbox's own client, whatever transaction it gets.
     ///
     /// A transaction that conflicts with another, is throttled or remains
-    /// without an answer is committed again, for some seconds.
+    /// without an answer is tried six times; each may take 3 s.
     ///
     /// # Errors
     ///
@@ -165,6 +193,10 @@ impl Inbox {
         let now = self.clock.now();
         self.check(event, now)?;
         let record = Record::new(&self.consumer, event, now, self.retention);
+        let (bytes, most) = (record.name().len(), self.key_schema.most_bytes());
+        if bytes > most {
+            return Err(OnceError::NameTooLong { bytes, most });
+        }
         let mut writes = writes.into().writes;
         match record.put(&self.table, &self.key_schema) {
             Ok(put) => {
@@ -174,16 +206,22 @@ impl Inbox {
             Err(reason) => writes.is_no_item(Participant::InboxRecord, reason),
         }
 
-        let token = Uuid::now_v7();
-        let commit = || writes.commit(&self.client, token);
-        let committed = commit
-            .retry(backoff())
+        let attempts = Attempts::new();
+        let committed = (|| writes.try_to_commit(&self.client, &attempts))
+            .retry(pauses(RETRIES))
             .when(CommitError::is_retryable)
             .await;
-        match committed {
-            Ok(()) => Ok(Handled::Now),
-            Err(error) if is_duplicate(&error) => Ok(Handled::Before),
-            Err(error) => Err(error.into()),
+        let error = match committed {
+            Ok(()) => return Ok(Handled::Now),
+            Err(error) => error,
+        };
+        match Found::that_was_there(&error) {
+            Some(found) if found.is_of(event) => Ok(Handled::Before),
+            Some(_) => Err(OnceError::SameName {
+                id: event.id.clone(),
+                event_source: event.source.clone(),
+            }),
+            None => Err(error.into()),
         }
     }
 
@@ -205,20 +243,4 @@ impl Inbox {
         }
         Ok(())
     }
-}
-
-/// The record was there, whatever else did not hold.
-fn is_duplicate(error: &CommitError) -> bool {
-    let CommitError::ConditionFailed(failed) = error else {
-        return false;
-    };
-    let mut participants = failed.iter().map(|failed| failed.participant);
-    participants.any(|participant| participant == Participant::InboxRecord)
-}
-
-fn backoff() -> ExponentialBuilder {
-    ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(50))
-        .with_max_times(RETRIES)
-        .with_jitter()
 }

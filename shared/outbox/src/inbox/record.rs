@@ -1,10 +1,10 @@
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{AttributeValue, Put};
+use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure};
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::{CloudEvent, KeySchema};
+use crate::{CloudEvent, CommitError, KeySchema, Participant};
 
 /// That a consumer has handled an event.
 #[derive(Serialize)]
@@ -14,6 +14,8 @@ pub(super) struct Record<'a> {
     source: &'a str,
     event_id: &'a str,
     event_type: &'a str,
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    event_time: Timestamp,
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     handled_at: Timestamp,
     /// Epoch seconds, as DynamoDB's TTL wants it.
@@ -36,6 +38,7 @@ impl<'a> Record<'a> {
             source: &event.source,
             event_id: &event.id,
             event_type: &event.event_type,
+            event_time: event.time,
             handled_at,
             expires_at: kept_from
                 .saturating_add(retention)
@@ -56,14 +59,50 @@ impl<'a> Record<'a> {
             .set_item(Some(item))
             .condition_expression("attribute_not_exists(#key)")
             .expression_attribute_names("#key", key_schema.partition_key_name())
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build()
             .map_err(|error| error.to_string())
     }
 
     /// No two events of a consumer have the same: only the id, which comes last,
     /// may hold the separator.
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         let source = self.source.replace('%', "%25").replace('#', "%23");
         format!("inbox#{}#{source}#{}", self.consumer, self.event_id)
+    }
+}
+
+/// A record that was there before.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Found {
+    event_type: Option<String>,
+    event_time: Option<i64>,
+}
+
+impl Found {
+    /// The record, if it is why a transaction was not committed, whatever else
+    /// did not hold.
+    pub(super) fn that_was_there(error: &CommitError) -> Option<Self> {
+        let CommitError::ConditionFailed(failed) = error else {
+            return None;
+        };
+        let record = failed
+            .iter()
+            .find(|failed| failed.participant == Participant::InboxRecord)?;
+        let item = record.item.clone().unwrap_or_default();
+        Some(serde_dynamo::from_item(item).unwrap_or(Self {
+            event_type: None,
+            event_time: None,
+        }))
+    }
+
+    /// Whether it is of this event. What it does not tell is taken for granted.
+    pub(super) fn is_of(&self, event: &CloudEvent) -> bool {
+        let time = event.time.as_millisecond();
+        self.event_type
+            .as_ref()
+            .is_none_or(|of| *of == event.event_type)
+            && self.event_time.is_none_or(|at| at == time)
     }
 }

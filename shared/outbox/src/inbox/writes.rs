@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// What a consumer writes because of an event, all of it or nothing. It may be
-/// nothing, too.
+/// nothing, too, and 99 actions at most: the record of the event is the hundredth.
 #[derive(Clone, Default)]
 pub struct ConsumerWrites {
     pub(super) writes: AtomicWrites,

@@ -1,9 +1,11 @@
 use std::{
     io,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::fixture::*;
 
@@ -18,6 +20,7 @@ async fn a_bad_message_fails_alone() {
     let [created, cancelled] = fixture.placed_and_cancelled(1).await;
     let mut too_old = created.clone();
     too_old["time"] = json!("2026-01-01T00:00:00Z");
+    let again = message("created again", &created);
     let messages = vec![
         text_message("no json", "nonsense"),
         message("created", &created),
@@ -26,14 +29,33 @@ async fn a_bad_message_fails_alone() {
         message("cancelled", &cancelled),
         message("created again", &created),
         text_message("empty", ""),
+        text_message("two", &format!("{} {{}}", again.body.unwrap())),
     ];
-    let response = fixture.shipping.handle_batch(batch(messages)).await;
+    let response = fixture
+        .shipping
+        .handle_batch(batch(messages), in_time())
+        .await;
     assert_eq!(
         failures(&response),
-        ["no json", "no event", "too old", "empty"]
+        ["no json", "no event", "too old", "empty", "two"]
     );
     assert_eq!(fixture.items("shipment#").await[0]["status"], "stopped");
     assert_eq!(fixture.items("inbox#").await.len(), 2);
+}
+
+#[tokio::test]
+async fn what_hangs_fails_alone_and_in_time() {
+    let fixture = Fixture::start().await;
+    let [created, _] = fixture.placed_and_cancelled(1).await;
+    // It takes connections, and answers nothing.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = dynamodb_in_process::client(silent.local_addr().unwrap());
+    let messages = vec![text_message("bad", "nonsense"), message("hangs", &created)];
+    let deadline = Instant::now() + Duration::from_millis(1100);
+    let shipping = shipping(&client);
+    let response = shipping.handle_batch(batch(messages), deadline).await;
+    assert_eq!(failures(&response), ["bad", "hangs"]);
+    assert!(Instant::now() < deadline);
 }
 
 #[tokio::test]
@@ -41,7 +63,10 @@ async fn a_failure_nobody_can_name_fails_the_batch() {
     let fixture = Fixture::start().await;
     let mut nameless = text_message("", "nonsense");
     nameless.message_id = None;
-    let response = fixture.shipping.handle_batch(batch(vec![nameless])).await;
+    let response = fixture
+        .shipping
+        .handle_batch(batch(vec![nameless]), in_time())
+        .await;
     // Lambda takes an empty identifier for a failure of all.
     assert_eq!(failures(&response), [""]);
 }
@@ -58,7 +83,7 @@ async fn the_sample_payload_starts_a_shipment() {
     sample["Records"][0]["body"] = json!(body.to_string());
     let response = fixture
         .shipping
-        .handle_batch(serde_json::from_value(sample).unwrap())
+        .handle_batch(serde_json::from_value(sample).unwrap(), in_time())
         .await;
     assert_eq!(failures(&response), [] as [&str; 0]);
     assert_eq!(fixture.items("shipment#").await[0]["status"], "started");
@@ -94,7 +119,10 @@ async fn what_is_logged_tells_of_the_trace_the_event_belongs_to() {
     broken["type"] = json!("OrderPaid");
     for detail in [&created, &broken] {
         let messages = vec![message("1", detail)];
-        fixture.shipping.handle_batch(batch(messages)).await;
+        fixture
+            .shipping
+            .handle_batch(batch(messages), in_time())
+            .await;
     }
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     for (line, message) in log.lines().zip(["event handled", "event not handled"]) {

@@ -1,6 +1,8 @@
 //! A shipments table, and orders whose events are as the orders service sends
 //! them.
 
+use std::time::Duration;
+
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use aws_sdk_dynamodb::Client;
 use dynamodb_in_process::{create_table, items};
@@ -9,6 +11,7 @@ use orders::{Order, OrderId, PlaceOrder, PlaceOrderItem};
 use outbox::{AggregateWrite, CloudEvent, KeySchema, Outbox, OutboxRow};
 use serde_json::{Value, json};
 use shipping::{ShipmentStore, Shipping};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 pub(crate) struct Fixture {
@@ -122,4 +125,9 @@ pub(crate) fn batch(messages: Vec<SqsMessage>) -> SqsEvent {
     let mut batch = SqsEvent::default();
     batch.records = messages;
     batch
+}
+
+/// A deadline nobody reaches.
+pub(crate) fn in_time() -> Instant {
+    Instant::now() + Duration::from_mins(1)
 }

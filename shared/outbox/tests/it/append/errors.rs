@@ -54,6 +54,10 @@ async fn commit_answered_with(status: u16, answer: Value) -> CommitError {
         .unwrap_err()
 }
 
+fn other(code: &str) -> Value {
+    json!({"__type": format!("com.amazonaws.dynamodb.v20120810#{code}")})
+}
+
 fn canceled(codes: [&str; 2]) -> Value {
     json!({
         "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
@@ -73,7 +77,6 @@ async fn conflicts_and_throttling_are_told_from_failed_conditions() {
         matches!(error, CommitError::ConditionFailed(failed)
             if failed.len() == 1 && failed[0].participant == Participant::Event(0))
     };
-    let other = |code: &str| json!({"__type": format!("com.amazonaws.dynamodb.v20120810#{code}")});
     let cases = [
         (
             400,
@@ -105,7 +108,7 @@ async fn conflicts_and_throttling_are_told_from_failed_conditions() {
             refused,
             false,
         ),
-        (400, other("TransactionInProgressException"), conflict, true),
+        (400, other("TransactionInProgressException"), unknown, true),
         (400, other("ThrottlingException"), throttled, true),
         (400, other("RequestLimitExceeded"), throttled, true),
         (400, other("AccessDeniedException"), refused, false),
@@ -117,6 +120,31 @@ async fn conflicts_and_throttling_are_told_from_failed_conditions() {
         assert_eq!(error.is_retryable(), retryable, "{answer}");
     }
 }
+
+#[tokio::test]
+async fn after_an_attempt_without_an_answer_only_a_cancellation_tells_that_nothing_was_written() {
+    let unknown: fn(&CommitError) -> bool = |error| matches!(error, CommitError::OutcomeUnknown(_));
+    let conflict: fn(&CommitError) -> bool = |error| matches!(error, CommitError::Conflict(_));
+    for (after, expected) in [
+        (other("ThrottlingException"), unknown),
+        (other("TransactionInProgressException"), unknown),
+        (other("AccessDeniedException"), unknown),
+        (canceled(["TransactionConflict", "None"]), conflict),
+    ] {
+        let stub = MockServer::start().await;
+        let no_answer = ResponseTemplate::new(500).set_body_json(other("InternalServerError"));
+        let first = Mock::given(any()).respond_with(no_answer).up_to_n_times(1);
+        first.mount(&stub).await;
+        let then = ResponseTemplate::new(400).set_body_json(&after);
+        Mock::given(any()).respond_with(then).mount(&stub).await;
+        let client = dynamodb_in_process::client(*stub.address());
+        let outbox = Outbox::new(client.clone(), "outbox", "things").unwrap();
+        let fixture = Fixture { client, outbox };
+        let error = fixture.create("a").commit().await.unwrap_err();
+        assert!(expected(&error), "{after}: {error:?}");
+    }
+}
+
 #[test]
 fn a_source_eventbridge_refuses_is_refused_at_once() {
     let client = dynamodb_in_process::client(([127, 0, 0, 1], 9).into());

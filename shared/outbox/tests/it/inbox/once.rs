@@ -1,4 +1,5 @@
 use futures::future::join_all;
+use jiff::SignedDuration;
 use outbox::{
     AggregateWrite, CloudEvent, CommitError, KeySchema, Outbox, OutboxRow, Participant,
     inbox::{ConsumerWrites, Handled, Inbox, OnceError},
@@ -27,6 +28,7 @@ async fn what_the_consumer_writes_and_the_record_are_written_together() {
                 "source": "orders",
                 "eventId": "1",
                 "eventType": "Happened",
+                "eventTime": now().as_millisecond(),
                 "handledAt": now().as_millisecond(),
                 "expiresAt": expires_at,
             })
@@ -99,6 +101,21 @@ async fn events_of_one_name_are_told_apart_by_source_and_consumer() {
             assert_eq!(handled, Handled::Now, "{event:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn another_event_under_the_same_name_is_no_duplicate() {
+    let world = World::start().await;
+    let first = event("orders", "1");
+    let _ = world.inbox.once(&first, put("a")).await.unwrap();
+    let mut of_another_type = first.clone();
+    of_another_type.event_type = "Else".into();
+    let later = event_of("orders", "1", now() + SignedDuration::from_millis(1));
+    for other in [of_another_type, later] {
+        let error = world.inbox.once(&other, put("b")).await.unwrap_err();
+        assert!(matches!(error, OnceError::SameName { .. }), "{error:?}");
+    }
+    assert_eq!(world.keys().await, ["a", "inbox#consumer#orders#1"]);
 }
 
 #[tokio::test]

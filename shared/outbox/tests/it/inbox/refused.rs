@@ -1,4 +1,5 @@
 use jiff::{SignedDuration, Timestamp};
+use outbox::KeySchema;
 use outbox::inbox::{ConsumerWrites, Handled, Inbox, InvalidInbox, OnceError};
 
 use super::world::*;
@@ -55,6 +56,29 @@ async fn an_event_without_a_name_is_refused() {
         assert!(said.contains(&format!("empty {attribute}")), "{said}");
     }
     assert!(world.items().await.is_empty());
+}
+
+#[tokio::test]
+async fn an_event_whose_name_is_no_key_is_refused() {
+    let world = World::start().await;
+    let sorted = KeySchema::partition_key("pk").sort_key("sk");
+    let sorted = Inbox::new(world.client.clone(), "table", sorted, "consumer").unwrap();
+    let sorted = sorted.with_clock(At(now()));
+    let prefix = "inbox#consumer#orders#".len();
+    for (inbox, most) in [(&world.inbox, 2048), (&sorted, 1024)] {
+        let event = event("orders", &"x".repeat(most - prefix + 1));
+        let error = inbox.once(&event, put("a")).await.unwrap_err();
+        let said = error.to_string();
+        assert!(
+            said.contains(&format!("{} bytes, the table takes {most}", most + 1)),
+            "{said}"
+        );
+    }
+    let fits = event("orders", &"x".repeat(2048 - prefix));
+    assert_eq!(
+        world.inbox.once(&fits, put("a")).await.unwrap(),
+        Handled::Now
+    );
 }
 
 #[tokio::test]
