@@ -77,10 +77,12 @@ schemas: prerequisites ## Promise consumers what events tell now, unless that br
 
 .PHONY: test-rust
 test-rust: prerequisites
+	@# Tests run the examples as programs.
+	cargo build --quiet --workspace --examples
 	@if cargo nextest --version >/dev/null 2>&1; then \
 		set -x; $(without_aws) cargo nextest run --workspace --no-fail-fast; \
 	else \
-		set -x; $(without_aws) cargo test --quiet --workspace --no-fail-fast --lib --bins --tests --examples; \
+		set -x; $(without_aws) cargo test --quiet --workspace --no-fail-fast --lib --bins --tests; \
 	fi
 	$(without_aws) cargo test --quiet --workspace --doc
 

@@ -45,6 +45,10 @@ export class OrdersStack extends Stack {
       settings: this.#settings,
     });
 
+    // What is published before there is a rule never reaches shipping.
+    outbox.streamMapping.node.addDependency(shipping.rule);
+    outbox.sweepSchedule.node.addDependency(shipping.rule);
+
     const api = this.#createApi();
     const readsOrders = { ORDERS_TABLE: orders.tableName };
     const writesOrders = { ...readsOrders, OUTBOX_TABLE: outbox.table.tableName };

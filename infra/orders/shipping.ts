@@ -54,9 +54,12 @@ export class Shipping extends Construct {
   /** The function that handles them. */
   readonly startShipping: LambdaFunction;
 
+  readonly #settings: Environment;
+
   constructor(scope: Construct, id: string, props: ShippingProps) {
     super(scope, id);
     this.table = new OrdersTable(this, "Shipments", props.settings);
+    this.#settings = props.settings;
     this.deadLetterQueue = this.#createDeadLetterQueue("DeadLetterQueue");
     this.queue = this.#createQueue("Queue", {
       // AWS recommends six times the function's timeout: a message must stay
@@ -87,7 +90,12 @@ export class Shipping extends Construct {
       environment: { SHIPMENTS_TABLE: this.table.tableName },
       settings: props.settings,
     });
-    this.table.grant(startShipping, "dynamodb:GetItem", "dynamodb:PutItem");
+    this.table.grant(
+      startShipping,
+      "dynamodb:ConditionCheckItem",
+      "dynamodb:GetItem",
+      "dynamodb:PutItem",
+    );
     startShipping.addEventSource(
       new SqsEventSource(this.queue, {
         batchSize: 10,
@@ -109,6 +117,8 @@ export class Shipping extends Construct {
       ...own,
       encryption: QueueEncryption.SQS_MANAGED,
       enforceSSL: true,
+      // An event in here is nowhere else any more.
+      removalPolicy: this.#settings.tableRemovalPolicy,
     });
   }
 }

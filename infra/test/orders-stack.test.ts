@@ -313,8 +313,25 @@ describe.each(environmentNames)("orders in %s", (name) => {
   test("what holds data keeps its logical id", () => {
     // Another id is another table or bus: what the old one holds would be lost.
     expect(Object.keys(template.toJSON().Resources)).toEqual(
-      expect.arrayContaining(["OrdersA9B65338", "OutboxTableF17138FA", "EventBus7B8748AA"]),
+      expect.arrayContaining([
+        "OrdersA9B65338",
+        "OutboxTableF17138FA",
+        "EventBus7B8748AA",
+        "ShippingShipments34DDDF2D",
+        "ShippingQueue6957D966",
+        "ShippingDeadLetterQueue2C4BAF0C",
+        "ShippingRuleDeadLetterQueue220929F7",
+      ]),
     );
+  });
+
+  test("nothing is published before shipping is told of it", () => {
+    const resources = template.toJSON().Resources;
+    const rule = logicalId(template, "ShippingRule");
+    const sweepSchedule = logicalId(template, "OutboxSweepSchedule");
+    for (const publisher of ["OutboxStreamMapping", sweepSchedule]) {
+      expect(resources[publisher].DependsOn).toContain(rule);
+    }
   });
 
   test("what people and tools need to know is an output", () => {

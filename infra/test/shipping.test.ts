@@ -65,6 +65,20 @@ describe.each(environmentNames)("shipping in %s", (name) => {
     },
   );
 
+  test("queues are kept as tables are: an event in them is nowhere else", () => {
+    const { DeletionPolicy } = resource("ShippingShipments");
+    for (const queue of [
+      "ShippingQueue",
+      "ShippingDeadLetterQueue",
+      "ShippingRuleDeadLetterQueue",
+    ]) {
+      expect(resource(queue)).toMatchObject({
+        DeletionPolicy,
+        UpdateReplacePolicy: DeletionPolicy,
+      });
+    }
+  });
+
   test("the rule hands orders' events to the queue, and what it cannot to its own dead letters", () => {
     expect(propertiesOf(template, "ShippingRule")).toEqual({
       Description: "Hands to shipping what it needs to know of orders",
@@ -145,6 +159,7 @@ describe.each(environmentNames)("shipping in %s", (name) => {
 
   test("the function may read and write shipments, consume its queue, and nothing else", () => {
     expect(grants(template, /StartShipping/)).toEqual([
+      "dynamodb:ConditionCheckItem on ShippingShipments",
       "dynamodb:GetItem on ShippingShipments",
       "dynamodb:PutItem on ShippingShipments",
       "sqs:ChangeMessageVisibility on ShippingQueue",

@@ -34,6 +34,10 @@ use crate::{
 /// How long nothing may arrive before the rest is taken for missing.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The same for shipments: an event that was not handled comes again only when
+/// its message is visible again, after 180 s.
+const SHIPPING_PATIENCE: Duration = Duration::from_secs(200);
+
 /// How old a record is that the relay looks up.
 const YOUNG: Duration = Duration::from_secs(3);
 
@@ -286,7 +290,7 @@ impl<'p> Demo<'p> {
         };
         let mut shipments = Shipments::default();
         let mut last_news = Instant::now();
-        while shipments != wanted && last_news.elapsed() < PATIENCE {
+        while shipments != wanted && last_news.elapsed() < SHIPPING_PATIENCE {
             let now = self.shipments().await?;
             bar.set_position((now.started + now.stopped) as u64);
             if now == shipments {

@@ -1,7 +1,8 @@
 //! The function behind the outbox table's stream: brings its rows to the bus.
 //!
 //! The event source mapping needs `ReportBatchItemFailures`; the function's role
-//! needs `dynamodb:BatchGetItem`, `BatchWriteItem` and `UpdateItem` on the table,
+//! needs to read the stream (`AWSLambdaDynamoDBExecutionRole`), and
+//! `dynamodb:BatchGetItem`, `BatchWriteItem` and `UpdateItem` on the table,
 //! `events:PutEvents` and `DescribeEventBus` on the bus, and `sqs:SendMessage` on
 //! the dead-letter queue.
 

@@ -24,8 +24,8 @@
 //! [`Transaction`] also takes the writes that belong to the change, and what is
 //! known of its cause. Everything that DynamoDB or EventBridge would refuse later
 //! is refused before anything is sent, all of it at once: see [`limits`] and
-//! [`Problem`]. [`CommitError`] says of each failure whether committing again
-//! can help.
+//! [`Problem`]. A commit that is throttled or not answered is tried again;
+//! [`CommitError`] says of each failure whether committing once more can help.
 //!
 //! # Relay
 //!
@@ -62,9 +62,9 @@
 //! | feature | what it adds | what that pulls in |
 //! |---|---|---|
 //! | none | [`DomainEvent`], [`CloudEvent`], [`Traceparent`], for crates that hold a domain and no AWS | `serde`, `serde_json`, `jiff` |
-//! | `append` (default) | [`Outbox`]: write an aggregate and its events | the SDK for DynamoDB; no other service's |
-//! | `inbox` | `inbox`: handle each event once | nothing but what `append` does, and `backon` for retries |
-//! | `relay` | `relay`: publish, park, dead-letter; the functions behind the stream and the schedule | the SDKs for EventBridge and SQS, `tokio` |
+//! | `append` (default) | [`Outbox`]: write an aggregate and its events | the SDK for DynamoDB, no other service's; `backon` for retries |
+//! | `inbox` | `inbox`: handle each event once | nothing but what `append` does |
+//! | `relay` | `relay`: publish, park, dead-letter; the functions behind the stream and the schedule | the SDKs for DynamoDB, EventBridge and SQS, `tokio` |
 //! | `replay` | `replay`: settle dead letters and rows that are set aside | `relay`, and the SDK for DynamoDB Streams |
 //!
 //! # Rust and versions

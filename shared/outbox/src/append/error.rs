@@ -124,8 +124,8 @@ pub struct InvalidTransaction {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
-    /// More than 100 actions: aggregate, the caller's actions and events
-    /// together. See [`Transaction`](super::Transaction#more-than-100-actions).
+    /// More than 100 actions: aggregate, the caller's actions, events, and the
+    /// record of the event that is handled, together. See [`Transaction`](super::Transaction#more-than-100-actions).
     #[error("{count} actions, DynamoDB takes at most 100 in one transaction")]
     TooManyActions {
         /// How many there are.

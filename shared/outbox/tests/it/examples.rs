@@ -5,12 +5,13 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
+    time::Duration,
 };
 
 use dynamodb_in_process::{client, create_table, items};
 use outbox::OutboxRow;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::timeout};
 use wiremock::{
     Mock, MockServer, Request, ResponseTemplate,
     matchers::{method, path_regex},
@@ -25,7 +26,7 @@ fn program(example: &str) -> PathBuf {
     let program = profile.join("examples").join(example);
     assert!(
         program.exists(),
-        "{} is not built: run 'cargo build --package outbox --all-features --examples'",
+        "{} is not built: run 'cargo build --workspace --examples'",
         program.display()
     );
     program
@@ -147,7 +148,7 @@ async fn runtime_api(event: Value) -> (MockServer, mpsc::UnboundedReceiver<(Stri
         .up_to_n_times(1)
         .mount(&stub)
         .await;
-    let never = ResponseTemplate::new(200).set_delay(std::time::Duration::from_hours(1));
+    let never = ResponseTemplate::new(200).set_delay(Duration::from_hours(1));
     next().respond_with(never).mount(&stub).await;
 
     let (answers, answered) = mpsc::unbounded_channel();
@@ -184,7 +185,8 @@ async fn relay_brings_rows_to_the_bus_from_within_lambda() {
         .env("AWS_LAMBDA_FUNCTION_VERSION", "1");
     let _function = Function(relay.spawn().unwrap());
 
-    let (path, answer) = answered.recv().await.unwrap();
+    let answer = timeout(Duration::from_secs(30), answered.recv()).await;
+    let (path, answer) = answer.expect("an answer").unwrap();
     assert!(path.ends_with("/request-1/response"), "{path}: {answer}");
     assert_eq!(answer, json!({"batchItemFailures": []}));
     assert_eq!(published_ids(&bus).await, ids);
