@@ -1,0 +1,162 @@
+//! `simulate`: tries to lose an event.
+
+use std::{
+    process::ExitCode,
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+    time::Instant,
+};
+
+use clap::Parser;
+use simulate::{Bug, Plan, Report, Seed, run};
+
+/// Tries to lose an event: the whole pipeline in simulated time, with every fault
+/// there is.
+#[derive(Parser)]
+struct Arguments {
+    /// How many histories to make, each of a seed of its own.
+    #[arg(long, default_value_t = 1_000)]
+    seeds: u64,
+
+    /// The first seed.
+    #[arg(long, default_value_t = 0)]
+    from: Seed,
+
+    /// One seed alone, with all that happened.
+    #[arg(long, conflicts_with_all = ["seeds", "from"])]
+    seed: Option<Seed>,
+
+    /// How many events a history commits.
+    #[arg(long, default_value_t = 300)]
+    events: u64,
+
+    /// A deliberate mistake, to see it found.
+    #[arg(long)]
+    bug: Option<Bug>,
+
+    /// Every deliberate mistake in turn: how many seeds it takes to find each.
+    #[arg(long, conflicts_with_all = ["seed", "bug"])]
+    bugs: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if let Some(seed) = arguments.seed {
+        return tell(&arguments, seed);
+    }
+    if arguments.bugs {
+        return find_bugs(&arguments);
+    }
+    let begun = Instant::now();
+    let (total, violated) = simulate(&arguments);
+    println!("{total}");
+    println!(
+        "{} seeds in {:.1} s",
+        arguments.seeds,
+        begun.elapsed().as_secs_f64()
+    );
+    match violated {
+        None => ExitCode::SUCCESS,
+        Some(seed) => tell(&arguments, seed),
+    }
+}
+
+fn plan(arguments: &Arguments) -> Plan {
+    Plan {
+        events: arguments.events,
+        bug: arguments.bug,
+        keeps_history: false,
+    }
+}
+
+/// Makes the histories, as many at once as there are processors. Answers all
+/// together, and the lowest seed that went wrong.
+fn simulate(arguments: &Arguments) -> (Report, Option<Seed>) {
+    let next = AtomicU64::new(arguments.from);
+    let end = arguments.from + arguments.seeds;
+    let work = || {
+        let mut total = Report::default();
+        let mut violated: Option<Seed> = None;
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= end {
+                return (total, violated);
+            }
+            let report = run(seed, plan(arguments));
+            total.add(&report);
+            if !report.violations.is_empty() {
+                total.violations.extend(report.violations);
+                violated = violated.or(Some(seed));
+                next.store(end, Ordering::Relaxed);
+            }
+        }
+    };
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    let workers = thread::scope(|scope| {
+        let workers: Vec<_> = (0..processors).map(|_| scope.spawn(work)).collect();
+        let ended = workers.into_iter().map(thread::ScopedJoinHandle::join);
+        ended.collect::<Vec<_>>()
+    });
+    let mut total = Report::default();
+    let mut violated = None;
+    for ended in workers {
+        let (report, seed) = ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        total.add(&report);
+        total.violations.extend(report.violations);
+        violated = [violated, seed].into_iter().flatten().min();
+    }
+    (total, violated)
+}
+
+/// Makes one history again, and shows it.
+fn tell(arguments: &Arguments, seed: Seed) -> ExitCode {
+    let report = run(
+        seed,
+        Plan {
+            keeps_history: true,
+            ..plan(arguments)
+        },
+    );
+    for line in &report.history {
+        println!("{line}");
+    }
+    println!("{report}");
+    for violation in &report.violations {
+        println!("violated: {violation}");
+    }
+    println!(
+        "again: simulate --seed {seed} --events {}",
+        arguments.events
+    );
+    if report.violations.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn find_bugs(arguments: &Arguments) -> ExitCode {
+    let mut missed = 0;
+    for bug in Bug::all() {
+        let plan = Plan {
+            bug: Some(*bug),
+            ..plan(arguments)
+        };
+        let seeds = arguments.from..arguments.from + arguments.seeds;
+        let found = seeds.clone().find_map(|seed| {
+            let violation = run(seed, plan).violations.first()?.clone();
+            Some((seed, violation))
+        });
+        if let Some((seed, violation)) = found {
+            println!("{bug}: found by seed {seed}: {violation}");
+        } else {
+            missed += 1;
+            println!("{bug}: NOT FOUND by {} seeds", arguments.seeds);
+        }
+    }
+    if missed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}

@@ -1,0 +1,374 @@
+//! One history: trouble, then none, then the verdict.
+
+use std::{cell::RefCell, collections::BTreeMap, fmt, rc::Rc, time::Duration};
+
+use tokio::{
+    task::{LocalSet, spawn_local},
+    time::{Instant, sleep},
+};
+
+use crate::{
+    bugs::Bug,
+    commands::commit,
+    functions::SweeperProcess,
+    mapping::{Mapping, deployed},
+    operators::{be_on_call, replay},
+    truth::Truth,
+    weather::{Fault, Operation},
+    world::World,
+};
+
+/// How often the sweeper is deployed to run.
+const SWEEP_INTERVAL: Duration = Duration::from_mins(5);
+
+/// How long the table may take to drain once nothing goes wrong any more. A shard
+/// may wait a minute for its next try; the sweeper then takes a quarter of an
+/// hour, and some.
+const DRAINED_WITHIN: Duration = Duration::from_hours(2);
+
+/// What makes a history, together with the plan.
+pub type Seed = u64;
+
+/// What a history is to be like.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    /// How many events are committed.
+    pub events: u64,
+    /// A deliberate mistake.
+    pub bug: Option<Bug>,
+    /// Whether somebody will read what happened.
+    pub keeps_history: bool,
+}
+
+/// What became of a history.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// Events that were committed.
+    pub committed: u64,
+    /// Times the bus took an event that it had taken before.
+    pub duplicates: u64,
+    /// Events that went to a bus deleted less than a minute before.
+    pub excused: u64,
+    /// Events a person discarded.
+    pub discarded: u64,
+    /// Dead letters sent.
+    pub dead_letters: u64,
+    /// Times a function was invoked.
+    pub invocations: u64,
+    /// Times a process died.
+    pub deaths: u64,
+    /// Calls of services.
+    pub calls: u64,
+    /// Simulated time.
+    pub lasted: Duration,
+    /// How often each fault struck each operation.
+    pub faults: BTreeMap<(Operation, Fault), u64>,
+    /// What must never have happened, and did.
+    pub violations: Vec<String>,
+    /// What happened, if somebody wanted to read it.
+    pub history: Vec<String>,
+}
+
+impl Report {
+    /// Adds another history's numbers.
+    pub fn add(&mut self, other: &Self) {
+        self.committed += other.committed;
+        self.duplicates += other.duplicates;
+        self.excused += other.excused;
+        self.discarded += other.discarded;
+        self.dead_letters += other.dead_letters;
+        self.invocations += other.invocations;
+        self.deaths += other.deaths;
+        self.calls += other.calls;
+        self.lasted += other.lasted;
+        for (struck, times) in &other.faults {
+            *self.faults.entry(*struck).or_default() += times;
+        }
+    }
+
+    /// How often each fault struck.
+    pub fn faults_by_kind(&self) -> BTreeMap<Fault, u64> {
+        let mut kinds = BTreeMap::new();
+        for ((_, fault), times) in &self.faults {
+            *kinds.entry(*fault).or_default() += times;
+        }
+        kinds
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut table = comfy_table::Table::new();
+        let days = self.lasted.as_secs() / 86_400;
+        for (name, count) in [
+            ("events committed", self.committed),
+            ("violations", self.violations.len() as u64),
+            ("duplicates, each explained", self.duplicates),
+            ("sent to a bus just deleted", self.excused),
+            ("discarded by operators", self.discarded),
+            ("dead letters", self.dead_letters),
+            ("invocations", self.invocations),
+            ("processes that died", self.deaths),
+            ("calls of services", self.calls),
+            ("simulated days", days),
+        ] {
+            table.add_row([name.to_owned(), count.to_string()]);
+        }
+        for (fault, times) in self.faults_by_kind() {
+            table.add_row([format!("struck by {fault:?}"), times.to_string()]);
+        }
+        table.fmt(f)
+    }
+}
+
+/// Makes the history of a seed, from its begin to its verdict.
+///
+/// # Panics
+///
+/// If the runtime cannot be made.
+pub fn run(seed: Seed, plan: Plan) -> Report {
+    // Code of ours that is not told its chance takes it from here.
+    fastrand::seed(seed);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime that needs nothing but time");
+    let local = LocalSet::new();
+    let report = local.block_on(&runtime, live(seed, plan));
+    drop(local);
+    report
+}
+
+async fn live(seed: Seed, plan: Plan) -> Report {
+    let begun = Instant::now();
+    let is_calm = seed % 8 == 7;
+    let world = World::new(seed, plan.bug, is_calm, plan.keeps_history);
+    let mapping = Rc::new(RefCell::new(Some(Mapping::start(&world, deployed()))));
+    let mut tasks = vec![spawn_local(sweep(world.clone()))];
+    let committing = spawn_local(commit(world.clone(), plan.events));
+    if !is_calm {
+        tasks.push(spawn_local(turn_weather(world.clone())));
+        tasks.push(spawn_local(meddle(world.clone(), Rc::clone(&mapping))));
+        tasks.push(spawn_local(be_on_call(world.clone())));
+    }
+
+    until(&world, || committing.is_finished()).await;
+    if !is_calm {
+        let more = Duration::from_secs(world.between(60..36 * 3_600));
+        let end = Instant::now() + more;
+        until(&world, || Instant::now() >= end).await;
+    }
+
+    // From now on nothing goes wrong.
+    for task in tasks.drain(1..) {
+        task.abort();
+    }
+    let calls = world.with(|state| {
+        state.weather.clear();
+        state.bus_gone_since = None;
+        state.read_newer_rows();
+        state.counts.calls
+    });
+    world.log(|| "the faults have stopped".to_owned());
+    *mapping.borrow_mut() = None;
+    *mapping.borrow_mut() = Some(Mapping::start(&world, deployed()));
+    drain(&world).await;
+    settle_what_is_parked(&world).await;
+    judge(&world, calls, plan.events);
+    for task in tasks {
+        task.abort();
+    }
+    report(&world, begun)
+}
+
+async fn until(world: &World, is_over: impl Fn() -> bool) {
+    while !is_over() && !world.is_violated() {
+        sleep(Duration::from_secs(20)).await;
+    }
+}
+
+/// Waits until nothing is pending, as long as that may take.
+async fn drain(world: &World) {
+    let end = Instant::now() + DRAINED_WITHIN;
+    let is_drained = || {
+        world.with(|state| state.rows.values().all(|row| row.parked.is_some()))
+            || Instant::now() >= end
+    };
+    until(world, is_drained).await;
+}
+
+/// In the end every operator does what there is to do.
+async fn settle_what_is_parked(world: &World) {
+    for mends in [true, false] {
+        world.with(|state| {
+            let keys = state.rows.iter().filter(|(_, row)| row.parked.is_some());
+            let keys: Vec<_> = keys.map(|(key, _)| key.clone()).collect();
+            for key in keys {
+                if mends && state.random.bool() {
+                    state.mend(&key);
+                } else {
+                    state.discard(&key);
+                }
+            }
+        });
+        replay(world).await;
+        drain(world).await;
+    }
+}
+
+/// What must hold once all is over.
+fn judge(world: &World, calls_before: u64, events: u64) {
+    world.with(|state| {
+        if !state.violations.is_empty() {
+            return;
+        }
+        let unsettled = |(_, truth): &(&outbox::RowKey, &Truth)| !truth.is_settled();
+        let lost = state
+            .events
+            .iter()
+            .find(|event| unsettled(event) && !state.rows.contains_key(event.0));
+        if let Some(key) = lost.map(|(key, _)| key.clone()) {
+            state.violate("lost", Some(&key));
+        }
+        let left = state.rows.keys().next().cloned();
+        if let Some(key) = left {
+            state.violate(
+                "still pending long after the faults have stopped",
+                Some(&key),
+            );
+        }
+        let discarded = state
+            .events
+            .iter()
+            .find(|(key, truth)| truth.is_discarded && !state.audit.contains(*key));
+        if let Some(key) = discarded.map(|(key, _)| key.clone()) {
+            state.violate("discarded without a trace", Some(&key));
+        }
+        // A sweep of an empty table takes eight calls.
+        let most = 20_000 + 20 * events;
+        if state.counts.calls - calls_before > most {
+            state.violate("no end of calls, though nothing goes wrong", None);
+        }
+    });
+}
+
+fn report(world: &World, begun: Instant) -> Report {
+    let history = world.history();
+    world.with(|state| Report {
+        committed: state.counts.committed,
+        duplicates: state.counts.duplicates,
+        excused: state
+            .events
+            .values()
+            .filter(|truth| truth.excused && truth.accepted.is_empty())
+            .count() as u64,
+        discarded: state.counts.discarded,
+        dead_letters: state.counts.dead_letters,
+        invocations: state.counts.invocations,
+        deaths: state.counts.deaths,
+        calls: state.counts.calls,
+        lasted: begun.elapsed(),
+        faults: state.weather.met().clone(),
+        violations: state
+            .violations
+            .iter()
+            .map(|violation| match &violation.key {
+                Some(key) => format!("{}: {key}", violation.what),
+                None => violation.what.to_owned(),
+            })
+            .collect(),
+        history,
+    })
+}
+
+async fn turn_weather(world: World) {
+    loop {
+        let told = world.with(|state| {
+            let mut random = state.random.fork();
+            state.weather.turn(&mut random, Instant::now())
+        });
+        world.log(|| told);
+        sleep(Duration::from_secs(world.between(5..1_800))).await;
+    }
+}
+
+/// The schedule and its function.
+async fn sweep(world: World) {
+    if world.with(|state| state.bug == Some(Bug::NoSweeper)) {
+        return;
+    }
+    let warm: Rc<RefCell<Option<SweeperProcess>>> = Rc::default();
+    loop {
+        sleep(SWEEP_INTERVAL).await;
+        let times = match world.between(0..20) {
+            // The schedule skips a beat, or has two.
+            0 if !world.with(|state| state.is_calm) => 0,
+            1 if !world.with(|state| state.is_calm) => 2,
+            _ => 1,
+        };
+        for _ in 0..times {
+            let process = warm.borrow_mut().take();
+            let process = process.unwrap_or_else(|| SweeperProcess::start(&world));
+            let warm = Rc::clone(&warm);
+            spawn_local(async move {
+                if let Some(process) = process.invoke().await {
+                    *warm.borrow_mut() = Some(process);
+                }
+            });
+        }
+    }
+}
+
+/// What people and AWS do to the set-up.
+async fn meddle(world: World, mapping: Rc<RefCell<Option<Mapping>>>) {
+    loop {
+        sleep(Duration::from_secs(world.between(60..4 * 3_600))).await;
+        match world.between(0..8) {
+            0..3 => {
+                world.log(|| "the shards split".to_owned());
+                world.with(|state| state.stream.split());
+                world.tell_news();
+            }
+            3 => {
+                world.log(|| "a second mapping reads the stream".to_owned());
+                world.with(|state| state.is_read_twice = true);
+                let _second = Mapping::start(&world, deployed());
+                sleep(Duration::from_secs(world.between(10..7_200))).await;
+            }
+            4 => {
+                world.log(|| "the mapping is off".to_owned());
+                *mapping.borrow_mut() = None;
+                sleep(Duration::from_secs(world.between(10..30 * 3_600))).await;
+                world.log(|| "the mapping begins anew".to_owned());
+                world.with(|state| state.is_read_twice = true);
+                *mapping.borrow_mut() = Some(Mapping::start(&world, deployed()));
+            }
+            5 => {
+                world.log(|| "the bus is deleted".to_owned());
+                world.with(|state| state.bus_gone_since = Some(Instant::now()));
+                sleep(Duration::from_secs(world.between(10..7_200))).await;
+                world.log(|| "there is a bus again".to_owned());
+                world.with(|state| state.bus_gone_since = None);
+            }
+            6 => world.with(|state| {
+                // The bus comes to like what it refused.
+                let keys: Vec<_> = state.poisoned.iter().cloned().collect();
+                let set_aside = |key: &&outbox::RowKey| {
+                    let row = state.rows.get(*key);
+                    row.is_some_and(|row| row.parked.is_some() && row.row.is_ok())
+                };
+                if let Some(key) = keys.iter().find(set_aside) {
+                    state.poisoned.remove(key);
+                }
+            }),
+            _ => world.with(|state| {
+                if !state.queue.is_empty() {
+                    // A dead letter gets lost.
+                    let index = state.random.usize(..state.queue.len());
+                    state.queue.remove(index);
+                }
+            }),
+        }
+    }
+}

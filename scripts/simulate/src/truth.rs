@@ -1,0 +1,75 @@
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use outbox::{OutboxRow, RowKey};
+use tokio::time::Instant;
+
+/// A process of ours that was invoked once; it can be told from others.
+pub(crate) type Actor = u32;
+
+/// What really became of an event.
+#[derive(Debug)]
+pub(crate) struct Truth {
+    /// As it was committed.
+    pub(crate) row: Arc<OutboxRow>,
+    /// As a person has mended it.
+    pub(crate) mended: Option<Arc<OutboxRow>>,
+    pub(crate) committed_at: Timestamp,
+    /// Each time the bus took it.
+    pub(crate) accepted: Vec<Accepted>,
+    /// It went to a bus that had just been deleted: the one loss nobody promises
+    /// to prevent.
+    pub(crate) excused: bool,
+    /// A person has decided that it is not published.
+    pub(crate) is_discarded: bool,
+    /// A dead letter of the relay names it.
+    pub(crate) has_letter: bool,
+    /// When a delete of its row was last asked for in vain.
+    pub(crate) kept_at: Option<Instant>,
+}
+
+/// The bus has taken an event.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Accepted {
+    pub(crate) by: Actor,
+    pub(crate) at: Instant,
+    /// Whether the process was told.
+    pub(crate) is_answered: bool,
+}
+
+impl Truth {
+    /// The row as it should be now.
+    pub(crate) fn current(&self) -> &Arc<OutboxRow> {
+        self.mended.as_ref().unwrap_or(&self.row)
+    }
+
+    /// Whether the event was ever like this.
+    pub(crate) fn may_be(&self, row: &OutboxRow) -> bool {
+        let mended = self.mended.as_ref();
+        self.row.detail == row.detail || mended.is_some_and(|mended| mended.detail == row.detail)
+    }
+
+    pub(crate) fn is_settled(&self) -> bool {
+        !self.accepted.is_empty() || self.is_discarded || self.excused
+    }
+}
+
+/// What a process was doing: when it began, and whether it has ended well.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Life {
+    pub(crate) begun: Instant,
+    pub(crate) ended: Option<(Instant, End)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    Answered,
+    Died,
+}
+
+/// Something that must never happen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Violation {
+    pub(crate) what: &'static str,
+    pub(crate) key: Option<RowKey>,
+}

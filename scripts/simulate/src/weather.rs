@@ -1,0 +1,152 @@
+use std::{collections::BTreeMap, time::Duration};
+
+use tokio::time::Instant;
+
+/// What a process of ours may ask a service for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Operation {
+    /// `DescribeEventBus`.
+    DescribeEventBus,
+    /// `PutEvents`.
+    PutEvents,
+    /// `BatchGetItem`.
+    BatchGetItem,
+    /// `BatchWriteItem`, deletes alone.
+    BatchWriteItem,
+    /// `UpdateItem`, to park a row.
+    UpdateItem,
+    /// `Scan`.
+    Scan,
+    /// `Query`.
+    Query,
+    /// `SendMessage`.
+    SendMessage,
+    /// `ReceiveMessage`.
+    ReceiveMessage,
+    /// `ChangeMessageVisibilityBatch`.
+    ChangeMessageVisibility,
+    /// `DeleteMessageBatch`.
+    DeleteMessage,
+    /// `GetShardIterator`.
+    GetShardIterator,
+    /// `GetRecords`.
+    GetRecords,
+}
+
+const OPERATIONS: [Operation; 13] = [
+    Operation::DescribeEventBus,
+    Operation::PutEvents,
+    Operation::BatchGetItem,
+    Operation::BatchWriteItem,
+    Operation::UpdateItem,
+    Operation::Scan,
+    Operation::Query,
+    Operation::SendMessage,
+    Operation::ReceiveMessage,
+    Operation::ChangeMessageVisibility,
+    Operation::DeleteMessage,
+    Operation::GetShardIterator,
+    Operation::GetRecords,
+];
+
+/// What can go wrong with a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Fault {
+    /// Refused for now, without effect.
+    Throttled,
+    /// Refused for want of rights, without effect.
+    Denied,
+    /// The connection breaks before anything happened.
+    CutBefore,
+    /// It happens, and the connection breaks before the answer.
+    CutAfter,
+    /// It happens, and the answer comes after some seconds, or too late.
+    Slow,
+    /// Some of what was asked for is not done.
+    Partial,
+    /// The list of results is too short.
+    ShortList,
+    /// The process dies before the call, or between effect and answer.
+    Crash,
+}
+
+const FAULTS: [Fault; 8] = [
+    Fault::Throttled,
+    Fault::Denied,
+    Fault::CutBefore,
+    Fault::CutAfter,
+    Fault::Slow,
+    Fault::Partial,
+    Fault::ShortList,
+    Fault::Crash,
+];
+
+/// Faults of a kind, for a while.
+#[derive(Debug)]
+struct Episode {
+    /// All, if none is named.
+    operation: Option<Operation>,
+    fault: Fault,
+    probability: f64,
+    until: Instant,
+}
+
+/// Which faults strike now.
+#[derive(Debug, Default)]
+pub(crate) struct Weather {
+    episodes: Vec<Episode>,
+    met: BTreeMap<(Operation, Fault), u64>,
+}
+
+impl Weather {
+    /// A new kind of trouble begins.
+    pub(crate) fn turn(&mut self, random: &mut fastrand::Rng, now: Instant) -> String {
+        let operation = (random.u8(..) > 40).then(|| OPERATIONS[random.usize(..OPERATIONS.len())]);
+        let fault = FAULTS[random.usize(..FAULTS.len())];
+        // Mostly a little, at times always.
+        let probability = match random.u8(..10) {
+            0..6 => 0.01 + random.f64() * 0.15,
+            6..9 => 0.2 + random.f64() * 0.6,
+            _ => 1.0,
+        };
+        let lasts = match random.u8(..10) {
+            0..6 => Duration::from_secs(random.u64(1..120)),
+            6..9 => Duration::from_secs(random.u64(120..3_600)),
+            _ => Duration::from_secs(random.u64(3_600..6 * 3_600)),
+        };
+        let told = format!("{fault:?} strikes {operation:?} with {probability:.2} for {lasts:?}");
+        self.episodes.push(Episode {
+            operation,
+            fault,
+            probability,
+            until: now + lasts,
+        });
+        told
+    }
+
+    /// Faults are over.
+    pub(crate) fn clear(&mut self) {
+        self.episodes.clear();
+    }
+
+    /// What strikes this call, if something does.
+    pub(crate) fn strike(
+        &mut self,
+        operation: Operation,
+        random: &mut fastrand::Rng,
+        now: Instant,
+    ) -> Option<Fault> {
+        self.episodes.retain(|episode| episode.until > now);
+        let struck = self.episodes.iter().find(|episode| {
+            episode.operation.is_none_or(|of| of == operation) && random.f64() < episode.probability
+        });
+        let fault = struck?.fault;
+        *self.met.entry((operation, fault)).or_default() += 1;
+        Some(fault)
+    }
+
+    /// How often each fault struck each operation.
+    pub(crate) fn met(&self) -> &BTreeMap<(Operation, Fault), u64> {
+        &self.met
+    }
+}
