@@ -177,7 +177,8 @@ impl EventBus for Caller {
         let results = self.as_the_bug_has_it(rows.len(), answer)?;
         // What was accepted is known to be so from now on.
         self.world.with(|state| {
-            for (row, _) in rows.iter().zip(&results) {
+            let told = rows.iter().zip(&results);
+            for (row, _) in told.filter(|(_, result)| **result == PutResult::Accepted) {
                 let truth = state.events.get_mut(&row.key);
                 let accepted = truth.map(|truth| truth.accepted.iter_mut());
                 for accepted in accepted.into_iter().flatten() {
@@ -198,6 +199,9 @@ impl Caller {
         fault: Option<Fault>,
     ) -> PutResult {
         if fault == Some(Fault::Partial) && state.random.bool() {
+            if let Some(truth) = state.events.get_mut(&row.key) {
+                truth.was_refused = true;
+            }
             let error = match state.random.u8(..8) {
                 0 => EntryError::SetUp("NotAuthorizedForSourceException".into()),
                 _ => EntryError::Transient("InternalFailure".into()),
@@ -299,7 +303,12 @@ impl OutboxTable for Caller {
             }
             unprocessed
         };
-        let unprocessed = self.call(Operation::BatchWriteItem, delete).await?;
+        let actor = self.actor() as usize;
+        let deleted = self.call(Operation::BatchWriteItem, delete).await;
+        let all_deleted = deleted.as_ref().is_ok_and(Vec::is_empty);
+        self.world
+            .with(|state| state.lives[actor].could_not_delete |= !all_deleted);
+        let unprocessed = deleted?;
         self.world.with(|state| {
             for key in keys.iter().filter(|key| !unprocessed.contains(key)) {
                 if let Some(truth) = state.events.get_mut(key) {

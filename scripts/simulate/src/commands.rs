@@ -107,6 +107,7 @@ impl State {
                 excused: false,
                 is_discarded: false,
                 has_letter: false,
+                was_refused: false,
                 kept_at: None,
             },
         );

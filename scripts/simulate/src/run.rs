@@ -2,6 +2,7 @@
 
 use std::{cell::RefCell, collections::BTreeMap, fmt, rc::Rc, time::Duration};
 
+use outbox::planted::Mistake;
 use tokio::{
     task::{LocalSet, spawn_local},
     time::{Instant, sleep},
@@ -129,6 +130,11 @@ impl fmt::Display for Report {
 pub fn run(seed: Seed, plan: Plan) -> Report {
     // Code of ours that is not told its chance takes it from here.
     fastrand::seed(seed);
+    outbox::planted::plant(match plan.bug {
+        Some(Bug::SequenceNumbersAsText) => Some(Mistake::SequenceNumbersAsText),
+        Some(Bug::AnswerTooEarly) => Some(Mistake::AnswerTooEarly),
+        _ => None,
+    });
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -167,6 +173,8 @@ async fn live(seed: Seed, plan: Plan) -> Report {
     let calls = world.with(|state| {
         state.weather.clear();
         state.bus_gone_since = None;
+        // The mapping begins anew.
+        state.is_read_twice = true;
         state.read_newer_rows();
         state.counts.calls
     });
@@ -231,8 +239,12 @@ fn judge(world: &World, calls_before: u64, events: u64) {
         if let Some(key) = lost.map(|(key, _)| key.clone()) {
             state.violate("lost", Some(&key));
         }
-        let left = state.rows.keys().next().cloned();
-        if let Some(key) = left {
+        let left = state.rows.iter().next();
+        if let Some((key, row)) = left.map(|(key, row)| (key.clone(), row.clone())) {
+            state.note(format!(
+                "{key} is left: {row:?} of {:?}",
+                state.events.get(&key)
+            ));
             state.violate(
                 "still pending long after the faults have stopped",
                 Some(&key),
@@ -356,7 +368,10 @@ async fn meddle(world: World, mapping: Rc<RefCell<Option<Mapping>>>) {
                 let keys: Vec<_> = state.poisoned.iter().cloned().collect();
                 let set_aside = |key: &&outbox::RowKey| {
                     let row = state.rows.get(*key);
-                    row.is_some_and(|row| row.parked.is_some() && row.row.is_ok())
+                    row.is_some_and(|row| {
+                        let is_json = row.row.as_ref().is_ok_and(|row| row.detail.ends_with('}'));
+                        row.parked.is_some() && is_json
+                    })
                 };
                 if let Some(key) = keys.iter().find(set_aside) {
                     state.poisoned.remove(key);

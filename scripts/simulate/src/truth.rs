@@ -24,6 +24,9 @@ pub(crate) struct Truth {
     pub(crate) is_discarded: bool,
     /// A dead letter of the relay names it.
     pub(crate) has_letter: bool,
+    /// The bus has refused it alone of a request, for now: those behind it may have
+    /// been taken.
+    pub(crate) was_refused: bool,
     /// When a delete of its row was last asked for in vain.
     pub(crate) kept_at: Option<Instant>,
 }
@@ -59,6 +62,8 @@ impl Truth {
 pub(crate) struct Life {
     pub(crate) begun: Instant,
     pub(crate) ended: Option<(Instant, End)>,
+    /// A delete failed: it may not have asked for others any more.
+    pub(crate) could_not_delete: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -195,6 +195,7 @@ impl World {
             state.lives.push(Life {
                 begun: Instant::now(),
                 ended: None,
+                could_not_delete: false,
             });
             Actor::try_from(state.lives.len() - 1).unwrap_or(Actor::MAX)
         })
@@ -231,6 +232,13 @@ impl State {
     pub(crate) fn new_id(&mut self) -> u64 {
         self.next_id += 1;
         self.next_id
+    }
+
+    /// Writes down what an onlooker sees.
+    pub(crate) fn note(&mut self, what: String) {
+        if let Some(history) = &mut self.history {
+            history.push(what);
+        }
     }
 
     pub(crate) fn violate(&mut self, what: &'static str, key: Option<&RowKey>) {
@@ -276,20 +284,22 @@ impl State {
     }
 
     fn check_order(&mut self, row: &OutboxRow, by: Actor) {
+        // What was set aside, or refused alone of a request, is late, and said to be;
+        // what is repeated is a duplicate.
+        let is_late = |truth: &Truth| truth.has_letter || truth.was_refused;
+        let truth = self.events.get(&row.key);
+        if truth.is_some_and(|truth| is_late(truth) || !truth.accepted.is_empty()) {
+            return;
+        }
         let aggregate = row.key.aggregate_id.clone();
         let last = self
             .published_by
             .insert((by, aggregate.clone()), row.sequence);
-        // What was set aside in between is late, and said to be.
-        let was_parked = self
-            .events
-            .get(&row.key)
-            .is_some_and(|truth| truth.has_letter);
-        if last.is_some_and(|last| last > row.sequence) && !was_parked {
+        if last.is_some_and(|last| last > row.sequence) {
             self.violate("out of order within an invocation", Some(&row.key));
         }
         let last = self.last_on_bus.insert(aggregate, row.sequence);
-        if self.is_calm && last.is_some_and(|last| last >= row.sequence) {
+        if self.is_calm && last.is_some_and(|last| last > row.sequence) {
             self.violate("out of order though nothing went wrong", Some(&row.key));
         }
     }
@@ -307,7 +317,11 @@ impl State {
         let ours = self.lives[by as usize];
         let theirs = self.lives[before.by as usize];
         let was_not_told = truth.accepted.iter().any(|accepted| !accepted.is_answered);
-        let could_not_delete = truth.kept_at.is_some();
+        let could_not_delete = truth.kept_at.is_some()
+            || truth
+                .accepted
+                .iter()
+                .any(|accepted| self.lives[accepted.by as usize].could_not_delete);
         let died = truth.accepted.iter().any(|accepted| {
             let life = self.lives[accepted.by as usize];
             matches!(life.ended, Some((_, End::Died)))
@@ -324,6 +338,9 @@ impl State {
             || is_read_twice
             || (held_at_once && before.by != by);
         if !explained {
+            let told =
+                format!("{key} was published before: {truth:?}; we: {ours:?}, they: {theirs:?}");
+            self.note(told);
             self.violate("a duplicate nobody can explain", Some(key));
         }
     }

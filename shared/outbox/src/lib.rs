@@ -83,6 +83,9 @@ mod event;
 #[cfg(feature = "inbox")]
 pub mod inbox;
 pub mod limits;
+#[cfg(feature = "planted-bugs")]
+#[doc(hidden)]
+pub mod planted;
 #[cfg(feature = "relay")]
 pub mod relay;
 #[cfg(feature = "replay")]

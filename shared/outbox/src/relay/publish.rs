@@ -5,6 +5,7 @@ use std::{
 };
 
 use futures::future::join_all;
+use jiff::SignedDuration;
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
@@ -27,6 +28,11 @@ use crate::{Clock, OutboxRow, RowKey, SystemClock};
 /// Rows of one call that are believed to be at fault themselves. More than
 /// these, and the fault is more likely elsewhere.
 const MOST_POISONED: usize = 10;
+
+/// How long after its commit an event that is refused for its content, and that
+/// nothing else is accepted beside, is only suspected. On a quiet outbox nothing
+/// else may ever come, and it would wait for ever where nobody looks.
+const SUSPECTED_FOR: SignedDuration = SignedDuration::from_hours(1);
 
 /// Rows remembered for deletion with the next call. Forgetting one costs a
 /// duplicate at worst.
@@ -135,8 +141,9 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         for (key, failure) in finished.failed {
             outcome.fail(key, failure);
         }
+        let now = self.clock.now();
         for (row, poison) in finished.suspects {
-            if some_accepted {
+            if some_accepted || now.duration_since(row.committed_at) >= SUSPECTED_FOR {
                 poisoned.push(Poisoned::of(&row, poison));
             } else {
                 outcome.fail(row.key.clone(), Failure::Suspected(poison));
