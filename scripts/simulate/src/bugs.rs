@@ -32,7 +32,7 @@ pub enum Bug {
     BatchSizeAsStop,
     /// A pointer to what the stream no longer has counts as settled.
     TrimmedIsSettled,
-    /// Parked rows are swept like others.
+    /// Parked rows are swept like others; their marks are not looked at.
     SweepParkedRows,
     /// What was left to the sweeper is swept by nobody.
     NoSweeper,

@@ -259,6 +259,7 @@ impl OutboxTable for Caller {
     async fn look_up(&self, keys: &[RowKey]) -> Result<HashMap<RowKey, RowState>, CallError> {
         let lags = self.has(Bug::EventuallyConsistentLookUp);
         let absent_if_unprocessed = self.has(Bug::UnprocessedIsAbsent);
+        let sees_no_marks = self.has(Bug::SweepParkedRows);
         let now = self.world.now();
         let look_up = |state: &mut State, fault| {
             let mut found = HashMap::new();
@@ -276,8 +277,8 @@ impl OutboxTable for Caller {
                 found.insert(
                     key.clone(),
                     row.map_or(RowState::Absent, |row| match row.parked {
-                        Some(_) => RowState::Parked,
-                        None => RowState::Pending,
+                        Some(_) if !sees_no_marks => RowState::Parked,
+                        _ => RowState::Pending,
                     }),
                 );
             }
@@ -428,9 +429,9 @@ impl DeadLetterQueue for Caller {
                 }
             }
             if deletes {
-                received
-                    .iter()
-                    .for_each(|message| state.delete_letter(&message.id));
+                for message in &received {
+                    state.delete_letter(&message.id);
+                }
             }
             received
         };
@@ -581,13 +582,14 @@ impl State {
 
     /// The end of the range, and how many were given up, of a pointer in the queue.
     fn pointer_at(&self, shard: &str, start: &str) -> (String, usize) {
-        let pointers = self.queue.iter().filter_map(|queued| {
+        let mut latest_first = self.queue.iter().rev();
+        let pointer = latest_first.find_map(|queued| {
             let body: serde_json::Value = serde_json::from_str(&queued.message.body).ok()?;
             let batch = body.get("DDBStreamBatchInfo")?.clone();
             let is_it = batch["shardId"] == shard && batch["startSequenceNumber"] == start;
             is_it.then_some(batch)
         });
-        pointers.last().map_or((start.to_owned(), 1), |batch| {
+        pointer.map_or((start.to_owned(), 1), |batch| {
             let end = batch["endSequenceNumber"].as_str().unwrap_or(start);
             let size = batch["batchSize"].as_u64().unwrap_or(1);
             (end.to_owned(), usize::try_from(size).unwrap_or(1))

@@ -49,7 +49,13 @@ async fn show(world: &World, mut keys: Vec<RowKey>) {
     }
     for key in keys {
         let now = world.now();
-        world.with(|state| state.tell_of("INSERT", &key, now));
+        world.with(|state| {
+            state.tell_of("INSERT", &key, now);
+            if state.random.u8(..8) == 0 {
+                // Somebody has touched the row, and nothing came of it.
+                state.tell_of("MODIFY", &key, now);
+            }
+        });
         if shuffles {
             sleep(Duration::from_millis(world.between(0..300))).await;
         }

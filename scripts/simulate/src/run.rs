@@ -173,6 +173,7 @@ async fn live(seed: Seed, plan: Plan) -> Report {
     let calls = world.with(|state| {
         state.weather.clear();
         state.bus_gone_since = None;
+        state.is_sweeper_off = state.bug == Some(Bug::NoSweeper);
         // The mapping begins anew.
         state.is_read_twice = true;
         state.read_newer_rows();
@@ -307,12 +308,13 @@ async fn turn_weather(world: World) {
 
 /// The schedule and its function.
 async fn sweep(world: World) {
-    if world.with(|state| state.bug == Some(Bug::NoSweeper)) {
-        return;
-    }
+    world.with(|state| state.is_sweeper_off = state.bug == Some(Bug::NoSweeper));
     let warm: Rc<RefCell<Option<SweeperProcess>>> = Rc::default();
     loop {
         sleep(SWEEP_INTERVAL).await;
+        if world.with(|state| state.is_sweeper_off) {
+            continue;
+        }
         let times = match world.between(0..20) {
             // The schedule skips a beat, or has two.
             0 if !world.with(|state| state.is_calm) => 0,
@@ -336,8 +338,15 @@ async fn sweep(world: World) {
 async fn meddle(world: World, mapping: Rc<RefCell<Option<Mapping>>>) {
     loop {
         sleep(Duration::from_secs(world.between(60..4 * 3_600))).await;
-        match world.between(0..8) {
-            0..3 => {
+        match world.between(0..9) {
+            0 => {
+                world.log(|| "the sweeper is off".to_owned());
+                world.with(|state| state.is_sweeper_off = true);
+                sleep(Duration::from_secs(world.between(600..12 * 3_600))).await;
+                world.log(|| "the sweeper is on again".to_owned());
+                world.with(|state| state.is_sweeper_off = state.bug == Some(Bug::NoSweeper));
+            }
+            1..3 => {
                 world.log(|| "the shards split".to_owned());
                 world.with(|state| state.stream.split());
                 world.tell_news();
@@ -349,12 +358,19 @@ async fn meddle(world: World, mapping: Rc<RefCell<Option<Mapping>>>) {
                 sleep(Duration::from_secs(world.between(10..7_200))).await;
             }
             4 => {
-                world.log(|| "the mapping is off".to_owned());
+                world.log(|| "publishing is paused".to_owned());
                 *mapping.borrow_mut() = None;
+                world.with(|state| state.is_sweeper_off = state.random.bool());
                 sleep(Duration::from_secs(world.between(10..30 * 3_600))).await;
                 world.log(|| "the mapping begins anew".to_owned());
                 world.with(|state| state.is_read_twice = true);
                 *mapping.borrow_mut() = Some(Mapping::start(&world, deployed()));
+                if world.chance(0.5) {
+                    // A person does not wait for the sweeper.
+                    sleep(Duration::from_secs(world.between(1..300))).await;
+                    replay(&world).await;
+                }
+                world.with(|state| state.is_sweeper_off = state.bug == Some(Bug::NoSweeper));
             }
             5 => {
                 world.log(|| "the bus is deleted".to_owned());
@@ -363,7 +379,7 @@ async fn meddle(world: World, mapping: Rc<RefCell<Option<Mapping>>>) {
                 world.log(|| "there is a bus again".to_owned());
                 world.with(|state| state.bus_gone_since = None);
             }
-            6 => world.with(|state| {
+            6..8 => world.with(|state| {
                 // The bus comes to like what it refused.
                 let keys: Vec<_> = state.poisoned.iter().cloned().collect();
                 let set_aside = |key: &&outbox::RowKey| {

@@ -41,7 +41,7 @@ impl Default for Stream {
         Self {
             shards: BTreeMap::from([(first.clone(), Shard::default())]),
             open: vec![first],
-            last_number: 99_999_999_999_999_998_000,
+            last_number: 0,
         }
     }
 }
@@ -53,6 +53,11 @@ impl Stream {
 
     /// The ARN of its table.
     pub(crate) const TABLE_ARN: &str = "arn:aws:dynamodb:eu-central-1:000000000000:table/outbox";
+
+    /// From where on numbers are given; they get a digit more early in a history.
+    pub(crate) fn begin_with_numbers_shortly_before_a_new_digit(&mut self, before: u64) {
+        self.last_number = 10_u128.pow(20) - u128::from(before);
+    }
 
     pub(crate) fn next_number(&mut self) -> String {
         self.last_number += 1;

@@ -74,6 +74,8 @@ pub(crate) struct State {
     pub(crate) last_on_bus: HashMap<String, u64>,
     /// Whether records may be with two functions that do not know of each other.
     pub(crate) is_read_twice: bool,
+    /// Somebody has switched the sweeper off.
+    pub(crate) is_sweeper_off: bool,
     /// Nothing ever goes wrong here, so order holds throughout.
     pub(crate) is_calm: bool,
     pub(crate) counts: Counts,
@@ -97,16 +99,19 @@ pub(crate) struct Counts {
 
 impl World {
     pub(crate) fn new(seed: u64, bug: Option<Bug>, is_calm: bool, keeps_history: bool) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut stream = Stream::default();
+        stream.begin_with_numbers_shortly_before_a_new_digit(random.u64(1..400));
         Self(Arc::new(Shared {
             begun: Instant::now(),
             news: Notify::new(),
             state: Mutex::new(State {
-                random: fastrand::Rng::with_seed(seed),
+                random,
                 bug,
                 weather: Weather::default(),
                 rows: BTreeMap::new(),
                 audit: BTreeSet::new(),
-                stream: Stream::default(),
+                stream,
                 queue: Vec::new(),
                 bus_gone_since: None,
                 poisoned: BTreeSet::new(),
@@ -115,6 +120,7 @@ impl World {
                 published_by: HashMap::new(),
                 last_on_bus: HashMap::new(),
                 is_read_twice: false,
+                is_sweeper_off: false,
                 is_calm,
                 counts: Counts::default(),
                 violations: Vec::new(),
