@@ -278,7 +278,10 @@ impl OutboxTable for Caller {
                     key.clone(),
                     row.map_or(RowState::Absent, |row| match row.parked {
                         Some(_) if !sees_no_marks => RowState::Parked,
-                        _ => RowState::Pending,
+                        _ => match row.row.as_ref().map_or(0, |row| row.edits) {
+                            0 => RowState::Pending,
+                            edits => RowState::Edited(edits),
+                        },
                     }),
                 );
             }

@@ -105,6 +105,7 @@ impl State {
         };
         let mut mended = (*truth.row).clone();
         mended.detail = format!("{{\"id\":\"{}\",\"mended\":true}}", mended.event_id);
+        mended.edits = truth.current().edits + 1;
         let mended = Arc::new(mended);
         row.row = Ok(Arc::clone(&mended));
         truth.mended = Some(mended);

@@ -9,6 +9,7 @@ pub(crate) type Actor = u32;
 
 /// What really became of an event.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each has happened or not")]
 pub(crate) struct Truth {
     /// As it was committed.
     pub(crate) row: Arc<OutboxRow>,

@@ -15,6 +15,10 @@ pub(crate) const AGGREGATE_ID: &str = "aggregateId";
 /// The outbox table's sort key.
 pub(crate) const POSITION: &str = "position";
 
+/// The attribute that counts a row's edits.
+#[cfg(feature = "relay")]
+pub(crate) const EDITS: &str = "edits";
+
 /// What the aggregate id of a discarded row begins with. Such a row is kept for
 /// a while to tell who discarded what; nobody publishes it.
 pub(crate) const DISCARDED: &str = "discarded#";
@@ -114,6 +118,10 @@ pub struct OutboxRow {
     /// The X-Ray trace the event belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trace_header: Option<String>,
+    /// How often a person has replaced the detail. The stream shows the row as
+    /// it was before.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub edits: u64,
     /// Why and since when the row is set aside; nobody publishes it but a
     /// person.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -126,6 +134,11 @@ impl OutboxRow {
     pub fn entry_bytes(&self) -> usize {
         14 + self.source.len() + self.detail_type.len() + self.detail.len()
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// The mark on a row that cannot be published.

@@ -82,7 +82,7 @@ pub(super) async fn run(context: &Context<'_>, id: &str) -> Result<Ending, Error
 impl Row {
     fn of(key: &RowKey, state: Option<&Result<RowState, String>>) -> Self {
         let state = match state {
-            Some(Ok(RowState::Pending)) => "pending".to_owned(),
+            Some(Ok(RowState::Pending | RowState::Edited(_))) => "pending".to_owned(),
             Some(Ok(RowState::Parked)) => "set aside".to_owned(),
             Some(Ok(RowState::Absent)) => "settled".to_owned(),
             Some(Err(error)) => format!("unknown: {error}"),
@@ -96,16 +96,17 @@ impl Row {
 }
 
 fn foresee(rows: &[RowKey], states: &HashMap<RowKey, Result<RowState, String>>) -> String {
-    let with = |wanted: RowState| {
-        let has = move |key: &&RowKey| states.get(*key) == Some(&Ok(wanted));
+    let with = |is_wanted: fn(RowState) -> bool| {
+        let has =
+            move |key: &&RowKey| matches!(states.get(*key), Some(Ok(state)) if is_wanted(*state));
         rows.iter().filter(has)
     };
     let is_known = |key: &RowKey| matches!(states.get(key), Some(Ok(_)));
     if !rows.iter().all(is_known) {
         return "keep the letter: the table does not tell of every row".to_owned();
     }
-    let pending = with(RowState::Pending).count();
-    let parked: Vec<&RowKey> = with(RowState::Parked).collect();
+    let pending = with(|state| matches!(state, RowState::Pending | RowState::Edited(_))).count();
+    let parked: Vec<&RowKey> = with(|state| state == RowState::Parked).collect();
     let publish = match pending {
         0 => "publish nothing".to_owned(),
         1 => "publish the row that is pending".to_owned(),

@@ -40,6 +40,9 @@ impl Published {
                 Some(Fate::Settled(Settled::LeftToSweeper(failure)) | Fate::Failed(failure)) => {
                     failure.to_string()
                 }
+                Some(Fate::Settled(Settled::Edited)) => {
+                    "it was edited meanwhile; run it again".to_owned()
+                }
                 None => "nobody knows; run it again".to_owned(),
             };
             let row = key.to_string();

@@ -310,6 +310,7 @@ impl Transaction {
                 .cloned()
                 .or_else(|| traceparent.map(TraceHeader::from))
                 .map(|header| header.as_str().to_owned()),
+            edits: 0,
             parked: None,
         }
     }

@@ -70,6 +70,15 @@ impl Arrival {
         self.written_at?.checked_add(YOUNG + CLOCK_SKEW).ok()
     }
 
+    /// Whether this is the row as it is after so many edits. What the table shows
+    /// and nobody can read is taken for it: it is to be set aside again.
+    pub(super) fn shows_edit(&self, edits: u64) -> bool {
+        match &self.row {
+            Ok(row) => row.edits == edits,
+            Err(_) => self.written_at.is_none(),
+        }
+    }
+
     pub(super) fn triage(&self, limits: BusLimits) -> Triage {
         match &self.row {
             Ok(row) => match fault(row, limits) {

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::arrival::Unreadable;
 use crate::{
     OutboxRow, Parked, RowKey,
-    row::{self, AGGREGATE_ID, POSITION},
+    row::{self, AGGREGATE_ID, EDITS, POSITION},
 };
 
 /// The row's key, or `None` if the attributes do not hold one.
@@ -48,9 +48,19 @@ pub(super) fn row(key: &RowKey, item: &Item) -> Result<Arc<OutboxRow>, Unreadabl
         detail: text(item, "detail")?.to_owned(),
         committed_at,
         trace_header: text(item, "traceHeader").ok().map(str::to_owned),
+        edits: edits(item)?,
         parked: parked(item)?,
     };
     Ok(Arc::new(row))
+}
+
+/// How often the row was edited; rows that never were do not tell.
+pub(super) fn edits(item: &Item) -> Result<u64, Unreadable> {
+    if item.contains_key(EDITS) {
+        number(item, EDITS)
+    } else {
+        Ok(0)
+    }
 }
 
 fn parked(item: &Item) -> Result<Option<Parked>, Unreadable> {

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     Parked, RowKey,
-    row::{AGGREGATE_ID, POSITION},
+    row::{AGGREGATE_ID, EDITS, POSITION},
 };
 
 /// The mark on a row that is set aside.
@@ -108,10 +108,11 @@ impl OutboxTable for DynamoDbTable {
             // An eventually consistent answer could miss a delete and have the
             // event published twice, or miss the row and lose the event.
             .consistent_read(true)
-            .projection_expression("#aggregateId, #position, #parked")
+            .projection_expression("#aggregateId, #position, #parked, #edits")
             .expression_attribute_names("#aggregateId", AGGREGATE_ID)
             .expression_attribute_names("#position", POSITION)
             .expression_attribute_names("#parked", PARKED)
+            .expression_attribute_names("#edits", EDITS)
             .build()
             .map_err(|error| CallError::SetUp(error.to_string()))?;
         let output = self
@@ -296,10 +297,12 @@ fn row_key(attributes: &HashMap<String, AttributeValue>) -> Option<RowKey> {
 }
 
 fn found_state(item: &HashMap<String, AttributeValue>) -> Option<(RowKey, RowState)> {
-    let state = if item.contains_key(PARKED) {
-        RowState::Parked
-    } else {
-        RowState::Pending
+    let edits = item.get(EDITS).map(|edits| edits.as_n().ok()?.parse().ok());
+    let state = match edits {
+        _ if item.contains_key(PARKED) => RowState::Parked,
+        None => RowState::Pending,
+        // What cannot be read is not known, and so is no answer.
+        Some(edits) => RowState::Edited(edits?),
     };
     Some((row_key(item)?, state))
 }

@@ -36,6 +36,9 @@ pub enum Settled {
     Absent,
     /// The row was set aside before, with a dead letter.
     AlreadyParked,
+    /// A person has edited the row since: whoever reads it from the table publishes
+    /// it as it is now.
+    Edited,
     /// A dead letter was sent, then the row was set aside.
     Parked(Poison),
     /// It has failed for long while others got through. The row is still there,

@@ -86,6 +86,9 @@ pub const DELETE_KEYS: usize = 25;
 pub enum RowState {
     /// Waiting to be published.
     Pending,
+    /// It waits to be published, and a person has edited it so often: what the
+    /// stream shows of it is out of date.
+    Edited(u64),
     /// Set aside.
     Parked,
     /// No longer there: published by somebody, or settled by a person.

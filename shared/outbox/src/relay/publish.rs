@@ -173,13 +173,16 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
             .collect();
         let states = look_up(&self.table, &self.pauses, &uncertain, budget).await;
 
-        arrivals.retain(|Arrival { key, .. }| {
+        arrivals.retain(|arrival| {
+            let key = &arrival.key;
             if undeleted.contains(key) {
                 outcome.settle(key.clone(), Settled::Published);
                 return false;
             }
             match states.get(key) {
                 None | Some(Ok(RowState::Pending)) => return true,
+                Some(Ok(RowState::Edited(edits))) if arrival.shows_edit(*edits) => return true,
+                Some(Ok(RowState::Edited(_))) => outcome.settle(key.clone(), Settled::Edited),
                 Some(Ok(RowState::Absent)) => outcome.settle(key.clone(), Settled::Absent),
                 Some(Ok(RowState::Parked)) => outcome.settle(key.clone(), Settled::AlreadyParked),
                 Some(Err(error)) => outcome.fail(key.clone(), Failure::LookUp(error.clone())),

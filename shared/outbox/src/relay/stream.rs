@@ -80,7 +80,12 @@ impl Counts {
         };
         Self {
             published: settled(|settled| *settled == Settled::Published),
-            skipped: settled(|settled| matches!(settled, Settled::Absent | Settled::AlreadyParked)),
+            skipped: settled(|settled| {
+                matches!(
+                    settled,
+                    Settled::Absent | Settled::AlreadyParked | Settled::Edited
+                )
+            }),
             parked: settled(|settled| matches!(settled, Settled::Parked(_))),
             failed: records
                 .iter()

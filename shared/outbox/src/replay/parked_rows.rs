@@ -14,7 +14,7 @@ use crate::{
         CallError, DynamoDbTable, PARKED, SdkItem, StoredRow, attributes, stored_row,
         without_retries,
     },
-    row::AGGREGATE_ID,
+    row::{AGGREGATE_ID, EDITS},
 };
 
 /// How long a discarded row is kept.
@@ -162,10 +162,15 @@ impl ParkedRows for DynamoDbTable {
             .update_item()
             .table_name(table)
             .set_key(Some(attributes(key)))
-            .update_expression("SET #detail = :detail REMOVE #parked")
+            .update_expression(
+                "SET #detail = :detail, #edits = if_not_exists(#edits, :none) + :one REMOVE #parked",
+            )
             .condition_expression("attribute_exists(#parked) AND #detail = :seen")
             .expression_attribute_names("#parked", PARKED)
             .expression_attribute_names("#detail", "detail")
+            .expression_attribute_names("#edits", EDITS)
+            .expression_attribute_values(":none", AttributeValue::N("0".to_owned()))
+            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
             .expression_attribute_values(":seen", AttributeValue::S(seen.to_owned()))
             .expression_attribute_values(":detail", AttributeValue::S(detail.to_owned()))
             .customize()

@@ -308,7 +308,7 @@ where
 /// What became of a row in this state; nothing yet, if it is pending.
 fn fate(state: Result<RowState, String>) -> Option<Fate> {
     match state {
-        Ok(RowState::Pending) => None,
+        Ok(RowState::Pending | RowState::Edited(_)) => None,
         Ok(RowState::Absent) => Some(Fate::Settled(Settled::Absent)),
         Ok(RowState::Parked) => Some(Fate::Settled(Settled::AlreadyParked)),
         Err(error) => Some(Fate::Failed(Failure::LookUp(error))),
@@ -331,6 +331,10 @@ fn verdict(rows: &[RowKey], fates: &HashMap<RowKey, Fate>) -> Verdict {
             }
             Some(Fate::Settled(Settled::LeftToSweeper(failure)) | Fate::Failed(failure)) => {
                 failed.push((key.clone(), failure.clone()));
+            }
+            Some(Fate::Settled(Settled::Edited)) => {
+                let meanwhile = Failure::Unreadable("it was edited meanwhile".to_owned());
+                failed.push((key.clone(), meanwhile));
             }
             None => failed.push((key.clone(), Failure::OutOfTime)),
         }

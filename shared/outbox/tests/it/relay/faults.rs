@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
-use outbox::relay::{Arrival, CallError, EntryError, Failure, PutResult, Settled, Unreadable};
+use outbox::relay::{
+    Arrival, CallError, EntryError, Failure, Fate, PutResult, Settled, Unreadable,
+};
 use tokio::time::Instant;
 
-use super::publish::{failures, insert, publish, settled_as, transient_call};
+use super::publish::{failures, in_a_minute, insert, publish, settled_as, transient_call};
 use crate::fakes::{LIMITS, World, poison, refuse, row_with_detail};
 
 #[tokio::test(start_paused = true)]
@@ -149,6 +151,22 @@ async fn what_the_bus_refuses_is_no_poison_while_it_accepts_nothing() {
     let outcome = publish(&world, insert(&world, &[("a", 1)])).await;
     assert!(matches!(failures(&outcome)[0].1, Failure::Suspected(_)));
     world.with(|state| assert!(state.log.is_empty()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_an_hour_it_is_poison_though_nothing_else_ever_comes() {
+    let world = World::default();
+    world.answer(refuse("a/1", poison()));
+    let relay = world.relay();
+    let mut arrivals = insert(&world, &[("a", 1)]);
+    for (minutes, parked) in [(59, 0), (1, 1)] {
+        tokio::time::advance(Duration::from_mins(minutes)).await;
+        let outcome = relay.publish(arrivals.clone(), in_a_minute()).await;
+        let is_parked = |fate: &Fate| matches!(fate, Fate::Settled(Settled::Parked(_)));
+        assert_eq!(outcome.count(is_parked), parked);
+    }
+    arrivals.clear();
+    assert_eq!(world.with(|state| state.letters.len()), 1);
 }
 
 #[tokio::test(start_paused = true)]

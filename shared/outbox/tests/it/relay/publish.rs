@@ -1,6 +1,8 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use outbox::relay::{Arrival, CallError, Failure, Fate, Outcome, PutResult, RowState, Settled};
+use outbox::relay::{
+    Arrival, CallError, Failure, Fate, Outcome, PutResult, RowState, Settled, Unreadable,
+};
 use proptest::prelude::*;
 use tokio::time::Instant;
 
@@ -10,7 +12,7 @@ pub(super) async fn publish(world: &World, arrivals: Vec<Arrival>) -> Outcome {
     world.relay().publish(arrivals, in_a_minute()).await
 }
 
-fn in_a_minute() -> Instant {
+pub(super) fn in_a_minute() -> Instant {
     Instant::now() + Duration::from_mins(1)
 }
 
@@ -223,6 +225,47 @@ async fn what_may_have_been_seen_is_looked_up_first() {
     assert_eq!(settled_as(&outcome, &Settled::Absent), 1);
     assert_eq!(settled_as(&outcome, &Settled::AlreadyParked), 1);
     assert_eq!(world.published(), ["pending/1"]);
+}
+
+/// A record shows a row as it was committed, however often it is delivered.
+#[tokio::test(start_paused = true)]
+async fn a_row_that_was_edited_is_left_to_whoever_reads_the_table() {
+    let world = World::default();
+    let mut arrivals = insert(&world, &[("a", 1), ("b", 1), ("c", 1), ("d", 1)]);
+    let edit = |arrival: &mut Arrival, edits| {
+        let mut row = (**arrival.row.as_ref().unwrap()).clone();
+        row.edits = edits;
+        arrival.row = Ok(Arc::new(row));
+        arrival.written_at = None;
+    };
+    world.with(|state| {
+        for arrival in &arrivals {
+            state.rows.insert(arrival.key.clone(), RowState::Edited(2));
+        }
+    });
+    // As the stream shows it; as the table showed it once, and as it does now.
+    edit(&mut arrivals[1], 1);
+    edit(&mut arrivals[2], 2);
+    // What the stream cannot show is not set aside again, be it as it may by now.
+    arrivals[3].row = Err(Unreadable::Malformed("\"source\" is missing".into()));
+    let relay = world.relay();
+    tokio::time::advance(Duration::from_secs(2)).await;
+    let outcome = relay.publish(arrivals, in_a_minute()).await;
+    assert_eq!(settled_as(&outcome, &Settled::Edited), 3);
+    assert_eq!(world.published(), ["c/1"]);
+    assert!(world.with(|state| state.letters.is_empty()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_edited_row_that_nobody_can_read_is_set_aside_again() {
+    let world = World::default();
+    let mut arrivals = insert(&world, &[("a", 1)]);
+    arrivals[0].row = Err(Unreadable::Malformed("\"source\" is missing".into()));
+    arrivals[0].written_at = None;
+    let key = arrivals[0].key.clone();
+    world.with(|state| state.rows.insert(key.clone(), RowState::Edited(1)));
+    world.relay().publish(arrivals, in_a_minute()).await;
+    assert_eq!(world.with(|state| state.rows[&key]), RowState::Parked);
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ use dynamodb_in_process::{create_table, items};
 use jiff::Timestamp;
 use outbox::{
     OutboxRow, Parked, RowKey,
-    relay::{DynamoDbTable, OutboxTable, Segment},
+    relay::{DynamoDbTable, OutboxTable, RowState, Segment},
     replay::{Discard, ParkedRows, check_detail},
 };
 use serde_json::{Value, json};
@@ -112,7 +112,17 @@ async fn a_detail_is_replaced_only_if_it_is_as_it_was_seen() {
     assert_eq!(table.replace_detail(&key, "broken", "{}").await, Ok(true));
     let row = table.read(&key).await.unwrap().unwrap();
     assert_eq!(row.parked, None);
-    assert_eq!(row.arrival.row.unwrap().detail, "{}");
+    let row = row.arrival.row.unwrap();
+    assert_eq!((row.detail.as_str(), row.edits), ("{}", 1));
+    let states = table.look_up(std::slice::from_ref(&key)).await.unwrap();
+    assert_eq!(states[&key], RowState::Edited(1));
+
+    fixture.park(&key).await;
+    let states = table.look_up(std::slice::from_ref(&key)).await.unwrap();
+    assert_eq!(states[&key], RowState::Parked);
+    assert_eq!(table.replace_detail(&key, "{}", "{ }").await, Ok(true));
+    let states = table.look_up(std::slice::from_ref(&key)).await.unwrap();
+    assert_eq!(states[&key], RowState::Edited(2));
 }
 
 #[tokio::test]
