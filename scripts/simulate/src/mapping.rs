@@ -15,7 +15,7 @@ use tokio::{
 use crate::{functions::RelayProcess, stream::Stream, world::World};
 
 /// How long it takes at most until somebody looks whether there is more.
-const LOOK_AGAIN: TokioDuration = TokioDuration::from_secs(30);
+const LOOK_AGAIN: TokioDuration = TokioDuration::from_mins(5);
 
 /// Records read at once.
 const READ_AT_ONCE: usize = 1_000;

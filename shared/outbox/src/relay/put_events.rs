@@ -41,7 +41,11 @@ pub(super) async fn put_events<B: EventBus>(
             };
             under_way.push(send(bus, bus_check, pauses, request, budget));
         }
-        let wake_at = schedule.wake_at().filter(|time| *time < budget.put_until);
+        // What could have been sent and was not, because too much was under way, is
+        // not waited for once its time is over.
+        let may_put = Instant::now() < budget.put_until;
+        let wake_at = schedule.wake_at();
+        let wake_at = wake_at.filter(|time| may_put && *time < budget.put_until);
         tokio::select! {
             Some(answer) = under_way.next(), if !under_way.is_empty() => {
                 take_answer(schedule, answer, pauses, clock.now(), accepted);

@@ -170,6 +170,21 @@ async fn after_an_hour_it_is_poison_though_nothing_else_ever_comes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_not_sent_in_time_is_not_waited_for() {
+    let world = World::default();
+    world.with(|state| state.put_latency = Duration::from_secs(4));
+    world.answer(|_| Some(Err(transient_call())));
+    // More than can be under way at once: some wait for their turn until it is too
+    // late.
+    let names: Vec<String> = (0..200).map(|index| format!("aggregate{index}")).collect();
+    let arrivals = names.iter().map(|name| world.insert(name, 1)).collect();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let outcome = world.relay().publish(arrivals, deadline).await;
+    assert_eq!(failures(&outcome).len(), 200);
+    assert!(Instant::now() < deadline);
+}
+
+#[tokio::test(start_paused = true)]
 async fn more_than_ten_at_once_are_no_poison() {
     let world = World::default();
     world.answer(|keys| {
