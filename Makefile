@@ -101,6 +101,15 @@ measure-outboxctl: build-local ## Measure a replay of 10,000 dead events, and st
 	$(without_aws) cargo test --quiet --package outboxctl --test local_aws -- \
 		--ignored --nocapture measure
 
+.PHONY: simulate
+simulate: prerequisites ## Try to lose an event: SEEDS=1000 EVENTS=300, or SEED=n to see what happened
+	@cargo run --quiet --package simulate -- $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1000)) \
+		--events $(or $(EVENTS),300)
+
+.PHONY: simulate-bugs
+simulate-bugs: prerequisites ## Plant deliberate mistakes, and see the simulation find each
+	@cargo run --quiet --package simulate -- --bugs --seeds $(or $(SEEDS),500)
+
 # devstack comes along so that its dependencies are compiled once.
 .PHONY: build-local
 build-local: prerequisites $(VENV) $(NODE_MODULES) ## Build the functions for this machine

@@ -22,8 +22,10 @@ const PATIENCE: Duration = Duration::from_hours(2);
 
 /// Looks in now and then, and does one thing or another.
 pub(crate) async fn be_on_call(world: World) {
+    // Some never look away.
+    let looks_away_for = if world.chance(0.3) { 60 } else { 6 * 3_600 };
     loop {
-        sleep(Duration::from_secs(world.between(60..6 * 3_600))).await;
+        sleep(Duration::from_secs(world.between(1..looks_away_for))).await;
         match world.between(0..10) {
             0..5 => replay(&world).await,
             5..7 => world.with(mend_one),

@@ -1,0 +1,84 @@
+//! The simulation finds nothing, and would find something.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+};
+
+use simulate::{Bug, Plan, Report, Seed, run};
+
+/// What a history of these tests commits.
+const EVENTS: u64 = 300;
+
+/// Within how many seeds every deliberate mistake has to be found.
+const FOUND_WITHIN: Seed = 500;
+
+fn plan(bug: Option<Bug>) -> Plan {
+    Plan {
+        events: EVENTS,
+        bug,
+        keeps_history: false,
+    }
+}
+
+/// Does something for each number, as many at once as there are processors.
+fn for_each(numbers: std::ops::Range<u64>, work: impl Fn(u64) + Sync) {
+    let next = AtomicU64::new(numbers.start);
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..processors {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= numbers.end {
+                        return;
+                    }
+                    work(number);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn no_event_is_lost() {
+    for_each(0..200, |seed| {
+        let report = run(seed, plan(None));
+        let violations = report.violations;
+        assert!(
+            violations.is_empty(),
+            "make simulate SEED={seed}: {violations:?}"
+        );
+        assert_eq!(report.committed, EVENTS);
+    });
+}
+
+#[test]
+fn every_deliberate_mistake_is_found() {
+    let bugs = Bug::all();
+    assert!(bugs.len() >= 15);
+    for_each(0..bugs.len() as u64, |index| {
+        let bug = bugs[usize::try_from(index).expect("a small number")];
+        let is_found = |seed: Seed| !run(seed, plan(Some(bug))).violations.is_empty();
+        assert!((0..FOUND_WITHIN).any(is_found), "{bug} was not found");
+    });
+}
+
+#[test]
+fn a_seed_always_makes_the_same_history() {
+    for seed in [3, 7, 11] {
+        let history = |_| {
+            let keeps_history = true;
+            run(
+                seed,
+                Plan {
+                    keeps_history,
+                    ..plan(None)
+                },
+            )
+        };
+        let [first, second]: [Report; 2] = [0, 1].map(history);
+        assert!(first.history.len() > 10);
+        assert_eq!(first.history, second.history);
+    }
+}
