@@ -44,8 +44,6 @@ pub(crate) struct Caller {
     /// The invocation that is under way.
     actor: Arc<AtomicU32>,
     death: Arc<Notify>,
-    /// Whether a person waits for it: what such a process publishes is meant to be.
-    is_operator: bool,
 }
 
 /// What became of a call.
@@ -60,14 +58,6 @@ impl Caller {
             world: world.clone(),
             actor: Arc::default(),
             death: Arc::default(),
-            is_operator: false,
-        }
-    }
-
-    pub(crate) fn operator(world: &World) -> Self {
-        Self {
-            is_operator: true,
-            ..Self::new(world)
         }
     }
 
@@ -165,7 +155,7 @@ impl EventBus for Caller {
         let put = |state: &mut State, fault| -> Vec<PutResult> {
             let mut results = Vec::new();
             for row in rows {
-                let result = self.put_one(state, row, by, fault);
+                let result = put_one(state, row, by, fault);
                 results.push(result);
             }
             if fault == Some(Fault::ShortList) {
@@ -191,40 +181,6 @@ impl EventBus for Caller {
 }
 
 impl Caller {
-    fn put_one(
-        &self,
-        state: &mut State,
-        row: &OutboxRow,
-        by: Actor,
-        fault: Option<Fault>,
-    ) -> PutResult {
-        if fault == Some(Fault::Partial) && state.random.bool() {
-            if let Some(truth) = state.events.get_mut(&row.key) {
-                truth.was_refused = true;
-            }
-            let error = match state.random.u8(..8) {
-                0 => EntryError::SetUp("NotAuthorizedForSourceException".into()),
-                _ => EntryError::Transient("InternalFailure".into()),
-            };
-            return PutResult::Refused(error);
-        }
-        if state.poisoned.contains(&row.key) {
-            return PutResult::Refused(EntryError::Content(Poison {
-                code: "InvalidArgument".into(),
-                message: "the bus does not like it".into(),
-            }));
-        }
-        let is_set_aside = state
-            .rows
-            .get(&row.key)
-            .is_some_and(|row| row.parked.is_some());
-        if is_set_aside && !self.is_operator {
-            state.violate("published what is set aside", Some(&row.key));
-        }
-        state.accept(row, by, false);
-        PutResult::Accepted
-    }
-
     fn as_the_bug_has_it(
         &self,
         count: usize,
@@ -249,6 +205,34 @@ impl Caller {
         }
         answer
     }
+}
+
+fn put_one(state: &mut State, row: &OutboxRow, by: Actor, fault: Option<Fault>) -> PutResult {
+    if fault == Some(Fault::Partial) && state.random.bool() {
+        if let Some(truth) = state.events.get_mut(&row.key) {
+            truth.was_refused = true;
+        }
+        let error = match state.random.u8(..8) {
+            0 => EntryError::SetUp("NotAuthorizedForSourceException".into()),
+            _ => EntryError::Transient("InternalFailure".into()),
+        };
+        return PutResult::Refused(error);
+    }
+    if state.poisoned.contains(&row.key) {
+        return PutResult::Refused(EntryError::Content(Poison {
+            code: "InvalidArgument".into(),
+            message: "the bus does not like it".into(),
+        }));
+    }
+    let is_set_aside = state
+        .rows
+        .get(&row.key)
+        .is_some_and(|row| row.parked.is_some());
+    if is_set_aside {
+        state.violate("published what is set aside", Some(&row.key));
+    }
+    state.accept(row, by, false);
+    PutResult::Accepted
 }
 
 impl OutboxTable for Caller {

@@ -67,8 +67,10 @@ impl State {
     /// Writes the row of an event.
     fn commit(&mut self, aggregate: usize, sequence: u64, now: Timestamp) -> RowKey {
         let id = self.new_id();
-        // A UUIDv7, whose time is of no matter here.
-        let event_id = format!("019ad0c5-0a4c-7000-8000-{id:012x}");
+        // A UUIDv7 of this time.
+        let time = now.as_millisecond();
+        let (high, low) = (time >> 16, time & 0xffff);
+        let event_id = format!("{high:08x}-{low:04x}-7000-8000-{id:012x}");
         let aggregate_id = format!("thing#{aggregate}");
         let kind = if self.is_calm {
             255

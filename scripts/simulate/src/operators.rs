@@ -39,7 +39,7 @@ pub(crate) async fn be_on_call(world: World) {
 
 /// Replays everything in the dead-letter queue, or dies of it.
 pub(crate) async fn replay(world: &World) {
-    let caller = Caller::operator(world);
+    let caller = Caller::new(world);
     let replay = Replay::new(
         relay(&caller),
         caller.clone(),

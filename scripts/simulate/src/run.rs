@@ -183,6 +183,7 @@ async fn live(seed: Seed, plan: Plan) -> Report {
     *mapping.borrow_mut() = None;
     *mapping.borrow_mut() = Some(Mapping::start(&world, deployed()));
     drain(&world).await;
+    expect_nothing_pending(&world);
     settle_what_is_parked(&world).await;
     judge(&world, calls, plan.events);
     for task in tasks {
@@ -221,9 +222,26 @@ async fn settle_what_is_parked(world: &World) {
                 }
             }
         });
-        replay(world).await;
         drain(world).await;
+        expect_nothing_pending(world);
+        replay(world).await;
     }
+}
+
+/// What is still pending now would be for ever.
+fn expect_nothing_pending(world: &World) {
+    world.with(|state| {
+        let mut pending = state.rows.iter().filter(|(_, row)| row.parked.is_none());
+        let left = pending.next().map(|(key, row)| (key.clone(), row.clone()));
+        if let Some((key, row)) = left {
+            let told = format!("{key} is left: {row:?} of {:?}", state.events.get(&key));
+            state.note(told);
+            state.violate(
+                "still pending long after the faults have stopped",
+                Some(&key),
+            );
+        }
+    });
 }
 
 /// What must hold once all is over.
@@ -240,14 +258,10 @@ fn judge(world: &World, calls_before: u64, events: u64) {
         if let Some(key) = lost.map(|(key, _)| key.clone()) {
             state.violate("lost", Some(&key));
         }
-        let left = state.rows.iter().next();
-        if let Some((key, row)) = left.map(|(key, row)| (key.clone(), row.clone())) {
-            state.note(format!(
-                "{key} is left: {row:?} of {:?}",
-                state.events.get(&key)
-            ));
+        let left = state.rows.keys().next().cloned();
+        if let Some(key) = left {
             state.violate(
-                "still pending long after the faults have stopped",
+                "left in the table though everybody has done their part",
                 Some(&key),
             );
         }

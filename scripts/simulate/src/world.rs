@@ -310,8 +310,7 @@ impl State {
         }
     }
 
-    /// Every duplicate is owed to one of the causes that are listed in the
-    /// README: a process that died or was not told between effect and delete, a
+    /// Every duplicate is owed to one of the causes that docs/guarantees.md lists: a process that died or was not told between effect and delete, a
     /// delete that failed, or two that held the same row.
     fn check_duplicate(&mut self, key: &RowKey, by: Actor, now: Instant) {
         let Some(truth) = self.events.get(key) else {
@@ -395,9 +394,12 @@ impl State {
             return;
         };
         let is_old = now.duration_since(truth.committed_at) >= LEFT_TO_SWEEPER_AFTER;
-        // What was edited is published from the table.
-        let was_mended = truth.mended.is_some();
-        if row.parked.is_none() && !truth.is_settled() && !is_old && !was_mended {
+        // A person may make a row pending again before the process that has set it
+        // aside has answered.
+        let was_parked = truth.has_letter;
+        if row.parked.is_none() && !truth.is_settled() && !is_old && !was_parked {
+            let told = format!("{key} counts as done: {row:?} of {truth:?}");
+            self.note(told);
             self.violate("counted as done what is still pending", Some(key));
         }
     }

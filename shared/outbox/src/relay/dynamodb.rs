@@ -297,12 +297,12 @@ fn row_key(attributes: &HashMap<String, AttributeValue>) -> Option<RowKey> {
 }
 
 fn found_state(item: &HashMap<String, AttributeValue>) -> Option<(RowKey, RowState)> {
-    let edits = item.get(EDITS).map(|edits| edits.as_n().ok()?.parse().ok());
-    let state = match edits {
+    let edits = |edits: &AttributeValue| edits.as_n().ok()?.parse().ok();
+    let state = match item.get(EDITS) {
         _ if item.contains_key(PARKED) => RowState::Parked,
         None => RowState::Pending,
-        // What cannot be read is not known, and so is no answer.
-        Some(edits) => RowState::Edited(edits?),
+        // A count that cannot be read is no reason to know nothing of other rows.
+        Some(count) => RowState::Edited(edits(count).unwrap_or(u64::MAX)),
     };
     Some((row_key(item)?, state))
 }

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::event_bus::Poison;
 use crate::RowKey;
@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 /// What became of every row that came to the relay.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    fates: HashMap<RowKey, Fate>,
+    fates: BTreeMap<RowKey, Fate>,
     /// Rows whose events are published but that could not be deleted. They are
     /// tried again with the next call; until then a look-up finds them pending.
     pub undeleted: Vec<RowKey>,

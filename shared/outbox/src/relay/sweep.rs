@@ -186,11 +186,11 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweep<'_, B, T, D> {
 
     /// What is old enough, and what precedes it in its aggregate.
     fn due(&self, mut pending: Vec<Arrival>) -> Vec<Arrival> {
-        let is_old = |arrival: &Arrival| match &arrival.row {
-            Ok(row) => row.committed_at <= self.committed_until,
-            // Of a row that cannot be read nobody knows the age; the relay
-            // parks it, whoever comes first.
-            Err(_) => true,
+        // Of a row that tells no time at all nobody knows the age; the relay parks
+        // it, whoever comes first.
+        let is_old = |arrival: &Arrival| {
+            let committed_at = arrival.committed_at();
+            committed_at.is_none_or(|committed_at| committed_at <= self.committed_until)
         };
         let mut wanted: HashSet<String> = HashSet::new();
         pending.reverse();
@@ -212,8 +212,9 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweep<'_, B, T, D> {
             match fate {
                 Fate::Settled(Settled::Published) => self.swept.published += 1,
                 Fate::Settled(Settled::Parked(_)) => self.swept.newly_parked += 1,
+                // It is still there, and was not published as it is now.
+                Fate::Settled(Settled::Edited) | Fate::Failed(_) => self.swept.failed += 1,
                 Fate::Settled(_) => {}
-                Fate::Failed(_) => self.swept.failed += 1,
             }
         }
         match &outcome.halted {

@@ -158,14 +158,13 @@ async fn after_an_hour_it_is_poison_though_nothing_else_ever_comes() {
     let world = World::default();
     world.answer(refuse("a/1", poison()));
     let relay = world.relay();
-    let mut arrivals = insert(&world, &[("a", 1)]);
+    let arrivals = insert(&world, &[("a", 1)]);
     for (minutes, parked) in [(59, 0), (1, 1)] {
         tokio::time::advance(Duration::from_mins(minutes)).await;
         let outcome = relay.publish(arrivals.clone(), in_a_minute()).await;
         let is_parked = |fate: &Fate| matches!(fate, Fate::Settled(Settled::Parked(_)));
         assert_eq!(outcome.count(is_parked), parked);
     }
-    arrivals.clear();
     assert_eq!(world.with(|state| state.letters.len()), 1);
 }
 

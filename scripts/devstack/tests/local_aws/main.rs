@@ -2,6 +2,8 @@
 //! tests need and runs them.
 #![allow(clippy::unwrap_used)]
 
+mod chaos;
+
 use std::{
     ffi::OsStr,
     fs,
