@@ -290,3 +290,25 @@ async fn the_age_of_a_row_that_cannot_be_read_counts() {
     let made = key.event_time().unwrap();
     assert_eq!(swept.oldest_age, start().duration_since(made));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_young_row_that_cannot_be_read_is_left_to_the_stream_with_what_precedes_it() {
+    let world = World::default();
+    world.insert("a", 1);
+    let time = start().as_millisecond();
+    let (high, low) = (time >> 16, time & 0xffff);
+    let unreadable = outbox::RowKey {
+        aggregate_id: "a".into(),
+        position: format!("{:020}#{high:08x}-{low:04x}-7000-8000-000000000002", 2),
+    };
+    world.with(|state| state.rows.insert(unreadable.clone(), RowState::Pending));
+    let sweeper = Sweeper::new(world.relay(), outbox::relay::DEFAULT_GRACE);
+    for (minutes, published) in [(14, 0), (2, 1)] {
+        tokio::time::advance(Duration::from_mins(minutes)).await;
+        let swept = sweeper.sweep(Instant::now() + Duration::from_mins(4)).await;
+        assert_eq!(
+            (swept.published, swept.newly_parked),
+            (published, published)
+        );
+    }
+}
