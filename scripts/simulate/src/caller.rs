@@ -231,7 +231,7 @@ fn put_one(state: &mut State, row: &OutboxRow, by: Actor, fault: Option<Fault>) 
     if is_set_aside {
         state.violate("published what is set aside", Some(&row.key));
     }
-    state.accept(row, by, false);
+    state.accept(row, by);
     PutResult::Accepted
 }
 
@@ -308,13 +308,14 @@ impl OutboxTable for Caller {
     }
 
     async fn park(&self, key: &RowKey, mark: &Parked) -> Result<(), CallError> {
+        let by = self.actor();
         let is_unconditional = self.has(Bug::UnconditionalPark);
         let now = self.world.now();
         let park = |state: &mut State, _| {
             if is_unconditional && !state.rows.contains_key(key) {
                 state.bring_back(key, mark);
             }
-            state.park(key, mark);
+            state.park(key, mark, by);
             state.tell_of("MODIFY", key, now);
         };
         self.call(Operation::UpdateItem, park).await
@@ -378,19 +379,20 @@ fn segment_of(key: &RowKey, segments: u32) -> u32 {
 
 impl DeadLetters for Caller {
     async fn send(&self, letter: &DeadLetter) -> Result<(), CallError> {
+        let by = self.actor();
         if self.has(Bug::ParkBeforeDeadLetter) {
             let mark = Parked {
                 reason: letter.code.clone(),
                 at: letter.at,
             };
-            self.world.with(|state| state.park(&letter.key, &mark));
+            self.world.with(|state| state.park(&letter.key, &mark, by));
         }
         let now = self.world.now();
         let send = |state: &mut State, _| {
             let body = serde_json::to_string(letter).unwrap_or_default();
             state.send_letter(body, now);
             if let Some(truth) = state.events.get_mut(&letter.key) {
-                truth.has_letter = true;
+                truth.letters.insert(by);
             }
         };
         self.call(Operation::SendMessage, send).await

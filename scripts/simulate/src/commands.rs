@@ -1,7 +1,7 @@
 //! Who commits events: a transaction writes the rows of its events, and the stream
 //! tells of each row by itself, some time later.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use outbox::{OutboxRow, RowKey, relay::Unreadable};
@@ -114,7 +114,8 @@ impl State {
                 accepted: Vec::new(),
                 excused: false,
                 is_discarded: false,
-                has_letter: false,
+                letters: BTreeSet::new(),
+                was_released: false,
                 was_refused: false,
                 kept_at: None,
             },

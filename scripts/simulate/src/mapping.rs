@@ -7,15 +7,12 @@ use jiff::SignedDuration;
 use outbox::RowKey;
 use serde_json::Value;
 use stream_mapping::{Action, Filter, Invocation, Lane, Outcome, Record, Settings, Shard};
-use tokio::{
-    task::{AbortHandle, JoinHandle, spawn_local},
-    time::Duration as TokioDuration,
-};
+use tokio::task::{AbortHandle, JoinHandle, spawn_local};
 
 use crate::{functions::RelayProcess, stream::Stream, world::World};
 
 /// How long it takes at most until somebody looks whether there is more.
-const LOOK_AGAIN: TokioDuration = TokioDuration::from_mins(5);
+const LOOK_AGAIN: Duration = Duration::from_mins(5);
 
 /// Records read at once.
 const READ_AT_ONCE: usize = 1_000;

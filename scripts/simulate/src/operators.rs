@@ -75,10 +75,8 @@ fn mend_one(state: &mut State) {
 
 /// Makes a row pending again, be it mended or not.
 fn unpark_one(state: &mut State) {
-    if let Some(key) = parked(state)
-        && let Some(row) = state.rows.get_mut(&key)
-    {
-        row.parked = None;
+    if let Some(key) = parked(state) {
+        state.release(&key);
     }
 }
 
@@ -111,8 +109,16 @@ impl State {
         let mended = Arc::new(mended);
         row.row = Ok(Arc::clone(&mended));
         truth.mended = Some(mended);
-        row.parked = None;
         self.poisoned.remove(key);
+        self.release(key);
+    }
+
+    /// Makes a row pending again.
+    fn release(&mut self, key: &RowKey) {
+        if let (Some(truth), Some(row)) = (self.events.get_mut(key), self.rows.get_mut(key)) {
+            truth.was_released = true;
+            row.parked = None;
+        }
     }
 
     pub(crate) fn discard(&mut self, key: &RowKey) {

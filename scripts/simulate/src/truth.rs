@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::Timestamp;
 use outbox::{OutboxRow, RowKey};
@@ -23,8 +23,10 @@ pub(crate) struct Truth {
     pub(crate) excused: bool,
     /// A person has decided that it is not published.
     pub(crate) is_discarded: bool,
-    /// A dead letter of the relay names it.
-    pub(crate) has_letter: bool,
+    /// The processes that have sent a dead letter of it.
+    pub(crate) letters: BTreeSet<Actor>,
+    /// A person has made it pending again after it was set aside.
+    pub(crate) was_released: bool,
     /// The bus has refused it alone of a request, for now: those behind it may have
     /// been taken.
     pub(crate) was_refused: bool,

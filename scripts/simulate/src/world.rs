@@ -256,7 +256,7 @@ impl State {
     }
 
     /// The bus takes an event.
-    pub(crate) fn accept(&mut self, row: &OutboxRow, by: Actor, is_answered: bool) {
+    pub(crate) fn accept(&mut self, row: &OutboxRow, by: Actor) {
         let now = Instant::now();
         let key = &row.key;
         let Some(truth) = self.events.get(key) else {
@@ -281,7 +281,8 @@ impl State {
         let accepted = Accepted {
             by,
             at: now,
-            is_answered,
+            // Until the process is told.
+            is_answered: false,
         };
         self.counts.accepted += 1;
         if let Some(truth) = self.events.get_mut(key) {
@@ -292,7 +293,7 @@ impl State {
     fn check_order(&mut self, row: &OutboxRow, by: Actor) {
         // What was set aside, or refused alone of a request, is late, and said to be;
         // what is repeated is a duplicate.
-        let is_late = |truth: &Truth| truth.has_letter || truth.was_refused;
+        let is_late = |truth: &Truth| truth.was_released || truth.was_refused;
         let truth = self.events.get(&row.key);
         if truth.is_some_and(|truth| is_late(truth) || !truth.accepted.is_empty()) {
             return;
@@ -310,8 +311,9 @@ impl State {
         }
     }
 
-    /// Every duplicate is owed to one of the causes that docs/guarantees.md lists: a process that died or was not told between effect and delete, a
-    /// delete that failed, or two that held the same row.
+    /// Every duplicate is owed to one of the causes that docs/guarantees.md lists: a
+    /// process that died or was not told between effect and delete, a delete that
+    /// failed, or two that held the same row.
     fn check_duplicate(&mut self, key: &RowKey, by: Actor, now: Instant) {
         let Some(truth) = self.events.get(key) else {
             return;
@@ -331,17 +333,11 @@ impl State {
             let life = self.lives[accepted.by as usize];
             matches!(life.ended, Some((_, End::Died)))
         });
-        let held_at_once = before.by == by
-            || ours.begun <= before.at
-            || theirs.ended.is_none_or(|(at, _)| at >= ours.begun);
+        let held_at_once = before.by != by && theirs.ended.is_none_or(|(at, _)| at >= ours.begun);
         let is_young = before.at + YOUNG.unsigned_abs() > now;
         let is_read_twice = self.is_read_twice && is_young;
         self.counts.duplicates += 1;
-        let explained = was_not_told
-            || could_not_delete
-            || died
-            || is_read_twice
-            || (held_at_once && before.by != by);
+        let explained = was_not_told || could_not_delete || died || is_read_twice || held_at_once;
         if !explained {
             let told =
                 format!("{key} was published before: {truth:?}; we: {ours:?}, they: {theirs:?}");
@@ -365,8 +361,10 @@ impl State {
         }
     }
 
-    pub(crate) fn park(&mut self, key: &RowKey, mark: &Parked) {
-        let has_letter = self.events.get(key).is_some_and(|truth| truth.has_letter);
+    /// A process sets a row aside, which it has sent a dead letter of before.
+    pub(crate) fn park(&mut self, key: &RowKey, mark: &Parked, by: Actor) {
+        let truth = self.events.get(key);
+        let has_letter = truth.is_some_and(|truth| truth.letters.contains(&by));
         let Some(row) = self.rows.get_mut(key).filter(|row| row.parked.is_none()) else {
             return;
         };
@@ -395,9 +393,9 @@ impl State {
         };
         let is_old = now.duration_since(truth.committed_at) >= LEFT_TO_SWEEPER_AFTER;
         // A person may make a row pending again before the process that has set it
-        // aside has answered.
-        let was_parked = truth.has_letter;
-        if row.parked.is_none() && !truth.is_settled() && !is_old && !was_parked {
+        // aside has answered, and what was edited is published from the table.
+        let was_released = truth.was_released;
+        if row.parked.is_none() && !truth.is_settled() && !is_old && !was_released {
             let told = format!("{key} counts as done: {row:?} of {truth:?}");
             self.note(told);
             self.violate("counted as done what is still pending", Some(key));
