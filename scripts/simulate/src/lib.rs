@@ -13,7 +13,8 @@
 //! | `world` | all that is shared: time, chance, what really happened, what went wrong |
 //! | `weather` | which faults strike when |
 //! | `truth` | what is known of each event, and what may be done with it |
-//! | `caller` | the services as a process of ours sees them, faults included |
+//! | `caller` | a process of ours and its calls, faults included |
+//! | `bus`, `table`, `queue`, `stream_reader` | the services as such a process sees them |
 //! | `commands` | who commits events |
 //! | `stream` | the shards of the table's stream |
 //! | `mapping` | Lambda's stream mapping, or two of them |
@@ -23,13 +24,17 @@
 //! | `run` | one history, from its seed to its verdict |
 
 mod bugs;
+mod bus;
 mod caller;
 mod commands;
 mod functions;
 mod mapping;
 mod operators;
+mod queue;
 mod run;
 mod stream;
+mod stream_reader;
+mod table;
 mod truth;
 mod weather;
 mod world;

@@ -81,6 +81,25 @@ const FAULTS: [Fault; 8] = [
     Fault::Crash,
 ];
 
+impl Fault {
+    /// Whether it would be felt: not every answer has parts, or a list that could be
+    /// too short.
+    fn can_strike(self, operation: Operation) -> bool {
+        match self {
+            Self::Partial => matches!(
+                operation,
+                Operation::PutEvents
+                    | Operation::BatchGetItem
+                    | Operation::BatchWriteItem
+                    | Operation::DeleteMessage
+                    | Operation::GetRecords
+            ),
+            Self::ShortList => operation == Operation::PutEvents,
+            _ => true,
+        }
+    }
+}
+
 /// Faults of a kind, for a while.
 #[derive(Debug)]
 struct Episode {
@@ -138,7 +157,9 @@ impl Weather {
     ) -> Option<Fault> {
         self.episodes.retain(|episode| episode.until > now);
         let struck = self.episodes.iter().find(|episode| {
-            episode.operation.is_none_or(|of| of == operation) && random.f64() < episode.probability
+            episode.fault.can_strike(operation)
+                && episode.operation.is_none_or(|of| of == operation)
+                && random.f64() < episode.probability
         });
         let fault = struck?.fault;
         *self.met.entry((operation, fault)).or_default() += 1;

@@ -65,6 +65,9 @@ pub enum Failure {
     /// It kept failing until the time was up.
     #[error("not accepted in time: {0}")]
     NotAccepted(String),
+    /// A person has edited the row meanwhile.
+    #[error("edited meanwhile: it is to be tried again as it is now")]
+    Edited,
     /// The time was up before it was tried.
     #[error("the time was up before it was tried")]
     OutOfTime,

@@ -59,7 +59,7 @@ pub struct Relayed {
 pub struct Counts {
     /// Events the bus has now.
     pub published: usize,
-    /// Records of rows that were settled before.
+    /// Records of rows that were settled before, or that a person has edited since.
     pub skipped: usize,
     /// Rows that were set aside, with a dead letter.
     pub parked: usize,

@@ -333,8 +333,7 @@ fn verdict(rows: &[RowKey], fates: &HashMap<RowKey, Fate>) -> Verdict {
                 failed.push((key.clone(), failure.clone()));
             }
             Some(Fate::Settled(Settled::Edited)) => {
-                let meanwhile = Failure::Unreadable("it was edited meanwhile".to_owned());
-                failed.push((key.clone(), meanwhile));
+                failed.push((key.clone(), Failure::Edited));
             }
             None => failed.push((key.clone(), Failure::OutOfTime)),
         }

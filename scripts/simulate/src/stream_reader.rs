@@ -1,0 +1,140 @@
+//! The table's stream, as a replay reads it.
+
+use outbox::{
+    RowKey,
+    replay::{From, Place, StreamError, StreamPage, StreamReader, StreamRecord},
+};
+
+use crate::{
+    bugs::Bug,
+    caller::Caller,
+    stream::Stream,
+    weather::{Fault, Operation},
+    world::State,
+};
+
+impl StreamReader for Caller {
+    async fn open(&self, place: &Place<'_>) -> Result<String, StreamError> {
+        let now = self.world.now();
+        let open = |state: &mut State, _| state.open(place, now);
+        let opened = self.call(Operation::GetShardIterator, open).await;
+        opened.map_err(StreamError::Call)?
+    }
+
+    async fn read(&self, iterator: &str) -> Result<StreamPage, StreamError> {
+        let now = self.world.now();
+        let read = |state: &mut State, fault| state.read(iterator, fault, now);
+        let page = self.call(Operation::GetRecords, read).await;
+        page.map_err(StreamError::Call)?
+    }
+}
+
+impl State {
+    /// An iterator is the shard, a position in it, and, of a buggy reader, how many
+    /// records it still reads and what it takes the last one for.
+    fn open(&self, place: &Place<'_>, now: jiff::Timestamp) -> Result<String, StreamError> {
+        let gone = |why: &str| StreamError::Gone(why.to_owned());
+        if place.stream_arn != Stream::ARN {
+            return Err(gone("there is no such stream"));
+        }
+        let shard = self.stream.shards.get(place.shard_id);
+        let shard = shard.ok_or_else(|| gone("there is no such shard"))?;
+        let (number, behind) = match place.from {
+            From::At(number) => (number, 0),
+            From::After(number) => (number, 1),
+        };
+        let position = shard
+            .records
+            .iter()
+            .position(|record| record.number == number);
+        let position = position.ok_or_else(|| gone("there is no such record"))? + behind;
+        if position < self.stream.trimmed(place.shard_id, now) {
+            if self.bug == Some(Bug::TrimmedIsSettled) {
+                let end = self.end_of_pointer(place.shard_id, number);
+                return Ok(format!("{} fake {number} {end}", place.shard_id));
+            }
+            return Err(gone("trimmed"));
+        }
+        if self.bug == Some(Bug::BatchSizeAsStop) && behind == 0 {
+            let (end, size) = self.pointer_at(place.shard_id, number);
+            return Ok(format!("{} {position} {size} {end}", place.shard_id));
+        }
+        Ok(format!("{} {position}", place.shard_id))
+    }
+
+    fn read(
+        &mut self,
+        iterator: &str,
+        fault: Option<Fault>,
+        now: jiff::Timestamp,
+    ) -> Result<StreamPage, StreamError> {
+        let parts: Vec<&str> = iterator.split(' ').collect();
+        let told = |number: &str, inserted: Option<RowKey>| StreamRecord {
+            sequence_number: number.to_owned(),
+            inserted,
+        };
+        if let [_, "fake", start, end] = parts[..] {
+            let records = vec![told(start, None), told(end, None)];
+            return Ok(StreamPage {
+                records,
+                next: None,
+            });
+        }
+        let shard_id = parts.first().copied().unwrap_or_default();
+        let position: usize = parts.get(1).and_then(|text| text.parse().ok()).unwrap_or(0);
+        if position < self.stream.trimmed(shard_id, now) {
+            return Err(StreamError::Gone("trimmed".into()));
+        }
+        let is_empty = fault == Some(Fault::Partial) || self.random.u8(..5) == 0;
+        let Some(shard) = self.stream.shards.get(shard_id) else {
+            return Err(StreamError::Gone("there is no such shard".into()));
+        };
+        let most = if is_empty {
+            0
+        } else {
+            1 + self.random.usize(..20)
+        };
+        let rest = shard.records.get(position..).unwrap_or_default();
+        let mut records: Vec<StreamRecord> = rest
+            .iter()
+            .take(most)
+            .map(|record| told(&record.number, record.key.clone()))
+            .collect();
+        let next = position + records.len();
+        if let [_, _, left, end] = parts[..] {
+            let left: usize = left.parse().unwrap_or(0);
+            if records.len() >= left {
+                records.truncate(left);
+                if let Some(last) = records.last_mut() {
+                    end.clone_into(&mut last.sequence_number);
+                }
+            }
+            let left = left.saturating_sub(records.len());
+            let next = Some(format!("{shard_id} {next} {left} {end}"));
+            return Ok(StreamPage { records, next });
+        }
+        let is_over = shard.has_ended && next == shard.records.len();
+        let next = (!is_over).then(|| format!("{shard_id} {next}"));
+        Ok(StreamPage { records, next })
+    }
+
+    /// The end of the range, and how many were given up, of a pointer in the queue.
+    fn pointer_at(&self, shard: &str, start: &str) -> (String, usize) {
+        let mut latest_first = self.queue.iter().rev();
+        let pointer = latest_first.find_map(|queued| {
+            let body: serde_json::Value = serde_json::from_str(&queued.message.body).ok()?;
+            let batch = body.get("DDBStreamBatchInfo")?.clone();
+            let is_it = batch["shardId"] == shard && batch["startSequenceNumber"] == start;
+            is_it.then_some(batch)
+        });
+        pointer.map_or((start.to_owned(), 1), |batch| {
+            let end = batch["endSequenceNumber"].as_str().unwrap_or(start);
+            let size = batch["batchSize"].as_u64().unwrap_or(1);
+            (end.to_owned(), usize::try_from(size).unwrap_or(1))
+        })
+    }
+
+    fn end_of_pointer(&self, shard: &str, start: &str) -> String {
+        self.pointer_at(shard, start).0
+    }
+}

@@ -1,0 +1,174 @@
+//! The outbox table, as a process of ours sees it.
+
+use std::collections::HashMap;
+
+use outbox::{
+    Parked, RowKey,
+    relay::{Arrival, CallError, OutboxTable, Page, RowState, Segment, StoredRow, Unreadable},
+};
+
+use crate::{
+    bugs::Bug,
+    caller::Caller,
+    weather::{Fault, Operation},
+    world::{Row, State},
+};
+
+/// Rows of a page.
+const PAGE: usize = 50;
+
+impl OutboxTable for Caller {
+    fn name(&self) -> &str {
+        "outbox"
+    }
+
+    async fn look_up(&self, keys: &[RowKey]) -> Result<HashMap<RowKey, RowState>, CallError> {
+        let lags = self.has(Bug::EventuallyConsistentLookUp);
+        let absent_if_unprocessed = self.has(Bug::UnprocessedIsAbsent);
+        let sees_no_marks = self.has(Bug::SweepParkedRows);
+        let now = self.world.now();
+        let look_up = |state: &mut State, fault| {
+            let mut found = HashMap::new();
+            for key in keys {
+                if fault == Some(Fault::Partial) && state.random.bool() {
+                    if absent_if_unprocessed {
+                        found.insert(key.clone(), RowState::Absent);
+                    }
+                    continue;
+                }
+                let committed_at = state.events.get(key).map(|truth| truth.committed_at);
+                let is_new = committed_at.is_some_and(|at| now.duration_since(at).as_secs() < 10);
+                let row = state.rows.get(key);
+                let row = row.filter(|_| !(lags && is_new));
+                found.insert(
+                    key.clone(),
+                    row.map_or(RowState::Absent, |row| match row.parked {
+                        Some(_) if !sees_no_marks => RowState::Parked,
+                        _ => match row.row.as_ref().map_or(0, |row| row.edits) {
+                            0 => RowState::Pending,
+                            edits => RowState::Edited(edits),
+                        },
+                    }),
+                );
+            }
+            found
+        };
+        self.call(Operation::BatchGetItem, look_up).await
+    }
+
+    async fn delete(&self, keys: &[RowKey]) -> Result<Vec<RowKey>, CallError> {
+        // Until it is known to be done.
+        self.world
+            .with(|state| keys.iter().for_each(|key| state.keep(key)));
+        let now = self.world.now();
+        let delete = |state: &mut State, fault| {
+            let mut unprocessed = Vec::new();
+            for key in keys {
+                if fault == Some(Fault::Partial) && state.random.bool() {
+                    unprocessed.push(key.clone());
+                } else {
+                    state.delete(key);
+                    state.tell_of("REMOVE", key, now);
+                }
+            }
+            unprocessed
+        };
+        let actor = self.actor() as usize;
+        let deleted = self.call(Operation::BatchWriteItem, delete).await;
+        let all_deleted = deleted.as_ref().is_ok_and(Vec::is_empty);
+        self.world
+            .with(|state| state.lives[actor].could_not_delete |= !all_deleted);
+        let unprocessed = deleted?;
+        self.world.with(|state| {
+            for key in keys.iter().filter(|key| !unprocessed.contains(key)) {
+                if let Some(truth) = state.events.get_mut(key) {
+                    truth.kept_at = None;
+                }
+            }
+        });
+        Ok(unprocessed)
+    }
+
+    async fn park(&self, key: &RowKey, mark: &Parked) -> Result<(), CallError> {
+        let by = self.actor();
+        let is_unconditional = self.has(Bug::UnconditionalPark);
+        let now = self.world.now();
+        let park = |state: &mut State, _| {
+            if is_unconditional && !state.rows.contains_key(key) {
+                state.bring_back(key, mark);
+            }
+            state.park(key, mark, by);
+            state.tell_of("MODIFY", key, now);
+        };
+        self.call(Operation::UpdateItem, park).await
+    }
+
+    async fn scan(&self, segment: Segment, after: Option<&RowKey>) -> Result<Page, CallError> {
+        let sweeps_parked = self.has(Bug::SweepParkedRows);
+        let scan = |state: &mut State, _| {
+            let wanted = state
+                .rows
+                .iter()
+                .filter(|(key, _)| segment_of(key, segment.of) == segment.index)
+                .filter(|(key, _)| after.is_none_or(|after| *key > after));
+            let mut page = page(wanted);
+            if sweeps_parked {
+                page.rows.iter_mut().for_each(|row| row.parked = None);
+            }
+            page
+        };
+        self.call(Operation::Scan, scan).await
+    }
+
+    async fn query(
+        &self,
+        aggregate_id: &str,
+        after: Option<&RowKey>,
+        through: Option<&RowKey>,
+    ) -> Result<Page, CallError> {
+        let query = |state: &mut State, _| {
+            let wanted = state
+                .rows
+                .iter()
+                .filter(|(key, _)| key.aggregate_id == aggregate_id)
+                .filter(|(key, _)| after.is_none_or(|after| *key > after))
+                .filter(|(key, _)| through.is_none_or(|through| *key <= through));
+            page(wanted)
+        };
+        self.call(Operation::Query, query).await
+    }
+}
+
+fn page<'s>(rows: impl Iterator<Item = (&'s RowKey, &'s Row)>) -> Page {
+    let stored = |(key, row): (&RowKey, &Row)| StoredRow {
+        arrival: Arrival {
+            key: key.clone(),
+            row: row.row.clone(),
+            written_at: None,
+        },
+        parked: row.parked.clone(),
+    };
+    let rows: Vec<StoredRow> = rows.take(PAGE).map(stored).collect();
+    let last = rows.last().filter(|_| rows.len() == PAGE);
+    let next = last.map(|last| last.arrival.key.clone());
+    Page { rows, next }
+}
+
+fn segment_of(key: &RowKey, segments: u32) -> u32 {
+    let sum: u32 = key.aggregate_id.bytes().map(u32::from).sum();
+    sum % segments
+}
+
+impl State {
+    /// What a park without a condition makes of a row that is gone.
+    fn bring_back(&mut self, key: &RowKey, mark: &Parked) {
+        self.rows.insert(
+            key.clone(),
+            Row {
+                row: Err(Unreadable::Malformed("there is nothing but a mark".into())),
+                parked: Some(mark.clone()),
+            },
+        );
+        self.violate("brought a row back that was gone", Some(key));
+    }
+}
