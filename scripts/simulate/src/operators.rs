@@ -37,6 +37,20 @@ pub(crate) async fn be_on_call(world: World) {
     }
 }
 
+/// Answers the pager, at times before the process that set a row aside knows that it
+/// did.
+pub(crate) async fn answer_the_pager(world: World) {
+    loop {
+        world.paged().await;
+        sleep(Duration::from_millis(world.between(1..8_000))).await;
+        match world.between(0..4) {
+            0 => world.with(mend_one),
+            1 => world.with(discard_one),
+            _ => {}
+        }
+    }
+}
+
 /// Replays everything in the dead-letter queue, or dies of it.
 pub(crate) async fn replay(world: &World) {
     let caller = Caller::new(world);

@@ -13,7 +13,7 @@ use crate::{
     commands::commit,
     functions::SweeperProcess,
     mapping::{Mapping, deployed},
-    operators::{be_on_call, replay},
+    operators::{answer_the_pager, be_on_call, replay},
     truth::Truth,
     weather::{Fault, Operation},
     world::World,
@@ -157,6 +157,7 @@ async fn live(seed: Seed, plan: Plan) -> Report {
         tasks.push(spawn_local(turn_weather(world.clone())));
         tasks.push(spawn_local(meddle(world.clone(), Rc::clone(&mapping))));
         tasks.push(spawn_local(be_on_call(world.clone())));
+        tasks.push(spawn_local(answer_the_pager(world.clone())));
     }
 
     until(&world, || committing.is_finished()).await;

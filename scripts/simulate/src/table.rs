@@ -99,6 +99,7 @@ impl OutboxTable for Caller {
             }
             state.park(key, mark, by);
             state.tell_of("MODIFY", key, now);
+            self.world.page();
         };
         self.call(Operation::UpdateItem, park).await
     }

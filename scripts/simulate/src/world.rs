@@ -37,6 +37,7 @@ struct Shared {
     begun: Instant,
     state: Mutex<State>,
     news: Notify,
+    pager: Notify,
 }
 
 /// A row of the outbox table.
@@ -105,6 +106,7 @@ impl World {
         Self(Arc::new(Shared {
             begun: Instant::now(),
             news: Notify::new(),
+            pager: Notify::new(),
             state: Mutex::new(State {
                 random,
                 bug,
@@ -162,6 +164,16 @@ impl World {
     /// Something is new in the stream.
     pub(crate) fn tell_news(&self) {
         self.0.news.notify_waiters();
+    }
+
+    /// Somebody on call is told that a row is set aside.
+    pub(crate) fn page(&self) {
+        self.0.pager.notify_one();
+    }
+
+    /// Waits until a row is set aside.
+    pub(crate) async fn paged(&self) {
+        self.0.pager.notified().await;
     }
 
     /// Waits until something is new in the stream, or this time has passed.
