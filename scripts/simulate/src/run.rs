@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, collections::BTreeMap, fmt, rc::Rc, time::Duration};
 
-use outbox::planted::Mistake;
+use outbox::simulation::{self, Mistake};
 use tokio::{
     task::{LocalSet, spawn_local},
     time::{Instant, sleep},
@@ -130,7 +130,7 @@ impl fmt::Display for Report {
 pub fn run(seed: Seed, plan: Plan) -> Report {
     // Code of ours that is not told its chance takes it from here.
     fastrand::seed(seed);
-    outbox::planted::plant(match plan.bug {
+    simulation::begin(match plan.bug {
         Some(Bug::SequenceNumbersAsText) => Some(Mistake::SequenceNumbersAsText),
         Some(Bug::AnswerTooEarly) => Some(Mistake::AnswerTooEarly),
         _ => None,

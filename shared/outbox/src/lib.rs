@@ -83,15 +83,15 @@ mod event;
 #[cfg(feature = "inbox")]
 pub mod inbox;
 pub mod limits;
-#[cfg(feature = "planted-bugs")]
-#[doc(hidden)]
-pub mod planted;
 #[cfg(feature = "relay")]
 pub mod relay;
 #[cfg(feature = "replay")]
 pub mod replay;
 #[cfg(any(feature = "append", feature = "relay"))]
 mod row;
+#[cfg(feature = "simulation")]
+#[doc(hidden)]
+pub mod simulation;
 mod trace;
 
 #[cfg(feature = "append")]

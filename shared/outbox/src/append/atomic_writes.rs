@@ -3,23 +3,16 @@ use std::{
     time::Duration,
 };
 
-use aws_sdk_dynamodb::{
-    Client,
-    config::{Builder, retry::RetryConfig, timeout::TimeoutConfig},
-    types::TransactWriteItem,
-};
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use backon::ExponentialBuilder;
 use uuid::Uuid;
 
 use super::{
     cancellation::commit_error,
     check::{self, Action},
+    database::Database,
     error::{CommitError, InvalidTransaction, Participant, Problem},
 };
-
-/// How long DynamoDB may take to answer. A connection that died while a function
-/// was frozen would otherwise hang until Lambda ends it.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The attempts at one transaction. They share a token, so that within 10 minutes
 /// it is written once (`ClientRequestToken`).
@@ -61,24 +54,15 @@ impl AtomicWrites {
     /// Tries once to commit, all or nothing.
     pub(crate) async fn try_to_commit(
         &self,
-        client: &Client,
+        database: &Database,
         attempts: &Attempts,
     ) -> Result<(), CommitError> {
         self.check()?;
         let items = self.actions.iter().map(|(_, action)| action.to_item());
         let items: Vec<TransactWriteItem> = items.collect();
-        let answer = client
-            .transact_write_items()
-            .set_transact_items(Some(items))
-            .client_request_token(attempts.token.to_string())
-            .customize()
-            .config_override(one_attempt())
-            .send()
-            .await;
+        let answer = database.transact(items, attempts.token.to_string()).await;
         let unknown = attempts.outcome_unknown.load(Ordering::Relaxed);
-        let committed = answer
-            .map(drop)
-            .map_err(|error| commit_error(error, &self.actions, unknown));
+        let committed = answer.map_err(|error| commit_error(error, &self.actions, unknown));
         let unknown = matches!(committed, Err(CommitError::OutcomeUnknown(_)));
         attempts.outcome_unknown.store(unknown, Ordering::Relaxed);
         committed
@@ -103,12 +87,4 @@ pub(crate) fn pauses(retries: usize) -> ExponentialBuilder {
         .with_min_delay(Duration::from_millis(50))
         .with_max_times(retries)
         .with_jitter()
-}
-
-/// The SDK's own retries would hide that an attempt remained without an answer.
-fn one_attempt() -> Builder {
-    let timeouts = TimeoutConfig::builder().operation_timeout(ANSWER_TIMEOUT);
-    Builder::new()
-        .retry_config(RetryConfig::disabled())
-        .timeout_config(timeouts.build())
 }

@@ -4,6 +4,7 @@ mod aggregate;
 mod atomic_writes;
 mod cancellation;
 mod check;
+mod database;
 mod error;
 mod item_size;
 mod key;
@@ -15,6 +16,8 @@ pub use aggregate::{AggregateWrite, Revision};
 pub(crate) use atomic_writes::{AtomicWrites, Attempts, pauses};
 #[cfg(feature = "inbox")]
 pub(crate) use check::Action;
+#[cfg(any(feature = "inbox", feature = "simulation"))]
+pub(crate) use database::Database;
 pub use error::{CommitError, FailedCondition, InvalidTransaction, Participant, Problem};
 pub use key::KeySchema;
 pub use outbox::{InvalidSource, Outbox};

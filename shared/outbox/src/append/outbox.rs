@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
 
-use super::{aggregate::AggregateWrite, transaction::Transaction};
+use super::{aggregate::AggregateWrite, database::Database, transaction::Transaction};
 use crate::clock::{Clock, SystemClock};
 
 /// A service's outbox: where its events wait for the relay.
@@ -43,7 +43,7 @@ use crate::clock::{Clock, SystemClock};
 /// ```
 #[derive(Clone)]
 pub struct Outbox {
-    pub(super) client: Client,
+    pub(super) database: Database,
     pub(super) table: String,
     pub(super) source: String,
     pub(super) clock: Arc<dyn Clock>,
@@ -71,7 +71,7 @@ impl Outbox {
             });
         }
         Ok(Self {
-            client,
+            database: Database::DynamoDb(client),
             table: table.into(),
             source,
             clock: Arc::new(SystemClock),
@@ -85,6 +85,11 @@ impl Outbox {
             clock: Arc::new(clock),
             ..self
         }
+    }
+
+    #[cfg(feature = "simulation")]
+    pub(crate) fn with_database(self, database: Database) -> Self {
+        Self { database, ..self }
     }
 
     /// Begins a transaction around the write of an aggregate.

@@ -20,6 +20,8 @@ use crate::{
     row::{self, OutboxRow, RowKey},
     trace::TraceHeader,
 };
+#[cfg(feature = "simulation")]
+use crate::simulation;
 
 /// How often a commit is tried again: as often as the SDK would.
 const RETRIES: usize = 2;
@@ -213,7 +215,7 @@ impl Transaction {
     pub async fn commit(&self) -> Result<Committed, CommitError> {
         let rows = self.rows();
         let writes = self.writes(&rows);
-        (|| writes.try_to_commit(&self.outbox.client, &self.attempts))
+        (|| writes.try_to_commit(&self.outbox.database, &self.attempts))
             .retry(pauses(RETRIES))
             .when(|error| {
                 matches!(
@@ -330,6 +332,10 @@ fn to_milliseconds(time: Timestamp) -> Timestamp {
 
 /// A UUIDv7 of the given time, so that ids sort by it.
 fn event_id(time: Timestamp) -> Uuid {
+    #[cfg(feature = "simulation")]
+    if let Some(id) = simulation::event_id(time.as_millisecond().unsigned_abs()) {
+        return id;
+    }
     let seconds = u64::try_from(time.as_second()).unwrap_or(0);
     let nanoseconds = time.subsec_nanosecond().unsigned_abs();
     Uuid::new_v7(uuid::Timestamp::from_unix_time(seconds, nanoseconds, 0, 0))

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Clock, CloudEvent, CommitError, KeySchema, Participant, SystemClock,
-    append::{Action, Attempts, pauses},
+    append::{Action, Attempts, Database, pauses},
 };
 
 /// How long a record is kept unless somebody wants it otherwise.
@@ -26,7 +26,7 @@ const RETRIES: usize = 5;
 /// What one consumer has handled.
 #[derive(Clone)]
 pub struct Inbox {
-    client: Client,
+    database: Database,
     table: String,
     key_schema: KeySchema,
     consumer: String,
@@ -139,7 +139,7 @@ impl Inbox {
             return Err(InvalidInbox::Consumer { name: consumer });
         }
         Ok(Self {
-            client,
+            database: Database::DynamoDb(client),
             table: table.into(),
             key_schema,
             consumer,
@@ -172,6 +172,11 @@ impl Inbox {
             clock: Arc::new(clock),
             ..self
         }
+    }
+
+    #[cfg(feature = "simulation")]
+    pub(crate) fn with_database(self, database: Database) -> Self {
+        Self { database, ..self }
     }
 
     /// Writes what the consumer makes of an event, and that it has handled it,
@@ -207,7 +212,7 @@ impl Inbox {
         }
 
         let attempts = Attempts::new();
-        let committed = (|| writes.try_to_commit(&self.client, &attempts))
+        let committed = (|| writes.try_to_commit(&self.database, &attempts))
             .retry(pauses(RETRIES))
             .when(CommitError::is_retryable)
             .await;

@@ -3,8 +3,8 @@ use std::cmp::Ordering;
 /// Compares the sequence numbers of a stream by their value. They have up to 40
 /// digits, which no integer type holds.
 pub(crate) fn compare(a: &str, b: &str) -> Ordering {
-    #[cfg(feature = "planted-bugs")]
-    if crate::planted::is_planted(crate::planted::Mistake::SequenceNumbersAsText) {
+    #[cfg(feature = "simulation")]
+    if crate::simulation::is_planted(crate::simulation::Mistake::SequenceNumbersAsText) {
         return a.cmp(b);
     }
     let (a, b) = (a.trim_start_matches('0'), b.trim_start_matches('0'));

@@ -25,8 +25,8 @@ use super::{
     sequence_number::compare,
 };
 use crate::RowKey;
-#[cfg(feature = "planted-bugs")]
-use crate::planted;
+#[cfg(feature = "simulation")]
+use crate::simulation;
 
 /// How long an event may fail before it is left to the sweeper.
 const LEFT_AFTER: SignedDuration = SignedDuration::from_mins(10);
@@ -137,8 +137,8 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> StreamHandler<B, T, D> {
         report_unreadable(&records);
 
         let checkpoint = checkpoint(&records, &outcome);
-        #[cfg(feature = "planted-bugs")]
-        if planted::is_planted(planted::Mistake::AnswerTooEarly) {
+        #[cfg(feature = "simulation")]
+        if simulation::is_planted(simulation::Mistake::AnswerTooEarly) {
             return Relayed {
                 counts: Counts::of(&records, outcome),
                 response: response(checkpoint),

@@ -1,0 +1,55 @@
+use std::time::Duration;
+
+use aws_sdk_dynamodb::{
+    Client,
+    config::{Builder, retry::RetryConfig, timeout::TimeoutConfig},
+    error::SdkError,
+    operation::transact_write_items::TransactWriteItemsError,
+    types::TransactWriteItem,
+};
+
+#[cfg(feature = "simulation")]
+use crate::simulation::Transact;
+
+/// How long DynamoDB may take to answer. A connection that died while a function
+/// was frozen would otherwise hang until Lambda ends it.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// What carries transactions out.
+#[derive(Debug, Clone)]
+pub(crate) enum Database {
+    DynamoDb(Client),
+    #[cfg(feature = "simulation")]
+    Simulated(std::sync::Arc<dyn Transact>),
+}
+
+impl Database {
+    /// Tries once.
+    pub(super) async fn transact(
+        &self,
+        items: Vec<TransactWriteItem>,
+        token: String,
+    ) -> Result<(), SdkError<TransactWriteItemsError>> {
+        match self {
+            Self::DynamoDb(client) => client
+                .transact_write_items()
+                .set_transact_items(Some(items))
+                .client_request_token(token)
+                .customize()
+                .config_override(one_attempt())
+                .send()
+                .await
+                .map(drop),
+            #[cfg(feature = "simulation")]
+            Self::Simulated(database) => database.transact(items, token).await,
+        }
+    }
+}
+
+/// The SDK's own retries would hide that an attempt remained without an answer.
+fn one_attempt() -> Builder {
+    let timeouts = TimeoutConfig::builder().operation_timeout(ANSWER_TIMEOUT);
+    Builder::new()
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts.build())
+}
