@@ -34,6 +34,8 @@ pub enum Bug {
     TrimmedIsSettled,
     /// Parked rows are swept like others; their marks are not looked at.
     SweepParkedRows,
+    /// What was edited is published as the stream shows it.
+    IgnoreEdits,
     /// What was left to the sweeper is swept by nobody.
     NoSweeper,
     /// Sequence numbers are compared as text.
@@ -41,6 +43,12 @@ pub enum Bug {
     /// Failures are answered at once, while what was published is too young to be
     /// looked up.
     AnswerTooEarly,
+    /// A transaction without an answer counts as not written.
+    SilenceIsRefusal,
+    /// A consumer handles whatever comes.
+    NoInbox,
+    /// A consumer records that it has handled an event, then handles it.
+    RecordBeforeEffect,
 }
 
 impl Bug {

@@ -49,6 +49,10 @@ impl EventBus for Caller {
             results
         };
         let answer = self.call(Operation::PutEvents, put).await;
+        if matches!(answer, Err(CallError::Content(_))) {
+            self.world.with(|state| state.wrong(rows));
+        }
+        self.world.tell_delivery();
         let results = self.as_the_bug_has_it(rows.len(), answer)?;
         // What was accepted is known to be so from now on.
         self.world.with(|state| {
@@ -92,18 +96,35 @@ impl Caller {
     }
 }
 
+impl State {
+    /// The bus refuses what nothing is wrong with.
+    fn wrong(&mut self, rows: &[Arc<OutboxRow>]) {
+        for row in rows {
+            if let Some(truth) = self.events.get_mut(&row.key) {
+                truth.was_wronged = true;
+            }
+        }
+    }
+}
+
 fn put_one(state: &mut State, row: &OutboxRow, by: Actor, fault: Option<Fault>) -> PutResult {
     if fault == Some(Fault::Partial) && state.random.bool() {
+        let kind = state.random.u8(..24);
         if let Some(truth) = state.events.get_mut(&row.key) {
             truth.was_refused = true;
+            truth.was_wronged |= kind == 3;
         }
-        let error = match state.random.u8(..8) {
-            0 => EntryError::SetUp("NotAuthorizedForSourceException".into()),
+        let error = match kind {
+            0..3 => EntryError::SetUp("NotAuthorizedForSourceException".into()),
+            3 => EntryError::Content(Poison {
+                code: "InvalidArgument".into(),
+                message: "the bus is wrong".into(),
+            }),
             _ => EntryError::Transient("InternalFailure".into()),
         };
         return PutResult::Refused(error);
     }
-    if state.poisoned.contains(&row.key) {
+    if state.poisoned.contains(&(row.key.clone(), row.edits)) {
         return PutResult::Refused(EntryError::Content(Poison {
             code: "InvalidArgument".into(),
             message: "the bus does not like it".into(),

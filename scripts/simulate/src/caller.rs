@@ -17,7 +17,7 @@ use tokio::{
 
 use crate::{
     bugs::Bug,
-    truth::Actor,
+    truth::{Actor, End},
     weather::{Fault, Operation},
     world::{State, World},
 };
@@ -31,10 +31,16 @@ pub(crate) struct Caller {
     death: Arc<Notify>,
 }
 
-/// What became of a call.
-enum Outcome<T> {
-    Answered(T),
-    Failed(CallError),
+/// What struck a call so that it has no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Struck {
+    Throttled,
+    Denied,
+    Conflict,
+    /// It may have happened, or not.
+    CutOff,
+    /// The request is refused for what it holds.
+    Refused,
 }
 
 impl Caller {
@@ -68,12 +74,28 @@ impl Caller {
         }
     }
 
-    /// A call: on its way, carried out, on its way back.
+    /// A call by the errors that relay and replay know.
     pub(crate) async fn call<T>(
         &self,
         operation: Operation,
         effect: impl FnOnce(&mut State, Option<Fault>) -> T,
     ) -> Result<T, CallError> {
+        let answer = self.try_to_call(operation, effect).await;
+        answer.map_err(|struck| match struck {
+            Struck::Throttled => CallError::Transient("throttled".into()),
+            Struck::Conflict => CallError::Transient("in conflict with another".into()),
+            Struck::CutOff => CallError::Transient("cut off".into()),
+            Struck::Denied => CallError::SetUp("access denied".into()),
+            Struck::Refused => CallError::Content("refused".into()),
+        })
+    }
+
+    /// A call: on its way, carried out, on its way back.
+    pub(crate) async fn try_to_call<T>(
+        &self,
+        operation: Operation,
+        effect: impl FnOnce(&mut State, Option<Fault>) -> T,
+    ) -> Result<T, Struck> {
         let (there, back, fault, dies_before) = self.world.with(|state| {
             state.counts.calls += 1;
             let fault = state
@@ -92,22 +114,35 @@ impl Caller {
                 .log(|| format!("{operation:?} of {actor} is struck by {fault:?}"));
         }
         sleep(there).await;
-        let outcome = match fault {
-            Some(Fault::Throttled) => Outcome::Failed(CallError::Transient("throttled".into())),
-            Some(Fault::CutBefore) => Outcome::Failed(CallError::Transient("cut off".into())),
-            Some(Fault::Denied) => Outcome::Failed(CallError::SetUp("access denied".into())),
+        let without_effect = match fault {
+            Some(Fault::Throttled) => Some(Struck::Throttled),
+            Some(Fault::CutBefore) => Some(Struck::CutOff),
+            Some(Fault::Denied) => Some(Struck::Denied),
+            Some(Fault::Conflict) => Some(Struck::Conflict),
+            Some(Fault::Refused) => Some(Struck::Refused),
             Some(Fault::Crash) if dies_before => self.die().await,
-            _ => Outcome::Answered(self.world.with(|state| effect(state, fault))),
+            _ => None,
+        };
+        let answer = match without_effect {
+            Some(struck) => Err(struck),
+            None => Ok(self.world.with(|state| effect(state, fault))),
         };
         sleep(back).await;
-        match (fault, outcome) {
-            (Some(Fault::Crash), _) => self.die().await,
-            (Some(Fault::CutAfter), Outcome::Answered(_)) => {
-                Err(CallError::Transient("cut off".into()))
-            }
-            (_, Outcome::Answered(answer)) => Ok(answer),
-            (_, Outcome::Failed(error)) => Err(error),
+        match fault {
+            Some(Fault::Crash) => self.die().await,
+            Some(Fault::CutAfter) => Err(Struck::CutOff),
+            _ => answer,
         }
+    }
+
+    /// Whoever knows its deadline answers before it.
+    pub(crate) fn expect_in_time(&self) {
+        let actor = self.actor() as usize;
+        self.world.with(|state| {
+            if matches!(state.lives[actor].ended, Some((_, End::OutOfTime))) {
+                state.violate("did not answer in time", None);
+            }
+        });
     }
 
     pub(crate) fn has(&self, bug: Bug) -> bool {

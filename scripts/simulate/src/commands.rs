@@ -1,37 +1,91 @@
-//! Who commits events: a transaction writes the rows of its events, and the stream
-//! tells of each row by itself, some time later.
+//! Who commits events: services that change things, several of them at once.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use jiff::Timestamp;
-use outbox::{OutboxRow, RowKey, relay::Unreadable};
-use serde_json::json;
-use tokio::time::sleep;
+use outbox::{
+    AggregateWrite, CommitError, DomainEvent, InvalidSource, KeySchema, Outbox, Revision,
+    Transaction,
+};
+use serde::Serialize;
+use tokio::{task::spawn_local, time::sleep};
 
 use crate::{
-    stream::Record,
-    truth::Truth,
-    world::{Row, State, World},
+    caller::Caller,
+    functions::{alive, nowhere},
+    weather::Operation,
+    world::{State, World},
 };
+
+/// How long a client waits for its command.
+const PATIENCE: Duration = Duration::from_secs(29);
+
+/// How often a command is decided: again, if somebody else was faster.
+const DECISIONS: u32 = 5;
+
+#[derive(Serialize)]
+struct Thing {
+    pk: String,
+    command: u64,
+}
+
+#[derive(Serialize)]
+struct ThingHappened {
+    command: u64,
+}
+
+impl DomainEvent for ThingHappened {
+    fn event_type(&self) -> &str {
+        "ThingHappened"
+    }
+}
+
+/// A process of a service that changes things.
+struct Service {
+    caller: Caller,
+    outbox: Outbox,
+    /// Things as it saw them last; others may have changed them since.
+    known: HashMap<u64, Revision>,
+}
+
+/// What became of a command.
+enum Handled {
+    Done,
+    /// Told to the client, who gives up.
+    Failed,
+}
 
 /// Commits this many events, in bursts with pauses.
 pub(crate) async fn commit(world: World, events: u64) {
-    let mut sequences = vec![0_u64; usize::try_from(world.between(1..40)).unwrap_or(1)];
-    let mut left = events;
-    while left > 0 {
-        let aggregate = usize::try_from(world.between(0..sequences.len() as u64)).unwrap_or(0);
-        let count = world.between(1..4).min(left);
-        left -= count;
-        let last = &mut sequences[aggregate];
-        world.log(|| format!("commits thing#{aggregate}/{}, {count} events", *last + 1));
-        let now = world.now();
-        let keys = world.with(|state| {
-            let keys = (1..=count).map(|n| state.commit(aggregate, *last + n, now));
-            keys.collect::<Vec<RowKey>>()
-        });
-        *last += count;
-        show(&world, keys).await;
+    let things = world.between(1..40);
+    let is_calm = world.with(|state| state.is_calm);
+    let services = if is_calm { 1 } else { world.between(1..4) };
+    let services: Vec<_> = (0..services)
+        .map(|_| spawn_local(serve(world.clone(), things, events)))
+        .collect();
+    for service in services {
+        // If it panicked, so does the history.
+        service
+            .await
+            .unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+    }
+}
+
+async fn serve(world: World, things: u64, events: u64) {
+    let mut service = Service::start(&world);
+    while world.with(|state| state.counts.committed < events) {
+        let left = events - world.with(|state| state.counts.committed).min(events);
+        let thing = world.between(0..things);
+        let count = world.between(1..4).min(left).max(1);
+        let caller = service.caller.clone();
+        let handled = alive(&caller, PATIENCE, service.handle(thing, count)).await;
+        if handled.is_none() {
+            service = Service::start(&world);
+        }
         let pause = match world.between(0..100) {
+            // A client whose command failed does not come again at once.
+            _ if !matches!(handled, Some(Handled::Done)) => {
+                Duration::from_secs(world.between(1..60))
+            }
             0..70 => Duration::ZERO,
             70..97 => Duration::from_millis(world.between(1..500)),
             97..99 => Duration::from_secs(world.between(1..120)),
@@ -41,151 +95,105 @@ pub(crate) async fn commit(world: World, events: u64) {
     }
 }
 
-/// The stream shows the rows of a transaction, in their order or another.
-async fn show(world: &World, mut keys: Vec<RowKey>) {
-    let shuffles = world.with(|state| !state.is_calm && state.random.u8(..4) == 0);
-    if shuffles {
-        world.with(|state| state.random.shuffle(&mut keys));
-    }
-    for key in keys {
-        let now = world.now();
-        world.with(|state| {
-            state.tell_of("INSERT", &key, now);
-            if state.random.u8(..8) == 0 {
-                // Somebody has touched the row, and nothing came of it.
-                state.tell_of("MODIFY", &key, now);
-            }
-        });
-        if shuffles {
-            sleep(Duration::from_millis(world.between(0..300))).await;
+impl Service {
+    fn start(world: &World) -> Self {
+        let caller = Caller::new(world);
+        Self {
+            // Its source is one the library takes.
+            outbox: outbox(&caller).unwrap_or_else(|error| unreachable!("{error}")),
+            caller,
+            known: HashMap::new(),
         }
     }
-    world.tell_news();
+
+    /// Changes a thing, and tells of it by so many events.
+    async fn handle(&mut self, thing: u64, events: u64) -> Handled {
+        for _ in 0..DECISIONS {
+            let Ok(base) = self.revision(thing).await else {
+                return Handled::Failed;
+            };
+            let command = self.caller.world.with(State::new_id);
+            let transaction = self.decide(thing, base, command, events);
+            let committed = self.commit(&transaction, command).await;
+            match committed {
+                Ok(revision) => {
+                    self.known.insert(thing, revision);
+                    return Handled::Done;
+                }
+                Err(CommitError::ConditionFailed(_)) => {
+                    self.known.remove(&thing);
+                }
+                Err(_) => return Handled::Failed,
+            }
+        }
+        Handled::Failed
+    }
+
+    fn decide(&self, thing: u64, base: Option<Revision>, command: u64, events: u64) -> Transaction {
+        let id = format!("thing#{thing}");
+        let item = Thing {
+            pk: id.clone(),
+            command,
+        };
+        let key = KeySchema::partition_key("pk");
+        let write = match base {
+            None => AggregateWrite::create(id, "things", key, &item),
+            Some(base) => AggregateWrite::replace(id, "things", key, &item, base),
+        };
+        let happened = ThingHappened { command };
+        let events = (0..events).map(|_| &happened);
+        self.outbox.transaction(write).events(events)
+    }
+
+    /// Commits, and checks that what the library tells is so.
+    async fn commit(
+        &self,
+        transaction: &Transaction,
+        command: u64,
+    ) -> Result<Revision, CommitError> {
+        let world = &self.caller.world;
+        let committed = match transaction.commit().await {
+            // Committing the same again is always safe.
+            Err(error) if error.is_retryable() && world.chance(0.5) => transaction.commit().await,
+            committed => committed,
+        };
+        world.log(|| match &committed {
+            Ok(committed) => {
+                let first = committed.events.first().map(ToString::to_string);
+                let count = committed.events.len();
+                format!("committed {}, {count} events", first.unwrap_or_default())
+            }
+            Err(error) => format!("did not commit: {error}"),
+        });
+        let was_written = world.with(|state| state.items.commands.contains(&command));
+        match &committed {
+            Ok(_) if !was_written => {
+                world.with(|state| state.violate("told to be committed, and was not", None));
+            }
+            Ok(_) | Err(CommitError::OutcomeUnknown(_)) => {}
+            Err(_) if was_written => {
+                world.with(|state| state.violate("told not to be committed, and was", None));
+            }
+            Err(_) => {}
+        }
+        committed.map(|committed| committed.revision)
+    }
+
+    async fn revision(&mut self, thing: u64) -> Result<Option<Revision>, ()> {
+        if let Some(known) = self.known.get(&thing) {
+            return Ok(Some(*known));
+        }
+        let read = |state: &mut State, _| {
+            let item = state.items.get("things", &format!("thing#{thing}"))?;
+            serde_dynamo::from_item(item.clone()).ok()
+        };
+        let read = self.caller.try_to_call(Operation::GetItem, read).await;
+        read.map_err(|_| ())
+    }
 }
 
-impl State {
-    /// Writes the row of an event.
-    fn commit(&mut self, aggregate: usize, sequence: u64, now: Timestamp) -> RowKey {
-        let id = self.new_id();
-        // A UUIDv7 of this time.
-        let time = now.as_millisecond();
-        let (high, low) = (time >> 16, time & 0xffff);
-        let event_id = format!("{high:08x}-{low:04x}-7000-8000-{id:012x}");
-        let aggregate_id = format!("thing#{aggregate}");
-        let kind = if self.is_calm {
-            255
-        } else {
-            self.random.u8(..)
-        };
-        let detail = match kind {
-            // Cut off, as a script would do that writes rows by hand.
-            0 => "{\"specversion\"".to_owned(),
-            _ => format!("{{\"id\":\"{event_id}\",\"data\":{{\"sequence\":{sequence}}}}}"),
-        };
-        let row: OutboxRow = serde_json::from_value(json!({
-            "aggregateId": aggregate_id,
-            "position": format!("{sequence:020}#{event_id}"),
-            "v": 1,
-            "sequence": sequence,
-            "eventId": event_id,
-            "source": "things",
-            "detailType": "ThingHappened",
-            "detail": detail,
-            "committedAt": now.as_millisecond(),
-        }))
-        .expect("a row as this library writes it");
-        let row = Arc::new(row);
-        let key = row.key.clone();
-        if matches!(kind, 0..3) {
-            self.poisoned.insert(key.clone());
-        }
-        let readable = match kind {
-            3 => Err(Unreadable::NewerFormat(2)),
-            4 => Err(Unreadable::Malformed("\"source\" is missing".into())),
-            _ => Ok(Arc::clone(&row)),
-        };
-        self.counts.committed += 1;
-        self.events.insert(
-            key.clone(),
-            Truth {
-                row,
-                mended: None,
-                committed_at: now,
-                accepted: Vec::new(),
-                excused: false,
-                is_discarded: false,
-                letters: BTreeSet::new(),
-                was_released: false,
-                was_refused: false,
-                kept_at: None,
-            },
-        );
-        let parked = None;
-        self.rows.insert(
-            key.clone(),
-            Row {
-                row: readable,
-                parked,
-            },
-        );
-        key
-    }
-
-    /// The stream tells of a change of a row.
-    pub(crate) fn tell_of(&mut self, event_name: &str, key: &RowKey, now: Timestamp) {
-        let number = self.stream.next_number();
-        let is_insert = event_name == "INSERT";
-        let image = is_insert.then(|| self.image(key)).flatten();
-        let json = json!({
-            "eventID": number,
-            "eventName": event_name,
-            "eventSource": "aws:dynamodb",
-            "dynamodb": {
-                "ApproximateCreationDateTime": now.as_second(),
-                "Keys": {
-                    "aggregateId": {"S": key.aggregate_id},
-                    "position": {"S": key.position},
-                },
-                "NewImage": image,
-                "SequenceNumber": number,
-                "StreamViewType": "NEW_IMAGE",
-            },
-        });
-        let record = Record {
-            number,
-            at: now,
-            key: is_insert.then(|| key.clone()),
-            json,
-        };
-        self.stream.push(&key.aggregate_id, record);
-    }
-
-    fn image(&self, key: &RowKey) -> Option<serde_json::Value> {
-        let truth = self.events.get(key)?;
-        let item: serde_dynamo::Item = serde_dynamo::to_item(&*truth.row).ok()?;
-        let mut image = serde_json::to_value(item).ok()?;
-        match self.rows.get(key).map(|row| &row.row) {
-            Some(Err(Unreadable::NewerFormat(_))) => image["v"] = json!({"N": "2"}),
-            Some(Err(Unreadable::Malformed(_))) => {
-                image.as_object_mut()?.remove("source");
-            }
-            _ => {}
-        }
-        Some(image)
-    }
-
-    /// A message comes to the dead-letter queue.
-    pub(crate) fn send_letter(&mut self, body: String, now: Timestamp) {
-        let id = format!("message-{}", self.new_id());
-        self.counts.dead_letters += 1;
-        self.queue.push(crate::world::Queued {
-            message: outbox::replay::Message {
-                id,
-                receipt: String::new(),
-                body,
-                sent_at: Some(now),
-            },
-            hidden_until: None,
-        });
-    }
+fn outbox(caller: &Caller) -> Result<Outbox, InvalidSource> {
+    let outbox = Outbox::new(nowhere(), "outbox", "things")?;
+    let outbox = outbox.with_clock(caller.world.clock());
+    Ok(outbox.on(Arc::new(caller.clone())))
 }

@@ -1,7 +1,7 @@
 //! Processes that are invoked, as Lambda has them: kept for the next invocation
 //! if they answer, gone with all they remember if they die.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
 use outbox::relay::{Relay, StreamEvent, StreamHandler, Sweeper};
@@ -43,6 +43,7 @@ impl RelayProcess {
         };
         let handling = self.handler.handle(event, Instant::now() + RELAY_TIMEOUT);
         let Some(relayed) = alive(&self.caller, RELAY_TIMEOUT, handling).await else {
+            self.caller.expect_in_time();
             return (Outcome::FunctionError, None);
         };
         let mut answer = serde_json::to_value(relayed.response).unwrap_or(Value::Null);
@@ -89,17 +90,22 @@ impl SweeperProcess {
     /// Sweeps, or dies of it.
     pub(crate) async fn invoke(self) -> Option<Self> {
         let sweeping = self.sweeper.sweep(Instant::now() + SWEEPER_TIMEOUT);
-        alive(&self.caller, SWEEPER_TIMEOUT, sweeping).await?;
+        if alive(&self.caller, SWEEPER_TIMEOUT, sweeping)
+            .await
+            .is_none()
+        {
+            self.caller.expect_in_time();
+            return None;
+        }
         Some(self)
     }
 }
 
 pub(crate) fn relay(caller: &Caller) -> Relay<Caller, Caller, Caller> {
     let world = &caller.world;
-    let skew = i64::try_from(world.between(0..1_000)).unwrap_or(0) - 500;
     let random = fastrand::Rng::with_seed(world.between(0..u64::MAX));
     Relay::new(caller.clone(), caller.clone(), caller.clone())
-        .with_time_and_chance(world.clock(SignedDuration::from_millis(skew)), random)
+        .with_time_and_chance(Arc::new(world.clock()), random)
 }
 
 /// Lives through an invocation: ends with its answer, with death, or because the
@@ -109,19 +115,24 @@ pub(crate) async fn alive<T>(
     timeout: Duration,
     work: impl Future<Output = T>,
 ) -> Option<T> {
+    let world = &caller.world;
     let actor = caller.begin();
-    let answer = tokio::select! {
+    let is_killed = world.with(|state| state.weather.kills(&mut state.random));
+    let killed_after = timeout.mul_f64(world.with(|state| state.random.f64().powi(4)));
+    let (answer, end) = tokio::select! {
         biased;
-        answer = work => Some(answer),
-        () = caller.dies() => None,
-        () = sleep(timeout) => None,
+        answer = work => (Some(answer), End::Answered),
+        () = caller.dies() => (None, End::Died),
+        () = sleep(killed_after), if is_killed => (None, End::Died),
+        () = sleep(timeout) => (None, End::OutOfTime),
     };
-    let end = if answer.is_some() {
-        End::Answered
-    } else {
-        End::Died
-    };
-    caller.world.log(|| format!("invocation {actor} {end:?}"));
-    caller.world.end(actor, end);
+    world.log(|| format!("invocation {actor} {end:?}"));
+    world.end(actor, end);
     answer
+}
+
+/// A client of nothing: what would use it is handed something else.
+pub(crate) fn nowhere() -> aws_sdk_dynamodb::Client {
+    let config = aws_sdk_dynamodb::Config::builder().behavior_version_latest();
+    aws_sdk_dynamodb::Client::from_conf(config.build())
 }

@@ -7,7 +7,10 @@ use jiff::SignedDuration;
 use outbox::RowKey;
 use serde_json::Value;
 use stream_mapping::{Action, Filter, Invocation, Lane, Outcome, Record, Settings, Shard};
-use tokio::task::{AbortHandle, JoinHandle, spawn_local};
+use tokio::{
+    task::{AbortHandle, JoinHandle, spawn_local},
+    time::Instant,
+};
 
 use crate::{functions::RelayProcess, stream::Stream, world::World};
 
@@ -183,6 +186,7 @@ impl Driver {
         let process = self.idle.borrow_mut().pop();
         let process = process.unwrap_or_else(|| RelayProcess::start(&self.world));
         // A task of its own: it goes on if the mapping is deleted.
+        let begun = Instant::now();
         let invocation: JoinHandle<(Outcome, Option<RelayProcess>)> =
             spawn_local(process.invoke(records.clone()));
         let (outcome, process) = match invocation.await {
@@ -197,7 +201,7 @@ impl Driver {
         self.world.with(|state| {
             for record in &records[..consequence.done] {
                 if let Some(key) = key_of(record) {
-                    state.count_as_done(&key, now);
+                    state.count_as_done(&key, begun, now);
                 }
             }
         });

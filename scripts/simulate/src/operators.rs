@@ -1,14 +1,13 @@
-//! Who is on call: late at times, and not always careful.
+//! Who is on call: late at times, not always careful, and not always alone.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use outbox::{
     RowKey,
-    relay::Unreadable,
-    replay::{Replay, Selection},
+    replay::{Discard, ParkedRows, Replay, Selection, check_detail},
 };
-use serde_json::json;
-use tokio::time::sleep;
+use serde_json::{Value, json};
+use tokio::{task::spawn_local, time::sleep};
 
 use crate::{
     caller::Caller,
@@ -17,8 +16,16 @@ use crate::{
     world::{State, World},
 };
 
-/// How long a person lets a replay run.
+/// How long a person lets a command run.
 const PATIENCE: Duration = Duration::from_hours(2);
+
+/// What a person does about a row that is set aside.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Remedy {
+    Edit,
+    Discard,
+    Unpark,
+}
 
 /// Looks in now and then, and does one thing or another.
 pub(crate) async fn be_on_call(world: World) {
@@ -26,11 +33,15 @@ pub(crate) async fn be_on_call(world: World) {
     let looks_away_for = if world.chance(0.3) { 60 } else { 6 * 3_600 };
     loop {
         sleep(Duration::from_secs(world.between(1..looks_away_for))).await;
-        match world.between(0..10) {
-            0..5 => replay(&world).await,
-            5..7 => world.with(mend_one),
-            7 => world.with(discard_one),
-            8 => world.with(unpark_one),
+        match world.between(0..11) {
+            0..5 => {
+                let world = world.clone();
+                spawn_local(async move { replay(&world).await });
+            }
+            5..7 => remedy_one(&world, Remedy::Edit).await,
+            7 => remedy_one(&world, Remedy::Discard).await,
+            8 => remedy_one(&world, Remedy::Unpark).await,
+            9 => publish_one(&world).await,
             // A prank: letters of nobody, and about nothing.
             _ => world.with(forge),
         }
@@ -44,8 +55,8 @@ pub(crate) async fn answer_the_pager(world: World) {
         world.paged().await;
         sleep(Duration::from_millis(world.between(1..8_000))).await;
         match world.between(0..4) {
-            0 => world.with(mend_one),
-            1 => world.with(discard_one),
+            0 => remedy_one(&world, Remedy::Edit).await,
+            1 => remedy_one(&world, Remedy::Discard).await,
             _ => {}
         }
     }
@@ -66,38 +77,75 @@ pub(crate) async fn replay(world: &World) {
     world.log(|| format!("an operator replayed: {summary:?}"));
 }
 
-fn parked(state: &mut State) -> Option<RowKey> {
-    let parked: Vec<&RowKey> = state
-        .rows
-        .iter()
-        .filter(|(_, row)| row.parked.is_some())
-        .map(|(key, _)| key)
-        .collect();
-    if parked.is_empty() {
-        return None;
-    }
-    let index = state.random.usize(..parked.len());
-    Some(parked[index].clone())
-}
-
-/// Corrects what is wrong with a row, and makes it pending again.
-fn mend_one(state: &mut State) {
-    if let Some(key) = parked(state) {
-        state.mend(&key);
+async fn remedy_one(world: &World, what: Remedy) {
+    let parked = world.with(|state| {
+        let is_parked = |key: &&RowKey| state.rows[*key].parked.is_some();
+        let parked: Vec<RowKey> = state.rows.keys().filter(is_parked).cloned().collect();
+        state.random.choice(parked)
+    });
+    if let Some(key) = parked {
+        remedy(world, what, &key).await;
     }
 }
 
-/// Makes a row pending again, be it mended or not.
-fn unpark_one(state: &mut State) {
-    if let Some(key) = parked(state) {
-        state.release(&key);
-    }
+/// Does something about a row, with what the operators' tool is made of.
+pub(crate) async fn remedy(world: &World, what: Remedy, key: &RowKey) {
+    let caller = Caller::new(world);
+    let relay = relay(&caller);
+    let wanted = BTreeSet::from([key.clone()]);
+    let work = async {
+        let is_done = match what {
+            Remedy::Edit => edit(&caller, key).await,
+            Remedy::Unpark => caller.unpark(key).await.is_ok(),
+            Remedy::Discard => {
+                let discard = Discard::new("ada", world.now(), "not wanted");
+                if let Some(discard) = discard {
+                    let _ = caller.discard(key, &discard).await;
+                }
+                false
+            }
+        };
+        if is_done {
+            let _ = relay.publish_through(&wanted).await;
+        }
+        is_done
+    };
+    let done = alive(&caller, PATIENCE, work).await;
+    world.log(|| format!("an operator: {what:?} {key}: {done:?}"));
 }
 
-fn discard_one(state: &mut State) {
-    if let Some(key) = parked(state) {
-        state.discard(&key);
+async fn edit(caller: &Caller, key: &RowKey) -> bool {
+    let Ok(Some(stored)) = caller.read(key).await else {
+        return false;
+    };
+    let Ok(row) = stored.arrival.row else {
+        return false;
+    };
+    let told = caller.world.with(|state| state.told(key));
+    let mut detail: Value = serde_json::from_str(&told).unwrap_or_default();
+    detail["data"]["edited"] = json!(row.edits + 1);
+    let detail = detail.to_string();
+    if check_detail(&row, &detail).is_err() {
+        return false;
     }
+    // A person takes their time, and a colleague may be faster.
+    let thinks = caller.world.between(0..20_000);
+    sleep(Duration::from_millis(thinks)).await;
+    let replaced = caller.replace_detail(key, &row.detail, &detail).await;
+    replaced.is_ok_and(|is_done| is_done)
+}
+
+/// Publishes a row that is pending.
+async fn publish_one(world: &World) {
+    let pending = world.with(|state| {
+        let keys: Vec<RowKey> = state.rows.keys().cloned().collect();
+        state.random.choice(keys)
+    });
+    let Some(key) = pending else { return };
+    let caller = Caller::new(world);
+    let relay = relay(&caller);
+    let wanted = BTreeSet::from([key]);
+    alive(&caller, PATIENCE, relay.publish_through(&wanted)).await;
 }
 
 /// Messages that are no dead letters of this outbox.
@@ -113,47 +161,9 @@ fn forge(state: &mut State) {
 }
 
 impl State {
-    pub(crate) fn mend(&mut self, key: &RowKey) {
-        let (Some(truth), Some(row)) = (self.events.get_mut(key), self.rows.get_mut(key)) else {
-            return;
-        };
-        let mut mended = (*truth.row).clone();
-        mended.detail = format!("{{\"id\":\"{}\",\"mended\":true}}", mended.event_id);
-        mended.edits = truth.current().edits + 1;
-        let mended = Arc::new(mended);
-        row.row = Ok(Arc::clone(&mended));
-        truth.mended = Some(mended);
-        self.poisoned.remove(key);
-        self.release(key);
-    }
-
-    /// Makes a row pending again.
-    fn release(&mut self, key: &RowKey) {
-        if let (Some(truth), Some(row)) = (self.events.get_mut(key), self.rows.get_mut(key)) {
-            truth.was_released = true;
-            row.parked = None;
-        }
-    }
-
-    pub(crate) fn discard(&mut self, key: &RowKey) {
-        if self.rows.remove(key).is_none() {
-            return;
-        }
-        self.counts.discarded += 1;
-        self.audit.insert(key.clone());
-        if let Some(truth) = self.events.get_mut(key) {
-            truth.is_discarded = true;
-        }
-    }
-
-    /// A newer version of the functions is deployed, which reads every row.
-    pub(crate) fn read_newer_rows(&mut self) {
-        for (key, row) in &mut self.rows {
-            if matches!(row.row, Err(Unreadable::NewerFormat(_)))
-                && let Some(truth) = self.events.get(key)
-            {
-                row.row = Ok(Arc::clone(truth.current()));
-            }
-        }
+    /// What an event was to tell.
+    fn told(&self, key: &RowKey) -> String {
+        let truth = self.events.get(key);
+        truth.map(|truth| truth.told.clone()).unwrap_or_default()
     }
 }

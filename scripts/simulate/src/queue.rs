@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use outbox::{
     Parked,
     relay::{CallError, DeadLetter, DeadLetters},
@@ -24,7 +25,8 @@ impl DeadLetters for Caller {
                 reason: letter.code.clone(),
                 at: letter.at,
             };
-            self.world.with(|state| state.park(&letter.key, &mark, by));
+            self.world
+                .with(|state| state.park(&letter.key, None, &mark, by));
         }
         let now = self.world.now();
         let send = |state: &mut State, _| {
@@ -35,6 +37,23 @@ impl DeadLetters for Caller {
             }
         };
         self.call(Operation::SendMessage, send).await
+    }
+}
+
+impl State {
+    /// A message comes to the dead-letter queue.
+    pub(crate) fn send_letter(&mut self, body: String, now: Timestamp) {
+        let id = format!("message-{}", self.new_id());
+        self.counts.dead_letters += 1;
+        self.queue.push(Queued {
+            message: Message {
+                id,
+                receipt: String::new(),
+                body,
+                sent_at: Some(now),
+            },
+            hidden_until: None,
+        });
     }
 }
 

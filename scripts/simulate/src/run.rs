@@ -2,7 +2,10 @@
 
 use std::{cell::RefCell, collections::BTreeMap, fmt, rc::Rc, time::Duration};
 
-use outbox::simulation::{self, Mistake};
+use outbox::{
+    RowKey,
+    simulation::{self, Mistake},
+};
 use tokio::{
     task::{LocalSet, spawn_local},
     time::{Instant, sleep},
@@ -11,9 +14,10 @@ use tokio::{
 use crate::{
     bugs::Bug,
     commands::commit,
+    consumer::consume,
     functions::SweeperProcess,
     mapping::{Mapping, deployed},
-    operators::{answer_the_pager, be_on_call, replay},
+    operators::{Remedy, answer_the_pager, be_on_call, remedy, replay},
     truth::Truth,
     weather::{Fault, Operation},
     world::World,
@@ -152,6 +156,10 @@ async fn live(seed: Seed, plan: Plan) -> Report {
     let world = World::new(seed, plan.bug, is_calm, plan.keeps_history);
     let mapping = Rc::new(RefCell::new(Some(Mapping::start(&world, deployed()))));
     let mut tasks = vec![spawn_local(sweep(world.clone()))];
+    for _ in 0..world.between(1..3) {
+        tasks.push(spawn_local(consume(world.clone())));
+    }
+    let lasting = tasks.len();
     let committing = spawn_local(commit(world.clone(), plan.events));
     if !is_calm {
         tasks.push(spawn_local(turn_weather(world.clone())));
@@ -168,18 +176,18 @@ async fn live(seed: Seed, plan: Plan) -> Report {
     }
 
     // From now on nothing goes wrong.
-    for task in tasks.drain(1..) {
+    for task in tasks.drain(lasting..) {
         task.abort();
     }
     let calls = world.with(|state| {
         state.weather.clear();
+        state.is_over = true;
         state.bus_gone_since = None;
         state.is_sweeper_off = state.bug == Some(Bug::NoSweeper);
-        // The mapping begins anew.
-        state.is_read_twice = true;
         state.read_newer_rows();
         state.counts.calls
     });
+    world.read_twice_for(Duration::ZERO);
     world.log(|| "the faults have stopped".to_owned());
     *mapping.borrow_mut() = None;
     *mapping.borrow_mut() = Some(Mapping::start(&world, deployed()));
@@ -203,8 +211,9 @@ async fn until(world: &World, is_over: impl Fn() -> bool) {
 async fn drain(world: &World) {
     let end = Instant::now() + DRAINED_WITHIN;
     let is_drained = || {
-        world.with(|state| state.rows.values().all(|row| row.parked.is_some()))
-            || Instant::now() >= end
+        world.with(|state| {
+            state.deliveries.is_empty() && state.rows.values().all(|row| row.parked.is_some())
+        }) || Instant::now() >= end
     };
     until(world, is_drained).await;
 }
@@ -212,17 +221,19 @@ async fn drain(world: &World) {
 /// In the end every operator does what there is to do.
 async fn settle_what_is_parked(world: &World) {
     for mends in [true, false] {
-        world.with(|state| {
-            let keys = state.rows.iter().filter(|(_, row)| row.parked.is_some());
-            let keys: Vec<_> = keys.map(|(key, _)| key.clone()).collect();
-            for key in keys {
-                if mends && state.random.bool() {
-                    state.mend(&key);
-                } else {
-                    state.discard(&key);
-                }
-            }
+        let parked: Vec<RowKey> = world.with(|state| {
+            let parked = state.rows.iter().filter(|(_, row)| row.parked.is_some());
+            parked.map(|(key, _)| key.clone()).collect()
         });
+        for key in parked {
+            let is_edited = mends && world.chance(0.5);
+            let what = if is_edited {
+                Remedy::Edit
+            } else {
+                Remedy::Discard
+            };
+            remedy(world, what, &key).await;
+        }
         drain(world).await;
         expect_nothing_pending(world);
         replay(world).await;
@@ -251,13 +262,19 @@ fn judge(world: &World, calls_before: u64, events: u64) {
         if !state.violations.is_empty() {
             return;
         }
-        let unsettled = |(_, truth): &(&outbox::RowKey, &Truth)| !truth.is_settled();
+        let unsettled = |(_, truth): &(&RowKey, &Truth)| !truth.is_settled();
         let lost = state
             .events
             .iter()
             .find(|event| unsettled(event) && !state.rows.contains_key(event.0));
         if let Some(key) = lost.map(|(key, _)| key.clone()) {
             state.violate("lost", Some(&key));
+        }
+        let is_unhandled =
+            |(_, truth): &(&RowKey, &Truth)| truth.effects != u32::from(!truth.accepted.is_empty());
+        let unhandled = state.events.iter().find(is_unhandled);
+        if let Some(key) = unhandled.map(|(key, _)| key.clone()) {
+            state.violate("published, and never handled", Some(&key));
         }
         let left = state.rows.keys().next().cloned();
         if let Some(key) = left {
@@ -368,9 +385,10 @@ async fn meddle(world: World, mapping: Rc<RefCell<Option<Mapping>>>) {
             }
             3 => {
                 world.log(|| "a second mapping reads the stream".to_owned());
-                world.with(|state| state.is_read_twice = true);
+                let lasts = Duration::from_secs(world.between(10..7_200));
+                world.read_twice_for(lasts);
                 let _second = Mapping::start(&world, deployed());
-                sleep(Duration::from_secs(world.between(10..7_200))).await;
+                sleep(lasts).await;
             }
             4 => {
                 world.log(|| "publishing is paused".to_owned());
@@ -378,7 +396,7 @@ async fn meddle(world: World, mapping: Rc<RefCell<Option<Mapping>>>) {
                 world.with(|state| state.is_sweeper_off = state.random.bool());
                 sleep(Duration::from_secs(world.between(10..30 * 3_600))).await;
                 world.log(|| "the mapping begins anew".to_owned());
-                world.with(|state| state.is_read_twice = true);
+                world.read_twice_for(Duration::ZERO);
                 *mapping.borrow_mut() = Some(Mapping::start(&world, deployed()));
                 if world.chance(0.5) {
                     // A person does not wait for the sweeper.
@@ -396,16 +414,16 @@ async fn meddle(world: World, mapping: Rc<RefCell<Option<Mapping>>>) {
             }
             6..8 => world.with(|state| {
                 // The bus comes to like what it refused.
-                let keys: Vec<_> = state.poisoned.iter().cloned().collect();
-                let set_aside = |key: &&outbox::RowKey| {
-                    let row = state.rows.get(*key);
+                let poisoned: Vec<_> = state.poisoned.iter().cloned().collect();
+                let set_aside = |(key, _): &&(RowKey, u64)| {
+                    let row = state.rows.get(key);
                     row.is_some_and(|row| {
                         let is_json = row.row.as_ref().is_ok_and(|row| row.detail.ends_with('}'));
                         row.parked.is_some() && is_json
                     })
                 };
-                if let Some(key) = keys.iter().find(set_aside) {
-                    state.poisoned.remove(key);
+                if let Some(poisoned) = poisoned.iter().find(set_aside) {
+                    state.poisoned.remove(poisoned);
                 }
             }),
             _ => world.with(|state| {

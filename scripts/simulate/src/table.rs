@@ -10,6 +10,7 @@ use outbox::{
 use crate::{
     bugs::Bug,
     caller::Caller,
+    truth::Actor,
     weather::{Fault, Operation},
     world::{Row, State},
 };
@@ -26,7 +27,9 @@ impl OutboxTable for Caller {
         let lags = self.has(Bug::EventuallyConsistentLookUp);
         let absent_if_unprocessed = self.has(Bug::UnprocessedIsAbsent);
         let sees_no_marks = self.has(Bug::SweepParkedRows);
+        let ignores_edits = self.has(Bug::IgnoreEdits);
         let now = self.world.now();
+        let by = self.actor();
         let look_up = |state: &mut State, fault| {
             let mut found = HashMap::new();
             for key in keys {
@@ -39,13 +42,17 @@ impl OutboxTable for Caller {
                 let committed_at = state.events.get(key).map(|truth| truth.committed_at);
                 let is_new = committed_at.is_some_and(|at| now.duration_since(at).as_secs() < 10);
                 let row = state.rows.get(key);
-                let row = row.filter(|_| !(lags && is_new));
+                let row = row.filter(|_| !(lags && is_new)).cloned();
+                if row.is_some() {
+                    state.see(by, key);
+                }
                 found.insert(
                     key.clone(),
                     row.map_or(RowState::Absent, |row| match row.parked {
                         Some(_) if !sees_no_marks => RowState::Parked,
                         _ => match row.row.as_ref().map_or(0, |row| row.edits) {
                             0 => RowState::Pending,
+                            _ if ignores_edits => RowState::Pending,
                             edits => RowState::Edited(edits),
                         },
                     }),
@@ -57,9 +64,15 @@ impl OutboxTable for Caller {
     }
 
     async fn delete(&self, keys: &[RowKey]) -> Result<Vec<RowKey>, CallError> {
+        let by = self.actor();
         // Until it is known to be done.
-        self.world
-            .with(|state| keys.iter().for_each(|key| state.keep(key)));
+        self.world.with(|state| {
+            for key in keys {
+                if let Some(truth) = state.events.get_mut(key) {
+                    truth.undeleted_by.insert(by);
+                }
+            }
+        });
         let now = self.world.now();
         let delete = |state: &mut State, fault| {
             let mut unprocessed = Vec::new();
@@ -73,23 +86,22 @@ impl OutboxTable for Caller {
             }
             unprocessed
         };
-        let actor = self.actor() as usize;
         let deleted = self.call(Operation::BatchWriteItem, delete).await;
         let all_deleted = deleted.as_ref().is_ok_and(Vec::is_empty);
         self.world
-            .with(|state| state.lives[actor].could_not_delete |= !all_deleted);
+            .with(|state| state.lives[by as usize].could_not_delete |= !all_deleted);
         let unprocessed = deleted?;
         self.world.with(|state| {
             for key in keys.iter().filter(|key| !unprocessed.contains(key)) {
                 if let Some(truth) = state.events.get_mut(key) {
-                    truth.kept_at = None;
+                    truth.undeleted_by.remove(&by);
                 }
             }
         });
         Ok(unprocessed)
     }
 
-    async fn park(&self, key: &RowKey, mark: &Parked) -> Result<(), CallError> {
+    async fn park(&self, key: &RowKey, edits: Option<u64>, mark: &Parked) -> Result<(), CallError> {
         let by = self.actor();
         let is_unconditional = self.has(Bug::UnconditionalPark);
         let now = self.world.now();
@@ -97,7 +109,7 @@ impl OutboxTable for Caller {
             if is_unconditional && !state.rows.contains_key(key) {
                 state.bring_back(key, mark);
             }
-            state.park(key, mark, by);
+            state.park(key, edits, mark, by);
             state.tell_of("MODIFY", key, now);
             self.world.page();
         };
@@ -106,6 +118,7 @@ impl OutboxTable for Caller {
 
     async fn scan(&self, segment: Segment, after: Option<&RowKey>) -> Result<Page, CallError> {
         let sweeps_parked = self.has(Bug::SweepParkedRows);
+        let by = self.actor();
         let scan = |state: &mut State, _| {
             let wanted = state
                 .rows
@@ -113,6 +126,7 @@ impl OutboxTable for Caller {
                 .filter(|(key, _)| segment_of(key, segment.of) == segment.index)
                 .filter(|(key, _)| after.is_none_or(|after| *key > after));
             let mut page = page(wanted);
+            state.see_page(by, &page);
             if sweeps_parked {
                 page.rows.iter_mut().for_each(|row| row.parked = None);
             }
@@ -127,6 +141,7 @@ impl OutboxTable for Caller {
         after: Option<&RowKey>,
         through: Option<&RowKey>,
     ) -> Result<Page, CallError> {
+        let by = self.actor();
         let query = |state: &mut State, _| {
             let wanted = state
                 .rows
@@ -134,25 +149,30 @@ impl OutboxTable for Caller {
                 .filter(|(key, _)| key.aggregate_id == aggregate_id)
                 .filter(|(key, _)| after.is_none_or(|after| *key > after))
                 .filter(|(key, _)| through.is_none_or(|through| *key <= through));
-            page(wanted)
+            let page = page(wanted);
+            state.see_page(by, &page);
+            page
         };
         self.call(Operation::Query, query).await
     }
 }
 
 fn page<'s>(rows: impl Iterator<Item = (&'s RowKey, &'s Row)>) -> Page {
-    let stored = |(key, row): (&RowKey, &Row)| StoredRow {
+    let rows: Vec<StoredRow> = rows.take(PAGE).map(stored).collect();
+    let last = rows.last().filter(|_| rows.len() == PAGE);
+    let next = last.map(|last| last.arrival.key.clone());
+    Page { rows, next }
+}
+
+pub(crate) fn stored((key, row): (&RowKey, &Row)) -> StoredRow {
+    StoredRow {
         arrival: Arrival {
             key: key.clone(),
             row: row.row.clone(),
             written_at: None,
         },
         parked: row.parked.clone(),
-    };
-    let rows: Vec<StoredRow> = rows.take(PAGE).map(stored).collect();
-    let last = rows.last().filter(|_| rows.len() == PAGE);
-    let next = last.map(|last| last.arrival.key.clone());
-    Page { rows, next }
+    }
 }
 
 fn segment_of(key: &RowKey, segments: u32) -> u32 {
@@ -161,6 +181,12 @@ fn segment_of(key: &RowKey, segments: u32) -> u32 {
 }
 
 impl State {
+    fn see_page(&mut self, by: Actor, page: &Page) {
+        for row in &page.rows {
+            self.see(by, &row.arrival.key);
+        }
+    }
+
     /// What a park without a condition makes of a row that is gone.
     fn bring_back(&mut self, key: &RowKey, mark: &Parked) {
         self.rows.insert(

@@ -13,8 +13,12 @@ pub enum Operation {
     BatchGetItem,
     /// `BatchWriteItem`, deletes alone.
     BatchWriteItem,
-    /// `UpdateItem`, to park a row.
+    /// `UpdateItem`, to set a row aside, and what operators do about that.
     UpdateItem,
+    /// `GetItem`.
+    GetItem,
+    /// `TransactWriteItems`.
+    TransactWriteItems,
     /// `Scan`.
     Scan,
     /// `Query`.
@@ -33,12 +37,14 @@ pub enum Operation {
     GetRecords,
 }
 
-const OPERATIONS: [Operation; 13] = [
+const OPERATIONS: [Operation; 15] = [
     Operation::DescribeEventBus,
     Operation::PutEvents,
     Operation::BatchGetItem,
     Operation::BatchWriteItem,
     Operation::UpdateItem,
+    Operation::GetItem,
+    Operation::TransactWriteItems,
     Operation::Scan,
     Operation::Query,
     Operation::SendMessage,
@@ -66,11 +72,17 @@ pub enum Fault {
     Partial,
     /// The list of results is too short.
     ShortList,
+    /// Refused because another request writes the same, without effect.
+    Conflict,
+    /// Refused for what it holds, although nothing is wrong with it.
+    Refused,
+    /// It happens long after whoever asked has given up.
+    Late,
     /// The process dies before the call, or between effect and answer.
     Crash,
 }
 
-const FAULTS: [Fault; 8] = [
+const FAULTS: [Fault; 11] = [
     Fault::Throttled,
     Fault::Denied,
     Fault::CutBefore,
@@ -78,6 +90,9 @@ const FAULTS: [Fault; 8] = [
     Fault::Slow,
     Fault::Partial,
     Fault::ShortList,
+    Fault::Conflict,
+    Fault::Refused,
+    Fault::Late,
     Fault::Crash,
 ];
 
@@ -94,7 +109,8 @@ impl Fault {
                     | Operation::DeleteMessage
                     | Operation::GetRecords
             ),
-            Self::ShortList => operation == Operation::PutEvents,
+            Self::ShortList | Self::Refused => operation == Operation::PutEvents,
+            Self::Conflict | Self::Late => operation == Operation::TransactWriteItems,
             _ => true,
         }
     }
@@ -114,12 +130,19 @@ struct Episode {
 #[derive(Debug, Default)]
 pub(crate) struct Weather {
     episodes: Vec<Episode>,
+    /// How likely an invocation is killed at some time.
+    kills: f64,
     met: BTreeMap<(Operation, Fault), u64>,
 }
 
 impl Weather {
     /// A new kind of trouble begins.
     pub(crate) fn turn(&mut self, random: &mut fastrand::Rng, now: Instant) -> String {
+        self.kills = if random.bool() {
+            0.0
+        } else {
+            random.f64() * 0.05
+        };
         let operation = (random.u8(..) > 40).then(|| OPERATIONS[random.usize(..OPERATIONS.len())]);
         let fault = FAULTS[random.usize(..FAULTS.len())];
         // Mostly a little, at times always.
@@ -146,6 +169,7 @@ impl Weather {
     /// Faults are over.
     pub(crate) fn clear(&mut self) {
         self.episodes.clear();
+        self.kills = 0.0;
     }
 
     /// What strikes this call, if something does.
@@ -164,6 +188,11 @@ impl Weather {
         let fault = struck?.fault;
         *self.met.entry((operation, fault)).or_default() += 1;
         Some(fault)
+    }
+
+    /// Whether an invocation that begins now is killed, wherever it is then.
+    pub(crate) fn kills(&self, random: &mut fastrand::Rng) -> bool {
+        random.f64() < self.kills
     }
 
     /// How often each fault struck each operation.

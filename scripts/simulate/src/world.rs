@@ -1,3 +1,5 @@
+//! Everything that is shared: time, chance, what services hold, what really happened.
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard},
@@ -6,7 +8,6 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use outbox::{Clock, OutboxRow, Parked, RowKey, relay::Unreadable, replay::Message};
-use serde_json::Value;
 use tokio::{
     sync::Notify,
     time::{Instant, sleep},
@@ -14,20 +15,16 @@ use tokio::{
 
 use crate::{
     bugs::Bug,
+    consumer::Delivery,
     stream::Stream,
-    truth::{Accepted, Actor, End, Life, Truth, Violation},
+    transactions::Items,
+    truth::{Actor, End, Life, Truth, Violation},
     weather::Weather,
 };
 
 /// How long after its deletion a bus still takes events that nobody gets: the
 /// relay trusts a yes for a minute, and a request may be under way.
-const DELETED_UNNOTICED: Duration = Duration::from_secs(75);
-
-/// What the relay does not look up: records younger than this.
-const YOUNG: SignedDuration = SignedDuration::from_secs(4);
-
-/// How long the relay holds on to a record that keeps failing.
-const LEFT_TO_SWEEPER_AFTER: SignedDuration = SignedDuration::from_secs(10 * 60 - 3);
+pub(crate) const DELETED_UNNOTICED: Duration = Duration::from_secs(75);
 
 /// Everything there is. Handles share it.
 #[derive(Clone)]
@@ -38,6 +35,7 @@ struct Shared {
     state: Mutex<State>,
     news: Notify,
     pager: Notify,
+    delivery: Notify,
 }
 
 /// A row of the outbox table.
@@ -65,18 +63,29 @@ pub(crate) struct State {
     pub(crate) queue: Vec<Queued>,
     /// Since when there is no bus.
     pub(crate) bus_gone_since: Option<Instant>,
-    /// Events the bus will never take.
-    pub(crate) poisoned: BTreeSet<RowKey>,
+    /// What the bus will never take: events as they are after so many edits.
+    pub(crate) poisoned: BTreeSet<(RowKey, u64)>,
+    /// What else transactions write.
+    pub(crate) items: Items,
+    /// Until when the stream shows what was written of each aggregate so far.
+    pub(crate) shown_until: HashMap<String, Instant>,
+    /// What the bus has for the consumer.
+    pub(crate) deliveries: Vec<Delivery>,
     pub(crate) events: HashMap<RowKey, Truth>,
+    pub(crate) keys_by_event_id: HashMap<String, RowKey>,
+    /// When each process last saw that a row is there.
+    pub(crate) seen: HashMap<(Actor, RowKey), Instant>,
     pub(crate) lives: Vec<Life>,
     /// The last sequence that each process has published of each aggregate.
     pub(crate) published_by: HashMap<(Actor, String), u64>,
     /// The last sequence the bus got of each aggregate.
     pub(crate) last_on_bus: HashMap<String, u64>,
-    /// Whether records may be with two functions that do not know of each other.
-    pub(crate) is_read_twice: bool,
+    /// How long records may be with two functions that do not know of each other.
+    pub(crate) read_twice_until: Option<Instant>,
     /// Somebody has switched the sweeper off.
     pub(crate) is_sweeper_off: bool,
+    /// Nothing goes wrong any more.
+    pub(crate) is_over: bool,
     /// Nothing ever goes wrong here, so order holds throughout.
     pub(crate) is_calm: bool,
     pub(crate) counts: Counts,
@@ -107,6 +116,7 @@ impl World {
             begun: Instant::now(),
             news: Notify::new(),
             pager: Notify::new(),
+            delivery: Notify::new(),
             state: Mutex::new(State {
                 random,
                 bug,
@@ -117,12 +127,18 @@ impl World {
                 queue: Vec::new(),
                 bus_gone_since: None,
                 poisoned: BTreeSet::new(),
+                items: Items::default(),
+                shown_until: HashMap::new(),
+                deliveries: Vec::new(),
                 events: HashMap::new(),
+                keys_by_event_id: HashMap::new(),
+                seen: HashMap::new(),
                 lives: Vec::new(),
                 published_by: HashMap::new(),
                 last_on_bus: HashMap::new(),
-                is_read_twice: false,
+                read_twice_until: None,
                 is_sweeper_off: false,
+                is_over: false,
                 is_calm,
                 counts: Counts::default(),
                 violations: Vec::new(),
@@ -154,11 +170,13 @@ impl World {
         EPOCH.saturating_add(elapsed).unwrap_or(EPOCH)
     }
 
-    pub(crate) fn clock(&self, skew: SignedDuration) -> Arc<dyn Clock> {
-        Arc::new(SkewedClock {
+    /// The clock of a process: up to half a second wrong.
+    pub(crate) fn clock(&self) -> SkewedClock {
+        let skew = i64::try_from(self.between(0..1_000)).unwrap_or(0) - 500;
+        SkewedClock {
             world: self.clone(),
-            skew,
-        })
+            skew: SignedDuration::from_millis(skew),
+        }
     }
 
     /// Something is new in the stream.
@@ -174,6 +192,20 @@ impl World {
     /// Waits until a row is set aside.
     pub(crate) async fn paged(&self) {
         self.0.pager.notified().await;
+    }
+
+    /// Something is new for the consumer.
+    pub(crate) fn tell_delivery(&self) {
+        self.0.delivery.notify_waiters();
+    }
+
+    /// Waits until something is new for the consumer, or this time has passed.
+    pub(crate) async fn delivery(&self, at_most: Duration) {
+        tokio::select! {
+            biased;
+            () = self.0.delivery.notified() => {}
+            () = sleep(at_most) => {}
+        }
     }
 
     /// Waits until something is new in the stream, or this time has passed.
@@ -208,10 +240,12 @@ impl World {
 
     /// A process begins.
     pub(crate) fn begin(&self) -> Actor {
+        let begun_at = self.now();
         self.with(|state| {
             state.counts.invocations += 1;
             state.lives.push(Life {
                 begun: Instant::now(),
+                begun_at,
                 ended: None,
                 could_not_delete: false,
             });
@@ -221,8 +255,17 @@ impl World {
 
     pub(crate) fn end(&self, actor: Actor, end: End) {
         self.with(|state| {
-            state.counts.deaths += u64::from(end == End::Died);
+            state.counts.deaths += u64::from(end != End::Answered);
             state.lives[actor as usize].ended = Some((Instant::now(), end));
+        });
+    }
+
+    /// A second mapping, or one that begins anew, hands records out that may be with
+    /// another function; at most for this long, and as long as an invocation lasts.
+    pub(crate) fn read_twice_for(&self, time: Duration) {
+        let until = Instant::now() + time + Duration::from_secs(75);
+        self.with(|state| {
+            state.read_twice_until = state.read_twice_until.max(Some(until));
         });
     }
 
@@ -234,7 +277,7 @@ impl World {
 /// When every history begins.
 const EPOCH: Timestamp = Timestamp::constant(1_795_510_800, 0);
 
-struct SkewedClock {
+pub(crate) struct SkewedClock {
     world: World,
     skew: SignedDuration,
 }
@@ -257,191 +300,5 @@ impl State {
         if let Some(history) = &mut self.history {
             history.push(what);
         }
-    }
-
-    pub(crate) fn violate(&mut self, what: &'static str, key: Option<&RowKey>) {
-        let key = key.cloned();
-        if let Some(history) = &mut self.history {
-            history.push(format!("VIOLATION: {what}: {key:?}"));
-        }
-        self.violations.push(Violation { what, key });
-    }
-
-    /// The bus takes an event.
-    pub(crate) fn accept(&mut self, row: &OutboxRow, by: Actor) {
-        let now = Instant::now();
-        let key = &row.key;
-        let Some(truth) = self.events.get(key) else {
-            return self.violate("published what was never committed", Some(key));
-        };
-        if !truth.may_be(row) {
-            return self.violate("published what is not what was committed", Some(key));
-        }
-        if truth.is_discarded {
-            return self.violate("published what was discarded", Some(key));
-        }
-        if let Some(gone_since) = self.bus_gone_since {
-            if gone_since.elapsed() < DELETED_UNNOTICED
-                && let Some(truth) = self.events.get_mut(key)
-            {
-                truth.excused = true;
-            }
-            return;
-        }
-        self.check_order(row, by);
-        self.check_duplicate(key, by, now);
-        let accepted = Accepted {
-            by,
-            at: now,
-            // Until the process is told.
-            is_answered: false,
-        };
-        self.counts.accepted += 1;
-        if let Some(truth) = self.events.get_mut(key) {
-            truth.accepted.push(accepted);
-        }
-    }
-
-    fn check_order(&mut self, row: &OutboxRow, by: Actor) {
-        // What was set aside, or refused alone of a request, is late, and said to be;
-        // what is repeated is a duplicate.
-        let is_late = |truth: &Truth| truth.was_released || truth.was_refused;
-        let truth = self.events.get(&row.key);
-        if truth.is_some_and(|truth| is_late(truth) || !truth.accepted.is_empty()) {
-            return;
-        }
-        let aggregate = row.key.aggregate_id.clone();
-        let last = self
-            .published_by
-            .insert((by, aggregate.clone()), row.sequence);
-        if last.is_some_and(|last| last > row.sequence) {
-            self.violate("out of order within an invocation", Some(&row.key));
-        }
-        let last = self.last_on_bus.insert(aggregate, row.sequence);
-        if self.is_calm && last.is_some_and(|last| last > row.sequence) {
-            self.violate("out of order though nothing went wrong", Some(&row.key));
-        }
-    }
-
-    /// Every duplicate is owed to one of the causes that docs/guarantees.md lists: a
-    /// process that died or was not told between effect and delete, a delete that
-    /// failed, or two that held the same row.
-    fn check_duplicate(&mut self, key: &RowKey, by: Actor, now: Instant) {
-        let Some(truth) = self.events.get(key) else {
-            return;
-        };
-        let Some(before) = truth.accepted.last().copied() else {
-            return;
-        };
-        let ours = self.lives[by as usize];
-        let theirs = self.lives[before.by as usize];
-        let was_not_told = truth.accepted.iter().any(|accepted| !accepted.is_answered);
-        let could_not_delete = truth.kept_at.is_some()
-            || truth
-                .accepted
-                .iter()
-                .any(|accepted| self.lives[accepted.by as usize].could_not_delete);
-        let died = truth.accepted.iter().any(|accepted| {
-            let life = self.lives[accepted.by as usize];
-            matches!(life.ended, Some((_, End::Died)))
-        });
-        let held_at_once = before.by != by && theirs.ended.is_none_or(|(at, _)| at >= ours.begun);
-        let is_young = before.at + YOUNG.unsigned_abs() > now;
-        let is_read_twice = self.is_read_twice && is_young;
-        self.counts.duplicates += 1;
-        let explained = was_not_told || could_not_delete || died || is_read_twice || held_at_once;
-        if !explained {
-            let told =
-                format!("{key} was published before: {truth:?}; we: {ours:?}, they: {theirs:?}");
-            self.note(told);
-            self.violate("a duplicate nobody can explain", Some(key));
-        }
-    }
-
-    /// A row leaves the table for good.
-    pub(crate) fn delete(&mut self, key: &RowKey) {
-        let is_settled = self.events.get(key).is_none_or(Truth::is_settled);
-        if self.rows.remove(key).is_some() && !is_settled {
-            self.violate("deleted what was not published", Some(key));
-        }
-    }
-
-    /// A delete did not happen, or nobody was told that it did.
-    pub(crate) fn keep(&mut self, key: &RowKey) {
-        if let Some(truth) = self.events.get_mut(key) {
-            truth.kept_at = Some(Instant::now());
-        }
-    }
-
-    /// A process sets a row aside, which it has sent a dead letter of before.
-    pub(crate) fn park(&mut self, key: &RowKey, mark: &Parked, by: Actor) {
-        let truth = self.events.get(key);
-        let has_letter = truth.is_some_and(|truth| truth.letters.contains(&by));
-        let Some(row) = self.rows.get_mut(key).filter(|row| row.parked.is_none()) else {
-            return;
-        };
-        row.parked = Some(mark.clone());
-        let is_malformed = matches!(row.row, Err(Unreadable::Malformed(_)));
-        let was_mended = self
-            .events
-            .get(key)
-            .is_some_and(|truth| truth.mended.is_some());
-        let is_poison = is_malformed || was_mended || self.poisoned.contains(key);
-        if !has_letter {
-            self.violate("parked without a dead letter", Some(key));
-        }
-        if !is_poison {
-            self.violate("parked what is no poison", Some(key));
-        }
-    }
-
-    /// The mapping counts a record as done.
-    pub(crate) fn count_as_done(&mut self, key: &RowKey, now: Timestamp) {
-        let Some(row) = self.rows.get(key) else {
-            return;
-        };
-        let Some(truth) = self.events.get(key) else {
-            return;
-        };
-        let is_old = now.duration_since(truth.committed_at) >= LEFT_TO_SWEEPER_AFTER;
-        // A person may make a row pending again before the process that has set it
-        // aside has answered, and what was edited is published from the table.
-        let was_released = truth.was_released;
-        if row.parked.is_none() && !truth.is_settled() && !is_old && !was_released {
-            let told = format!("{key} counts as done: {row:?} of {truth:?}");
-            self.note(told);
-            self.violate("counted as done what is still pending", Some(key));
-        }
-    }
-
-    /// A person's replay takes a dead letter for settled.
-    pub(crate) fn delete_letter(&mut self, id: &str) {
-        let Some(index) = self.queue.iter().position(|queued| queued.message.id == id) else {
-            return;
-        };
-        let queued = self.queue.remove(index);
-        for key in self.named_by(&queued.message.body) {
-            if self.rows.get(&key).is_some_and(|row| row.parked.is_none()) {
-                self.violate("deleted a dead letter of what is still pending", Some(&key));
-            }
-        }
-    }
-
-    /// The rows a dead letter names, as only an onlooker knows them.
-    fn named_by(&self, body: &str) -> Vec<RowKey> {
-        let Ok(body) = serde_json::from_str::<Value>(body) else {
-            return Vec::new();
-        };
-        if let Ok(key) = serde_json::from_value::<RowKey>(body.clone()) {
-            return vec![key];
-        }
-        let batch = &body["DDBStreamBatchInfo"];
-        let text = |name: &str| batch[name].as_str().unwrap_or_default().to_owned();
-        let shard = text("shardId");
-        self.stream.between(
-            &shard,
-            &text("startSequenceNumber"),
-            &text("endSequenceNumber"),
-        )
     }
 }

@@ -175,22 +175,35 @@ impl OutboxTable for DynamoDbTable {
             .ok_or_else(|| self.unintelligible(operation))
     }
 
-    async fn park(&self, key: &RowKey, mark: &Parked) -> Result<(), CallError> {
+    async fn park(
+        &self,
+        key: &RowKey,
+        edits: Option<u64>,
+        mark: &Parked,
+    ) -> Result<(), CallError> {
         let operation = "UpdateItem";
         let mark: AttributeValue = serde_dynamo::to_attribute_value(mark)
             .map_err(|error| CallError::SetUp(error.to_string()))?;
-        let parked = self
+        let condition = "attribute_exists(#aggregateId) AND attribute_not_exists(#parked)";
+        let mut update = self
             .client
             .update_item()
             .table_name(&self.name)
             .set_key(Some(attributes(key)))
             .update_expression("SET #parked = :mark")
-            .condition_expression(
-                "attribute_exists(#aggregateId) AND attribute_not_exists(#parked)",
-            )
+            .condition_expression(condition)
             .expression_attribute_names("#parked", PARKED)
             .expression_attribute_names("#aggregateId", AGGREGATE_ID)
-            .expression_attribute_values(":mark", mark)
+            .expression_attribute_values(":mark", mark);
+        if let Some(edits) = edits {
+            // A row that was never edited has no count.
+            let as_it_was = "(attribute_not_exists(#edits) OR #edits <= :edits)";
+            update = update
+                .condition_expression(format!("{condition} AND {as_it_was}"))
+                .expression_attribute_names("#edits", EDITS)
+                .expression_attribute_values(":edits", AttributeValue::N(edits.to_string()));
+        }
+        let parked = update
             .customize()
             .config_override(without_retries())
             .send()

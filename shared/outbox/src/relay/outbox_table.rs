@@ -22,11 +22,13 @@ pub trait OutboxTable: Send + Sync {
         keys: &[RowKey],
     ) -> impl Future<Output = Result<Vec<RowKey>, CallError>> + Send;
 
-    /// Sets a row aside. A row that is gone or set aside already is left as it
-    /// is, and that is success.
+    /// Sets a row aside. A row that is gone, set aside already, or was edited more
+    /// often than `edits` tells is left as it is, and that is success; a row that
+    /// cannot be read tells nothing of that.
     fn park(
         &self,
         key: &RowKey,
+        edits: Option<u64>,
         mark: &Parked,
     ) -> impl Future<Output = Result<(), CallError>> + Send;
 

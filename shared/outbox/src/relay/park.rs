@@ -1,5 +1,7 @@
 //! Setting rows aside that can never be published.
 
+use std::sync::Arc;
+
 use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -17,22 +19,22 @@ use crate::{OutboxRow, Parked, RowKey};
 /// A row that can never be published as it stands.
 pub(super) struct Poisoned {
     pub(super) key: RowKey,
-    /// The event, if the row has a readable one.
-    pub(super) detail: Option<String>,
+    /// The row, if it can be read.
+    pub(super) row: Option<Arc<OutboxRow>>,
     pub(super) poison: Poison,
 }
 
 impl Poisoned {
-    pub(super) fn of(row: &OutboxRow, poison: Poison) -> Self {
+    pub(super) fn of(row: Arc<OutboxRow>, poison: Poison) -> Self {
         Self {
             key: row.key.clone(),
-            detail: Some(row.detail.clone()),
+            row: Some(row),
             poison,
         }
     }
 
     fn letter(&self, table: &str, at: Timestamp) -> DeadLetter {
-        let detail = self.detail.as_deref().unwrap_or_default();
+        let detail = self.row.as_ref().map_or("", |row| &row.detail);
         let digest = Sha256::digest(detail.as_bytes());
         DeadLetter {
             table: table.to_owned(),
@@ -67,7 +69,8 @@ pub(super) async fn park<T: OutboxTable, D: DeadLetters>(
         at: now,
     };
     retry(pauses, budget.settle_until, || {
-        table.park(&poisoned.key, &mark)
+        let edits = poisoned.row.as_ref().map(|row| row.edits);
+        table.park(&poisoned.key, edits, &mark)
     })
     .await
     .map_err(|error| Failure::Park(error.to_string()))

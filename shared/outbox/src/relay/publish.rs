@@ -144,7 +144,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         let now = self.clock.now();
         for (row, poison) in finished.suspects {
             if some_accepted || now.duration_since(row.committed_at) >= SUSPECTED_FOR {
-                poisoned.push(Poisoned::of(&row, poison));
+                poisoned.push(Poisoned::of(row, poison));
             } else {
                 outcome.fail(row.key.clone(), Failure::Suspected(poison));
             }
@@ -208,7 +208,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
                 }
                 Triage::Poison(poison) => poisoned.push(Poisoned {
                     key: arrival.key,
-                    detail: arrival.row.ok().map(|row| row.detail.clone()),
+                    row: arrival.row.ok(),
                     poison,
                 }),
             }

@@ -337,10 +337,21 @@ impl OutboxTable for World {
         })
     }
 
-    async fn park(&self, key: &RowKey, _: &Parked) -> Result<(), CallError> {
+    async fn park(
+        &self,
+        key: &RowKey,
+        edits: Option<u64>,
+        _: &Parked,
+    ) -> Result<(), CallError> {
         self.with(|state| {
             if let Some(error) = state.park_errors.pop_front() {
                 return Err(error);
+            }
+            let is_newer = |state: &RowState| {
+                matches!(state, RowState::Edited(now) if edits.is_some_and(|edits| edits < *now))
+            };
+            if state.rows.get(key).is_some_and(is_newer) {
+                return Ok(());
             }
             state.rows.insert(key.clone(), RowState::Parked);
             state.log.push(format!("park {key}"));

@@ -280,7 +280,7 @@ async fn the_table_tells_pending_parked_and_absent_rows() {
         reason: "TooLarge: too large".into(),
         at: start(),
     };
-    table.park(&keys[1], &mark).await.unwrap();
+    table.park(&keys[1], Some(0), &mark).await.unwrap();
     assert!(table.delete(&keys[2..]).await.unwrap().is_empty());
 
     let states = table.look_up(&keys).await.unwrap();
@@ -301,7 +301,7 @@ async fn a_scan_reads_every_row_once_in_sequence_with_its_state() {
         reason: "TooLarge: too large".into(),
         at: start(),
     };
-    table.park(&keys[1], &mark).await.unwrap();
+    table.park(&keys[1], Some(0), &mark).await.unwrap();
     client
         .put_item()
         .table_name("outbox")
@@ -365,10 +365,10 @@ async fn parking_what_is_parked_or_gone_is_success_and_changes_nothing() {
         reason: reason.into(),
         at: start(),
     };
-    table.park(&keys[0], &mark("first")).await.unwrap();
-    table.park(&keys[0], &mark("second")).await.unwrap();
+    table.park(&keys[0], Some(0), &mark("first")).await.unwrap();
+    table.park(&keys[0], Some(0), &mark("second")).await.unwrap();
     table.delete(&keys[1..]).await.unwrap();
-    table.park(&keys[1], &mark("late")).await.unwrap();
+    table.park(&keys[1], None, &mark("late")).await.unwrap();
 
     let rows: Vec<OutboxRow> = items(&client, "outbox").await;
     assert_eq!(rows.len(), 1, "a late park brings no row back");

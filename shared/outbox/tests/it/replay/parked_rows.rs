@@ -35,11 +35,15 @@ impl Fixture {
     }
 
     async fn park(&self, key: &RowKey) -> Parked {
+        self.park_as_edited(key, 0).await
+    }
+
+    async fn park_as_edited(&self, key: &RowKey, edits: u64) -> Parked {
         let mark = Parked {
             reason: "MalformedDetail: detail is no JSON".into(),
             at: start(),
         };
-        self.table.park(key, &mark).await.unwrap();
+        self.table.park(key, Some(edits), &mark).await.unwrap();
         mark
     }
 
@@ -117,12 +121,24 @@ async fn a_detail_is_replaced_only_if_it_is_as_it_was_seen() {
     let states = table.look_up(std::slice::from_ref(&key)).await.unwrap();
     assert_eq!(states[&key], RowState::Edited(1));
 
-    fixture.park(&key).await;
+    fixture.park_as_edited(&key, 1).await;
     let states = table.look_up(std::slice::from_ref(&key)).await.unwrap();
     assert_eq!(states[&key], RowState::Parked);
     assert_eq!(table.replace_detail(&key, "{}", "{ }").await, Ok(true));
     let states = table.look_up(std::slice::from_ref(&key)).await.unwrap();
     assert_eq!(states[&key], RowState::Edited(2));
+}
+
+#[tokio::test]
+async fn a_verdict_on_a_row_as_it_was_before_an_edit_does_not_set_it_aside() {
+    let fixture = Fixture::start().await;
+    let key = fixture.write(&row_with_detail("a", 1, "broken")).await;
+    fixture.park(&key).await;
+    let replaced = fixture.table.replace_detail(&key, "broken", "{}").await;
+    assert_eq!(replaced, Ok(true));
+    fixture.park(&key).await;
+    let row = fixture.table.read(&key).await.unwrap().unwrap();
+    assert_eq!(row.parked, None);
 }
 
 #[tokio::test]

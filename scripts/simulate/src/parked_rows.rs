@@ -1,0 +1,97 @@
+//! Rows that are set aside, as an operator's tool sees them.
+
+use std::sync::Arc;
+
+use outbox::{
+    RowKey,
+    relay::{CallError, StoredRow},
+    replay::{Discard, ParkedRows},
+};
+use tokio::time::Instant;
+
+use crate::{caller::Caller, table::stored, weather::Operation, world::State};
+
+impl ParkedRows for Caller {
+    async fn read(&self, key: &RowKey) -> Result<Option<StoredRow>, CallError> {
+        let read = |state: &mut State, _| state.rows.get(key).map(|row| stored((key, row)));
+        self.call(Operation::GetItem, read).await
+    }
+
+    async fn unpark(&self, key: &RowKey) -> Result<bool, CallError> {
+        let unpark = |state: &mut State, _| state.unpark(key);
+        self.call(Operation::UpdateItem, unpark).await
+    }
+
+    async fn replace_detail(
+        &self,
+        key: &RowKey,
+        seen: &str,
+        detail: &str,
+    ) -> Result<bool, CallError> {
+        let replace = |state: &mut State, _| state.edit(key, seen, detail);
+        self.call(Operation::UpdateItem, replace).await
+    }
+
+    async fn discard(&self, key: &RowKey, _: &Discard) -> Result<bool, CallError> {
+        // What is read first is checked when it is written.
+        let read = |state: &mut State, _| Some(state.rows.get(key)?.parked.clone());
+        let Some(mark) = self.call(Operation::GetItem, read).await?.flatten() else {
+            return Ok(false);
+        };
+        let discard = |state: &mut State, _| {
+            let is_as_read = state
+                .rows
+                .get(key)
+                .is_some_and(|row| row.parked.as_ref() == Some(&mark));
+            if is_as_read {
+                state.discard(key);
+            }
+            is_as_read
+        };
+        self.call(Operation::TransactWriteItems, discard).await
+    }
+}
+
+impl State {
+    fn unpark(&mut self, key: &RowKey) -> bool {
+        let Some(row) = self.rows.get_mut(key).filter(|row| row.parked.is_some()) else {
+            return false;
+        };
+        row.parked = None;
+        if let Some(truth) = self.events.get_mut(key) {
+            truth.released_at = Some(Instant::now());
+        }
+        true
+    }
+
+    fn edit(&mut self, key: &RowKey, seen: &str, detail: &str) -> bool {
+        let Some(stored) = self.rows.get_mut(key).filter(|row| row.parked.is_some()) else {
+            return false;
+        };
+        let Some(row) = stored.row.clone().ok().filter(|row| row.detail == seen) else {
+            return false;
+        };
+        let mut row = (*row).clone();
+        detail.clone_into(&mut row.detail);
+        row.edits += 1;
+        let row = Arc::new(row);
+        stored.row = Ok(Arc::clone(&row));
+        if let Some(truth) = self.events.get_mut(key) {
+            truth.edit(Arc::clone(&row));
+        }
+        // Not every edit mends what is wrong.
+        if !self.is_over && self.random.u8(..6) == 0 {
+            self.poisoned.insert((key.clone(), row.edits));
+        }
+        self.unpark(key)
+    }
+
+    fn discard(&mut self, key: &RowKey) {
+        self.rows.remove(key);
+        self.counts.discarded += 1;
+        self.audit.insert(key.clone());
+        if let Some(truth) = self.events.get_mut(key) {
+            truth.is_discarded = true;
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! DynamoDB's `TransactWriteItems`, as a process of ours sees it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    future::Future,
+    pin::Pin,
+    time::Duration,
+};
+
+use aws_sdk_dynamodb::{
+    error::{ErrorMetadata, SdkError},
+    operation::transact_write_items::TransactWriteItemsError,
+    types::{
+        AttributeValue, CancellationReason, Put, TransactWriteItem,
+        error::TransactionCanceledException,
+    },
+};
+use aws_smithy_runtime_api::{
+    client::{orchestrator::HttpResponse, result::ConnectorError},
+    http::StatusCode,
+};
+use aws_smithy_types::body::SdkBody;
+use outbox::{
+    OutboxRow, RowKey,
+    simulation::{Transact, Transacted},
+};
+use tokio::{
+    task::spawn_local,
+    time::{Instant, sleep, sleep_until, timeout},
+};
+
+use crate::{
+    bugs::Bug,
+    caller::{Caller, Struck},
+    weather::{Fault, Operation},
+    world::{State, World},
+};
+
+/// How long the library waits for an answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long DynamoDB knows a transaction by its token.
+const TOKEN_KNOWN_FOR: Duration = Duration::from_mins(10);
+
+type Item = HashMap<String, AttributeValue>;
+type Refusal = SdkError<TransactWriteItemsError>;
+
+/// What transactions have written besides the rows of events.
+#[derive(Debug, Default)]
+pub(crate) struct Items {
+    /// By table and partition key.
+    items: BTreeMap<(String, String), Item>,
+    /// When each token was first used for what was then written.
+    tokens: HashMap<String, Instant>,
+    /// The commands whose transactions were written.
+    pub(crate) commands: BTreeSet<u64>,
+}
+
+impl Items {
+    pub(crate) fn get(&self, table: &str, key: &str) -> Option<&Item> {
+        self.items.get(&(table.to_owned(), key.to_owned()))
+    }
+}
+
+impl Transact for Caller {
+    fn transact(
+        &self,
+        items: Vec<TransactWriteItem>,
+        token: String,
+    ) -> Pin<Box<dyn Future<Output = Transacted> + Send + '_>> {
+        Box::pin(async move {
+            let written = timeout(ANSWER_TIMEOUT, self.write(items, token)).await;
+            written.unwrap_or_else(|_| Err(SdkError::timeout_error("no answer in time")))
+        })
+    }
+}
+
+impl Caller {
+    async fn write(&self, items: Vec<TransactWriteItem>, token: String) -> Transacted {
+        let world = self.world.clone();
+        let write = move |state: &mut State, fault| {
+            if fault == Some(Fault::Late) {
+                write_later(world, items, token, state.random.u64(4..30));
+                return None;
+            }
+            Some(write(&world, state, &items, &token))
+        };
+        let written = self.try_to_call(Operation::TransactWriteItems, write).await;
+        match written {
+            Ok(Some(written)) => written,
+            Ok(None) => std::future::pending().await,
+            Err(struck) => Err(refusal(struck, self.has(Bug::SilenceIsRefusal))),
+        }
+    }
+}
+
+/// It was under way for long, and happens when nobody waits for it any more.
+fn write_later(world: World, items: Vec<TransactWriteItem>, token: String, seconds: u64) {
+    spawn_local(async move {
+        sleep(Duration::from_secs(seconds)).await;
+        // Nobody is told.
+        let _ = world.with(|state| write(&world, state, &items, &token));
+    });
+}
+
+/// Writes everything or nothing.
+fn write(world: &World, state: &mut State, items: &[TransactWriteItem], token: &str) -> Transacted {
+    let used = state.items.tokens.get(token);
+    if used.is_some_and(|used| used.elapsed() < TOKEN_KNOWN_FOR) {
+        return Ok(());
+    }
+    let reasons: Vec<CancellationReason> = items.iter().map(|item| reason(state, item)).collect();
+    if reasons.iter().any(|reason| reason.code() != Some("None")) {
+        let canceled = TransactionCanceledException::builder()
+            .set_cancellation_reasons(Some(reasons))
+            .build();
+        let error = TransactWriteItemsError::TransactionCanceledException(canceled);
+        return Err(SdkError::service_error(error, response(400)));
+    }
+    state.items.tokens.insert(token.to_owned(), Instant::now());
+    let now = world.now();
+    let mut rows = Vec::new();
+    for item in items {
+        if let Some(put) = item.put() {
+            if let Some(row) = row(put) {
+                rows.push(row.key.clone());
+                state.insert(row, now);
+            } else {
+                state.put(put);
+            }
+        }
+        if let Some(update) = item.update()
+            && let Some(AttributeValue::S(event_id)) = update.key().get("eventId")
+        {
+            state.take_effect(event_id);
+        }
+    }
+    show(world, state, rows);
+    Ok(())
+}
+
+/// Whether an action can be done, and why not.
+fn reason(state: &mut State, item: &TransactWriteItem) -> CancellationReason {
+    let reason = CancellationReason::builder();
+    let Some(put) = item.put() else {
+        return reason.code("None").build();
+    };
+    let existing = match row(put) {
+        Some(row) => state.rows.contains_key(&row.key).then(HashMap::new),
+        None => state.items.items.get(&address(put)).cloned(),
+    };
+    let holds = match put.condition_expression() {
+        Some("attribute_not_exists(#key)") => existing.is_none(),
+        Some("#version = :version AND #lastSequence = :lastSequence") => {
+            let values = put.expression_attribute_values();
+            let is_same = |name: &str| {
+                let expected = values.and_then(|values| values.get(&format!(":{name}")));
+                existing.as_ref().and_then(|item| item.get(name)) == expected
+            };
+            is_same("version") && is_same("lastSequence")
+        }
+        _ => {
+            state.violate("a condition that is not simulated", None);
+            false
+        }
+    };
+    if holds {
+        reason.code("None").build()
+    } else {
+        reason
+            .code("ConditionalCheckFailed")
+            .set_item(existing)
+            .build()
+    }
+}
+
+/// The row of an event, if that is what is put.
+fn row(put: &Put) -> Option<OutboxRow> {
+    if put.table_name() != "outbox" {
+        return None;
+    }
+    serde_dynamo::from_item(put.item().clone()).ok()
+}
+
+fn address(put: &Put) -> (String, String) {
+    let key = put.item().get("pk").and_then(|key| key.as_s().ok());
+    let key = key.cloned().unwrap_or_default();
+    (put.table_name().to_owned(), key)
+}
+
+impl State {
+    fn put(&mut self, put: &Put) {
+        if let Some(AttributeValue::N(command)) = put.item().get("command") {
+            self.items.commands.extend(command.parse::<u64>());
+        }
+        self.items.items.insert(address(put), put.item().clone());
+    }
+}
+
+/// The stream shows the rows of a transaction, in their order or another, and after
+/// those of transactions before.
+fn show(world: &World, state: &mut State, mut keys: Vec<RowKey>) {
+    let Some(aggregate_id) = keys.first().map(|key| key.aggregate_id.clone()) else {
+        return;
+    };
+    let shuffles = !state.is_calm && state.random.u8(..4) == 0;
+    if shuffles {
+        state.random.shuffle(&mut keys);
+    }
+    let shown_until = state
+        .shown_until
+        .entry(aggregate_id)
+        .or_insert_with(Instant::now);
+    let mut times = Vec::new();
+    let mut time = (*shown_until).max(Instant::now());
+    for key in keys {
+        times.push((time, key));
+        if shuffles {
+            time += Duration::from_millis(state.random.u64(0..300));
+        }
+    }
+    *shown_until = time;
+    let world = world.clone();
+    spawn_local(async move {
+        for (time, key) in times {
+            sleep_until(time).await;
+            let now = world.now();
+            world.with(|state| {
+                state.tell_of("INSERT", &key, now);
+                if state.random.u8(..8) == 0 {
+                    // Somebody has touched the row, and nothing came of it.
+                    state.tell_of("MODIFY", &key, now);
+                }
+            });
+        }
+        world.tell_news();
+    });
+}
+
+fn refusal(struck: Struck, silence_is_refusal: bool) -> Refusal {
+    let refused = |code: &str, status| {
+        let meta = ErrorMetadata::builder().code(code).build();
+        SdkError::service_error(TransactWriteItemsError::generic(meta), response(status))
+    };
+    match struck {
+        Struck::CutOff if silence_is_refusal => refused("ThrottlingException", 400),
+        Struck::CutOff => {
+            SdkError::dispatch_failure(ConnectorError::io("the connection was cut".into()))
+        }
+        Struck::Throttled => refused("ThrottlingException", 400),
+        Struck::Denied | Struck::Refused => refused("AccessDeniedException", 400),
+        Struck::Conflict => {
+            let reason = CancellationReason::builder().code("TransactionConflict");
+            let canceled = TransactionCanceledException::builder()
+                .cancellation_reasons(reason.build())
+                .build();
+            let error = TransactWriteItemsError::TransactionCanceledException(canceled);
+            SdkError::service_error(error, response(400))
+        }
+    }
+}
+
+fn response(status: u16) -> HttpResponse {
+    // Both are statuses of HTTP.
+    let status = StatusCode::try_from(status).unwrap_or_else(|_| unreachable!());
+    HttpResponse::new(status, SdkBody::empty())
+}
