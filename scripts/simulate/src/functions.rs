@@ -1,7 +1,11 @@
 //! Processes that are invoked, as Lambda has them: kept for the next invocation
 //! if they answer, gone with all they remember if they die.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use jiff::SignedDuration;
 use outbox::relay::{Relay, StreamEvent, StreamHandler, Sweeper};
@@ -133,6 +137,9 @@ pub(crate) async fn alive<T>(
 
 /// A client of nothing: what would use it is handed something else.
 pub(crate) fn nowhere() -> aws_sdk_dynamodb::Client {
-    let config = aws_sdk_dynamodb::Config::builder().behavior_version_latest();
-    aws_sdk_dynamodb::Client::from_conf(config.build())
+    static NOWHERE: LazyLock<aws_sdk_dynamodb::Client> = LazyLock::new(|| {
+        let config = aws_sdk_dynamodb::Config::builder().behavior_version_latest();
+        aws_sdk_dynamodb::Client::from_conf(config.build())
+    });
+    NOWHERE.clone()
 }

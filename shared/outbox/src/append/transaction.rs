@@ -14,14 +14,14 @@ use super::{
     key::KeySchema,
     outbox::Outbox,
 };
+#[cfg(feature = "simulation")]
+use crate::simulation;
 use crate::{
     DomainEvent, Traceparent,
     envelope::{Circumstances, CloudEvent},
     row::{self, OutboxRow, RowKey},
     trace::TraceHeader,
 };
-#[cfg(feature = "simulation")]
-use crate::simulation;
 
 /// How often a commit is tried again: as often as the SDK would.
 const RETRIES: usize = 2;

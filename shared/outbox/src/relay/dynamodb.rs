@@ -175,12 +175,7 @@ impl OutboxTable for DynamoDbTable {
             .ok_or_else(|| self.unintelligible(operation))
     }
 
-    async fn park(
-        &self,
-        key: &RowKey,
-        edits: Option<u64>,
-        mark: &Parked,
-    ) -> Result<(), CallError> {
+    async fn park(&self, key: &RowKey, edits: Option<u64>, mark: &Parked) -> Result<(), CallError> {
         let operation = "UpdateItem";
         let mark: AttributeValue = serde_dynamo::to_attribute_value(mark)
             .map_err(|error| CallError::SetUp(error.to_string()))?;

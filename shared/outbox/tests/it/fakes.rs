@@ -337,12 +337,7 @@ impl OutboxTable for World {
         })
     }
 
-    async fn park(
-        &self,
-        key: &RowKey,
-        edits: Option<u64>,
-        _: &Parked,
-    ) -> Result<(), CallError> {
+    async fn park(&self, key: &RowKey, edits: Option<u64>, _: &Parked) -> Result<(), CallError> {
         self.with(|state| {
             if let Some(error) = state.park_errors.pop_front() {
                 return Err(error);

@@ -366,7 +366,10 @@ async fn parking_what_is_parked_or_gone_is_success_and_changes_nothing() {
         at: start(),
     };
     table.park(&keys[0], Some(0), &mark("first")).await.unwrap();
-    table.park(&keys[0], Some(0), &mark("second")).await.unwrap();
+    table
+        .park(&keys[0], Some(0), &mark("second"))
+        .await
+        .unwrap();
     table.delete(&keys[1..]).await.unwrap();
     table.park(&keys[1], None, &mark("late")).await.unwrap();
 
