@@ -130,13 +130,6 @@ fn put_one(state: &mut State, row: &OutboxRow, by: Actor, fault: Option<Fault>) 
             message: "the bus does not like it".into(),
         }));
     }
-    let is_set_aside = state
-        .rows
-        .get(&row.key)
-        .is_some_and(|row| row.parked.is_some());
-    if is_set_aside {
-        state.violate("published what is set aside", Some(&row.key));
-    }
     state.accept(row, by);
     PutResult::Accepted
 }

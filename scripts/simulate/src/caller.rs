@@ -26,6 +26,8 @@ use crate::{
 #[derive(Clone)]
 pub(crate) struct Caller {
     pub(crate) world: World,
+    /// It is a command that a person has given.
+    is_by_hand: bool,
     /// The invocation that is under way.
     actor: Arc<AtomicU32>,
     death: Arc<Notify>,
@@ -47,13 +49,21 @@ impl Caller {
     pub(crate) fn new(world: &World) -> Self {
         Self {
             world: world.clone(),
+            is_by_hand: false,
             actor: Arc::default(),
             death: Arc::default(),
         }
     }
 
+    pub(crate) fn by_hand(world: &World) -> Self {
+        Self {
+            is_by_hand: true,
+            ..Self::new(world)
+        }
+    }
+
     pub(crate) fn begin(&self) -> Actor {
-        let actor = self.world.begin();
+        let actor = self.world.begin(self.is_by_hand);
         self.actor.store(actor, Ordering::Relaxed);
         actor
     }

@@ -40,6 +40,11 @@ impl State {
         if is_outdated && truth.is_unedited_since(self.seen(by, key)) {
             return self.violate("published what had been edited", Some(key));
         }
+        let is_parked = self.rows.get(key).is_some_and(|row| row.parked.is_some());
+        let was_parked = truth.parked_at.is_some_and(|at| at < self.seen(by, key));
+        if is_parked && was_parked && !self.is_young(key, by) {
+            return self.violate("published what is set aside", Some(key));
+        }
         if let Some(gone_since) = self.bus_gone_since {
             if gone_since.elapsed() < DELETED_UNNOTICED
                 && let Some(truth) = self.events.get_mut(key)
@@ -102,18 +107,24 @@ impl State {
             || truth.undeleted_by.contains(&before.by)
             || !before.is_answered;
         // It was gone, but nobody looked, because it was young, and it came again.
-        let is_young = ours.begun_at.duration_since(truth.committed_at) < YOUNG;
         let is_read_twice = self
             .read_twice_until
             .is_some_and(|until| until > Instant::now());
-        let came_again = theirs.has_died() || is_read_twice;
+        let came_again = theirs.has_died() || theirs.is_by_hand || is_read_twice;
 
         self.counts.duplicates += 1;
-        if !(was_there && was_left_there || is_young && came_again) {
+        if !(was_there && was_left_there || self.is_young(key, by) && came_again) {
             let told = format!("{key}, seen {seen:?}: {truth:?}; we: {ours:?}, they: {theirs:?}");
             self.note(told);
             self.violate("a duplicate nobody can explain", Some(key));
         }
+    }
+
+    /// Whether it was so young when a process began that it need not look it up.
+    fn is_young(&self, key: &RowKey, by: Actor) -> bool {
+        let begun_at = self.lives[by as usize].begun_at;
+        let truth = self.events.get(key);
+        truth.is_some_and(|truth| begun_at.duration_since(truth.committed_at) < YOUNG)
     }
 
     /// A row leaves the table for good.
@@ -141,6 +152,9 @@ impl State {
         }
         row.parked = Some(mark.clone());
         let is_malformed = matches!(row.row, Err(Unreadable::Malformed(_)));
+        if let Some(truth) = self.events.get_mut(key) {
+            truth.parked_at = Some(Instant::now());
+        }
         let truth = self.events.get(key);
         let was_wronged = truth.is_some_and(|truth| truth.was_wronged);
         let has_letter = truth.is_some_and(|truth| truth.letters.contains(&by));

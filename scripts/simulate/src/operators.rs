@@ -64,7 +64,7 @@ pub(crate) async fn answer_the_pager(world: World) {
 
 /// Replays everything in the dead-letter queue, or dies of it.
 pub(crate) async fn replay(world: &World) {
-    let caller = Caller::new(world);
+    let caller = Caller::by_hand(world);
     let replay = Replay::new(
         relay(&caller),
         caller.clone(),
@@ -90,7 +90,7 @@ async fn remedy_one(world: &World, what: Remedy) {
 
 /// Does something about a row, with what the operators' tool is made of.
 pub(crate) async fn remedy(world: &World, what: Remedy, key: &RowKey) {
-    let caller = Caller::new(world);
+    let caller = Caller::by_hand(world);
     let relay = relay(&caller);
     let wanted = BTreeSet::from([key.clone()]);
     let work = async {
@@ -142,7 +142,7 @@ async fn publish_one(world: &World) {
         state.random.choice(keys)
     });
     let Some(key) = pending else { return };
-    let caller = Caller::new(world);
+    let caller = Caller::by_hand(world);
     let relay = relay(&caller);
     let wanted = BTreeSet::from([key]);
     alive(&caller, PATIENCE, relay.publish_through(&wanted)).await;

@@ -32,6 +32,8 @@ pub(crate) struct Truth {
     pub(crate) is_discarded: bool,
     /// The processes that have sent a dead letter of it.
     pub(crate) letters: BTreeSet<Actor>,
+    /// When it was last set aside.
+    pub(crate) parked_at: Option<Instant>,
     /// When a person last made it pending again after it was set aside.
     pub(crate) released_at: Option<Instant>,
     /// The bus has refused it alone of a request, for now: those behind it may have
@@ -64,6 +66,7 @@ impl Truth {
             excused: false,
             is_discarded: false,
             letters: BTreeSet::new(),
+            parked_at: None,
             released_at: None,
             was_refused: false,
             was_wronged: false,
@@ -102,6 +105,8 @@ impl Truth {
 pub(crate) struct Life {
     pub(crate) begun: Instant,
     pub(crate) begun_at: Timestamp,
+    /// It publishes from the table, however young a row is.
+    pub(crate) is_by_hand: bool,
     pub(crate) ended: Option<(Instant, End)>,
     /// A delete failed: it may not have asked for others any more.
     pub(crate) could_not_delete: bool,

@@ -239,13 +239,14 @@ impl World {
     }
 
     /// A process begins.
-    pub(crate) fn begin(&self) -> Actor {
+    pub(crate) fn begin(&self, is_by_hand: bool) -> Actor {
         let begun_at = self.now();
         self.with(|state| {
             state.counts.invocations += 1;
             state.lives.push(Life {
                 begun: Instant::now(),
                 begun_at,
+                is_by_hand,
                 ended: None,
                 could_not_delete: false,
             });
