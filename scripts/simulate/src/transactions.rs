@@ -1,5 +1,7 @@
 //! DynamoDB's `TransactWriteItems`, as a process of ours sees it.
 
+#![expect(clippy::result_large_err, reason = "the error is the SDK's")]
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     future::Future,
