@@ -32,6 +32,7 @@ impl EventBus for Caller {
     }
 
     async fn put(&self, rows: &[Arc<OutboxRow>]) -> Result<Vec<PutResult>, CallError> {
+        expect_within(self.limits(), rows)?;
         let by = self.actor();
         if self.has(Bug::DeleteBeforePublish) {
             self.world
@@ -105,6 +106,15 @@ impl State {
             }
         }
     }
+}
+
+/// A request of too many entries or bytes is refused whole.
+fn expect_within(limits: BusLimits, rows: &[Arc<OutboxRow>]) -> Result<(), CallError> {
+    let bytes: usize = rows.iter().map(|row| row.entry_bytes()).sum();
+    if rows.len() > limits.entries || bytes > limits.bytes {
+        return Err(CallError::Content("ValidationException".into()));
+    }
+    Ok(())
 }
 
 fn put_one(state: &mut State, row: &OutboxRow, by: Actor, fault: Option<Fault>) -> PutResult {

@@ -141,14 +141,21 @@ impl State {
         }
     }
 
-    /// A process sets a row aside, which it has sent a dead letter of before.
-    pub(crate) fn park(&mut self, key: &RowKey, edits: Option<u64>, mark: &Parked, by: Actor) {
+    /// A process sets a row aside, which it has sent a dead letter of before. Answers
+    /// whether the row was there to be set aside.
+    pub(crate) fn park(
+        &mut self,
+        key: &RowKey,
+        edits: Option<u64>,
+        mark: &Parked,
+        by: Actor,
+    ) -> bool {
         let Some(row) = self.rows.get_mut(key).filter(|row| row.parked.is_none()) else {
-            return;
+            return false;
         };
         let now = row.row.as_ref().map_or(0, |row| row.edits);
         if edits.is_some_and(|edits| edits < now) {
-            return;
+            return false;
         }
         row.parked = Some(mark.clone());
         let is_malformed = matches!(row.row, Err(Unreadable::Malformed(_)));
@@ -165,6 +172,7 @@ impl State {
         if !is_poison && !was_wronged {
             self.violate("parked what is no poison", Some(key));
         }
+        true
     }
 
     /// The mapping counts a record as done, of a batch it handed over at `begun`.

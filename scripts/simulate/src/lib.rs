@@ -28,6 +28,8 @@ mod bus;
 mod caller;
 mod checks;
 mod commands;
+#[cfg(test)]
+mod conformance;
 mod consumer;
 mod functions;
 mod mapping;

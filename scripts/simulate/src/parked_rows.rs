@@ -61,6 +61,7 @@ impl State {
         if let Some(truth) = self.events.get_mut(key) {
             truth.released_at = Some(Instant::now());
         }
+        self.tell_of("MODIFY", key, self.now());
         true
     }
 
@@ -90,6 +91,9 @@ impl State {
         self.rows.remove(key);
         self.counts.discarded += 1;
         self.audit.insert(key.clone());
+        // It is moved, in one transaction.
+        self.tell_of("INSERT", &key.discarded(), self.now());
+        self.tell_of("REMOVE", key, self.now());
         if let Some(truth) = self.events.get_mut(key) {
             truth.is_discarded = true;
         }

@@ -17,6 +17,9 @@ use crate::{
     world::{Queued, State},
 };
 
+/// Messages that a request may be about.
+const AT_ONCE: usize = 10;
+
 impl DeadLetters for Caller {
     async fn send(&self, letter: &DeadLetter) -> Result<(), CallError> {
         let by = self.actor();
@@ -59,6 +62,7 @@ impl State {
 
 impl DeadLetterQueue for Caller {
     async fn receive(&self, most: usize, visibility: Duration) -> Result<Vec<Message>, CallError> {
+        let most = most.clamp(1, AT_ONCE);
         let deletes = self.has(Bug::DeleteMessageFirst);
         let receive = |state: &mut State, _| {
             let now = Instant::now();
@@ -68,7 +72,7 @@ impl DeadLetterQueue for Caller {
                 if received.len() == most {
                     break;
                 }
-                if queued.hidden_until.is_none_or(|until| until <= now) {
+                if !queued.is_hidden(now) {
                     receipt += 1;
                     queued.message.receipt = format!("{}/{receipt}", queued.message.id);
                     queued.hidden_until = Some(now + visibility);
@@ -86,28 +90,38 @@ impl DeadLetterQueue for Caller {
     }
 
     async fn hide(&self, messages: &[Message], visibility: Duration) -> Result<(), CallError> {
+        expect_at_most_ten(messages)?;
         let hide = |state: &mut State, _| {
-            let until = Instant::now() + visibility;
-            for Queued {
-                message,
-                hidden_until,
-            } in &mut state.queue
-            {
-                if messages.iter().any(|ours| ours.receipt == message.receipt) {
-                    *hidden_until = Some(until);
+            let now = Instant::now();
+            let mut hidden = 0;
+            for queued in &mut state.queue {
+                if is_among(messages, queued) && queued.is_hidden(now) {
+                    queued.hidden_until = Some(now + visibility);
+                    hidden += 1;
                 }
             }
+            hidden
         };
-        self.call(Operation::ChangeMessageVisibility, hide).await
+        let hidden = self.call(Operation::ChangeMessageVisibility, hide).await?;
+        if hidden < messages.len() {
+            return Err(CallError::Transient("MessageNotInflight".into()));
+        }
+        Ok(())
     }
 
     async fn delete(&self, messages: &[Message]) -> Result<Vec<String>, CallError> {
+        expect_at_most_ten(messages)?;
         let delete = |state: &mut State, fault| {
             let mut failed = Vec::new();
             for message in messages {
                 if fault == Some(Fault::Partial) && state.random.bool() {
                     failed.push(message.id.clone());
-                } else {
+                } else if state
+                    .queue
+                    .iter()
+                    .any(|it| is_among(std::slice::from_ref(message), it))
+                {
+                    // By an old receipt nothing is deleted, and that is no error.
                     state.delete_letter(&message.id);
                 }
             }
@@ -117,7 +131,32 @@ impl DeadLetterQueue for Caller {
     }
 
     async fn depth(&self) -> Result<Depth, CallError> {
-        let visible = self.world.with(|state| state.queue.len());
-        Ok(Depth { visible, hidden: 0 })
+        let now = Instant::now();
+        let (hidden, all) = self.world.with(|state| {
+            let hidden = state.queue.iter().filter(|queued| queued.is_hidden(now));
+            (hidden.count(), state.queue.len())
+        });
+        let visible = all - hidden;
+        Ok(Depth { visible, hidden })
     }
+}
+
+impl Queued {
+    fn is_hidden(&self, now: Instant) -> bool {
+        self.hidden_until.is_some_and(|until| until > now)
+    }
+}
+
+/// Whether one of these receipts is the one a message was last received by.
+fn is_among(messages: &[Message], queued: &Queued) -> bool {
+    let receipt = &queued.message.receipt;
+    messages.iter().any(|ours| ours.receipt == *receipt)
+}
+
+/// A request about too many messages is refused whole.
+fn expect_at_most_ten(messages: &[Message]) -> Result<(), CallError> {
+    if messages.len() > AT_ONCE {
+        return Err(CallError::Transient("TooManyEntriesInBatchRequest".into()));
+    }
+    Ok(())
 }

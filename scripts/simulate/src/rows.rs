@@ -39,6 +39,18 @@ impl State {
             4 => Err(Unreadable::Malformed("\"source\" is missing".into())),
             _ => Ok(Arc::clone(&row)),
         };
+        self.write(row, readable, told, now);
+    }
+
+    /// Writes a row, which can be read or not.
+    pub(crate) fn write(
+        &mut self,
+        row: Arc<OutboxRow>,
+        readable: Result<Arc<OutboxRow>, Unreadable>,
+        told: String,
+        now: Timestamp,
+    ) {
+        let key = row.key.clone();
         self.counts.committed += 1;
         self.keys_by_event_id
             .insert(row.event_id.to_string(), key.clone());

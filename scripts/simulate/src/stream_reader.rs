@@ -1,5 +1,6 @@
 //! The table's stream, as a replay reads it.
 
+use jiff::{SignedDuration, Timestamp};
 use outbox::{
     RowKey,
     replay::{From, Place, StreamError, StreamPage, StreamReader, StreamRecord},
@@ -12,6 +13,19 @@ use crate::{
     weather::{Fault, Operation},
     world::State,
 };
+
+/// How long an iterator can be used.
+const LIFE_OF_AN_ITERATOR: SignedDuration = SignedDuration::from_mins(15);
+
+/// An iterator at a position of a shard.
+fn iterator_at(shard: &str, position: usize, now: Timestamp) -> String {
+    format!("{shard} {position} {}", now.as_millisecond())
+}
+
+fn has_expired(given_out: &str, now: Timestamp) -> bool {
+    let given_out = given_out.parse().map(Timestamp::from_millisecond);
+    !matches!(given_out, Ok(Ok(at)) if now.duration_since(at) < LIFE_OF_AN_ITERATOR)
+}
 
 impl StreamReader for Caller {
     async fn open(&self, place: &Place<'_>) -> Result<String, StreamError> {
@@ -30,9 +44,10 @@ impl StreamReader for Caller {
 }
 
 impl State {
-    /// An iterator is the shard, a position in it, and, of a buggy reader, how many
-    /// records it still reads and what it takes the last one for.
-    fn open(&self, place: &Place<'_>, now: jiff::Timestamp) -> Result<String, StreamError> {
+    /// An iterator is the shard, a position in it, and when it was given out, or, of a
+    /// buggy reader, how many records it still reads and what it takes the last one
+    /// for.
+    fn open(&self, place: &Place<'_>, now: Timestamp) -> Result<String, StreamError> {
         let gone = |why: &str| StreamError::Gone(why.to_owned());
         if place.stream_arn != Stream::ARN {
             return Err(gone("there is no such stream"));
@@ -59,14 +74,14 @@ impl State {
             let (end, size) = self.pointer_at(place.shard_id, number);
             return Ok(format!("{} {position} {size} {end}", place.shard_id));
         }
-        Ok(format!("{} {position}", place.shard_id))
+        Ok(iterator_at(place.shard_id, position, now))
     }
 
     fn read(
         &mut self,
         iterator: &str,
         fault: Option<Fault>,
-        now: jiff::Timestamp,
+        now: Timestamp,
     ) -> Result<StreamPage, StreamError> {
         let parts: Vec<&str> = iterator.split(' ').collect();
         let told = |number: &str, inserted: Option<RowKey>| StreamRecord {
@@ -79,6 +94,11 @@ impl State {
                 records,
                 next: None,
             });
+        }
+        if let [_, _, given_out] = parts[..]
+            && has_expired(given_out, now)
+        {
+            return Err(StreamError::Expired);
         }
         let shard_id = parts.first().copied().unwrap_or_default();
         let position: usize = parts.get(1).and_then(|text| text.parse().ok()).unwrap_or(0);
@@ -114,7 +134,7 @@ impl State {
             return Ok(StreamPage { records, next });
         }
         let is_over = shard.has_ended && next == shard.records.len();
-        let next = (!is_over).then(|| format!("{shard_id} {next}"));
+        let next = (!is_over).then(|| iterator_at(shard_id, next, now));
         Ok(StreamPage { records, next })
     }
 

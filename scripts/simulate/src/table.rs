@@ -1,10 +1,13 @@
 //! The outbox table, as a process of ours sees it.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use outbox::{
-    Parked, RowKey,
-    relay::{Arrival, CallError, OutboxTable, Page, RowState, Segment, StoredRow, Unreadable},
+    OutboxRow, Parked, RowKey,
+    relay::{
+        Arrival, CallError, DELETE_KEYS, LOOK_UP_KEYS, OutboxTable, Page, RowState, Segment,
+        StoredRow, Unreadable,
+    },
 };
 
 use crate::{
@@ -24,6 +27,7 @@ impl OutboxTable for Caller {
     }
 
     async fn look_up(&self, keys: &[RowKey]) -> Result<HashMap<RowKey, RowState>, CallError> {
+        expect_at_most(LOOK_UP_KEYS, keys)?;
         let lags = self.has(Bug::EventuallyConsistentLookUp);
         let absent_if_unprocessed = self.has(Bug::UnprocessedIsAbsent);
         let sees_no_marks = self.has(Bug::SweepParkedRows);
@@ -64,6 +68,7 @@ impl OutboxTable for Caller {
     }
 
     async fn delete(&self, keys: &[RowKey]) -> Result<Vec<RowKey>, CallError> {
+        expect_at_most(DELETE_KEYS, keys)?;
         let by = self.actor();
         // Until it is known to be done.
         self.world.with(|state| {
@@ -80,8 +85,10 @@ impl OutboxTable for Caller {
                 if fault == Some(Fault::Partial) && state.random.bool() {
                     unprocessed.push(key.clone());
                 } else {
+                    if state.rows.contains_key(key) {
+                        state.tell_of("REMOVE", key, now);
+                    }
                     state.delete(key);
-                    state.tell_of("REMOVE", key, now);
                 }
             }
             unprocessed
@@ -109,8 +116,9 @@ impl OutboxTable for Caller {
             if is_unconditional && !state.rows.contains_key(key) {
                 state.bring_back(key, mark);
             }
-            state.park(key, edits, mark, by);
-            state.tell_of("MODIFY", key, now);
+            if state.park(key, edits, mark, by) {
+                state.tell_of("MODIFY", key, now);
+            }
             self.world.page();
         };
         self.call(Operation::UpdateItem, park).await
@@ -168,11 +176,28 @@ pub(crate) fn stored((key, row): (&RowKey, &Row)) -> StoredRow {
     StoredRow {
         arrival: Arrival {
             key: key.clone(),
-            row: row.row.clone(),
+            row: as_it_lies(row),
             written_at: None,
         },
         parked: row.parked.clone(),
     }
+}
+
+/// The row with its mark, which is an attribute as any other.
+fn as_it_lies(row: &Row) -> Result<Arc<OutboxRow>, Unreadable> {
+    let mut lies = row.row.clone()?;
+    if row.parked.is_some() {
+        Arc::make_mut(&mut lies).parked.clone_from(&row.parked);
+    }
+    Ok(lies)
+}
+
+/// A request that names too many keys is refused whole.
+fn expect_at_most(most: usize, keys: &[RowKey]) -> Result<(), CallError> {
+    if keys.len() > most {
+        return Err(CallError::SetUp("ValidationException".into()));
+    }
+    Ok(())
 }
 
 fn segment_of(key: &RowKey, segments: u32) -> u32 {

@@ -71,14 +71,14 @@ impl Transact for Caller {
         token: String,
     ) -> Pin<Box<dyn Future<Output = Transacted> + Send + '_>> {
         Box::pin(async move {
-            let written = timeout(ANSWER_TIMEOUT, self.write(items, token)).await;
+            let written = timeout(ANSWER_TIMEOUT, self.carry_out(items, token)).await;
             written.unwrap_or_else(|_| Err(SdkError::timeout_error("no answer in time")))
         })
     }
 }
 
 impl Caller {
-    async fn write(&self, items: Vec<TransactWriteItem>, token: String) -> Transacted {
+    async fn carry_out(&self, items: Vec<TransactWriteItem>, token: String) -> Transacted {
         let world = self.world.clone();
         let write = move |state: &mut State, fault| {
             if fault == Some(Fault::Late) {

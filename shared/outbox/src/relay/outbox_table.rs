@@ -9,14 +9,15 @@ pub trait OutboxTable: Send + Sync {
     fn name(&self) -> &str;
 
     /// What has become of rows, read consistently; at most
-    /// [`LOOK_UP_KEYS`] at once. A key without an answer is unknown.
+    /// [`LOOK_UP_KEYS`] at once, and none if there are more. A key without an
+    /// answer is unknown.
     fn look_up(
         &self,
         keys: &[RowKey],
     ) -> impl Future<Output = Result<HashMap<RowKey, RowState>, CallError>> + Send;
 
-    /// Deletes rows, at most [`DELETE_KEYS`] at once. Answers the keys that
-    /// were not deleted.
+    /// Deletes rows, at most [`DELETE_KEYS`] at once, and none if there are
+    /// more. Answers the keys that were not deleted.
     fn delete(
         &self,
         keys: &[RowKey],

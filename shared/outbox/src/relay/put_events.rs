@@ -47,6 +47,8 @@ pub(super) async fn put_events<B: EventBus>(
         let wake_at = schedule.wake_at();
         let wake_at = wake_at.filter(|time| may_put && *time < budget.put_until);
         tokio::select! {
+            // Not by chance, so that a simulated history can be repeated.
+            biased;
             Some(answer) = under_way.next(), if !under_way.is_empty() => {
                 take_answer(schedule, answer, pauses, clock.now(), accepted);
             }

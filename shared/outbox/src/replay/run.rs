@@ -192,6 +192,8 @@ where
         let mut ticks = interval_at(Instant::now() + period, period);
         loop {
             tokio::select! {
+                // Not by chance, so that a simulated history can be repeated.
+                biased;
                 done = &mut work => return done,
                 _ = ticks.tick() => {
                     let hide = self.queue.hide(messages, HIDDEN_FOR);

@@ -3,16 +3,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_eventbridge::config::{BehaviorVersion, Credentials, Region};
 use dynamodb_in_process::{create_table, items};
 use jiff::SignedDuration;
 use outbox::{
-    AggregateWrite, DomainEvent, KeySchema, Outbox, OutboxRow, Parked, RowKey,
+    AggregateWrite, DomainEvent, KeySchema, Outbox, OutboxRow, RowKey,
     relay::{
         CallError, DeadLetter, DeadLetters, DynamoDbTable, EntryError, EventBridgeBus, EventBus,
-        OutboxTable, PutResult, Relay, RowState, Segment, SqsQueue, StoredRow, StreamEvent,
-        StreamHandler, Sweeper, Unreadable,
+        OutboxTable, PutResult, Relay, RowState, Segment, SqsQueue, StreamEvent, StreamHandler,
+        Sweeper,
     },
 };
 use serde_json::{Value, json};
@@ -22,9 +21,9 @@ use wiremock::{
     matchers::{any, header},
 };
 
-use crate::fakes::{record, row, start};
+use crate::fakes::{record, row};
 
-fn bus(stub: &MockServer) -> EventBridgeBus {
+pub(crate) fn bus(stub: &MockServer) -> EventBridgeBus {
     let config = aws_sdk_eventbridge::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .endpoint_url(stub.uri())
@@ -35,6 +34,12 @@ fn bus(stub: &MockServer) -> EventBridgeBus {
 }
 
 pub(crate) fn queue(stub: &MockServer) -> SqsQueue {
+    let (client, url) = sqs(stub);
+    SqsQueue::new(client, url)
+}
+
+/// A client of SQS, and the URL of a queue.
+pub(crate) fn sqs(stub: &MockServer) -> (aws_sdk_sqs::Client, String) {
     let config = aws_sdk_sqs::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .endpoint_url(stub.uri())
@@ -42,7 +47,7 @@ pub(crate) fn queue(stub: &MockServer) -> SqsQueue {
         .credentials_provider(Credentials::new("test", "test", None, None, "test"))
         .build();
     let url = format!("{}/000000000000/dead", stub.uri());
-    SqsQueue::new(aws_sdk_sqs::Client::from_conf(config), url)
+    (aws_sdk_sqs::Client::from_conf(config), url)
 }
 
 pub(crate) async fn answering(status: u16, body: Value) -> MockServer {
@@ -191,33 +196,10 @@ async fn request_errors_are_told_apart() {
 }
 
 #[tokio::test]
-async fn a_bus_that_does_not_exist_is_known() {
-    let stub = answering(200, json!({"Name": "orders"})).await;
-    assert_eq!(bus(&stub).exists().await, Ok(true));
-    let stub = answering(400, json!({"__type": "ResourceNotFoundException"})).await;
-    assert_eq!(bus(&stub).exists().await, Ok(false));
+async fn a_bus_that_nobody_may_describe_is_a_fault_of_the_set_up() {
     let stub = answering(400, json!({"__type": "AccessDeniedException"})).await;
-    assert!(matches!(
-        bus(&stub).exists().await,
-        Err(CallError::SetUp(_))
-    ));
-}
-
-#[tokio::test]
-async fn a_dead_letter_is_a_message_of_json() {
-    let body = "{}";
-    let stub = answering(200, json!({"MessageId": "1", "MD5OfMessageBody": body})).await;
-    let letter: DeadLetter = serde_json::from_value(json!({
-        "table": "outbox", "aggregateId": "a", "position": "1#2", "eventId": "2",
-        "code": "TooLarge", "message": "too large", "bytes": 3, "sha256": "00",
-        "at": "2026-11-24T09:00:00Z",
-    }))
-    .unwrap();
-    queue(&stub).send(&letter).await.ok();
-    let request = &stub.received_requests().await.unwrap()[0];
-    let sent: Value = request.body_json().unwrap();
-    let body: Value = serde_json::from_str(sent["MessageBody"].as_str().unwrap()).unwrap();
-    assert_eq!(body, serde_json::to_value(&letter).unwrap());
+    let error = bus(&stub).exists().await.unwrap_err();
+    assert!(matches!(error, CallError::SetUp(_)), "{error:?}");
 }
 
 #[tokio::test]
@@ -273,71 +255,6 @@ pub(crate) async fn table_with_rows(count: usize) -> (aws_sdk_dynamodb::Client, 
 }
 
 #[tokio::test]
-async fn the_table_tells_pending_parked_and_absent_rows() {
-    let (client, keys) = table_with_rows(3).await;
-    let table = DynamoDbTable::new(client.clone(), "outbox");
-    let mark = Parked {
-        reason: "TooLarge: too large".into(),
-        at: start(),
-    };
-    table.park(&keys[1], Some(0), &mark).await.unwrap();
-    assert!(table.delete(&keys[2..]).await.unwrap().is_empty());
-
-    let states = table.look_up(&keys).await.unwrap();
-    assert_eq!(states[&keys[0]], RowState::Pending);
-    assert_eq!(states[&keys[1]], RowState::Parked);
-    assert_eq!(states[&keys[2]], RowState::Absent);
-
-    let rows: Vec<OutboxRow> = items(&client, "outbox").await;
-    let parked = rows.iter().find(|row| row.key == keys[1]).unwrap();
-    assert_eq!(parked.parked, Some(mark));
-}
-
-#[tokio::test]
-async fn a_scan_reads_every_row_once_in_sequence_with_its_state() {
-    let (client, keys) = table_with_rows(30).await;
-    let table = DynamoDbTable::new(client.clone(), "outbox");
-    let mark = Parked {
-        reason: "TooLarge: too large".into(),
-        at: start(),
-    };
-    table.park(&keys[1], Some(0), &mark).await.unwrap();
-    client
-        .put_item()
-        .table_name("outbox")
-        .item("aggregateId", AttributeValue::S("spoiled".into()))
-        .item("position", AttributeValue::S("no position".into()))
-        .send()
-        .await
-        .unwrap();
-
-    let mut found = Vec::new();
-    for index in 0..4 {
-        let segment = Segment { index, of: 4 };
-        let mut after = None;
-        loop {
-            let page = table.scan(segment, after.as_ref()).await.unwrap();
-            found.extend(page.rows);
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
-        }
-    }
-    let spoiled = found
-        .iter()
-        .position(|row| row.arrival.key.aggregate_id == "spoiled");
-    let spoiled = found.remove(spoiled.unwrap());
-    assert!(matches!(spoiled.arrival.row, Err(Unreadable::Malformed(_))));
-    let found_keys: Vec<RowKey> = found.iter().map(|row| row.arrival.key.clone()).collect();
-    assert_eq!(found_keys, keys);
-    for (index, StoredRow { arrival, parked }) in found.iter().enumerate() {
-        assert_eq!(parked.as_ref(), (index == 1).then_some(&mark));
-        assert_eq!(arrival.row.as_ref().unwrap().key, keys[index]);
-    }
-}
-
-#[tokio::test]
 async fn scans_are_consistent_on_the_wire_and_go_on_where_they_ended() {
     let key = row("a", 1).key;
     let last = json!({"aggregateId": {"S": "a"}, "position": {"S": key.position}});
@@ -355,27 +272,6 @@ async fn scans_are_consistent_on_the_wire_and_go_on_where_they_ended() {
         (&json!(2), &json!(8))
     );
     assert_eq!(body["ExclusiveStartKey"], last);
-}
-
-#[tokio::test]
-async fn parking_what_is_parked_or_gone_is_success_and_changes_nothing() {
-    let (client, keys) = table_with_rows(2).await;
-    let table = DynamoDbTable::new(client.clone(), "outbox");
-    let mark = |reason: &str| Parked {
-        reason: reason.into(),
-        at: start(),
-    };
-    table.park(&keys[0], Some(0), &mark("first")).await.unwrap();
-    table
-        .park(&keys[0], Some(0), &mark("second"))
-        .await
-        .unwrap();
-    table.delete(&keys[1..]).await.unwrap();
-    table.park(&keys[1], None, &mark("late")).await.unwrap();
-
-    let rows: Vec<OutboxRow> = items(&client, "outbox").await;
-    assert_eq!(rows.len(), 1, "a late park brings no row back");
-    assert_eq!(rows[0].parked.as_ref().unwrap().reason, "first");
 }
 
 #[tokio::test]

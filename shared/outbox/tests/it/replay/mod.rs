@@ -1,4 +1,4 @@
-mod adapters;
+pub(crate) mod adapters;
 mod fakes;
 mod letters;
 mod parked_rows;

@@ -1,0 +1,230 @@
+//! The simulated services do what AWS's do, by the suites that the adapters to AWS
+//! run: what a simulation proves among services that do otherwise is worth nothing.
+//!
+//! The weather is calm: faults are no part of what a service promises.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use outbox::{
+    OutboxRow, Parked, RowKey,
+    relay::{OutboxTable, Unreadable},
+    replay::{Discard, ParkedRows},
+};
+use outbox_conformance::{bus, dead_letters, queue, stream, table};
+use tokio::time::{Instant, sleep};
+
+use crate::{caller::Caller, stream::Stream, world::World};
+
+/// The only shard there is at first.
+const SHARD: &str = "shardId-1";
+
+/// A process of ours in a world where nothing has happened yet.
+async fn begin() -> Caller {
+    let caller = Caller::new(&World::new(1, None, true, false));
+    caller.begin();
+    caller
+}
+
+impl Caller {
+    fn write(&self, row: &OutboxRow, unreadable: Option<Unreadable>) {
+        let row = Arc::new(row.clone());
+        let key = row.key.clone();
+        let readable = unreadable.map_or_else(|| Ok(Arc::clone(&row)), Err);
+        let now = self.world.now();
+        self.world.with(|state| {
+            state.write(row, readable, String::new(), now);
+            state.tell_of("INSERT", &key, now);
+        });
+    }
+}
+
+impl table::World for Caller {
+    type Table = Self;
+
+    fn table(&self) -> &Self {
+        self
+    }
+
+    async fn put(&self, row: &OutboxRow) {
+        self.write(row, None);
+    }
+
+    async fn put_newer(&self, row: &OutboxRow) {
+        self.write(row, Some(Unreadable::NewerFormat(2)));
+    }
+
+    async fn put_malformed(&self, row: &OutboxRow) {
+        let missing = "attribute \"source\" is missing".to_owned();
+        self.write(row, Some(Unreadable::Malformed(missing)));
+    }
+
+    async fn edit(&self, key: &RowKey) {
+        let stored = ParkedRows::read(self, key).await.unwrap().unwrap();
+        let seen = stored.arrival.row.unwrap().detail.clone();
+        let edited = format!("{{\"edited\":{seen}}}");
+        let edited = self.replace_detail(key, &seen, &edited).await;
+        assert_eq!(edited, Ok(true));
+    }
+
+    async fn release(&self, key: &RowKey) {
+        assert_eq!(self.unpark(key).await, Ok(true));
+    }
+
+    async fn discard(&self, key: &RowKey) {
+        let discard = Discard::new("somebody", self.world.now(), "for this check").unwrap();
+        assert_eq!(ParkedRows::discard(self, key, &discard).await, Ok(true));
+    }
+}
+
+impl bus::World for Caller {
+    type Bus = Self;
+
+    fn bus(&self) -> &Self {
+        self
+    }
+
+    async fn commit(&self, row: &OutboxRow) {
+        self.write(row, None);
+    }
+
+    async fn commit_spoiled(&self, row: OutboxRow) -> OutboxRow {
+        self.write(&row, None);
+        self.world
+            .with(|state| state.poisoned.insert((row.key.clone(), 0)));
+        row
+    }
+
+    async fn delete_bus(&self) {
+        self.world
+            .with(|state| state.bus_gone_since = Some(Instant::now()));
+    }
+
+    async fn received(&self) -> Vec<String> {
+        self.world.with(|state| {
+            let events = state.events.values();
+            let received = events.flat_map(|truth| {
+                truth
+                    .accepted
+                    .iter()
+                    .map(|_| truth.current().detail.clone())
+            });
+            received.collect()
+        })
+    }
+}
+
+impl dead_letters::World for Caller {
+    type DeadLetters = Self;
+
+    fn dead_letters(&self) -> &Self {
+        self
+    }
+
+    async fn bodies(&self) -> Vec<String> {
+        self.world.with(|state| {
+            let queue = state.queue.iter();
+            queue.map(|queued| queued.message.body.clone()).collect()
+        })
+    }
+}
+
+impl queue::World for Caller {
+    type Queue = Self;
+
+    fn queue(&self) -> &Self {
+        self
+    }
+
+    async fn send(&self, body: &str) {
+        let now = self.world.now();
+        self.world
+            .with(|state| state.send_letter(body.to_owned(), now));
+    }
+
+    async fn pass(&self, time: Duration) {
+        sleep(time).await;
+    }
+}
+
+impl stream::World for Caller {
+    type Reader = Self;
+
+    fn reader(&self) -> &Self {
+        self
+    }
+
+    fn stream_arn(&self) -> String {
+        Stream::ARN.to_owned()
+    }
+
+    async fn shard_id(&self) -> String {
+        SHARD.to_owned()
+    }
+
+    async fn first_number(&self) -> String {
+        let now = self.world.now();
+        self.world.with(|state| {
+            let first = state.stream.trimmed(SHARD, now);
+            state.stream.shards[SHARD].records[first].number.clone()
+        })
+    }
+
+    async fn put(&self, row: &OutboxRow) {
+        self.write(row, None);
+    }
+
+    async fn park(&self, key: &RowKey) {
+        let mark = Parked {
+            reason: "TooLarge: for this check".to_owned(),
+            at: Timestamp::UNIX_EPOCH,
+        };
+        OutboxTable::park(self, key, None, &mark).await.unwrap();
+    }
+
+    async fn delete(&self, key: &RowKey) {
+        let key = std::slice::from_ref(key);
+        assert_eq!(OutboxTable::delete(self, key).await, Ok(vec![]));
+    }
+
+    async fn edit(&self, key: &RowKey) {
+        table::World::edit(self, key).await;
+    }
+
+    async fn discard(&self, key: &RowKey) {
+        table::World::discard(self, key).await;
+    }
+
+    async fn end(&self) {
+        self.world.with(|state| state.stream.split());
+    }
+
+    async fn pass(&self, time: Duration) {
+        sleep(time).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_table_conforms() {
+    table::conforms(begin, &[]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_bus_conforms() {
+    bus::conforms(begin, &[]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn letters_conform() {
+    dead_letters::conforms(begin, &[]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_queue_conforms() {
+    queue::conforms(begin, &[]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_stream_conforms() {
+    stream::conforms(begin, &[]).await;
+}

@@ -1,0 +1,91 @@
+//! Where the relay sends dead letters: Amazon SQS, or what is taken for it.
+
+use jiff::Timestamp;
+use outbox::{
+    RowKey,
+    relay::{DeadLetter, DeadLetters},
+    replay::Letter,
+};
+
+use crate::{check::suite, rows::row};
+
+/// An empty queue.
+pub trait World {
+    /// Where letters are sent, as the relay sees it.
+    type DeadLetters: DeadLetters;
+
+    /// Where letters are sent.
+    fn dead_letters(&self) -> &Self::DeadLetters;
+
+    /// The bodies of all messages in the queue, in any order.
+    fn bodies(&self) -> impl Future<Output = Vec<String>>;
+}
+
+suite!(World:
+    a_letter_arrives_as_it_was_sent,
+    what_is_sent_twice_arrives_twice,
+    a_letter_names_any_row_there_may_be,
+);
+
+fn letter(key: RowKey) -> DeadLetter {
+    DeadLetter {
+        table: "outbox".to_owned(),
+        event_id: key.event_id().map(str::to_owned),
+        key,
+        code: "TooLarge".to_owned(),
+        message: "the event has 300000 bytes, the bus takes 262144".to_owned(),
+        bytes: 300_000,
+        sha256: "00".repeat(32),
+        at: Timestamp::constant(1_795_510_900, 123_456_789),
+    }
+}
+
+async fn assert_arrived(world: &impl World, letters: &[DeadLetter]) {
+    let bodies = world.bodies().await;
+    assert_eq!(bodies.len(), letters.len());
+    let arrived = bodies.iter().map(|body| Letter::parse(body));
+    let arrived: Vec<Letter> = arrived.collect::<Result<_, _>>().expect("dead letters");
+    for letter in letters {
+        assert!(arrived.contains(&Letter::Reference(letter.clone())));
+    }
+}
+
+async fn a_letter_arrives_as_it_was_sent(world: &impl World) {
+    let letters = [letter(row("a", 1).key), letter(row("a", 2).key)];
+    for letter in &letters {
+        assert_eq!(world.dead_letters().send(letter).await, Ok(()));
+    }
+    assert_arrived(world, &letters).await;
+}
+
+/// A standard queue knows no duplicates.
+async fn what_is_sent_twice_arrives_twice(world: &impl World) {
+    let twice = [letter(row("a", 1).key), letter(row("a", 1).key)];
+    for letter in &twice {
+        assert_eq!(world.dead_letters().send(letter).await, Ok(()));
+    }
+    assert_arrived(world, &twice).await;
+}
+
+/// A key of DynamoDB is any UTF-8, up to 2048 bytes and another 1024. SQS takes the
+/// characters of XML alone, and puts U+FFFD in the place of others: such a letter
+/// would name a row that is not there.
+async fn a_letter_names_any_row_there_may_be(world: &impl World) {
+    let mut letters = Vec::new();
+    for text in [
+        "\0\u{1}\u{8}\u{b}\u{c}\u{e}\u{1f}",
+        "\t\n\r\u{7f}\u{85}\u{2028}",
+        "\u{fffe}\u{ffff}",
+        "\u{d7ff}\u{e000}\u{fffd}\u{10000}\u{1fffe}\u{10ffff}",
+        "\"\\/<&>'\\ufffe",
+    ] {
+        letters.push(letter(RowKey {
+            aggregate_id: text.repeat(2048 / text.len()),
+            position: text.repeat(1024 / text.len()),
+        }));
+    }
+    for letter in &letters {
+        assert_eq!(world.dead_letters().send(letter).await, Ok(()));
+    }
+    assert_arrived(world, &letters).await;
+}

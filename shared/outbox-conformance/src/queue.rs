@@ -1,0 +1,224 @@
+//! The dead-letter queue, as its readers see it: Amazon SQS, or what is taken for it.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use outbox::replay::{DeadLetterQueue, Depth, Message};
+
+use crate::check::suite;
+
+/// An empty queue, and what others than its readers do to it.
+pub trait World {
+    /// The queue, as its readers see it.
+    type Queue: DeadLetterQueue;
+
+    /// The queue.
+    fn queue(&self) -> &Self::Queue;
+
+    /// Somebody sends a message.
+    fn send(&self, body: &str) -> impl Future<Output = ()>;
+
+    /// Time passes, for the queue.
+    fn pass(&self, time: Duration) -> impl Future<Output = ()>;
+}
+
+suite!(World:
+    an_empty_queue_answers_with_nothing,
+    a_message_is_received_as_it_was_sent,
+    no_more_messages_are_received_than_asked_for,
+    what_was_received_is_hidden_for_a_while,
+    what_was_received_comes_again_under_another_receipt,
+    what_is_hidden_anew_stays_hidden,
+    what_is_hidden_for_no_time_is_seen_at_once,
+    what_was_deleted_does_not_come_back,
+    what_was_deleted_may_be_deleted_again,
+    an_old_receipt_deletes_without_an_error,
+    what_was_deleted_cannot_be_hidden,
+    batches_are_of_ten_and_no_more,
+    the_depth_tells_what_is_seen_and_what_is_hidden,
+);
+
+/// For how long messages are hidden. Somewhere this time really passes.
+const HIDDEN_FOR: Duration = Duration::from_secs(6);
+
+/// Most of that.
+const MOST_OF_IT: Duration = Duration::from_secs(4);
+
+async fn receive(world: &impl World) -> Vec<Message> {
+    let received = world.queue().receive(10, HIDDEN_FOR).await;
+    received.expect("an answer")
+}
+
+/// The one message there is to be seen.
+async fn receive_one(world: &impl World) -> Message {
+    let mut received = receive(world).await;
+    assert_eq!(received.len(), 1);
+    received.remove(0)
+}
+
+fn only(message: &Message) -> &[Message] {
+    std::slice::from_ref(message)
+}
+
+async fn an_empty_queue_answers_with_nothing(world: &impl World) {
+    assert_eq!(receive(world).await, []);
+}
+
+/// Whoever sends it: not every message is a dead letter.
+async fn a_message_is_received_as_it_was_sent(world: &impl World) {
+    let body = "no letter at all: \"\u{e4}\u{1f4ee}\"\n";
+    world.send(body).await;
+    let message = receive_one(world).await;
+    assert_eq!(message.body, body);
+    assert!(message.sent_at.is_some());
+    assert!(!message.id.is_empty() && !message.receipt.is_empty());
+}
+
+/// `MaxNumberOfMessages` is 1 to 10.
+async fn no_more_messages_are_received_than_asked_for(world: &impl World) {
+    let sent: BTreeSet<String> = (0..23).map(|number| number.to_string()).collect();
+    for body in &sent {
+        world.send(body).await;
+    }
+    let mut seen = BTreeSet::new();
+    let hour = Duration::from_hours(1);
+    for most in [1, 10, 100].into_iter().chain(std::iter::repeat(10)) {
+        let received = world.queue().receive(most, hour).await;
+        let received = received.expect("an answer");
+        assert!(received.len() <= most.min(10));
+        if received.is_empty() {
+            break;
+        }
+        for message in received {
+            assert!(seen.insert(message.body), "it was to be hidden");
+        }
+    }
+    assert_eq!(seen, sent);
+}
+
+/// The visibility timeout "begins when Amazon SQS returns a message".
+async fn what_was_received_is_hidden_for_a_while(world: &impl World) {
+    world.send("a").await;
+    let first = receive_one(world).await;
+    assert_eq!(receive(world).await, []);
+    world.pass(HIDDEN_FOR).await;
+    assert_eq!(receive_one(world).await.id, first.id);
+}
+
+/// "If you receive the same message more than once, you will get a different
+/// `ReceiptHandle` each time."
+async fn what_was_received_comes_again_under_another_receipt(world: &impl World) {
+    world.send("a").await;
+    let first = receive_one(world).await;
+    world.pass(HIDDEN_FOR).await;
+    let again = receive_one(world).await;
+    assert_ne!(again.receipt, first.receipt);
+    let receipt = first.receipt.clone();
+    assert_eq!(Message { receipt, ..again }, first);
+}
+
+/// The new timeout counts "from the time that you make the `ChangeMessageVisibility`
+/// call".
+async fn what_is_hidden_anew_stays_hidden(world: &impl World) {
+    world.send("a").await;
+    let message = receive_one(world).await;
+    world.pass(MOST_OF_IT).await;
+    let hidden = world.queue().hide(only(&message), HIDDEN_FOR).await;
+    assert_eq!(hidden, Ok(()));
+    world.pass(MOST_OF_IT).await;
+    assert_eq!(receive(world).await, []);
+    world.pass(MOST_OF_IT).await;
+    assert_eq!(receive_one(world).await.id, message.id);
+}
+
+/// A timeout of 0 makes a message visible at once.
+async fn what_is_hidden_for_no_time_is_seen_at_once(world: &impl World) {
+    world.send("a").await;
+    world.send("b").await;
+    let mut messages = receive(world).await;
+    messages.extend(receive(world).await);
+    let given_back = &messages[..1];
+    let hidden = world.queue().hide(given_back, Duration::ZERO).await;
+    assert_eq!(hidden, Ok(()));
+    assert_eq!(receive_one(world).await.id, given_back[0].id);
+}
+
+async fn what_was_deleted_does_not_come_back(world: &impl World) {
+    world.send("a").await;
+    world.send("b").await;
+    let mut messages = receive(world).await;
+    messages.extend(receive(world).await);
+    let deleted = world.queue().delete(&messages[..1]).await;
+    assert_eq!(deleted, Ok(vec![]));
+    world.pass(HIDDEN_FOR).await;
+    assert_eq!(receive_one(world).await.id, messages[1].id);
+}
+
+/// Whoever was not told that a delete worked repeats it, and that is no error.
+async fn what_was_deleted_may_be_deleted_again(world: &impl World) {
+    world.send("a").await;
+    let message = receive_one(world).await;
+    for _ in 0..2 {
+        let deleted = world.queue().delete(only(&message)).await;
+        assert_eq!(deleted, Ok(vec![]));
+    }
+}
+
+/// "If you use an old `ReceiptHandle`, the request will succeed, but the message might
+/// not be deleted."
+async fn an_old_receipt_deletes_without_an_error(world: &impl World) {
+    world.send("a").await;
+    let first = receive_one(world).await;
+    world.pass(HIDDEN_FOR).await;
+    let again = receive_one(world).await;
+    let deleted = world.queue().delete(only(&first)).await;
+    assert_eq!(deleted, Ok(vec![]));
+    let deleted = world.queue().delete(only(&again)).await;
+    assert_eq!(deleted, Ok(vec![]));
+    world.pass(HIDDEN_FOR).await;
+    assert_eq!(receive(world).await, []);
+}
+
+/// "The result of the action on each message is reported individually": the others
+/// are hidden.
+async fn what_was_deleted_cannot_be_hidden(world: &impl World) {
+    world.send("a").await;
+    world.send("b").await;
+    let mut messages = receive(world).await;
+    messages.extend(receive(world).await);
+    let deleted = world.queue().delete(&messages[..1]).await;
+    assert_eq!(deleted, Ok(vec![]));
+    let hidden = world.queue().hide(&messages, Duration::ZERO).await;
+    assert!(hidden.is_err());
+    assert_eq!(receive_one(world).await.id, messages[1].id);
+}
+
+/// `TooManyEntriesInBatchRequest`, and nothing is done.
+async fn batches_are_of_ten_and_no_more(world: &impl World) {
+    for number in 0..11 {
+        world.send(&number.to_string()).await;
+    }
+    let mut messages = Vec::new();
+    while messages.len() < 11 {
+        let received = world.queue().receive(10, Duration::from_hours(1)).await;
+        messages.extend(received.expect("an answer"));
+    }
+    assert!(world.queue().delete(&messages).await.is_err());
+    assert!(world.queue().hide(&messages, Duration::ZERO).await.is_err());
+    assert_eq!(receive(world).await, []);
+    let ten = &messages[..10];
+    assert_eq!(world.queue().hide(ten, Duration::ZERO).await, Ok(()));
+    assert_eq!(receive(world).await.len(), 10);
+}
+
+async fn the_depth_tells_what_is_seen_and_what_is_hidden(world: &impl World) {
+    for body in ["a", "b", "c"] {
+        world.send(body).await;
+    }
+    let received = world.queue().receive(1, HIDDEN_FOR).await;
+    assert_eq!(received.expect("an answer").len(), 1);
+    let expected = Depth {
+        visible: 2,
+        hidden: 1,
+    };
+    assert_eq!(world.queue().depth().await, Ok(expected));
+}

@@ -1,0 +1,316 @@
+//! The stream of the outbox table, as a replay reads it: Amazon DynamoDB Streams, or
+//! what is taken for it.
+
+use std::{cmp::Ordering, time::Duration};
+
+use outbox::{
+    OutboxRow, RowKey,
+    replay::{From, Place, StreamError, StreamReader, StreamRecord},
+};
+
+use crate::{check::suite, rows::row};
+
+/// An empty table with a stream of one shard, and what happens to both.
+pub trait World {
+    /// The stream, as a replay sees it.
+    type Reader: StreamReader;
+
+    /// Reads the stream.
+    fn reader(&self) -> &Self::Reader;
+
+    /// The stream.
+    fn stream_arn(&self) -> String;
+
+    /// Its shard.
+    fn shard_id(&self) -> impl Future<Output = String>;
+
+    /// The number of the first record there is, as Lambda would name it.
+    fn first_number(&self) -> impl Future<Output = String>;
+
+    /// Writes a row.
+    fn put(&self, row: &OutboxRow) -> impl Future<Output = ()>;
+
+    /// Sets a row aside, as the relay does.
+    fn park(&self, key: &RowKey) -> impl Future<Output = ()>;
+
+    /// Deletes a row, as the relay does.
+    fn delete(&self, key: &RowKey) -> impl Future<Output = ()>;
+
+    /// Replaces the `detail` of a row that is set aside, as a person does.
+    fn edit(&self, key: &RowKey) -> impl Future<Output = ()>;
+
+    /// Discards a row that is set aside, as a person does.
+    fn discard(&self, key: &RowKey) -> impl Future<Output = ()>;
+
+    /// Ends the shard.
+    fn end(&self) -> impl Future<Output = ()>;
+
+    /// Time passes, for the stream.
+    fn pass(&self, time: Duration) -> impl Future<Output = ()>;
+}
+
+suite!(World:
+    an_iterator_begins_at_a_record_or_after_it,
+    records_come_in_the_order_of_their_numbers,
+    inserts_tell_their_row_and_the_rest_tells_none,
+    what_changes_nothing_leaves_no_record,
+    an_edit_is_no_insert,
+    a_discard_shows_as_a_row_that_is_discarded,
+    what_comes_later_is_read_on,
+    a_shard_that_has_ended_says_so_after_its_last_record,
+    a_stream_that_is_not_there_is_gone,
+    a_shard_that_is_not_there_is_gone,
+    what_was_trimmed_is_gone,
+    what_is_trimmed_under_an_iterator_is_gone,
+    an_iterator_lives_for_fifteen_minutes,
+);
+
+/// A page may be empty though more records follow, but not for ever: "it might take
+/// multiple calls to get to a portion of the shard that contains stream records".
+const MOST_PAGES: usize = 200;
+
+/// DynamoDB's numbers have 21 to 40 digits: shorter ones are lower.
+fn compare(a: &str, b: &str) -> Ordering {
+    a.len().cmp(&b.len()).then_with(|| a.cmp(b))
+}
+
+async fn open(world: &impl World, from: From<'_>) -> Result<String, StreamError> {
+    let shard_id = world.shard_id().await;
+    let stream_arn = world.stream_arn();
+    let place = Place {
+        stream_arn: &stream_arn,
+        shard_id: &shard_id,
+        from,
+    };
+    world.reader().open(&place).await
+}
+
+/// Reads so many records, and tells where to read on.
+async fn read(
+    world: &impl World,
+    iterator: String,
+    count: usize,
+) -> (Vec<StreamRecord>, Option<String>) {
+    let mut records = Vec::new();
+    let mut next = Some(iterator);
+    for _ in 0..MOST_PAGES {
+        let Some(iterator) = next.take_if(|_| records.len() < count) else {
+            break;
+        };
+        let page = world.reader().read(&iterator).await.expect("a page");
+        records.extend(page.records);
+        next = page.next;
+    }
+    assert_eq!(records.len(), count);
+    (records, next)
+}
+
+/// The first records there are.
+async fn first_records(world: &impl World, count: usize) -> Vec<StreamRecord> {
+    let first = world.first_number().await;
+    let iterator = open(world, From::At(&first)).await.expect("an iterator");
+    read(world, iterator, count).await.0
+}
+
+fn inserted(records: &[StreamRecord]) -> Vec<Option<RowKey>> {
+    let inserted = records.iter().map(|record| record.inserted.clone());
+    inserted.collect()
+}
+
+async fn put_rows(world: &impl World, sequences: std::ops::RangeInclusive<u64>) -> Vec<RowKey> {
+    let mut keys = Vec::new();
+    for sequence in sequences {
+        let row = row("a", sequence);
+        world.put(&row).await;
+        keys.push(row.key);
+    }
+    keys
+}
+
+/// `AT_SEQUENCE_NUMBER` starts "exactly from the position denoted by a specific
+/// sequence number", `AFTER_SEQUENCE_NUMBER` "right after" it.
+async fn an_iterator_begins_at_a_record_or_after_it(world: &impl World) {
+    put_rows(world, 1..=3).await;
+    let records = first_records(world, 3).await;
+    let second = &records[1].sequence_number;
+    let at = open(world, From::At(second)).await.expect("an iterator");
+    assert_eq!(read(world, at, 2).await.0, records[1..]);
+    let after = open(world, From::After(second)).await.expect("an iterator");
+    assert_eq!(read(world, after, 1).await.0, records[2..]);
+}
+
+/// Numbers grow in a shard, by their value: the text "9" comes after "10".
+async fn records_come_in_the_order_of_their_numbers(world: &impl World) {
+    let keys = put_rows(world, 1..=60).await;
+    let records = first_records(world, 60).await;
+    let rows: Vec<Option<RowKey>> = keys.into_iter().map(Some).collect();
+    assert_eq!(inserted(&records), rows);
+    for pair in records.windows(2) {
+        let (one, next) = (&pair[0].sequence_number, &pair[1].sequence_number);
+        assert_eq!(compare(one, next), Ordering::Less, "{one} before {next}");
+    }
+}
+
+/// An event's name is `INSERT`, `MODIFY` or `REMOVE`.
+async fn inserts_tell_their_row_and_the_rest_tells_none(world: &impl World) {
+    let keys = put_rows(world, 1..=2).await;
+    world.park(&keys[0]).await;
+    world.delete(&keys[1]).await;
+    let records = first_records(world, 4).await;
+    let expected = [Some(keys[0].clone()), Some(keys[1].clone()), None, None];
+    assert_eq!(inserted(&records), expected);
+}
+
+/// "If you perform a `PutItem` or `UpdateItem` operation that does not change any data in
+/// an item, DynamoDB Streams does not write a stream record for that operation."
+async fn what_changes_nothing_leaves_no_record(world: &impl World) {
+    let keys = put_rows(world, 1..=1).await;
+    world.park(&keys[0]).await;
+    world.park(&keys[0]).await;
+    world.delete(&row("a", 9).key).await;
+    world.park(&row("a", 9).key).await;
+    let last = put_rows(world, 2..=2).await;
+    let records = first_records(world, 3).await;
+    let expected = [Some(keys[0].clone()), None, Some(last[0].clone())];
+    assert_eq!(inserted(&records), expected);
+}
+
+async fn an_edit_is_no_insert(world: &impl World) {
+    let keys = put_rows(world, 1..=1).await;
+    world.park(&keys[0]).await;
+    world.edit(&keys[0]).await;
+    let records = first_records(world, 3).await;
+    assert_eq!(inserted(&records), [Some(keys[0].clone()), None, None]);
+}
+
+/// A row is moved in a transaction, whose records come in any order.
+async fn a_discard_shows_as_a_row_that_is_discarded(world: &impl World) {
+    let keys = put_rows(world, 1..=1).await;
+    world.park(&keys[0]).await;
+    world.discard(&keys[0]).await;
+    let records = first_records(world, 4).await;
+    let told = inserted(&records[2..]);
+    assert!(told.contains(&Some(keys[0].discarded())), "{told:?}");
+    assert!(told.contains(&None), "{told:?}");
+}
+
+/// As long as a shard is open, there is somewhere to read on, be it at its tip.
+async fn what_comes_later_is_read_on(world: &impl World) {
+    put_rows(world, 1..=1).await;
+    let first = world.first_number().await;
+    let iterator = open(world, From::At(&first)).await.expect("an iterator");
+    let (records, mut next) = read(world, iterator, 1).await;
+    let after = From::After(&records[0].sequence_number);
+    let after = open(world, after).await.expect("an iterator");
+    for _ in 0..3 {
+        let iterator = next.expect("an open shard has no end");
+        let page = world.reader().read(&iterator).await.expect("a page");
+        assert_eq!(page.records, []);
+        next = page.next;
+    }
+    let later = put_rows(world, 2..=2).await;
+    for iterator in [next.expect("an open shard has no end"), after] {
+        let (records, _) = read(world, iterator, 1).await;
+        assert_eq!(inserted(&records), [Some(later[0].clone())]);
+    }
+}
+
+/// "If set to null, the shard has been closed and the requested iterator will not
+/// return any more data."
+async fn a_shard_that_has_ended_says_so_after_its_last_record(world: &impl World) {
+    put_rows(world, 1..=30).await;
+    let first = world.first_number().await;
+    world.end().await;
+    let iterator = open(world, From::At(&first)).await.expect("an iterator");
+    let (records, mut next) = read(world, iterator, 30).await;
+    let after = From::After(&records[28].sequence_number);
+    let after = open(world, after).await.expect("an iterator");
+    for _ in 0..MOST_PAGES {
+        let Some(iterator) = next.take() else { break };
+        let page = world.reader().read(&iterator).await.expect("a page");
+        assert_eq!(page.records, []);
+        next = page.next;
+    }
+    assert_eq!(next, None, "the shard has ended");
+    assert_eq!(read(world, after, 1).await.0, records[29..]);
+}
+
+fn is_gone<T>(result: &Result<T, StreamError>) -> bool {
+    matches!(result, Err(StreamError::Gone(_)))
+}
+
+/// `ResourceNotFoundException`.
+async fn a_stream_that_is_not_there_is_gone(world: &impl World) {
+    put_rows(world, 1..=1).await;
+    let place = Place {
+        stream_arn: &world.stream_arn().replace(":table/", ":table/no-"),
+        shard_id: &world.shard_id().await,
+        from: From::At(&world.first_number().await),
+    };
+    let opened = world.reader().open(&place).await;
+    assert!(is_gone(&opened), "{opened:?}");
+}
+
+/// `ResourceNotFoundException`.
+async fn a_shard_that_is_not_there_is_gone(world: &impl World) {
+    put_rows(world, 1..=1).await;
+    let place = Place {
+        stream_arn: &world.stream_arn(),
+        shard_id: "shardId-00000001795510800000-deadbeef",
+        from: From::At(&world.first_number().await),
+    };
+    let opened = world.reader().open(&place).await;
+    assert!(is_gone(&opened), "{opened:?}");
+}
+
+const HOUR: Duration = Duration::from_hours(1);
+const MINUTE: Duration = Duration::from_mins(1);
+
+/// `TrimmedDataAccessException`: "you request a shard iterator with a sequence number
+/// older than the trim point (24 hours)".
+async fn what_was_trimmed_is_gone(world: &impl World) {
+    put_rows(world, 1..=2).await;
+    let first = world.first_number().await;
+    world.pass(23 * HOUR).await;
+    put_rows(world, 3..=3).await;
+    world.pass(2 * HOUR).await;
+    let opened = open(world, From::At(&first)).await;
+    assert!(is_gone(&opened), "{opened:?}");
+    assert_ne!(world.first_number().await, first);
+    first_records(world, 1).await;
+}
+
+/// `TrimmedDataAccessException`: "before you use the iterator in a `GetRecords`
+/// request, a stream record in the shard exceeds the 24 hour period and is trimmed".
+async fn what_is_trimmed_under_an_iterator_is_gone(world: &impl World) {
+    put_rows(world, 1..=2).await;
+    let first = world.first_number().await;
+    world.pass(23 * HOUR + 55 * MINUTE).await;
+    let iterator = open(world, From::At(&first)).await.expect("an iterator");
+    world.pass(10 * MINUTE).await;
+    let page = world.reader().read(&iterator).await;
+    assert!(is_gone(&page), "{page:?}");
+}
+
+/// `ExpiredIteratorException`: "a shard iterator expires 15 minutes after it is
+/// retrieved". One is opened anew after the last record that was read.
+async fn an_iterator_lives_for_fifteen_minutes(world: &impl World) {
+    put_rows(world, 1..=1).await;
+    let first = world.first_number().await;
+    let iterator = open(world, From::At(&first)).await.expect("an iterator");
+    world.pass(14 * MINUTE).await;
+    let (_, next) = read(world, iterator.clone(), 1).await;
+    let next = next.expect("an open shard has no end");
+    world.pass(2 * MINUTE).await;
+    let page = world.reader().read(&iterator).await;
+    assert!(matches!(page, Err(StreamError::Expired)), "{page:?}");
+    world.reader().read(&next).await.expect("it is younger");
+    world.pass(14 * MINUTE).await;
+    let page = world.reader().read(&next).await;
+    assert!(matches!(page, Err(StreamError::Expired)), "{page:?}");
+
+    let later = put_rows(world, 2..=2).await;
+    let iterator = open(world, From::After(&first)).await.expect("an iterator");
+    let (records, _) = read(world, iterator, 1).await;
+    assert_eq!(inserted(&records), [Some(later[0].clone())]);
+}

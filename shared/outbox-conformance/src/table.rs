@@ -1,0 +1,458 @@
+//! The outbox table: Amazon DynamoDB, or what is taken for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use outbox::{
+    OutboxRow, Parked, RowKey,
+    relay::{
+        Arrival, DELETE_KEYS, LOOK_UP_KEYS, OutboxTable, RowState, Segment, StoredRow, Unreadable,
+    },
+};
+
+use crate::{
+    check::suite,
+    rows::{row, row_with_detail},
+};
+
+/// An empty table, and what others than the relay do to it.
+pub trait World {
+    /// The table, as the relay sees it.
+    type Table: OutboxTable;
+
+    /// The table.
+    fn table(&self) -> &Self::Table;
+
+    /// Writes a row, as whoever appends does.
+    fn put(&self, row: &OutboxRow) -> impl Future<Output = ()>;
+
+    /// Writes a row in a format that is newer than this library.
+    fn put_newer(&self, row: &OutboxRow) -> impl Future<Output = ()>;
+
+    /// Writes a row without its `source`.
+    fn put_malformed(&self, row: &OutboxRow) -> impl Future<Output = ()>;
+
+    /// Replaces the `detail` of a row that is set aside by some other, and makes
+    /// the row pending again.
+    fn edit(&self, key: &RowKey) -> impl Future<Output = ()>;
+
+    /// Makes a row pending again that is set aside.
+    fn release(&self, key: &RowKey) -> impl Future<Output = ()>;
+
+    /// Discards a row that is set aside.
+    fn discard(&self, key: &RowKey) -> impl Future<Output = ()>;
+}
+
+suite!(World:
+    a_look_up_tells_what_became_of_each_row,
+    a_look_up_takes_a_hundred_keys_and_no_more,
+    a_key_may_be_named_twice,
+    a_delete_removes_what_it_names_and_nothing_else,
+    a_delete_takes_twenty_five_keys_and_no_more,
+    a_park_marks_the_row_and_keeps_the_rest_of_it,
+    a_park_leaves_alone_what_is_parked_or_gone,
+    a_park_leaves_alone_what_was_edited_since_it_was_seen,
+    rows_that_cannot_be_read_are_shown_as_such,
+    a_scan_shows_every_row_once_and_an_aggregate_in_sequence,
+    a_scan_goes_on_behind_rows_that_are_gone,
+    a_query_shows_one_aggregate_in_sequence,
+    a_query_ends_with_the_last_row_wanted,
+    a_query_goes_on_behind_a_row_that_is_gone,
+    what_is_left_of_a_discarded_row_is_no_row,
+);
+
+/// A mark with this reason.
+fn mark(reason: &str) -> Parked {
+    Parked {
+        reason: format!("{reason}: for this check"),
+        at: Timestamp::constant(1_795_510_900, 0),
+    }
+}
+
+/// What a page shows of a row.
+fn stored(row: &OutboxRow, parked: Option<Parked>) -> StoredRow {
+    let mut row = row.clone();
+    row.parked.clone_from(&parked);
+    StoredRow {
+        arrival: Arrival {
+            key: row.key.clone(),
+            row: Ok(row.into()),
+            written_at: None,
+        },
+        parked,
+    }
+}
+
+/// Writes rows of an aggregate.
+async fn put_rows(world: &impl World, aggregate: &str, sequences: &[u64]) -> Vec<OutboxRow> {
+    let rows = sequences.iter().map(|sequence| row(aggregate, *sequence));
+    let rows: Vec<OutboxRow> = rows.collect();
+    for row in &rows {
+        world.put(row).await;
+    }
+    rows
+}
+
+fn keys(rows: &[OutboxRow]) -> Vec<RowKey> {
+    rows.iter().map(|row| row.key.clone()).collect()
+}
+
+fn keys_of(rows: &[StoredRow]) -> Vec<RowKey> {
+    rows.iter().map(|row| row.arrival.key.clone()).collect()
+}
+
+/// Pages of a segment or of an aggregate, to the end.
+macro_rules! all_pages {
+    ($after:ident => $page:expr) => {{
+        let mut pages: Vec<Vec<StoredRow>> = Vec::new();
+        let mut next: Option<RowKey> = None;
+        loop {
+            let $after = next.as_ref();
+            let page = $page.await.expect("a page");
+            pages.push(page.rows);
+            next = page.next;
+            if next.is_none() {
+                break pages;
+            }
+        }
+    }};
+}
+
+/// Every row of the table, read in so many segments.
+async fn scanned(world: &impl World, segments: u32) -> Vec<Vec<StoredRow>> {
+    let mut found = Vec::new();
+    for index in 0..segments {
+        let segment = Segment {
+            index,
+            of: segments,
+        };
+        let pages = all_pages!(after => world.table().scan(segment, after));
+        found.push(pages.concat());
+    }
+    found
+}
+
+async fn queried(world: &impl World, aggregate: &str, through: Option<&RowKey>) -> Vec<StoredRow> {
+    all_pages!(after => world.table().query(aggregate, after, through)).concat()
+}
+
+async fn state(world: &impl World, key: &RowKey) -> Option<RowState> {
+    let key = std::slice::from_ref(key);
+    let states = world.table().look_up(key).await.expect("an answer");
+    states.get(&key[0]).copied()
+}
+
+/// `BatchGetItem` leaves out what is not there. The count of edits outlives the
+/// mark, for what the stream shows stays out of date.
+async fn a_look_up_tells_what_became_of_each_row(world: &impl World) {
+    let rows = put_rows(world, "a", &[1, 2, 3, 4, 5]).await;
+    let keys = keys(&rows);
+    let table = world.table();
+    for key in &keys[1..4] {
+        table
+            .park(key, Some(0), &mark("TooLarge"))
+            .await
+            .expect("parked");
+    }
+    world.edit(&keys[2]).await;
+    world.release(&keys[3]).await;
+    assert_eq!(table.delete(&keys[4..]).await, Ok(vec![]));
+    let never_there = row("b", 1).key;
+    let asked = [keys.clone(), vec![never_there.clone()]].concat();
+
+    let states = table.look_up(&asked).await.expect("an answer");
+    let expected = BTreeMap::from([
+        (&keys[0], RowState::Pending),
+        (&keys[1], RowState::Parked),
+        (&keys[2], RowState::Edited(1)),
+        (&keys[3], RowState::Pending),
+        (&keys[4], RowState::Absent),
+        (&never_there, RowState::Absent),
+    ]);
+    let found: BTreeMap<_, _> = states.iter().map(|(key, state)| (key, *state)).collect();
+    assert_eq!(found, expected);
+
+    table
+        .park(&keys[2], None, &mark("again"))
+        .await
+        .expect("parked");
+    assert_eq!(state(world, &keys[2]).await, Some(RowState::Parked));
+    world.edit(&keys[2]).await;
+    assert_eq!(state(world, &keys[2]).await, Some(RowState::Edited(2)));
+}
+
+/// "If you request more than 100 items, `BatchGetItem` returns a `ValidationException`":
+/// `BatchGetItem` in the API reference.
+async fn a_look_up_takes_a_hundred_keys_and_no_more(world: &impl World) {
+    let sequences: Vec<u64> = (1..=LOOK_UP_KEYS as u64).collect();
+    let (there, absent) = sequences.split_at(LOOK_UP_KEYS / 2);
+    put_rows(world, "a", there).await;
+    let all: Vec<RowKey> = sequences.iter().map(|n| row("a", *n).key).collect();
+    let states = world.table().look_up(&all).await.expect("an answer");
+    assert_eq!(states.len(), LOOK_UP_KEYS);
+    let is = |wanted: RowState| states.values().filter(|state| **state == wanted).count();
+    assert_eq!(is(RowState::Pending), there.len());
+    assert_eq!(is(RowState::Absent), absent.len());
+
+    let too_many = [all, vec![row("b", 1).key]].concat();
+    assert!(world.table().look_up(&too_many).await.is_err());
+}
+
+/// DynamoDB takes no key twice ("Provided list of item keys contains duplicates"),
+/// so an adapter must not hand one on twice.
+async fn a_key_may_be_named_twice(world: &impl World) {
+    let keys = keys(&put_rows(world, "a", &[1, 2]).await);
+    let twice = [keys[0].clone(), keys[0].clone()];
+    let states = world.table().look_up(&twice).await.expect("an answer");
+    assert_eq!(states.get(&keys[0]), Some(&RowState::Pending));
+    assert_eq!(states.len(), 1);
+    assert_eq!(world.table().delete(&twice).await, Ok(vec![]));
+    assert_eq!(state(world, &keys[0]).await, Some(RowState::Absent));
+    assert_eq!(state(world, &keys[1]).await, Some(RowState::Pending));
+}
+
+/// To delete what is not there is no error: `DeleteItem` is idempotent.
+async fn a_delete_removes_what_it_names_and_nothing_else(world: &impl World) {
+    let keys = keys(&put_rows(world, "a", &[1, 2, 3]).await);
+    put_rows(world, "b", &[1, 2]).await;
+    let never_there = row("c", 1).key;
+    let named = [keys[0].clone(), keys[2].clone(), never_there.clone()];
+    for _ in 0..2 {
+        assert_eq!(world.table().delete(&named).await, Ok(vec![]));
+        let left = keys_of(&scanned(world, 1).await.concat());
+        let left: BTreeSet<RowKey> = left.into_iter().collect();
+        let expected = [keys[1].clone(), row("b", 1).key, row("b", 2).key];
+        assert_eq!(left, BTreeSet::from(expected));
+    }
+}
+
+/// "DynamoDB rejects the entire batch write operation" if "there are more than 25
+/// requests in the batch": `BatchWriteItem` in the API reference.
+async fn a_delete_takes_twenty_five_keys_and_no_more(world: &impl World) {
+    let sequences: Vec<u64> = (1..=DELETE_KEYS as u64 + 1).collect();
+    let keys = keys(&put_rows(world, "a", &sequences).await);
+    assert!(world.table().delete(&keys).await.is_err());
+    assert_eq!(queried(world, "a", None).await.len(), keys.len());
+    assert_eq!(world.table().delete(&keys[..DELETE_KEYS]).await, Ok(vec![]));
+    assert_eq!(
+        keys_of(&queried(world, "a", None).await),
+        keys[DELETE_KEYS..]
+    );
+}
+
+/// `UpdateItem` "edits an existing item's attributes": those it names, no others.
+async fn a_park_marks_the_row_and_keeps_the_rest_of_it(world: &impl World) {
+    let rows = put_rows(world, "a", &[1, 2]).await;
+    let mark = mark("TooLarge");
+    world
+        .table()
+        .park(&rows[0].key, Some(0), &mark)
+        .await
+        .expect("parked");
+    let expected = [stored(&rows[0], Some(mark)), stored(&rows[1], None)];
+    assert_eq!(queried(world, "a", None).await, expected);
+    assert_eq!(scanned(world, 1).await.concat(), expected);
+}
+
+/// `UpdateItem` "adds a new item to the table if it does not already exist", unless
+/// a condition says otherwise: a late park must bring no row back.
+async fn a_park_leaves_alone_what_is_parked_or_gone(world: &impl World) {
+    let rows = put_rows(world, "a", &[1, 2]).await;
+    let table = world.table();
+    let (first, gone) = (&rows[0].key, &rows[1].key);
+    for reason in ["first", "second"] {
+        assert_eq!(table.park(first, Some(0), &mark(reason)).await, Ok(()));
+    }
+    table
+        .delete(std::slice::from_ref(gone))
+        .await
+        .expect("deleted");
+    assert_eq!(table.park(gone, Some(0), &mark("late")).await, Ok(()));
+    assert_eq!(state(world, gone).await, Some(RowState::Absent));
+    let expected = [stored(&rows[0], Some(mark("first")))];
+    assert_eq!(queried(world, "a", None).await, expected);
+}
+
+/// A verdict on a row is about the row as it was seen.
+async fn a_park_leaves_alone_what_was_edited_since_it_was_seen(world: &impl World) {
+    let rows = put_rows(world, "a", &[1]).await;
+    let (key, table) = (&rows[0].key, world.table());
+    for edits in 1..=2 {
+        let seen = Some(edits - 1);
+        assert_eq!(table.park(key, seen, &mark("TooLarge")).await, Ok(()));
+        world.edit(key).await;
+        assert_eq!(table.park(key, seen, &mark("late")).await, Ok(()));
+        assert_eq!(state(world, key).await, Some(RowState::Edited(edits)));
+    }
+}
+
+/// A row that is newer, or no row, has a key all the same: it is looked up, set
+/// aside and deleted as any other.
+async fn rows_that_cannot_be_read_are_shown_as_such(world: &impl World) {
+    let (newer, malformed) = (row("a", 1), row("a", 2));
+    world.put_newer(&newer).await;
+    world.put_malformed(&malformed).await;
+    let keys = [newer.key, malformed.key];
+    for found in [
+        queried(world, "a", None).await,
+        scanned(world, 1).await.concat(),
+    ] {
+        assert_eq!(keys_of(&found), keys);
+        let row = |index: usize| found[index].arrival.row.clone();
+        assert_eq!(row(0), Err(Unreadable::NewerFormat(2)));
+        assert!(matches!(row(1), Err(Unreadable::Malformed(_))));
+        assert!(found.iter().all(|row| row.parked.is_none()));
+    }
+    for key in &keys {
+        assert_eq!(state(world, key).await, Some(RowState::Pending));
+        let mark = mark("Undecodable");
+        world.table().park(key, None, &mark).await.expect("parked");
+        assert_eq!(state(world, key).await, Some(RowState::Parked));
+    }
+    let parked = queried(world, "a", None).await;
+    let marks = parked.iter().map(|row| row.parked.clone());
+    assert!(marks.eq([Some(mark("Undecodable")), Some(mark("Undecodable"))]));
+    assert!(parked.iter().all(|row| row.arrival.row.is_err()));
+    assert_eq!(world.table().delete(&keys).await, Ok(vec![]));
+    assert!(queried(world, "a", None).await.is_empty());
+}
+
+/// "All items with the same partition key value are stored together, in sorted order
+/// by sort key value", so they are in one segment, and in sequence.
+async fn a_scan_shows_every_row_once_and_an_aggregate_in_sequence(world: &impl World) {
+    let mut written = BTreeSet::new();
+    for aggregate in 0..30 {
+        // Not in sequence.
+        let rows = put_rows(world, &format!("thing#{aggregate}"), &[3, 1, 2, 11]).await;
+        written.extend(keys(&rows));
+    }
+    for segments in [1, 4, 8] {
+        let found = scanned(world, segments).await;
+        let mut segment_of: BTreeMap<String, usize> = BTreeMap::new();
+        let mut last_of: BTreeMap<String, RowKey> = BTreeMap::new();
+        let mut seen = BTreeSet::new();
+        for (segment, rows) in found.iter().enumerate() {
+            for key in keys_of(rows) {
+                assert!(seen.insert(key.clone()), "{key} comes twice");
+                let aggregate = key.aggregate_id.clone();
+                let in_segment = segment_of.entry(aggregate.clone()).or_insert(segment);
+                assert_eq!(*in_segment, segment, "{aggregate} is in two segments");
+                let last = last_of.insert(aggregate, key.clone());
+                assert!(last.is_none_or(|last| last < key), "{key} comes late");
+            }
+        }
+        assert_eq!(seen, written);
+    }
+}
+
+/// Rows of more than one page: a page ends after 1 MB.
+async fn put_pages(world: &impl World) -> Vec<RowKey> {
+    let detail = format!("{{\"text\":\"{}\"}}", "x".repeat(40_000));
+    let mut keys = Vec::new();
+    for sequence in 1..=60 {
+        let row = row_with_detail("a", sequence, &detail);
+        world.put(&row).await;
+        keys.push(row.key);
+    }
+    keys
+}
+
+/// `ExclusiveStartKey` is a place, not an item: what lay there may be gone.
+async fn a_scan_goes_on_behind_rows_that_are_gone(world: &impl World) {
+    let keys = put_pages(world).await;
+    let segment = Segment { index: 0, of: 1 };
+    let mut found = Vec::new();
+    let mut pages = 0;
+    let mut after = None;
+    loop {
+        let page = world.table().scan(segment, after.as_ref()).await;
+        let page = page.expect("a page");
+        pages += 1;
+        let seen = keys_of(&page.rows);
+        for some in seen.chunks(DELETE_KEYS) {
+            assert_eq!(world.table().delete(some).await, Ok(vec![]));
+        }
+        found.extend(seen);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found, keys);
+    assert!(pages > 1, "there was one page only");
+}
+
+/// "Query results are always sorted by the sort key value", in the order of UTF-8
+/// bytes.
+async fn a_query_shows_one_aggregate_in_sequence(world: &impl World) {
+    let rows = put_rows(world, "a", &[10, 9, 100, 1]).await;
+    put_rows(world, "ab", &[1, 2]).await;
+    put_rows(world, "A", &[1]).await;
+    world
+        .table()
+        .park(&rows[0].key, Some(0), &mark("TooLarge"))
+        .await
+        .expect("parked");
+    let expected = [
+        stored(&rows[3], None),
+        stored(&rows[1], None),
+        stored(&rows[0], Some(mark("TooLarge"))),
+        stored(&rows[2], None),
+    ];
+    assert_eq!(queried(world, "a", None).await, expected);
+    assert!(queried(world, "nobody", None).await.is_empty());
+}
+
+/// `through` is included and need not be there; `after` is not included.
+async fn a_query_ends_with_the_last_row_wanted(world: &impl World) {
+    let keys = keys(&put_rows(world, "a", &[2, 4, 6]).await);
+    for (through, expected) in [(1, 0), (2, 1), (3, 1), (6, 3), (7, 3)] {
+        let through = row("a", through).key;
+        let found = queried(world, "a", Some(&through)).await;
+        assert_eq!(keys_of(&found), keys[..expected], "through {through}");
+    }
+    let (after, through) = (Some(&keys[0]), Some(&keys[1]));
+    let page = world.table().query("a", after, through).await;
+    let page = page.expect("a page");
+    assert_eq!(keys_of(&page.rows), keys[1..2]);
+    let page = world.table().query("a", through, through).await;
+    assert!(page.expect("a page").rows.is_empty());
+}
+
+/// As with a scan.
+async fn a_query_goes_on_behind_a_row_that_is_gone(world: &impl World) {
+    let keys = put_pages(world).await;
+    let through = &keys[57];
+    let first = world.table().query("a", None, Some(through)).await;
+    let first = first.expect("a page");
+    let next = first.next.expect("more than one page");
+    let gone = std::slice::from_ref(&next);
+    assert_eq!(world.table().delete(gone).await, Ok(vec![]));
+    let mut found = keys_of(&first.rows);
+    let mut after = Some(next);
+    while let Some(key) = after {
+        let page = world.table().query("a", Some(&key), Some(through)).await;
+        let page = page.expect("a page");
+        found.extend(keys_of(&page.rows));
+        after = page.next;
+    }
+    assert_eq!(found, keys[..58]);
+}
+
+/// A discarded row is moved to where it tells who did it: the relay never sees it.
+async fn what_is_left_of_a_discarded_row_is_no_row(world: &impl World) {
+    let rows = put_rows(world, "a", &[1, 2]).await;
+    let discarded = &rows[0].key;
+    world
+        .table()
+        .park(discarded, Some(0), &mark("TooLarge"))
+        .await
+        .expect("parked");
+    world.discard(discarded).await;
+    assert_eq!(state(world, discarded).await, Some(RowState::Absent));
+    let left = [stored(&rows[1], None)];
+    assert_eq!(scanned(world, 4).await.concat(), left);
+    assert_eq!(queried(world, "a", None).await, left);
+    let kept_at = discarded.discarded().aggregate_id;
+    assert!(queried(world, &kept_at, None).await.is_empty());
+}

@@ -1,0 +1,47 @@
+//! DynamoDB in process, which is dynoxide.
+
+use outbox_conformance::{
+    Difference,
+    aws::{DynamoDbStreamWorld, DynamoDbWorld},
+    stream, table,
+};
+
+use crate::replay::adapters::streams;
+
+#[tokio::test]
+async fn the_table_conforms() {
+    let begin = async || DynamoDbWorld::create(dynamodb_in_process::start().await, "outbox").await;
+    table::conforms(begin, &[]).await;
+}
+
+/// What dynoxide does otherwise; the stub of the streams does as AWS does.
+const DIFFERENCES: [Difference; 5] = [
+    (
+        "a_shard_that_has_ended_says_so_after_its_last_record",
+        "its one shard never ends",
+    ),
+    (
+        "a_shard_that_is_not_there_is_gone",
+        "an iterator of any shard is given out",
+    ),
+    ("what_was_trimmed_is_gone", "nothing is trimmed"),
+    (
+        "what_is_trimmed_under_an_iterator_is_gone",
+        "nothing is trimmed",
+    ),
+    (
+        "an_iterator_lives_for_fifteen_minutes",
+        "iterators do not expire",
+    ),
+];
+
+#[tokio::test]
+async fn the_stream_of_a_table_conforms() {
+    let begin = async || {
+        let address = dynamodb_in_process::listen().await;
+        let client = dynamodb_in_process::client(address);
+        let table = DynamoDbWorld::create(client, "outbox").await;
+        DynamoDbStreamWorld::new(table, streams(&format!("http://{address}")))
+    };
+    stream::conforms(begin, &DIFFERENCES).await;
+}
