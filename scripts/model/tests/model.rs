@@ -1,0 +1,63 @@
+//! The protocol holds in every order of its steps, and the checks would find it if it
+//! did not.
+
+use std::{collections::HashMap, thread};
+
+use model::{Mistake, Protocol, State};
+use stateright::{Checker, HasDiscoveries, Model};
+
+fn protocol(mistake: Option<Mistake>) -> Protocol {
+    Protocol {
+        troubles: 3,
+        mistake,
+    }
+}
+
+fn check(protocol: Protocol, until: HasDiscoveries) -> impl Checker<Protocol> {
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    let checker = protocol.checker().threads(processors).finish_when(until);
+    checker.spawn_bfs().join()
+}
+
+#[test]
+fn the_protocol_holds() {
+    check(protocol(None), HasDiscoveries::AnyFailures).assert_properties();
+}
+
+#[test]
+fn every_mistake_is_found_by_the_property_that_is_about_it() {
+    for mistake in Mistake::all() {
+        let violated = mistake.violates();
+        let checker = check(
+            protocol(Some(*mistake)),
+            HasDiscoveries::AllOf([violated].into()),
+        );
+        assert!(
+            checker.discovery(violated).is_some(),
+            "{mistake}: {violated}"
+        );
+    }
+}
+
+/// Otherwise a path that never ends would pass for one that ends drained.
+#[test]
+fn every_path_ends() {
+    let protocol = protocol(None);
+    let mut is_followed = HashMap::new();
+    for state in protocol.init_states() {
+        follow(protocol, state, &mut is_followed);
+    }
+}
+
+/// Follows every path from a state to its end.
+fn follow(protocol: Protocol, state: State, is_followed: &mut HashMap<State, bool>) {
+    match is_followed.get(&state) {
+        Some(true) => return,
+        Some(false) => panic!("a path comes back to {state:?}"),
+        None => is_followed.insert(state.clone(), false),
+    };
+    for next in protocol.next_states(&state) {
+        follow(protocol, next, is_followed);
+    }
+    is_followed.insert(state, true);
+}
