@@ -110,6 +110,10 @@ simulate: prerequisites ## Try to lose an event: SEEDS=1000 EVENTS=300, or SEED=
 simulate-bugs: prerequisites ## Plant deliberate mistakes, and see the simulation find each
 	@cargo run --quiet --package simulate -- --bugs --seeds $(or $(SEEDS),500)
 
+.PHONY: model
+model: prerequisites ## Check the protocol in every order of its steps: TROUBLES=4 for more
+	@cargo run --quiet --package model -- --troubles $(or $(TROUBLES),3)
+
 # devstack comes along so that its dependencies are compiled once.
 .PHONY: build-local
 build-local: prerequisites $(VENV) $(NODE_MODULES) ## Build the functions for this machine
