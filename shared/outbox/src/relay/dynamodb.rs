@@ -53,7 +53,7 @@ impl DynamoDbTable {
         last: Option<&SdkItem>,
     ) -> Result<Page, CallError> {
         let rows = items.unwrap_or_default();
-        let rows = rows.into_iter().map(|item| stored_row(&item.into()));
+        let rows = rows.into_iter().map(stored_row);
         let mut rows: Vec<_> = rows
             .collect::<Option<_>>()
             .ok_or_else(|| self.unintelligible(operation))?;
@@ -268,15 +268,16 @@ impl OutboxTable for DynamoDbTable {
 pub(crate) type SdkItem = HashMap<String, AttributeValue>;
 
 /// The row an item holds; `None` if it has no key of one.
-pub(crate) fn stored_row(item: &Item) -> Option<StoredRow> {
-    let key = decode::key(item)?;
+pub(crate) fn stored_row(item: SdkItem) -> Option<StoredRow> {
+    let item = readable(item);
+    let key = decode::key(&item)?;
     let parked = item.get(PARKED).map(|mark| {
         serde_dynamo::from_attribute_value(mark.clone()).unwrap_or_else(|_| Parked {
             reason: "Unknown: the mark cannot be read".to_owned(),
             at: Timestamp::UNIX_EPOCH,
         })
     });
-    let row = decode::row(&key, item);
+    let row = decode::row(&key, &item);
     let arrival = Arrival {
         key,
         row,
@@ -288,6 +289,23 @@ pub(crate) fn stored_row(item: &Item) -> Option<StoredRow> {
 /// Each key once: DynamoDB refuses the whole request that names one twice.
 fn distinct(keys: &[RowKey]) -> impl Iterator<Item = &RowKey> {
     keys.iter().collect::<BTreeSet<_>>().into_iter()
+}
+
+/// The item without what panics when it is converted: values of a type that is
+/// newer than this SDK. They are there, and nobody can read them.
+fn readable(mut item: SdkItem) -> Item {
+    for value in item.values_mut().filter(|value| !is_known(value)) {
+        *value = AttributeValue::Null(true);
+    }
+    item.into()
+}
+
+fn is_known(value: &AttributeValue) -> bool {
+    match value {
+        AttributeValue::L(values) => values.iter().all(is_known),
+        AttributeValue::M(values) => values.values().all(is_known),
+        value => !value.is_unknown(),
+    }
 }
 
 pub(crate) fn attributes(key: &RowKey) -> SdkItem {

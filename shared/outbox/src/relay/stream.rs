@@ -1,6 +1,6 @@
 use std::{
     cmp::Ordering,
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     panic::{AssertUnwindSafe, catch_unwind},
     time::Duration,
 };
@@ -8,7 +8,7 @@ use std::{
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
-use serde_dynamo::Item;
+use serde_dynamo::{AttributeValue, Item};
 use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
@@ -299,8 +299,13 @@ fn read_content(record: &Value) -> Content {
     })
 }
 
+/// The item. What cannot be read of it, such as a value of a type that is newer
+/// than this relay, is there all the same.
 fn item(record: &Value, pointer: &str) -> Option<Item> {
-    Item::deserialize(record.pointer(pointer)?).ok()
+    let read = |value| AttributeValue::deserialize(value).unwrap_or(AttributeValue::Null(true));
+    let attributes = record.pointer(pointer)?.as_object()?.iter();
+    let attributes = attributes.map(|(name, value)| (name.clone(), read(value)));
+    Some(attributes.collect::<HashMap<_, _>>().into())
 }
 
 fn written_at(record: &Value) -> Option<Timestamp> {

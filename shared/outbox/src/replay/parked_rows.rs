@@ -130,9 +130,7 @@ impl ParkedRows for DynamoDbTable {
             return Ok(None);
         };
         let unintelligible = || CallError::Transient("GetItem: an item without a key".to_owned());
-        stored_row(&item.into())
-            .ok_or_else(unintelligible)
-            .map(Some)
+        stored_row(item).ok_or_else(unintelligible).map(Some)
     }
 
     async fn unpark(&self, key: &RowKey) -> Result<bool, CallError> {

@@ -288,8 +288,17 @@ async fn the_log_names_events_and_never_shows_them() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_attribute_of_a_newer_type_is_ignored() {
+    let world = World::default();
+    let mut record = record("1", &world.insert("a", 1));
+    record["dynamodb"]["NewImage"]["more"] = json!({"VECTOR": [1, 2]});
+    assert_eq!(handle(&world, vec![record]).await, None);
+    assert_eq!(world.published(), ["a/1"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_row_that_is_no_row_is_parked_and_the_rest_published() {
-    let cases: [(&str, Spoil, &str); 8] = [
+    let cases: [(&str, Spoil, &str); 9] = [
         (
             "detail",
             |image| drop(image.as_object_mut().unwrap().remove("detail")),
@@ -324,6 +333,11 @@ async fn a_row_that_is_no_row_is_parked_and_the_rest_published() {
             "eventId",
             |image| image["eventId"] = json!({"S": "secret"}),
             "attribute \"eventId\" is no UUID",
+        ),
+        (
+            "detail of a newer type",
+            |image| image["detail"] = json!({"TEXT": "secret"}),
+            "attribute \"detail\" is no text",
         ),
         (
             "image",
