@@ -66,6 +66,13 @@ impl RowKey {
         Timestamp::new(seconds, i32::try_from(nanoseconds).ok()?).ok()
     }
 
+    /// Whether DynamoDB takes it for a key. For one that it does not take, it refuses
+    /// whatever else a request is about.
+    #[cfg(feature = "relay")]
+    pub(crate) fn is_possible(&self) -> bool {
+        (1..=2048).contains(&self.aggregate_id.len()) && (1..=1024).contains(&self.position.len())
+    }
+
     /// Where the row is kept once it is discarded.
     #[cfg(feature = "replay")]
     #[must_use]

@@ -17,10 +17,11 @@ use crate::{
 
 /// The row's key, or `None` if the attributes do not hold one.
 pub(super) fn key(attributes: &Item) -> Option<RowKey> {
-    Some(RowKey {
+    let key = RowKey {
         aggregate_id: text(attributes, AGGREGATE_ID).ok()?.to_owned(),
         position: text(attributes, POSITION).ok()?.to_owned(),
-    })
+    };
+    key.is_possible().then_some(key)
 }
 
 /// The row. Attributes this version does not know are ignored.

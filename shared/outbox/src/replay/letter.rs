@@ -61,9 +61,12 @@ impl Letter {
             let written: WrittenPointer = serde_json::from_value(value).map_err(wrong)?;
             written.try_into().map(Self::Pointer)
         } else if value.get("aggregateId").is_some() {
-            serde_json::from_value(value)
-                .map(Self::Reference)
-                .map_err(wrong)
+            let letter: DeadLetter = serde_json::from_value(value).map_err(wrong)?;
+            if !letter.key.is_possible() {
+                let problem = "it names no row: a key is empty or too long";
+                return Err(NotADeadLetter(problem.to_owned()));
+            }
+            Ok(Self::Reference(letter))
         } else {
             Err(NotADeadLetter(
                 "it has neither DDBStreamBatchInfo nor aggregateId".to_owned(),
@@ -274,6 +277,15 @@ mod tests {
         batch.unwrap().remove("shardId");
         let mut odd_number = pointer();
         odd_number["DDBStreamBatchInfo"]["endSequenceNumber"] = json!("12e5");
+        let reference = |aggregate_id: &str, position: &str| {
+            json!({
+                "table": "outbox", "aggregateId": aggregate_id, "position": position,
+                "eventId": null, "code": "TooLarge", "message": "too large", "bytes": 1,
+                "sha256": "00", "at": "2026-11-24T09:00:00Z",
+            })
+            .to_string()
+        };
+        let no_row = "it names no row: a key is empty or too long";
         let mut timeless = pointer();
         timeless.as_object_mut().unwrap().remove("timestamp");
         let batch = timeless["DDBStreamBatchInfo"].as_object_mut();
@@ -287,6 +299,10 @@ mod tests {
             (no_shard.to_string(), "missing field `shardId`"),
             (odd_number.to_string(), "\"12e5\" is no sequence number"),
             (timeless.to_string(), "it says no time"),
+            (reference("", "1"), no_row),
+            (reference("a", ""), no_row),
+            (reference(&"a".repeat(2049), "1"), no_row),
+            (reference("a", &"1".repeat(1025)), no_row),
             (
                 json!({"aggregateId": "a"}).to_string(),
                 "missing field `table`",

@@ -374,7 +374,7 @@ async fn unknown_attributes_are_ignored() {
 
 #[tokio::test(start_paused = true)]
 async fn what_proves_nothing_about_the_row_fails_alone_and_parks_nothing() {
-    let cases: [(&str, Spoil); 6] = [
+    let cases: [(&str, Spoil); 7] = [
         ("newer format", |record| {
             record["dynamodb"]["NewImage"]["v"] = json!({"N": "2"});
         }),
@@ -384,6 +384,9 @@ async fn what_proves_nothing_about_the_row_fails_alone_and_parks_nothing() {
         ("no key", |record| record["dynamodb"]["Keys"] = json!({})),
         ("another table's key", |record| {
             record["dynamodb"]["Keys"] = json!({"pk": {"S": "a"}});
+        }),
+        ("an empty key", |record| {
+            record["dynamodb"]["Keys"]["aggregateId"] = json!({"S": ""});
         }),
         ("no event name", |record| record["eventName"] = Value::Null),
         ("unknown event name", |record| {
