@@ -1,9 +1,9 @@
-use std::fmt;
+use std::{cmp::Ordering, fmt};
 
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::relay::DeadLetter;
+use crate::relay::{DeadLetter, compare_sequence_numbers};
 
 /// What lies in the dead-letter queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,10 +131,15 @@ impl TryFrom<WrittenPointer> for Pointer {
     fn try_from(written: WrittenPointer) -> Result<Self, NotADeadLetter> {
         let batch = written.batch;
         for number in [&batch.start_sequence_number, &batch.end_sequence_number] {
-            if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+            if !is_sequence_number(number) {
                 let problem = format!("{number:?} is no sequence number");
                 return Err(NotADeadLetter(problem));
             }
+        }
+        let (start, end) = (&batch.start_sequence_number, &batch.end_sequence_number);
+        if compare_sequence_numbers(start, end) == Ordering::Greater {
+            let problem = format!("its range ends before it begins: {start} to {end}");
+            return Err(NotADeadLetter(problem));
         }
         // A message is written after its records have arrived, so its time is a
         // bound for theirs.
@@ -162,6 +167,11 @@ impl TryFrom<WrittenPointer> for Pointer {
             at: written.timestamp,
         })
     }
+}
+
+/// Up to 40 decimal digits: a stream refuses any other.
+fn is_sequence_number(text: &str) -> bool {
+    (1..=40).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -277,6 +287,10 @@ mod tests {
         batch.unwrap().remove("shardId");
         let mut odd_number = pointer();
         odd_number["DDBStreamBatchInfo"]["endSequenceNumber"] = json!("12e5");
+        let mut long_number = pointer();
+        long_number["DDBStreamBatchInfo"]["endSequenceNumber"] = json!("1".repeat(41));
+        let mut backwards = pointer();
+        backwards["DDBStreamBatchInfo"]["startSequenceNumber"] = json!("800000000003126276364");
         let reference = |aggregate_id: &str, position: &str| {
             json!({
                 "table": "outbox", "aggregateId": aggregate_id, "position": position,
@@ -298,6 +312,14 @@ mod tests {
             ),
             (no_shard.to_string(), "missing field `shardId`"),
             (odd_number.to_string(), "\"12e5\" is no sequence number"),
+            (
+                long_number.to_string(),
+                "\"11111111111111111111111111111111111111111\" is no sequence number",
+            ),
+            (
+                backwards.to_string(),
+                "its range ends before it begins: 800000000003126276364 to 800000000003126276363",
+            ),
             (timeless.to_string(), "it says no time"),
             (reference("", "1"), no_row),
             (reference("a", ""), no_row),
