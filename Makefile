@@ -10,6 +10,9 @@ CROSS := .venv/requirements-cross.installed
 # cargo-lambda builds them along with the functions, so they lie where those do.
 DEVSTACK := target/lambda/local/devstack/bootstrap
 OUTBOXCTL := target/lambda/local/outboxctl/bootstrap
+CARGO_FUZZ_VERSION := 0.13.2
+CARGO_FUZZ := target/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
+FUZZ_TARGETS := dead-letter stream-record outbox-row http-body filter-pattern
 NODE_MODULES := infra/node_modules/.package-lock.json
 
 # No profile, credentials or endpoint of the person who runs make reaches these.
@@ -19,6 +22,7 @@ infra := cd infra && CDK_DISABLE_CLI_TELEMETRY=1
 devstack := $(without_aws) $(DEVSTACK)
 endpoint := $(if $(filter local,$(ENV)),AWS_ENDPOINT_URL="$$($(devstack) endpoint)")
 outboxctl := $(endpoint) cargo run --quiet --package outboxctl -- --env $(ENV)
+fuzz := CARGO_TARGET_DIR="$(CURDIR)/target/fuzz" "$(CURDIR)/$(CARGO_FUZZ)"
 cdk := $(infra) node_modules/.bin/cdk
 node := $(infra) node_modules/.bin/tsx
 
@@ -113,6 +117,18 @@ simulate-bugs: prerequisites ## Plant deliberate mistakes, and see the simulatio
 .PHONY: model
 model: prerequisites ## Check the protocol in every order of its steps: TROUBLES=4 for more
 	@cargo run --quiet --package model -- --troubles $(or $(TROUBLES),3)
+
+# No unsafe code is here for a sanitizer to watch, and without one the stable
+# toolchain does. What reaches new code is kept in corpus/ for the next time.
+.PHONY: fuzz
+fuzz: prerequisites $(CARGO_FUZZ) ## Look for bytes that break what reads them: TARGET=dead-letter SECONDS=600
+	@cd scripts/fuzz/fuzz && for target in $(or $(TARGET),$(FUZZ_TARGETS)); do \
+		echo "fuzzing $$target"; \
+		mkdir -p corpus/$$target; \
+		$(fuzz) run --fuzz-dir . --sanitizer none $$target corpus/$$target ../seeds/$$target -- \
+			-max_total_time=$(or $(SECONDS),600) -max_len=16384 -timeout=10 -print_final_stats=1 \
+			|| exit; \
+	done
 
 # devstack comes along so that its dependencies are compiled once.
 .PHONY: build-local
@@ -209,6 +225,11 @@ $(CROSS): scripts/requirements-cross.txt $(VENV)
 	@echo "installing zig into .venv, the linker of the cross build"
 	@.venv/bin/pip install --disable-pip-version-check --no-deps --requirement $<
 	@touch $@
+
+$(CARGO_FUZZ): | prerequisites
+	@echo "installing cargo-fuzz into target/tools"
+	@CARGO_TARGET_DIR=target/fuzz cargo install --quiet --locked --version $(CARGO_FUZZ_VERSION) \
+		--root target/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION) cargo-fuzz
 
 $(NODE_MODULES): infra/package.json infra/package-lock.json infra/outbox/package.json | prerequisites
 	@echo "installing the CDK into infra/node_modules"

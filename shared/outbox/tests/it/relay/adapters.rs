@@ -275,8 +275,6 @@ async fn scans_are_consistent_on_the_wire_and_go_on_where_they_ended() {
 }
 
 #[tokio::test]
-<<<<<<< HEAD
-=======
 async fn a_scan_ignores_attributes_of_a_newer_type() {
     let item: serde_dynamo::Item = serde_dynamo::to_item(row("a", 1)).unwrap();
     let item = serde_json::to_value(item).unwrap();
@@ -307,25 +305,6 @@ async fn a_scan_ignores_attributes_of_a_newer_type() {
 }
 
 #[tokio::test]
-async fn parking_what_is_parked_or_gone_is_success_and_changes_nothing() {
-    let (client, keys) = table_with_rows(2).await;
-    let table = DynamoDbTable::new(client.clone(), "outbox");
-    let mark = |reason: &str| Parked {
-        reason: reason.into(),
-        at: start(),
-    };
-    table.park(&keys[0], &mark("first")).await.unwrap();
-    table.park(&keys[0], &mark("second")).await.unwrap();
-    table.delete(&keys[1..]).await.unwrap();
-    table.park(&keys[1], &mark("late")).await.unwrap();
-
-    let rows: Vec<OutboxRow> = items(&client, "outbox").await;
-    assert_eq!(rows.len(), 1, "a late park brings no row back");
-    assert_eq!(rows[0].parked.as_ref().unwrap().reason, "first");
-}
-
-#[tokio::test]
->>>>>>> e7809af (Read rows beside attributes of a newer type)
 async fn look_ups_are_consistent_on_the_wire_and_leave_unprocessed_keys_unknown() {
     let keys = [row("a", 1).key, row("a", 2).key];
     let unprocessed = json!({"aggregateId": {"S": "a"}, "position": {"S": keys[1].position}});
