@@ -19,6 +19,10 @@ pub(crate) const DONE_IS_DONE: &str = "a record that counts as done is done";
 pub(crate) const PARKED_IS_TOLD: &str = "a parked row has a dead letter";
 /// Nothing at all, so nothing that is pending or parked.
 pub(crate) const MESSAGES_STAY: &str = "a deleted message named nothing in the table";
+/// A verdict is about the row as it was read.
+pub(crate) const MENDED_STAYS: &str = "what a person has mended is not set aside";
+/// Nobody gives up what the bus has.
+pub(crate) const DISCARDED_IS_NOT_PUBLISHED: &str = "nothing discarded is on the bus";
 /// It puts nothing on the bus before what it puts later, or could not put.
 pub(crate) const ORDER: &str = "a run keeps an aggregate's order";
 /// A crash, a lost answer, a failed delete, or two who held the row at once.
@@ -26,7 +30,7 @@ pub(crate) const DUPLICATES_HAVE_CAUSES: &str = "a duplicate has a cause";
 /// Where nothing more can happen, table and queue are empty.
 pub(crate) const EVERY_PATH_DRAINS: &str = "every path ends drained";
 
-pub(crate) fn always() -> [Property<Protocol>; 8] {
+pub(crate) fn always() -> [Property<Protocol>; 10] {
     let always = Property::<Protocol>::always;
     [
         always(NOTHING_IS_LOST, |_, state| {
@@ -44,6 +48,14 @@ pub(crate) fn always() -> [Property<Protocol>; 8] {
         always(PARKED_IS_TOLD, |_, state| {
             let mut parked = state.rows_that_are(Row::Parked).iter();
             parked.all(|event| state.queue.contains(&Message::Letter(event)))
+        }),
+        always(MENDED_STAYS, |_, state| {
+            state.rows_that_are(Row::Parked).is_disjoint(state.edited)
+        }),
+        always(DISCARDED_IS_NOT_PUBLISHED, |_, state| {
+            state
+                .rows_that_are(Row::Discarded)
+                .is_disjoint(state.on_bus())
         }),
         always(MESSAGES_STAY, |_, state| !state.history.has_lost_message),
         always(ORDER, |_, state| !state.history.has_disorder),

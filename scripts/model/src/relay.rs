@@ -97,8 +97,9 @@ impl State {
                 run.is_half_done(event);
             }
             Step::Park(event) => {
-                let is_there = self.live().contains(event);
-                if is_there || mistake == Some(Mistake::UnconditionalPark) {
+                // What is poison was read before anybody mended it.
+                let is_as_read = self.live().contains(event) && !self.edited.contains(event);
+                if is_as_read || mistake == Some(Mistake::UnconditionalPark) {
                     self.rows[event as usize] = Row::Parked;
                 }
                 run.is_half_done(event);

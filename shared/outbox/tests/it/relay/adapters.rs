@@ -11,7 +11,7 @@ use outbox::{
     relay::{
         CallError, DeadLetter, DeadLetters, DynamoDbTable, EntryError, EventBridgeBus, EventBus,
         OutboxTable, PutResult, Relay, RowState, Segment, SqsQueue, StreamEvent, StreamHandler,
-        Sweeper,
+        Sweeper, Unreadable,
     },
 };
 use serde_json::{Value, json};
