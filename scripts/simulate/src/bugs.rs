@@ -34,7 +34,7 @@ pub enum Bug {
     TrimmedIsSettled,
     /// Parked rows are swept like others; their marks are not looked at.
     SweepParkedRows,
-    /// What was edited is published as the stream shows it.
+    /// What was edited is published, or set aside, as the stream shows it.
     IgnoreEdits,
     /// What was left to the sweeper is swept by nobody.
     NoSweeper,

@@ -86,10 +86,11 @@ async fn serve(world: World, things: u64, events: u64) {
             _ if !matches!(handled, Some(Handled::Done)) => {
                 Duration::from_secs(world.between(1..60))
             }
-            0..70 => Duration::ZERO,
-            70..97 => Duration::from_millis(world.between(1..500)),
-            97..99 => Duration::from_secs(world.between(1..120)),
-            _ => Duration::from_secs(world.between(120..1_800)),
+            0..60 => Duration::ZERO,
+            60..85 => Duration::from_millis(world.between(1..500)),
+            85..94 => Duration::from_secs(world.between(1..120)),
+            94..99 => Duration::from_secs(world.between(120..1_800)),
+            _ => Duration::from_secs(world.between(1_800..14_400)),
         };
         sleep(pause).await;
     }

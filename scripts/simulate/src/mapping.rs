@@ -167,6 +167,7 @@ impl Driver {
                             state.send_letter(body, now);
                         }
                     });
+                    self.world.page();
                     shard.on_failure_sent(lane);
                 }
             }
@@ -181,6 +182,11 @@ impl Driver {
                 &Invocation::default(),
                 self.world.now(),
             );
+            return;
+        }
+        if self.world.with(|state| state.is_relay_broken) {
+            let now = self.world.now();
+            shard.completed(lane, &Outcome::FunctionError, &Invocation::default(), now);
             return;
         }
         let process = self.idle.borrow_mut().pop();

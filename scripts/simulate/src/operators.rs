@@ -53,11 +53,18 @@ pub(crate) async fn be_on_call(world: World) {
 pub(crate) async fn answer_the_pager(world: World) {
     loop {
         world.paged().await;
-        sleep(Duration::from_millis(world.between(1..8_000))).await;
+        let is_awake = world.chance(0.5);
+        let takes = world.between(1..if is_awake { 200 } else { 8_000 });
+        sleep(Duration::from_millis(takes)).await;
         match world.between(0..4) {
             0 => remedy_one(&world, Remedy::Edit).await,
             1 => remedy_one(&world, Remedy::Discard).await,
-            _ => {}
+            2 => replay(&world).await,
+            _ => {
+                // A colleague does not wait for the other.
+                let colleague = world.clone();
+                spawn_local(async move { publish_one(&colleague).await });
+            }
         }
     }
 }
@@ -129,7 +136,8 @@ async fn edit(caller: &Caller, key: &RowKey) -> bool {
         return false;
     }
     // A person takes their time, and a colleague may be faster.
-    let thinks = caller.world.between(0..20_000);
+    let is_quick = caller.world.chance(0.5);
+    let thinks = caller.world.between(0..if is_quick { 100 } else { 20_000 });
     sleep(Duration::from_millis(thinks)).await;
     let replaced = caller.replace_detail(key, &row.detail, &detail).await;
     replaced.is_ok_and(|is_done| is_done)

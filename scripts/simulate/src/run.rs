@@ -170,7 +170,8 @@ async fn live(seed: Seed, plan: Plan) -> Report {
 
     until(&world, || committing.is_finished()).await;
     if !is_calm {
-        let more = Duration::from_secs(world.between(60..36 * 3_600));
+        let at_most = if world.chance(0.2) { 36 } else { 6 };
+        let more = Duration::from_secs(world.between(60..at_most * 3_600));
         let end = Instant::now() + more;
         until(&world, || Instant::now() >= end).await;
     }
@@ -182,6 +183,7 @@ async fn live(seed: Seed, plan: Plan) -> Report {
     let calls = world.with(|state| {
         state.weather.clear();
         state.is_over = true;
+        state.is_relay_broken = false;
         state.bus_gone_since = None;
         state.is_sweeper_off = state.bug == Some(Bug::NoSweeper);
         state.read_newer_rows();
@@ -370,7 +372,7 @@ async fn sweep(world: World) {
 async fn meddle(world: World, mapping: Rc<RefCell<Option<Mapping>>>) {
     loop {
         sleep(Duration::from_secs(world.between(60..4 * 3_600))).await;
-        match world.between(0..9) {
+        match world.between(0..10) {
             0 => {
                 world.log(|| "the sweeper is off".to_owned());
                 world.with(|state| state.is_sweeper_off = true);
@@ -406,13 +408,26 @@ async fn meddle(world: World, mapping: Rc<RefCell<Option<Mapping>>>) {
                 world.with(|state| state.is_sweeper_off = state.bug == Some(Bug::NoSweeper));
             }
             5 => {
+                world.log(|| "a release breaks the relay".to_owned());
+                world.with(|state| {
+                    state.is_relay_broken = true;
+                    state.is_sweeper_off |= state.random.bool();
+                });
+                sleep(Duration::from_secs(world.between(60..4 * 3_600))).await;
+                world.log(|| "the release is taken back".to_owned());
+                world.with(|state| {
+                    state.is_relay_broken = false;
+                    state.is_sweeper_off = state.bug == Some(Bug::NoSweeper);
+                });
+            }
+            6 => {
                 world.log(|| "the bus is deleted".to_owned());
                 world.with(|state| state.bus_gone_since = Some(Instant::now()));
                 sleep(Duration::from_secs(world.between(10..7_200))).await;
                 world.log(|| "there is a bus again".to_owned());
                 world.with(|state| state.bus_gone_since = None);
             }
-            6..8 => world.with(|state| {
+            7..9 => world.with(|state| {
                 // The bus comes to like what it refused.
                 let poisoned: Vec<_> = state.poisoned.iter().cloned().collect();
                 let set_aside = |(key, _): &&(RowKey, u64)| {

@@ -111,6 +111,7 @@ impl OutboxTable for Caller {
     async fn park(&self, key: &RowKey, edits: Option<u64>, mark: &Parked) -> Result<(), CallError> {
         let by = self.actor();
         let is_unconditional = self.has(Bug::UnconditionalPark);
+        let edits = edits.filter(|_| !self.has(Bug::IgnoreEdits));
         let now = self.world.now();
         let park = |state: &mut State, _| {
             if is_unconditional && !state.rows.contains_key(key) {

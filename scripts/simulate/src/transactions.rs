@@ -245,7 +245,7 @@ fn refusal(struck: Struck, silence_is_refusal: bool) -> Refusal {
         SdkError::service_error(TransactWriteItemsError::generic(meta), response(status))
     };
     match struck {
-        Struck::CutOff if silence_is_refusal => refused("ThrottlingException", 400),
+        Struck::CutOff if silence_is_refusal => refused("AccessDeniedException", 400),
         Struck::CutOff => {
             SdkError::dispatch_failure(ConnectorError::io("the connection was cut".into()))
         }

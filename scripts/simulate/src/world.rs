@@ -83,6 +83,8 @@ pub(crate) struct State {
     pub(crate) last_on_bus: HashMap<String, u64>,
     /// How long records may be with two functions that do not know of each other.
     pub(crate) read_twice_until: Option<Instant>,
+    /// A release is deployed that fails before it has looked at a record.
+    pub(crate) is_relay_broken: bool,
     /// Somebody has switched the sweeper off.
     pub(crate) is_sweeper_off: bool,
     /// Nothing goes wrong any more.
@@ -140,6 +142,7 @@ impl World {
                 published_by: HashMap::new(),
                 last_on_bus: HashMap::new(),
                 read_twice_until: None,
+                is_relay_broken: false,
                 is_sweeper_off: false,
                 is_over: false,
                 is_calm,
