@@ -112,8 +112,11 @@ impl State {
             .is_some_and(|until| until > Instant::now());
         let came_again = theirs.has_died() || theirs.is_by_hand || is_read_twice;
 
+        // Whoever was not told tries again without another look.
+        let tries_again = before.by == by && !before.is_answered;
+
         self.counts.duplicates += 1;
-        if !(was_there && was_left_there || self.is_young(key, by) && came_again) {
+        if !(tries_again || was_there && was_left_there || self.is_young(key, by) && came_again) {
             let told = format!("{key}, seen {seen:?}: {truth:?}; we: {ours:?}, they: {theirs:?}");
             self.note(told);
             self.violate("a duplicate nobody can explain", Some(key));

@@ -15,7 +15,7 @@ use crate::{
     bugs::Bug,
     commands::commit,
     consumer::consume,
-    functions::SweeperProcess,
+    functions::{SweeperProcess, nowhere},
     mapping::{Mapping, deployed},
     operators::{Remedy, answer_the_pager, be_on_call, remedy, replay},
     truth::Truth,
@@ -132,6 +132,8 @@ impl fmt::Display for Report {
 ///
 /// If the runtime cannot be made.
 pub fn run(seed: Seed, plan: Plan) -> Report {
+    // It takes chances when it is made, once in a process.
+    nowhere();
     // Code of ours that is not told its chance takes it from here.
     fastrand::seed(seed);
     simulation::begin(match plan.bug {

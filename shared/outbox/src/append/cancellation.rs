@@ -12,7 +12,9 @@ use super::{
 };
 
 /// `unknown_before` tells that an attempt at the same transaction remained without
-/// an answer: only a cancellation tells that it was not written.
+/// an answer. It may be carried out or done; DynamoDB does not say whether it looks
+/// for that before it looks for conflicts or capacity. Of conditions it must: they
+/// would fail for what the attempt has written itself.
 pub(super) fn commit_error(
     error: SdkError<TransactWriteItemsError>,
     actions: &[(Participant, Action)],
@@ -34,6 +36,7 @@ pub(super) fn commit_error(
             return CommitError::ConditionFailed(failed);
         }
         return match worst(reasons) {
+            _ if unknown_before => CommitError::OutcomeUnknown(error.into()),
             Worst::Other => CommitError::Refused(error.into()),
             Worst::Throttled => CommitError::Throttled(error.into()),
             Worst::Conflict => CommitError::Conflict(error.into()),

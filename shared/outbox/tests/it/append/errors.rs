@@ -122,14 +122,18 @@ async fn conflicts_and_throttling_are_told_from_failed_conditions() {
 }
 
 #[tokio::test]
-async fn after_an_attempt_without_an_answer_only_a_cancellation_tells_that_nothing_was_written() {
+async fn after_an_attempt_without_an_answer_only_a_failed_condition_tells_that_nothing_was_written()
+{
     let unknown: fn(&CommitError) -> bool = |error| matches!(error, CommitError::OutcomeUnknown(_));
-    let conflict: fn(&CommitError) -> bool = |error| matches!(error, CommitError::Conflict(_));
+    let condition: fn(&CommitError) -> bool =
+        |error| matches!(error, CommitError::ConditionFailed(_));
     for (after, expected) in [
         (other("ThrottlingException"), unknown),
         (other("TransactionInProgressException"), unknown),
         (other("AccessDeniedException"), unknown),
-        (canceled(["TransactionConflict", "None"]), conflict),
+        (canceled(["TransactionConflict", "None"]), unknown),
+        (canceled(["ThrottlingError", "None"]), unknown),
+        (canceled(["ConditionalCheckFailed", "None"]), condition),
     ] {
         let stub = MockServer::start().await;
         let no_answer = ResponseTemplate::new(500).set_body_json(other("InternalServerError"));
