@@ -107,12 +107,13 @@ measure-outboxctl: build-local ## Measure a replay of 10,000 dead events, and st
 
 .PHONY: simulate
 simulate: prerequisites ## Try to lose an event: SEEDS=1000 EVENTS=300, or SEED=n to see what happened
-	@cargo run --quiet --package simulate -- $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1000)) \
+	@# Optimized, which takes minutes to compile, only for what takes longer than that.
+	@cargo run --quiet --package simulate $(if $(filter 1,$(OPTIMIZED)),--profile simulation) -- $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1000)) \
 		--events $(or $(EVENTS),300)
 
 .PHONY: simulate-bugs
 simulate-bugs: prerequisites ## Plant deliberate mistakes, and see the simulation find each
-	@cargo run --quiet --package simulate -- --bugs --seeds $(or $(SEEDS),500)
+	@cargo run --quiet --package simulate -- --bugs --seeds $(or $(SEEDS),300)
 
 .PHONY: model
 model: prerequisites ## Check the protocol in every order of its steps: TROUBLES=4 for more

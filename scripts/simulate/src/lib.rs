@@ -1,27 +1,32 @@
 //! Tries to lose an event.
 //!
-//! The real relay, sweeper and replay, and Lambda's stream mapping as the crate
-//! `stream-mapping` has it, run in a world of simulated services: a table with a
-//! stream whose shards split, a bus, a dead-letter queue, operators. Time is
-//! simulated, and everything random comes from one seed, so that a seed always
-//! makes the same history. Faults strike at every call, and functions die at
-//! any of them. What must hold is checked at every step ([`World`]), and what
-//! must hold in the end once the faults have stopped.
+//! The library's own append, inbox, relay, sweeper and replay, what the operators'
+//! tool is made of, and Lambda's stream mapping as the crate `stream-mapping` has it,
+//! run in a world of simulated services: a table with a stream whose shards split, a
+//! bus, queues, people. Time is simulated, and everything random comes from one seed,
+//! so that a seed always makes the same history. Faults strike at every call, and
+//! processes die at any of them and in between. What must hold is checked at every
+//! step (`checks`), and what must hold in the end once the faults have stopped.
 //!
 //! | file | what it is |
 //! |---|---|
-//! | `world` | all that is shared: time, chance, what really happened, what went wrong |
+//! | `world` | all that is shared: time, chance, what services hold, what really happened |
 //! | `weather` | which faults strike when |
-//! | `truth` | what is known of each event, and what may be done with it |
+//! | `truth` | what really became of each event |
+//! | `checks` | what must hold at every step |
 //! | `caller` | a process of ours and its calls, faults included |
-//! | `bus`, `table`, `queue`, `stream_reader` | the services as such a process sees them |
+//! | `transactions`, `table`, `parked_rows`, `bus`, `queue`, `stream_reader` | the services as such a process sees them |
+//! | `rows`, `stream` | the rows of the outbox, and the shards of the table's stream |
 //! | `commands` | who commits events |
-//! | `stream` | the shards of the table's stream |
+//! | `consumer` | who handles them, with an inbox |
 //! | `mapping` | Lambda's stream mapping, or two of them |
 //! | `functions` | processes that are invoked, and die |
 //! | `operators` | who replays, edits, discards, and forgets to |
 //! | `bugs` | deliberate mistakes, each of which must be found |
 //! | `run` | one history, from its seed to its verdict |
+//!
+//! That the simulated services do what AWS's do is held by the suites of
+//! `outbox-conformance`, which the adapters to AWS run, too.
 
 mod bugs;
 mod bus;
