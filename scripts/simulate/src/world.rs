@@ -52,6 +52,7 @@ pub(crate) struct Queued {
     pub(crate) hidden_until: Option<Instant>,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is so or not")]
 pub(crate) struct State {
     begun: Instant,
     pub(crate) random: fastrand::Rng,
