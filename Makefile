@@ -115,6 +115,10 @@ simulate: prerequisites ## Try to lose an event: SEEDS=1000 EVENTS=300, or SEED=
 simulate-bugs: prerequisites ## Plant deliberate mistakes, and see the simulation find each
 	@cargo run --quiet --package simulate -- --bugs --seeds $(or $(SEEDS),300)
 
+.PHONY: compare
+compare: prerequisites ## Put what people write instead under the same faults: SEEDS=40
+	@cargo run --quiet --profile simulation --package simulate -- --compare --seeds $(or $(SEEDS),40)
+
 .PHONY: model
 model: prerequisites ## Check the protocol in every order of its steps: TROUBLES=4 for more
 	@cargo run --quiet --package model -- --troubles $(or $(TROUBLES),3)

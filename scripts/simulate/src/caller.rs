@@ -108,6 +108,11 @@ impl Caller {
     ) -> Result<T, Struck> {
         let (there, back, fault, dies_before) = self.world.with(|state| {
             state.counts.calls += 1;
+            let commits = matches!(
+                operation,
+                Operation::TransactWriteItems | Operation::GetItem
+            );
+            state.counts.calls_to_commit += u64::from(commits);
             let fault = state
                 .weather
                 .strike(operation, &mut state.random, Instant::now());

@@ -6,6 +6,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::{
+    designs::Design,
     truth::{Accepted, Actor, Truth, Violation},
     world::{DELETED_UNNOTICED, State},
 };
@@ -18,6 +19,10 @@ const LEFT_TO_SWEEPER_AFTER: SignedDuration = SignedDuration::from_secs(10 * 60 
 
 impl State {
     pub(crate) fn violate(&mut self, what: &'static str, key: Option<&RowKey>) {
+        if self.design != Design::ThisOne {
+            // Nobody promises it.
+            return;
+        }
         let key = key.cloned();
         self.note(format!("VIOLATION: {what}: {key:?}"));
         self.violations.push(Violation { what, key });
@@ -56,9 +61,11 @@ impl State {
         self.check_order(row, by);
         self.check_duplicate(key, by);
         self.counts.accepted += 1;
+        let at = self.now();
         if let Some(truth) = self.events.get_mut(key) {
             truth.accepted.push(Accepted {
                 by,
+                at,
                 // Until the process is told.
                 is_answered: false,
             });
@@ -67,6 +74,14 @@ impl State {
     }
 
     fn check_order(&mut self, row: &OutboxRow, by: Actor) {
+        let aggregate = row.key.aggregate_id.clone();
+        let truth = self.events.get(&row.key);
+        let is_first = truth.is_some_and(|truth| truth.accepted.is_empty());
+        let latest = self.latest_on_bus.entry(aggregate).or_default();
+        if is_first && *latest > row.sequence {
+            self.counts.out_of_order += 1;
+        }
+        *latest = row.sequence.max(*latest);
         // What was set aside, or refused alone of a request, is late, and said to be;
         // what is repeated is a duplicate.
         let is_late = |truth: &Truth| truth.released_at.is_some() || truth.was_refused;
@@ -210,7 +225,7 @@ impl State {
     }
 
     /// The rows a dead letter names, as only an onlooker knows them.
-    fn named_by(&self, body: &str) -> Vec<RowKey> {
+    pub(crate) fn named_by(&self, body: &str) -> Vec<RowKey> {
         let Ok(body) = serde_json::from_str::<Value>(body) else {
             return Vec::new();
         };

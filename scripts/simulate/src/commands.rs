@@ -11,6 +11,7 @@ use tokio::{task::spawn_local, time::sleep};
 
 use crate::{
     caller::Caller,
+    designs::{Design, publish_after_commit},
     functions::{alive, nowhere},
     weather::Operation,
     world::{State, World},
@@ -177,7 +178,11 @@ impl Service {
             }
             Err(_) => {}
         }
-        committed.map(|committed| committed.revision)
+        let committed = committed?;
+        if world.with(|state| state.design) == Design::DualWrite {
+            publish_after_commit(&self.caller, &committed.events).await;
+        }
+        Ok(committed.revision)
     }
 
     async fn revision(&mut self, thing: u64) -> Result<Option<Revision>, ()> {

@@ -16,28 +16,37 @@ use tokio::time::{Instant, sleep};
 use crate::{bugs::Bug, caller::Caller, truth::End, world::World};
 
 /// The timeouts of the deployed functions.
-const RELAY_TIMEOUT: Duration = Duration::from_mins(1);
+pub(crate) const RELAY_TIMEOUT: Duration = Duration::from_mins(1);
 const SWEEPER_TIMEOUT: Duration = Duration::from_mins(4);
 
 /// The grace of the deployed sweeper.
 const GRACE: SignedDuration = SignedDuration::from_mins(15);
 
-/// A process of the function behind the stream.
+/// A process of a function behind the stream.
+pub(crate) trait StreamFunction: Sized + 'static {
+    /// A new process.
+    fn start(world: &World) -> Self;
+
+    /// Handles a batch, or dies of it. Answers what the mapping is told, and the
+    /// process if it is still there.
+    fn invoke(self, records: Vec<Value>)
+    -> impl Future<Output = (Outcome, Option<Self>)> + 'static;
+}
+
+/// A process of our function behind the stream.
 pub(crate) struct RelayProcess {
     caller: Caller,
     handler: StreamHandler<Caller, Caller, Caller>,
 }
 
-impl RelayProcess {
-    pub(crate) fn start(world: &World) -> Self {
+impl StreamFunction for RelayProcess {
+    fn start(world: &World) -> Self {
         let caller = Caller::new(world);
         let handler = StreamHandler::new(relay(&caller));
         Self { caller, handler }
     }
 
-    /// Handles a batch, or dies of it. Answers what the mapping is told, and the
-    /// process if it is still there.
-    pub(crate) async fn invoke(self, records: Vec<Value>) -> (Outcome, Option<Self>) {
+    async fn invoke(self, records: Vec<Value>) -> (Outcome, Option<Self>) {
         let numbers: Vec<Value> = records
             .iter()
             .map(|record| record["dynamodb"]["SequenceNumber"].clone())

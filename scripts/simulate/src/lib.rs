@@ -23,6 +23,7 @@
 //! | `functions` | processes that are invoked, and die |
 //! | `operators` | who replays, edits, discards, and forgets to |
 //! | `bugs` | deliberate mistakes, each of which must be found |
+//! | `designs` | what people write instead |
 //! | `run` | one history, from its seed to its verdict |
 //!
 //! That the simulated services do what AWS's do is held by the suites of
@@ -36,6 +37,7 @@ mod commands;
 #[cfg(test)]
 mod conformance;
 mod consumer;
+mod designs;
 mod functions;
 mod mapping;
 mod operators;
@@ -52,6 +54,7 @@ mod weather;
 mod world;
 
 pub use bugs::Bug;
+pub use designs::Design;
 pub use run::{Plan, Report, Seed, run};
 pub use weather::{Fault, Operation};
 pub use world::World;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use clap::Parser;
-use simulate::{Bug, Plan, Report, Seed, run};
+use simulate::{Bug, Design, Plan, Report, Seed, run};
 
 /// Tries to lose an event: the whole pipeline in simulated time, with every fault
 /// there is.
@@ -34,6 +34,10 @@ struct Arguments {
     #[arg(long)]
     bug: Option<Bug>,
 
+    /// What people write instead, under the same faults.
+    #[arg(long, conflicts_with_all = ["seed", "bug", "bugs"])]
+    compare: bool,
+
     /// Every deliberate mistake in turn: how many seeds it takes to find each.
     #[arg(long, conflicts_with_all = ["seed", "bug"])]
     bugs: bool,
@@ -44,11 +48,15 @@ fn main() -> ExitCode {
     if let Some(seed) = arguments.seed {
         return tell(&arguments, seed);
     }
+    if arguments.compare {
+        compare(&arguments);
+        return ExitCode::SUCCESS;
+    }
     if arguments.bugs {
         return find_bugs(&arguments);
     }
     let begun = Instant::now();
-    let (total, violated) = simulate(&arguments);
+    let (total, violated) = simulate(&arguments, plan(&arguments));
     println!("{total}");
     println!(
         "{} seeds in {:.1} s",
@@ -64,6 +72,7 @@ fn main() -> ExitCode {
 fn plan(arguments: &Arguments) -> Plan {
     Plan {
         events: arguments.events,
+        design: Design::default(),
         bug: arguments.bug,
         keeps_history: false,
     }
@@ -71,7 +80,7 @@ fn plan(arguments: &Arguments) -> Plan {
 
 /// Makes the histories, as many at once as there are processors. Answers all
 /// together, and the lowest seed that went wrong.
-fn simulate(arguments: &Arguments) -> (Report, Option<Seed>) {
+fn simulate(arguments: &Arguments, plan: Plan) -> (Report, Option<Seed>) {
     let next = AtomicU64::new(arguments.from);
     let end = arguments.from + arguments.seeds;
     let work = || {
@@ -82,7 +91,7 @@ fn simulate(arguments: &Arguments) -> (Report, Option<Seed>) {
             if seed >= end {
                 return (total, violated);
             }
-            let report = run(seed, plan(arguments));
+            let report = run(seed, plan);
             total.add(&report);
             if !report.violations.is_empty() {
                 total.violations.extend(report.violations);
@@ -133,6 +142,53 @@ fn tell(arguments: &Arguments, seed: Seed) -> ExitCode {
     } else {
         ExitCode::FAILURE
     }
+}
+
+/// Shows what becomes of events by each design.
+fn compare(arguments: &Arguments) {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::ASCII_MARKDOWN);
+    table.set_header([
+        "of 100,000 events",
+        "lost",
+        "wait for a person",
+        "twice",
+        "out of order",
+        "half within",
+        "99 % within",
+        "calls an event",
+    ]);
+    for design in Design::ALL {
+        let (mut total, _) = simulate(
+            arguments,
+            Plan {
+                design,
+                ..plan(arguments)
+            },
+        );
+        total.waits.sort_unstable();
+        let wait = |part: usize| {
+            let wait = total.waits.get(total.waits.len() * part / 100);
+            wait.map_or(String::new(), |seconds| format!("{seconds} s"))
+        };
+        let share = |count: u64| (count * 100_000 / total.committed.max(1)).to_string();
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "they are shown with a digit or two"
+        )]
+        let calls = total.calls_to_publish as f64 / total.committed.max(1) as f64;
+        table.add_row([
+            design.to_string(),
+            share(total.lost),
+            share(total.left),
+            share(total.duplicates),
+            share(total.out_of_order),
+            wait(50),
+            wait(99),
+            format!("{calls:.2}"),
+        ]);
+    }
+    println!("{table}");
 }
 
 fn find_bugs(arguments: &Arguments) -> ExitCode {

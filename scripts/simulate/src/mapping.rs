@@ -12,7 +12,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{functions::RelayProcess, stream::Stream, world::World};
+use crate::{functions::StreamFunction, stream::Stream, world::World};
 
 /// How long it takes at most until somebody looks whether there is more.
 const LOOK_AGAIN: Duration = Duration::from_mins(5);
@@ -25,22 +25,22 @@ pub(crate) struct Mapping {
     tasks: Rc<RefCell<Vec<AbortHandle>>>,
 }
 
-struct Driver {
+struct Driver<F> {
     world: World,
     settings: Settings,
     /// Shards somebody reads or has read.
     taken: Rc<RefCell<BTreeSet<String>>>,
     done: Rc<RefCell<BTreeSet<String>>>,
-    idle: Rc<RefCell<Vec<RelayProcess>>>,
+    idle: Rc<RefCell<Vec<F>>>,
     tasks: Rc<RefCell<Vec<AbortHandle>>>,
 }
 
 impl Mapping {
     /// A mapping with the settings of the construct, from the beginning of what
     /// the stream still has.
-    pub(crate) fn start(world: &World, settings: Settings) -> Self {
+    pub(crate) fn start<F: StreamFunction>(world: &World, settings: Settings) -> Self {
         let tasks = Rc::new(RefCell::new(Vec::new()));
-        let driver = Rc::new(Driver {
+        let driver = Rc::new(Driver::<F> {
             world: world.clone(),
             settings,
             taken: Rc::default(),
@@ -76,7 +76,7 @@ pub(crate) fn deployed() -> Settings {
     }
 }
 
-impl Driver {
+impl<F: StreamFunction> Driver<F> {
     async fn find_shards(self: Rc<Self>) {
         loop {
             let ready: Vec<String> = self.world.with(|state| {
@@ -190,10 +190,10 @@ impl Driver {
             return;
         }
         let process = self.idle.borrow_mut().pop();
-        let process = process.unwrap_or_else(|| RelayProcess::start(&self.world));
+        let process = process.unwrap_or_else(|| F::start(&self.world));
         // A task of its own: it goes on if the mapping is deleted.
         let begun = Instant::now();
-        let invocation: JoinHandle<(Outcome, Option<RelayProcess>)> =
+        let invocation: JoinHandle<(Outcome, Option<F>)> =
             spawn_local(process.invoke(records.clone()));
         let (outcome, process) = match invocation.await {
             Ok(ended) => ended,
@@ -214,7 +214,7 @@ impl Driver {
     }
 }
 
-fn key_of(record: &Value) -> Option<RowKey> {
+pub(crate) fn key_of(record: &Value) -> Option<RowKey> {
     let keys = &record["dynamodb"]["Keys"];
     Some(RowKey {
         aggregate_id: keys["aggregateId"]["S"].as_str()?.to_owned(),

@@ -1,6 +1,12 @@
 //! One history: trouble, then none, then the verdict.
 
-use std::{cell::RefCell, collections::BTreeMap, fmt, rc::Rc, time::Duration};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    rc::Rc,
+    time::Duration,
+};
 
 use outbox::{
     RowKey,
@@ -15,12 +21,13 @@ use crate::{
     bugs::Bug,
     commands::commit,
     consumer::consume,
-    functions::{SweeperProcess, nowhere},
-    mapping::{Mapping, deployed},
+    designs::{Design, RecordByRecord},
+    functions::{RelayProcess, StreamFunction, SweeperProcess, nowhere},
+    mapping::Mapping,
     operators::{Remedy, answer_the_pager, be_on_call, remedy, replay},
     truth::Truth,
     weather::{Fault, Operation},
-    world::World,
+    world::{State, World},
 };
 
 /// How often the sweeper is deployed to run.
@@ -39,6 +46,8 @@ pub type Seed = u64;
 pub struct Plan {
     /// How many events are committed.
     pub events: u64,
+    /// What publishes.
+    pub design: Design,
     /// A deliberate mistake.
     pub bug: Option<Bug>,
     /// Whether somebody will read what happened.
@@ -50,6 +59,14 @@ pub struct Plan {
 pub struct Report {
     /// Events that were committed.
     pub committed: u64,
+    /// Events that nobody has any more, and the bus never got.
+    pub lost: u64,
+    /// Events that wait for a person in the table or the dead-letter queue.
+    pub left: u64,
+    /// Events that the bus got after a later one of their aggregate.
+    pub out_of_order: u64,
+    /// How long each event took that the bus got, in seconds.
+    pub waits: Vec<i64>,
     /// Times the bus took an event that it had taken before.
     pub duplicates: u64,
     /// Events that went to a bus deleted less than a minute before.
@@ -64,6 +81,8 @@ pub struct Report {
     pub deaths: u64,
     /// Calls of services.
     pub calls: u64,
+    /// Those that were not there to commit.
+    pub calls_to_publish: u64,
     /// Simulated time.
     pub lasted: Duration,
     /// How often each fault struck each operation.
@@ -78,6 +97,11 @@ impl Report {
     /// Adds another history's numbers.
     pub fn add(&mut self, other: &Self) {
         self.committed += other.committed;
+        self.lost += other.lost;
+        self.left += other.left;
+        self.out_of_order += other.out_of_order;
+        self.waits.extend(&other.waits);
+        self.calls_to_publish += other.calls_to_publish;
         self.duplicates += other.duplicates;
         self.excused += other.excused;
         self.discarded += other.discarded;
@@ -156,7 +180,11 @@ async fn live(seed: Seed, plan: Plan) -> Report {
     let begun = Instant::now();
     let is_calm = seed % 8 == 7;
     let world = World::new(seed, plan.bug, is_calm, plan.keeps_history);
-    let mapping = Rc::new(RefCell::new(Some(Mapping::start(&world, deployed()))));
+    world.with(|state| state.design = plan.design);
+    if plan.design != Design::ThisOne {
+        return compare(&world, plan, begun).await;
+    }
+    let mapping = Rc::new(RefCell::new(start::<RelayProcess>(&world)));
     let mut tasks = vec![spawn_local(sweep(world.clone()))];
     for _ in 0..world.between(1..3) {
         tasks.push(spawn_local(consume(world.clone())));
@@ -165,7 +193,10 @@ async fn live(seed: Seed, plan: Plan) -> Report {
     let committing = spawn_local(commit(world.clone(), plan.events));
     if !is_calm {
         tasks.push(spawn_local(turn_weather(world.clone())));
-        tasks.push(spawn_local(meddle(world.clone(), Rc::clone(&mapping))));
+        tasks.push(spawn_local(meddle::<RelayProcess>(
+            world.clone(),
+            Rc::clone(&mapping),
+        )));
         tasks.push(spawn_local(be_on_call(world.clone())));
         tasks.push(spawn_local(answer_the_pager(world.clone())));
     }
@@ -194,7 +225,7 @@ async fn live(seed: Seed, plan: Plan) -> Report {
     world.read_twice_for(Duration::ZERO);
     world.log(|| "the faults have stopped".to_owned());
     *mapping.borrow_mut() = None;
-    *mapping.borrow_mut() = Some(Mapping::start(&world, deployed()));
+    *mapping.borrow_mut() = start::<RelayProcess>(&world);
     drain(&world).await;
     expect_nothing_pending(&world);
     settle_what_is_parked(&world).await;
@@ -203,6 +234,38 @@ async fn live(seed: Seed, plan: Plan) -> Report {
         task.abort();
     }
     report(&world, begun)
+}
+
+/// The history of a design that has nothing but a function behind a stream.
+async fn compare(world: &World, plan: Plan, begun: Instant) -> Report {
+    let mapping = Rc::new(RefCell::new(start::<RecordByRecord>(world)));
+    let trouble = [
+        spawn_local(turn_weather(world.clone())),
+        spawn_local(meddle::<RecordByRecord>(world.clone(), Rc::clone(&mapping))),
+    ];
+    commit(world.clone(), plan.events).await;
+    let more = Duration::from_secs(world.between(60..36 * 3_600));
+    sleep(more).await;
+    for task in trouble {
+        task.abort();
+    }
+    world.with(|state| {
+        state.weather.clear();
+        state.is_relay_broken = false;
+        state.bus_gone_since = None;
+    });
+    if mapping.borrow().is_none() {
+        *mapping.borrow_mut() = start::<RecordByRecord>(world);
+    }
+    // Longer than a stream keeps what cannot be published.
+    sleep(Duration::from_hours(50)).await;
+    report(world, begun)
+}
+
+/// Starts the mapping of the design, if it has one.
+fn start<F: StreamFunction>(world: &World) -> Option<Mapping> {
+    let settings = world.with(|state| state.design).mapping()?;
+    Some(Mapping::start::<F>(world, settings))
 }
 
 async fn until(world: &World, is_over: impl Fn() -> bool) {
@@ -305,6 +368,11 @@ fn judge(world: &World, calls_before: u64, events: u64) {
 fn report(world: &World, begun: Instant) -> Report {
     let history = world.history();
     world.with(|state| Report {
+        lost: state.count_events(Ending::Lost),
+        left: state.count_events(Ending::Left),
+        out_of_order: state.counts.out_of_order,
+        waits: state.waits(),
+        calls_to_publish: state.counts.calls - state.counts.calls_to_commit,
         committed: state.counts.committed,
         duplicates: state.counts.duplicates,
         excused: state
@@ -329,6 +397,40 @@ fn report(world: &World, begun: Instant) -> Report {
             .collect(),
         history,
     })
+}
+
+/// Where an event is that the bus never got.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Lost,
+    Left,
+}
+
+impl State {
+    fn count_events(&self, ending: Ending) -> u64 {
+        let has_table = matches!(self.design, Design::OneEventACall | Design::ThisOne);
+        let mut named = BTreeSet::new();
+        for queued in &self.queue {
+            named.extend(self.named_by(&queued.message.body));
+        }
+        let unsettled = self.events.iter().filter(|(_, truth)| !truth.is_settled());
+        let endings = unsettled.map(|(key, _)| {
+            if has_table && self.rows.contains_key(key) || named.contains(key) {
+                Ending::Left
+            } else {
+                Ending::Lost
+            }
+        });
+        endings.filter(|found| *found == ending).count() as u64
+    }
+
+    fn waits(&self) -> Vec<i64> {
+        let first = |truth: &Truth| {
+            let first = truth.accepted.first()?;
+            Some(first.at.duration_since(truth.committed_at).as_secs())
+        };
+        self.events.values().filter_map(first).collect()
+    }
 }
 
 async fn turn_weather(world: World) {
@@ -371,7 +473,7 @@ async fn sweep(world: World) {
 }
 
 /// What people and AWS do to the set-up.
-async fn meddle(world: World, mapping: Rc<RefCell<Option<Mapping>>>) {
+async fn meddle<F: StreamFunction>(world: World, mapping: Rc<RefCell<Option<Mapping>>>) {
     loop {
         sleep(Duration::from_secs(world.between(60..4 * 3_600))).await;
         match world.between(0..10) {
@@ -391,7 +493,7 @@ async fn meddle(world: World, mapping: Rc<RefCell<Option<Mapping>>>) {
                 world.log(|| "a second mapping reads the stream".to_owned());
                 let lasts = Duration::from_secs(world.between(10..7_200));
                 world.read_twice_for(lasts);
-                let _second = Mapping::start(&world, deployed());
+                let _second = start::<F>(&world);
                 sleep(lasts).await;
             }
             4 => {
@@ -401,7 +503,7 @@ async fn meddle(world: World, mapping: Rc<RefCell<Option<Mapping>>>) {
                 sleep(Duration::from_secs(world.between(10..30 * 3_600))).await;
                 world.log(|| "the mapping begins anew".to_owned());
                 world.read_twice_for(Duration::ZERO);
-                *mapping.borrow_mut() = Some(Mapping::start(&world, deployed()));
+                *mapping.borrow_mut() = start::<F>(&world);
                 if world.chance(0.5) {
                     // A person does not wait for the sweeper.
                     sleep(Duration::from_secs(world.between(1..300))).await;

@@ -49,6 +49,7 @@ pub(crate) struct Truth {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Accepted {
     pub(crate) by: Actor,
+    pub(crate) at: Timestamp,
     /// Whether the process was told.
     pub(crate) is_answered: bool,
 }

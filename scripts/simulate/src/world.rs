@@ -16,6 +16,7 @@ use tokio::{
 use crate::{
     bugs::Bug,
     consumer::Delivery,
+    designs::Design,
     stream::Stream,
     transactions::Items,
     truth::{Actor, End, Life, Truth, Violation},
@@ -57,6 +58,7 @@ pub(crate) struct State {
     begun: Instant,
     pub(crate) random: fastrand::Rng,
     pub(crate) bug: Option<Bug>,
+    pub(crate) design: Design,
     pub(crate) weather: Weather,
     pub(crate) rows: BTreeMap<RowKey, Row>,
     /// What was discarded, and is kept to tell by whom.
@@ -82,6 +84,8 @@ pub(crate) struct State {
     pub(crate) published_by: HashMap<(Actor, String), u64>,
     /// The last sequence the bus got of each aggregate.
     pub(crate) last_on_bus: HashMap<String, u64>,
+    /// The highest sequence the bus got of each aggregate.
+    pub(crate) latest_on_bus: HashMap<String, u64>,
     /// How long records may be with two functions that do not know of each other.
     pub(crate) read_twice_until: Option<Instant>,
     /// A release is deployed that fails before it has looked at a record.
@@ -109,6 +113,10 @@ pub(crate) struct Counts {
     pub(crate) invocations: u64,
     pub(crate) deaths: u64,
     pub(crate) calls: u64,
+    /// Of them, to commit and to read what a commit is based on.
+    pub(crate) calls_to_commit: u64,
+    /// Events that the bus got after a later one of their aggregate.
+    pub(crate) out_of_order: u64,
 }
 
 impl World {
@@ -126,6 +134,7 @@ impl World {
                 begun,
                 random,
                 bug,
+                design: Design::default(),
                 weather: Weather::default(),
                 rows: BTreeMap::new(),
                 audit: BTreeSet::new(),
@@ -142,6 +151,7 @@ impl World {
                 lives: Vec::new(),
                 published_by: HashMap::new(),
                 last_on_bus: HashMap::new(),
+                latest_on_bus: HashMap::new(),
                 read_twice_until: None,
                 is_relay_broken: false,
                 is_sweeper_off: false,

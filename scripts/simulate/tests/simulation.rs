@@ -5,7 +5,7 @@ use std::{
     thread,
 };
 
-use simulate::{Bug, Plan, Report, Seed, run};
+use simulate::{Bug, Design, Plan, Report, Seed, run};
 
 /// What a history of these tests commits.
 const EVENTS: u64 = 300;
@@ -16,6 +16,7 @@ const FOUND_WITHIN: Seed = 300;
 fn plan(bug: Option<Bug>) -> Plan {
     Plan {
         events: EVENTS,
+        design: Design::default(),
         bug,
         keeps_history: false,
     }
