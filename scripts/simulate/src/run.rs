@@ -504,7 +504,8 @@ async fn meddle<F: StreamFunction>(world: World, mapping: Rc<RefCell<Option<Mapp
                 world.log(|| "the mapping begins anew".to_owned());
                 world.read_twice_for(Duration::ZERO);
                 *mapping.borrow_mut() = start::<F>(&world);
-                if world.chance(0.5) {
+                let has_replay = world.with(|state| state.design) == Design::ThisOne;
+                if has_replay && world.chance(0.5) {
                     // A person does not wait for the sweeper.
                     sleep(Duration::from_secs(world.between(1..300))).await;
                     replay(&world).await;
