@@ -2,7 +2,9 @@
 //! if they answer, gone with all they remember if they die.
 
 use std::{
+    cell::RefCell,
     future::Future,
+    rc::Rc,
     sync::{Arc, LazyLock},
     time::Duration,
 };
@@ -11,13 +13,19 @@ use jiff::SignedDuration;
 use outbox::relay::{Relay, StreamEvent, StreamHandler, Sweeper};
 use serde_json::{Value, json};
 use stream_mapping::Outcome;
-use tokio::time::{Instant, sleep};
+use tokio::{
+    task::spawn_local,
+    time::{Instant, sleep},
+};
 
 use crate::{bugs::Bug, caller::Caller, truth::End, world::World};
 
 /// The timeouts of the deployed functions.
 pub(crate) const RELAY_TIMEOUT: Duration = Duration::from_mins(1);
 const SWEEPER_TIMEOUT: Duration = Duration::from_mins(4);
+
+/// How often the sweeper is deployed to run.
+const SWEEP_INTERVAL: Duration = Duration::from_mins(5);
 
 /// The grace of the deployed sweeper.
 const GRACE: SignedDuration = SignedDuration::from_mins(15);
@@ -151,4 +159,32 @@ pub(crate) fn nowhere() -> aws_sdk_dynamodb::Client {
         aws_sdk_dynamodb::Client::from_conf(config.build())
     });
     NOWHERE.clone()
+}
+
+/// The schedule and its function.
+pub(crate) async fn sweep(world: World) {
+    world.with(|state| state.is_sweeper_off = state.bug == Some(Bug::NoSweeper));
+    let warm: Rc<RefCell<Option<SweeperProcess>>> = Rc::default();
+    loop {
+        sleep(SWEEP_INTERVAL).await;
+        if world.with(|state| state.is_sweeper_off) {
+            continue;
+        }
+        let times = match world.between(0..20) {
+            // The schedule skips a beat, or has two.
+            0 if !world.with(|state| state.is_calm) => 0,
+            1 if !world.with(|state| state.is_calm) => 2,
+            _ => 1,
+        };
+        for _ in 0..times {
+            let process = warm.borrow_mut().take();
+            let process = process.unwrap_or_else(|| SweeperProcess::start(&world));
+            let warm = Rc::clone(&warm);
+            spawn_local(async move {
+                if let Some(process) = process.invoke().await {
+                    *warm.borrow_mut() = Some(process);
+                }
+            });
+        }
+    }
 }

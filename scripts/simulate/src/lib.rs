@@ -12,6 +12,7 @@
 //! |---|---|
 //! | `world` | all that is shared: time, chance, what services hold, what really happened |
 //! | `weather` | which faults strike when |
+//! | `trouble` | what weather, people and AWS do to the set-up |
 //! | `truth` | what really became of each event |
 //! | `checks` | what must hold at every step |
 //! | `caller` | a process of ours and its calls, faults included |
@@ -24,6 +25,7 @@
 //! | `operators` | who replays, edits, discards, and forgets to |
 //! | `bugs` | deliberate mistakes, each of which must be found |
 //! | `designs` | what people write instead |
+//! | `report` | what became of it, in numbers |
 //! | `run` | one history, from its seed to its verdict |
 //!
 //! That the simulated services do what AWS's do is held by the suites of
@@ -43,18 +45,21 @@ mod mapping;
 mod operators;
 mod parked_rows;
 mod queue;
+mod report;
 mod rows;
 mod run;
 mod stream;
 mod stream_reader;
 mod table;
 mod transactions;
+mod trouble;
 mod truth;
 mod weather;
 mod world;
 
 pub use bugs::Bug;
 pub use designs::Design;
-pub use run::{Plan, Report, Seed, run};
+pub use report::Report;
+pub use run::{Plan, Seed, run};
 pub use weather::{Fault, Operation};
 pub use world::World;

@@ -8,6 +8,7 @@ use std::{
 };
 
 use clap::Parser;
+use indicatif::{ProgressBar, ProgressStyle};
 use simulate::{Bug, Design, Plan, Report, Seed, run};
 
 /// Tries to lose an event: the whole pipeline in simulated time, with every fault
@@ -83,6 +84,7 @@ fn plan(arguments: &Arguments) -> Plan {
 fn simulate(arguments: &Arguments, plan: Plan) -> (Report, Option<Seed>) {
     let next = AtomicU64::new(arguments.from);
     let end = arguments.from + arguments.seeds;
+    let progress = progress(arguments.seeds);
     let work = || {
         let mut total = Report::default();
         let mut violated: Option<Seed> = None;
@@ -93,6 +95,7 @@ fn simulate(arguments: &Arguments, plan: Plan) -> (Report, Option<Seed>) {
             }
             let report = run(seed, plan);
             total.add(&report);
+            progress.inc(1);
             if !report.violations.is_empty() {
                 total.violations.extend(report.violations);
                 violated = violated.or(Some(seed));
@@ -106,6 +109,7 @@ fn simulate(arguments: &Arguments, plan: Plan) -> (Report, Option<Seed>) {
         let ended = workers.into_iter().map(thread::ScopedJoinHandle::join);
         ended.collect::<Vec<_>>()
     });
+    progress.finish_and_clear();
     let mut total = Report::default();
     let mut violated = None;
     for ended in workers {
@@ -115,6 +119,13 @@ fn simulate(arguments: &Arguments, plan: Plan) -> (Report, Option<Seed>) {
         violated = [violated, seed].into_iter().flatten().min();
     }
     (total, violated)
+}
+
+/// Shows whoever waits at a terminal how long it will take.
+fn progress(seeds: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:30} {pos} of {len} seeds, {eta} left")
+        .expect("a template that indicatif knows");
+    ProgressBar::new(seeds).with_style(style)
 }
 
 /// Makes one history again, and shows it.

@@ -54,6 +54,12 @@ impl Mapping {
     }
 }
 
+/// Starts the mapping of the design, if it has one.
+pub(crate) fn start<F: StreamFunction>(world: &World) -> Option<Mapping> {
+    let settings = world.with(|state| state.design).mapping()?;
+    Some(Mapping::start::<F>(world, settings))
+}
+
 impl Drop for Mapping {
     fn drop(&mut self) {
         for task in self.tasks.borrow().iter() {

@@ -1,12 +1,6 @@
 //! One history: trouble, then none, then the verdict.
 
-use std::{
-    cell::RefCell,
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    rc::Rc,
-    time::Duration,
-};
+use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use outbox::{
     RowKey,
@@ -22,16 +16,14 @@ use crate::{
     commands::commit,
     consumer::consume,
     designs::{Design, RecordByRecord},
-    functions::{RelayProcess, StreamFunction, SweeperProcess, nowhere},
-    mapping::Mapping,
+    functions::{RelayProcess, nowhere, sweep},
+    mapping::start,
     operators::{Remedy, answer_the_pager, be_on_call, remedy, replay},
+    report::{Report, report},
+    trouble::{meddle, turn_weather},
     truth::Truth,
-    weather::{Fault, Operation},
-    world::{State, World},
+    world::World,
 };
-
-/// How often the sweeper is deployed to run.
-const SWEEP_INTERVAL: Duration = Duration::from_mins(5);
 
 /// How long the table may take to drain once nothing goes wrong any more. A shard
 /// may wait a minute for its next try; the sweeper then takes a quarter of an
@@ -52,102 +44,6 @@ pub struct Plan {
     pub bug: Option<Bug>,
     /// Whether somebody will read what happened.
     pub keeps_history: bool,
-}
-
-/// What became of a history.
-#[derive(Debug, Clone, Default)]
-pub struct Report {
-    /// Events that were committed.
-    pub committed: u64,
-    /// Events that nobody has any more, and the bus never got.
-    pub lost: u64,
-    /// Events that wait for a person in the table or the dead-letter queue.
-    pub left: u64,
-    /// Events that the bus got after a later one of their aggregate.
-    pub out_of_order: u64,
-    /// How long each event took that the bus got, in seconds.
-    pub waits: Vec<i64>,
-    /// Times the bus took an event that it had taken before.
-    pub duplicates: u64,
-    /// Events that went to a bus deleted less than a minute before.
-    pub excused: u64,
-    /// Events a person discarded.
-    pub discarded: u64,
-    /// Dead letters sent.
-    pub dead_letters: u64,
-    /// Times a function was invoked.
-    pub invocations: u64,
-    /// Times a process died.
-    pub deaths: u64,
-    /// Calls of services.
-    pub calls: u64,
-    /// Those that were not there to commit.
-    pub calls_to_publish: u64,
-    /// Simulated time.
-    pub lasted: Duration,
-    /// How often each fault struck each operation.
-    pub faults: BTreeMap<(Operation, Fault), u64>,
-    /// What must never have happened, and did.
-    pub violations: Vec<String>,
-    /// What happened, if somebody wanted to read it.
-    pub history: Vec<String>,
-}
-
-impl Report {
-    /// Adds another history's numbers.
-    pub fn add(&mut self, other: &Self) {
-        self.committed += other.committed;
-        self.lost += other.lost;
-        self.left += other.left;
-        self.out_of_order += other.out_of_order;
-        self.waits.extend(&other.waits);
-        self.calls_to_publish += other.calls_to_publish;
-        self.duplicates += other.duplicates;
-        self.excused += other.excused;
-        self.discarded += other.discarded;
-        self.dead_letters += other.dead_letters;
-        self.invocations += other.invocations;
-        self.deaths += other.deaths;
-        self.calls += other.calls;
-        self.lasted += other.lasted;
-        for (struck, times) in &other.faults {
-            *self.faults.entry(*struck).or_default() += times;
-        }
-    }
-
-    /// How often each fault struck.
-    pub fn faults_by_kind(&self) -> BTreeMap<Fault, u64> {
-        let mut kinds = BTreeMap::new();
-        for ((_, fault), times) in &self.faults {
-            *kinds.entry(*fault).or_default() += times;
-        }
-        kinds
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut table = comfy_table::Table::new();
-        let days = self.lasted.as_secs() / 86_400;
-        for (name, count) in [
-            ("events committed", self.committed),
-            ("violations", self.violations.len() as u64),
-            ("duplicates, each explained", self.duplicates),
-            ("sent to a bus just deleted", self.excused),
-            ("discarded by operators", self.discarded),
-            ("dead letters", self.dead_letters),
-            ("invocations", self.invocations),
-            ("processes that died", self.deaths),
-            ("calls of services", self.calls),
-            ("simulated days", days),
-        ] {
-            table.add_row([name.to_owned(), count.to_string()]);
-        }
-        for (fault, times) in self.faults_by_kind() {
-            table.add_row([format!("struck by {fault:?}"), times.to_string()]);
-        }
-        table.fmt(f)
-    }
 }
 
 /// Makes the history of a seed, from its begin to its verdict.
@@ -262,12 +158,6 @@ async fn compare(world: &World, plan: Plan, begun: Instant) -> Report {
     report(world, begun)
 }
 
-/// Starts the mapping of the design, if it has one.
-fn start<F: StreamFunction>(world: &World) -> Option<Mapping> {
-    let settings = world.with(|state| state.design).mapping()?;
-    Some(Mapping::start::<F>(world, settings))
-}
-
 async fn until(world: &World, is_over: impl Fn() -> bool) {
     while !is_over() && !world.is_violated() {
         sleep(Duration::from_secs(20)).await;
@@ -363,196 +253,4 @@ fn judge(world: &World, calls_before: u64, events: u64) {
             state.violate("no end of calls, though nothing goes wrong", None);
         }
     });
-}
-
-fn report(world: &World, begun: Instant) -> Report {
-    let history = world.history();
-    world.with(|state| Report {
-        lost: state.count_events(Ending::Lost),
-        left: state.count_events(Ending::Left),
-        out_of_order: state.counts.out_of_order,
-        waits: state.waits(),
-        calls_to_publish: state.counts.calls - state.counts.calls_to_commit,
-        committed: state.counts.committed,
-        duplicates: state.counts.duplicates,
-        excused: state
-            .events
-            .values()
-            .filter(|truth| truth.excused && truth.accepted.is_empty())
-            .count() as u64,
-        discarded: state.counts.discarded,
-        dead_letters: state.counts.dead_letters,
-        invocations: state.counts.invocations,
-        deaths: state.counts.deaths,
-        calls: state.counts.calls,
-        lasted: begun.elapsed(),
-        faults: state.weather.met().clone(),
-        violations: state
-            .violations
-            .iter()
-            .map(|violation| match &violation.key {
-                Some(key) => format!("{}: {key}", violation.what),
-                None => violation.what.to_owned(),
-            })
-            .collect(),
-        history,
-    })
-}
-
-/// Where an event is that the bus never got.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Ending {
-    Lost,
-    Left,
-}
-
-impl State {
-    fn count_events(&self, ending: Ending) -> u64 {
-        let has_table = matches!(self.design, Design::OneEventACall | Design::ThisOne);
-        let mut named = BTreeSet::new();
-        for queued in &self.queue {
-            named.extend(self.named_by(&queued.message.body));
-        }
-        let unsettled = self.events.iter().filter(|(_, truth)| !truth.is_settled());
-        let endings = unsettled.map(|(key, _)| {
-            if has_table && self.rows.contains_key(key) || named.contains(key) {
-                Ending::Left
-            } else {
-                Ending::Lost
-            }
-        });
-        endings.filter(|found| *found == ending).count() as u64
-    }
-
-    fn waits(&self) -> Vec<i64> {
-        let first = |truth: &Truth| {
-            let first = truth.accepted.first()?;
-            Some(first.at.duration_since(truth.committed_at).as_secs())
-        };
-        self.events.values().filter_map(first).collect()
-    }
-}
-
-async fn turn_weather(world: World) {
-    loop {
-        let told = world.with(|state| {
-            let mut random = state.random.fork();
-            state.weather.turn(&mut random, Instant::now())
-        });
-        world.log(|| told);
-        sleep(Duration::from_secs(world.between(5..1_800))).await;
-    }
-}
-
-/// The schedule and its function.
-async fn sweep(world: World) {
-    world.with(|state| state.is_sweeper_off = state.bug == Some(Bug::NoSweeper));
-    let warm: Rc<RefCell<Option<SweeperProcess>>> = Rc::default();
-    loop {
-        sleep(SWEEP_INTERVAL).await;
-        if world.with(|state| state.is_sweeper_off) {
-            continue;
-        }
-        let times = match world.between(0..20) {
-            // The schedule skips a beat, or has two.
-            0 if !world.with(|state| state.is_calm) => 0,
-            1 if !world.with(|state| state.is_calm) => 2,
-            _ => 1,
-        };
-        for _ in 0..times {
-            let process = warm.borrow_mut().take();
-            let process = process.unwrap_or_else(|| SweeperProcess::start(&world));
-            let warm = Rc::clone(&warm);
-            spawn_local(async move {
-                if let Some(process) = process.invoke().await {
-                    *warm.borrow_mut() = Some(process);
-                }
-            });
-        }
-    }
-}
-
-/// What people and AWS do to the set-up.
-async fn meddle<F: StreamFunction>(world: World, mapping: Rc<RefCell<Option<Mapping>>>) {
-    loop {
-        sleep(Duration::from_secs(world.between(60..4 * 3_600))).await;
-        match world.between(0..10) {
-            0 => {
-                world.log(|| "the sweeper is off".to_owned());
-                world.with(|state| state.is_sweeper_off = true);
-                sleep(Duration::from_secs(world.between(600..12 * 3_600))).await;
-                world.log(|| "the sweeper is on again".to_owned());
-                world.with(|state| state.is_sweeper_off = state.bug == Some(Bug::NoSweeper));
-            }
-            1..3 => {
-                world.log(|| "the shards split".to_owned());
-                world.with(|state| state.stream.split());
-                world.tell_news();
-            }
-            3 => {
-                world.log(|| "a second mapping reads the stream".to_owned());
-                let lasts = Duration::from_secs(world.between(10..7_200));
-                world.read_twice_for(lasts);
-                let _second = start::<F>(&world);
-                sleep(lasts).await;
-            }
-            4 => {
-                world.log(|| "publishing is paused".to_owned());
-                *mapping.borrow_mut() = None;
-                world.with(|state| state.is_sweeper_off = state.random.bool());
-                sleep(Duration::from_secs(world.between(10..30 * 3_600))).await;
-                world.log(|| "the mapping begins anew".to_owned());
-                world.read_twice_for(Duration::ZERO);
-                *mapping.borrow_mut() = start::<F>(&world);
-                let has_replay = world.with(|state| state.design) == Design::ThisOne;
-                if has_replay && world.chance(0.5) {
-                    // A person does not wait for the sweeper.
-                    sleep(Duration::from_secs(world.between(1..300))).await;
-                    replay(&world).await;
-                }
-                world.with(|state| state.is_sweeper_off = state.bug == Some(Bug::NoSweeper));
-            }
-            5 => {
-                world.log(|| "a release breaks the relay".to_owned());
-                world.with(|state| {
-                    state.is_relay_broken = true;
-                    state.is_sweeper_off |= state.random.bool();
-                });
-                sleep(Duration::from_secs(world.between(60..4 * 3_600))).await;
-                world.log(|| "the release is taken back".to_owned());
-                world.with(|state| {
-                    state.is_relay_broken = false;
-                    state.is_sweeper_off = state.bug == Some(Bug::NoSweeper);
-                });
-            }
-            6 => {
-                world.log(|| "the bus is deleted".to_owned());
-                world.with(|state| state.bus_gone_since = Some(Instant::now()));
-                sleep(Duration::from_secs(world.between(10..7_200))).await;
-                world.log(|| "there is a bus again".to_owned());
-                world.with(|state| state.bus_gone_since = None);
-            }
-            7..9 => world.with(|state| {
-                // The bus comes to like what it refused.
-                let poisoned: Vec<_> = state.poisoned.iter().cloned().collect();
-                let set_aside = |(key, _): &&(RowKey, u64)| {
-                    let row = state.rows.get(key);
-                    row.is_some_and(|row| {
-                        let is_json = row.row.as_ref().is_ok_and(|row| row.detail.ends_with('}'));
-                        row.parked.is_some() && is_json
-                    })
-                };
-                if let Some(poisoned) = poisoned.iter().find(set_aside) {
-                    state.poisoned.remove(poisoned);
-                }
-            }),
-            _ => world.with(|state| {
-                if !state.queue.is_empty() {
-                    // A dead letter gets lost.
-                    let index = state.random.usize(..state.queue.len());
-                    state.queue.remove(index);
-                }
-            }),
-        }
-    }
 }

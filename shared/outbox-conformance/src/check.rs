@@ -1,6 +1,10 @@
 //! Running the checks of a suite.
 
-use std::panic::AssertUnwindSafe;
+use std::{
+    cell::Cell,
+    panic::{self, AssertUnwindSafe},
+    sync::Once,
+};
 
 use futures::FutureExt;
 
@@ -41,9 +45,30 @@ pub(crate) async fn run(name: &str, check: impl Future<Output = ()>, differences
         return check.await;
     };
     println!("{name} is expected to fail: {instead}");
+    say_nothing_of_expected_panics();
+    IS_EXPECTED_TO_PANIC.set(true);
     let outcome = AssertUnwindSafe(check).catch_unwind().await;
+    IS_EXPECTED_TO_PANIC.set(false);
     assert!(
         outcome.is_err(),
         "{name} holds by now, so it is no exception"
     );
+}
+
+thread_local! {
+    /// Tests keep to their thread.
+    static IS_EXPECTED_TO_PANIC: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whoever reads the log of a test that failed would take them for the reason.
+fn say_nothing_of_expected_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let say = panic::take_hook();
+        panic::set_hook(Box::new(move |panic| {
+            if !IS_EXPECTED_TO_PANIC.get() {
+                say(panic);
+            }
+        }));
+    });
 }

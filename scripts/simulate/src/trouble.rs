@@ -1,0 +1,112 @@
+//! What the weather, people and AWS do to the set-up.
+
+use std::{cell::RefCell, rc::Rc, time::Duration};
+
+use outbox::RowKey;
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    bugs::Bug,
+    designs::Design,
+    functions::StreamFunction,
+    mapping::{Mapping, start},
+    operators::replay,
+    world::World,
+};
+
+/// One kind of trouble after the other.
+pub(crate) async fn turn_weather(world: World) {
+    loop {
+        let told = world.with(|state| {
+            let mut random = state.random.fork();
+            state.weather.turn(&mut random, Instant::now())
+        });
+        world.log(|| told);
+        sleep(Duration::from_secs(world.between(5..1_800))).await;
+    }
+}
+
+/// What people and AWS do to the set-up.
+pub(crate) async fn meddle<F: StreamFunction>(world: World, mapping: Rc<RefCell<Option<Mapping>>>) {
+    loop {
+        sleep(Duration::from_secs(world.between(60..4 * 3_600))).await;
+        match world.between(0..10) {
+            0 => {
+                world.log(|| "the sweeper is off".to_owned());
+                world.with(|state| state.is_sweeper_off = true);
+                sleep(Duration::from_secs(world.between(600..12 * 3_600))).await;
+                world.log(|| "the sweeper is on again".to_owned());
+                world.with(|state| state.is_sweeper_off = state.bug == Some(Bug::NoSweeper));
+            }
+            1..3 => {
+                world.log(|| "the shards split".to_owned());
+                world.with(|state| state.stream.split());
+                world.tell_news();
+            }
+            3 => {
+                world.log(|| "a second mapping reads the stream".to_owned());
+                let lasts = Duration::from_secs(world.between(10..7_200));
+                world.read_twice_for(lasts);
+                let _second = start::<F>(&world);
+                sleep(lasts).await;
+            }
+            4 => {
+                world.log(|| "publishing is paused".to_owned());
+                *mapping.borrow_mut() = None;
+                world.with(|state| state.is_sweeper_off = state.random.bool());
+                sleep(Duration::from_secs(world.between(10..30 * 3_600))).await;
+                world.log(|| "the mapping begins anew".to_owned());
+                world.read_twice_for(Duration::ZERO);
+                *mapping.borrow_mut() = start::<F>(&world);
+                let has_replay = world.with(|state| state.design) == Design::ThisOne;
+                if has_replay && world.chance(0.5) {
+                    // A person does not wait for the sweeper.
+                    sleep(Duration::from_secs(world.between(1..300))).await;
+                    replay(&world).await;
+                }
+                world.with(|state| state.is_sweeper_off = state.bug == Some(Bug::NoSweeper));
+            }
+            5 => {
+                world.log(|| "a release breaks the relay".to_owned());
+                world.with(|state| {
+                    state.is_relay_broken = true;
+                    state.is_sweeper_off |= state.random.bool();
+                });
+                sleep(Duration::from_secs(world.between(60..4 * 3_600))).await;
+                world.log(|| "the release is taken back".to_owned());
+                world.with(|state| {
+                    state.is_relay_broken = false;
+                    state.is_sweeper_off = state.bug == Some(Bug::NoSweeper);
+                });
+            }
+            6 => {
+                world.log(|| "the bus is deleted".to_owned());
+                world.with(|state| state.bus_gone_since = Some(Instant::now()));
+                sleep(Duration::from_secs(world.between(10..7_200))).await;
+                world.log(|| "there is a bus again".to_owned());
+                world.with(|state| state.bus_gone_since = None);
+            }
+            7..9 => world.with(|state| {
+                // The bus comes to like what it refused.
+                let poisoned: Vec<_> = state.poisoned.iter().cloned().collect();
+                let set_aside = |(key, _): &&(RowKey, u64)| {
+                    let row = state.rows.get(key);
+                    row.is_some_and(|row| {
+                        let is_json = row.row.as_ref().is_ok_and(|row| row.detail.ends_with('}'));
+                        row.parked.is_some() && is_json
+                    })
+                };
+                if let Some(poisoned) = poisoned.iter().find(set_aside) {
+                    state.poisoned.remove(poisoned);
+                }
+            }),
+            _ => world.with(|state| {
+                if !state.queue.is_empty() {
+                    // A dead letter gets lost.
+                    let index = state.random.usize(..state.queue.len());
+                    state.queue.remove(index);
+                }
+            }),
+        }
+    }
+}
