@@ -1,0 +1,160 @@
+//! What `create-order` adds to the transaction that it sends.
+
+use std::{collections::HashMap, thread, time::Duration};
+
+use aws_sdk_dynamodb::{
+    Client,
+    types::{AttributeValue, Put, TransactWriteItem},
+};
+use dynamodb_in_process::{client, create_table, listen};
+use lambda_http::{Body, Request};
+use miette::{IntoDiagnostic, Result, bail, miette};
+use nix::time::{ClockId, clock_gettime};
+use orders_service::{OrderService, OrderStore, Orders, create_order};
+use outbox::Outbox;
+use serde::Serialize;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::statistics::Spread;
+
+/// Orders a round, and rounds. One of each kind goes before, to warm up.
+const ORDERS: u32 = 500;
+const ROUNDS: usize = 7;
+
+type Item = HashMap<String, AttributeValue>;
+
+/// Processor time in the client's process, in microseconds an order.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Commit {
+    pub(crate) raw: Spread,
+    pub(crate) create_order: Spread,
+    pub(crate) added: Spread,
+}
+
+/// Places orders in `DynamoDB` in process, and writes the same items without anything
+/// of ours, in turns.
+pub(crate) async fn measure() -> Result<Commit> {
+    let address = listen().await;
+    // The database works in other threads, whose time does not count.
+    let measuring = thread::spawn(move || -> Result<Commit> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        runtime
+            .into_diagnostic()?
+            .block_on(measure_on_this_thread(client(address)))
+    });
+    let measured = tokio::task::spawn_blocking(move || measuring.join());
+    let measured = measured.await.into_diagnostic()?;
+    measured.map_err(|_| miette!("measuring commits panicked"))?
+}
+
+async fn measure_on_this_thread(client: Client) -> Result<Commit> {
+    create_table(&client, "orders", "pk", None).await;
+    create_table(&client, "outbox", "aggregateId", Some("position")).await;
+    let outbox = Outbox::new(client.clone(), "outbox", "orders").into_diagnostic()?;
+    let service = OrderService::new(OrderStore::new(
+        Orders::new(client.clone(), "orders"),
+        outbox,
+    ));
+
+    place(&service).await?;
+    let items = [
+        ("orders", "pk", only_item(&client, "orders").await?),
+        ("outbox", "aggregateId", only_item(&client, "outbox").await?),
+    ];
+    write(&client, &items).await?;
+
+    let (mut raw, mut ours) = (Vec::new(), Vec::new());
+    for round in 0..=ROUNDS {
+        let begun = now()?;
+        for _ in 0..ORDERS {
+            write(&client, &items).await?;
+        }
+        let between = now()?;
+        for _ in 0..ORDERS {
+            place(&service).await?;
+        }
+        let ended = now()?;
+        let an_order = |time: Duration| time.as_secs_f64() * 1e6 / f64::from(ORDERS);
+        // The first one only warms up.
+        if round > 0 {
+            raw.push(an_order(between - begun));
+            ours.push(an_order(ended - between));
+        }
+    }
+    Ok(Commit {
+        added: Spread::of(ours.iter().zip(&raw).map(|(ours, raw)| ours - raw)),
+        raw: Spread::of(raw),
+        create_order: Spread::of(ours),
+    })
+}
+
+/// The processor time of this thread.
+fn now() -> Result<Duration> {
+    let time = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID);
+    Ok(time.into_diagnostic()?.into())
+}
+
+async fn place(service: &OrderService) -> Result<()> {
+    let order = json!({
+        "customerId": "customer-7",
+        "currency": "EUR",
+        "items": [
+            {"productId": "teapot", "quantity": 2, "unitPrice": 1950},
+            {"productId": "cup", "quantity": 6, "unitPrice": 450},
+        ],
+    });
+    let request = lambda_http::http::Request::builder()
+        .method("POST")
+        .uri("/orders")
+        .header("content-type", "application/json")
+        .body(Body::Text(order.to_string()));
+    let request: Request = request.into_diagnostic()?;
+    let answer = create_order(service, request).await;
+    if answer.status() != 201 {
+        bail!("an order was answered with {}", answer.status());
+    }
+    Ok(())
+}
+
+/// The same items under another key, as somebody writes them who has nothing but the SDK.
+async fn write(client: &Client, items: &[(&str, &str, Item)]) -> Result<()> {
+    let id = format!("order#{}", Uuid::now_v7());
+    let puts = items.iter().map(|(table, key, item)| {
+        let mut item = item.clone();
+        item.insert((*key).to_owned(), AttributeValue::S(id.clone()));
+        let put = Put::builder()
+            .table_name(*table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(#key)")
+            .expression_attribute_names("#key", *key);
+        Ok(TransactWriteItem::builder()
+            .put(put.build().into_diagnostic()?)
+            .build())
+    });
+    let puts = puts.collect::<Result<_>>()?;
+    let transaction = client.transact_write_items().set_transact_items(Some(puts));
+    let token = Uuid::new_v4().to_string();
+    transaction
+        .client_request_token(token)
+        .send()
+        .await
+        .into_diagnostic()?;
+    Ok(())
+}
+
+async fn only_item(client: &Client, table: &str) -> Result<Item> {
+    let found = client
+        .scan()
+        .table_name(table)
+        .send()
+        .await
+        .into_diagnostic()?;
+    let mut items = found.items.unwrap_or_default();
+    match (items.pop(), items.is_empty()) {
+        (Some(item), true) => Ok(item),
+        _ => bail!("one order does not make one item in {table}"),
+    }
+}

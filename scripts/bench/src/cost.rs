@@ -1,0 +1,209 @@
+//! What one order takes of each service, counted from what the real functions ask, and
+//! what a million orders cost, beside what people would otherwise run.
+
+use std::{fs, path::Path};
+
+use comfy_table::Table;
+use miette::{IntoDiagnostic, Result, miette};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{
+    aws::Latency,
+    batch::{Age, payload},
+    contestant::Contestant,
+    function::Function,
+    item_size::item_bytes,
+    ledger::Calls,
+    prices,
+    report::{ScenarioReport, table},
+    statistics::number,
+};
+
+/// What the relay is deployed with.
+const RELAY_GIGABYTES: f64 = 0.5;
+
+/// Who polls, does so every second.
+const POLLS_A_MONTH: f64 = 30.0 * 24.0 * 3_600.0;
+
+/// Sweeps, every five minutes, and the segments each scans.
+const SWEEPS_A_MONTH: f64 = 30.0 * 24.0 * 12.0;
+const SEGMENTS: f64 = 4.0;
+const SWEEP_SECONDS: f64 = 0.1;
+
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Cost {
+    /// What placing one order asks of the services.
+    pub(crate) order: Counted,
+    /// What publishing its event asks.
+    pub(crate) publish: Counted,
+    pub(crate) designs: Vec<DesignCost>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Counted {
+    pub(crate) requests: Vec<(String, u64)>,
+    pub(crate) write_units: u64,
+    pub(crate) read_units: u64,
+    pub(crate) billed_events: u64,
+}
+
+/// In USD.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct DesignCost {
+    pub(crate) design: &'static str,
+    /// For a million orders that come so fast that batches are full.
+    pub(crate) a_million_in_batches_of_100: f64,
+    /// For a million that come one by one.
+    pub(crate) a_million_one_by_one: f64,
+    /// What it costs while nothing happens.
+    pub(crate) a_month: f64,
+}
+
+/// How long the relay and the tutorial's handler take, in seconds.
+pub(crate) struct Durations {
+    relay_of_1: f64,
+    relay_of_100: f64,
+    tutorial_of_1: f64,
+    tutorial_of_100: f64,
+}
+
+impl Durations {
+    /// Of what was measured with latency.
+    pub(crate) fn of(hundred: &ScenarioReport, one: &ScenarioReport) -> Result<Self> {
+        let seconds = |scenario: &ScenarioReport, wanted: Contestant| {
+            let mut all = scenario.contestants.iter();
+            let found = all.find(|(contestant, _)| *contestant == wanted);
+            let (_, figures) = found.ok_or_else(|| miette!("{wanted} was not measured"))?;
+            Ok::<_, miette::Report>(figures.p50_milliseconds / 1e3)
+        };
+        Ok(Self {
+            relay_of_1: seconds(one, Contestant::Relay)?,
+            relay_of_100: seconds(hundred, Contestant::Relay)?,
+            tutorial_of_1: seconds(one, Contestant::NodeOneByOne)?,
+            tutorial_of_100: seconds(hundred, Contestant::NodeOneByOne)?,
+        })
+    }
+}
+
+impl From<Calls> for Counted {
+    fn from(calls: Calls) -> Self {
+        Self {
+            write_units: calls.write_units,
+            read_units: calls.read_units,
+            billed_events: calls.billed_events,
+            requests: calls.requests.into_iter().collect(),
+        }
+    }
+}
+
+/// Has the real functions place an order and publish its event, and counts.
+pub(crate) async fn measure(project: &Path, durations: &Durations) -> Result<Cost> {
+    let create_order = Function::start(Contestant::CreateOrder, project, Latency::NONE).await?;
+    create_order.invoke(request(project)?.into()).await?;
+    let (order, written) = {
+        let mut ledger = create_order.aws().ledger();
+        (ledger.take_calls(), ledger.take_written())
+    };
+    create_order.stop().await?;
+    let rows: Vec<Value> = written
+        .into_iter()
+        .filter(|(table, _)| table == "outbox")
+        .map(|(_, item)| item)
+        .collect();
+
+    let relay = Function::start(Contestant::Relay, project, Latency::NONE).await?;
+    relay.aws().ledger().begin(rows.iter().cloned());
+    relay.invoke(payload(&rows, Age::Fresh)).await?;
+    let publish = relay.aws().ledger().take_calls();
+    relay.stop().await?;
+
+    let row_bytes: usize = rows.iter().map(item_bytes).sum();
+    Ok(Cost {
+        designs: designs(&order, &publish, row_bytes, durations),
+        order: order.into(),
+        publish: publish.into(),
+    })
+}
+
+/// The sample's order, without a key that would have to be remembered.
+fn request(project: &Path) -> Result<String> {
+    let sample = fs::read_to_string(project.join("samples/create-order.json"));
+    let mut request: Value = serde_json::from_str(&sample.into_diagnostic()?).into_diagnostic()?;
+    let headers = request["headers"].as_object_mut();
+    headers.and_then(|headers| headers.remove("idempotency-key"));
+    Ok(request.to_string())
+}
+
+fn designs(
+    order: &Calls,
+    publish: &Calls,
+    row_bytes: usize,
+    durations: &Durations,
+) -> Vec<DesignCost> {
+    let write = number(order.write_units) * prices::WRITE_UNIT;
+    let event = number(publish.billed_events) * prices::EVENT;
+    let delete = number(publish.write_units) * prices::WRITE_UNIT;
+    let function = |seconds: f64, events: f64| {
+        (prices::INVOCATION + seconds * RELAY_GIGABYTES * prices::GIGABYTE_SECOND) / events
+    };
+    // A query takes half a unit for 4 KB if it need not be consistent.
+    #[expect(clippy::cast_precision_loss, reason = "a row has a few KB")]
+    let query = row_bytes as f64 / 4096.0 / 2.0 * prices::READ_UNIT;
+    // The index of what is pending is written with the row, and again when it goes.
+    let index = 2.0 * prices::WRITE_UNIT;
+    let million = |an_order: f64| an_order * 1e6;
+    vec![
+        DesignCost {
+            design: "this one",
+            a_million_in_batches_of_100: million(
+                write + event + delete + function(durations.relay_of_100, 100.0),
+            ),
+            a_million_one_by_one: million(
+                write + event + delete + function(durations.relay_of_1, 1.0),
+            ),
+            a_month: SWEEPS_A_MONTH * (function(SWEEP_SECONDS, 1.0) + SEGMENTS * prices::READ_UNIT),
+        },
+        DesignCost {
+            design: "EventBridge Pipes, rows expire",
+            a_million_in_batches_of_100: million(write + event + prices::PIPE_REQUEST),
+            a_million_one_by_one: million(write + event + prices::PIPE_REQUEST),
+            a_month: 0.0,
+        },
+        DesignCost {
+            design: "the tutorial's handler, rows expire",
+            a_million_in_batches_of_100: million(
+                write + event + function(durations.tutorial_of_100, 100.0),
+            ),
+            a_million_one_by_one: million(write + event + function(durations.tutorial_of_1, 1.0)),
+            a_month: 0.0,
+        },
+        DesignCost {
+            design: "polling an index every second",
+            a_million_in_batches_of_100: million(write + index + event + delete + query),
+            a_million_one_by_one: million(write + index + event + delete + query),
+            a_month: POLLS_A_MONTH
+                * (function(durations.relay_of_1, 1.0) + prices::READ_UNIT / 2.0),
+        },
+    ]
+}
+
+impl Cost {
+    pub(crate) fn table(&self) -> Table {
+        let mut table = table([
+            "USD",
+            "a million orders, batches of 100",
+            "a million orders, one by one",
+            "a month without any",
+        ]);
+        for cost in &self.designs {
+            table.add_row([
+                cost.design.to_owned(),
+                format!("{:.2}", cost.a_million_in_batches_of_100),
+                format!("{:.2}", cost.a_million_one_by_one),
+                format!("{:.2}", cost.a_month),
+            ]);
+        }
+        table
+    }
+}

@@ -1,0 +1,154 @@
+//! A function process, as Lambda runs one, and what it takes.
+
+use std::{
+    fs,
+    path::Path,
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use miette::{Context, IntoDiagnostic, Result, bail, miette};
+use nix::{time::clock_getcpuclockid, unistd::Pid};
+use tokio::{
+    process::{Child, Command},
+    time::timeout,
+};
+
+use crate::{
+    aws::{Aws, Latency},
+    batch::Batch,
+    contestant::Contestant,
+    ledger::Fates,
+    runtime_api::RuntimeApi,
+};
+
+/// How long a process may take to ask for work, and to answer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// One process with everything it talks to.
+pub(crate) struct Function {
+    contestant: Contestant,
+    process: Child,
+    pid: Pid,
+    runtime_api: RuntimeApi,
+    aws: Aws,
+    /// From the start of the process until it asked for work.
+    pub(crate) exec_to_first_poll: Duration,
+}
+
+/// What an invocation came to.
+pub(crate) struct Invocation {
+    pub(crate) lasted: Duration,
+    pub(crate) fates: Fates,
+}
+
+impl Function {
+    pub(crate) async fn start(
+        contestant: Contestant,
+        paths: &Path,
+        latency: Latency,
+    ) -> Result<Self> {
+        let program = contestant.program(paths);
+        Self::start_program(contestant, program, latency).await
+    }
+
+    async fn start_program(
+        contestant: Contestant,
+        mut program: Command,
+        latency: Latency,
+    ) -> Result<Self> {
+        let runtime_api = RuntimeApi::start().await?;
+        let aws = Aws::start(latency).await?;
+        program
+            .env_clear()
+            .env("AWS_LAMBDA_RUNTIME_API", runtime_api.address().to_string())
+            .env("AWS_ENDPOINT_URL", aws.url())
+            .envs(ENVIRONMENT)
+            .stdin(Stdio::null())
+            // Lambda reads what a function writes; nobody is to wait for that here.
+            .stdout(Stdio::null())
+            .kill_on_drop(true);
+        let begun = Instant::now();
+        let process = program.spawn().into_diagnostic();
+        let process = process.wrap_err_with(|| format!("starting {contestant}"))?;
+        let first_poll = timeout(PATIENCE, runtime_api.first_poll()).await;
+        let first_poll = first_poll.map_err(|_| miette!("{contestant} does not ask for work"))?;
+        let pid = process.id().and_then(|pid| i32::try_from(pid).ok());
+        let pid = pid.ok_or_else(|| miette!("{contestant} has ended"))?;
+        Ok(Self {
+            contestant,
+            process,
+            pid: Pid::from_raw(pid),
+            runtime_api,
+            aws,
+            exec_to_first_poll: first_poll - begun,
+        })
+    }
+
+    pub(crate) fn aws(&self) -> &Aws {
+        &self.aws
+    }
+
+    /// Hands over a batch, and holds the function to having published it.
+    pub(crate) async fn publish(&self, batch: &Batch) -> Result<Invocation> {
+        self.aws.ledger().begin(batch.rows.iter().cloned());
+        let lasted = self.invoke(batch.payload.clone()).await?;
+        let fates = self
+            .aws
+            .ledger()
+            .fates(batch.ids.iter().map(String::as_str));
+        Ok(Invocation { lasted, fates })
+    }
+
+    /// How long it took to answer. An answer that is no success is an error: nothing
+    /// goes wrong here that would excuse it.
+    pub(crate) async fn invoke(&self, payload: bytes::Bytes) -> Result<Duration> {
+        let begun = Instant::now();
+        let answer = timeout(PATIENCE, self.runtime_api.invoke(payload)).await;
+        let answer = answer.map_err(|_| miette!("{} does not answer", self.contestant))??;
+        let body = match answer.result {
+            Ok(body) => String::from_utf8_lossy(&body).into_owned(),
+            Err(body) => bail!("{}: {}", self.contestant, String::from_utf8_lossy(&body)),
+        };
+        if body.contains("itemIdentifier") {
+            bail!("{} reports failures: {body}", self.contestant);
+        }
+        Ok(answer.at - begun)
+    }
+
+    /// The processor time that it has taken so far.
+    pub(crate) fn cpu(&self) -> Result<Duration> {
+        let clock = clock_getcpuclockid(self.pid).into_diagnostic()?;
+        Ok(clock.now().into_diagnostic()?.into())
+    }
+
+    /// The most memory that it has had so far, in bytes.
+    pub(crate) fn peak_memory(&self) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).into_diagnostic()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+        let kilobytes = kilobytes.ok_or_else(|| miette!("Linux tells no peak memory"))?;
+        Ok(kilobytes * 1024)
+    }
+
+    pub(crate) async fn stop(mut self) -> Result<()> {
+        self.process.kill().await.into_diagnostic()
+    }
+}
+
+/// What Lambda and the stack tell a function.
+const ENVIRONMENT: [(&str, &str); 13] = [
+    ("AWS_REGION", "eu-central-1"),
+    ("AWS_ACCESS_KEY_ID", "test"),
+    ("AWS_SECRET_ACCESS_KEY", "test"),
+    ("AWS_EC2_METADATA_DISABLED", "true"),
+    ("AWS_LAMBDA_FUNCTION_NAME", "measured"),
+    ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
+    ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512"),
+    ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
+    ("AWS_LAMBDA_LOG_LEVEL", "INFO"),
+    ("ORDERS_TABLE", "orders"),
+    ("OUTBOX_TABLE", "outbox"),
+    ("EVENT_BUS_NAME", "orders"),
+    ("DEAD_LETTER_QUEUE_URL", "http://127.0.0.1:9/dead-letters"),
+];
