@@ -1,4 +1,4 @@
-import { RemovalPolicy } from "aws-cdk-lib";
+import { Duration, RemovalPolicy } from "aws-cdk-lib";
 import { ApplicationLogLevel, Architecture } from "aws-cdk-lib/aws-lambda";
 import { RetentionDays } from "aws-cdk-lib/aws-logs";
 
@@ -22,6 +22,16 @@ export interface Environment {
   /** How long logs are kept. */
   readonly logRetention: RetentionDays;
 
+  /** Whether there are alarms, with topics for them, and a dashboard. */
+  readonly monitoring: boolean;
+
+  /**
+   * How long an archive keeps what was published; without, there is none. Where
+   * tables can be restored it reaches back as far as they do, 35 days: what was
+   * published since comes from it.
+   */
+  readonly eventArchiveRetention?: Duration;
+
   /** The processor functions are built for. */
   readonly architecture: Architecture;
 }
@@ -37,6 +47,7 @@ const environments = {
     pointInTimeRecovery: false,
     logLevel: ApplicationLogLevel.DEBUG,
     logRetention: RetentionDays.ONE_DAY,
+    monitoring: false,
     architecture: hostArchitecture,
   },
   dev: {
@@ -46,6 +57,8 @@ const environments = {
     pointInTimeRecovery: false,
     logLevel: ApplicationLogLevel.DEBUG,
     logRetention: RetentionDays.ONE_WEEK,
+    monitoring: true,
+    eventArchiveRetention: Duration.days(7),
     architecture: Architecture.ARM_64,
   },
   staging: {
@@ -55,6 +68,8 @@ const environments = {
     pointInTimeRecovery: true,
     logLevel: ApplicationLogLevel.INFO,
     logRetention: RetentionDays.ONE_MONTH,
+    monitoring: true,
+    eventArchiveRetention: Duration.days(35),
     architecture: Architecture.ARM_64,
   },
   prod: {
@@ -64,6 +79,8 @@ const environments = {
     pointInTimeRecovery: true,
     logLevel: ApplicationLogLevel.INFO,
     logRetention: RetentionDays.ONE_YEAR,
+    monitoring: true,
+    eventArchiveRetention: Duration.days(90),
     architecture: Architecture.ARM_64,
   },
 } as const satisfies Record<string, Environment>;

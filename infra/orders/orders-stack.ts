@@ -2,14 +2,22 @@ import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps } from "aws-
 import { HttpApi, HttpMethod } from "aws-cdk-lib/aws-apigatewayv2";
 import { HttpIamAuthorizer } from "aws-cdk-lib/aws-apigatewayv2-authorizers";
 import { HttpLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations";
-import { EventBus } from "aws-cdk-lib/aws-events";
+import { Archive, EventBus } from "aws-cdk-lib/aws-events";
 import type { Code } from "aws-cdk-lib/aws-lambda";
 import type { Construct } from "constructs";
-import { type BuiltFunctionCode, TransactionalOutbox } from "transactional-outbox";
+import {
+  type AlarmTopics,
+  type BuiltFunctionCode,
+  TransactionalOutbox,
+} from "transactional-outbox";
+import { ApiAlarms } from "./api-alarms.ts";
 import { type Environment, type EnvironmentName, environment } from "./environments.ts";
+import { OrdersAlarmTopics } from "./orders-alarm-topics.ts";
+import { OrdersDashboard, type OrdersDashboardProps } from "./orders-dashboard.ts";
 import { OrdersFunction } from "./orders-function.ts";
 import { OrdersTable } from "./orders-table.ts";
 import { Shipping } from "./shipping.ts";
+import { ShippingAlarms } from "./shipping-alarms.ts";
 
 export interface OrdersStackProps extends StackProps {
   /** Which environment this is. */
@@ -38,7 +46,9 @@ export class OrdersStack extends Stack {
     // Idempotency keys expire; orders do not have the attribute.
     const orders = new OrdersTable(this, "Orders", this.#settings);
     const eventBus = this.#createEventBus(props.environmentName);
-    const outbox = this.#createOutbox(props.code, eventBus);
+    this.#archive(eventBus);
+    const alarmTopics = this.#createAlarmTopics();
+    const outbox = this.#createOutbox(props.code, eventBus, alarmTopics);
     const shipping = new Shipping(this, "Shipping", {
       eventBus,
       code: props.code.of("start-shipping"),
@@ -75,6 +85,9 @@ export class OrdersStack extends Stack {
       outbox.grantAppend(writer);
     }
     orders.grant(getOrder, "dynamodb:GetItem");
+    if (alarmTopics !== undefined) {
+      this.#monitor({ api, orders, outbox, eventBus, shipping }, alarmTopics);
+    }
 
     new CfnOutput(this, "ApiUrl", { value: api.apiEndpoint });
     new CfnOutput(this, "OrdersTableName", { value: orders.tableName });
@@ -113,7 +126,47 @@ export class OrdersStack extends Stack {
     return eventBus;
   }
 
-  #createOutbox(code: BuiltFunctionCode, eventBus: EventBus): TransactionalOutbox {
+  /** What consumers have lost can be replayed from it: the outbox no longer has it. */
+  #archive(eventBus: EventBus): void {
+    const retention = this.#settings.eventArchiveRetention;
+    if (retention === undefined) {
+      return;
+    }
+    new Archive(this, "EventArchive", {
+      description: "What happened to orders, as it was published",
+      sourceEventBus: eventBus,
+      eventPattern: { source: ["orders"] },
+      retention,
+    }).applyRemovalPolicy(this.#settings.tableRemovalPolicy);
+  }
+
+  #createAlarmTopics(): AlarmTopics | undefined {
+    if (!this.#settings.monitoring) {
+      return undefined;
+    }
+    const topics = new OrdersAlarmTopics(this, "AlarmTopics");
+    new CfnOutput(this, "PageTopicArn", { value: topics.page.topicArn });
+    new CfnOutput(this, "TicketTopicArn", { value: topics.ticket.topicArn });
+    return topics;
+  }
+
+  #monitor(parts: Omit<OrdersDashboardProps, "alarms">, topics: AlarmTopics): void {
+    const { api, outbox, eventBus, shipping } = parts;
+    const apiAlarms = new ApiAlarms(this, "ApiAlarms", { api, topics });
+    const shippingAlarms = new ShippingAlarms(this, "ShippingAlarms", {
+      shipping,
+      eventBus,
+      topics,
+    });
+    const alarms = [outbox.alarms, shippingAlarms, apiAlarms].flatMap((some) => some?.all ?? []);
+    new OrdersDashboard(this, "Dashboard", { ...parts, alarms });
+  }
+
+  #createOutbox(
+    code: BuiltFunctionCode,
+    eventBus: EventBus,
+    alarmTopics: AlarmTopics | undefined,
+  ): TransactionalOutbox {
     return new TransactionalOutbox(this, "Outbox", {
       relayCode: code.of("publish-events"),
       sweeperCode: code.of("sweep-outbox"),
@@ -127,6 +180,7 @@ export class OrdersStack extends Stack {
       pointInTimeRecovery: this.#settings.pointInTimeRecovery,
       logLevel: this.#settings.logLevel,
       logRetention: this.#settings.logRetention,
+      ...(alarmTopics && { alarmTopics }),
     });
   }
 

@@ -1,8 +1,21 @@
+export type { AlarmTopics } from "./alarm-topics.ts";
 export {
   BuiltFunctionCode,
   type BuiltFunctionCodeProps,
   NotBuiltError,
 } from "./built-function-code.ts";
+export { ALARM_THRESHOLDS, OutboxAlarms, type OutboxAlarmsProps } from "./outbox-alarms.ts";
+export {
+  OUTBOX_NAMESPACE,
+  type OutboxMetricName,
+  OutboxMetrics,
+  type OutboxMetricsProps,
+  RELAY_METRICS,
+  type StreamMappingMetricName,
+  SWEEPER_METRICS,
+} from "./outbox-metrics.ts";
+export { OutboxWidgets, type OutboxWidgetsProps } from "./outbox-widgets.ts";
+export { RunbookAlarm, type RunbookAlarmProps } from "./runbook-alarm.ts";
 export { STREAM_MAPPING_DEFAULTS } from "./stream-mapping-defaults.ts";
 export { SWEEP_DEFAULTS } from "./sweep-defaults.ts";
 export { TransactionalOutbox, type TransactionalOutboxProps } from "./transactional-outbox.ts";

@@ -29,8 +29,14 @@ import { SqsDlq } from "aws-cdk-lib/aws-lambda-event-sources";
 import { LogGroup, RetentionDays } from "aws-cdk-lib/aws-logs";
 import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
+import type { AlarmTopics } from "./alarm-topics.ts";
+import { OutboxAlarms } from "./outbox-alarms.ts";
+import { OutboxMetrics } from "./outbox-metrics.ts";
 import { STREAM_MAPPING_DEFAULTS } from "./stream-mapping-defaults.ts";
 import { SWEEP_DEFAULTS } from "./sweep-defaults.ts";
+
+/** Most of it is for retries: a batch takes well under a second. */
+const RELAY_TIMEOUT = Duration.seconds(60);
 
 /** The levels at which Lambda keeps the lines that hold the functions' metrics. */
 const LOG_LEVELS_WITH_METRICS: readonly ApplicationLogLevel[] = [
@@ -107,6 +113,14 @@ export interface TransactionalOutboxProps {
    * @default RetentionDays.ONE_MONTH
    */
   readonly logRetention?: RetentionDays;
+
+  /**
+   * Whom the outbox tells of what it cannot mend by itself. CloudWatch must be
+   * allowed to publish to the topics.
+   *
+   * @default there are no alarms
+   */
+  readonly alarmTopics?: AlarmTopics;
 }
 
 /**
@@ -138,6 +152,12 @@ export class TransactionalOutbox extends Construct {
   /** How the stream invokes the relay. */
   readonly streamMapping: EventSourceMapping;
 
+  /** What can be known of the outbox in CloudWatch. */
+  readonly metrics: OutboxMetrics;
+
+  /** What people are told; nothing without `alarmTopics`. */
+  readonly alarms?: OutboxAlarms;
+
   /** Who runs `outboxctl`. The account's IAM decides which people may assume it. */
   readonly operatorRole: Role;
 
@@ -158,8 +178,7 @@ export class TransactionalOutbox extends Construct {
     this.relay = this.#createFunction("Relay", props, {
       description: "Publishes the events of the outbox",
       code: props.relayCode,
-      // Most of it is for retries: a batch takes well under a second.
-      timeout: Duration.seconds(60),
+      timeout: RELAY_TIMEOUT,
     });
     this.#grantPublishing(this.relay);
     this.table.grantStreamRead(this.relay);
@@ -171,6 +190,14 @@ export class TransactionalOutbox extends Construct {
     });
     this.streamMapping = this.#createStreamMapping(id, props.streamMappingEnabled ?? true);
     this.operatorRole = this.#createOperatorRole();
+    this.metrics = new OutboxMetrics(this);
+    if (props.alarmTopics !== undefined) {
+      this.alarms = new OutboxAlarms(this, "Alarms", {
+        metrics: this.metrics,
+        topics: props.alarmTopics,
+        relayTimeout: RELAY_TIMEOUT,
+      });
+    }
   }
 
   /** Allows writing events, as part of a transaction, and nothing else. */

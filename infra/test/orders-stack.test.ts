@@ -345,6 +345,7 @@ describe.each(environmentNames)("orders in %s", (name) => {
       "OperatorRoleArn",
       "OrdersTableName",
       "OutboxTableName",
+      ...(local ? [] : ["PageTopicArn"]),
       "PublishEventsFunctionName",
       "ShipmentsTableName",
       "ShippingDeadLetterQueueUrl",
@@ -354,6 +355,7 @@ describe.each(environmentNames)("orders in %s", (name) => {
       "StreamMappingId",
       "SweepOutboxFunctionName",
       "SweepScheduleName",
+      ...(local ? [] : ["TicketTopicArn"]),
     ]);
   });
 

@@ -37,6 +37,10 @@ async fn main() -> Result<(), Error> {
         if let Err(error) = metrics.swept(&mut stdout().lock(), &swept, request_id) {
             tracing::error!(%error, "the metrics could not be written");
         }
+        // The runtime tells Lambda of an error, and the log of none.
+        if let Some(reason) = &swept.cut_short {
+            tracing::error!(%reason, "the table was not read to its end");
+        }
         match swept.cut_short {
             // The next sweep begins elsewhere.
             None | Some(CutShort::OutOfTime) => Ok(()),

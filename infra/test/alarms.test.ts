@@ -1,0 +1,291 @@
+import { Stack } from "aws-cdk-lib";
+import { Template } from "aws-cdk-lib/assertions";
+import { EventBus } from "aws-cdk-lib/aws-events";
+import { Topic } from "aws-cdk-lib/aws-sns";
+import { beforeAll, describe, expect, test } from "vitest";
+import { environmentNames } from "../orders/environments.ts";
+import { ALARM_THRESHOLDS, SWEEP_DEFAULTS, TransactionalOutbox } from "../outbox/index.ts";
+import { type AlarmProperties, alarmsOf } from "./metrics.ts";
+import { isAbout, read, runbook, statusLines } from "./runbook.ts";
+import { logicalId, ordersTemplate, placeholderCode } from "./template.ts";
+
+/** The longest description that CloudWatch takes. */
+const LONGEST_DESCRIPTION = 1024;
+
+describe.each(environmentNames.filter((name) => name !== "local"))("alarms in %s", (name) => {
+  let template: Template;
+  let alarms: Map<string, AlarmProperties>;
+
+  beforeAll(() => {
+    template = ordersTemplate(name);
+    alarms = alarmsOf(template);
+  });
+
+  test("each watches for this, over periods of five minutes", () => {
+    expect(Object.fromEntries([...alarms].map(([id, alarm]) => [id, condition(alarm)]))).toEqual({
+      OutboxAlarmsLateEvent: "Maximum OldestPendingAge > 1200, 2 of 2, missing: ignore",
+      OutboxAlarmsParkedRows: "Maximum ParkedEvents >= 1, 1 of 1, missing: ignore",
+      OutboxAlarmsSweeperStopped:
+        "FILL(sweeps, 0), SampleCount PendingEvents < 1, 3 of 3, missing: breaching",
+      OutboxAlarmsSweepsCutShort: "Minimum SweepCutShort >= 1, 3 of 3, missing: ignore",
+      OutboxAlarmsDeadLetters:
+        "Maximum ApproximateNumberOfMessagesVisible >= 1, 1 of 1, missing: ignore",
+      OutboxAlarmsOldDeadLetter:
+        "Maximum ApproximateAgeOfOldestMessage > 259200, 1 of 1, missing: ignore",
+      OutboxAlarmsDroppedEvents: "Sum DroppedEventCount >= 1, 1 of 1, missing: notBreaching",
+      OutboxAlarmsFailingEvents: "Sum FailedInvokeEventCount >= 1, 3 of 3, missing: notBreaching",
+      OutboxAlarmsStreamBehind: "Maximum IteratorAge > 600000, 2 of 2, missing: notBreaching",
+      OutboxAlarmsRelayErrors: "Sum Errors >= 1, 2 of 3, missing: notBreaching",
+      OutboxAlarmsRelayThrottles: "Sum Throttles >= 1, 2 of 3, missing: notBreaching",
+      OutboxAlarmsRelayDuration: "Maximum Duration > 48000, 2 of 3, missing: notBreaching",
+      ApiAlarmsFaults:
+        "100 * faults / requests, Sum 5xx, SampleCount Count > 1, 2 of 3, missing: notBreaching",
+      ApiAlarmsLatency: "p99 Latency > 2000, 3 of 3, missing: notBreaching",
+      ShippingAlarmsLostEvent:
+        "Sum InvocationsFailedToBeSentToDlq >= 1, 1 of 1, missing: notBreaching",
+      ShippingAlarmsExpiringEvent:
+        "Maximum ApproximateAgeOfOldestMessage > 345600, 1 of 1, missing: ignore",
+      ShippingAlarmsExpiringDeadLetter:
+        "Maximum ApproximateAgeOfOldestMessage > 345600, 1 of 1, missing: ignore",
+      ShippingAlarmsExpiringRuleDeadLetter:
+        "Maximum ApproximateAgeOfOldestMessage > 345600, 1 of 1, missing: ignore",
+      ShippingAlarmsBehind: "Maximum ApproximateAgeOfOldestMessage > 900, 2 of 2, missing: ignore",
+      ShippingAlarmsDeadLetters:
+        "Maximum ApproximateNumberOfMessagesVisible >= 1, 1 of 1, missing: ignore",
+      ShippingAlarmsRuleDeadLetters:
+        "Maximum ApproximateNumberOfMessagesVisible >= 1, 1 of 1, missing: ignore",
+    });
+    expect(JSON.stringify([...alarms.values()]).match(/"Period":(\d+)/g)).toSatisfy(
+      (periods: string[]) => periods.every((period) => period === '"Period":300'),
+    );
+  });
+
+  test("each watches its own queue, function, mapping, table, bus, rule or API", () => {
+    const watched = [...alarms].map(([id, alarm]) => [id, resources(alarm)]);
+    const queue = (prefix: string) => [logicalId(template, prefix)];
+    expect(Object.fromEntries(watched)).toEqual({
+      OutboxAlarmsLateEvent: [logicalId(template, "OutboxTable")],
+      OutboxAlarmsParkedRows: [logicalId(template, "OutboxTable")],
+      OutboxAlarmsSweeperStopped: [logicalId(template, "OutboxTable")],
+      OutboxAlarmsSweepsCutShort: [logicalId(template, "OutboxTable")],
+      OutboxAlarmsDeadLetters: queue("OutboxDeadLetterQueue"),
+      OutboxAlarmsOldDeadLetter: queue("OutboxDeadLetterQueue"),
+      OutboxAlarmsDroppedEvents: ["OutboxStreamMapping"],
+      OutboxAlarmsFailingEvents: ["OutboxStreamMapping"],
+      OutboxAlarmsStreamBehind: [logicalId(template, "OutboxRelay")],
+      OutboxAlarmsRelayErrors: [logicalId(template, "OutboxRelay")],
+      OutboxAlarmsRelayThrottles: [logicalId(template, "OutboxRelay")],
+      OutboxAlarmsRelayDuration: [logicalId(template, "OutboxRelay")],
+      ApiAlarmsFaults: [logicalId(template, "Api")],
+      ApiAlarmsLatency: [logicalId(template, "Api")],
+      ShippingAlarmsLostEvent: [
+        logicalId(template, "EventBus"),
+        logicalId(template, "ShippingRule"),
+      ],
+      ShippingAlarmsExpiringEvent: queue("ShippingQueue"),
+      ShippingAlarmsExpiringDeadLetter: queue("ShippingDeadLetterQueue"),
+      ShippingAlarmsExpiringRuleDeadLetter: queue("ShippingRuleDeadLetterQueue"),
+      ShippingAlarmsBehind: queue("ShippingQueue"),
+      ShippingAlarmsDeadLetters: queue("ShippingDeadLetterQueue"),
+      ShippingAlarmsRuleDeadLetters: queue("ShippingRuleDeadLetterQueue"),
+    });
+  });
+
+  test("a rule on a bus is watched by its name alone", () => {
+    // CloudFormation's Ref is `bus|rule`: there is no such metric.
+    expect(alarms.get("ShippingAlarmsLostEvent")?.Dimensions).toContainEqual({
+      Name: "RuleName",
+      Value: {
+        "Fn::Select": [
+          2,
+          { "Fn::Split": ["/", { "Fn::GetAtt": [logicalId(template, "ShippingRule"), "Arn"] }] },
+        ],
+      },
+    });
+  });
+
+  test("each says what it means, and where it is said what to do", () => {
+    const anchors = runbook().map(({ anchor }) => anchor);
+    for (const { AlarmDescription } of alarms.values()) {
+      const [, meaning, anchor] =
+        /^(.+) What to do: docs\/operations\.md#([\w-]+)$/.exec(AlarmDescription) ?? [];
+      expect(meaning, AlarmDescription).toMatch(/^\S.*\.$/);
+      expect(anchors).toContain(anchor);
+      expect(AlarmDescription.length).toBeLessThanOrEqual(LONGEST_DESCRIPTION);
+    }
+  });
+
+  test("each tells one topic when it begins, and the same when it is over", () => {
+    for (const alarm of alarms.values()) {
+      expect(alarm.AlarmActions).toHaveLength(1);
+      expect(["page", "ticket"]).toContain(grade(alarm));
+      expect(alarm.OKActions).toEqual(alarm.AlarmActions);
+      expect(alarm).not.toHaveProperty("ActionsEnabled");
+    }
+  });
+
+  test("the runbook says which alarms lead to which section, and in which grade", () => {
+    const named = [...alarms].map(([id, alarm]) => {
+      const anchor = alarm.AlarmDescription.split("#")[1];
+      return `${anchor}: ${grade(alarm)} ${id}`;
+    });
+    const shown = runbook().flatMap(({ anchor, alarms }) =>
+      alarms.map((alarm) => `${anchor}: ${alarm}`),
+    );
+    expect(shown.sort()).toEqual(named.sort());
+  });
+
+  test.each(["Page", "Ticket"])("CloudWatch alone may use the topic %s, and over TLS", (id) => {
+    const topic = { Ref: logicalId(template, `AlarmTopics${id}`) };
+    const policies = Object.values(template.findResources("AWS::SNS::TopicPolicy"));
+    const policy = policies.find(({ Properties }) => Properties.Topics[0].Ref === topic.Ref);
+    expect(policy?.Properties.PolicyDocument.Statement).toEqual([
+      expect.objectContaining({
+        Effect: "Deny",
+        Principal: "*",
+        Action: "sns:Publish",
+        Resource: topic,
+        Condition: { Bool: { "aws:SecureTransport": "false" } },
+      }),
+      expect.objectContaining({
+        Effect: "Allow",
+        Principal: { Service: "cloudwatch.amazonaws.com" },
+        Action: "sns:Publish",
+        Resource: topic,
+        Condition: { StringEquals: { "aws:SourceAccount": { Ref: "AWS::AccountId" } } },
+      }),
+    ]);
+    template.hasOutput(`${id}TopicArn`, { Value: topic });
+  });
+
+  function grade({ AlarmActions }: AlarmProperties): string {
+    const [action] = AlarmActions as { Ref: string }[];
+    return /^AlarmTopics(\w+?)[0-9A-F]{8}$/.exec(action?.Ref ?? "")?.[1]?.toLowerCase() ?? "none";
+  }
+});
+
+test("the local stack has no alarms, topics or dashboard", () => {
+  const template = ordersTemplate("local");
+  for (const type of [
+    "AWS::CloudWatch::Alarm",
+    "AWS::CloudWatch::Dashboard",
+    "AWS::SNS::Topic",
+    "AWS::SNS::TopicPolicy",
+  ]) {
+    template.resourceCountIs(type, 0);
+  }
+});
+
+describe("the runbook", () => {
+  test("every state is shown by an alarm or a line of status", () => {
+    const sections = runbook();
+    const states = sections.filter(({ isState }) => isState);
+    expect(states.length).toBeGreaterThan(10);
+    const unseen = states.filter(
+      ({ anchor }) =>
+        !sections.some(
+          (section) =>
+            [section.anchor, section.partOf].includes(anchor) &&
+            section.alarms.length + section.statusLines.length > 0,
+        ),
+    );
+    expect(unseen).toEqual([]);
+  });
+
+  test("every line of status has one section, and no section names another", () => {
+    const lines = statusLines();
+    expect(lines.length).toBeGreaterThan(5);
+    const words = runbook().flatMap((section) => section.statusLines);
+    for (const line of lines) {
+      expect(
+        words.filter((some) => isAbout(some, line)),
+        line,
+      ).toHaveLength(1);
+    }
+    for (const some of words) {
+      expect(
+        lines.filter((line) => isAbout(some, line)),
+        some,
+      ).not.toEqual([]);
+    }
+  });
+
+  test("every link within it leads somewhere", () => {
+    const anchors = runbook().map(({ anchor }) => anchor);
+    const links = read("docs/operations.md").matchAll(/\]\(#([\w-]+)\)/g);
+    expect(new Set(anchors).size).toBe(anchors.length);
+    expect(
+      [...links].map(([, anchor]) => anchor).filter((to = "") => !anchors.includes(to)),
+    ).toEqual([]);
+  });
+});
+
+test("an event is late when the sweeper should have had it, as status says, too", () => {
+  const [, grace] =
+    /DEFAULT_GRACE: SignedDuration = SignedDuration::from_mins\((\d+)\)/.exec(
+      read("shared/outbox/src/relay/sweep.rs"),
+    ) ?? [];
+  const [, sweep] =
+    /LATE: SignedDuration = SignedDuration::from_mins\(DEFAULT_GRACE\.as_mins\(\) \+ (\d+)\)/.exec(
+      read("scripts/outboxctl/src/commands/status.rs"),
+    ) ?? [];
+  expect(Number(sweep)).toBe(SWEEP_DEFAULTS.interval.toMinutes());
+  expect(Number(grace) + Number(sweep)).toBe(ALARM_THRESHOLDS.late.toMinutes());
+});
+
+describe("the construct alone", () => {
+  function outbox(alarmed: boolean): { stack: Stack; outbox: TransactionalOutbox } {
+    const stack = new Stack();
+    const code = placeholderCode();
+    const alarmTopics = { page: new Topic(stack, "Page"), ticket: new Topic(stack, "Ticket") };
+    return {
+      stack,
+      outbox: new TransactionalOutbox(stack, "Outbox", {
+        relayCode: code.of("publish-events"),
+        sweeperCode: code.of("sweep-outbox"),
+        eventBus: new EventBus(stack, "EventBus"),
+        ...(alarmed && { alarmTopics }),
+      }),
+    };
+  }
+
+  test("has no alarms unless it is told where they go", () => {
+    const { stack, outbox: silent } = outbox(false);
+    expect(silent.alarms).toBeUndefined();
+    Template.fromStack(stack).resourceCountIs("AWS::CloudWatch::Alarm", 0);
+  });
+
+  test("hands out all of its alarms", () => {
+    const { stack, outbox: alarmed } = outbox(true);
+    const all = alarmed.alarms?.all ?? [];
+    Template.fromStack(stack).resourceCountIs("AWS::CloudWatch::Alarm", all.length);
+    expect(all).toContain(alarmed.alarms?.lateEvent);
+    expect(new Set(all.map(({ node }) => node.id)).size).toBe(12);
+  });
+});
+
+/** The condition of an alarm, for people. */
+function condition(alarm: AlarmProperties): string {
+  const metrics = alarm.Metrics?.map(
+    ({ Expression, MetricStat }) =>
+      Expression ?? `${MetricStat?.Stat} ${MetricStat?.Metric.MetricName}`,
+  ) ?? [`${alarm.Statistic ?? alarm.ExtendedStatistic} ${alarm.MetricName}`];
+  const operators: Record<string, string> = {
+    GreaterThanThreshold: ">",
+    GreaterThanOrEqualToThreshold: ">=",
+    LessThanThreshold: "<",
+  };
+  const { DatapointsToAlarm, EvaluationPeriods } = alarm;
+  return [
+    `${metrics.join(", ")} ${operators[alarm.ComparisonOperator]} ${alarm.Threshold}`,
+    `${DatapointsToAlarm ?? EvaluationPeriods} of ${EvaluationPeriods}`,
+    `missing: ${alarm.TreatMissingData}`,
+  ].join(", ");
+}
+
+/** The logical ids of what an alarm is about. */
+function resources({ Dimensions, Metrics }: AlarmProperties): string[] {
+  const text = JSON.stringify([Dimensions, Metrics]);
+  const found = text.matchAll(/"(?:Ref":|Fn::GetAtt":\[)"(\w+)"/g);
+  return [...new Set([...found].map(([, id = ""]) => id))];
+}

@@ -1,0 +1,117 @@
+import type { Template } from "aws-cdk-lib/assertions";
+import { beforeAll, describe, expect, test } from "vitest";
+import { environmentNames } from "../orders/environments.ts";
+import { OUTBOX_NAMESPACE, RELAY_METRICS, SWEEPER_METRICS } from "../outbox/index.ts";
+import {
+  alarmsOf,
+  isOfAws,
+  type MetricName,
+  metricsOf,
+  metricsShown,
+  type Widget,
+  widgetsOf,
+} from "./metrics.ts";
+import { read } from "./runbook.ts";
+import { ordersTemplate } from "./template.ts";
+
+const RUST = read("shared/outbox/src/relay/metrics.rs");
+
+describe.each(environmentNames.filter((name) => name !== "local"))("dashboard in %s", (name) => {
+  let template: Template;
+  let widgets: Widget[];
+
+  beforeAll(() => {
+    template = ordersTemplate(name);
+    widgets = widgetsOf(template);
+  });
+
+  test("there is one, with the name of the stack", () => {
+    template.resourceCountIs("AWS::CloudWatch::Dashboard", 1);
+    template.hasResourceProperties("AWS::CloudWatch::Dashboard", {
+      DashboardName: `orders-${name}`,
+    });
+  });
+
+  test("it reads from left to right as an event travels, alarms above, what is stuck below", () => {
+    const rows = [...new Set(widgets.map(({ y }) => y))].sort((one, other) => one - other);
+    const titles = rows.map((row) =>
+      widgets
+        .filter(({ y }) => y === row)
+        .toSorted((one, other) => one.x - other.x)
+        .map(({ properties }) => properties.title),
+    );
+    expect(titles).toEqual([
+      ["Alarms"],
+      [
+        "API: requests",
+        "Orders table: writes",
+        "Stream mapping: events",
+        "Relay: events",
+        "Bus: commit to publish",
+        "Shipping: rule and queue",
+      ],
+      [
+        "API: latency",
+        "Outbox table: writes",
+        "Stream mapping: iterator age",
+        "Relay: function",
+        "PutEvents of the account",
+        "Shipping: function",
+      ],
+      ["Pending", "Set aside", "Sweeps", "Dead letters of the outbox", "Dead letters of shipping"],
+    ]);
+    for (const { x, width } of widgets) {
+      expect(x + width).toBeLessThanOrEqual(24);
+    }
+  });
+
+  test("it shows every alarm", () => {
+    const [alarms] = widgets;
+    const ids = Object.keys(template.findResources("AWS::CloudWatch::Alarm"));
+    expect(alarms?.properties.alarms?.toSorted()).toEqual(ids.map((id) => `<${id}>`).sort());
+  });
+
+  test("somebody writes every metric that a widget or an alarm reads", () => {
+    const read = [
+      ...widgets.flatMap(metricsShown),
+      ...[...alarmsOf(template).values()].flatMap(metricsOf),
+    ];
+    expect(read.length).toBeGreaterThan(50);
+    expect(read.filter((metric) => !isOfAws(metric) && !isOfOutbox(metric))).toEqual([]);
+  });
+
+  test("it shows everything that relay and sweeper count", () => {
+    const shown = widgets.flatMap(metricsShown).map(({ name }) => name);
+    // How many sweeps there were is shown by an expression over `PendingEvents`.
+    expect(shown).toEqual(expect.arrayContaining([...counted("Relay"), ...counted("Sweeper")]));
+  });
+});
+
+test("the construct knows what relay and sweeper count, and nothing else", () => {
+  expect(OUTBOX_NAMESPACE).toBe(/NAMESPACE: &str = "(\w+)"/.exec(RUST)?.[1]);
+  expect([...RELAY_METRICS]).toEqual(counted("Relay"));
+  expect([...SWEEPER_METRICS]).toEqual(counted("Sweeper"));
+});
+
+function isOfOutbox({ namespace, name, dimensions }: MetricName): boolean {
+  const [, dimension] = /dimensions = vec!\[vec!\["(\w+)"\.to_owned\(\)\]\]/.exec(RUST) ?? [];
+  return (
+    namespace === /NAMESPACE: &str = "(\w+)"/.exec(RUST)?.[1] &&
+    dimensions.join() === dimension &&
+    [...counted("Relay"), ...counted("Sweeper")].includes(name)
+  );
+}
+
+/** The metrics that a function of the outbox writes, as its source has them. */
+function counted(by: "Relay" | "Sweeper"): string[] {
+  const declaration = new RegExp(
+    `#\\[entry\\(rename_all = "PascalCase"\\)\\]\nstruct ${by}Metrics<'m> \\{\n([\\s\\S]*?)\n\\}`,
+  );
+  const [, fields] = declaration.exec(RUST) ?? [];
+  if (fields === undefined) {
+    throw new Error(`metrics.rs has no ${by}Metrics in PascalCase any more: read it otherwise`);
+  }
+  return [...fields.matchAll(/^ {4}(\w+): (.+),$/gm)]
+    .filter(([, , type]) => type !== "SystemTime" && type !== "&'m str")
+    .map(([, field = ""]) => field.replace(/(?:^|_)(\w)/g, (_, first) => first.toUpperCase()));
+}

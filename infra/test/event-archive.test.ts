@@ -1,0 +1,41 @@
+import { expect, test } from "vitest";
+import { environment, environmentNames } from "../orders/environments.ts";
+import { logicalId, ordersTemplate } from "./template.ts";
+
+/** As far back as a table can be restored. */
+const RECOVERY_DAYS = 35;
+
+test.each([
+  { name: "dev", days: 7 },
+  { name: "staging", days: 35 },
+  { name: "prod", days: 90 },
+] as const)(
+  "$name keeps what was published for $days days, and as it keeps tables",
+  ({ name, days }) => {
+    const template = ordersTemplate(name);
+    const { DeletionPolicy } = template.toJSON().Resources[logicalId(template, "Orders")];
+    template.resourceCountIs("AWS::Events::Archive", 1);
+    template.hasResource("AWS::Events::Archive", {
+      Properties: {
+        SourceArn: { "Fn::GetAtt": [logicalId(template, "EventBus"), "Arn"] },
+        EventPattern: { source: ["orders"] },
+        RetentionDays: days,
+      },
+      DeletionPolicy,
+      UpdateReplacePolicy: DeletionPolicy,
+    });
+  },
+);
+
+test("the archive reaches as far back as the tables that can be restored", () => {
+  for (const name of environmentNames) {
+    const { pointInTimeRecovery, eventArchiveRetention } = environment(name);
+    if (pointInTimeRecovery) {
+      expect(eventArchiveRetention?.toDays(), name).toBeGreaterThanOrEqual(RECOVERY_DAYS);
+    }
+  }
+});
+
+test("the local stack has none: the emulator knows no archives", () => {
+  ordersTemplate("local").resourceCountIs("AWS::Events::Archive", 0);
+});
