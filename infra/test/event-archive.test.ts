@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { environment, environmentNames } from "../orders/environments.ts";
+import { read } from "./runbook.ts";
 import { logicalId, ordersTemplate } from "./template.ts";
 
 /** As far back as a table can be restored. */
@@ -26,6 +27,12 @@ test.each([
     });
   },
 );
+
+test.each(["README.md", "docs/operations.md"])("%s says how long", (path) => {
+  const text = read(path).replace(/\s+/g, " ");
+  expect(text).toContain("7 days in `dev`, 35 in `staging`");
+  expect(text).toContain("90 in `prod`");
+});
 
 test("the archive reaches as far back as the tables that can be restored", () => {
   for (const name of environmentNames) {
