@@ -124,7 +124,7 @@ measure-outboxctl: build-local ## Measure a replay of 10,000 dead events, and st
 .PHONY: simulate
 simulate: prerequisites ## Try to lose an event: SEEDS=1000 EVENTS=300, or SEED=n to see what happened
 	@# Optimized, which takes minutes to compile, only for what takes longer than that.
-	@cargo run --quiet --package simulate $(if $(filter 1,$(OPTIMIZED)),--profile simulation) -- $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1000)) \
+	@cargo run --quiet --package simulate $(if $(filter 1,$(OPTIMIZED)),--profile simulation) -- $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1000) $(if $(FROM),--from $(FROM))) \
 		--events $(or $(EVENTS),300)
 
 .PHONY: simulate-bugs
