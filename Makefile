@@ -79,7 +79,7 @@ dependencies: prerequisites $(CHECKS) ## Check licences, duplicates and sources 
 
 # Not of 'make test': what becomes known tonight is no fault of a change.
 .PHONY: audit
-audit: prerequisites $(CHECKS) $(NODE_MODULES) ## Ask for advisories on the crates and packages depended on
+audit: prerequisites $(CHECKS) ## Ask for advisories on the crates and packages depended on
 	@$(with_checks) scripts/audit
 
 .PHONY: packages
