@@ -15,6 +15,7 @@ CARGO_FUZZ_VERSION := 0.13.2
 CARGO_FUZZ := target/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
 FUZZ_TARGETS := dead-letter stream-record outbox-row http-body filter-pattern
 NODE_MODULES := infra/node_modules/.package-lock.json
+BENCH_NODE_MODULES := scripts/bench/node/node_modules/.package-lock.json
 
 # No profile, credentials or endpoint of the person who runs make reaches these.
 without_aws := scripts/without-aws
@@ -121,6 +122,16 @@ measure-outboxctl: build-local ## Measure a replay of 10,000 dead events, and st
 	$(without_aws) cargo test --quiet --package outboxctl --test local_aws -- \
 		--ignored --nocapture measure
 
+.PHONY: bench
+bench: build-bench build-local ## Measure the relay beside what people would otherwise write
+	$(without_aws) cargo run --quiet --release --package bench
+	$(without_aws) cargo test --quiet --package devstack --test local_aws -- \
+		--ignored --nocapture measure
+
+.PHONY: bench-check
+bench-check: prerequisites ## Fail if the relay takes more instructions than recorded: RECORD=1 to record
+	@cargo run --quiet --release --package bench -- instructions $(if $(filter 1,$(RECORD)),--record)
+
 .PHONY: simulate
 simulate: prerequisites ## Try to lose an event: SEEDS=1000 EVENTS=300, or SEED=n to see what happened
 	@# Optimized, which takes minutes to compile, only for what takes longer than that.
@@ -161,6 +172,14 @@ build-local: prerequisites $(VENV) $(NODE_MODULES) ## Build the functions for th
 	done
 	@$(cargo_lambda) --package devstack --package outboxctl \
 		--compiler cargo --lambda-dir target/lambda/local
+
+# Apart from each other, so that no function gets the features of the bench.
+.PHONY: build-bench
+build-bench: prerequisites $(VENV) $(BENCH_NODE_MODULES)
+	@echo "building what is measured, optimized"
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" cargo lambda build --release --compiler cargo \
+		--package publish-events --package create-order --package bare-handler --lambda-dir target/lambda/bench
+	@cargo build --quiet --release --package bench
 
 # --- For AWS.
 
@@ -256,6 +275,11 @@ $(CARGO_FUZZ): | prerequisites
 	@echo "installing cargo-fuzz into target/tools"
 	@CARGO_TARGET_DIR=target/fuzz cargo install --quiet --locked --version $(CARGO_FUZZ_VERSION) \
 		--root target/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION) cargo-fuzz
+
+$(BENCH_NODE_MODULES): scripts/bench/node/package.json scripts/bench/node/package-lock.json | prerequisites
+	@echo "installing the AWS SDK for Node into scripts/bench/node"
+	@cd scripts/bench/node && npm ci --loglevel error --no-audit --no-fund --no-update-notifier
+	@touch $@
 
 $(NODE_MODULES): infra/package.json infra/package-lock.json infra/outbox/package.json | prerequisites
 	@echo "installing the CDK into infra/node_modules"

@@ -10,6 +10,7 @@
 //! | `scenario` | rounds in turns |
 //! | `start` | from exec to the first poll |
 //! | `commit` | what `create-order` adds to its transaction |
+//! | `invocation`, `instructions` | what an invocation takes of the processor, counted |
 //! | `cost`, `prices` | what a million orders cost |
 //! | `report`, `statistics`, `plot` | tables, JSON, and the plot |
 
@@ -19,6 +20,8 @@ mod commit;
 mod contestant;
 mod cost;
 mod function;
+mod instructions;
+mod invocation;
 mod item_size;
 mod ledger;
 mod plot;
@@ -31,7 +34,7 @@ mod statistics;
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use miette::{Context, IntoDiagnostic, Result};
 
 use crate::{
@@ -61,11 +64,45 @@ struct Arguments {
     /// Where tables, JSON and plot are written.
     #[arg(long, default_value = "target/bench")]
     output: PathBuf,
+
+    #[command(subcommand)]
+    instead: Option<Instead>,
 }
 
-#[tokio::main]
-async fn main() -> Result<()> {
+#[derive(Subcommand)]
+enum Instead {
+    /// Count the instructions of an invocation, and fail if they have grown.
+    Instructions {
+        /// What is recorded.
+        #[arg(default_value = "scripts/bench/instructions.json")]
+        file: PathBuf,
+
+        /// Record what is counted.
+        #[arg(long)]
+        record: bool,
+    },
+
+    /// Relay batches in this process, to be counted or profiled.
+    Invoke {
+        /// How many.
+        times: usize,
+    },
+}
+
+fn main() -> Result<()> {
     let arguments = Arguments::parse();
+    match &arguments.instead {
+        Some(Instead::Instructions { file, record: true }) => instructions::record(file),
+        Some(Instead::Instructions { file, .. }) => instructions::check(file),
+        Some(Instead::Invoke { times }) => invocation::invoke(*times),
+        None => {
+            let runtime = tokio::runtime::Runtime::new().into_diagnostic()?;
+            runtime.block_on(measure(arguments))
+        }
+    }
+}
+
+async fn measure(arguments: Arguments) -> Result<()> {
     let project = std::env::current_dir().into_diagnostic()?;
     let latency = Latency {
         put_events: Duration::from_millis(arguments.put_events_latency),

@@ -38,7 +38,7 @@ pub use emulator::Emulator;
 pub use endpoint::{LocalEndpoint, NotLoopback};
 pub use error::Error;
 pub use fault_client::FaultClient;
-pub use faults::{Fault, FaultProxy, InjectedFault, Kind, Rules, UnknownFault};
+pub use faults::{Call, Fault, FaultProxy, InjectedFault, Kind, Rules, UnknownFault};
 pub use mappings::{Functions, Mappings};
 pub use paths::Paths;
 pub use process_environment::process_environment;

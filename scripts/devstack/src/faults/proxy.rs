@@ -1,4 +1,9 @@
-use std::{io, net::SocketAddr, sync::Mutex, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, OnceLock},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -16,11 +21,13 @@ use hyper_util::{
 use serde_json::{Value, json};
 use tokio::{
     net::{TcpListener, TcpStream},
+    sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
     task::{JoinHandle, JoinSet},
-    time::sleep,
+    time::{Instant, sleep},
 };
 
 use super::{
+    call::{self, Call},
     http,
     partial::{self, Split},
     rule::{Fault, Kind, Rules},
@@ -39,8 +46,12 @@ const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(100);
 pub struct FaultProxy {
     endpoint: LocalEndpoint,
     rules: Rules,
+    listener: Listener,
     task: JoinHandle<()>,
 }
+
+/// Who is told of calls, if anybody is.
+type Listener = Arc<OnceLock<UnboundedSender<Call>>>;
 
 /// A proxy that listens and does not answer yet.
 pub(crate) struct ListeningProxy {
@@ -53,6 +64,7 @@ struct Proxy {
     client: Client<HttpConnector, Full<Bytes>>,
     rules: Rules,
     random: Mutex<fastrand::Rng>,
+    listener: Listener,
 }
 
 /// The connection is cut: there is no answer.
@@ -84,6 +96,19 @@ impl FaultProxy {
     pub fn rules(&self) -> &Rules {
         &self.rules
     }
+
+    /// The calls that are made from now on, in the order of their answers. Those that
+    /// are refused or cut off are not among them.
+    ///
+    /// # Panics
+    ///
+    /// If somebody listens already.
+    pub fn calls(&self) -> UnboundedReceiver<Call> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let is_first = self.listener.set(sender).is_ok();
+        assert!(is_first, "the calls are listened to already");
+        receiver
+    }
 }
 
 impl Drop for FaultProxy {
@@ -100,11 +125,13 @@ impl ListeningProxy {
     /// Begins to answer, by what is behind it.
     pub(crate) fn in_front_of(self, upstream: LocalEndpoint) -> FaultProxy {
         let rules = Rules::default();
-        let proxy = std::sync::Arc::new(Proxy {
+        let listener = Listener::default();
+        let proxy = Arc::new(Proxy {
             upstream: upstream.address(),
             client: Client::builder(TokioExecutor::new()).build_http(),
             rules: rules.clone(),
             random: Mutex::default(),
+            listener: Arc::clone(&listener),
         });
         let task = tokio::spawn(async move {
             let mut connections = JoinSet::new();
@@ -112,7 +139,7 @@ impl ListeningProxy {
                 tokio::select! {
                     accepted = self.listener.accept() => match accepted {
                         Ok((stream, _)) => {
-                            connections.spawn(serve(std::sync::Arc::clone(&proxy), stream));
+                            connections.spawn(serve(Arc::clone(&proxy), stream));
                         }
                         // Too many open files, say: some will be closed.
                         Err(_) => sleep(PAUSE_AFTER_FAILURE).await,
@@ -124,14 +151,15 @@ impl ListeningProxy {
         FaultProxy {
             endpoint: self.endpoint,
             rules,
+            listener,
             task,
         }
     }
 }
 
-async fn serve(proxy: std::sync::Arc<Proxy>, stream: TcpStream) {
+async fn serve(proxy: Arc<Proxy>, stream: TcpStream) {
     let service = service_fn(|request| {
-        let proxy = std::sync::Arc::clone(&proxy);
+        let proxy = Arc::clone(&proxy);
         async move { proxy.answer(request).await }
     });
     // A connection that breaks is the caller's to notice.
@@ -164,6 +192,12 @@ impl Proxy {
             Some(Kind::CutBefore) => return Err(Cut),
             _ => {}
         }
+        let call = self.listener.get().map(|_| Call {
+            caller: call::caller(&parts.headers),
+            action: action.to_owned(),
+            request: body.clone(),
+            answered_at: Instant::now(),
+        });
         let split = match strike {
             Some(Kind::Partial) => serde_json::from_slice(&body)
                 .ok()
@@ -174,10 +208,18 @@ impl Proxy {
             Some(split) => self.forward_part(parts, split).await,
             None => self.forward(parts, body).await,
         };
-        match strike {
-            Some(Kind::CutAfter) => Err(Cut),
-            _ => Ok(response),
+        if let Some(Kind::CutAfter) = strike {
+            return Err(Cut);
         }
+        if let (Some(call), Some(listener)) = (call, self.listener.get()) {
+            let answered_at = Instant::now();
+            // Who no longer listens does not want to know.
+            let _ = listener.send(Call {
+                answered_at,
+                ..call
+            });
+        }
+        Ok(response)
     }
 
     async fn forward(
@@ -328,6 +370,23 @@ mod tests {
         assert_eq!(status, 200);
         assert_eq!(answer["Entries"].as_array().unwrap().len(), 2);
         assert_eq!(*reached.lock().unwrap(), [r#"{"Entries":["a","b"]}"#]);
+    }
+
+    #[tokio::test]
+    async fn who_listens_is_told_of_calls_and_by_whom() {
+        let (proxy, _) = start().await;
+        let mut calls = proxy.calls();
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let call = http
+            .post(proxy.endpoint().to_string())
+            .header("x-amz-target", "AWSEvents.PutEvents")
+            .header("user-agent", "aws-sdk-rust/1.4 os/linux app/publish-events")
+            .json(&json!({"Entries": []}));
+        call.send().await.unwrap();
+        let call = calls.recv().await.unwrap();
+        assert_eq!(call.action, "PutEvents");
+        assert_eq!(call.caller.as_deref(), Some("publish-events"));
+        assert_eq!(call.request, r#"{"Entries":[]}"#);
     }
 
     #[tokio::test]

@@ -14,8 +14,8 @@ use std::{
 use aws_sdk_dynamodb::types::Select;
 use devstack::{Fault, Functions, Kind, LocalEndpoint, Mappings, Paths, Stack, Subscriber};
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::{Value, json};
-use tokio::time::sleep;
+
+use crate::place::place;
 
 /// How many orders are placed, unless `ORDERS` says otherwise.
 const ORDERS: usize = 60;
@@ -74,29 +74,6 @@ fn add_faults(stack: &Stack) {
             count: None,
         };
         stack.faults.rules().add(fault).unwrap();
-    }
-}
-
-/// Places an order, again until the service says that it has it. Answers its id.
-async fn place(stack: &Stack, http: &reqwest::Client, number: usize) -> String {
-    let host = stack.deployment.api_url.trim_start_matches("http://");
-    loop {
-        let request = http
-            .post(format!("{}/orders", stack.emulator.endpoint()))
-            .header("host", host)
-            .header("idempotency-key", format!("order {number}"))
-            .json(&json!({
-                "customerId": "customer-7",
-                "currency": "EUR",
-                "items": [{"productId": "teapot", "quantity": 1, "unitPrice": 1950}],
-            }));
-        if let Ok(response) = request.send().await
-            && response.status() == 201
-            && let Ok(order) = response.json::<Value>().await
-        {
-            return order["id"].as_str().unwrap().to_owned();
-        }
-        sleep(Duration::from_millis(100)).await;
     }
 }
 

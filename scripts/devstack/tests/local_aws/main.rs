@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod chaos;
+mod commit_to_bus;
 mod conformance;
+mod place;
 
 use std::{
     ffi::OsStr,

@@ -1,8 +1,12 @@
 //! Deleting the rows of published events.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
-use tokio::sync::mpsc::UnboundedReceiver;
+use futures::{StreamExt, stream::FuturesUnordered};
+use tokio::{
+    sync::mpsc::UnboundedReceiver,
+    time::{Instant, sleep_until},
+};
 
 use super::{
     budget::Budget,
@@ -11,6 +15,15 @@ use super::{
     retry::{Pauses, within},
 };
 use crate::RowKey;
+
+/// Deletes under way at once.
+const DELETES_AT_ONCE: usize = 8;
+
+/// How long a published row waits for others to be deleted along with it. Until it is
+/// deleted, it is published again if the process dies.
+const LINGER: Duration = Duration::from_millis(10);
+
+type Answer = (Vec<RowKey>, Result<Vec<RowKey>, CallError>);
 
 /// Deletes every row that arrives, while others are still being published.
 /// Answers those that could not be deleted in time.
@@ -21,40 +34,125 @@ pub(super) async fn delete_published<T: OutboxTable>(
     mut published: UnboundedReceiver<RowKey>,
     budget: &Budget,
 ) -> BTreeSet<RowKey> {
-    let mut waiting: Vec<RowKey> = left_over.into_iter().collect();
-    let mut failures = 0;
+    let mut deletes = Deletes::of(left_over);
+    let mut under_way = FuturesUnordered::new();
+    let mut is_open = true;
     loop {
-        if waiting.is_empty() {
-            if published.recv_many(&mut waiting, DELETE_KEYS).await == 0 {
-                return BTreeSet::new();
-            }
-        } else {
-            while let Ok(key) = published.try_recv() {
-                waiting.push(key);
-            }
+        while under_way.len() < DELETES_AT_ONCE
+            && let Some(keys) = deletes.next(is_open, Instant::now())
+        {
+            under_way.push(delete(table, keys, budget));
         }
-        let next: Vec<RowKey> = waiting.drain(..waiting.len().min(DELETE_KEYS)).collect();
-        let may_work_later = match within(budget.settle_until, table.delete(&next)).await {
+        let wake_at = deletes.wake_at(is_open);
+        tokio::select! {
+            // Not by chance, so that a simulated history can be repeated.
+            biased;
+            Some(answer) = under_way.next(), if !under_way.is_empty() => {
+                deletes.take_answer(answer, pauses, budget.settle_until);
+            }
+            key = published.recv(), if is_open => match key {
+                Some(key) => deletes.add(key),
+                None => is_open = false,
+            },
+            () = wake(wake_at), if wake_at.is_some() && under_way.len() < DELETES_AT_ONCE => {}
+            else => return deletes.undeleted(),
+        }
+    }
+}
+
+async fn wake(time: Option<Instant>) {
+    if let Some(time) = time {
+        sleep_until(time).await;
+    }
+}
+
+async fn delete<T: OutboxTable>(table: &T, keys: Vec<RowKey>, budget: &Budget) -> Answer {
+    let answer = within(budget.settle_until, table.delete(&keys)).await;
+    (keys, answer)
+}
+
+/// Which rows are deleted together, and when. No I/O.
+struct Deletes {
+    waiting: Vec<RowKey>,
+    /// When what waits is deleted, though it fills no request.
+    full_or_at: Instant,
+    /// How often in a row a request has failed.
+    failures: u32,
+    /// Nothing is deleted before this.
+    not_before: Option<Instant>,
+    /// Deleting fails, and will go on to.
+    is_over: bool,
+}
+
+impl Deletes {
+    fn of(left_over: BTreeSet<RowKey>) -> Self {
+        Self {
+            waiting: left_over.into_iter().collect(),
+            full_or_at: Instant::now(),
+            failures: 0,
+            not_before: None,
+            is_over: false,
+        }
+    }
+
+    fn add(&mut self, key: RowKey) {
+        if self.waiting.is_empty() {
+            self.full_or_at = Instant::now() + LINGER;
+        }
+        self.waiting.push(key);
+    }
+
+    /// The next rows to delete, if some are to be deleted now. More may come as long
+    /// as it is open.
+    fn next(&mut self, is_open: bool, now: Instant) -> Option<Vec<RowKey>> {
+        let is_due = self.is_full() || !is_open || self.full_or_at <= now;
+        let may_delete = !self.is_over && self.not_before.is_none_or(|time| time <= now);
+        if self.waiting.is_empty() || !is_due || !may_delete {
+            return None;
+        }
+        let keys = self.waiting.len().min(DELETE_KEYS);
+        self.full_or_at = now + LINGER;
+        Some(self.waiting.drain(..keys).collect())
+    }
+
+    /// When what waits can be deleted; `None` if nothing waits for time to pass.
+    fn wake_at(&self, is_open: bool) -> Option<Instant> {
+        if self.is_over || self.waiting.is_empty() {
+            return None;
+        }
+        let lingers = is_open && !self.is_full();
+        let due = lingers.then_some(self.full_or_at);
+        due.max(self.not_before)
+    }
+
+    fn is_full(&self) -> bool {
+        self.waiting.len() >= DELETE_KEYS
+    }
+
+    fn take_answer(&mut self, (keys, answer): Answer, pauses: &Pauses, until: Instant) {
+        let may_work_later = match answer {
             Ok(undeleted) if undeleted.is_empty() => {
-                failures = 0;
-                continue;
+                self.failures = 0;
+                self.not_before = None;
+                return;
             }
             Ok(undeleted) => {
-                waiting.extend(undeleted);
+                self.waiting.extend(undeleted);
                 true
             }
             Err(error) => {
-                tracing::warn!(%error, rows = next.len(), "published rows were not deleted");
-                waiting.extend(next);
+                tracing::warn!(%error, rows = keys.len(), "published rows were not deleted");
+                self.waiting.extend(keys);
                 matches!(error, CallError::Transient(_))
             }
         };
-        failures += 1;
-        if !may_work_later || !pauses.pause(failures, budget.settle_until).await {
-            while let Some(key) = published.recv().await {
-                waiting.push(key);
-            }
-            return waiting.into_iter().collect();
-        }
+        self.failures += 1;
+        let not_before = Instant::now() + pauses.after(self.failures);
+        self.not_before = Some(not_before);
+        self.is_over |= !may_work_later || not_before >= until;
+    }
+
+    fn undeleted(self) -> BTreeSet<RowKey> {
+        self.waiting.into_iter().collect()
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use futures::{StreamExt, stream};
+
 use super::{
     budget::Budget,
     call_error::CallError,
@@ -10,6 +12,9 @@ use super::{
 };
 use crate::RowKey;
 
+/// Requests under way at once.
+const LOOK_UPS_AT_ONCE: usize = 10;
+
 /// What has become of each row; a row nobody told of in time has the reason.
 pub(crate) async fn look_up<T: OutboxTable>(
     table: &T,
@@ -17,13 +22,17 @@ pub(crate) async fn look_up<T: OutboxTable>(
     keys: &[RowKey],
     budget: &Budget,
 ) -> HashMap<RowKey, Result<RowState, String>> {
-    let mut states = HashMap::new();
-    for keys in keys.chunks(LOOK_UP_KEYS) {
+    let chunks = keys.chunks(LOOK_UP_KEYS).map(async |keys| {
         let (known, error) = look_up_chunk(table, pauses, keys, budget).await;
-        for key in keys {
-            let state = known.get(key).copied().ok_or_else(|| error.clone());
-            states.insert(key.clone(), state);
-        }
+        let state = |key| known.get(key).copied().ok_or_else(|| error.clone());
+        keys.iter()
+            .map(|key| (key.clone(), state(key)))
+            .collect::<Vec<_>>()
+    });
+    let mut states = HashMap::with_capacity(keys.len());
+    let mut answers = stream::iter(chunks).buffered(LOOK_UPS_AT_ONCE);
+    while let Some(answer) = answers.next().await {
+        states.extend(answer);
     }
     states
 }

@@ -16,9 +16,9 @@ use super::{
 };
 use crate::{Clock, OutboxRow, RowKey};
 
-/// Requests under way at once. The classic bus answers in some 30 ms and takes
-/// hundreds of requests a second everywhere.
-const REQUESTS_AT_ONCE: usize = 8;
+/// Requests under way at once. More than these the processor of a function hardly
+/// makes while the bus answers the first, in some 10 to 30 ms.
+const REQUESTS_AT_ONCE: usize = 32;
 
 type Answer = (Request, Result<Vec<PutResult>, CallError>);
 

@@ -1,0 +1,112 @@
+//! Invocations of the relay in this process, through the AWS SDK, whose requests are
+//! answered from memory: what is left is the processor's work.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use aws_smithy_runtime_api::{
+    client::{
+        http::{
+            HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings,
+            SharedHttpConnector,
+        },
+        orchestrator::{HttpRequest, HttpResponse},
+        result::ConnectorError,
+        runtime_components::RuntimeComponents,
+    },
+    http::StatusCode,
+};
+use aws_smithy_types::body::SdkBody;
+use miette::{IntoDiagnostic, Result, bail};
+use outbox::relay::{DynamoDbTable, EventBridgeBus, Relay, SqsQueue, StreamEvent, StreamHandler};
+use tokio::time::Instant;
+
+use crate::{
+    batch::{Age, Batch, Shape},
+    ledger::Ledger,
+};
+
+/// What a batch looks like.
+const SHAPE: Shape = Shape {
+    events: 100,
+    aggregates: 20,
+};
+
+/// Relays this many batches of 100 fresh events.
+pub(crate) fn invoke(times: usize) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = { runtime }.enable_all().build().into_diagnostic()?;
+    runtime.block_on(async {
+        let services = InMemory::default();
+        let handler = handler(&services);
+        for _ in 0..times {
+            let batch = Batch::new(SHAPE, Age::Fresh);
+            services.with(|ledger| ledger.begin(batch.rows.iter().cloned()));
+            let event: StreamEvent = serde_json::from_slice(&batch.payload).into_diagnostic()?;
+            let deadline = Instant::now() + Duration::from_secs(60);
+            let relayed = handler.handle(event, deadline).await;
+            if relayed.counts.published != SHAPE.events {
+                bail!("not every event was published: {:?}", relayed.counts);
+            }
+        }
+        Ok(())
+    })
+}
+
+fn handler(services: &InMemory) -> StreamHandler<EventBridgeBus, DynamoDbTable, SqsQueue> {
+    macro_rules! client {
+        ($sdk:ident) => {{
+            let config = $sdk::Config::builder()
+                .behavior_version($sdk::config::BehaviorVersion::latest())
+                .region($sdk::config::Region::new("eu-central-1"))
+                .credentials_provider($sdk::config::Credentials::new(
+                    "a", "b", None, None, "bench",
+                ))
+                .http_client(services.clone());
+            $sdk::Client::from_conf(config.build())
+        }};
+    }
+    StreamHandler::new(Relay::new(
+        EventBridgeBus::new(client!(aws_sdk_eventbridge), "orders"),
+        DynamoDbTable::new(client!(aws_sdk_dynamodb), "outbox"),
+        SqsQueue::new(client!(aws_sdk_sqs), "http://127.0.0.1:9/dead-letters"),
+    ))
+}
+
+/// Answers at once.
+#[derive(Debug, Clone, Default)]
+struct InMemory(Arc<Mutex<Ledger>>);
+
+impl InMemory {
+    fn with<T>(&self, act: impl FnOnce(&mut Ledger) -> T) -> T {
+        act(&mut self.0.lock().expect("nobody panics while holding it"))
+    }
+}
+
+impl HttpConnector for InMemory {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let action = request.headers().get("x-amz-target").unwrap_or_default();
+        let action = action.rsplit('.').next().unwrap_or_default();
+        let body = request.body().bytes().unwrap_or_default();
+        let answer = serde_json::from_slice(body)
+            .map_err(|error| error.to_string())
+            .and_then(|body| self.with(|ledger| ledger.answer(action, body)));
+        let status = StatusCode::try_from(200).expect("a status code");
+        HttpConnectorFuture::ready(match answer {
+            Ok(answer) => Ok(HttpResponse::new(status, SdkBody::from(answer.to_string()))),
+            Err(message) => Err(ConnectorError::user(message.into())),
+        })
+    }
+}
+
+impl HttpClient for InMemory {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}

@@ -1,0 +1,104 @@
+//! How long an event takes from its commit to the bus, while nothing goes wrong.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use devstack::{Call, Functions, Mappings, Paths, Stack};
+use serde_json::Value;
+use tokio::{
+    task::JoinSet,
+    time::{MissedTickBehavior, interval, timeout},
+};
+
+use crate::place::place;
+
+/// How many orders are placed, and how often.
+const ORDERS: usize = 600;
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// How many go before, so that functions are warm and connections there.
+const WARM_UP: usize = 30;
+
+/// How long the last events may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// When each event was committed, and when the bus had it.
+#[derive(Default)]
+struct Times {
+    committed: HashMap<String, tokio::time::Instant>,
+    published: HashMap<String, tokio::time::Instant>,
+}
+
+impl Times {
+    fn note(&mut self, call: &Call) {
+        let request: Value = serde_json::from_slice(&call.request).unwrap_or_default();
+        let list = |name: &str| request[name].as_array().cloned().unwrap_or_default();
+        for action in list("TransactItems") {
+            if let Some(id) = action["Put"]["Item"]["eventId"]["S"].as_str() {
+                self.committed.insert(id.to_owned(), call.answered_at);
+            }
+        }
+        for entry in list("Entries") {
+            let detail: Value = serde_json::from_str(entry["Detail"].as_str().unwrap()).unwrap();
+            let id = detail["id"].as_str().unwrap().to_owned();
+            self.published.entry(id).or_insert(call.answered_at);
+        }
+    }
+
+    fn milliseconds(&self) -> Vec<u128> {
+        let took = |(id, committed): (&String, &tokio::time::Instant)| {
+            (self.published[id] - *committed).as_millis()
+        };
+        let mut all: Vec<u128> = self.committed.iter().map(took).collect();
+        all.sort_unstable();
+        all
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the functions and the local AWS: make bench"]
+async fn measure_commit_to_bus() {
+    let address = ([127, 0, 0, 1], 0).into();
+    let stack = Stack::start(&Paths::of_this_project(), address);
+    let stack = Arc::new(stack.await.unwrap());
+    let (clients, deployment) = (&stack.clients, &stack.deployment);
+    let functions = Functions::Deployed;
+    let observer = Arc::new(|_: &_| {});
+    let mapping = Mappings::take_over(clients, deployment, &functions, |_| {}, observer);
+    let _mapping = mapping.await.unwrap();
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    for number in 0..WARM_UP {
+        place(&stack, &http, number).await;
+    }
+
+    let mut calls = stack.faults.calls();
+    let begun = Instant::now();
+    let mut ticks = interval(PAUSE);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let mut placing = JoinSet::new();
+    for number in WARM_UP..WARM_UP + ORDERS {
+        ticks.tick().await;
+        let (stack, http) = (Arc::clone(&stack), http.clone());
+        placing.spawn(async move { place(&stack, &http, number).await });
+    }
+    placing.join_all().await;
+    let lasted = begun.elapsed();
+
+    let mut times = Times::default();
+    while times.committed.len() < ORDERS || times.published.len() < ORDERS {
+        let call = timeout(PATIENCE, calls.recv()).await;
+        times.note(&call.expect("every event arrives").unwrap());
+    }
+    let milliseconds = times.milliseconds();
+    let quantile = |percent: usize| milliseconds[(milliseconds.len() - 1) * percent / 100];
+    println!(
+        "commit to bus: {ORDERS} orders in {:.0} s; half within {} ms, 99 % within {} ms",
+        lasted.as_secs_f64(),
+        quantile(50),
+        quantile(99)
+    );
+    Arc::into_inner(stack).unwrap().stop().await.unwrap();
+}

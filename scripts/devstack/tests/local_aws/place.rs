@@ -1,0 +1,30 @@
+//! Orders, placed by HTTP.
+
+use std::time::Duration;
+
+use devstack::Stack;
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+/// Places an order, again until the service says that it has it. Answers its id.
+pub(crate) async fn place(stack: &Stack, http: &reqwest::Client, number: usize) -> String {
+    let host = stack.deployment.api_url.trim_start_matches("http://");
+    loop {
+        let request = http
+            .post(format!("{}/orders", stack.emulator.endpoint()))
+            .header("host", host)
+            .header("idempotency-key", format!("order {number}"))
+            .json(&json!({
+                "customerId": "customer-7",
+                "currency": "EUR",
+                "items": [{"productId": "teapot", "quantity": 1, "unitPrice": 1950}],
+            }));
+        if let Ok(response) = request.send().await
+            && response.status() == 201
+            && let Ok(order) = response.json::<Value>().await
+        {
+            return order["id"].as_str().unwrap().to_owned();
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+}
