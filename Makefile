@@ -60,7 +60,7 @@ invoke: $(VENV) ## Call a served function with its sample: FUNCTION=create-order
 		--data-file samples/$(FUNCTION).json
 
 .PHONY: test
-test: lint test-rust test-infra test-end-to-end ## Run everything that must hold before a change lands
+test: lint test-rust test-infra lint-templates test-end-to-end ## Run everything that must hold before a change lands
 
 .PHONY: lint
 lint: prerequisites $(NODE_MODULES) ## Check formatting and lints of Rust and TypeScript
@@ -93,6 +93,11 @@ test-rust: prerequisites
 .PHONY: test-infra
 test-infra: prerequisites $(NODE_MODULES)
 	$(infra) ../$(without_aws) npm run --silent test
+
+.PHONY: lint-templates
+lint-templates: prerequisites $(NODE_MODULES) $(VENV) ## Check the CloudFormation templates of all environments
+	@$(node) test/write-templates.ts ../target/templates
+	cd infra && ../.venv/bin/cfn-lint
 
 # On the local AWS, so apart from the tests that need nothing installed.
 .PHONY: test-end-to-end
@@ -171,7 +176,7 @@ deploy: environment account build ## Deploy ENV; prod asks before it changes per
 		--require-approval $(if $(filter prod,$(ENV)),any-change,never)
 
 .PHONY: destroy
-destroy: environment account build ## Delete the stack of ENV, after asking
+destroy: environment destroyable account build ## Delete the stack of dev or staging, after asking
 	@$(cdk) destroy --context env=$(ENV)
 	@echo "the bus orders-$(ENV) is kept; if the stack is gone, then before it can be deployed again:"
 	@echo "  aws events delete-event-bus --name orders-$(ENV)"
@@ -208,6 +213,14 @@ environment:
 		*) echo "there is no environment '$(ENV)': choose dev, staging or prod" >&2; exit 2 ;; \
 	esac
 
+.PHONY: destroyable
+destroyable:
+	@if [ "$(ENV)" = prod ]; then \
+		echo "prod is not destroyed from here: it holds orders, and events that nobody has yet." >&2; \
+		echo "Whoever means it reads \"Deploy\" in README.md" >&2; \
+		exit 2; \
+	fi
+
 .PHONY: operated
 operated: prerequisites
 	@case "$(ENV)" in \
@@ -221,7 +234,7 @@ account: prerequisites $(NODE_MODULES)
 	@$(node) deployed/account.ts
 
 $(VENV): scripts/requirements.txt | prerequisites
-	@echo "installing the local AWS and cargo-lambda into .venv"
+	@echo "installing the local AWS, cargo-lambda and cfn-lint into .venv"
 	@python3 -m venv .venv
 	@.venv/bin/pip install --disable-pip-version-check --no-deps --requirement $<
 	@touch $@

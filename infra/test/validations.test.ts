@@ -1,0 +1,98 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type App, Validations } from "aws-cdk-lib";
+import { CfnQueue } from "aws-cdk-lib/aws-sqs";
+import { AwsSolutionsChecks } from "cdk-nag";
+import { describe, expect, test } from "vitest";
+import { environmentNames } from "../orders/environments.ts";
+import { ordersStack } from "./template.ts";
+
+/** What the report of a synthesis says of one rule. */
+interface Violation {
+  readonly ruleName: string;
+  readonly violatingConstructs: { readonly constructPath: string }[];
+  /** Why it may be so. */
+  readonly reason?: string;
+}
+
+interface Report {
+  readonly pluginReports: {
+    readonly pluginName: string;
+    readonly violations: Violation[];
+    readonly suppressedViolations?: Violation[];
+  }[];
+}
+
+/** Synthesizes the app as for a deployment, under cdk-nag's rules and the CDK's own. */
+function validate(app: App): Report {
+  const exitCode = process.exitCode;
+  Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+  try {
+    app.synth();
+  } catch (error) {
+    if (!String(error).includes("ValidationFailed")) {
+      throw error;
+    }
+  }
+  process.exitCode = exitCode;
+  return JSON.parse(readFileSync(join(app.outdir, "validation-report.json"), "utf8"));
+}
+
+/** `rule at path`, without the stack's name. */
+function describeViolation({ ruleName, violatingConstructs }: Violation): string[] {
+  return violatingConstructs.map(
+    ({ constructPath }) => `${ruleName} at ${constructPath.replace(/^orders-\w+\//, "")}`,
+  );
+}
+
+describe.each(environmentNames)("the stack of %s", (name) => {
+  const local = name === "local";
+  const { pluginReports } = validate(ordersStack(name).node.root as App);
+
+  test("breaks no rule of cdk-nag or of the CDK without saying why", () => {
+    expect(
+      pluginReports.flatMap(({ violations }) => violations.flatMap(describeViolation)),
+    ).toEqual([]);
+  });
+
+  test("says why of these, and of no others", () => {
+    const acknowledged = pluginReports.flatMap((report) => report.suppressedViolations ?? []);
+    expect(acknowledged.flatMap(describeViolation).sort()).toEqual([
+      ...(local
+        ? [
+            "AwsSolutions-APIG4 at Api/GET--orders--{id}/Resource",
+            "AwsSolutions-APIG4 at Api/POST--orders--{id}--cancel/Resource",
+            "AwsSolutions-APIG4 at Api/POST--orders/Resource",
+          ]
+        : []),
+      "AwsSolutions-IAM5[Resource::*] at CancelOrderRole/DefaultPolicy/Resource",
+      "AwsSolutions-IAM5[Resource::*] at CreateOrderRole/DefaultPolicy/Resource",
+      "AwsSolutions-IAM5[Resource::*] at GetOrderRole/DefaultPolicy/Resource",
+      "AwsSolutions-IAM5[Resource::*] at Shipping/StartShippingRole/DefaultPolicy/Resource",
+      "AwsSolutions-IAM5[Resource::<OutboxTableF17138FA.Arn>/stream/*] at Outbox/Operator/DefaultPolicy/Resource",
+      "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:cloudformation:<AWS::Region>:<AWS::AccountId>:" +
+        `stack/orders-${name}/*] at Outbox/Operator/DefaultPolicy/Resource`,
+      "AwsSolutions-SQS3 at Outbox/DeadLetterQueue/Resource",
+      "AwsSolutions-SQS3 at Shipping/RuleDeadLetterQueue/Resource",
+    ]);
+    for (const { ruleName, reason } of acknowledged) {
+      expect(reason, ruleName).toMatch(/^[A-Z].{20,}\.$/);
+    }
+  });
+});
+
+test("a stack that breaks rules is found out by both", () => {
+  const stack = ordersStack("prod");
+  new CfnQueue(stack, "Queue", { messageRetentionPeriod: 5 });
+  const { pluginReports } = validate(stack.node.root as App);
+  expect(pluginReports.map(({ pluginName }) => pluginName)).toEqual([
+    "AwsSolutions",
+    "CloudFormation Validate",
+  ]);
+  const broken = pluginReports.flatMap(({ violations }) => violations.flatMap(describeViolation));
+  expect(broken.sort()).toEqual([
+    "AwsSolutions-SQS3 at Queue",
+    "AwsSolutions-SQS4 at Queue",
+    "F3034 at Queue",
+  ]);
+});
