@@ -20,10 +20,7 @@ async fn main() -> Result<(), Error> {
     let outbox_table = variable("OUTBOX_TABLE")?;
     let event_bus = variable("EVENT_BUS_NAME")?;
     let dead_letter_queue = variable("DEAD_LETTER_QUEUE_URL")?;
-    let grace = match seconds("GRACE_PERIOD_SECONDS")? {
-        Some(grace) => grace.try_into()?,
-        None => DEFAULT_GRACE,
-    };
+    let grace = seconds("GRACE_PERIOD_SECONDS")?.map_or(Ok(DEFAULT_GRACE), TryInto::try_into)?;
 
     let metrics = Metrics::of(&outbox_table);
     let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
@@ -70,6 +67,8 @@ fn seconds(name: &str) -> Result<Option<Duration>, Error> {
     };
     match value.parse() {
         Ok(seconds) => Ok(Some(Duration::from_secs(seconds))),
-        Err(_) => Err(format!("environment variable {name} is no number of seconds: {value}").into()),
+        Err(_) => {
+            Err(format!("environment variable {name} is no number of seconds: {value}").into())
+        }
     }
 }
