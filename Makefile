@@ -158,6 +158,11 @@ build: prerequisites $(VENV) $(CROSS) ## Build the functions for AWS: arm64, opt
 	@echo "building for arm64, optimized"
 	@$(cargo_lambda) --release --arm64 --lambda-dir target/lambda/arm64
 
+.PHONY: pack
+pack: prerequisites $(NODE_MODULES) ## Pack the construct for other CDK apps: TO=../my-service/infra
+	@mkdir -p "$(or $(TO),target)"
+	@cd infra && npm pack --silent --workspace outbox --pack-destination "$(abspath $(or $(TO),target))"
+
 .PHONY: synth
 synth: environment build $(NODE_MODULES) ## Show the CloudFormation template of ENV
 	@$(cdk) synth --context env=$(ENV)
