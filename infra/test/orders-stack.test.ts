@@ -7,6 +7,7 @@ import {
   logicalId,
   ordersStack,
   ordersTemplate,
+  outputsForOutboxctl,
   propertiesOf,
   queuePolicy,
   refusesPlainText,
@@ -400,6 +401,13 @@ describe.each(environmentNames)("orders in %s", (name) => {
       "SweepOutboxFunctionName",
       "SweepScheduleName",
     ]);
+  });
+
+  test("what outboxctl looks for is an output", () => {
+    expect(Object.keys(template.findOutputs("*"))).toEqual(
+      expect.arrayContaining(outputsForOutboxctl()),
+    );
+    expect(outputsForOutboxctl()).toContain("OutboxTableName");
   });
 
   /** The function that a route's integration calls. */

@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Template } from "aws-cdk-lib/assertions";
 import { beforeAll, expect, test } from "vitest";
-import { grants, logicalId } from "./template.ts";
+import { grants, logicalId, outputsForOutboxctl } from "./template.ts";
 
 const infra = fileURLToPath(new URL("..", import.meta.url));
 const modules = join(infra, "node_modules");
@@ -78,7 +78,7 @@ test("the service of the documentation, an ES module, is made of it", () => {
     "dynamodb:PutItem on OutboxTable",
     "dynamodb:PutItem on Tickets",
   ]);
-  expect(Object.keys(template.findOutputs("*")).sort()).toEqual(readByOutboxctl());
+  expect(Object.keys(template.findOutputs("*")).sort()).toEqual(outputsForOutboxctl());
 });
 
 test("a CommonJS app uses it on a table and a bus that are there already", () => {
@@ -108,7 +108,7 @@ test("a CommonJS app uses it on a table and a bus that are there already", () =>
   expect(grants(template, /Invoice/)).toEqual([
     "dynamodb:PutItem on arn:aws:dynamodb:eu-central-1:111122223333:table/billing-outbox",
   ]);
-  expect(Object.keys(template.findOutputs("*")).sort()).toEqual(readByOutboxctl());
+  expect(Object.keys(template.findOutputs("*")).sort()).toEqual(outputsForOutboxctl());
 });
 
 /** The package as npm installs it; what it is a peer of, from here: there may be no network. */
@@ -151,16 +151,6 @@ function buildFunctions(directory: string): void {
     mkdirSync(join(directory, name), { recursive: true });
     writeFileSync(join(directory, name, "bootstrap"), name);
   }
-}
-
-/** The outputs that outboxctl asks for, and the role that runs it. */
-function readByOutboxctl(): string[] {
-  const source = readFileSync(
-    new URL("../../scripts/outboxctl/src/deployment.rs", import.meta.url),
-    "utf8",
-  );
-  const asked = [...source.matchAll(/output\("(\w+)"\)/g)].map(([, name = ""]) => name);
-  return [...asked, "OperatorRoleArn"].sort();
 }
 
 /** What a program prints. */

@@ -128,3 +128,13 @@ function partOf(target: string): string {
   }
   return target.includes("StreamArn") ? " stream" : "";
 }
+
+/** The outputs that outboxctl asks for, and the role that runs it. */
+export function outputsForOutboxctl(): string[] {
+  const source = readFileSync(
+    new URL("../../scripts/outboxctl/src/deployment.rs", import.meta.url),
+    "utf8",
+  );
+  const asked = [...source.matchAll(/output\("(\w+)"\)/g)].map(([, name = ""]) => name);
+  return [...asked, "OperatorRoleArn"].sort();
+}
