@@ -18,7 +18,8 @@ import { grants, logicalId, outputsForOutboxctl } from "./template.ts";
 const infra = fileURLToPath(new URL("..", import.meta.url));
 const modules = join(infra, "node_modules");
 
-/** What npm has packed, as paths in the package. */
+/** The tarball, and what is in it. */
+let filename: string;
 let packed: string[];
 
 /** A directory in which npm has installed the package, and two apps that were compiled and run. */
@@ -41,10 +42,11 @@ beforeAll(() => {
   if (report === undefined) {
     throw new Error("npm pack packed nothing");
   }
+  filename = report.filename;
   packed = report.files.map(({ path }) => path);
   apps = join(home, "tickets/infra");
   mkdirSync(apps, { recursive: true });
-  install(join(home, report.filename));
+  install(join(home, filename));
   writeFileSync(join(apps, "app.ts"), documented("tickets/infra/app.ts"));
   buildFunctions(join(home, "transactional-outbox/target/lambda/arm64"));
   buildFunctions(join(home, "tickets/target/lambda"));
@@ -67,6 +69,16 @@ test("the package holds its compiled modules, their types, what to read, and not
   expect(packed.sort()).toEqual(
     [...compiled, "LICENSE-APACHE", "LICENSE-MIT", "README.md", "package.json"].sort(),
   );
+});
+
+test("the documentation names the tarball, and the versions that it is tested with", () => {
+  const { dependencies, devDependencies } = JSON.parse(documented("tickets/infra/package.json"));
+  const ours = JSON.parse(readFileSync(join(infra, "package.json"), "utf8"));
+  const versions = { ...ours.dependencies, ...ours.devDependencies };
+  for (const [name, version] of Object.entries({ ...dependencies, ...devDependencies })) {
+    const expected = name === "transactional-outbox" ? `file:${filename}` : versions[name];
+    expect(version, name).toBe(expected);
+  }
 });
 
 test("the service of the documentation, an ES module, is made of it", () => {

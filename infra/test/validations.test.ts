@@ -1,11 +1,13 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type App, Validations } from "aws-cdk-lib";
+import { App, Stack, Validations } from "aws-cdk-lib";
+import { TableV2 } from "aws-cdk-lib/aws-dynamodb";
 import { CfnQueue } from "aws-cdk-lib/aws-sqs";
 import { AwsSolutionsChecks } from "cdk-nag";
+import { TransactionalOutbox } from "transactional-outbox";
 import { describe, expect, test } from "vitest";
 import { environmentNames } from "../orders/environments.ts";
-import { ordersStack } from "./template.ts";
+import { ordersStack, placeholderCode } from "./template.ts";
 
 /** What the report of a synthesis says of one rule. */
 interface Violation {
@@ -95,4 +97,29 @@ test("a stack that breaks rules is found out by both", () => {
     "AwsSolutions-SQS4 at Queue",
     "F3034 at Queue",
   ]);
+});
+
+test("an outbox breaks none in a stack of others, on a table of its own or another's", () => {
+  const app = new App();
+  const code = placeholderCode();
+  const functions = () => ({
+    relayCode: code.of("publish-events"),
+    sweeperCode: code.of("sweep-outbox"),
+  });
+  new TransactionalOutbox(new Stack(app, "Anywhere"), "Outbox", functions());
+  const env = { account: "111122223333", region: "eu-central-1" };
+  const somewhere = new Stack(app, "Somewhere", { env });
+  const tableArn = "arn:aws:dynamodb:eu-central-1:111122223333:table/outbox";
+  new TransactionalOutbox(somewhere, "Outbox", {
+    ...functions(),
+    table: TableV2.fromTableAttributes(somewhere, "Table", {
+      tableArn,
+      tableStreamArn: `${tableArn}/stream/2026-01-01T00:00:00.000`,
+    }),
+  });
+  const { pluginReports } = validate(app);
+  expect(pluginReports.map(({ pluginName }) => pluginName)).toContain("AwsSolutions");
+  expect(pluginReports.flatMap(({ violations }) => violations.flatMap(describeViolation))).toEqual(
+    [],
+  );
 });
