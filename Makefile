@@ -63,7 +63,7 @@ invoke: $(VENV) ## Call a served function with its sample: FUNCTION=create-order
 		--data-file samples/$(FUNCTION).json
 
 .PHONY: test
-test: lint dependencies packages test-rust test-infra test-end-to-end ## Run everything that must hold before a change lands
+test: lint dependencies packages test-rust test-infra lint-templates test-end-to-end ## Run everything that must hold before a change lands
 
 .PHONY: lint
 lint: prerequisites $(NODE_MODULES) $(CHECKS) ## Check formatting and lints of Rust, TypeScript and workflows
@@ -110,6 +110,11 @@ test-rust: prerequisites
 .PHONY: test-infra
 test-infra: prerequisites $(NODE_MODULES) $(CHECKS)
 	$(infra) ../$(without_aws) npm run --silent test
+
+.PHONY: lint-templates
+lint-templates: prerequisites $(NODE_MODULES) $(VENV) ## Check the CloudFormation templates of all environments
+	@$(node) test/write-templates.ts ../target/templates
+	cd infra && ../.venv/bin/cfn-lint
 
 # On the local AWS, so apart from the tests that need nothing installed.
 .PHONY: test-end-to-end
@@ -188,6 +193,11 @@ build: prerequisites $(VENV) $(CROSS) ## Build the functions for AWS: arm64, opt
 	@echo "building for arm64, optimized"
 	@$(cargo_lambda) --release --arm64 --lambda-dir target/lambda/arm64
 
+.PHONY: pack
+pack: prerequisites $(NODE_MODULES) ## Pack the construct for other CDK apps: TO=../my-service/infra
+	@mkdir -p "$(or $(TO),target)"
+	@cd infra && npm pack --silent --workspace outbox --pack-destination "$(abspath $(or $(TO),target))"
+
 .PHONY: synth
 synth: environment build $(NODE_MODULES) ## Show the CloudFormation template of ENV
 	@$(cdk) synth --context env=$(ENV)
@@ -206,7 +216,7 @@ deploy: environment account build ## Deploy ENV; prod asks before it changes per
 		--require-approval $(if $(filter prod,$(ENV)),any-change,never)
 
 .PHONY: destroy
-destroy: environment account build ## Delete the stack of ENV, after asking
+destroy: environment destroyable account build ## Delete the stack of dev or staging, after asking
 	@$(cdk) destroy --context env=$(ENV)
 	@echo "the bus orders-$(ENV) is kept; if the stack is gone, then before it can be deployed again:"
 	@echo "  aws events delete-event-bus --name orders-$(ENV)"
@@ -243,6 +253,14 @@ environment:
 		*) echo "there is no environment '$(ENV)': choose dev, staging or prod" >&2; exit 2 ;; \
 	esac
 
+.PHONY: destroyable
+destroyable:
+	@if [ "$(ENV)" = prod ]; then \
+		echo "prod is not destroyed from here: it holds orders, and events that nobody has yet." >&2; \
+		echo "Whoever means it reads \"Deploy\" in README.md" >&2; \
+		exit 2; \
+	fi
+
 .PHONY: operated
 operated: prerequisites
 	@case "$(ENV)" in \
@@ -256,7 +274,7 @@ account: prerequisites $(NODE_MODULES)
 	@$(node) deployed/account.ts
 
 $(VENV): scripts/requirements.txt | prerequisites
-	@echo "installing the local AWS and cargo-lambda into .venv"
+	@echo "installing the local AWS, cargo-lambda and cfn-lint into .venv"
 	@python3 -m venv .venv
 	@.venv/bin/pip install --disable-pip-version-check --no-deps --requirement $<
 	@touch $@

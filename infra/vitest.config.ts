@@ -1,6 +1,11 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
+  // As in tsconfig.json: the source, not what was packed last.
+  resolve: {
+    alias: { "transactional-outbox": fileURLToPath(new URL("outbox/index.ts", import.meta.url)) },
+  },
   test: {
     include: ["test/**/*.test.ts"],
     globalSetup: "test/temporary-directory.ts",

@@ -10,7 +10,7 @@ export interface Environment {
   /** What becomes of tables when the stack goes. */
   readonly tableRemovalPolicy: RemovalPolicy;
 
-  /** Whether tables refuse to be deleted. */
+  /** Whether the stack and its tables refuse to be deleted. */
   readonly deletionProtection: boolean;
 
   /** Whether tables can be restored to a point in time. */

@@ -1,4 +1,5 @@
-import { type Duration, RemovalPolicy } from "aws-cdk-lib";
+import { type Duration, RemovalPolicy, Validations } from "aws-cdk-lib";
+import { Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import {
   type Code,
   Function as LambdaFunction,
@@ -30,7 +31,21 @@ export interface OrdersFunctionProps {
 /** A function of the orders service, outside of its outbox. */
 export class OrdersFunction extends LambdaFunction {
   constructor(scope: Construct, id: string, props: OrdersFunctionProps) {
+    const logGroup = new LogGroup(scope, `${id}Logs`, {
+      retention: props.settings.logRetention,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    // Not the role that the CDK makes: that may write to every log group.
+    const role = new Role(scope, `${id}Role`, {
+      assumedBy: new ServicePrincipal("lambda.amazonaws.com"),
+    });
+    logGroup.grantWrite(role);
+    Validations.of(role).acknowledge({
+      id: "AwsSolutions::AwsSolutions-IAM5[Resource::*]",
+      reason: "The two X-Ray actions of a traced function take no resource.",
+    });
     super(scope, id, {
+      role,
       description: props.description,
       runtime: Runtime.PROVIDED_AL2023,
       architecture: props.settings.architecture,
@@ -43,10 +58,7 @@ export class OrdersFunction extends LambdaFunction {
       tracing: Tracing.ACTIVE,
       loggingFormat: LoggingFormat.JSON,
       applicationLogLevelV2: props.settings.logLevel,
-      logGroup: new LogGroup(scope, `${id}Logs`, {
-        retention: props.settings.logRetention,
-        removalPolicy: RemovalPolicy.DESTROY,
-      }),
+      logGroup,
       environment: props.environment,
     });
   }

@@ -1,6 +1,5 @@
 import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps } from "aws-cdk-lib";
-import { HttpApi, HttpMethod } from "aws-cdk-lib/aws-apigatewayv2";
-import { HttpIamAuthorizer } from "aws-cdk-lib/aws-apigatewayv2-authorizers";
+import { type HttpApi, HttpMethod } from "aws-cdk-lib/aws-apigatewayv2";
 import { HttpLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations";
 import { Archive, EventBus } from "aws-cdk-lib/aws-events";
 import type { Code } from "aws-cdk-lib/aws-lambda";
@@ -13,6 +12,7 @@ import {
 import { ApiAlarms } from "./api-alarms.ts";
 import { type Environment, type EnvironmentName, environment } from "./environments.ts";
 import { OrdersAlarmTopics } from "./orders-alarm-topics.ts";
+import { OrdersApi } from "./orders-api.ts";
 import { OrdersDashboard, type OrdersDashboardProps } from "./orders-dashboard.ts";
 import { OrdersFunction } from "./orders-function.ts";
 import { OrdersTable } from "./orders-table.ts";
@@ -40,8 +40,9 @@ export class OrdersStack extends Stack {
   readonly #settings: Environment;
 
   constructor(scope: Construct, id: string, props: OrdersStackProps) {
-    super(scope, id, props);
-    this.#settings = environment(props.environmentName);
+    const settings = environment(props.environmentName);
+    super(scope, id, { terminationProtection: settings.deletionProtection, ...props });
+    this.#settings = settings;
 
     // Idempotency keys expire; orders do not have the attribute.
     const orders = new OrdersTable(this, "Orders", this.#settings);
@@ -59,7 +60,7 @@ export class OrdersStack extends Stack {
     outbox.streamMapping.node.addDependency(shipping.rule);
     outbox.sweepSchedule.node.addDependency(shipping.rule);
 
-    const api = this.#createApi();
+    const api = new OrdersApi(this, "Api", this.#settings);
     const readsOrders = { ORDERS_TABLE: orders.tableName };
     const writesOrders = { ...readsOrders, OUTBOX_TABLE: outbox.table.tableName };
     const createOrder = this.#addRoute(api, "CreateOrder", {
@@ -89,12 +90,10 @@ export class OrdersStack extends Stack {
       this.#monitor({ api, orders, outbox, eventBus, shipping }, alarmTopics);
     }
 
+    outbox.addOperatorOutputs();
     new CfnOutput(this, "ApiUrl", { value: api.apiEndpoint });
     new CfnOutput(this, "OrdersTableName", { value: orders.tableName });
-    new CfnOutput(this, "OutboxTableName", { value: outbox.table.tableName });
     new CfnOutput(this, "ShipmentsTableName", { value: shipping.table.tableName });
-    new CfnOutput(this, "EventBusName", { value: eventBus.eventBusName });
-    new CfnOutput(this, "DeadLetterQueueUrl", { value: outbox.deadLetterQueue.queueUrl });
     new CfnOutput(this, "ShippingQueueUrl", { value: shipping.queue.queueUrl });
     new CfnOutput(this, "ShippingDeadLetterQueueUrl", { value: shipping.deadLetterQueue.queueUrl });
     new CfnOutput(this, "ShippingRuleDeadLetterQueueUrl", {
@@ -108,9 +107,6 @@ export class OrdersStack extends Stack {
     new CfnOutput(this, "StartShippingFunctionName", {
       value: shipping.startShipping.functionName,
     });
-    new CfnOutput(this, "StreamMappingId", { value: outbox.streamMapping.eventSourceMappingId });
-    new CfnOutput(this, "SweepScheduleName", { value: outbox.sweepSchedule.ruleName });
-    new CfnOutput(this, "OperatorRoleArn", { value: outbox.operatorRole.roleArn });
   }
 
   #createEventBus(environmentName: EnvironmentName): EventBus {
@@ -181,14 +177,6 @@ export class OrdersStack extends Stack {
       logLevel: this.#settings.logLevel,
       logRetention: this.#settings.logRetention,
       ...(alarmTopics && { alarmTopics }),
-    });
-  }
-
-  #createApi(): HttpApi {
-    return new HttpApi(this, "Api", {
-      description: "Orders",
-      // Callers are services that IAM knows; the emulator knows nobody.
-      ...(!this.#settings.local && { defaultAuthorizer: new HttpIamAuthorizer() }),
     });
   }
 

@@ -1,9 +1,8 @@
-import { Duration } from "aws-cdk-lib";
+import { Duration, Validations } from "aws-cdk-lib";
 import type { TableV2 } from "aws-cdk-lib/aws-dynamodb";
 import { type IEventBus, Rule } from "aws-cdk-lib/aws-events";
 import { SqsQueue } from "aws-cdk-lib/aws-events-targets";
 import type { Code, Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
-import { SqsEventSource } from "aws-cdk-lib/aws-lambda-event-sources";
 import { Queue, QueueEncryption, type QueueProps } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import type { Environment } from "./environments.ts";
@@ -73,6 +72,10 @@ export class Shipping extends Construct {
       deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: MAX_RECEIVES },
     });
     this.ruleDeadLetterQueue = this.#createDeadLetterQueue("RuleDeadLetterQueue");
+    Validations.of(this.ruleDeadLetterQueue).acknowledge({
+      id: "AwsSolutions::AwsSolutions-SQS3",
+      reason: "It is a dead-letter queue: of an EventBridge rule.",
+    });
     this.rule = new Rule(this, "Rule", {
       description: "Hands to shipping what it needs to know of orders",
       eventBus: props.eventBus,
@@ -96,13 +99,19 @@ export class Shipping extends Construct {
       "dynamodb:GetItem",
       "dynamodb:PutItem",
     );
-    startShipping.addEventSource(
-      new SqsEventSource(this.queue, {
-        batchSize: 10,
-        // Otherwise one event that fails would bring back the whole batch.
-        reportBatchItemFailures: true,
-      }),
+    // What Lambda needs to hand the messages to the function.
+    this.queue.grant(
+      startShipping,
+      "sqs:DeleteMessage",
+      "sqs:GetQueueAttributes",
+      "sqs:ReceiveMessage",
     );
+    startShipping.addEventSourceMapping("QueueMapping", {
+      eventSourceArn: this.queue.queueArn,
+      batchSize: 10,
+      // Otherwise one event that fails would bring back the whole batch.
+      reportBatchItemFailures: true,
+    });
     return startShipping;
   }
 

@@ -1,6 +1,6 @@
 import { Duration } from "aws-cdk-lib";
 import { MathExpression, Metric, Stats } from "aws-cdk-lib/aws-cloudwatch";
-import type { ITableV2 } from "aws-cdk-lib/aws-dynamodb";
+import type { ITable } from "aws-cdk-lib/aws-dynamodb";
 import type { IEventSourceMapping, IFunction } from "aws-cdk-lib/aws-lambda";
 import type { IQueue } from "aws-cdk-lib/aws-sqs";
 
@@ -44,7 +44,7 @@ export type StreamMappingMetricName =
 const PERIOD = Duration.minutes(5);
 
 export interface OutboxMetricsProps {
-  readonly table: ITableV2;
+  readonly table: ITable;
   readonly deadLetterQueue: IQueue;
   readonly relay: IFunction;
   readonly streamMapping: IEventSourceMapping;

@@ -6,4 +6,6 @@ export const SWEEP_DEFAULTS = {
   interval: Duration.minutes(5),
   /** Below the interval, so that sweeps hardly overlap; if they do, nothing is lost. */
   timeout: Duration.minutes(4),
+  /** What is younger is left to the stream. */
+  gracePeriod: Duration.minutes(15),
 } as const;

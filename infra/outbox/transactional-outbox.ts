@@ -1,14 +1,14 @@
-import { Duration, RemovalPolicy, Stack } from "aws-cdk-lib";
-import {
-  AttributeType,
-  Billing,
-  StreamViewType,
-  type TableEncryptionV2,
-  TableV2,
-} from "aws-cdk-lib/aws-dynamodb";
+import { CfnOutput, Duration, RemovalPolicy, Stack, Validations } from "aws-cdk-lib";
+import type { ITable } from "aws-cdk-lib/aws-dynamodb";
 import { type IEventBus, Rule, Schedule } from "aws-cdk-lib/aws-events";
 import { LambdaFunction as LambdaTarget } from "aws-cdk-lib/aws-events-targets";
-import { AccountRootPrincipal, Grant, type IGrantable, Role } from "aws-cdk-lib/aws-iam";
+import {
+  AccountRootPrincipal,
+  Grant,
+  type IGrantable,
+  Role,
+  ServicePrincipal,
+} from "aws-cdk-lib/aws-iam";
 import {
   Alias,
   ApplicationLogLevel,
@@ -25,14 +25,24 @@ import {
   Runtime,
   StartingPosition,
 } from "aws-cdk-lib/aws-lambda";
-import { SqsDlq } from "aws-cdk-lib/aws-lambda-event-sources";
 import { LogGroup, RetentionDays } from "aws-cdk-lib/aws-logs";
 import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
+import { acknowledgeWildcard } from "./acknowledge-wildcard.ts";
 import type { AlarmTopics } from "./alarm-topics.ts";
+import { requireGracePeriod } from "./grace-period.ts";
 import { OutboxAlarms } from "./outbox-alarms.ts";
+import { createEventBus, requireEventBus } from "./outbox-event-bus.ts";
 import { OutboxMetrics } from "./outbox-metrics.ts";
+import {
+  createOutboxTable,
+  type OutboxTableProps,
+  outboxTableFaults,
+  requireNoTableProps,
+  requireStream,
+} from "./outbox-table.ts";
 import { STREAM_MAPPING_DEFAULTS } from "./stream-mapping-defaults.ts";
+import { requireStreamMapping, type StreamMappingSettings } from "./stream-mapping-settings.ts";
 import { SWEEP_DEFAULTS } from "./sweep-defaults.ts";
 
 /** Most of it is for retries: a batch takes well under a second. */
@@ -45,15 +55,29 @@ const LOG_LEVELS_WITH_METRICS: readonly ApplicationLogLevel[] = [
   ApplicationLogLevel.TRACE,
 ];
 
-export interface TransactionalOutboxProps {
+export interface TransactionalOutboxProps extends StreamMappingSettings, OutboxTableProps {
   /** The relay: the `publish-events` function, built for `architecture`. */
   readonly relayCode: Code;
 
   /** The sweeper: the `sweep-outbox` function, built for `architecture`. */
   readonly sweeperCode: Code;
 
-  /** Where events are published. It must exist as long as the outbox does. */
-  readonly eventBus: IEventBus;
+  /**
+   * Where events are published. It must exist as long as the outbox does.
+   *
+   * @default a bus of its own, which outlives the stack
+   */
+  readonly eventBus?: IEventBus;
+
+  /**
+   * The table that events are written to, if it is there already: with the keys
+   * `aggregateId` and `position`, both strings, a stream of new images, the time
+   * to live `expiresAt`, and no replicas. Nothing else may relay its stream.
+   *
+   * @default a table of its own, as `removalPolicy`, `deletionProtection`,
+   * `pointInTimeRecovery` and `tableEncryption` say
+   */
+  readonly table?: ITable;
 
   /**
    * The processor `relayCode` and `sweeperCode` are built for.
@@ -71,33 +95,12 @@ export interface TransactionalOutboxProps {
   readonly streamMappingEnabled?: boolean;
 
   /**
-   * What becomes of the table when the stack goes.
+   * How old an event is before the sweeper takes it on. Shorter is sooner for
+   * what the stream left behind; it must be longer than the relay may take.
    *
-   * @default RemovalPolicy.RETAIN
+   * @default Duration.minutes(15), which is the most
    */
-  readonly removalPolicy?: RemovalPolicy;
-
-  /**
-   * Whether the table refuses to be deleted.
-   *
-   * @default true
-   */
-  readonly deletionProtection?: boolean;
-
-  /**
-   * Whether the table can be restored to a point in time. A restore brings back
-   * events that were published since, or loses those committed since.
-   *
-   * @default true
-   */
-  readonly pointInTimeRecovery?: boolean;
-
-  /**
-   * How the table is encrypted.
-   *
-   * @default a key owned by AWS
-   */
-  readonly tableEncryption?: TableEncryptionV2;
+  readonly sweepGracePeriod?: Duration;
 
   /**
    * How much the functions log: INFO, DEBUG or TRACE. Their metrics are lines
@@ -132,7 +135,10 @@ export interface TransactionalOutboxProps {
  */
 export class TransactionalOutbox extends Construct {
   /** The rows that wait: exactly the events that are not settled yet. */
-  readonly table: TableV2;
+  readonly table: ITable;
+
+  /** Where they are published. */
+  readonly eventBus: IEventBus;
 
   /** Tells operators of what could not be published. */
   readonly deadLetterQueue: Queue;
@@ -161,19 +167,35 @@ export class TransactionalOutbox extends Construct {
   /** Who runs `outboxctl`. The account's IAM decides which people may assume it. */
   readonly operatorRole: Role;
 
-  readonly #eventBus: IEventBus;
-
   constructor(scope: Construct, id: string, props: TransactionalOutboxProps) {
     super(scope, id);
     requireMetrics(props.logLevel);
-    this.#eventBus = props.eventBus;
-    this.table = this.#createTable(props);
+    requireStreamMapping(props);
+    const gracePeriod = props.sweepGracePeriod ?? SWEEP_DEFAULTS.gracePeriod;
+    requireGracePeriod(gracePeriod, {
+      timeout: RELAY_TIMEOUT,
+      maxBatchingWindow: props.maxBatchingWindow ?? STREAM_MAPPING_DEFAULTS.maxBatchingWindow,
+    });
+    this.eventBus = props.eventBus ?? createEventBus(this, "EventBus");
+    requireEventBus(this, this.eventBus);
+    if (props.table) {
+      requireNoTableProps(props);
+    }
+    this.table = props.table ?? createOutboxTable(this, "Table", props);
+    const streamArn = requireStream(this.table);
+    // When all is there: replicas, say, can be added later.
+    this.node.addValidation({ validate: () => outboxTableFaults(this.table) });
     this.deadLetterQueue = new Queue(this, "DeadLetterQueue", {
       // The longest there is. No redrive from here: Lambda's messages are
       // pointers into the stream, which SQS cannot replay.
       retentionPeriod: Duration.days(14),
       encryption: QueueEncryption.SQS_MANAGED,
       enforceSSL: true,
+    });
+    Validations.of(this.deadLetterQueue).acknowledge({
+      id: "AwsSolutions::AwsSolutions-SQS3",
+      reason:
+        "It is a dead-letter queue: of Lambda's stream mapping, of the relay and the sweeper.",
     });
     this.relay = this.#createFunction("Relay", props, {
       description: "Publishes the events of the outbox",
@@ -182,13 +204,13 @@ export class TransactionalOutbox extends Construct {
     });
     this.#grantPublishing(this.relay);
     this.table.grantStreamRead(this.relay);
-    this.sweeper = this.#createSweeper(props);
+    this.sweeper = this.#createSweeper(props, gracePeriod);
     this.sweepSchedule = this.#createSweepSchedule();
     this.relayAlias = new Alias(this, "RelayAlias", {
       aliasName: "live",
       version: this.relay.currentVersion,
     });
-    this.streamMapping = this.#createStreamMapping(id, props.streamMappingEnabled ?? true);
+    this.streamMapping = this.#createStreamMapping(props, streamArn);
     this.operatorRole = this.#createOperatorRole();
     this.metrics = new OutboxMetrics(this);
     if (props.alarmTopics !== undefined) {
@@ -214,65 +236,71 @@ export class TransactionalOutbox extends Construct {
     this.#grantPublishing(grantee);
     this.#grantMending(grantee);
     this.#grantPausing(grantee);
-    // The stack's outputs name everything else. A stack that is asked for by name
-    // is checked against this ARN, without the id at its end.
-    const stackArn = Stack.of(this).formatArn({
-      service: "cloudformation",
-      resource: "stack",
-      resourceName: `${Stack.of(this).stackName}/*`,
-    });
-    grant(grantee, stackArn, "cloudformation:DescribeStacks");
+    // The stack's outputs name everything else.
+    grant(grantee, this.#stackArn, "cloudformation:DescribeStacks");
   }
 
-  #createTable(props: TransactionalOutboxProps): TableV2 {
-    return new TableV2(this, "Table", {
-      partitionKey: { name: "aggregateId", type: AttributeType.STRING },
-      sortKey: { name: "position", type: AttributeType.STRING },
-      billing: Billing.onDemand(),
-      dynamoStream: StreamViewType.NEW_IMAGE,
-      // Only what a person has discarded has the attribute: nothing that is not
-      // settled ever expires.
-      timeToLiveAttribute: "expiresAt",
-      removalPolicy: props.removalPolicy ?? RemovalPolicy.RETAIN,
-      deletionProtection: props.deletionProtection ?? true,
-      pointInTimeRecoverySpecification: {
-        pointInTimeRecoveryEnabled: props.pointInTimeRecovery ?? true,
-      },
-      ...(props.tableEncryption && { encryption: props.tableEncryption }),
-    });
+  /**
+   * Makes outputs of the stack of what `outboxctl --stack` looks for there: for
+   * one outbox a stack.
+   */
+  addOperatorOutputs(): void {
+    const outputs = {
+      OutboxTableName: this.table.tableName,
+      EventBusName: this.eventBus.eventBusName,
+      DeadLetterQueueUrl: this.deadLetterQueue.queueUrl,
+      StreamMappingId: this.streamMapping.eventSourceMappingId,
+      SweepScheduleName: this.sweepSchedule.ruleName,
+      OperatorRoleArn: this.operatorRole.roleArn,
+    };
+    for (const [name, value] of Object.entries(outputs)) {
+      new CfnOutput(Stack.of(this), name, { value });
+    }
   }
 
   /** Every publisher needs the same: the table, the bus, the dead-letter queue. */
   #createFunction(
     id: string,
     props: TransactionalOutboxProps,
-    own: Pick<FunctionProps, "code" | "description" | "timeout" | "retryAttempts" | "maxEventAge">,
+    own: Pick<
+      FunctionProps,
+      "code" | "description" | "timeout" | "environment" | "retryAttempts" | "maxEventAge"
+    >,
   ): LambdaFunction {
+    const logGroup = new LogGroup(this, `${id}Logs`, {
+      retention: props.logRetention ?? RetentionDays.ONE_MONTH,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    // Not the role that the CDK makes: that may write to every log group.
+    const role = new Role(this, `${id}Role`, {
+      assumedBy: new ServicePrincipal("lambda.amazonaws.com"),
+    });
+    logGroup.grantWrite(role);
     return new LambdaFunction(this, id, {
       ...own,
+      role,
       runtime: Runtime.PROVIDED_AL2023,
       architecture: props.architecture ?? Architecture.ARM_64,
       handler: "bootstrap",
       memorySize: 512,
       loggingFormat: LoggingFormat.JSON,
       ...(props.logLevel && { applicationLogLevelV2: props.logLevel }),
-      logGroup: new LogGroup(this, `${id}Logs`, {
-        retention: props.logRetention ?? RetentionDays.ONE_MONTH,
-        removalPolicy: RemovalPolicy.DESTROY,
-      }),
+      logGroup,
       environment: {
         OUTBOX_TABLE: this.table.tableName,
-        EVENT_BUS_NAME: props.eventBus.eventBusName,
+        EVENT_BUS_NAME: this.eventBus.eventBusName,
         DEAD_LETTER_QUEUE_URL: this.deadLetterQueue.queueUrl,
+        ...own.environment,
       },
     });
   }
 
-  #createSweeper(props: TransactionalOutboxProps): LambdaFunction {
+  #createSweeper(props: TransactionalOutboxProps, gracePeriod: Duration): LambdaFunction {
     const sweeper = this.#createFunction("Sweeper", props, {
       description: "Publishes what the stream of the outbox has left behind",
       code: props.sweeperCode,
       timeout: SWEEP_DEFAULTS.timeout,
+      environment: { GRACE_PERIOD_SECONDS: String(gracePeriod.toSeconds()) },
       // The next sweep is the retry.
       retryAttempts: 0,
       maxEventAge: Duration.seconds(60),
@@ -298,6 +326,16 @@ export class TransactionalOutbox extends Construct {
       assumedBy: new AccountRootPrincipal(),
     });
     this.grantOperate(role);
+    acknowledgeWildcard(
+      role,
+      this.#anyStreamArn,
+      "The name of a stream is the time it was made: one that was replaced can still be read for 24 hours.",
+    );
+    acknowledgeWildcard(
+      role,
+      this.#stackArn,
+      "The ARN of a stack ends in an id, and the stack is asked for by its name.",
+    );
     return role;
   }
 
@@ -315,7 +353,7 @@ export class TransactionalOutbox extends Construct {
       "dynamodb:UpdateItem",
     );
     this.deadLetterQueue.grant(publisher, "sqs:SendMessage");
-    grant(publisher, this.#eventBus.eventBusArn, "events:DescribeEventBus", "events:PutEvents");
+    grant(publisher, this.eventBus.eventBusArn, "events:DescribeEventBus", "events:PutEvents");
   }
 
   /** Any row, any dead letter, and the records that Lambda's dead letters point to. */
@@ -329,13 +367,7 @@ export class TransactionalOutbox extends Construct {
       "dynamodb:Query",
       "dynamodb:Scan",
     );
-    grant(
-      operator,
-      // A stream that was replaced can still be read for 24 hours.
-      `${this.table.tableArn}/stream/*`,
-      "dynamodb:GetRecords",
-      "dynamodb:GetShardIterator",
-    );
+    grant(operator, this.#anyStreamArn, "dynamodb:GetRecords", "dynamodb:GetShardIterator");
     this.deadLetterQueue.grant(
       operator,
       "sqs:ChangeMessageVisibility",
@@ -362,29 +394,52 @@ export class TransactionalOutbox extends Construct {
     );
   }
 
-  #createStreamMapping(id: string, enabled: boolean): EventSourceMapping {
-    const streamArn = this.table.tableStreamArn;
-    if (streamArn === undefined) {
-      throw new Error("a table created with a stream has the ARN of one");
-    }
+  /** Of the table's stream, and of any that it replaced. */
+  get #anyStreamArn(): string {
+    return `${this.table.tableArn}/stream/*`;
+  }
+
+  /** A stack that is asked for by name is checked against this, without the id at its end. */
+  get #stackArn(): string {
+    return Stack.of(this).formatArn({
+      service: "cloudformation",
+      resource: "stack",
+      resourceName: `${Stack.of(this).stackName}/*`,
+    });
+  }
+
+  #createStreamMapping(props: TransactionalOutboxProps, streamArn: string): EventSourceMapping {
     const mapping = new EventSourceMapping(this, "StreamMapping", {
       ...STREAM_MAPPING_DEFAULTS,
+      ...(props.batchSize !== undefined && { batchSize: props.batchSize }),
+      ...(props.parallelizationFactor !== undefined && {
+        parallelizationFactor: props.parallelizationFactor,
+      }),
+      ...(props.maxBatchingWindow && { maxBatchingWindow: props.maxBatchingWindow }),
       target: this.relayAlias,
       eventSourceArn: streamArn,
-      enabled,
+      enabled: props.streamMappingEnabled ?? true,
       // LATEST could miss events committed while the mapping is created.
       startingPosition: StartingPosition.TRIM_HORIZON,
       filters: [FilterCriteria.filter({ eventName: FilterRule.isEqual("INSERT") })],
       bisectBatchOnError: true,
       reportBatchItemFailures: true,
-      onFailure: new SqsDlq(this.deadLetterQueue),
+      // The relay may send to it already, which is all that Lambda needs.
+      onFailure: { bind: () => ({ destination: this.deadLetterQueue.queueArn }) },
       metricsConfig: { metrics: [MetricType.EVENT_COUNT] },
     });
     // A new logical id would make a new mapping beside the old one: both would
     // read the stream from its start, and publish what is pending twice.
     const resource = mapping.node.defaultChild as CfnEventSourceMapping;
-    resource.overrideLogicalId(`${id}StreamMapping`);
+    resource.overrideLogicalId(`${this.#idInStack()}StreamMapping`);
     return mapping;
+  }
+
+  /** The outbox's path in its stack, as a logical id has it. */
+  #idInStack(): string {
+    const scopes = this.node.scopes;
+    const ids = scopes.slice(scopes.indexOf(Stack.of(this)) + 1).map(({ node }) => node.id);
+    return ids.join("").replaceAll(/[^A-Za-z0-9]/g, "");
   }
 }
 

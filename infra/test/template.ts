@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { App } from "aws-cdk-lib";
+import { App, type AppProps } from "aws-cdk-lib";
 import { Template } from "aws-cdk-lib/assertions";
 import { BuiltFunctionCode } from "transactional-outbox";
 import type { EnvironmentName } from "../orders/environments.ts";
@@ -32,13 +32,17 @@ export function placeholderCode(): BuiltFunctionCode {
   return new BuiltFunctionCode({ directory, buildCommand: "make build" });
 }
 
-/** The template of the orders stack in an environment. */
-export function ordersTemplate(environmentName: EnvironmentName): Template {
-  const stack = new OrdersStack(new App({ context }), `orders-${environmentName}`, {
+/** The orders stack of an environment, in an app of its own. */
+export function ordersStack(environmentName: EnvironmentName, props: AppProps = {}): OrdersStack {
+  return new OrdersStack(new App({ context, ...props }), `orders-${environmentName}`, {
     environmentName,
     code: placeholderCode(),
   });
-  return Template.fromStack(stack);
+}
+
+/** The template of the orders stack in an environment. */
+export function ordersTemplate(environmentName: EnvironmentName): Template {
+  return Template.fromStack(ordersStack(environmentName));
 }
 
 /** The logical id that begins with a construct path. */
@@ -123,4 +127,14 @@ function partOf(target: string): string {
     return " any stream";
   }
   return target.includes("StreamArn") ? " stream" : "";
+}
+
+/** The outputs that outboxctl asks for, and the role that runs it. */
+export function outputsForOutboxctl(): string[] {
+  const source = readFileSync(
+    new URL("../../scripts/outboxctl/src/deployment.rs", import.meta.url),
+    "utf8",
+  );
+  const asked = [...source.matchAll(/output\("(\w+)"\)/g)].map(([, name = ""]) => name);
+  return [...asked, "OperatorRoleArn"].sort();
 }

@@ -1,6 +1,7 @@
 //! What the Outbox table's stream left behind, brought to the event bus.
 
 use std::{
+    env::VarError,
     io::stdout,
     time::{Duration, SystemTime},
 };
@@ -19,6 +20,7 @@ async fn main() -> Result<(), Error> {
     let outbox_table = variable("OUTBOX_TABLE")?;
     let event_bus = variable("EVENT_BUS_NAME")?;
     let dead_letter_queue = variable("DEAD_LETTER_QUEUE_URL")?;
+    let grace = seconds("GRACE_PERIOD_SECONDS")?.map_or(Ok(DEFAULT_GRACE), TryInto::try_into)?;
 
     let metrics = Metrics::of(&outbox_table);
     let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
@@ -27,7 +29,7 @@ async fn main() -> Result<(), Error> {
         DynamoDbTable::new(aws_sdk_dynamodb::Client::new(&config), outbox_table),
         SqsQueue::new(aws_sdk_sqs::Client::new(&config), dead_letter_queue),
     );
-    let sweeper = Sweeper::new(relay, DEFAULT_GRACE);
+    let sweeper = Sweeper::new(relay, grace);
 
     let (sweeper, metrics) = (&sweeper, &metrics);
     run(service_fn(move |event: LambdaEvent<Value>| async move {
@@ -58,4 +60,19 @@ fn time_until(deadline: SystemTime) -> Duration {
 
 fn variable(name: &str) -> Result<String, Error> {
     std::env::var(name).map_err(|_| format!("environment variable {name} is not set").into())
+}
+
+/// `None` if the variable is not set.
+fn seconds(name: &str) -> Result<Option<Duration>, Error> {
+    let value = match std::env::var(name) {
+        Ok(value) => value,
+        Err(VarError::NotPresent) => return Ok(None),
+        Err(error) => return Err(format!("environment variable {name}: {error}").into()),
+    };
+    match value.parse() {
+        Ok(seconds) => Ok(Some(Duration::from_secs(seconds))),
+        Err(_) => {
+            Err(format!("environment variable {name} is no number of seconds: {value}").into())
+        }
+    }
 }

@@ -1,0 +1,30 @@
+import { Stack, Validations } from "aws-cdk-lib";
+import type { Role } from "aws-cdk-lib/aws-iam";
+
+/** An ARN with its tokens resolved, as far as ARNs need it. */
+type Resolved =
+  | string
+  | { readonly "Fn::Join": readonly [string, readonly Resolved[]] }
+  | { readonly "Fn::GetAtt": readonly [string, string] }
+  | { readonly Ref: string };
+
+/** Says why a role is granted something on an ARN with a wildcard, for whoever runs cdk-nag. */
+export function acknowledgeWildcard(role: Role, resourceArn: string, reason: string): void {
+  const arn = spelledByCdkNag(Stack.of(role).resolve(resourceArn));
+  Validations.of(role).acknowledge({
+    id: `AwsSolutions::AwsSolutions-IAM5[Resource::${arn}]`,
+    reason,
+  });
+}
+
+/** cdk-nag's spelling of what is known at deployment only: `<Table.Arn>/stream/*`. */
+function spelledByCdkNag(resolved: Resolved): string {
+  if (typeof resolved === "string") {
+    return resolved;
+  }
+  if ("Fn::Join" in resolved) {
+    const [delimiter, parts] = resolved["Fn::Join"];
+    return parts.map(spelledByCdkNag).join(delimiter);
+  }
+  return "Ref" in resolved ? `<${resolved.Ref}>` : `<${resolved["Fn::GetAtt"].join(".")}>`;
+}

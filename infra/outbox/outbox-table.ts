@@ -1,0 +1,173 @@
+import { CfnResource, RemovalPolicy, Stack } from "aws-cdk-lib";
+import {
+  AttributeType,
+  Billing,
+  CfnGlobalTable,
+  CfnTable,
+  type ITable,
+  StreamViewType,
+  type TableEncryptionV2,
+  TableV2,
+} from "aws-cdk-lib/aws-dynamodb";
+import type { Construct } from "constructs";
+
+const PARTITION_KEY = { name: "aggregateId", type: AttributeType.STRING };
+const SORT_KEY = { name: "position", type: AttributeType.STRING };
+
+// Only what a person has discarded has the attribute: nothing that is not
+// settled ever expires.
+const TIME_TO_LIVE_ATTRIBUTE = "expiresAt";
+
+/** How the table is kept that an outbox makes for itself. */
+export interface OutboxTableProps {
+  /**
+   * What becomes of the table when the stack goes.
+   *
+   * @default RemovalPolicy.RETAIN
+   */
+  readonly removalPolicy?: RemovalPolicy;
+
+  /**
+   * Whether the table refuses to be deleted.
+   *
+   * @default true
+   */
+  readonly deletionProtection?: boolean;
+
+  /**
+   * Whether the table can be restored to a point in time. A restore brings back
+   * events that were published since, or loses those committed since.
+   *
+   * @default true
+   */
+  readonly pointInTimeRecovery?: boolean;
+
+  /**
+   * How the table is encrypted.
+   *
+   * @default a key owned by AWS
+   */
+  readonly tableEncryption?: TableEncryptionV2;
+}
+
+/** The table of an outbox. */
+export function createOutboxTable(scope: Construct, id: string, props: OutboxTableProps): TableV2 {
+  return new TableV2(scope, id, {
+    partitionKey: PARTITION_KEY,
+    sortKey: SORT_KEY,
+    billing: Billing.onDemand(),
+    dynamoStream: StreamViewType.NEW_IMAGE,
+    timeToLiveAttribute: TIME_TO_LIVE_ATTRIBUTE,
+    removalPolicy: props.removalPolicy ?? RemovalPolicy.RETAIN,
+    deletionProtection: props.deletionProtection ?? true,
+    pointInTimeRecoverySpecification: {
+      pointInTimeRecoveryEnabled: props.pointInTimeRecovery ?? true,
+    },
+    ...(props.tableEncryption && { encryption: props.tableEncryption }),
+  });
+}
+
+/** Refuses settings of a table that the outbox does not make. */
+export function requireNoTableProps(props: OutboxTableProps): void {
+  for (const name of [
+    "removalPolicy",
+    "deletionProtection",
+    "pointInTimeRecovery",
+    "tableEncryption",
+  ] as const satisfies (keyof OutboxTableProps)[]) {
+    if (props[name] !== undefined) {
+      throw new Error(
+        `${name} is for the table that an outbox makes for itself: set it where the one that you hand over is made`,
+      );
+    }
+  }
+}
+
+/**
+ * The ARN of a table's stream.
+ *
+ * @throws Error if it has none
+ */
+export function requireStream(table: ITable): string {
+  if (table.tableStreamArn === undefined) {
+    throw new Error(
+      `table ${table.node.path} has no stream, from which the relay gets its events: ` +
+        "give it one of new images; of a table that is imported, say tableStreamArn",
+    );
+  }
+  return table.tableStreamArn;
+}
+
+/**
+ * What keeps a table from being an outbox's, as far as can be seen when the app
+ * is synthesized: of a table that is only imported, nothing.
+ */
+export function outboxTableFaults(table: ITable): string[] {
+  const resource = table.node.defaultChild;
+  if (!(resource instanceof CfnGlobalTable || resource instanceof CfnTable)) {
+    return [];
+  }
+  const stack = Stack.of(resource);
+  const { keySchema, attributeDefinitions, streamSpecification, timeToLiveSpecification } =
+    stack.resolve({
+      keySchema: resource.keySchema,
+      attributeDefinitions: resource.attributeDefinitions,
+      streamSpecification: resource.streamSpecification,
+      timeToLiveSpecification: resource.timeToLiveSpecification,
+    }) as TableShape;
+  const typeOf = (name: string) =>
+    attributeDefinitions.find(({ attributeName }) => attributeName === name)?.attributeType;
+  const keys = keySchema
+    .map(({ attributeName, keyType }) => `${keyType} ${attributeName} (${typeOf(attributeName)})`)
+    .join(", ");
+  const faults: string[] = [];
+  const wanted = `HASH ${PARTITION_KEY.name} (S), RANGE ${SORT_KEY.name} (S)`;
+  if (keys !== wanted) {
+    faults.push(`the key of the Outbox table must be ${wanted}, but is ${keys}`);
+  }
+  const view = streamSpecification?.streamViewType;
+  if (view !== StreamViewType.NEW_IMAGE && view !== StreamViewType.NEW_AND_OLD_IMAGES) {
+    faults.push(
+      `the stream of the Outbox table must have new images, or the relay gets no events: it is ${view}`,
+    );
+  }
+  const expiry = timeToLiveSpecification?.attributeName;
+  if (expiry !== TIME_TO_LIVE_ATTRIBUTE) {
+    faults.push(
+      `the Outbox table's time to live must be the attribute ${TIME_TO_LIVE_ATTRIBUTE}, ` +
+        `by which discarded events go: it is ${expiry}`,
+    );
+  }
+  faults.push(...replicaFaults(table, resource));
+  return faults;
+}
+
+/** A table's properties, once their tokens are resolved. */
+interface TableShape {
+  readonly keySchema: { readonly attributeName: string; readonly keyType: string }[];
+  readonly attributeDefinitions: {
+    readonly attributeName: string;
+    readonly attributeType: string;
+  }[];
+  readonly streamSpecification?: { readonly streamViewType?: string };
+  readonly timeToLiveSpecification?: { readonly attributeName?: string };
+}
+
+function replicaFaults(table: ITable, resource: CfnGlobalTable | CfnTable): string[] {
+  const replicas =
+    resource instanceof CfnGlobalTable
+      ? (Stack.of(resource).resolve(resource.replicas) as unknown[]).length - 1
+      : table.node
+          .findAll()
+          .filter(
+            (child) =>
+              CfnResource.isCfnResource(child) &&
+              child.cfnResourceType === "Custom::DynamoDBReplica",
+          ).length;
+  return replicas === 0
+    ? []
+    : [
+        `the Outbox table has replicas (${replicas}): each Region's relay would publish every event. ` +
+          "Keep it in one Region",
+      ];
+}

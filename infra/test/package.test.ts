@@ -1,0 +1,179 @@
+import { spawnSync } from "node:child_process";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Template } from "aws-cdk-lib/assertions";
+import { beforeAll, expect, test } from "vitest";
+import { grants, logicalId, outputsForOutboxctl } from "./template.ts";
+
+const infra = fileURLToPath(new URL("..", import.meta.url));
+const modules = join(infra, "node_modules");
+
+/** The tarball, and what is in it. */
+let filename: string;
+let packed: string[];
+
+/** A directory in which npm has installed the package, and two apps that were compiled and run. */
+let apps: string;
+
+beforeAll(() => {
+  const home = mkdtempSync(join(tmpdir(), "package-"));
+  const [report] = JSON.parse(
+    run(
+      infra,
+      "npm",
+      "pack",
+      "--json",
+      "--silent",
+      "--workspace=outbox",
+      "--pack-destination",
+      home,
+    ),
+  ) as { filename: string; files: { path: string }[] }[];
+  if (report === undefined) {
+    throw new Error("npm pack packed nothing");
+  }
+  filename = report.filename;
+  packed = report.files.map(({ path }) => path);
+  apps = join(home, "tickets/infra");
+  mkdirSync(apps, { recursive: true });
+  install(join(home, filename));
+  writeFileSync(join(apps, "app.ts"), documented("tickets/infra/app.ts"));
+  buildFunctions(join(home, "transactional-outbox/target/lambda/arm64"));
+  buildFunctions(join(home, "tickets/target/lambda"));
+  cpSync(join(infra, "test/billing.cts"), join(apps, "billing.cts"));
+  buildFunctions(join(apps, "functions"));
+  run(
+    apps,
+    ...[join(modules, ".bin/tsc"), "--strict", "--skipLibCheck", "--target", "es2023"],
+    ...["--module", "nodenext", "--types", "node", "app.ts", "billing.cts"],
+  );
+  run(apps, process.execPath, "app.js");
+  run(apps, process.execPath, "billing.cjs");
+}, 300_000);
+
+test("the package holds its compiled modules, their types, what to read, and nothing else", () => {
+  const compiled = readdirSync(join(infra, "outbox"))
+    .filter((file) => file.endsWith(".ts"))
+    .flatMap((file) => [file.replace(/ts$/, "d.ts"), file.replace(/ts$/, "js")])
+    .map((file) => `dist/${file}`);
+  expect(packed.sort()).toEqual(
+    [...compiled, "LICENSE-APACHE", "LICENSE-MIT", "README.md", "package.json"].sort(),
+  );
+});
+
+test("the documentation names the tarball, and the versions that it is tested with", () => {
+  const { dependencies, devDependencies } = JSON.parse(documented("tickets/infra/package.json"));
+  const ours = JSON.parse(readFileSync(join(infra, "package.json"), "utf8"));
+  const versions = { ...ours.dependencies, ...ours.devDependencies };
+  for (const [name, version] of Object.entries({ ...dependencies, ...devDependencies })) {
+    const expected = name === "transactional-outbox" ? `file:${filename}` : versions[name];
+    expect(version, name).toBe(expected);
+  }
+});
+
+test("the service of the documentation, an ES module, is made of it", () => {
+  const template = synthesized("help-desk");
+  template.resourceCountIs("AWS::Events::EventBus", 1);
+  template.resourceCountIs("AWS::DynamoDB::GlobalTable", 2);
+  expect(grants(template, /HelpDesk/)).toEqual([
+    "dynamodb:GetItem on Tickets",
+    "dynamodb:PutItem on OutboxTable",
+    "dynamodb:PutItem on Tickets",
+  ]);
+  expect(Object.keys(template.findOutputs("*")).sort()).toEqual(outputsForOutboxctl());
+});
+
+test("a CommonJS app uses it on a table and a bus that are there already", () => {
+  const template = synthesized("billing");
+  template.resourceCountIs("AWS::Events::EventBus", 0);
+  template.resourceCountIs("AWS::DynamoDB::GlobalTable", 0);
+  const { BillingOutboxStreamMapping: mapping } = template.findResources(
+    "AWS::Lambda::EventSourceMapping",
+  );
+  expect(mapping?.Properties).toMatchObject({
+    BatchSize: 1000,
+    EventSourceArn: expect.stringMatching(/:table\/billing-outbox\/stream\/2026-/),
+    MaximumBatchingWindowInSeconds: 5,
+    ParallelizationFactor: 4,
+  });
+  template.hasResourceProperties("AWS::Lambda::Function", {
+    Architectures: ["x86_64"],
+    Environment: {
+      Variables: {
+        OUTBOX_TABLE: "billing-outbox",
+        EVENT_BUS_NAME: "company",
+        DEAD_LETTER_QUEUE_URL: { Ref: logicalId(template, "BillingOutboxDeadLetterQueue") },
+        GRACE_PERIOD_SECONDS: "300",
+      },
+    },
+  });
+  expect(grants(template, /Invoice/)).toEqual([
+    "dynamodb:PutItem on arn:aws:dynamodb:eu-central-1:111122223333:table/billing-outbox",
+  ]);
+  expect(Object.keys(template.findOutputs("*")).sort()).toEqual(outputsForOutboxctl());
+});
+
+/** The package as npm installs it; what it is a peer of, from here: there may be no network. */
+function install(tarball: string): void {
+  writeFileSync(join(apps, "package.json"), JSON.stringify({ private: true, type: "module" }));
+  run(
+    apps,
+    "npm",
+    "install",
+    "--offline",
+    "--no-audit",
+    "--no-fund",
+    "--legacy-peer-deps",
+    tarball,
+  );
+  for (const name of ["aws-cdk-lib", "constructs", "@types"]) {
+    symlinkSync(join(modules, name), join(apps, "node_modules", name));
+  }
+}
+
+function synthesized(stack: string): Template {
+  return Template.fromJSON(
+    JSON.parse(readFileSync(join(apps, `cdk.out/${stack}.template.json`), "utf8")),
+  );
+}
+
+/** A file of the service that docs/your-own-service.md builds. */
+function documented(path: string): string {
+  const guide = readFileSync(new URL("../../docs/your-own-service.md", import.meta.url), "utf8");
+  const [, content] = guide.split(`\`${path}\`\n\n`)[1]?.match(/^```\w+\n(.*?)^```/ms) ?? [];
+  if (content === undefined) {
+    throw new Error(`docs/your-own-service.md has no ${path}`);
+  }
+  return content;
+}
+
+/** Files that stand in for executables: to synthesize, nothing has to run. */
+function buildFunctions(directory: string): void {
+  for (const name of ["publish-events", "sweep-outbox", "tickets", "invoice"]) {
+    mkdirSync(join(directory, name), { recursive: true });
+    writeFileSync(join(directory, name, "bootstrap"), name);
+  }
+}
+
+/** What a program prints. */
+function run(directory: string, program: string, ...parameters: string[]): string {
+  const { status, stdout, stderr } = spawnSync(program, parameters, {
+    cwd: directory,
+    encoding: "utf8",
+    env: { ...process.env, CDK_OUTDIR: "cdk.out" },
+  });
+  if (status !== 0) {
+    throw new Error(`${program} ${parameters.join(" ")} fails: ${stdout}${stderr}`);
+  }
+  return stdout;
+}

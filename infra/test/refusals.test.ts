@@ -1,0 +1,252 @@
+import { readFileSync } from "node:fs";
+import { App, Duration, RemovalPolicy, Stack } from "aws-cdk-lib";
+import { Template } from "aws-cdk-lib/assertions";
+import {
+  AttributeType,
+  StreamViewType,
+  Table,
+  TableEncryptionV2,
+  type TablePropsV2,
+  TableV2,
+} from "aws-cdk-lib/aws-dynamodb";
+import { EventBus } from "aws-cdk-lib/aws-events";
+import { describe, expect, test } from "vitest";
+import {
+  SWEEP_DEFAULTS,
+  TransactionalOutbox,
+  type TransactionalOutboxProps,
+} from "../outbox/index.ts";
+import { placeholderCode } from "./template.ts";
+
+const env = { account: "111122223333", region: "eu-central-1" };
+const code = placeholderCode();
+
+/** A stack with an outbox. */
+function stackWith(props: (stack: Stack) => Partial<TransactionalOutboxProps>): Stack {
+  const stack = new Stack(new App(), "Stack", { env });
+  new TransactionalOutbox(stack, "Outbox", {
+    relayCode: code.of("publish-events"),
+    sweeperCode: code.of("sweep-outbox"),
+    ...props(stack),
+  });
+  return stack;
+}
+
+/** A table as an outbox needs it, but for this. */
+function table(stack: Stack, otherwise: Partial<TablePropsV2> = {}): TableV2 {
+  return new TableV2(stack, "Existing", {
+    partitionKey: { name: "aggregateId", type: AttributeType.STRING },
+    sortKey: { name: "position", type: AttributeType.STRING },
+    dynamoStream: StreamViewType.NEW_IMAGE,
+    timeToLiveAttribute: "expiresAt",
+    ...otherwise,
+  });
+}
+
+describe("the stream mapping", () => {
+  test.each([
+    [{ batchSize: 10_001 }, "batchSize is 10001: Lambda takes whole numbers from 1 to 10,000"],
+    [{ batchSize: 0 }, "batchSize is 0: Lambda takes whole numbers from 1 to 10,000"],
+    [{ batchSize: 1.5 }, "batchSize is 1.5: Lambda takes whole numbers from 1 to 10,000"],
+    [
+      { parallelizationFactor: 11 },
+      "parallelizationFactor is 11: Lambda takes whole numbers from 1 to 10",
+    ],
+    [
+      { maxBatchingWindow: Duration.seconds(301) },
+      "maxBatchingWindow, in seconds, is 301: Lambda takes whole numbers from 0 to 300",
+    ],
+  ])("%j is refused", (settings, message) => {
+    expect(() => stackWith(() => settings)).toThrow(message);
+  });
+
+  test.each([
+    { batchSize: 1, parallelizationFactor: 1, maxBatchingWindow: Duration.seconds(0) },
+    { batchSize: 10_000, parallelizationFactor: 10, maxBatchingWindow: Duration.minutes(5) },
+  ])("%j is taken", (settings) => {
+    Template.fromStack(stackWith(() => settings)).hasResourceProperties(
+      "AWS::Lambda::EventSourceMapping",
+      {
+        BatchSize: settings.batchSize,
+        ParallelizationFactor: settings.parallelizationFactor,
+        MaximumBatchingWindowInSeconds: settings.maxBatchingWindow.toSeconds(),
+      },
+    );
+  });
+});
+
+describe("the grace period", () => {
+  test("must not end while the relay may be at work", () => {
+    expect(() => stackWith(() => ({ sweepGracePeriod: Duration.seconds(59) }))).toThrow(
+      "sweepGracePeriod is 59 s, but the relay may take 60 s",
+    );
+    expect(() =>
+      stackWith(() => ({
+        sweepGracePeriod: Duration.seconds(99),
+        maxBatchingWindow: Duration.seconds(40),
+      })),
+    ).toThrow("sweepGracePeriod is 99 s, but the relay may take 100 s");
+  });
+
+  test("must not be so long that an event counts as late before the sweeper has it", () => {
+    expect(() => stackWith(() => ({ sweepGracePeriod: Duration.minutes(16) }))).toThrow(
+      "sweepGracePeriod is 960 s, but an event counts as late when the sweeper should have had it after 900 s",
+    );
+  });
+
+  test("is handed to the sweeper, from the least to the most", () => {
+    for (const seconds of [60, 900]) {
+      const stack = stackWith(() => ({ sweepGracePeriod: Duration.seconds(seconds) }));
+      Template.fromStack(stack).hasResourceProperties("AWS::Lambda::Function", {
+        Environment: { Variables: { GRACE_PERIOD_SECONDS: String(seconds) } },
+      });
+    }
+  });
+
+  test("is by default the one that outboxctl reckons with", () => {
+    const source = readFileSync(
+      new URL("../../shared/outbox/src/relay/sweep.rs", import.meta.url),
+      "utf8",
+    );
+    const [, minutes] = /DEFAULT_GRACE: .* = SignedDuration::from_mins\((\d+)\)/.exec(source) ?? [];
+    expect(SWEEP_DEFAULTS.gracePeriod.toMinutes()).toBe(Number(minutes));
+  });
+});
+
+describe("the bus", () => {
+  test.each(["", undefined as unknown as string])("must have a name, not %j", (name) => {
+    const bus = (stack: Stack) => ({ eventBus: EventBus.fromEventBusName(stack, "Bus", name) });
+    expect(() => stackWith(bus)).toThrow(
+      "eventBus Stack/Bus has no name: give the name of the bus to publish to",
+    );
+  });
+
+  test.each([
+    [
+      "arn:aws:events:eu-west-1:111122223333:event-bus/company",
+      "region eu-west-1, the outbox in eu-central-1",
+    ],
+    [
+      "arn:aws:events:eu-central-1:444455556666:event-bus/company",
+      "account 444455556666, the outbox in 111122223333",
+    ],
+  ])("must be where the outbox is, not at %s", (arn, message) => {
+    const bus = (stack: Stack) => ({ eventBus: EventBus.fromEventBusArn(stack, "Bus", arn) });
+    expect(() => stackWith(bus)).toThrow(`eventBus Stack/Bus is in ${message}`);
+  });
+
+  test("may be a default one, or another stack's", () => {
+    expect(() =>
+      stackWith((stack) => ({ eventBus: EventBus.fromEventBusName(stack, "Bus", "default") })),
+    ).not.toThrow();
+    expect(() =>
+      stackWith((stack) => {
+        const company = new Stack(App.of(stack) as App, "Company", { env });
+        return { eventBus: new EventBus(company, "Bus") };
+      }),
+    ).not.toThrow();
+  });
+
+  test("is one of its own if none is given, which outlives the stack", () => {
+    const template = Template.fromStack(stackWith(() => ({})));
+    template.hasResource("AWS::Events::EventBus", { DeletionPolicy: "Retain" });
+    const [bus] = Object.keys(template.findResources("AWS::Events::EventBus"));
+    template.hasResourceProperties("AWS::Lambda::Function", {
+      Environment: { Variables: { EVENT_BUS_NAME: { Ref: bus } } },
+    });
+  });
+});
+
+describe("the table", () => {
+  test("must have a stream", () => {
+    const imported = (stack: Stack) => ({
+      table: TableV2.fromTableName(stack, "Imported", "outbox"),
+    });
+    expect(() => stackWith(imported)).toThrow(
+      "table Stack/Imported has no stream, from which the relay gets its events: " +
+        "give it one of new images; of a table that is imported, say tableStreamArn",
+    );
+  });
+
+  test.each<[string, Partial<TablePropsV2>, string]>([
+    [
+      "another key",
+      { partitionKey: { name: "pk", type: AttributeType.STRING } },
+      "the key of the Outbox table must be HASH aggregateId (S), RANGE position (S), " +
+        "but is HASH pk (S), RANGE position (S)",
+    ],
+    [
+      "a number as its sort key",
+      { sortKey: { name: "position", type: AttributeType.NUMBER } },
+      "but is HASH aggregateId (S), RANGE position (N)",
+    ],
+    [
+      "keys in its stream only",
+      { dynamoStream: StreamViewType.KEYS_ONLY },
+      "the stream of the Outbox table must have new images, or the relay gets no events: it is KEYS_ONLY",
+    ],
+    [
+      "another time to live",
+      { timeToLiveAttribute: "ttl" },
+      "the Outbox table's time to live must be the attribute expiresAt, by which discarded events go: it is ttl",
+    ],
+    [
+      "a replica",
+      { replicas: [{ region: "eu-west-1" }] },
+      "the Outbox table has replicas (1): each Region's relay would publish every event. Keep it in one Region",
+    ],
+  ])("must not have %s", (_, otherwise, message) => {
+    const stack = stackWith((within) => ({ table: table(within, otherwise) }));
+    expect(() => Template.fromStack(stack)).toThrow(message);
+  });
+
+  test("must not get a replica later, be it its own or another's", () => {
+    const own = stackWith(() => ({}));
+    const outbox = own.node.findChild("Outbox") as TransactionalOutbox;
+    (outbox.table as TableV2).addReplica({ region: "eu-west-1" });
+    expect(() => Template.fromStack(own)).toThrow("the Outbox table has replicas (1)");
+    const given = stackWith((stack) => ({ table: table(stack) }));
+    (given.node.findChild("Existing") as TableV2).addReplica({ region: "eu-west-1" });
+    expect(() => Template.fromStack(given)).toThrow("the Outbox table has replicas (1)");
+  });
+
+  test("must not be replicated in the way of older tables", () => {
+    const stack = stackWith((within) => ({
+      table: new Table(within, "Older", {
+        partitionKey: { name: "aggregateId", type: AttributeType.STRING },
+        sortKey: { name: "position", type: AttributeType.STRING },
+        stream: StreamViewType.NEW_AND_OLD_IMAGES,
+        timeToLiveAttribute: "expiresAt",
+        replicationRegions: ["eu-west-1"],
+      }),
+    }));
+    expect(() => Template.fromStack(stack)).toThrow("the Outbox table has replicas (1)");
+  });
+
+  test("may be made elsewhere, in either way, with old images in its stream", () => {
+    const dynamoStream = StreamViewType.NEW_AND_OLD_IMAGES;
+    const stack = stackWith((within) => ({ table: table(within, { dynamoStream }) }));
+    Template.fromStack(stack).resourceCountIs("AWS::DynamoDB::GlobalTable", 1);
+    const older = stackWith((within) => ({
+      table: new Table(within, "Older", {
+        partitionKey: { name: "aggregateId", type: AttributeType.STRING },
+        sortKey: { name: "position", type: AttributeType.STRING },
+        stream: StreamViewType.NEW_IMAGE,
+        timeToLiveAttribute: "expiresAt",
+      }),
+    }));
+    Template.fromStack(older).resourceCountIs("AWS::DynamoDB::Table", 1);
+  });
+
+  test.each<Partial<TransactionalOutboxProps>>([
+    { removalPolicy: RemovalPolicy.DESTROY },
+    { deletionProtection: false },
+    { pointInTimeRecovery: false },
+    { tableEncryption: TableEncryptionV2.awsManagedKey() },
+  ])("is not changed if it is another's: %j", (props) => {
+    expect(() => stackWith((stack) => ({ table: table(stack), ...props }))).toThrow(
+      `${Object.keys(props)} is for the table that an outbox makes for itself: ` +
+        "set it where the one that you hand over is made",
+    );
+  });
+});

@@ -1,0 +1,107 @@
+import { describe, expect, test } from "vitest";
+import { environmentNames } from "../orders/environments.ts";
+import { ordersTemplate } from "./template.ts";
+
+/**
+ * Which properties CloudFormation replaces a resource for when they change; and
+ * of a table those that make it a new stream. Another logical id is another
+ * resource in any case.
+ */
+const REPLACING: Readonly<Record<string, readonly string[]>> = {
+  "AWS::ApiGatewayV2::Api": ["ProtocolType"],
+  "AWS::DynamoDB::GlobalTable": [
+    "TableName",
+    "KeySchema",
+    "AttributeDefinitions",
+    "LocalSecondaryIndexes",
+    "StreamSpecification",
+  ],
+  "AWS::Events::EventBus": ["Name"],
+  "AWS::Lambda::EventSourceMapping": [
+    "EventSourceArn",
+    "StartingPosition",
+    "StartingPositionTimestamp",
+  ],
+  "AWS::SQS::Queue": ["QueueName", "FifoQueue"],
+};
+
+const byKey = {
+  KeySchema: [{ AttributeName: "pk", KeyType: "HASH" }],
+  AttributeDefinitions: [{ AttributeName: "pk", AttributeType: "S" }],
+};
+
+// A difference here is a deploy that leaves something behind, with what it
+// holds: a table its items, a queue or a bus its events, a mapping its place in
+// the stream, the API its address.
+describe.each(environmentNames)("an update of %s replaces", (name) => {
+  const resources: Record<string, Resource> = ordersTemplate(name).toJSON().Resources;
+
+  test("no table, and not the outbox's stream", () => {
+    expect(lasting(resources, "AWS::DynamoDB::GlobalTable")).toEqual({
+      OrdersA9B65338: byKey,
+      ShippingShipments34DDDF2D: byKey,
+      OutboxTableF17138FA: {
+        KeySchema: [
+          { AttributeName: "aggregateId", KeyType: "HASH" },
+          { AttributeName: "position", KeyType: "RANGE" },
+        ],
+        AttributeDefinitions: [
+          { AttributeName: "aggregateId", AttributeType: "S" },
+          { AttributeName: "position", AttributeType: "S" },
+        ],
+        StreamSpecification: { StreamViewType: "NEW_IMAGE" },
+      },
+    });
+  });
+
+  test("not the bus", () => {
+    expect(lasting(resources, "AWS::Events::EventBus")).toEqual({
+      EventBus7B8748AA: { Name: `orders-${name}` },
+    });
+  });
+
+  test("no mapping", () => {
+    expect(lasting(resources, "AWS::Lambda::EventSourceMapping")).toEqual({
+      OutboxStreamMapping: {
+        EventSourceArn: { "Fn::GetAtt": ["OutboxTableF17138FA", "StreamArn"] },
+        StartingPosition: "TRIM_HORIZON",
+      },
+      ShippingStartShippingQueueMappingE15C4D69: {
+        EventSourceArn: { "Fn::GetAtt": ["ShippingQueue6957D966", "Arn"] },
+      },
+    });
+  });
+
+  test("no queue", () => {
+    expect(lasting(resources, "AWS::SQS::Queue")).toEqual({
+      OutboxDeadLetterQueue99946628: {},
+      ShippingQueue6957D966: {},
+      ShippingDeadLetterQueue2C4BAF0C: {},
+      ShippingRuleDeadLetterQueue220929F7: {},
+    });
+  });
+
+  test("not the API", () => {
+    expect(lasting(resources, "AWS::ApiGatewayV2::Api")).toEqual({
+      ApiF70053CD: { ProtocolType: "HTTP" },
+    });
+  });
+});
+
+interface Resource {
+  readonly Type: string;
+  readonly Properties?: Record<string, unknown>;
+}
+
+/** All resources of a type: logical ids, and the properties that replace. */
+function lasting(resources: Record<string, Resource>, type: string): Record<string, unknown> {
+  const found = Object.entries(resources).filter(([, { Type }]) => Type === type);
+  return Object.fromEntries(
+    found.map(([logicalId, { Properties = {} }]) => [
+      logicalId,
+      Object.fromEntries(
+        Object.entries(Properties).filter(([property]) => REPLACING[type]?.includes(property)),
+      ),
+    ]),
+  );
+}
