@@ -166,7 +166,8 @@ fn designs(
         },
         DesignCost {
             design: "EventBridge Pipes, rows expire",
-            a_million_in_batches_of_100: million(write + event + prices::PIPE_REQUEST),
+            // A batch of ten is one request, if it is billed as its 64 KB are.
+            a_million_in_batches_of_100: million(write + event + prices::PIPE_REQUEST / 10.0),
             a_million_one_by_one: million(write + event + prices::PIPE_REQUEST),
             a_month: 0.0,
         },

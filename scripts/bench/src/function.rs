@@ -137,7 +137,7 @@ impl Function {
 }
 
 /// What Lambda and the stack tell a function.
-const ENVIRONMENT: [(&str, &str); 13] = [
+const ENVIRONMENT: [(&str, &str); 14] = [
     ("AWS_REGION", "eu-central-1"),
     ("AWS_ACCESS_KEY_ID", "test"),
     ("AWS_SECRET_ACCESS_KEY", "test"),
@@ -147,6 +147,7 @@ const ENVIRONMENT: [(&str, &str); 13] = [
     ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512"),
     ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
     ("AWS_LAMBDA_LOG_LEVEL", "INFO"),
+    ("NODE_NO_WARNINGS", "1"),
     ("ORDERS_TABLE", "orders"),
     ("OUTBOX_TABLE", "outbox"),
     ("EVENT_BUS_NAME", "orders"),

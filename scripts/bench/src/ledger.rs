@@ -51,7 +51,7 @@ impl Fates {
     }
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Ledger {
     calls: Calls,
     /// How often the bus has got each event of the batch.

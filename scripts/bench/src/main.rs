@@ -12,6 +12,7 @@
 //! | `commit` | what `create-order` adds to its transaction |
 //! | `invocation`, `instructions` | what an invocation takes of the processor, counted |
 //! | `cost`, `prices` | what a million orders cost |
+//! | `scaling` | how long a backlog takes |
 //! | `report`, `statistics`, `plot` | tables, JSON, and the plot |
 
 mod aws;
@@ -28,6 +29,7 @@ mod plot;
 mod prices;
 mod report;
 mod runtime_api;
+mod scaling;
 mod scenario;
 mod start;
 mod statistics;
@@ -139,6 +141,9 @@ async fn measure(arguments: Arguments) -> Result<()> {
             }
         }
         reports.push(report);
+    }
+    if let Some(drain) = scaling::table(&reports[0]) {
+        tell(format!("a million events:\n\n{drain}"));
     }
     let commit = commit::measure().await?;
     tell(format!(

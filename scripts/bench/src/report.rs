@@ -61,12 +61,14 @@ impl ScenarioReport {
 
     /// How many times as many events a second as another.
     pub(crate) fn ratio(&self, of: Contestant, to: Contestant) -> Option<f64> {
-        let median = |wanted: Contestant| {
-            let mut all = self.contestants.iter();
-            let (_, figures) = all.find(|(contestant, _)| *contestant == wanted)?;
-            Some(figures.events_per_second.median)
-        };
-        Some(median(of)? / median(to)?)
+        Some(self.events_per_second(of)? / self.events_per_second(to)?)
+    }
+
+    /// The median of one who was measured.
+    pub(crate) fn events_per_second(&self, wanted: Contestant) -> Option<f64> {
+        let mut all = self.contestants.iter();
+        let (_, figures) = all.find(|(contestant, _)| *contestant == wanted)?;
+        Some(figures.events_per_second.median)
     }
 }
 

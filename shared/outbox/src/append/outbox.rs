@@ -71,7 +71,7 @@ impl Outbox {
             });
         }
         Ok(Self {
-            database: Database::DynamoDb(client),
+            database: Database::reached_by(client),
             table: table.into(),
             source,
             clock: Arc::new(SystemClock),

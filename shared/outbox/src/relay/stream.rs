@@ -1,4 +1,5 @@
 use std::{
+    borrow::Cow,
     cmp::Ordering,
     collections::{HashMap, HashSet},
     panic::{AssertUnwindSafe, catch_unwind},
@@ -9,7 +10,7 @@ use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_dynamo::{AttributeValue, Item};
-use serde_json::Value;
+use serde_json::value::RawValue;
 use tokio::time::{Instant, sleep_until};
 
 use super::{
@@ -32,11 +33,36 @@ use crate::simulation;
 const LEFT_AFTER: SignedDuration = SignedDuration::from_mins(10);
 
 /// What Lambda hands to the function behind a DynamoDB stream. Records are
-/// read one by one, so that a broken one fails alone.
+/// read one by one, and what is in them part by part, so that a broken one fails
+/// alone and still tells its place.
 #[derive(Debug, Clone, Deserialize)]
 pub struct StreamEvent {
     #[serde(rename = "Records")]
-    records: Vec<Value>,
+    records: Vec<Box<RawValue>>,
+}
+
+/// What is of interest in a record, not read yet.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawRecord<'r> {
+    #[serde(borrow)]
+    event_name: Option<&'r RawValue>,
+    #[serde(borrow)]
+    dynamodb: Option<&'r RawValue>,
+}
+
+/// What happened to a row, not read yet.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RawChange<'r> {
+    #[serde(borrow)]
+    sequence_number: Option<&'r RawValue>,
+    #[serde(borrow)]
+    approximate_creation_date_time: Option<&'r RawValue>,
+    #[serde(borrow)]
+    keys: Option<&'r RawValue>,
+    #[serde(borrow)]
+    new_image: Option<&'r RawValue>,
 }
 
 /// The function behind the outbox table's stream: relays a batch and reports
@@ -129,7 +155,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> StreamHandler<B, T, D> {
         let deadline = known_deadline(deadline);
         let answer_by = Budget::until(deadline).answer_by;
 
-        let records: Vec<Record> = event.records.iter().map(read).collect();
+        let records: Vec<Record> = event.records.iter().map(|record| read(record)).collect();
         let arrivals = arrivals_of(&records).cloned().collect();
         let mut outcome = self.relay.publish(arrivals, deadline).await;
         self.leave_to_sweeper(&records, &mut outcome);
@@ -261,57 +287,65 @@ fn report_unreadable(records: &[Record]) {
     }
 }
 
-fn read(record: &Value) -> Record {
-    let text = |pointer: &str| record.pointer(pointer).and_then(Value::as_str);
-    let content = catch_unwind(AssertUnwindSafe(|| read_content(record)));
+fn read(record: &RawValue) -> Record {
+    let RawRecord {
+        event_name,
+        dynamodb,
+    } = part(Some(record)).unwrap_or_default();
+    let change: RawChange = part(dynamodb).unwrap_or_default();
+    let content = catch_unwind(AssertUnwindSafe(|| read_content(event_name, &change)));
     Record {
-        sequence_number: text("/dynamodb/SequenceNumber").map(str::to_owned),
+        sequence_number: part(change.sequence_number),
         content: content.unwrap_or(Content::Unreadable(Failure::Panicked)),
     }
 }
 
-fn read_content(record: &Value) -> Content {
+fn read_content(event_name: Option<&RawValue>, change: &RawChange<'_>) -> Content {
     let unreadable = |what: &str| Content::Unreadable(Failure::Unreadable(what.to_owned()));
-    match record.get("eventName").and_then(Value::as_str) {
+    match part::<Cow<'_, str>>(event_name).as_deref() {
         Some("INSERT") => {}
         Some("MODIFY" | "REMOVE") => return Content::NotAnInsert,
         _ => return unreadable("the record has no known eventName"),
     }
-    let Some(key) = item(record, "/dynamodb/Keys").and_then(|keys| decode::key(&keys)) else {
+    let Some(key) = item(change.keys).and_then(|keys| decode::key(&keys)) else {
         return unreadable("the record does not hold the key of an outbox row");
     };
     if key.is_discarded() {
         return Content::Discarded;
     }
-    let row = match record.pointer("/dynamodb/NewImage") {
-        None | Some(Value::Null) => {
-            return unreadable("the record has no new image: is the stream's view NEW_IMAGE?");
-        }
-        Some(_) => match item(record, "/dynamodb/NewImage") {
-            Some(image) => decode::row(&key, &image),
-            None => Err(Unreadable::Malformed("the image is no item".to_owned())),
-        },
+    if change.new_image.is_none() {
+        return unreadable("the record has no new image: is the stream's view NEW_IMAGE?");
+    }
+    let row = match item(change.new_image) {
+        Some(image) => decode::row(&key, &image),
+        None => Err(Unreadable::Malformed("the image is no item".to_owned())),
     };
     Content::Arrival(Arrival {
         key,
         row,
-        written_at: written_at(record),
+        written_at: written_at(change),
     })
+}
+
+/// What stands there, if it can be read as that.
+fn part<'r, T: Deserialize<'r>>(raw: Option<&'r RawValue>) -> Option<T> {
+    serde_json::from_str(raw?.get()).ok()
 }
 
 /// The item. What cannot be read of it, such as a value of a type that is newer
 /// than this relay, is there all the same.
-fn item(record: &Value, pointer: &str) -> Option<Item> {
-    let read = |value| AttributeValue::deserialize(value).unwrap_or(AttributeValue::Null(true));
-    let attributes = record.pointer(pointer)?.as_object()?.iter();
-    let attributes = attributes.map(|(name, value)| (name.clone(), read(value)));
-    Some(attributes.collect::<HashMap<_, _>>().into())
+fn item(raw: Option<&RawValue>) -> Option<Item> {
+    let attributes: HashMap<String, &RawValue> = part(raw)?;
+    let read = |value| part(Some(value)).unwrap_or(AttributeValue::Null(true));
+    let attributes = attributes.into_iter();
+    let attributes: HashMap<_, _> = attributes
+        .map(|(name, value)| (name, read(value)))
+        .collect();
+    Some(attributes.into())
 }
 
-fn written_at(record: &Value) -> Option<Timestamp> {
-    let seconds = record
-        .pointer("/dynamodb/ApproximateCreationDateTime")?
-        .as_f64()?;
+fn written_at(change: &RawChange<'_>) -> Option<Timestamp> {
+    let seconds: f64 = part(change.approximate_creation_date_time)?;
     #[expect(clippy::cast_possible_truncation, reason = "whole seconds are wanted")]
     Timestamp::from_second(seconds.floor() as i64).ok()
 }

@@ -10,10 +10,7 @@ use serde_json::Value;
 
 use crate::{
     OutboxRow, RowKey, limits,
-    relay::{
-        CallError, DynamoDbTable, PARKED, SdkItem, StoredRow, attributes, stored_row,
-        without_retries,
-    },
+    relay::{CallError, DynamoDbTable, PARKED, SdkItem, StoredRow, attributes, stored_row},
     row::{AGGREGATE_ID, EDITS},
 };
 
@@ -142,8 +139,6 @@ impl ParkedRows for DynamoDbTable {
             .update_expression("REMOVE #parked")
             .condition_expression("attribute_exists(#parked)")
             .expression_attribute_names("#parked", PARKED)
-            .customize()
-            .config_override(without_retries())
             .send()
             .await;
         self.was_done(update.map(drop))
@@ -171,8 +166,6 @@ impl ParkedRows for DynamoDbTable {
             .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
             .expression_attribute_values(":seen", AttributeValue::S(seen.to_owned()))
             .expression_attribute_values(":detail", AttributeValue::S(detail.to_owned()))
-            .customize()
-            .config_override(without_retries())
             .send()
             .await;
         self.was_done(update.map(drop))
@@ -224,8 +217,6 @@ impl ParkedRows for DynamoDbTable {
             .transact_write_items()
             .transact_items(TransactWriteItem::builder().put(put).build())
             .transact_items(TransactWriteItem::builder().delete(delete).build())
-            .customize()
-            .config_override(without_retries())
             .send()
             .await;
         match moved {
@@ -259,8 +250,6 @@ async fn item(table: &DynamoDbTable, key: &RowKey) -> Result<Option<SdkItem>, Ca
         .table_name(name)
         .set_key(Some(attributes(key)))
         .consistent_read(true)
-        .customize()
-        .config_override(without_retries())
         .send()
         .await
         .map_err(|error| table.error("GetItem", &error))?;

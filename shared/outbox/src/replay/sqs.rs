@@ -1,11 +1,8 @@
 use std::time::Duration;
 
-use aws_sdk_sqs::{
-    config::{Builder, retry::RetryConfig},
-    types::{
-        ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry,
-        MessageSystemAttributeName, QueueAttributeName,
-    },
+use aws_sdk_sqs::types::{
+    ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry,
+    MessageSystemAttributeName, QueueAttributeName,
 };
 use jiff::Timestamp;
 
@@ -15,10 +12,6 @@ use crate::relay::{CallError, SqsQueue, call_error};
 /// Long enough that every server of the queue is asked ("long polling" in the
 /// SQS developer guide): an empty answer then means an empty queue.
 const WAIT: Duration = Duration::from_secs(1);
-
-fn without_retries() -> Builder {
-    Builder::new().retry_config(RetryConfig::disabled())
-}
 
 fn seconds(time: Duration) -> i32 {
     i32::try_from(time.as_secs()).unwrap_or(i32::MAX)
@@ -38,8 +31,6 @@ impl DeadLetterQueue for SqsQueue {
             .visibility_timeout(seconds(visibility))
             .wait_time_seconds(seconds(WAIT))
             .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)
-            .customize()
-            .config_override(without_retries())
             .send()
             .await
             .map_err(|error| call_error(&format!("ReceiveMessage {url}"), &error))?;
@@ -63,8 +54,6 @@ impl DeadLetterQueue for SqsQueue {
             .change_message_visibility_batch()
             .queue_url(url)
             .set_entries(Some(entries.collect::<Result<_, _>>()?))
-            .customize()
-            .config_override(without_retries())
             .send()
             .await
             .map_err(|error| call_error(&what, &error))?;
@@ -89,8 +78,6 @@ impl DeadLetterQueue for SqsQueue {
             .delete_message_batch()
             .queue_url(url)
             .set_entries(Some(entries.collect::<Result<_, _>>()?))
-            .customize()
-            .config_override(without_retries())
             .send()
             .await
             .map_err(|error| call_error(&what, &error))?;
@@ -110,8 +97,6 @@ impl DeadLetterQueue for SqsQueue {
             .queue_url(url)
             .attribute_names(QueueAttributeName::ApproximateNumberOfMessages)
             .attribute_names(QueueAttributeName::ApproximateNumberOfMessagesNotVisible)
-            .customize()
-            .config_override(without_retries())
             .send()
             .await
             .map_err(|error| call_error(&format!("GetQueueAttributes {url}"), &error))?;
