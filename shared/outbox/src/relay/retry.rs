@@ -77,7 +77,9 @@ pub(crate) async fn within<T>(
     latest: Instant,
     call: impl Future<Output = Result<T, CallError>>,
 ) -> Result<T, CallError> {
-    timeout_at(call_deadline(latest), call)
+    // Boxed: the SDK's futures nest so deep that in those of a function the compiler
+    // gives up on them.
+    timeout_at(call_deadline(latest), Box::pin(call))
         .await
         .unwrap_or_else(|_| Err(CallError::Transient("no answer in time".to_owned())))
 }
