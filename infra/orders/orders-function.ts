@@ -1,7 +1,6 @@
 import { type Duration, RemovalPolicy, Validations } from "aws-cdk-lib";
 import { Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import {
-  type Code,
   Function as LambdaFunction,
   LoggingFormat,
   Runtime,
@@ -9,14 +8,18 @@ import {
 } from "aws-cdk-lib/aws-lambda";
 import { LogGroup } from "aws-cdk-lib/aws-logs";
 import type { Construct } from "constructs";
+import type { BuiltFunctionCode } from "transactional-outbox";
 import type { Environment } from "./environments.ts";
 
 export interface OrdersFunctionProps {
   /** What it does, for people. */
   readonly description: string;
 
-  /** Its executable, built for the environment's processor. */
-  readonly code: Code;
+  /** Its crate. */
+  readonly crate: string;
+
+  /** The functions' code, built for the environment's processor. */
+  readonly code: BuiltFunctionCode;
 
   /** How long it may take. */
   readonly timeout: Duration;
@@ -50,7 +53,7 @@ export class OrdersFunction extends LambdaFunction {
       runtime: Runtime.PROVIDED_AL2023,
       architecture: props.settings.architecture,
       handler: "bootstrap",
-      code: props.code,
+      code: props.code.of(props.crate),
       memorySize: 512,
       timeout: props.timeout,
       // Not so for relay and sweeper: their batches hold events of many traces,
@@ -59,7 +62,8 @@ export class OrdersFunction extends LambdaFunction {
       loggingFormat: LoggingFormat.JSON,
       applicationLogLevelV2: props.settings.logLevel,
       logGroup,
-      environment: props.environment,
+      // The AWS SDK tells it in every call, and CloudTrail by which function one was made.
+      environment: { ...props.environment, AWS_SDK_UA_APP_ID: props.crate },
     });
   }
 }

@@ -2,7 +2,6 @@ import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps } from "aws-
 import { type HttpApi, HttpMethod } from "aws-cdk-lib/aws-apigatewayv2";
 import { HttpLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations";
 import { Archive, EventBus } from "aws-cdk-lib/aws-events";
-import type { Code } from "aws-cdk-lib/aws-lambda";
 import type { Construct } from "constructs";
 import {
   type AlarmTopics,
@@ -31,7 +30,8 @@ export interface OrdersStackProps extends StackProps {
 interface RouteProps {
   readonly method: HttpMethod;
   readonly path: string;
-  readonly code: Code;
+  readonly crate: string;
+  readonly code: BuiltFunctionCode;
   readonly environment: Record<string, string>;
 }
 
@@ -52,7 +52,7 @@ export class OrdersStack extends Stack {
     const outbox = this.#createOutbox(props.code, eventBus, alarmTopics);
     const shipping = new Shipping(this, "Shipping", {
       eventBus,
-      code: props.code.of("start-shipping"),
+      code: props.code,
       settings: this.#settings,
     });
 
@@ -66,19 +66,22 @@ export class OrdersStack extends Stack {
     const createOrder = this.#addRoute(api, "CreateOrder", {
       method: HttpMethod.POST,
       path: "/orders",
-      code: props.code.of("create-order"),
+      crate: "create-order",
+      code: props.code,
       environment: writesOrders,
     });
     const cancelOrder = this.#addRoute(api, "CancelOrder", {
       method: HttpMethod.POST,
       path: "/orders/{id}/cancel",
-      code: props.code.of("cancel-order"),
+      crate: "cancel-order",
+      code: props.code,
       environment: writesOrders,
     });
     const getOrder = this.#addRoute(api, "GetOrder", {
       method: HttpMethod.GET,
       path: "/orders/{id}",
-      code: props.code.of("get-order"),
+      crate: "get-order",
+      code: props.code,
       environment: readsOrders,
     });
     for (const writer of [createOrder, cancelOrder]) {
@@ -183,6 +186,7 @@ export class OrdersStack extends Stack {
   #addRoute(api: HttpApi, id: string, route: RouteProps): OrdersFunction {
     const handler = new OrdersFunction(this, id, {
       description: `${route.method} ${route.path}`,
+      crate: route.crate,
       code: route.code,
       // The API gives up after 30 s; a transaction takes some 20 ms.
       timeout: Duration.seconds(10),

@@ -2,9 +2,10 @@ import { Duration, Validations } from "aws-cdk-lib";
 import type { TableV2 } from "aws-cdk-lib/aws-dynamodb";
 import { type IEventBus, Rule } from "aws-cdk-lib/aws-events";
 import { SqsQueue } from "aws-cdk-lib/aws-events-targets";
-import type { Code, Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
+import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 import { Queue, QueueEncryption, type QueueProps } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
+import type { BuiltFunctionCode } from "transactional-outbox";
 import type { Environment } from "./environments.ts";
 import { OrdersFunction } from "./orders-function.ts";
 import { OrdersTable } from "./orders-table.ts";
@@ -19,8 +20,8 @@ export interface ShippingProps {
   /** The bus that tells what happened to orders. */
   readonly eventBus: IEventBus;
 
-  /** The `start-shipping` function, built for the environment's processor. */
-  readonly code: Code;
+  /** The functions' code, built for the environment's processor. */
+  readonly code: BuiltFunctionCode;
 
   /** What is particular to the environment. */
   readonly settings: Environment;
@@ -88,6 +89,7 @@ export class Shipping extends Construct {
   #createStartShipping(props: ShippingProps): LambdaFunction {
     const startShipping = new OrdersFunction(this, "StartShipping", {
       description: "Starts shipping what was ordered",
+      crate: "start-shipping",
       code: props.code,
       timeout: TIMEOUT,
       environment: { SHIPMENTS_TABLE: this.table.tableName },

@@ -197,7 +197,7 @@ export class TransactionalOutbox extends Construct {
       reason:
         "It is a dead-letter queue: of Lambda's stream mapping, of the relay and the sweeper.",
     });
-    this.relay = this.#createFunction("Relay", props, {
+    this.relay = this.#createFunction("Relay", "publish-events", props, {
       description: "Publishes the events of the outbox",
       code: props.relayCode,
       timeout: RELAY_TIMEOUT,
@@ -261,6 +261,7 @@ export class TransactionalOutbox extends Construct {
   /** Every publisher needs the same: the table, the bus, the dead-letter queue. */
   #createFunction(
     id: string,
+    crate: string,
     props: TransactionalOutboxProps,
     own: Pick<
       FunctionProps,
@@ -290,13 +291,15 @@ export class TransactionalOutbox extends Construct {
         OUTBOX_TABLE: this.table.tableName,
         EVENT_BUS_NAME: this.eventBus.eventBusName,
         DEAD_LETTER_QUEUE_URL: this.deadLetterQueue.queueUrl,
+        // The AWS SDK tells it in every call, and CloudTrail by which function one was made.
+        AWS_SDK_UA_APP_ID: crate,
         ...own.environment,
       },
     });
   }
 
   #createSweeper(props: TransactionalOutboxProps, gracePeriod: Duration): LambdaFunction {
-    const sweeper = this.#createFunction("Sweeper", props, {
+    const sweeper = this.#createFunction("Sweeper", "sweep-outbox", props, {
       description: "Publishes what the stream of the outbox has left behind",
       code: props.sweeperCode,
       timeout: SWEEP_DEFAULTS.timeout,

@@ -134,6 +134,7 @@ describe.each(environmentNames)("orders in %s", (name) => {
           OUTBOX_TABLE: { Ref: id("OutboxTable") },
           EVENT_BUS_NAME: { Ref: id("EventBus") },
           DEAD_LETTER_QUEUE_URL: { Ref: id("OutboxDeadLetterQueue") },
+          AWS_SDK_UA_APP_ID: "publish-events",
         },
       },
     });
@@ -142,14 +143,26 @@ describe.each(environmentNames)("orders in %s", (name) => {
   test("a function of the API gets the tables it uses, and ten seconds", () => {
     const orders = { ORDERS_TABLE: { Ref: id("Orders") } };
     const ordersAndOutbox = { ...orders, OUTBOX_TABLE: { Ref: id("OutboxTable") } };
-    for (const [handler, Description, Variables] of [
-      ["CreateOrder", "POST /orders", ordersAndOutbox],
-      ["CancelOrder", "POST /orders/{id}/cancel", ordersAndOutbox],
-      ["GetOrder", "GET /orders/{id}", orders],
+    for (const [handler, crate, Description, tables] of [
+      ["CreateOrder", "create-order", "POST /orders", ordersAndOutbox],
+      ["CancelOrder", "cancel-order", "POST /orders/{id}/cancel", ordersAndOutbox],
+      ["GetOrder", "get-order", "GET /orders/{id}", orders],
     ] as const) {
       const properties = propertiesOf(template, handler);
       expect(properties).toMatchObject({ Description, Timeout: 10 });
-      expect(properties).toHaveProperty("Environment", { Variables });
+      expect(properties).toHaveProperty("Environment", {
+        Variables: { ...tables, AWS_SDK_UA_APP_ID: crate },
+      });
+    }
+  });
+
+  test("every function tells its crate's name in its calls", () => {
+    const functions = Object.entries(template.findResources("AWS::Lambda::Function"));
+    const outputs = Object.entries(template.findOutputs("*"));
+    for (const [logicalId, { Properties }] of functions) {
+      const [output] = outputs.find(([, { Value }]) => Value.Ref === logicalId) ?? [];
+      const crate = Properties.Environment.Variables.AWS_SDK_UA_APP_ID.replaceAll("-", "");
+      expect(output?.toLowerCase(), logicalId).toBe(`${crate}functionname`);
     }
   });
 
@@ -270,6 +283,7 @@ describe.each(environmentNames)("orders in %s", (name) => {
       ({ Properties }) => Object.entries<unknown>(Properties.Environment.Variables),
     );
     expect([...new Set(variables.map(([variable]) => variable))].sort()).toEqual([
+      "AWS_SDK_UA_APP_ID",
       "DEAD_LETTER_QUEUE_URL",
       "EVENT_BUS_NAME",
       "GRACE_PERIOD_SECONDS",
@@ -278,8 +292,11 @@ describe.each(environmentNames)("orders in %s", (name) => {
       "SHIPMENTS_TABLE",
     ]);
     for (const [variable, value] of variables) {
-      // A name that CloudFormation gives, or a number.
-      const expected = variable === "GRACE_PERIOD_SECONDS" ? "900" : { Ref: expect.any(String) };
+      // A name that CloudFormation gives, but for a number and the name of a crate.
+      const expected = {
+        GRACE_PERIOD_SECONDS: "900",
+        AWS_SDK_UA_APP_ID: expect.stringMatching(/^[a-z]+-[a-z]+$/),
+      }[variable] ?? { Ref: expect.any(String) };
       expect(value, variable).toEqual(expected);
     }
   });

@@ -114,6 +114,7 @@ test("a CommonJS app uses it on a table and a bus that are there already", () =>
         EVENT_BUS_NAME: "company",
         DEAD_LETTER_QUEUE_URL: { Ref: logicalId(template, "BillingOutboxDeadLetterQueue") },
         GRACE_PERIOD_SECONDS: "300",
+        AWS_SDK_UA_APP_ID: "sweep-outbox",
       },
     },
   });

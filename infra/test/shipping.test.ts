@@ -139,7 +139,10 @@ describe.each(environmentNames)("shipping in %s", (name) => {
       },
     });
     expect(properties).toHaveProperty("Environment", {
-      Variables: { SHIPMENTS_TABLE: { Ref: id("ShippingShipments") } },
+      Variables: {
+        SHIPMENTS_TABLE: { Ref: id("ShippingShipments") },
+        AWS_SDK_UA_APP_ID: "start-shipping",
+      },
     });
   });
 

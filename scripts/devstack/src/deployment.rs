@@ -1,6 +1,6 @@
 use std::{
     collections::{BTreeMap, HashMap},
-    path::Path,
+    path::{Path, PathBuf},
     process::Stdio,
 };
 
@@ -38,6 +38,8 @@ pub struct Deployment {
     pub dead_letter_queue_url: String,
     /// The deployed functions, by the names of their crates.
     pub functions: BTreeMap<String, String>,
+    /// The template it was deployed from, there as long as the emulator runs.
+    pub template: PathBuf,
 }
 
 impl Deployment {
@@ -61,10 +63,11 @@ impl Deployment {
             outputs_file.as_str(),
         ];
         cdk(paths, endpoint, directory, "deploy", &arguments).await?;
-        Self::read(&outputs)
+        let template = assembly(directory).join(format!("{STACK}.template.json"));
+        Self::read(&outputs, template)
     }
 
-    fn read(path: &Path) -> Result<Self, Error> {
+    fn read(path: &Path, template: PathBuf) -> Result<Self, Error> {
         let what = || format!("reading {}", path.display());
         let json = std::fs::read_to_string(path).map_err(Error::io(what()))?;
         let stacks: HashMap<String, HashMap<String, String>> = serde_json::from_str(&json)
@@ -82,6 +85,7 @@ impl Deployment {
             event_bus: output("EventBusName")?,
             dead_letter_queue_url: output("DeadLetterQueueUrl")?,
             functions: functions(&outputs),
+            template,
         })
     }
 }
@@ -108,6 +112,11 @@ fn kebab_case(pascal_case: &str) -> String {
     words
 }
 
+/// Where the CDK writes what it deploys.
+fn assembly(directory: &Path) -> PathBuf {
+    directory.join("cdk.out")
+}
+
 async fn cdk(
     paths: &Paths,
     endpoint: LocalEndpoint,
@@ -117,7 +126,7 @@ async fn cdk(
 ) -> Result<(), Error> {
     let output = Command::new(paths.cdk()?)
         .args([command, "--context", "env=local", "--output"])
-        .arg(directory.join("cdk.out"))
+        .arg(assembly(directory))
         .args(arguments)
         .current_dir(paths.infra())
         .env_clear()

@@ -107,7 +107,8 @@ fn usual_or_free_port() -> Result<SocketAddr, Error> {
     free_port(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
 }
 
-/// The variables of all functions; none is used for two things.
+/// The variables of all functions; none is used for two things but the one that
+/// names each function to AWS.
 async fn configuration(stack: &Stack) -> Result<HashMap<String, String>, Error> {
     let mut variables = HashMap::new();
     for name in stack.deployment.functions.values() {
@@ -122,6 +123,7 @@ async fn configuration(stack: &Stack) -> Result<HashMap<String, String>, Error> 
         let environment = configuration.environment.and_then(|all| all.variables);
         variables.extend(environment.unwrap_or_default());
     }
+    variables.remove("AWS_SDK_UA_APP_ID");
     Ok(variables)
 }
 

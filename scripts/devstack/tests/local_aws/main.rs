@@ -2,10 +2,13 @@
 //! tests need and runs them.
 #![allow(clippy::unwrap_used)]
 
+mod access;
 mod chaos;
 mod commit_to_bus;
 mod conformance;
 mod place;
+mod rights;
+mod row;
 
 use std::{
     ffi::OsStr,
@@ -19,14 +22,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use devstack::{Functions, Mappings, Paths, Stack, Subscriber};
-use jiff::{SignedDuration, Timestamp};
+use row::{OLD, write_row};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use stream_mapping::{Settings, StartingPosition};
 use stream_mapping_driver::Event;
-use uuid::Uuid;
 
 /// Where a person's credentials would lead, were they not ignored: it counts
 /// who comes.
@@ -349,32 +350,6 @@ fn commands_run_without_aws_know_no_account() {
     );
 }
 
-/// A row as old as the sweeper wants it.
-async fn write_old_row(stack: &Stack) -> String {
-    let event_id = Uuid::now_v7().to_string();
-    let committed_at = Timestamp::now() - SignedDuration::from_mins(16);
-    let text = |text: &str| AttributeValue::S(text.to_owned());
-    let number = |number: i64| AttributeValue::N(number.to_string());
-    stack
-        .clients
-        .dynamodb
-        .put_item()
-        .table_name(&stack.deployment.outbox_table)
-        .item("aggregateId", text("order#1"))
-        .item("position", text(&format!("{:020}#{event_id}", 1)))
-        .item("v", number(1))
-        .item("sequence", number(1))
-        .item("eventId", text(&event_id))
-        .item("source", text("orders"))
-        .item("detailType", text("OrderCreated"))
-        .item("detail", text(&json!({"id": event_id}).to_string()))
-        .item("committedAt", number(committed_at.as_millisecond()))
-        .send()
-        .await
-        .unwrap();
-    event_id
-}
-
 #[tokio::test]
 #[ignore = "needs the functions and the local AWS: make test-end-to-end"]
 async fn what_a_mapping_begun_at_latest_passes_over_is_swept() {
@@ -385,7 +360,7 @@ async fn what_a_mapping_begun_at_latest_passes_over_is_swept() {
     let mut subscriber = Subscriber::subscribe(&stack.clients, &stack.deployment)
         .await
         .unwrap();
-    let passed_over = write_old_row(&stack).await;
+    let passed_over = write_row(&stack, OLD).await;
     let functions = Functions::Deployed;
     let from_latest = |settings: &mut Settings| {
         settings.starting_position = StartingPosition::Latest;
@@ -412,7 +387,7 @@ async fn what_a_mapping_begun_at_latest_passes_over_is_swept() {
     let mut streamed = Vec::new();
     while !streamed.iter().any(|id| subscriber.events.contains_key(id)) {
         assert!(Instant::now() < give_up_at, "nothing comes by the stream");
-        streamed.push(write_old_row(&stack).await);
+        streamed.push(write_row(&stack, OLD).await);
         subscriber.receive().await.unwrap();
     }
     assert!(!subscriber.events.contains_key(&passed_over));

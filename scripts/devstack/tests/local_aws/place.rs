@@ -3,16 +3,26 @@
 use std::time::Duration;
 
 use devstack::Stack;
+use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
+/// A request to the API.
+pub(crate) fn request(
+    stack: &Stack,
+    http: &reqwest::Client,
+    method: Method,
+    path: &str,
+) -> RequestBuilder {
+    let host = stack.deployment.api_url.trim_start_matches("http://");
+    http.request(method, format!("{}{path}", stack.emulator.endpoint()))
+        .header("host", host)
+}
+
 /// Places an order, again until the service says that it has it. Answers its id.
 pub(crate) async fn place(stack: &Stack, http: &reqwest::Client, number: usize) -> String {
-    let host = stack.deployment.api_url.trim_start_matches("http://");
     loop {
-        let request = http
-            .post(format!("{}/orders", stack.emulator.endpoint()))
-            .header("host", host)
+        let request = request(stack, http, Method::POST, "/orders")
             .header("idempotency-key", format!("order {number}"))
             .json(&json!({
                 "customerId": "customer-7",

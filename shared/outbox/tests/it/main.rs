@@ -8,6 +8,7 @@ mod conformance;
 mod examples;
 mod fakes;
 mod features;
+mod formats;
 mod inbox;
 mod relay;
 mod replay;

@@ -5,4 +5,4 @@ mod parked_rows;
 mod run;
 mod survey;
 mod trimmed;
-mod world;
+pub(crate) mod world;

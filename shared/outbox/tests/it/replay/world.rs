@@ -11,14 +11,14 @@ use serde_json::{Value, json};
 use super::fakes::STREAM;
 use crate::fakes::{World, start};
 
-pub(super) const TABLE_ARN: &str = "arn:aws:dynamodb:eu-central-1:1:table/outbox";
+pub(crate) const TABLE_ARN: &str = "arn:aws:dynamodb:eu-central-1:1:table/outbox";
 
 pub(super) fn replay(world: &World) -> Replay<World, World, World, World, World> {
     Replay::new(world.relay(), world.clone(), world.clone(), TABLE_ARN)
 }
 
 /// Replays everything. The verdicts are by message id.
-pub(super) async fn run(world: &World) -> (Summary, Vec<(String, Verdict)>) {
+pub(crate) async fn run(world: &World) -> (Summary, Vec<(String, Verdict)>) {
     run_selected(world, &Selection::default()).await
 }
 
@@ -38,7 +38,7 @@ pub(super) async fn run_selected(
     (summary, verdicts)
 }
 
-pub(super) fn settled(published: usize, before: usize) -> Verdict {
+pub(crate) fn settled(published: usize, before: usize) -> Verdict {
     Verdict::Settled {
         published,
         before,
@@ -94,7 +94,7 @@ pub(super) fn pointer_of_age(shard: &str, from: &str, to: &str, arrival: Timesta
 }
 
 /// Adds what the stream knows of a row's commit.
-pub(super) fn inserted(world: &World, shard: &str, number: &str, arrival: &Arrival) {
+pub(crate) fn inserted(world: &World, shard: &str, number: &str, arrival: &Arrival) {
     add(world, shard, number, Some(arrival.key.clone()));
 }
 

@@ -1,0 +1,200 @@
+//! Every function may do what it does, and nothing else.
+
+use std::{sync::Arc, time::Duration};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use devstack::{Call, Clients, Deployment, Fault, Functions, Kind, Mappings, Paths, Stack};
+use jiff::SignedDuration;
+use reqwest::Method;
+use serde_json::Value;
+use tokio::{
+    sync::mpsc::UnboundedReceiver,
+    time::{Instant, sleep, timeout_at},
+};
+
+use crate::{
+    place::{place, request},
+    rights::{self, Rights, differences},
+    row::{OLD, write_damaged_row, write_row},
+};
+
+/// How long a step may take: a shard may wait a minute for its next try.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// What the functions do, as they do it.
+struct Record<'s> {
+    calls: UnboundedReceiver<Call>,
+    deployment: &'s Deployment,
+    used: Rights,
+    /// Entries that were sent to the bus.
+    entries: Vec<Value>,
+}
+
+impl<'s> Record<'s> {
+    fn of(stack: &'s Stack) -> Self {
+        Self {
+            calls: stack.faults.calls(),
+            deployment: &stack.deployment,
+            used: Rights::new(),
+            entries: Vec::new(),
+        }
+    }
+
+    /// Records calls until there are such. Answers whether they came in time.
+    async fn until(&mut self, holds: impl Fn(&Rights) -> bool) -> bool {
+        let give_up_at = Instant::now() + PATIENCE;
+        while !holds(&self.used) {
+            match timeout_at(give_up_at, self.calls.recv()).await {
+                Ok(Some(call)) => self.add(&call),
+                Ok(None) | Err(_) => return false,
+            }
+        }
+        true
+    }
+
+    async fn until_used(&mut self, function: &str, action: &str) {
+        let is_used = |used: &Rights| {
+            let rights = used.get(function).into_iter().flatten();
+            rights.into_iter().any(|right| right.action == action)
+        };
+        assert!(
+            self.until(is_used).await,
+            "{function} makes no use of {action}"
+        );
+    }
+
+    /// Records what was called since.
+    fn go_on(&mut self) {
+        while let Ok(call) = self.calls.try_recv() {
+            self.add(&call);
+        }
+    }
+
+    fn add(&mut self, call: &Call) {
+        let Some(caller) = &call.caller else {
+            panic!("a function without AWS_SDK_UA_APP_ID calls {}", call.action);
+        };
+        let taken = rights::taken_by(call, self.deployment);
+        self.used.entry(caller.clone()).or_default().extend(taken);
+        if call.action == "PutEvents" {
+            let mut request: Value = serde_json::from_slice(&call.request).unwrap();
+            let entries = request["Entries"].as_array_mut().unwrap();
+            self.entries.append(entries);
+        }
+    }
+
+    /// What was sent to the bus of the order being placed.
+    fn entry_of(&self, order_id: &str) -> &Value {
+        let is_wanted = |entry: &&Value| {
+            entry["DetailType"] == "OrderCreated"
+                && entry["Detail"].as_str().unwrap().contains(order_id)
+        };
+        self.entries.iter().find(is_wanted).unwrap()
+    }
+}
+
+/// The bus takes nothing from the functions until that is mended.
+fn break_bus(stack: &Stack) {
+    let fault = Fault {
+        action: "PutEvents".to_owned(),
+        kind: Kind::Deny,
+        probability: 1.0,
+        count: None,
+    };
+    stack.faults.rules().add(fault).unwrap();
+}
+
+/// Waits until shipping knows that an order was placed and cancelled.
+async fn until_stopped(clients: &Clients, deployment: &Deployment, order_id: &str) {
+    let give_up_at = Instant::now() + PATIENCE;
+    loop {
+        let shipment = clients.dynamodb.get_item();
+        let shipment = shipment
+            .table_name(&deployment.shipments_table)
+            .key("pk", AttributeValue::S(format!("shipment#{order_id}")))
+            .consistent_read(true);
+        let shipment = shipment.send().await.unwrap().item.unwrap_or_default();
+        let is_stopped = shipment.get("status") == Some(&AttributeValue::S("stopped".into()));
+        let items = shipment.get("items").and_then(|items| items.as_l().ok());
+        if is_stopped && items.is_some_and(|items| !items.is_empty()) {
+            return;
+        }
+        assert!(Instant::now() < give_up_at, "shipping knows {shipment:?}");
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Puts on the bus once more what is on it.
+async fn repeat(clients: &Clients, entry: &Value) {
+    let text = |name: &str| entry[name].as_str().unwrap();
+    let entry = PutEventsRequestEntry::builder()
+        .event_bus_name(text("EventBusName"))
+        .source(text("Source"))
+        .detail_type(text("DetailType"))
+        .detail(text("Detail"))
+        .build();
+    let put = clients.eventbridge.put_events().entries(entry).send();
+    assert_eq!(put.await.unwrap().failed_entry_count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the functions and the local AWS: make test-end-to-end"]
+async fn every_function_uses_all_rights_it_has_and_no_others() {
+    let address = ([127, 0, 0, 1], 0).into();
+    let stack = Stack::start(&Paths::of_this_project(), address)
+        .await
+        .unwrap();
+    let (clients, deployment) = (&stack.clients, &stack.deployment);
+    let granted = rights::granted(deployment);
+    assert!(
+        granted.keys().eq(deployment.functions.keys()),
+        "{granted:?}"
+    );
+    let mut record = Record::of(&stack);
+    let functions = Functions::Deployed;
+    let observer = Arc::new(|_: &_| {});
+    let mapping = Mappings::take_over(clients, deployment, &functions, |_| {}, observer);
+    let mapping = mapping.await.unwrap();
+
+    // Asked again, what was asked before; and a record that comes again until it
+    // is old enough to be looked up.
+    break_bus(&stack);
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let order = place(&stack, &http, 1).await;
+    assert_eq!(place(&stack, &http, 1).await, order);
+    let getting = request(&stack, &http, Method::GET, &format!("/orders/{order}"));
+    assert_eq!(getting.send().await.unwrap().status(), 200);
+    record
+        .until_used("publish-events", "dynamodb:BatchGetItem")
+        .await;
+    stack.faults.rules().clear(None);
+
+    // Shipping starts and stops, and learns once more what it knows.
+    let path = format!("/orders/{order}/cancel");
+    let cancelling = request(&stack, &http, Method::POST, &path);
+    assert_eq!(cancelling.send().await.unwrap().status(), 200);
+    until_stopped(clients, deployment, &order).await;
+    record
+        .until_used("start-shipping", "dynamodb:PutItem")
+        .await;
+    repeat(clients, record.entry_of(&order)).await;
+
+    // Poison, once for the stream and once for the sweep.
+    write_damaged_row(&stack, SignedDuration::ZERO).await;
+    record
+        .until_used("publish-events", "dynamodb:UpdateItem")
+        .await;
+    drop(mapping);
+    write_damaged_row(&stack, OLD).await;
+    write_row(&stack, OLD).await;
+    let sweep = clients.lambda.invoke();
+    let sweep = sweep.function_name(&deployment.functions["sweep-outbox"]);
+    assert_eq!(sweep.send().await.unwrap().function_error(), None);
+
+    record.until(|used| *used == granted).await;
+    record.go_on();
+    let differences = differences(&granted, &record.used);
+    assert!(differences.is_empty(), "{differences:#?}");
+    stack.stop().await.unwrap();
+}

@@ -1,0 +1,98 @@
+//! The formats that are kept, and DynamoDB with what they hold.
+
+use std::{collections::BTreeMap, fs, path::PathBuf};
+
+use aws_sdk_dynamodb::Client;
+use dynamodb_in_process::create_table;
+use jiff::Timestamp;
+use outbox::Clock;
+use serde_dynamo::Item;
+use serde_json::Value;
+
+use crate::fakes::start;
+
+/// A format as it was written once. Rows and inbox records are items as DynamoDB's
+/// JSON has them.
+pub(super) struct Kept(PathBuf);
+
+impl Kept {
+    /// All of them, the oldest first.
+    pub(super) fn all() -> Vec<Self> {
+        let formats = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/formats"));
+        let directories = fs::read_dir(formats).unwrap();
+        let mut directories: Vec<(u32, PathBuf)> = directories
+            .map(|directory| {
+                let directory = directory.unwrap();
+                let number = directory.file_name().into_string().unwrap();
+                (number.parse().unwrap(), directory.path())
+            })
+            .collect();
+        directories.sort();
+        assert!(!directories.is_empty(), "no format is kept");
+        let kept = directories
+            .into_iter()
+            .map(|(_, directory)| Self(directory));
+        kept.collect()
+    }
+
+    /// What is written now.
+    pub(super) fn newest() -> Self {
+        Self::all().pop().unwrap()
+    }
+
+    /// What is in a file.
+    pub(super) fn read(&self, file: &str) -> Value {
+        let path = self.0.join(file);
+        let json = fs::read_to_string(&path);
+        let json = json.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        serde_json::from_str(&json).unwrap()
+    }
+
+    /// What is in the files of a folder, by their paths.
+    pub(super) fn read_all(&self, folder: &str) -> BTreeMap<String, Value> {
+        let files = fs::read_dir(self.0.join(folder)).unwrap();
+        let files: BTreeMap<String, Value> = files
+            .map(|file| {
+                let name = file.unwrap().file_name().into_string().unwrap();
+                let file = format!("{folder}/{name}");
+                let content = self.read(&file);
+                (file, content)
+            })
+            .collect();
+        assert!(!files.is_empty(), "{folder} is empty");
+        files
+    }
+}
+
+/// The clock by which everything was written.
+pub(super) struct Then;
+
+impl Clock for Then {
+    fn now(&self) -> Timestamp {
+        start()
+    }
+}
+
+/// A database with the tables of a service, its outbox and a consumer, and these
+/// items in one of them.
+pub(super) async fn database_with(table: &str, kept: &[&Value]) -> Client {
+    let client = dynamodb_in_process::start().await;
+    create_table(&client, "things", "pk", None).await;
+    create_table(&client, "outbox", "aggregateId", Some("position")).await;
+    for item in kept {
+        let item: Item = serde_json::from_value((*item).clone()).unwrap();
+        let put = client.put_item().table_name(table);
+        put.set_item(Some(item.into())).send().await.unwrap();
+    }
+    client
+}
+
+/// What is in a table, as DynamoDB's JSON has it.
+pub(super) async fn stored(client: &Client, table: &str) -> Vec<Value> {
+    let scan = client.scan().table_name(table).consistent_read(true);
+    let items = scan.send().await.unwrap().items.unwrap_or_default();
+    items
+        .into_iter()
+        .map(|item| serde_json::to_value(Item::from(item)).unwrap())
+        .collect()
+}

@@ -1,0 +1,95 @@
+//! An older relay beside a newer writer: what it cannot read, it leaves to its
+//! successor; what it need not read, it passes over.
+
+use jiff::SignedDuration;
+use outbox::replay::{Replay, Selection, Verdict};
+use serde_json::{Value, json};
+
+use super::{
+    kept::{Kept, database_with, stored},
+    publishing::{Publishing, entry},
+};
+use crate::{fakes::World, replay::world::TABLE_ARN};
+
+/// A row that only a newer relay can read.
+fn newer() -> Value {
+    let mut row = Kept::newest().read("rows/plain.json");
+    let v: u64 = row["v"]["N"].as_str().unwrap().parse().unwrap();
+    row["v"] = json!({"N": (v + 1).to_string()});
+    // Whatever it holds instead.
+    let detail = row.as_object_mut().unwrap().remove("detail").unwrap();
+    row["payload"] = json!({"M": {"json": detail}});
+    row
+}
+
+/// A row with more in it than today's relay knows.
+fn with_more() -> Value {
+    let mut row = Kept::newest().read("rows/plain.json");
+    row["aggregateId"] = json!({"S": "thing#b"});
+    row["priority"] = json!({"N": "3"});
+    row["audience"] = json!({"L": [{"S": "billing"}, {"M": {"region": {"S": "eu"}}}]});
+    row
+}
+
+#[tokio::test]
+async fn a_newer_row_fails_for_now_and_one_with_more_in_it_is_published() {
+    let (newer, with_more) = (newer(), with_more());
+    let client = database_with("outbox", &[&newer, &with_more]).await;
+    let publishing = Publishing::of(&client).await;
+    let age = SignedDuration::from_mins(1);
+    let failed = publishing.stream(&[&newer, &with_more], age).await;
+    assert_eq!(failed, Some(0));
+    assert_eq!(publishing.published().await, [entry(&with_more)]);
+    assert_eq!(stored(&client, "outbox").await, [newer]);
+}
+
+#[tokio::test]
+async fn a_newer_row_that_has_failed_for_long_lets_others_pass_and_stays() {
+    let (newer, with_more) = (newer(), with_more());
+    let client = database_with("outbox", &[&newer, &with_more]).await;
+    let publishing = Publishing::of(&client).await;
+    let age = SignedDuration::from_mins(11);
+    let failed = publishing.stream(&[&newer, &with_more], age).await;
+    assert_eq!(failed, None, "it is left to the sweeper");
+    assert_eq!(publishing.published().await, [entry(&with_more)]);
+    assert_eq!(stored(&client, "outbox").await, [newer]);
+}
+
+#[tokio::test]
+async fn a_sweep_leaves_a_newer_row_to_a_newer_one() {
+    let (newer, with_more) = (newer(), with_more());
+    let client = database_with("outbox", &[&newer, &with_more]).await;
+    let publishing = Publishing::of(&client).await;
+    let swept = publishing.sweep().await;
+    assert_eq!((swept.pending, swept.published, swept.failed), (2, 1, 1));
+    assert_eq!(publishing.published().await, [entry(&with_more)]);
+    assert_eq!(stored(&client, "outbox").await, [newer]);
+}
+
+#[tokio::test]
+async fn a_replay_keeps_the_letter_of_a_newer_row_and_reads_one_with_more_in_it() {
+    let (newer, with_more) = (newer(), with_more());
+    let client = database_with("outbox", &[&newer, &with_more]).await;
+    let publishing = Publishing::of(&client).await;
+    let queue = World::default();
+    for row in [&newer, &with_more] {
+        let mut letter = Kept::newest().read("dead-letters/reference.json");
+        letter["aggregateId"] = row["aggregateId"]["S"].clone();
+        letter["severity"] = json!({"level": 3});
+        queue.dead_letter(letter.to_string());
+    }
+    let replay = Replay::new(publishing.relay(), queue.clone(), queue.clone(), TABLE_ARN);
+    let mut verdicts = Vec::new();
+    let tell = |_: &_, verdict: &Verdict| verdicts.push(verdict.clone());
+    let summary = replay.run(&Selection::default(), || false, tell).await;
+    let summary = summary.unwrap();
+
+    assert_eq!((summary.settled, summary.left), (1, 1));
+    let Verdict::Pending { parked, failed } = &verdicts[0] else {
+        panic!("{verdicts:?}");
+    };
+    assert_eq!((parked.len(), failed.len()), (0, 1));
+    assert_eq!(queue.dead_letters(), ["message 0"]);
+    assert_eq!(publishing.published().await, [entry(&with_more)]);
+    assert_eq!(stored(&client, "outbox").await, [newer]);
+}

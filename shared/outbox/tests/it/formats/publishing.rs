@@ -1,0 +1,101 @@
+//! Today's relay between the real adapters, with rows of any format.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use jiff::{SignedDuration, Timestamp};
+use outbox::relay::{
+    DynamoDbTable, EventBridgeBus, Relay, SqsQueue, StreamEvent, StreamHandler, Sweeper, Swept,
+};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use wiremock::MockServer;
+
+use crate::relay::adapters::{accept_all, bus, event_bridge, queue};
+
+/// A relay of a table, and a bus that takes everything. Its dead-letter queue is a
+/// stub that refuses, so that a row that was set aside counts as failed.
+pub(super) struct Publishing {
+    client: Client,
+    stub: MockServer,
+}
+
+impl Publishing {
+    pub(super) async fn of(client: &Client) -> Self {
+        Self {
+            client: client.clone(),
+            stub: event_bridge(accept_all).await,
+        }
+    }
+
+    pub(super) fn relay(&self) -> Relay<EventBridgeBus, DynamoDbTable, SqsQueue> {
+        let table = DynamoDbTable::new(self.client.clone(), "outbox");
+        Relay::new(bus(&self.stub), table, queue(&self.stub))
+    }
+
+    /// Hands rows over as the stream does that saw them written so long ago. Answers
+    /// the one from which on they must come again.
+    pub(super) async fn stream(&self, rows: &[&Value], age: SignedDuration) -> Option<usize> {
+        let written_at = Timestamp::now() - age;
+        let record = |(index, row): (usize, &&Value)| {
+            json!({
+                "eventName": "INSERT",
+                "dynamodb": {
+                    "ApproximateCreationDateTime": written_at.as_second(),
+                    "Keys": {"aggregateId": row["aggregateId"], "position": row["position"]},
+                    "NewImage": row,
+                    "SequenceNumber": (100 + index).to_string(),
+                },
+            })
+        };
+        let records: Vec<Value> = rows.iter().enumerate().map(record).collect();
+        let event: StreamEvent = serde_json::from_value(json!({"Records": records})).unwrap();
+        let relayed = StreamHandler::new(self.relay())
+            .handle(event, deadline())
+            .await;
+        let failures = relayed.response.batch_item_failures;
+        let number = failures.first()?.item_identifier.clone().unwrap();
+        Some(number.parse::<usize>().unwrap() - 100)
+    }
+
+    pub(super) async fn sweep(&self) -> Swept {
+        let sweeper = Sweeper::new(self.relay(), SignedDuration::ZERO);
+        sweeper.sweep(deadline()).await
+    }
+
+    /// What the bus was sent, and nothing was sent elsewhere.
+    pub(super) async fn published(&self) -> Vec<Value> {
+        let mut entries = Vec::new();
+        for request in self.stub.received_requests().await.unwrap() {
+            let target = request.headers["x-amz-target"].to_str().unwrap();
+            assert!(target.starts_with("AWSEvents."), "{target}");
+            let mut body: Value = request.body_json().unwrap();
+            if let Some(more) = body["Entries"].as_array_mut() {
+                entries.append(more);
+            }
+        }
+        entries
+    }
+}
+
+fn deadline() -> Instant {
+    Instant::now() + Duration::from_secs(20)
+}
+
+/// The entry that a row is published as.
+pub(super) fn entry(row: &Value) -> Value {
+    let committed_at: Timestamp =
+        Timestamp::from_millisecond(row["committedAt"]["N"].as_str().unwrap().parse().unwrap())
+            .unwrap();
+    let mut entry = json!({
+        "Time": committed_at.as_millisecond() as f64 / 1000.0,
+        "Source": row["source"]["S"],
+        "DetailType": row["detailType"]["S"],
+        "Detail": row["detail"]["S"],
+        "EventBusName": "orders",
+    });
+    if let Some(header) = row.get("traceHeader") {
+        entry["TraceHeader"] = header["S"].clone();
+    }
+    entry
+}

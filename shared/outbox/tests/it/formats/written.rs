@@ -1,0 +1,149 @@
+//! What is written today is the newest format that is kept. Where one of these
+//! fails, the format has changed: leave what is kept as it is, and add a directory
+//! that holds everything as it is written now, for the versions to come.
+
+use std::time::Duration;
+
+use outbox::{
+    AggregateWrite, CloudEvent, DomainEvent, KeySchema, Outbox, Parked, RowKey, Transaction,
+    inbox::{ConsumerWrites, Handled, Inbox},
+    relay::{DynamoDbTable, OutboxTable},
+    replay::{Discard, ParkedRows},
+};
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::kept::{Kept, Then, database_with, stored};
+use crate::fakes::{World, row_with_detail, start};
+
+#[derive(Serialize)]
+struct Renamed {
+    name: &'static str,
+    #[serde(skip)]
+    schema: Option<&'static str>,
+}
+
+impl DomainEvent for Renamed {
+    fn event_type(&self) -> &'static str {
+        "Renamed"
+    }
+
+    fn data_schema(&self) -> Option<&str> {
+        self.schema
+    }
+}
+
+/// The row that append writes of an event.
+async fn appended(event: Renamed, with: impl FnOnce(Transaction) -> Transaction) -> Value {
+    let client = database_with("outbox", &[]).await;
+    let outbox = Outbox::new(client.clone(), "outbox", "things").unwrap();
+    let key = KeySchema::partition_key("pk");
+    let write = AggregateWrite::create("thing#a", "things", key, &json!({"pk": "a"}));
+    let transaction = outbox.with_clock(Then).transaction(write).event(&event);
+    with(transaction).commit().await.unwrap();
+    stored(&client, "outbox").await.remove(0)
+}
+
+/// A row by another event id, and with its detail as JSON: the order of what is in
+/// there is no part of the format.
+fn readable(row: &Value, event_id: &Value) -> Value {
+    let own_id = row["eventId"]["S"].as_str().unwrap();
+    let row = row.to_string().replace(own_id, event_id.as_str().unwrap());
+    let mut row: Value = serde_json::from_str(&row).unwrap();
+    row["detail"] = serde_json::from_str(row["detail"]["S"].as_str().unwrap()).unwrap();
+    row
+}
+
+#[tokio::test]
+async fn append_writes_the_newest_kept_format() {
+    let newest = Kept::newest();
+    let plain = Renamed {
+        name: "new",
+        schema: None,
+    };
+    let full = Renamed {
+        name: "new",
+        schema: Some("urn:event-schema:things:Renamed:1"),
+    };
+    let trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+    for (name, written) in [
+        ("plain", appended(plain, |transaction| transaction).await),
+        (
+            "full",
+            appended(full, |transaction| {
+                transaction
+                    .trace_header(trace)
+                    .correlation_id("request-1")
+                    .causation_id("command-1")
+            })
+            .await,
+        ),
+    ] {
+        let kept = newest.read(&format!("rows/{name}.json"));
+        let event_id = &kept["eventId"]["S"];
+        let kept = readable(&kept, event_id);
+        assert_eq!(readable(&written, event_id), kept, "{name}");
+        assert_eq!(kept["detail"], newest.read(&format!("events/{name}.json")));
+    }
+}
+
+#[tokio::test]
+async fn relay_and_operators_mark_rows_as_the_newest_kept_format_has_them() {
+    let newest = Kept::newest();
+    let plain = newest.read("rows/plain.json");
+    let client = database_with("outbox", &[&plain]).await;
+    let table = DynamoDbTable::new(client.clone(), "outbox");
+    let text = |name: &str| plain[name]["S"].as_str().unwrap().to_owned();
+    let key = RowKey {
+        aggregate_id: text("aggregateId"),
+        position: text("position"),
+    };
+    let mark = Parked {
+        reason: "InvalidArgument: no".into(),
+        at: start(),
+    };
+    let park = async || {
+        table.park(&key, Some(1), &mark).await.unwrap();
+        stored(&client, "outbox").await
+    };
+    assert_eq!(park().await, [newest.read("rows/parked.json")]);
+
+    let edited = newest.read("rows/edited.json");
+    let detail = edited["detail"]["S"].as_str().unwrap();
+    let replaced = table.replace_detail(&key, &text("detail"), detail).await;
+    assert_eq!(replaced, Ok(true));
+    assert_eq!(stored(&client, "outbox").await, [edited]);
+
+    let client = database_with("outbox", &[&newest.read("rows/parked.json")]).await;
+    let table = DynamoDbTable::new(client.clone(), "outbox");
+    let discard = Discard::new("arn:aws:iam::1:user/ada", start(), "sent by hand").unwrap();
+    assert_eq!(table.discard(&key, &discard).await, Ok(true));
+    let discarded = newest.read("rows/discarded.json");
+    assert_eq!(stored(&client, "outbox").await, [discarded]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_relay_sends_dead_letters_of_the_newest_kept_format() {
+    let world = World::default();
+    let damaged = world.insert_row(row_with_detail("thing#a", 1, "[]"));
+    let deadline = Instant::now() + Duration::from_mins(1);
+    world.relay().publish(vec![damaged], deadline).await;
+    let letters = world.with(|state| serde_json::to_value(&state.letters).unwrap());
+    let kept = Kept::newest().read("dead-letters/reference.json");
+    assert_eq!(letters, json!([kept]));
+}
+
+#[tokio::test]
+async fn the_inbox_remembers_in_the_newest_kept_format() {
+    let newest = Kept::newest();
+    let client = database_with("things", &[]).await;
+    let key = KeySchema::partition_key("pk");
+    let inbox = Inbox::new(client.clone(), "things", key, "consumer");
+    let inbox = inbox.unwrap().with_clock(Then);
+    let event: CloudEvent = serde_json::from_value(newest.read("events/plain.json")).unwrap();
+    let handled = inbox.once(&event, ConsumerWrites::new()).await;
+    assert_eq!(handled.unwrap(), Handled::Now);
+    let record = newest.read("inbox-record.json");
+    assert_eq!(stored(&client, "things").await, [record]);
+}
