@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// How long a process may take to ask for work, and to answer.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// One process with everything it talks to.
 pub(crate) struct Function {

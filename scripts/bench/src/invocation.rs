@@ -1,5 +1,5 @@
-//! Invocations of the relay in this process, through the AWS SDK, whose requests are
-//! answered from memory: what is left is the processor's work.
+//! Work in this process, through the AWS SDK, whose requests are answered from memory:
+//! what is left is the processor's part.
 
 use std::{
     sync::{Arc, Mutex},
@@ -19,12 +19,18 @@ use aws_smithy_runtime_api::{
     http::StatusCode,
 };
 use aws_smithy_types::body::SdkBody;
+use clap::ValueEnum;
+use jiff::Timestamp;
 use miette::{IntoDiagnostic, Result, bail};
-use outbox::relay::{DynamoDbTable, EventBridgeBus, Relay, SqsQueue, StreamEvent, StreamHandler};
+use outbox::{
+    Clock,
+    relay::{DynamoDbTable, EventBridgeBus, Relay, SqsQueue, StreamEvent, StreamHandler},
+};
 use tokio::time::Instant;
 
 use crate::{
     batch::{Age, Batch, Shape},
+    commit,
     ledger::Ledger,
 };
 
@@ -34,45 +40,86 @@ const SHAPE: Shape = Shape {
     aggregates: 20,
 };
 
-/// Relays this many batches of 100 fresh events.
-pub(crate) fn invoke(times: usize) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread();
-    let runtime = { runtime }.enable_all().build().into_diagnostic()?;
+macro_rules! client {
+    ($sdk:ident, $services:expr) => {{
+        let config = $sdk::Config::builder()
+            .behavior_version($sdk::config::BehaviorVersion::latest())
+            .region($sdk::config::Region::new("eu-central-1"))
+            .credentials_provider($sdk::config::Credentials::new(
+                "test", "test", None, None, "bench",
+            ))
+            .http_client($services.clone());
+        $sdk::Client::from_conf(config.build())
+    }};
+}
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Work {
+    /// The relay's, for a batch of 100 fresh events.
+    Relay,
+    /// That of `create-order`, for an order.
+    CreateOrder,
+}
+
+/// Does it this many times.
+pub(crate) fn invoke(work: Work, times: usize) -> Result<()> {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().build().into_diagnostic()?;
     runtime.block_on(async {
-        let services = InMemory::default();
-        let handler = handler(&services);
-        for _ in 0..times {
-            let batch = Batch::new(SHAPE, Age::Fresh);
-            services.with(|ledger| ledger.begin(batch.rows.iter().cloned()));
-            let event: StreamEvent = serde_json::from_slice(&batch.payload).into_diagnostic()?;
-            let deadline = Instant::now() + Duration::from_secs(60);
-            let relayed = handler.handle(event, deadline).await;
-            if relayed.counts.published != SHAPE.events {
-                bail!("not every event was published: {:?}", relayed.counts);
-            }
+        match work {
+            Work::Relay => relay(times).await,
+            Work::CreateOrder => place_orders(times).await,
         }
-        Ok(())
     })
 }
 
-fn handler(services: &InMemory) -> StreamHandler<EventBridgeBus, DynamoDbTable, SqsQueue> {
-    macro_rules! client {
-        ($sdk:ident) => {{
-            let config = $sdk::Config::builder()
-                .behavior_version($sdk::config::BehaviorVersion::latest())
-                .region($sdk::config::Region::new("eu-central-1"))
-                .credentials_provider($sdk::config::Credentials::new(
-                    "a", "b", None, None, "bench",
-                ))
-                .http_client(services.clone());
-            $sdk::Client::from_conf(config.build())
-        }};
+async fn relay(times: usize) -> Result<()> {
+    let services = InMemory::default();
+    let handler = handler(&services);
+    // One batch for all, so that making them does not count.
+    let batch = Batch::new(SHAPE, Age::Fresh);
+    for _ in 0..times {
+        services.with(|ledger| ledger.begin(batch.rows.iter().cloned()));
+        let event: StreamEvent = serde_json::from_slice(&batch.payload).into_diagnostic()?;
+        let deadline = Instant::now() + Duration::from_mins(1);
+        let relayed = handler.handle(event, deadline).await;
+        if relayed.counts.published != SHAPE.events {
+            bail!("not every event was published: {:?}", relayed.counts);
+        }
     }
-    StreamHandler::new(Relay::new(
-        EventBridgeBus::new(client!(aws_sdk_eventbridge), "orders"),
-        DynamoDbTable::new(client!(aws_sdk_dynamodb), "outbox"),
-        SqsQueue::new(client!(aws_sdk_sqs), "http://127.0.0.1:9/dead-letters"),
-    ))
+    Ok(())
+}
+
+async fn place_orders(times: usize) -> Result<()> {
+    let services = InMemory::default();
+    let service = commit::service(&client!(aws_sdk_dynamodb, services))?;
+    for _ in 0..times {
+        commit::place(&service).await?;
+    }
+    Ok(())
+}
+
+fn handler(services: &InMemory) -> StreamHandler<EventBridgeBus, DynamoDbTable, SqsQueue> {
+    let relay = Relay::new(
+        EventBridgeBus::new(client!(aws_sdk_eventbridge, services), "orders"),
+        DynamoDbTable::new(client!(aws_sdk_dynamodb, services), "outbox"),
+        SqsQueue::new(
+            client!(aws_sdk_sqs, services),
+            "http://127.0.0.1:9/dead-letters",
+        ),
+    );
+    // Callgrind takes its time: records are not to grow old meanwhile.
+    let clock = Stopped(Timestamp::now());
+    StreamHandler::new(relay.with_time_and_chance(Arc::new(clock), fastrand::Rng::with_seed(7)))
+}
+
+struct Stopped(Timestamp);
+
+impl Clock for Stopped {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
 }
 
 /// Answers at once.

@@ -43,6 +43,7 @@ use crate::{
     aws::Latency,
     contestant::Contestant,
     cost::Durations,
+    invocation::Work,
     report::{Report, ScenarioReport, spread, starts_table},
     scenario::scenarios,
     statistics::Figures,
@@ -84,9 +85,12 @@ enum Instead {
         record: bool,
     },
 
-    /// Relay batches in this process, to be counted or profiled.
+    /// Work in this process, to be counted or profiled.
     Invoke {
-        /// How many.
+        /// Whose work.
+        work: Work,
+
+        /// How many times.
         times: usize,
     },
 }
@@ -96,7 +100,7 @@ fn main() -> Result<()> {
     match &arguments.instead {
         Some(Instead::Instructions { file, record: true }) => instructions::record(file),
         Some(Instead::Instructions { file, .. }) => instructions::check(file),
-        Some(Instead::Invoke { times }) => invocation::invoke(*times),
+        Some(Instead::Invoke { work, times }) => invocation::invoke(*work, *times),
         None => {
             let runtime = tokio::runtime::Runtime::new().into_diagnostic()?;
             runtime.block_on(measure(arguments))

@@ -139,7 +139,7 @@ impl Scenario {
         measured.rounds.push(Round {
             events: (invocations.len() * self.shape.events) as u64,
             invocations,
-            cpu: function.cpu()? - cpu_before,
+            cpu: function.cpu()?.saturating_sub(cpu_before),
             calls: function.aws().ledger().take_calls(),
         });
         Ok(())
