@@ -23,7 +23,7 @@ use crate::{arguments::Arguments, commands::Ending};
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match Box::pin(commands::run(&arguments)).await {
+    match commands::run(&arguments).await {
         Ok(Ending::Fine) => ExitCode::SUCCESS,
         Ok(Ending::NeedsAPerson) => ExitCode::from(1),
         Err(error) => {

@@ -66,7 +66,7 @@ pub(super) async fn run(
         replay.dry_run(&selection, tell).await.map_err(Error::aws)?;
     } else {
         let stop = || interrupt.is_wanted();
-        let summary = Box::pin(replay.run(&selection, stop, tell)).await;
+        let summary = replay.run(&selection, stop, tell).await;
         match summary {
             Ok(Summary {
                 published, halted, ..

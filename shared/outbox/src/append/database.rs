@@ -44,13 +44,14 @@ impl Database {
         token: String,
     ) -> Result<(), SdkError<TransactWriteItemsError>> {
         match self {
-            Self::DynamoDb(client) => client
-                .transact_write_items()
-                .set_transact_items(Some(items))
-                .client_request_token(token)
-                .send()
-                .await
-                .map(drop),
+            Self::DynamoDb(client) => {
+                let transaction = client
+                    .transact_write_items()
+                    .set_transact_items(Some(items))
+                    .client_request_token(token);
+                // Boxed: the SDK's futures are large, and nest deeper than compilers follow.
+                Box::pin(transaction.send()).await.map(drop)
+            }
             #[cfg(feature = "simulation")]
             Self::Simulated(database) => database.transact(items, token).await,
         }

@@ -6,6 +6,8 @@ use aws_sdk_dynamodb::{
     error::ProvideErrorMetadata,
     types::{AttributeValue, DeleteRequest, KeysAndAttributes, WriteRequest},
 };
+// Calls are boxed: the SDK's futures are large, and nest deeper than compilers follow.
+use futures::FutureExt;
 use jiff::Timestamp;
 use serde_dynamo::Item;
 
@@ -124,6 +126,7 @@ impl OutboxTable for DynamoDbTable {
             .batch_get_item()
             .request_items(&self.name, request)
             .send()
+            .boxed()
             .await
             .map_err(|error| self.error(operation, &error))?;
 
@@ -162,6 +165,7 @@ impl OutboxTable for DynamoDbTable {
             .batch_write_item()
             .request_items(&self.name, requests)
             .send()
+            .boxed()
             .await
             .map_err(|error| self.error(operation, &error))?;
         output
@@ -197,7 +201,7 @@ impl OutboxTable for DynamoDbTable {
                 .expression_attribute_names("#edits", EDITS)
                 .expression_attribute_values(":edits", AttributeValue::N(edits.to_string()));
         }
-        let parked = update.send().await;
+        let parked = update.send().boxed().await;
         match parked {
             Ok(_) => Ok(()),
             Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(()),
@@ -218,6 +222,7 @@ impl OutboxTable for DynamoDbTable {
             .total_segments(number(segment.of))
             .set_exclusive_start_key(after.map(attributes))
             .send()
+            .boxed()
             .await
             .map_err(|error| self.error(operation, &error))?;
         self.page(operation, output.items, output.last_evaluated_key.as_ref())
@@ -250,6 +255,7 @@ impl OutboxTable for DynamoDbTable {
         }
         let output = query
             .send()
+            .boxed()
             .await
             .map_err(|error| self.error(operation, &error))?;
         self.page(operation, output.items, output.last_evaluated_key.as_ref())

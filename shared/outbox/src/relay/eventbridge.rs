@@ -8,6 +8,8 @@ use aws_sdk_eventbridge::{
     primitives::DateTime,
     types::{PutEventsRequestEntry, PutEventsResultEntry},
 };
+// Calls are boxed: the SDK's futures are large, and nest deeper than compilers follow.
+use futures::FutureExt;
 
 use super::{
     aws_error::{call_error, is_set_up},
@@ -68,6 +70,7 @@ impl EventBus for EventBridgeBus {
             .describe_event_bus()
             .name(&self.name)
             .send()
+            .boxed()
             .await;
         match described {
             Ok(_) => Ok(true),
@@ -86,6 +89,7 @@ impl EventBus for EventBridgeBus {
             .put_events()
             .set_entries(Some(entries))
             .send()
+            .boxed()
             .await
             .map_err(|error| call_error(&format!("PutEvents {}", self.name), &error))?;
         Ok(results(&output))

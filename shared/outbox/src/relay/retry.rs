@@ -77,9 +77,7 @@ pub(crate) async fn within<T>(
     latest: Instant,
     call: impl Future<Output = Result<T, CallError>>,
 ) -> Result<T, CallError> {
-    // Boxed: the SDK's futures nest so deep that in those of a function the compiler
-    // gives up on them.
-    timeout_at(call_deadline(latest), Box::pin(call))
+    timeout_at(call_deadline(latest), call)
         .await
         .unwrap_or_else(|_| Err(CallError::Transient("no answer in time".to_owned())))
 }

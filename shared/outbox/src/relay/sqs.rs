@@ -1,4 +1,6 @@
 use aws_sdk_sqs::{Client, config::retry::RetryConfig};
+// Calls are boxed: the SDK's futures are large, and nest deeper than compilers follow.
+use futures::FutureExt;
 
 use super::{
     aws_error::call_error,
@@ -45,6 +47,7 @@ impl DeadLetters for SqsQueue {
             .queue_url(&self.url)
             .message_body(body)
             .send()
+            .boxed()
             .await
             .map_err(|error| call_error(&format!("SendMessage {}", self.url), &error))?;
         Ok(())

@@ -4,6 +4,8 @@ use aws_sdk_dynamodbstreams::{
     error::{ProvideErrorMetadata, SdkError},
     types::{AttributeValue, OperationType, Record, ShardIteratorType},
 };
+// Calls are boxed: the SDK's futures are large, and nest deeper than compilers follow.
+use futures::FutureExt;
 
 use super::stream_reader::{From, Place, StreamError, StreamPage, StreamReader, StreamRecord};
 use crate::{
@@ -49,6 +51,7 @@ impl StreamReader for DynamoDbStreams {
             .shard_iterator_type(kind)
             .sequence_number(number)
             .send()
+            .boxed()
             .await
             .map_err(|error| stream_error("GetShardIterator", &error))?;
         output.shard_iterator.ok_or_else(|| {
@@ -63,6 +66,7 @@ impl StreamReader for DynamoDbStreams {
             .get_records()
             .shard_iterator(iterator)
             .send()
+            .boxed()
             .await
             .map_err(|error| stream_error("GetRecords", &error))?;
         let records = output.records.unwrap_or_default();

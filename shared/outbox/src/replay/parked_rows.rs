@@ -5,6 +5,8 @@ use aws_sdk_dynamodb::{
     operation::transact_write_items::TransactWriteItemsError,
     types::{AttributeValue, Delete, Put, TransactWriteItem},
 };
+// Calls are boxed: the SDK's futures are large, and nest deeper than compilers follow.
+use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -140,6 +142,7 @@ impl ParkedRows for DynamoDbTable {
             .condition_expression("attribute_exists(#parked)")
             .expression_attribute_names("#parked", PARKED)
             .send()
+            .boxed()
             .await;
         self.was_done(update.map(drop))
     }
@@ -167,6 +170,7 @@ impl ParkedRows for DynamoDbTable {
             .expression_attribute_values(":seen", AttributeValue::S(seen.to_owned()))
             .expression_attribute_values(":detail", AttributeValue::S(detail.to_owned()))
             .send()
+            .boxed()
             .await;
         self.was_done(update.map(drop))
     }
@@ -218,6 +222,7 @@ impl ParkedRows for DynamoDbTable {
             .transact_items(TransactWriteItem::builder().put(put).build())
             .transact_items(TransactWriteItem::builder().delete(delete).build())
             .send()
+            .boxed()
             .await;
         match moved {
             Ok(_) => Ok(true),
@@ -251,6 +256,7 @@ async fn item(table: &DynamoDbTable, key: &RowKey) -> Result<Option<SdkItem>, Ca
         .set_key(Some(attributes(key)))
         .consistent_read(true)
         .send()
+        .boxed()
         .await
         .map_err(|error| table.error("GetItem", &error))?;
     Ok(output.item)

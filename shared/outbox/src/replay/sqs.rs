@@ -4,6 +4,8 @@ use aws_sdk_sqs::types::{
     ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry,
     MessageSystemAttributeName, QueueAttributeName,
 };
+// Calls are boxed: the SDK's futures are large, and nest deeper than compilers follow.
+use futures::FutureExt;
 use jiff::Timestamp;
 
 use super::dead_letter_queue::{DeadLetterQueue, Depth, Message};
@@ -32,6 +34,7 @@ impl DeadLetterQueue for SqsQueue {
             .wait_time_seconds(seconds(WAIT))
             .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)
             .send()
+            .boxed()
             .await
             .map_err(|error| call_error(&format!("ReceiveMessage {url}"), &error))?;
         let messages = output.messages.unwrap_or_default();
@@ -55,6 +58,7 @@ impl DeadLetterQueue for SqsQueue {
             .queue_url(url)
             .set_entries(Some(entries.collect::<Result<_, _>>()?))
             .send()
+            .boxed()
             .await
             .map_err(|error| call_error(&what, &error))?;
         match output.failed().first() {
@@ -79,6 +83,7 @@ impl DeadLetterQueue for SqsQueue {
             .queue_url(url)
             .set_entries(Some(entries.collect::<Result<_, _>>()?))
             .send()
+            .boxed()
             .await
             .map_err(|error| call_error(&what, &error))?;
         let failed = |index: usize| {
@@ -98,6 +103,7 @@ impl DeadLetterQueue for SqsQueue {
             .attribute_names(QueueAttributeName::ApproximateNumberOfMessages)
             .attribute_names(QueueAttributeName::ApproximateNumberOfMessagesNotVisible)
             .send()
+            .boxed()
             .await
             .map_err(|error| call_error(&format!("GetQueueAttributes {url}"), &error))?;
         let number = |name: QueueAttributeName| {

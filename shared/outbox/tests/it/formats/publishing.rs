@@ -88,7 +88,7 @@ pub(super) fn entry(row: &Value) -> Value {
         Timestamp::from_millisecond(row["committedAt"]["N"].as_str().unwrap().parse().unwrap())
             .unwrap();
     let mut entry = json!({
-        "Time": committed_at.as_millisecond() as f64 / 1000.0,
+        "Time": committed_at.as_duration().as_secs_f64(),
         "Source": row["source"]["S"],
         "DetailType": row["detailType"]["S"],
         "Detail": row["detail"]["S"],
