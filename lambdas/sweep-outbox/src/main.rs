@@ -69,8 +69,8 @@ fn seconds(name: &str) -> Result<Option<Duration>, Error> {
         Err(VarError::NotPresent) => return Ok(None),
         Err(error) => return Err(format!("environment variable {name}: {error}").into()),
     };
-    match value.parse() {
-        Ok(seconds) => Ok(Some(Duration::from_secs(seconds))),
+    match value.parse::<u32>() {
+        Ok(seconds) => Ok(Some(Duration::from_secs(seconds.into()))),
         Err(_) => {
             Err(format!("environment variable {name} is no number of seconds: {value}").into())
         }

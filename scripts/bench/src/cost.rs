@@ -4,7 +4,7 @@
 use std::{fs, path::Path};
 
 use comfy_table::Table;
-use miette::{IntoDiagnostic, Result, miette};
+use miette::{IntoDiagnostic, Result, bail, miette};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ use crate::{
     contestant::Contestant,
     function::Function,
     item_size::item_bytes,
-    ledger::Calls,
+    ledger::{Calls, Fates},
     prices,
     report::{ScenarioReport, table},
     statistics::number,
@@ -23,12 +23,13 @@ use crate::{
 /// What the relay is deployed with.
 const RELAY_GIGABYTES: f64 = 0.5;
 
-/// Who polls, does so every second.
+/// Who polls, does so every second, and mostly finds nothing.
 const POLLS_A_MONTH: f64 = 30.0 * 24.0 * 3_600.0;
+const POLL_SECONDS: f64 = 0.006;
 
 /// Sweeps, every five minutes, and the segments each scans.
 const SWEEPS_A_MONTH: f64 = 30.0 * 24.0 * 12.0;
-const SEGMENTS: f64 = 4.0;
+const SEGMENTS: f64 = 8.0;
 const SWEEP_SECONDS: f64 = 0.1;
 
 #[derive(Debug, Clone, Serialize)]
@@ -115,8 +116,15 @@ pub(crate) async fn measure(project: &Path, durations: &Durations) -> Result<Cos
     let relay = Function::start(Contestant::Relay, project, Latency::NONE).await?;
     relay.aws().ledger().begin(rows.iter().cloned());
     relay.invoke(payload(&rows, Age::Fresh)).await?;
-    let publish = relay.aws().ledger().take_calls();
+    let (publish, fates) = {
+        let mut ledger = relay.aws().ledger();
+        let ids = rows.iter().filter_map(|row| row["eventId"]["S"].as_str());
+        (ledger.take_calls(), ledger.fates(ids))
+    };
     relay.stop().await?;
+    if rows.len() != 1 || fates != Fates::default() {
+        bail!("an order did not become one event that was published: {rows:?}, {fates:?}");
+    }
 
     let row_bytes: usize = rows.iter().map(item_bytes).sum();
     Ok(Cost {
@@ -151,7 +159,7 @@ fn designs(
     #[expect(clippy::cast_precision_loss, reason = "a row has a few KB")]
     let query = row_bytes as f64 / 4096.0 / 2.0 * prices::READ_UNIT;
     // The index of what is pending is written with the row, and again when it goes.
-    let index = 2.0 * prices::WRITE_UNIT;
+    let index = 2.0 * delete;
     let million = |an_order: f64| an_order * 1e6;
     vec![
         DesignCost {
@@ -181,10 +189,12 @@ fn designs(
         },
         DesignCost {
             design: "polling an index every second",
-            a_million_in_batches_of_100: million(write + index + event + delete + query),
+            a_million_in_batches_of_100: million(
+                write + index + event + delete + query + function(durations.relay_of_100, 100.0),
+            ),
+            // The polls are those of every second.
             a_million_one_by_one: million(write + index + event + delete + query),
-            a_month: POLLS_A_MONTH
-                * (function(durations.relay_of_1, 1.0) + prices::READ_UNIT / 2.0),
+            a_month: POLLS_A_MONTH * (function(POLL_SECONDS, 1.0) + prices::READ_UNIT / 2.0),
         },
     ]
 }

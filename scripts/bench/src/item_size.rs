@@ -16,9 +16,9 @@ fn value_bytes(value: &Value) -> usize {
         return 0;
     };
     match (kind.as_str(), value) {
-        // Two digits a byte, and one more.
-        ("N", Value::String(number)) => number.trim_start_matches('-').len().div_ceil(2) + 1,
-        (_, Value::String(text)) => text.len(),
+        // Two digits a byte, and one more; none is negative here.
+        ("N", Value::String(number)) => number.len().div_ceil(2) + 1,
+        ("S", Value::String(text)) => text.len(),
         ("L", Value::Array(values)) => {
             3 + values
                 .iter()
@@ -31,6 +31,8 @@ fn value_bytes(value: &Value) -> usize {
                 .map(|(name, value)| 1 + name.len() + value_bytes(value))
                 .sum::<usize>()
         }
-        _ => 1,
+        ("BOOL" | "NULL", _) => 1,
+        // A size that leaves something out would look like one.
+        _ => panic!("nothing here has attributes of type {kind}"),
     }
 }

@@ -130,7 +130,8 @@ impl Ledger {
             let detail: Detail =
                 serde_json::from_str(text("Detail")).map_err(|error| error.to_string())?;
             *self.got.entry(detail.id).or_default() += 1;
-            let sequence: u64 = detail.sequence.parse().unwrap_or_default();
+            let sequence = detail.sequence.parse::<u64>();
+            let sequence = sequence.map_err(|error| format!("sequence: {error}"))?;
             let reached = self.reached.entry(detail.subject).or_default();
             if sequence < *reached {
                 self.out_of_order += 1;

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::{
     Client,
-    config::{retry::RetryConfig, timeout::TimeoutConfig},
+    config::{Builder, retry::RetryConfig, timeout::TimeoutConfig},
     error::SdkError,
     operation::transact_write_items::TransactWriteItemsError,
     types::TransactWriteItem,
@@ -24,19 +24,6 @@ pub(crate) enum Database {
 }
 
 impl Database {
-    /// Reached by this client, which makes one attempt a call: the SDK's own retries
-    /// would hide that one remained without an answer.
-    #[expect(clippy::needless_pass_by_value, reason = "it takes the client's place")]
-    pub(crate) fn reached_by(client: Client) -> Self {
-        let timeouts = TimeoutConfig::builder().operation_timeout(ANSWER_TIMEOUT);
-        let config = client
-            .config()
-            .to_builder()
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts.build());
-        Self::DynamoDb(Client::from_conf(config.build()))
-    }
-
     /// Tries once.
     pub(super) async fn transact(
         &self,
@@ -44,16 +31,25 @@ impl Database {
         token: String,
     ) -> Result<(), SdkError<TransactWriteItemsError>> {
         match self {
-            Self::DynamoDb(client) => {
-                let transaction = client
-                    .transact_write_items()
-                    .set_transact_items(Some(items))
-                    .client_request_token(token);
-                // Boxed: the SDK's futures are large, and nest deeper than compilers follow.
-                Box::pin(transaction.send()).await.map(drop)
-            }
+            Self::DynamoDb(client) => client
+                .transact_write_items()
+                .set_transact_items(Some(items))
+                .client_request_token(token)
+                .customize()
+                .config_override(one_attempt())
+                .send()
+                .await
+                .map(drop),
             #[cfg(feature = "simulation")]
             Self::Simulated(database) => database.transact(items, token).await,
         }
     }
+}
+
+/// The SDK's own retries would hide that an attempt remained without an answer.
+fn one_attempt() -> Builder {
+    let timeouts = TimeoutConfig::builder().operation_timeout(ANSWER_TIMEOUT);
+    Builder::new()
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts.build())
 }

@@ -71,7 +71,7 @@ impl Outbox {
             });
         }
         Ok(Self {
-            database: Database::reached_by(client),
+            database: Database::DynamoDb(client),
             table: table.into(),
             source,
             clock: Arc::new(SystemClock),

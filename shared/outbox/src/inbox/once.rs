@@ -139,7 +139,7 @@ impl Inbox {
             return Err(InvalidInbox::Consumer { name: consumer });
         }
         Ok(Self {
-            database: Database::reached_by(client),
+            database: Database::DynamoDb(client),
             table: table.into(),
             key_schema,
             consumer,

@@ -133,7 +133,6 @@ impl Deletes {
         let may_work_later = match answer {
             Ok(undeleted) if undeleted.is_empty() => {
                 self.failures = 0;
-                self.not_before = None;
                 return;
             }
             Ok(undeleted) => {
@@ -146,8 +145,15 @@ impl Deletes {
                 matches!(error, CallError::Transient(_))
             }
         };
-        self.failures += 1;
-        let not_before = Instant::now() + pauses.after(self.failures);
+        // Those that fail together fail once, and pause together.
+        let now = Instant::now();
+        let not_before = match self.not_before {
+            Some(time) if time > now => time,
+            _ => {
+                self.failures += 1;
+                now + pauses.after(self.failures)
+            }
+        };
         self.not_before = Some(not_before);
         self.is_over |= !may_work_later || not_before >= until;
     }

@@ -2,12 +2,10 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use aws_sdk_dynamodb::{
     Client,
-    config::retry::RetryConfig,
+    config::{Builder, retry::RetryConfig},
     error::ProvideErrorMetadata,
     types::{AttributeValue, DeleteRequest, KeysAndAttributes, WriteRequest},
 };
-// Calls are boxed: the SDK's futures are large, and nest deeper than compilers follow.
-use futures::FutureExt;
 use jiff::Timestamp;
 use serde_dynamo::Item;
 
@@ -37,7 +35,7 @@ impl DynamoDbTable {
     /// The table with this name. The client's own retries are not used.
     pub fn new(client: Client, name: impl Into<String>) -> Self {
         Self {
-            client: without_retries(client),
+            client,
             name: name.into(),
         }
     }
@@ -94,12 +92,8 @@ impl DynamoDbTable {
     }
 }
 
-/// The client, but for its retries. Set once: to override the configuration of each
-/// call takes a tenth of the call's processor time.
-#[expect(clippy::needless_pass_by_value, reason = "it takes the client's place")]
-fn without_retries(client: Client) -> Client {
-    let config = client.config().to_builder();
-    Client::from_conf(config.retry_config(RetryConfig::disabled()).build())
+pub(crate) fn without_retries() -> Builder {
+    Builder::new().retry_config(RetryConfig::disabled())
 }
 
 impl OutboxTable for DynamoDbTable {
@@ -125,8 +119,9 @@ impl OutboxTable for DynamoDbTable {
             .client
             .batch_get_item()
             .request_items(&self.name, request)
+            .customize()
+            .config_override(without_retries())
             .send()
-            .boxed()
             .await
             .map_err(|error| self.error(operation, &error))?;
 
@@ -164,8 +159,9 @@ impl OutboxTable for DynamoDbTable {
             .client
             .batch_write_item()
             .request_items(&self.name, requests)
+            .customize()
+            .config_override(without_retries())
             .send()
-            .boxed()
             .await
             .map_err(|error| self.error(operation, &error))?;
         output
@@ -201,7 +197,11 @@ impl OutboxTable for DynamoDbTable {
                 .expression_attribute_names("#edits", EDITS)
                 .expression_attribute_values(":edits", AttributeValue::N(edits.to_string()));
         }
-        let parked = update.send().boxed().await;
+        let parked = update
+            .customize()
+            .config_override(without_retries())
+            .send()
+            .await;
         match parked {
             Ok(_) => Ok(()),
             Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(()),
@@ -221,8 +221,9 @@ impl OutboxTable for DynamoDbTable {
             .segment(number(segment.index))
             .total_segments(number(segment.of))
             .set_exclusive_start_key(after.map(attributes))
+            .customize()
+            .config_override(without_retries())
             .send()
-            .boxed()
             .await
             .map_err(|error| self.error(operation, &error))?;
         self.page(operation, output.items, output.last_evaluated_key.as_ref())
@@ -254,8 +255,9 @@ impl OutboxTable for DynamoDbTable {
                 );
         }
         let output = query
+            .customize()
+            .config_override(without_retries())
             .send()
-            .boxed()
             .await
             .map_err(|error| self.error(operation, &error))?;
         self.page(operation, output.items, output.last_evaluated_key.as_ref())

@@ -2,14 +2,12 @@ use std::sync::Arc;
 
 use aws_sdk_eventbridge::{
     Client,
-    config::retry::RetryConfig,
+    config::{Builder, retry::RetryConfig},
     error::ProvideErrorMetadata,
     operation::put_events::PutEventsOutput,
     primitives::DateTime,
     types::{PutEventsRequestEntry, PutEventsResultEntry},
 };
-// Calls are boxed: the SDK's futures are large, and nest deeper than compilers follow.
-use futures::FutureExt;
 
 use super::{
     aws_error::{call_error, is_set_up},
@@ -30,7 +28,7 @@ impl EventBridgeBus {
     /// the relay repeats only what failed, and only while there is time.
     pub fn new(client: Client, name: impl Into<String>) -> Self {
         Self {
-            client: without_retries(client),
+            client,
             name: name.into(),
         }
     }
@@ -47,12 +45,8 @@ impl EventBridgeBus {
     }
 }
 
-/// The client, but for its retries. Set once: to override the configuration of each
-/// call takes a tenth of the call's processor time.
-#[expect(clippy::needless_pass_by_value, reason = "it takes the client's place")]
-fn without_retries(client: Client) -> Client {
-    let config = client.config().to_builder();
-    Client::from_conf(config.retry_config(RetryConfig::disabled()).build())
+fn without_retries() -> Builder {
+    Builder::new().retry_config(RetryConfig::disabled())
 }
 
 impl EventBus for EventBridgeBus {
@@ -69,8 +63,9 @@ impl EventBus for EventBridgeBus {
             .client
             .describe_event_bus()
             .name(&self.name)
+            .customize()
+            .config_override(without_retries())
             .send()
-            .boxed()
             .await;
         match described {
             Ok(_) => Ok(true),
@@ -88,8 +83,9 @@ impl EventBus for EventBridgeBus {
             .client
             .put_events()
             .set_entries(Some(entries))
+            .customize()
+            .config_override(without_retries())
             .send()
-            .boxed()
             .await
             .map_err(|error| call_error(&format!("PutEvents {}", self.name), &error))?;
         Ok(results(&output))

@@ -65,7 +65,7 @@ pub(crate) use {
     aws_error::call_error,
     backlog::Backlog,
     budget::Budget,
-    dynamodb::{PARKED, SdkItem, attributes, stored_row},
+    dynamodb::{PARKED, SdkItem, attributes, stored_row, without_retries},
     look_up::look_up,
     retry::{Pauses, retry, within},
     sequence_number::compare as compare_sequence_numbers,

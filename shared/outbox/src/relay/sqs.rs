@@ -1,6 +1,7 @@
-use aws_sdk_sqs::{Client, config::retry::RetryConfig};
-// Calls are boxed: the SDK's futures are large, and nest deeper than compilers follow.
-use futures::FutureExt;
+use aws_sdk_sqs::{
+    Client,
+    config::{Builder, retry::RetryConfig},
+};
 
 use super::{
     aws_error::call_error,
@@ -19,7 +20,7 @@ impl SqsQueue {
     /// The queue with this URL. The client's own retries are not used.
     pub fn new(client: Client, url: impl Into<String>) -> Self {
         Self {
-            client: without_retries(client),
+            client,
             url: url.into(),
         }
     }
@@ -31,14 +32,6 @@ impl SqsQueue {
     }
 }
 
-/// The client, but for its retries. Set once: to override the configuration of each
-/// call takes a tenth of the call's processor time.
-#[expect(clippy::needless_pass_by_value, reason = "it takes the client's place")]
-fn without_retries(client: Client) -> Client {
-    let config = client.config().to_builder();
-    Client::from_conf(config.retry_config(RetryConfig::disabled()).build())
-}
-
 impl DeadLetters for SqsQueue {
     async fn send(&self, letter: &DeadLetter) -> Result<(), CallError> {
         let body = body(letter).map_err(|error| CallError::SetUp(error.to_string()))?;
@@ -46,8 +39,9 @@ impl DeadLetters for SqsQueue {
             .send_message()
             .queue_url(&self.url)
             .message_body(body)
+            .customize()
+            .config_override(Builder::new().retry_config(RetryConfig::disabled()))
             .send()
-            .boxed()
             .await
             .map_err(|error| call_error(&format!("SendMessage {}", self.url), &error))?;
         Ok(())

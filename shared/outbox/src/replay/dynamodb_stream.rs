@@ -1,11 +1,9 @@
 use aws_sdk_dynamodbstreams::{
     Client,
-    config::{http::HttpResponse, retry::RetryConfig},
+    config::{Builder, http::HttpResponse, retry::RetryConfig},
     error::{ProvideErrorMetadata, SdkError},
     types::{AttributeValue, OperationType, Record, ShardIteratorType},
 };
-// Calls are boxed: the SDK's futures are large, and nest deeper than compilers follow.
-use futures::FutureExt;
 
 use super::stream_reader::{From, Place, StreamError, StreamPage, StreamReader, StreamRecord};
 use crate::{
@@ -23,18 +21,12 @@ pub struct DynamoDbStreams {
 impl DynamoDbStreams {
     /// Read by this client, whose own retries are not used.
     pub fn new(client: Client) -> Self {
-        Self {
-            client: without_retries(client),
-        }
+        Self { client }
     }
 }
 
-/// The client, but for its retries. Set once: to override the configuration of each
-/// call takes a tenth of the call's processor time.
-#[expect(clippy::needless_pass_by_value, reason = "it takes the client's place")]
-fn without_retries(client: Client) -> Client {
-    let config = client.config().to_builder();
-    Client::from_conf(config.retry_config(RetryConfig::disabled()).build())
+fn without_retries() -> Builder {
+    Builder::new().retry_config(RetryConfig::disabled())
 }
 
 impl StreamReader for DynamoDbStreams {
@@ -50,8 +42,9 @@ impl StreamReader for DynamoDbStreams {
             .shard_id(place.shard_id)
             .shard_iterator_type(kind)
             .sequence_number(number)
+            .customize()
+            .config_override(without_retries())
             .send()
-            .boxed()
             .await
             .map_err(|error| stream_error("GetShardIterator", &error))?;
         output.shard_iterator.ok_or_else(|| {
@@ -65,8 +58,9 @@ impl StreamReader for DynamoDbStreams {
             .client
             .get_records()
             .shard_iterator(iterator)
+            .customize()
+            .config_override(without_retries())
             .send()
-            .boxed()
             .await
             .map_err(|error| stream_error("GetRecords", &error))?;
         let records = output.records.unwrap_or_default();

@@ -5,14 +5,15 @@ use aws_sdk_dynamodb::{
     operation::transact_write_items::TransactWriteItemsError,
     types::{AttributeValue, Delete, Put, TransactWriteItem},
 };
-// Calls are boxed: the SDK's futures are large, and nest deeper than compilers follow.
-use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::{
     OutboxRow, RowKey, limits,
-    relay::{CallError, DynamoDbTable, PARKED, SdkItem, StoredRow, attributes, stored_row},
+    relay::{
+        CallError, DynamoDbTable, PARKED, SdkItem, StoredRow, attributes, stored_row,
+        without_retries,
+    },
     row::{AGGREGATE_ID, EDITS},
 };
 
@@ -141,8 +142,9 @@ impl ParkedRows for DynamoDbTable {
             .update_expression("REMOVE #parked")
             .condition_expression("attribute_exists(#parked)")
             .expression_attribute_names("#parked", PARKED)
+            .customize()
+            .config_override(without_retries())
             .send()
-            .boxed()
             .await;
         self.was_done(update.map(drop))
     }
@@ -169,8 +171,9 @@ impl ParkedRows for DynamoDbTable {
             .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
             .expression_attribute_values(":seen", AttributeValue::S(seen.to_owned()))
             .expression_attribute_values(":detail", AttributeValue::S(detail.to_owned()))
+            .customize()
+            .config_override(without_retries())
             .send()
-            .boxed()
             .await;
         self.was_done(update.map(drop))
     }
@@ -221,8 +224,9 @@ impl ParkedRows for DynamoDbTable {
             .transact_write_items()
             .transact_items(TransactWriteItem::builder().put(put).build())
             .transact_items(TransactWriteItem::builder().delete(delete).build())
+            .customize()
+            .config_override(without_retries())
             .send()
-            .boxed()
             .await;
         match moved {
             Ok(_) => Ok(true),
@@ -255,8 +259,9 @@ async fn item(table: &DynamoDbTable, key: &RowKey) -> Result<Option<SdkItem>, Ca
         .table_name(name)
         .set_key(Some(attributes(key)))
         .consistent_read(true)
+        .customize()
+        .config_override(without_retries())
         .send()
-        .boxed()
         .await
         .map_err(|error| table.error("GetItem", &error))?;
     Ok(output.item)

@@ -1,11 +1,12 @@
 use std::time::Duration;
 
-use aws_sdk_sqs::types::{
-    ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry,
-    MessageSystemAttributeName, QueueAttributeName,
+use aws_sdk_sqs::{
+    config::{Builder, retry::RetryConfig},
+    types::{
+        ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry,
+        MessageSystemAttributeName, QueueAttributeName,
+    },
 };
-// Calls are boxed: the SDK's futures are large, and nest deeper than compilers follow.
-use futures::FutureExt;
 use jiff::Timestamp;
 
 use super::dead_letter_queue::{DeadLetterQueue, Depth, Message};
@@ -14,6 +15,10 @@ use crate::relay::{CallError, SqsQueue, call_error};
 /// Long enough that every server of the queue is asked ("long polling" in the
 /// SQS developer guide): an empty answer then means an empty queue.
 const WAIT: Duration = Duration::from_secs(1);
+
+fn without_retries() -> Builder {
+    Builder::new().retry_config(RetryConfig::disabled())
+}
 
 fn seconds(time: Duration) -> i32 {
     i32::try_from(time.as_secs()).unwrap_or(i32::MAX)
@@ -33,8 +38,9 @@ impl DeadLetterQueue for SqsQueue {
             .visibility_timeout(seconds(visibility))
             .wait_time_seconds(seconds(WAIT))
             .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)
+            .customize()
+            .config_override(without_retries())
             .send()
-            .boxed()
             .await
             .map_err(|error| call_error(&format!("ReceiveMessage {url}"), &error))?;
         let messages = output.messages.unwrap_or_default();
@@ -57,8 +63,9 @@ impl DeadLetterQueue for SqsQueue {
             .change_message_visibility_batch()
             .queue_url(url)
             .set_entries(Some(entries.collect::<Result<_, _>>()?))
+            .customize()
+            .config_override(without_retries())
             .send()
-            .boxed()
             .await
             .map_err(|error| call_error(&what, &error))?;
         match output.failed().first() {
@@ -82,8 +89,9 @@ impl DeadLetterQueue for SqsQueue {
             .delete_message_batch()
             .queue_url(url)
             .set_entries(Some(entries.collect::<Result<_, _>>()?))
+            .customize()
+            .config_override(without_retries())
             .send()
-            .boxed()
             .await
             .map_err(|error| call_error(&what, &error))?;
         let failed = |index: usize| {
@@ -102,8 +110,9 @@ impl DeadLetterQueue for SqsQueue {
             .queue_url(url)
             .attribute_names(QueueAttributeName::ApproximateNumberOfMessages)
             .attribute_names(QueueAttributeName::ApproximateNumberOfMessagesNotVisible)
+            .customize()
+            .config_override(without_retries())
             .send()
-            .boxed()
             .await
             .map_err(|error| call_error(&format!("GetQueueAttributes {url}"), &error))?;
         let number = |name: QueueAttributeName| {

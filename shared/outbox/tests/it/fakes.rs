@@ -47,6 +47,8 @@ pub(crate) struct State {
     pub(crate) look_up_latency: Duration,
     /// Pages of the table that were read.
     pub(crate) scans: usize,
+    /// How often rows were to be deleted.
+    pub(crate) deletes: usize,
     pub(crate) delete_errors: VecDeque<CallError>,
     pub(crate) park_errors: VecDeque<CallError>,
     pub(crate) letter_errors: VecDeque<CallError>,
@@ -90,6 +92,7 @@ impl Default for State {
             look_up_errors: VecDeque::new(),
             look_up_latency: Duration::ZERO,
             scans: 0,
+            deletes: 0,
             delete_errors: VecDeque::new(),
             park_errors: VecDeque::new(),
             letter_errors: VecDeque::new(),
@@ -325,6 +328,7 @@ impl OutboxTable for World {
         self.hang_if_told().await;
         assert!(keys.len() <= 25);
         self.with(|state| {
+            state.deletes += 1;
             if let Some(error) = state.delete_errors.pop_front() {
                 return Err(error);
             }

@@ -340,6 +340,36 @@ async fn a_row_that_is_still_there_is_said_to_be_while_the_bus_is_gone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn deletes_that_fail_together_pause_as_one() {
+    let world = World::default();
+    world.with(|state| {
+        let refused = std::iter::repeat_with(transient_call);
+        state.delete_errors.extend(refused.take(8));
+    });
+    let arrivals = (0..200)
+        .map(|index| world.insert(&format!("a{index}"), 1))
+        .collect();
+    let begun = Instant::now();
+    let outcome = publish(&world, arrivals).await;
+    assert!(outcome.undeleted.is_empty());
+    assert!(world.pending().is_empty());
+    // The longest pause after one failure has 100 ms, that after eight 5 s.
+    let took = begun.elapsed();
+    assert!(took < Duration::from_millis(400), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_of_deletes_are_full_while_more_comes() {
+    let world = World::default();
+    let arrivals = (0..100)
+        .map(|index| world.insert(&format!("a{index}"), 1))
+        .collect();
+    publish(&world, arrivals).await;
+    assert!(world.pending().is_empty());
+    assert_eq!(world.with(|state| state.deletes), 4);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_delete_is_tried_again() {
     let world = World::default();
     world.with(|state| {
