@@ -37,7 +37,10 @@ impl Times {
         let request: Value = serde_json::from_slice(&call.request).unwrap_or_default();
         let list = |name: &str| request[name].as_array().cloned().unwrap_or_default();
         for action in list("TransactItems") {
-            if let Some(id) = action["Put"]["Item"]["eventId"]["S"].as_str() {
+            let item = &action["Put"]["Item"];
+            // A consumer's inbox names the event, too; only rows have a position.
+            let is_row = item["position"].is_object();
+            if let Some(id) = item["eventId"]["S"].as_str().filter(|_| is_row) {
                 self.committed.insert(id.to_owned(), call.answered_at);
             }
         }
@@ -51,12 +54,13 @@ impl Times {
     /// Events from before may be published, too.
     fn is_complete(&self) -> bool {
         let committed = &self.committed;
-        committed.len() >= ORDERS && committed.keys().all(|id| self.published.contains_key(id))
+        committed.len() == ORDERS && committed.keys().all(|id| self.published.contains_key(id))
     }
 
     fn milliseconds(&self) -> Vec<u128> {
         let took = |(id, committed): (&String, &tokio::time::Instant)| {
-            (self.published[id] - *committed).as_millis()
+            let took = self.published[id].checked_duration_since(*committed);
+            took.expect("published after its commit").as_millis()
         };
         let mut all: Vec<u128> = self.committed.iter().map(took).collect();
         all.sort_unstable();
