@@ -145,7 +145,7 @@ simulate: prerequisites ## Try to lose an event: SEEDS=1000 EVENTS=300, or SEED=
 
 .PHONY: simulate-bugs
 simulate-bugs: prerequisites ## Plant deliberate mistakes, and see the simulation find each
-	@cargo run --quiet --package simulate -- --bugs --seeds $(or $(SEEDS),500)
+	@cargo run --quiet --package simulate -- --bugs --seeds $(or $(SEEDS),300)
 
 .PHONY: compare
 compare: prerequisites ## Put what people write instead under the same faults: SEEDS=40

@@ -97,7 +97,9 @@ async fn live(seed: Seed, plan: Plan) -> Report {
         tasks.push(spawn_local(answer_the_pager(world.clone())));
     }
 
-    until(&world, || committing.is_finished()).await;
+    // What was paused is not over before it goes on.
+    let is_paused = || mapping.borrow().is_none();
+    until(&world, || committing.is_finished() && !is_paused()).await;
     if !is_calm {
         let at_most = if world.chance(0.2) { 36 } else { 6 };
         let more = Duration::from_secs(world.between(60..at_most * 3_600));

@@ -54,16 +54,19 @@ pub(crate) async fn meddle<F: StreamFunction>(world: World, mapping: Rc<RefCell<
                 world.log(|| "publishing is paused".to_owned());
                 *mapping.borrow_mut() = None;
                 world.with(|state| state.is_sweeper_off = state.random.bool());
-                sleep(Duration::from_secs(world.between(10..30 * 3_600))).await;
+                // After a day, what the mapping no longer hands over is still in the
+                // stream for an hour, and given up by the batch.
+                let a_day = world.chance(0.5);
+                let lasts = if a_day {
+                    23 * 3_600..25 * 3_600
+                } else {
+                    10..30 * 3_600
+                };
+                sleep(Duration::from_secs(world.between(lasts))).await;
                 world.log(|| "the mapping begins anew".to_owned());
                 world.read_twice_for(Duration::ZERO);
                 *mapping.borrow_mut() = start::<F>(&world);
-                let has_replay = world.with(|state| state.design) == Design::ThisOne;
-                if has_replay && world.chance(0.5) {
-                    // A person does not wait for the sweeper.
-                    sleep(Duration::from_secs(world.between(1..300))).await;
-                    replay(&world).await;
-                }
+                replay_before_the_sweeper(&world).await;
                 world.with(|state| state.is_sweeper_off = state.bug == Some(Bug::NoSweeper));
             }
             5 => {
@@ -74,10 +77,9 @@ pub(crate) async fn meddle<F: StreamFunction>(world: World, mapping: Rc<RefCell<
                 });
                 sleep(Duration::from_secs(world.between(60..4 * 3_600))).await;
                 world.log(|| "the release is taken back".to_owned());
-                world.with(|state| {
-                    state.is_relay_broken = false;
-                    state.is_sweeper_off = state.bug == Some(Bug::NoSweeper);
-                });
+                world.with(|state| state.is_relay_broken = false);
+                replay_before_the_sweeper(&world).await;
+                world.with(|state| state.is_sweeper_off = state.bug == Some(Bug::NoSweeper));
             }
             6 => {
                 world.log(|| "the bus is deleted".to_owned());
@@ -108,5 +110,14 @@ pub(crate) async fn meddle<F: StreamFunction>(world: World, mapping: Rc<RefCell<
                 }
             }),
         }
+    }
+}
+
+/// What a person does at times, who does not wait for the sweeper.
+async fn replay_before_the_sweeper(world: &World) {
+    let has_replay = world.with(|state| state.design) == Design::ThisOne;
+    if has_replay && world.chance(0.5) {
+        sleep(Duration::from_secs(world.between(1..300))).await;
+        replay(world).await;
     }
 }

@@ -11,7 +11,7 @@ use simulate::{Bug, Design, Plan, Report, Seed, run};
 const EVENTS: u64 = 300;
 
 /// Within how many seeds every deliberate mistake has to be found.
-const FOUND_WITHIN: Seed = 500;
+const FOUND_WITHIN: Seed = 300;
 
 fn plan(bug: Option<Bug>) -> Plan {
     Plan {
