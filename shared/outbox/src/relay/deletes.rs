@@ -17,7 +17,7 @@ use super::{
 use crate::RowKey;
 
 /// Deletes under way at once.
-const DELETES_AT_ONCE: usize = 8;
+const DELETES_AT_ONCE: usize = 16;
 
 /// How long a published row waits for others to be deleted along with it. Until it is
 /// deleted, it is published again if the process dies.

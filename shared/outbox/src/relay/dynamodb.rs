@@ -15,6 +15,7 @@ use super::{
     call_error::CallError,
     decode,
     outbox_table::{OutboxTable, Page, RowState, Segment, StoredRow},
+    own_task::in_own_task,
 };
 use crate::{
     Parked, RowKey,
@@ -115,13 +116,13 @@ impl OutboxTable for DynamoDbTable {
             .expression_attribute_names("#edits", EDITS)
             .build()
             .map_err(|error| CallError::SetUp(error.to_string()))?;
-        let output = self
+        let request = self
             .client
             .batch_get_item()
             .request_items(&self.name, request)
             .customize()
-            .config_override(without_retries())
-            .send()
+            .config_override(without_retries());
+        let output = in_own_task(request.send())
             .await
             .map_err(|error| self.error(operation, &error))?;
 
@@ -155,13 +156,13 @@ impl OutboxTable for DynamoDbTable {
         let requests = distinct(keys)
             .map(delete_request)
             .collect::<Result<Vec<_>, _>>()?;
-        let output = self
+        let request = self
             .client
             .batch_write_item()
             .request_items(&self.name, requests)
             .customize()
-            .config_override(without_retries())
-            .send()
+            .config_override(without_retries());
+        let output = in_own_task(request.send())
             .await
             .map_err(|error| self.error(operation, &error))?;
         output

@@ -13,6 +13,7 @@ use super::{
     aws_error::{call_error, is_set_up},
     call_error::CallError,
     event_bus::{BusLimits, EntryError, EventBus, Poison, PutResult},
+    own_task::in_own_task,
 };
 use crate::{OutboxRow, limits};
 
@@ -79,13 +80,13 @@ impl EventBus for EventBridgeBus {
 
     async fn put(&self, rows: &[Arc<OutboxRow>]) -> Result<Vec<PutResult>, CallError> {
         let entries = rows.iter().map(|row| self.entry(row)).collect();
-        let output = self
+        let request = self
             .client
             .put_events()
             .set_entries(Some(entries))
             .customize()
-            .config_override(without_retries())
-            .send()
+            .config_override(without_retries());
+        let output = in_own_task(request.send())
             .await
             .map_err(|error| call_error(&format!("PutEvents {}", self.name), &error))?;
         Ok(results(&output))

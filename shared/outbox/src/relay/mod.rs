@@ -34,6 +34,7 @@ mod fate;
 mod look_up;
 mod metrics;
 mod outbox_table;
+mod own_task;
 mod park;
 mod publish;
 mod put_events;

@@ -18,7 +18,7 @@ use crate::{Clock, OutboxRow, RowKey};
 
 /// Requests under way at once. More than these the processor of a function hardly
 /// makes while the bus answers the first, in some 10 to 30 ms.
-const REQUESTS_AT_ONCE: usize = 32;
+const REQUESTS_AT_ONCE: usize = 64;
 
 type Answer = (Request, Result<Vec<PutResult>, CallError>);
 

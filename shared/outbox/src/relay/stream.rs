@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    arrival::{Arrival, Unreadable},
+    arrival::Arrival,
     budget::{Budget, known_deadline},
     dead_letters::DeadLetters,
     decode,
@@ -41,28 +41,26 @@ pub struct StreamEvent {
     records: Vec<Box<RawValue>>,
 }
 
-/// What is of interest in a record, not read yet.
-#[derive(Default, Deserialize)]
+/// What is of interest in a record, with items or with what is to become one.
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct RawRecord<'r> {
+struct ChangeRecord<'r, I> {
     #[serde(borrow)]
     event_name: Option<&'r RawValue>,
     #[serde(borrow)]
-    dynamodb: Option<&'r RawValue>,
+    dynamodb: Option<Change<'r, I>>,
 }
 
-/// What happened to a row, not read yet.
-#[derive(Default, Deserialize)]
+/// What happened to a row.
+#[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct RawChange<'r> {
+struct Change<'r, I> {
     #[serde(borrow)]
     sequence_number: Option<&'r RawValue>,
     #[serde(borrow)]
     approximate_creation_date_time: Option<&'r RawValue>,
-    #[serde(borrow)]
-    keys: Option<&'r RawValue>,
-    #[serde(borrow)]
-    new_image: Option<&'r RawValue>,
+    keys: Option<I>,
+    new_image: Option<I>,
 }
 
 /// The function behind the outbox table's stream: relays a batch and reports
@@ -287,65 +285,80 @@ fn report_unreadable(records: &[Record]) {
     }
 }
 
-fn read(record: &RawValue) -> Record {
-    let RawRecord {
-        event_name,
-        dynamodb,
-    } = part(Some(record)).unwrap_or_default();
-    let change: RawChange = part(dynamodb).unwrap_or_default();
-    let content = catch_unwind(AssertUnwindSafe(|| read_content(event_name, &change)));
+fn read(raw: &RawValue) -> Record {
+    let record = part(raw).or_else(|| read_leniently(raw));
+    let change = record.as_ref().and_then(|record| record.dynamodb.as_ref());
+    let sequence_number = change.and_then(|change| part(change.sequence_number?));
+    let content = catch_unwind(AssertUnwindSafe(|| read_content(record)));
     Record {
-        sequence_number: part(change.sequence_number),
+        sequence_number,
         content: content.unwrap_or(Content::Unreadable(Failure::Panicked)),
     }
 }
 
-fn read_content(event_name: Option<&RawValue>, change: &RawChange<'_>) -> Content {
+/// Reads items attribute by attribute. What cannot be read, such as a value of a type
+/// that is newer than this relay, is there all the same.
+fn read_leniently(raw: &RawValue) -> Option<ChangeRecord<'_, Item>> {
+    let record: ChangeRecord<'_, &RawValue> = part(raw)?;
+    let change = record.dynamodb.map(|change| Change {
+        sequence_number: change.sequence_number,
+        approximate_creation_date_time: change.approximate_creation_date_time,
+        keys: change.keys.map(item),
+        new_image: change.new_image.map(item),
+    });
+    Some(ChangeRecord {
+        event_name: record.event_name,
+        dynamodb: change,
+    })
+}
+
+fn item(raw: &RawValue) -> Item {
+    let attributes: HashMap<String, &RawValue> = part(raw).unwrap_or_default();
+    let read = |value| part(value).unwrap_or(AttributeValue::Null(true));
+    let attributes = attributes.into_iter();
+    let attributes: HashMap<_, _> = attributes
+        .map(|(name, value)| (name, read(value)))
+        .collect();
+    attributes.into()
+}
+
+fn read_content(record: Option<ChangeRecord<'_, Item>>) -> Content {
     let unreadable = |what: &str| Content::Unreadable(Failure::Unreadable(what.to_owned()));
-    match part::<Cow<'_, str>>(event_name).as_deref() {
+    let Some(record) = record else {
+        return unreadable("it is no record of a stream");
+    };
+    let event_name: Option<Cow<'_, str>> = record.event_name.and_then(part);
+    match event_name.as_deref() {
         Some("INSERT") => {}
         Some("MODIFY" | "REMOVE") => return Content::NotAnInsert,
         _ => return unreadable("the record has no known eventName"),
     }
-    let Some(key) = item(change.keys).and_then(|keys| decode::key(&keys)) else {
+    let Some(change) = record.dynamodb else {
+        return unreadable("the record tells of no change");
+    };
+    let Some(key) = change.keys.as_ref().and_then(decode::key) else {
         return unreadable("the record does not hold the key of an outbox row");
     };
     if key.is_discarded() {
         return Content::Discarded;
     }
-    if change.new_image.is_none() {
+    let Some(image) = change.new_image else {
         return unreadable("the record has no new image: is the stream's view NEW_IMAGE?");
-    }
-    let row = match item(change.new_image) {
-        Some(image) => decode::row(&key, &image),
-        None => Err(Unreadable::Malformed("the image is no item".to_owned())),
     };
     Content::Arrival(Arrival {
+        row: decode::row(&key, &image),
         key,
-        row,
-        written_at: written_at(change),
+        written_at: change.approximate_creation_date_time.and_then(written_at),
     })
 }
 
 /// What stands there, if it can be read as that.
-fn part<'r, T: Deserialize<'r>>(raw: Option<&'r RawValue>) -> Option<T> {
-    serde_json::from_str(raw?.get()).ok()
+fn part<'r, T: Deserialize<'r>>(raw: &'r RawValue) -> Option<T> {
+    serde_json::from_str(raw.get()).ok()
 }
 
-/// The item. What cannot be read of it, such as a value of a type that is newer
-/// than this relay, is there all the same.
-fn item(raw: Option<&RawValue>) -> Option<Item> {
-    let attributes: HashMap<String, &RawValue> = part(raw)?;
-    let read = |value| part(Some(value)).unwrap_or(AttributeValue::Null(true));
-    let attributes = attributes.into_iter();
-    let attributes: HashMap<_, _> = attributes
-        .map(|(name, value)| (name, read(value)))
-        .collect();
-    Some(attributes.into())
-}
-
-fn written_at(change: &RawChange<'_>) -> Option<Timestamp> {
-    let seconds: f64 = part(change.approximate_creation_date_time)?;
+fn written_at(raw: &RawValue) -> Option<Timestamp> {
+    let seconds: f64 = part(raw)?;
     #[expect(clippy::cast_possible_truncation, reason = "whole seconds are wanted")]
     Timestamp::from_second(seconds.floor() as i64).ok()
 }
