@@ -16,7 +16,7 @@ use super::{
 };
 use crate::RowKey;
 
-/// Deletes under way at once.
+/// Deletes under way at once: enough for what the bus takes meanwhile.
 const DELETES_AT_ONCE: usize = 16;
 
 /// How long a published row waits for others to be deleted along with it. Until it is

@@ -13,7 +13,7 @@ use super::{
 use crate::RowKey;
 
 /// Requests under way at once.
-const LOOK_UPS_AT_ONCE: usize = 10;
+pub(super) const LOOK_UPS_AT_ONCE: usize = 10;
 
 /// What has become of each row; a row nobody told of in time has the reason.
 pub(crate) async fn look_up<T: OutboxTable>(

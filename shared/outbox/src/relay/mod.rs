@@ -36,6 +36,7 @@ mod metrics;
 mod outbox_table;
 mod own_task;
 mod park;
+mod part;
 mod publish;
 mod put_events;
 mod report;

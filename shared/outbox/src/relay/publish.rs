@@ -1,10 +1,11 @@
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use futures::future::join_all;
+use futures::{Stream, StreamExt, future::join_all, stream};
 use jiff::SignedDuration;
 use tokio::{sync::mpsc, time::Instant};
 
@@ -16,12 +17,13 @@ use super::{
     deletes::delete_published,
     event_bus::EventBus,
     fate::{Failure, Fate, Outcome, Settled},
-    look_up::look_up,
-    outbox_table::{OutboxTable, RowState},
+    look_up::{LOOK_UPS_AT_ONCE, look_up},
+    outbox_table::OutboxTable,
     park::{Poisoned, park},
-    put_events::put_events,
+    part::{LookedUp, Part, parts},
+    put_events::Puts,
     retry::Pauses,
-    schedule::{Finished, Schedule},
+    schedule::Schedule,
 };
 use crate::{Clock, OutboxRow, RowKey, SystemClock};
 
@@ -107,8 +109,12 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         let budget = Budget::until(deadline);
         let mut outcome = Outcome::default();
 
-        let arrivals = self.unsettled(arrivals, &budget, &mut outcome).await;
-        if arrivals.is_empty() && self.undeleted().is_empty() {
+        let parts = self.parts(arrivals, &mut outcome);
+        let is_all_in_first = parts.len() <= 1;
+        let mut parts = pin!(self.look_up(parts, &budget));
+        let first = parts.next().await;
+        let mut arrivals = first.map_or_else(Vec::new, |part| part.unsettled(&mut outcome));
+        if is_all_in_first && arrivals.is_empty() && self.undeleted().is_empty() {
             return outcome;
         }
         if let Err(reason) = self
@@ -116,6 +122,9 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
             .confirm(&self.bus, &self.pauses, budget.put_until)
             .await
         {
+            while let Some(part) = parts.next().await {
+                arrivals.extend(part.unsettled(&mut outcome));
+            }
             for arrival in arrivals {
                 outcome.fail(arrival.key, Failure::Bus(reason.clone()));
             }
@@ -123,12 +132,18 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
             outcome.halted = Some(reason);
             return outcome;
         }
-        let (mut rows, mut poisoned) = self.triage(arrivals, &mut outcome);
-        hold_back(&mut rows, &mut outcome);
-        let finished = self
-            .put_and_delete(rows, MOST_POISONED - poisoned.len(), &budget, &mut outcome)
+        let mut poisoned = Vec::new();
+        let mut schedule = Schedule::new(self.bus.limits(), MOST_POISONED);
+        self.take_in(arrivals, &mut schedule, &mut poisoned, &mut outcome);
+        let take_in = |part: LookedUp, schedule: &mut Schedule| {
+            let arrivals = part.unsettled(&mut outcome);
+            self.take_in(arrivals, schedule, &mut poisoned, &mut outcome);
+        };
+        outcome.undeleted = self
+            .put_and_delete(&mut schedule, parts, take_in, &budget)
             .await;
 
+        let finished = schedule.finish();
         outcome.halted = finished.halted;
         let some_accepted = !finished.accepted.is_empty();
         if some_accepted {
@@ -153,57 +168,45 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         outcome
     }
 
-    /// Leaves out what needs no publishing, and what may need none but nobody
-    /// can tell.
-    async fn unsettled(
-        &self,
-        mut arrivals: Vec<Arrival>,
-        budget: &Budget,
-        outcome: &mut Outcome,
-    ) -> Vec<Arrival> {
+    /// What is to be looked up and published, without what this process has published.
+    fn parts(&self, mut arrivals: Vec<Arrival>, outcome: &mut Outcome) -> Vec<Part> {
+        let undeleted = self.undeleted();
         let mut seen: HashSet<RowKey> = HashSet::new();
-        arrivals.retain(|arrival| seen.insert(arrival.key.clone()));
-        let undeleted = self.undeleted().clone();
-        let now = self.clock.now();
-        let uncertain: Vec<RowKey> = arrivals
-            .iter()
-            .filter(|arrival| arrival.may_have_been_seen(now))
-            .map(|arrival| arrival.key.clone())
-            .filter(|key| !undeleted.contains(key))
-            .collect();
-        let states = look_up(&self.table, &self.pauses, &uncertain, budget).await;
-
         arrivals.retain(|arrival| {
-            let key = &arrival.key;
-            if undeleted.contains(key) {
-                outcome.settle(key.clone(), Settled::Published);
-                return false;
+            let is_published = undeleted.contains(&arrival.key);
+            if is_published {
+                outcome.settle(arrival.key.clone(), Settled::Published);
             }
-            match states.get(key) {
-                None | Some(Ok(RowState::Pending)) => return true,
-                Some(Ok(RowState::Edited(edits))) if arrival.shows_edit(*edits) => return true,
-                Some(Ok(RowState::Edited(_))) => outcome.settle(key.clone(), Settled::Edited),
-                Some(Ok(RowState::Absent)) => outcome.settle(key.clone(), Settled::Absent),
-                Some(Ok(RowState::Parked)) => outcome.settle(key.clone(), Settled::AlreadyParked),
-                Some(Err(error)) => outcome.fail(key.clone(), Failure::LookUp(error.clone())),
-            }
-            false
+            !is_published && seen.insert(arrival.key.clone())
         });
-        arrivals
+        let now = self.clock.now();
+        parts(arrivals, |arrival| arrival.may_have_been_seen(now))
     }
 
-    fn triage(
+    /// Looks parts up, and hands them over one by one: while the first are put on the
+    /// bus, the next are looked up.
+    fn look_up(&self, parts: Vec<Part>, budget: &Budget) -> impl Stream<Item = LookedUp> {
+        let looked_up = parts.into_iter().map(async |part| LookedUp {
+            states: look_up(&self.table, &self.pauses, &part.uncertain, budget).await,
+            arrivals: part.arrivals,
+        });
+        stream::iter(looked_up).buffered(LOOK_UPS_AT_ONCE)
+    }
+
+    /// Has the schedule send what can be sent.
+    fn take_in(
         &self,
         arrivals: Vec<Arrival>,
+        schedule: &mut Schedule,
+        poisoned: &mut Vec<Poisoned>,
         outcome: &mut Outcome,
-    ) -> (Vec<Arc<OutboxRow>>, Vec<Poisoned>) {
+    ) {
         let mut rows = Vec::new();
-        let mut poisoned = Vec::new();
         for arrival in arrivals {
             match arrival.triage(self.bus.limits()) {
                 Triage::Publish(row) => rows.push(row),
                 Triage::Fail(failure) => outcome.fail(arrival.key, failure),
-                Triage::Poison(poison) if poisoned.len() == MOST_POISONED => {
+                Triage::Poison(poison) if !schedule.admits_poison() => {
                     outcome.fail(arrival.key, Failure::TooManyPoisoned(poison));
                 }
                 Triage::Poison(poison) => poisoned.push(Poisoned {
@@ -213,36 +216,36 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
                 }),
             }
         }
-        (rows, poisoned)
+        hold_back(&mut rows, outcome);
+        schedule.add(rows);
     }
 
+    /// Puts what is scheduled, and what is taken in meanwhile. Answers the rows that
+    /// are published and could not be deleted.
     async fn put_and_delete(
         &self,
-        rows: Vec<Arc<OutboxRow>>,
-        poison_left: usize,
+        schedule: &mut Schedule,
+        parts: impl Stream<Item = LookedUp> + Unpin,
+        take_in: impl FnMut(LookedUp, &mut Schedule),
         budget: &Budget,
-        outcome: &mut Outcome,
-    ) -> Finished {
-        let mut schedule = Schedule::new(rows, self.bus.limits(), poison_left);
+    ) -> Vec<RowKey> {
         let (sender, receiver) = mpsc::unbounded_channel();
         let left_over = std::mem::take(&mut *self.undeleted());
         let put = async {
-            put_events(
-                &self.bus,
-                &self.bus_check,
-                &self.pauses,
-                &mut schedule,
+            let puts = Puts {
+                bus: &self.bus,
+                bus_check: &self.bus_check,
+                pauses: &self.pauses,
+                clock: &*self.clock,
                 budget,
-                &*self.clock,
-                &sender,
-            )
-            .await;
+            };
+            puts.put(schedule, parts, take_in, &sender).await;
             drop(sender);
         };
         let delete = delete_published(&self.table, &self.pauses, left_over, receiver, budget);
         let ((), undeleted) = tokio::join!(put, delete);
 
-        outcome.undeleted = undeleted.iter().cloned().collect();
+        let answer = undeleted.iter().cloned().collect();
         let mut remembered = self.undeleted();
         remembered.extend(undeleted);
         let too_many = remembered.len().saturating_sub(MOST_REMEMBERED);
@@ -250,7 +253,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         for key in forgotten {
             remembered.remove(&key);
         }
-        schedule.finish()
+        answer
     }
 
     async fn park_all(&self, poisoned: Vec<Poisoned>, budget: &Budget, outcome: &mut Outcome) {

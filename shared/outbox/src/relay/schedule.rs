@@ -86,13 +86,9 @@ pub(super) struct Finished {
 }
 
 impl Schedule {
-    /// No two rows may have the same key.
-    pub(super) fn new(
-        mut rows: Vec<Arc<OutboxRow>>,
-        limits: BusLimits,
-        poison_left: usize,
-    ) -> Self {
-        let mut schedule = Self {
+    /// At most `poison_left` rows may be found at fault.
+    pub(super) fn new(limits: BusLimits, poison_left: usize) -> Self {
+        Self {
             limits,
             queues: Vec::new(),
             queue_of: HashMap::new(),
@@ -101,16 +97,32 @@ impl Schedule {
             suspects: Vec::new(),
             failed: Vec::new(),
             halted: None,
-        };
+        }
+    }
+
+    /// More rows, all that there are of their aggregates. No two may have the same key.
+    pub(super) fn add(&mut self, mut rows: Vec<Arc<OutboxRow>>) {
+        if let Some(error) = &self.halted {
+            let failure = |row: Arc<OutboxRow>| (row.key.clone(), Failure::SetUp(error.clone()));
+            self.failed.extend(rows.into_iter().map(failure));
+            return;
+        }
+        let first = self.queues.len();
         rows.sort_by(|a, b| a.committed_at.cmp(&b.committed_at).then(a.key.cmp(&b.key)));
         for row in rows {
-            schedule.enqueue(row);
+            self.enqueue(row);
         }
-        for queue in &mut schedule.queues {
+        for queue in &mut self.queues[first..] {
             let rows = queue.rows.make_contiguous();
             rows.sort_by(|a, b| a.row.key.cmp(&b.row.key));
         }
-        schedule
+    }
+
+    /// Counts a row in as one at fault, unless there are too many of them.
+    pub(super) fn admits_poison(&mut self) -> bool {
+        let counts = self.poison_left > 0;
+        self.poison_left -= usize::from(counts);
+        counts
     }
 
     fn enqueue(&mut self, row: Arc<OutboxRow>) {
@@ -323,15 +335,14 @@ impl Schedule {
     /// A row seems to be at fault itself. It does not hold back the later ones:
     /// it is about to be parked.
     fn suspect(&mut self, index: usize, queued: Queued, poison: Poison) {
-        if self.poison_left == 0 {
+        if self.admits_poison() {
+            self.suspects.push((queued.row, poison));
+        } else {
             self.fail(
                 index,
                 queued.row.key.clone(),
                 Failure::TooManyPoisoned(poison),
             );
-        } else {
-            self.poison_left -= 1;
-            self.suspects.push((queued.row, poison));
         }
     }
 }
