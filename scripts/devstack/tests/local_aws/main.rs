@@ -4,6 +4,7 @@
 
 mod access;
 mod chaos;
+mod coming_and_going;
 mod commit_to_bus;
 mod conformance;
 mod place;

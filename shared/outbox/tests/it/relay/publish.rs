@@ -227,6 +227,80 @@ async fn what_may_have_been_seen_is_looked_up_first() {
     assert_eq!(world.published(), ["pending/1"]);
 }
 
+/// Rows of fifty aggregates that may have been seen.
+fn insert_aged(world: &World, count: u64) -> Vec<Arrival> {
+    let insert = |index| world.insert(&format!("a{:02}", index % 50), index / 50 + 1);
+    let mut arrivals: Vec<Arrival> = (0..count).map(insert).collect();
+    for arrival in &mut arrivals {
+        arrival.written_at = None;
+    }
+    arrivals
+}
+
+#[tokio::test(start_paused = true)]
+async fn whole_aggregates_are_looked_up_in_as_few_requests_as_that_takes() {
+    let world = World::default();
+    let outcome = publish(&world, insert_aged(&world, 250)).await;
+    assert_eq!(settled_as(&outcome, &Settled::Published), 250);
+    let sizes: Vec<usize> = world.with(|state| state.look_ups.iter().map(Vec::len).collect());
+    assert_eq!(sizes, [100, 100, 50]);
+    let published = world.with(|state| state.published.clone());
+    for aggregate in published.iter().map(|key| &key.aggregate_id) {
+        let of_it = published
+            .iter()
+            .filter(|key| key.aggregate_id == *aggregate);
+        assert!(of_it.is_sorted(), "{aggregate}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_need_not_be_looked_up_does_not_wait_for_what_must() {
+    let world = World::default();
+    let mut arrivals = insert(&world, &[("old", 1), ("old", 2), ("young", 1)]);
+    arrivals[0].written_at = None;
+    let takes = Duration::from_millis(500);
+    world.with(|state| state.look_up_latency = takes);
+    let begun = Instant::now();
+    let outcome = publish(&world, arrivals).await;
+    assert_eq!(settled_as(&outcome, &Settled::Published), 3);
+    let requests = world.with(|state| state.requests.clone());
+    let [(young_at, young), (old_at, old)] = &requests[..] else {
+        panic!("{requests:?}");
+    };
+    assert_eq!((young.len(), old.len()), (1, 2));
+    assert!(*young_at - begun < takes && *old_at - begun >= takes);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_bus_every_part_fails_that_is_not_settled() {
+    let world = World::default();
+    let arrivals = insert_aged(&world, 250);
+    world.with(|state| {
+        state.bus_exists = Ok(false);
+        state.rows.remove(&arrivals[0].key);
+        state.rows.remove(&arrivals[249].key);
+    });
+    let outcome = publish(&world, arrivals).await;
+    assert_eq!(settled_as(&outcome, &Settled::Absent), 2);
+    assert_eq!(failures(&outcome).len(), 248);
+    assert!(outcome.halted.is_some());
+    assert!(world.published().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_looked_up_after_the_bus_denied_access_fails_unpublished() {
+    let world = World::default();
+    let mut arrivals = insert(&world, &[("old", 1), ("young", 1)]);
+    arrivals[0].written_at = None;
+    world.with(|state| state.look_up_latency = Duration::from_millis(500));
+    world.answer(|_| Some(Err(CallError::SetUp("AccessDenied".into()))));
+    let outcome = publish(&world, arrivals).await;
+    let denied = Failure::SetUp("AccessDenied".into());
+    let expected = ["old/1", "young/1"].map(|name| (name.to_owned(), denied.clone()));
+    assert_eq!(failures(&outcome), expected);
+    assert_eq!(world.with(|state| state.requests.len()), 1);
+}
+
 /// A record shows a row as it was committed, however often it is delivered.
 #[tokio::test(start_paused = true)]
 async fn a_row_that_was_edited_is_left_to_whoever_reads_the_table() {
@@ -438,7 +512,7 @@ proptest! {
     #[test]
     fn nothing_is_lost_and_nothing_is_done_without_a_reason(
         seed in any::<u64>(),
-        names in prop::collection::btree_set((0_u8..8, 1_u64..15), 1..60),
+        names in prop::collection::btree_map((0_u8..20, 1_u64..20), any::<bool>(), 1..300),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
@@ -450,7 +524,10 @@ proptest! {
             world.answer(erratic(seed));
             let arrivals: Vec<Arrival> = names
                 .iter()
-                .map(|(aggregate, sequence)| world.insert(&format!("a{aggregate}"), *sequence))
+                .map(|((aggregate, sequence), is_young)| {
+                    let arrival = world.insert(&format!("a{aggregate}"), *sequence);
+                    Arrival { written_at: arrival.written_at.filter(|_| *is_young), ..arrival }
+                })
                 .collect();
             let outcome = publish(&world, arrivals.clone()).await;
             for Arrival { key, .. } in &arrivals {

@@ -342,7 +342,7 @@ async fn a_row_that_is_no_row_is_parked_and_the_rest_published() {
         (
             "image",
             |image| *image = json!("secret"),
-            "the image is no item",
+            "attribute \"v\" is missing",
         ),
     ];
     for (what, spoil, message) in cases {
