@@ -1,13 +1,15 @@
-import { App } from "aws-cdk-lib";
+import { App, Tags } from "aws-cdk-lib";
 import { BuiltFunctionCode } from "transactional-outbox";
 import { OrdersStack } from "../orders/orders-stack.ts";
 
-/** The local stack with other functions, as the next release would have them. */
+/** The app as it is for `local`, with other functions: the next release. */
 const directory = process.env["FUNCTIONS"];
 if (directory === undefined) {
   throw new Error("FUNCTIONS names the directory of the functions");
 }
-new OrdersStack(new App(), "orders-local", {
+const stack = new OrdersStack(new App(), "orders-local", {
   environmentName: "local",
   code: new BuiltFunctionCode({ directory, buildCommand: "make build-local" }),
 });
+Tags.of(stack).add("service", "orders");
+Tags.of(stack).add("environment", "local");
