@@ -3,7 +3,7 @@ import { BuiltFunctionCode } from "transactional-outbox";
 import { OrdersStack } from "../orders/orders-stack.ts";
 
 /** The app as it is for `local`, with other functions: the next release. */
-const directory = process.env["FUNCTIONS"];
+const directory = process.env.FUNCTIONS;
 if (directory === undefined) {
   throw new Error("FUNCTIONS names the directory of the functions");
 }
