@@ -95,7 +95,7 @@ async fn place_orders(times: usize) -> Result<()> {
     let services = InMemory::default();
     let service = commit::service(&client!(aws_sdk_dynamodb, services))?;
     for _ in 0..times {
-        commit::place(&service).await?;
+        commit::place(&service, commit::request()?).await?;
     }
     Ok(())
 }

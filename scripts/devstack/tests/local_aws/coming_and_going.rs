@@ -1,14 +1,18 @@
 //! The stack is deployed, updated and destroyed, and leaves nothing behind.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
+use aws_sdk_lambda::primitives::Blob;
 use devstack::{Deployment, Paths, Stack, process_environment};
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::process::Command;
+use tokio::{process::Command, time::timeout};
 
-use crate::{place::place, scripts};
+use crate::{
+    place::{place, request},
+    scripts,
+};
 
 #[tokio::test]
 #[ignore = "needs the functions and the local AWS: make test-end-to-end"]
@@ -20,7 +24,7 @@ async fn a_stack_comes_changes_and_goes_three_times_and_leaves_nothing_behind() 
         .await
         .unwrap();
     for round in 1..=3 {
-        let order = place(&stack, &http, round).await;
+        let order = place_in_time(&stack, &http, round).await;
         let (tables, code) = (tables(&stack).await, code(&stack).await);
 
         update(&stack, next_release.path()).await;
@@ -29,17 +33,19 @@ async fn a_stack_comes_changes_and_goes_three_times_and_leaves_nothing_behind() 
             assert_ne!(updated, code[&function], "{function}, round {round}");
         }
         let path = format!("/orders/{order}");
-        let found = crate::place::request(&stack, &http, Method::GET, &path);
+        let found = request(&stack, &http, Method::GET, &path);
         let found: Value = found.send().await.unwrap().json().await.unwrap();
         assert_eq!(found["id"], *order, "round {round}");
-        place(&stack, &http, round + 100).await;
+        place_in_time(&stack, &http, round + 100).await;
+        start_relay(&stack).await;
 
+        let kinds = of_the_stack(&stack, &http).await;
+        let missing = kinds.iter().filter(|(_, names)| names.is_empty());
+        assert_eq!(missing.count(), 0, "round {round}: {kinds:?}");
         destroy(&stack).await;
-        assert_eq!(
-            left(&stack, &http).await,
-            Vec::<String>::new(),
-            "round {round}"
-        );
+        let mut left = of_the_stack(&stack, &http).await;
+        left.retain(|_, names| !names.is_empty());
+        assert!(left.is_empty(), "round {round}: {left:#?}");
         if round < 3 {
             stack.deployment = Deployment::deploy(&paths, &stack.emulator).await.unwrap();
         }
@@ -91,10 +97,27 @@ async fn cdk(stack: &Stack, arguments: &[&str], functions: &Path) {
     assert!(cdk.status.success(), "{arguments:?}: {}", crate::text(&cdk));
 }
 
-/// The streams of the tables, which name the moment each table was made.
-async fn tables(stack: &Stack) -> Vec<Option<String>> {
+async fn place_in_time(stack: &Stack, http: &reqwest::Client, number: usize) -> String {
+    let placing = timeout(Duration::from_mins(1), place(stack, http, number));
+    placing.await.expect("orders are placed")
+}
+
+/// Nothing hands the local relay a batch by itself: an empty one shows that it starts.
+async fn start_relay(stack: &Stack) {
+    let function = &stack.deployment.functions["publish-events"];
+    let invoking = stack.clients.lambda.invoke().function_name(function);
+    let invoked = invoking
+        .payload(Blob::new(r#"{"Records": []}"#))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(invoked.function_error, None);
+}
+
+/// When each table was made, and its stream.
+async fn tables(stack: &Stack) -> Vec<String> {
     let deployment = &stack.deployment;
-    let mut streams = Vec::new();
+    let mut tables = Vec::new();
     for name in [
         &deployment.orders_table,
         &deployment.outbox_table,
@@ -102,52 +125,62 @@ async fn tables(stack: &Stack) -> Vec<Option<String>> {
     ] {
         let described = stack.clients.dynamodb.describe_table().table_name(name);
         let table = described.send().await.unwrap().table.unwrap();
-        let made = table.creation_date_time().map(ToString::to_string);
-        streams.extend([made, table.latest_stream_arn]);
+        tables.push(table.creation_date_time.unwrap().to_string());
+        tables.extend(table.latest_stream_arn);
     }
-    streams
+    assert_eq!(tables.len(), 4, "the outbox table has a stream");
+    tables
 }
 
 /// The hash of each function's code.
-async fn code(stack: &Stack) -> BTreeMap<String, Option<String>> {
+async fn code(stack: &Stack) -> BTreeMap<String, String> {
     let mut code = BTreeMap::new();
     for function in stack.deployment.functions.values() {
-        let described = stack.clients.lambda.get_function().function_name(function);
-        let described = described.send().await.unwrap().configuration.unwrap();
-        code.insert(function.clone(), described.code_sha256);
+        let described = stack.clients.lambda.get_function();
+        let described = described.function_name(function).send().await.unwrap();
+        let hash = described.configuration.unwrap().code_sha256.unwrap();
+        code.insert(function.clone(), hash);
     }
     code
 }
 
-/// What is there that has to do with orders.
-async fn left(stack: &Stack, http: &reqwest::Client) -> Vec<String> {
+/// What there is of each kind that has to do with orders.
+async fn of_the_stack(
+    stack: &Stack,
+    http: &reqwest::Client,
+) -> BTreeMap<&'static str, Vec<String>> {
     let clients = &stack.clients;
     let tables = clients.dynamodb.list_tables().send().await.unwrap();
     let queues = clients.sqs.list_queues().send().await.unwrap();
     let buses = clients.eventbridge.list_event_buses().send().await.unwrap();
+    let rules = clients.eventbridge.list_rules().send().await.unwrap();
     let functions = clients.lambda.list_functions().send().await.unwrap();
-    let mappings = clients
-        .lambda
-        .list_event_source_mappings()
-        .send()
-        .await
-        .unwrap();
-    let mut left = tables.table_names.unwrap_or_default();
-    left.extend(queues.queue_urls.unwrap_or_default());
-    left.extend(buses.event_buses().iter().filter_map(|bus| bus.arn.clone()));
-    left.extend(
-        functions
-            .functions()
-            .iter()
-            .filter_map(|function| function.function_name.clone()),
-    );
-    left.extend(
-        mappings
-            .event_source_mappings()
-            .iter()
-            .filter_map(|mapping| mapping.function_arn.clone()),
-    );
-    // Services that none of the clients is of.
+    let mappings = clients.lambda.list_event_source_mappings();
+    let mappings = mappings.send().await.unwrap();
+    let buses = buses.event_buses.unwrap_or_default().into_iter();
+    let rules = rules.rules.unwrap_or_default().into_iter();
+    let functions = functions.functions.unwrap_or_default().into_iter();
+    let mappings = mappings.event_source_mappings.unwrap_or_default();
+    let mut kinds = BTreeMap::from([
+        ("tables", tables.table_names.unwrap_or_default()),
+        ("queues", queues.queue_urls.unwrap_or_default()),
+        ("buses", buses.filter_map(|bus| bus.name).collect()),
+        ("rules", rules.filter_map(|rule| rule.name).collect()),
+        (
+            "functions",
+            functions
+                .filter_map(|function| function.function_name)
+                .collect(),
+        ),
+        (
+            "mappings",
+            mappings
+                .into_iter()
+                .filter_map(|mapping| mapping.function_arn)
+                .collect(),
+        ),
+    ]);
+    // Services that none of the clients is of: whole answers, as they are.
     let endpoint = stack.emulator.endpoint();
     let form = |body: &'static str| {
         let request = http.post(endpoint.to_string());
@@ -166,10 +199,12 @@ async fn left(stack: &Stack, http: &reqwest::Client) -> Vec<String> {
         ("logs", log_groups.body("{}")),
         ("apigateway", http.get(format!("{endpoint}/v2/apis"))),
     ] {
-        left.push(answer(service, question).await);
+        kinds.insert(service, vec![answer(service, question).await]);
     }
-    left.retain(|name| name.contains("orders"));
-    left
+    for names in kinds.values_mut() {
+        names.retain(|name| name.contains("orders"));
+    }
+    kinds
 }
 
 async fn answer(service: &str, question: RequestBuilder) -> String {

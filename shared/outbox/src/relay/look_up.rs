@@ -12,7 +12,8 @@ use super::{
 };
 use crate::RowKey;
 
-/// Requests under way at once.
+/// Requests under way at once, and parts of a batch, which are a request each unless
+/// an aggregate has more rows than one request looks up.
 pub(super) const LOOK_UPS_AT_ONCE: usize = 10;
 
 /// What has become of each row; a row nobody told of in time has the reason.

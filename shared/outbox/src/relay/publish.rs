@@ -110,11 +110,14 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         let mut outcome = Outcome::default();
 
         let parts = self.parts(arrivals, &mut outcome);
-        let is_all_in_first = parts.len() <= 1;
         let mut parts = pin!(self.look_up(parts, &budget));
-        let first = parts.next().await;
-        let mut arrivals = first.map_or_else(Vec::new, |part| part.unsettled(&mut outcome));
-        if is_all_in_first && arrivals.is_empty() && self.undeleted().is_empty() {
+        let mut arrivals = Vec::new();
+        while arrivals.is_empty()
+            && let Some(part) = parts.next().await
+        {
+            arrivals = part.unsettled(&mut outcome);
+        }
+        if arrivals.is_empty() && self.undeleted().is_empty() {
             return outcome;
         }
         if let Err(reason) = self
@@ -183,14 +186,14 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         parts(arrivals, |arrival| arrival.may_have_been_seen(now))
     }
 
-    /// Looks parts up, and hands them over one by one: while the first are put on the
-    /// bus, the next are looked up.
+    /// Looks parts up, and hands each over once it is known: while the first are put on
+    /// the bus, the next are looked up. What need not be looked up comes first.
     fn look_up(&self, parts: Vec<Part>, budget: &Budget) -> impl Stream<Item = LookedUp> {
         let looked_up = parts.into_iter().map(async |part| LookedUp {
             states: look_up(&self.table, &self.pauses, &part.uncertain, budget).await,
             arrivals: part.arrivals,
         });
-        stream::iter(looked_up).buffered(LOOK_UPS_AT_ONCE)
+        stream::iter(looked_up).buffer_unordered(LOOK_UPS_AT_ONCE)
     }
 
     /// Has the schedule send what can be sent.
@@ -206,14 +209,17 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
             match arrival.triage(self.bus.limits()) {
                 Triage::Publish(row) => rows.push(row),
                 Triage::Fail(failure) => outcome.fail(arrival.key, failure),
-                Triage::Poison(poison) if !schedule.admits_poison() => {
-                    outcome.fail(arrival.key, Failure::TooManyPoisoned(poison));
+                Triage::Poison(poison) => {
+                    if schedule.count_poison() {
+                        poisoned.push(Poisoned {
+                            key: arrival.key,
+                            row: arrival.row.ok(),
+                            poison,
+                        });
+                    } else {
+                        outcome.fail(arrival.key, Failure::TooManyPoisoned(poison));
+                    }
                 }
-                Triage::Poison(poison) => poisoned.push(Poisoned {
-                    key: arrival.key,
-                    row: arrival.row.ok(),
-                    poison,
-                }),
             }
         }
         hold_back(&mut rows, outcome);

@@ -59,13 +59,13 @@ impl<B: EventBus> Puts<'_, B> {
             tokio::select! {
                 // Not by chance, so that a simulated history can be repeated.
                 biased;
-                Some(answer) = under_way.next(), if !under_way.is_empty() => {
-                    self.take_answer(schedule, answer, accepted);
-                }
                 part = parts.next(), if more_come => match part {
                     Some(part) => take_in(part, schedule),
                     None => more_come = false,
                 },
+                Some(answer) = under_way.next(), if !under_way.is_empty() => {
+                    self.take_answer(schedule, answer, accepted);
+                }
                 () = sleep_until(wake_at), if wake_at.is_some() && under_way.len() < REQUESTS_AT_ONCE => {}
                 else => return,
             }

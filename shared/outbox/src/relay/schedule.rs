@@ -118,8 +118,8 @@ impl Schedule {
         }
     }
 
-    /// Counts a row in as one at fault, unless there are too many of them.
-    pub(super) fn admits_poison(&mut self) -> bool {
+    /// Counts a row as at fault itself. Answers whether it is among as many as may be.
+    pub(super) fn count_poison(&mut self) -> bool {
         let counts = self.poison_left > 0;
         self.poison_left -= usize::from(counts);
         counts
@@ -335,7 +335,7 @@ impl Schedule {
     /// A row seems to be at fault itself. It does not hold back the later ones:
     /// it is about to be parked.
     fn suspect(&mut self, index: usize, queued: Queued, poison: Poison) {
-        if self.admits_poison() {
+        if self.count_poison() {
             self.suspects.push((queued.row, poison));
         } else {
             self.fail(

@@ -33,8 +33,7 @@ use crate::simulation;
 const LEFT_AFTER: SignedDuration = SignedDuration::from_mins(10);
 
 /// What Lambda hands to the function behind a DynamoDB stream. Records are
-/// read one by one, and what is in them part by part, so that a broken one fails
-/// alone and still tells its place.
+/// read one by one, so that a broken one fails alone and still tells its place.
 #[derive(Debug, Clone, Deserialize)]
 pub struct StreamEvent {
     #[serde(rename = "Records")]
@@ -286,20 +285,31 @@ fn report_unreadable(records: &[Record]) {
 }
 
 fn read(raw: &RawValue) -> Record {
-    let record = part(raw).or_else(|| read_leniently(raw));
-    let change = record.as_ref().and_then(|record| record.dynamodb.as_ref());
-    let sequence_number = change.and_then(|change| part(change.sequence_number?));
-    let content = catch_unwind(AssertUnwindSafe(|| read_content(record)));
+    catch_unwind(AssertUnwindSafe(|| read_record(raw))).unwrap_or_else(|_| {
+        let record: Option<ChangeRecord<'_, &RawValue>> = parsed(raw);
+        Record {
+            sequence_number: record.as_ref().and_then(sequence_number),
+            content: Content::Unreadable(Failure::Panicked),
+        }
+    })
+}
+
+fn read_record(raw: &RawValue) -> Record {
+    let record = parsed(raw).or_else(|| read_leniently(raw));
     Record {
-        sequence_number,
-        content: content.unwrap_or(Content::Unreadable(Failure::Panicked)),
+        sequence_number: record.as_ref().and_then(sequence_number),
+        content: read_content(record),
     }
+}
+
+fn sequence_number<I>(record: &ChangeRecord<'_, I>) -> Option<String> {
+    parsed(record.dynamodb.as_ref()?.sequence_number?)
 }
 
 /// Reads items attribute by attribute. What cannot be read, such as a value of a type
 /// that is newer than this relay, is there all the same.
 fn read_leniently(raw: &RawValue) -> Option<ChangeRecord<'_, Item>> {
-    let record: ChangeRecord<'_, &RawValue> = part(raw)?;
+    let record: ChangeRecord<'_, &RawValue> = parsed(raw)?;
     let change = record.dynamodb.map(|change| Change {
         sequence_number: change.sequence_number,
         approximate_creation_date_time: change.approximate_creation_date_time,
@@ -313,8 +323,8 @@ fn read_leniently(raw: &RawValue) -> Option<ChangeRecord<'_, Item>> {
 }
 
 fn item(raw: &RawValue) -> Item {
-    let attributes: HashMap<String, &RawValue> = part(raw).unwrap_or_default();
-    let read = |value| part(value).unwrap_or(AttributeValue::Null(true));
+    let attributes: HashMap<String, &RawValue> = parsed(raw).unwrap_or_default();
+    let read = |value| parsed(value).unwrap_or(AttributeValue::Null(true));
     let attributes = attributes.into_iter();
     let attributes: HashMap<_, _> = attributes
         .map(|(name, value)| (name, read(value)))
@@ -327,7 +337,7 @@ fn read_content(record: Option<ChangeRecord<'_, Item>>) -> Content {
     let Some(record) = record else {
         return unreadable("it is no record of a stream");
     };
-    let event_name: Option<Cow<'_, str>> = record.event_name.and_then(part);
+    let event_name: Option<Cow<'_, str>> = record.event_name.and_then(parsed);
     match event_name.as_deref() {
         Some("INSERT") => {}
         Some("MODIFY" | "REMOVE") => return Content::NotAnInsert,
@@ -353,12 +363,12 @@ fn read_content(record: Option<ChangeRecord<'_, Item>>) -> Content {
 }
 
 /// What stands there, if it can be read as that.
-fn part<'r, T: Deserialize<'r>>(raw: &'r RawValue) -> Option<T> {
+fn parsed<'r, T: Deserialize<'r>>(raw: &'r RawValue) -> Option<T> {
     serde_json::from_str(raw.get()).ok()
 }
 
 fn written_at(raw: &RawValue) -> Option<Timestamp> {
-    let seconds: f64 = part(raw)?;
+    let seconds: f64 = parsed(raw)?;
     #[expect(clippy::cast_possible_truncation, reason = "whole seconds are wanted")]
     Timestamp::from_second(seconds.floor() as i64).ok()
 }
