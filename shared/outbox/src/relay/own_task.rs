@@ -59,6 +59,6 @@ mod tests {
     #[tokio::test]
     #[should_panic(expected = "as the request did")]
     async fn a_panic_is_the_panic_of_who_waits() {
-        in_own_task(async { panic!("as the request did") }).await
+        in_own_task(async { panic!("as the request did") }).await;
     }
 }
