@@ -210,97 +210,6 @@ async fn the_bus_is_asked_for_once_a_minute() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn what_may_have_been_seen_is_looked_up_first() {
-    let world = World::default();
-    let arrivals = insert(&world, &[("gone", 1), ("parked", 1), ("pending", 1)]);
-    world.with(|state| {
-        state.rows.remove(&arrivals[0].key);
-        state.rows.insert(arrivals[1].key.clone(), RowState::Parked);
-        state.look_up_errors.push_back(transient_call());
-    });
-    let relay = world.relay();
-    tokio::time::advance(Duration::from_secs(2)).await;
-    let outcome = relay.publish(arrivals, in_a_minute()).await;
-    assert_eq!(settled_as(&outcome, &Settled::Absent), 1);
-    assert_eq!(settled_as(&outcome, &Settled::AlreadyParked), 1);
-    assert_eq!(world.published(), ["pending/1"]);
-}
-
-/// Rows of fifty aggregates that may have been seen.
-fn insert_aged(world: &World, count: u64) -> Vec<Arrival> {
-    let insert = |index| world.insert(&format!("a{:02}", index % 50), index / 50 + 1);
-    let mut arrivals: Vec<Arrival> = (0..count).map(insert).collect();
-    for arrival in &mut arrivals {
-        arrival.written_at = None;
-    }
-    arrivals
-}
-
-#[tokio::test(start_paused = true)]
-async fn whole_aggregates_are_looked_up_in_as_few_requests_as_that_takes() {
-    let world = World::default();
-    let outcome = publish(&world, insert_aged(&world, 250)).await;
-    assert_eq!(settled_as(&outcome, &Settled::Published), 250);
-    let sizes: Vec<usize> = world.with(|state| state.look_ups.iter().map(Vec::len).collect());
-    assert_eq!(sizes, [100, 100, 50]);
-    let published = world.with(|state| state.published.clone());
-    for aggregate in published.iter().map(|key| &key.aggregate_id) {
-        let of_it = published
-            .iter()
-            .filter(|key| key.aggregate_id == *aggregate);
-        assert!(of_it.is_sorted(), "{aggregate}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_need_not_be_looked_up_does_not_wait_for_what_must() {
-    let world = World::default();
-    let mut arrivals = insert(&world, &[("old", 1), ("old", 2), ("young", 1)]);
-    arrivals[0].written_at = None;
-    let takes = Duration::from_millis(500);
-    world.with(|state| state.look_up_latency = takes);
-    let begun = Instant::now();
-    let outcome = publish(&world, arrivals).await;
-    assert_eq!(settled_as(&outcome, &Settled::Published), 3);
-    let requests = world.with(|state| state.requests.clone());
-    let [(young_at, young), (old_at, old)] = &requests[..] else {
-        panic!("{requests:?}");
-    };
-    assert_eq!((young.len(), old.len()), (1, 2));
-    assert!(*young_at - begun < takes && *old_at - begun >= takes);
-}
-
-#[tokio::test(start_paused = true)]
-async fn without_a_bus_every_part_fails_that_is_not_settled() {
-    let world = World::default();
-    let arrivals = insert_aged(&world, 250);
-    world.with(|state| {
-        state.bus_exists = Ok(false);
-        state.rows.remove(&arrivals[0].key);
-        state.rows.remove(&arrivals[249].key);
-    });
-    let outcome = publish(&world, arrivals).await;
-    assert_eq!(settled_as(&outcome, &Settled::Absent), 2);
-    assert_eq!(failures(&outcome).len(), 248);
-    assert!(outcome.halted.is_some());
-    assert!(world.published().is_empty());
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_is_looked_up_after_the_bus_denied_access_fails_unpublished() {
-    let world = World::default();
-    let mut arrivals = insert(&world, &[("old", 1), ("young", 1)]);
-    arrivals[0].written_at = None;
-    world.with(|state| state.look_up_latency = Duration::from_millis(500));
-    world.answer(|_| Some(Err(CallError::SetUp("AccessDenied".into()))));
-    let outcome = publish(&world, arrivals).await;
-    let denied = Failure::SetUp("AccessDenied".into());
-    let expected = ["old/1", "young/1"].map(|name| (name.to_owned(), denied.clone()));
-    assert_eq!(failures(&outcome), expected);
-    assert_eq!(world.with(|state| state.requests.len()), 1);
-}
-
 /// A record shows a row as it was committed, however often it is delivered.
 #[tokio::test(start_paused = true)]
 async fn a_row_that_was_edited_is_left_to_whoever_reads_the_table() {
@@ -340,37 +249,6 @@ async fn an_edited_row_that_nobody_can_read_is_set_aside_again() {
     world.with(|state| state.rows.insert(key.clone(), RowState::Edited(1)));
     world.relay().publish(arrivals, in_a_minute()).await;
     assert_eq!(world.with(|state| state.rows[&key]), RowState::Parked);
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_cannot_be_looked_up_fails_unpublished() {
-    let world = World::default();
-    let mut arrivals = insert(&world, &[("old", 1), ("young", 1)]);
-    arrivals[0].written_at = None;
-    world.with(|state| {
-        state
-            .look_up_errors
-            .push_back(CallError::SetUp("AccessDenied".into()));
-    });
-    let outcome = publish(&world, arrivals).await;
-    assert!(matches!(&failures(&outcome)[..], [(name, Failure::LookUp(_))] if name == "old/1"));
-    assert_eq!(world.published(), ["young/1"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn nothing_overtakes_an_event_that_failed_before_it_was_sent() {
-    let world = World::default();
-    let mut arrivals = insert(&world, &[("a", 1), ("a", 2), ("b", 1)]);
-    arrivals[0].written_at = None;
-    world.with(|state| {
-        state.look_up_errors.extend(vec![transient_call(); 10_000]);
-    });
-    let first = arrivals[0].key.clone();
-    let outcome = publish(&world, arrivals).await;
-    let failures = failures(&outcome);
-    assert_eq!(failures.len(), 2);
-    assert!(failures.contains(&("a/2".into(), Failure::HeldBack(first))));
-    assert_eq!(world.published(), ["b/1"]);
 }
 
 #[tokio::test(start_paused = true)]
