@@ -11,7 +11,7 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
 use outbox::relay::{
     CutShort, DEFAULT_GRACE, DynamoDbTable, EventBridgeBus, Metrics, Relay, SqsQueue, Sweeper,
 };
-use serde_json::Value;
+use serde::de::IgnoredAny;
 use tokio::time::Instant;
 
 #[tokio::main]
@@ -32,23 +32,25 @@ async fn main() -> Result<(), Error> {
     let sweeper = Sweeper::new(relay, grace);
 
     let (sweeper, metrics) = (&sweeper, &metrics);
-    run(service_fn(move |event: LambdaEvent<Value>| async move {
-        let deadline = Instant::now() + time_until(event.context.deadline());
-        let swept = sweeper.sweep(deadline).await;
-        let request_id = &event.context.request_id;
-        if let Err(error) = metrics.swept(&mut stdout().lock(), &swept, request_id) {
-            tracing::error!(%error, "the metrics could not be written");
-        }
-        // The runtime tells Lambda of an error, and the log of none.
-        if let Some(reason) = &swept.cut_short {
-            tracing::error!(%reason, "the table was not read to its end");
-        }
-        match swept.cut_short {
-            // The next sweep begins elsewhere.
-            None | Some(CutShort::OutOfTime) => Ok(()),
-            Some(reason) => Err(Error::from(reason)),
-        }
-    }))
+    run(service_fn(
+        move |event: LambdaEvent<IgnoredAny>| async move {
+            let deadline = Instant::now() + time_until(event.context.deadline());
+            let swept = sweeper.sweep(deadline).await;
+            let request_id = &event.context.request_id;
+            if let Err(error) = metrics.swept(&mut stdout().lock(), &swept, request_id) {
+                tracing::error!(%error, "the metrics could not be written");
+            }
+            // The runtime tells Lambda of an error, and the log of none.
+            if let Some(reason) = &swept.cut_short {
+                tracing::error!(%reason, "the table was not read to its end");
+            }
+            match swept.cut_short {
+                // The next sweep begins elsewhere.
+                None | Some(CutShort::OutOfTime) => Ok(()),
+                Some(reason) => Err(Error::from(reason)),
+            }
+        },
+    ))
     .await
 }
 

@@ -153,13 +153,16 @@ fn reason(state: &mut State, item: &TransactWriteItem) -> CancellationReason {
     };
     let holds = match put.condition_expression() {
         Some("attribute_not_exists(#key)") => existing.is_none(),
-        Some("#version = :version AND #lastSequence = :lastSequence") => {
+        Some(
+            "#version = :version AND #lastSequence = :lastSequence \
+             AND (attribute_not_exists(#aggregateId) OR #aggregateId = :aggregateId)",
+        ) => {
             let values = put.expression_attribute_values();
             let is_same = |name: &str| {
                 let expected = values.and_then(|values| values.get(&format!(":{name}")));
                 existing.as_ref().and_then(|item| item.get(name)) == expected
             };
-            is_same("version") && is_same("lastSequence")
+            is_same("version") && is_same("lastSequence") && is_same("aggregateId")
         }
         _ => {
             state.violate("a condition that is not simulated", None);

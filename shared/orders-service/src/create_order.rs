@@ -41,7 +41,7 @@ async fn place(
     let key = request::idempotency_key(request)?;
     let placed = service.place_order(command, key.as_ref(), origin).await;
     match &placed {
-        Ok(placed) => tracing::info!(order = %placed.order.id, "order placed"),
+        Ok(placed) => tracing::info!(order = %placed.state.id, "order placed"),
         Err(error @ (PlaceOrderError::Invalid(_) | PlaceOrderError::KeyReused)) => {
             tracing::info!(%error, "order refused");
         }
@@ -52,7 +52,7 @@ async fn place(
 
 fn created(placed: &StoredOrder) -> Response<Body> {
     let mut response = response::order(StatusCode::CREATED, placed);
-    let location = format!("/orders/{}", placed.order.id);
+    let location = format!("/orders/{}", placed.state.id);
     let location = location.parse().expect("a UUID is a valid header value");
     response.headers_mut().insert(LOCATION, location);
     response

@@ -8,7 +8,7 @@ use crate::store::StoredOrder;
 /// The order, with its version as `ETag`.
 pub(crate) fn order(status: StatusCode, stored: &StoredOrder) -> Response<Body> {
     // An order came from JSON and can always go back.
-    let body = serde_json::to_string(&stored.order).expect("an order is always JSON");
+    let body = serde_json::to_string(&stored.state).expect("an order is always JSON");
     let mut response = Response::new(Body::Text(body));
     *response.status_mut() = status;
     response.headers_mut().typed_insert(ContentType::json());

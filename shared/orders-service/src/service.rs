@@ -105,7 +105,7 @@ impl OrderService {
 
         match commit(&transaction).await {
             Ok(revision) => Ok(StoredOrder {
-                order: placed.order,
+                state: placed.order,
                 revision,
             }),
             Err(error) => match PastRequest::that_was_first(&error) {
@@ -145,7 +145,7 @@ impl OrderService {
         let found = self.store.order(id).await?;
         let found = found.ok_or(CancelOrderError::Unknown(id))?;
         let base = found.revision;
-        let change = found.order.cancel(self.clock.now());
+        let change = found.state.cancel(self.clock.now());
         let revision = if change.events.is_empty() {
             base
         } else {
@@ -153,7 +153,7 @@ impl OrderService {
             transaction.commit().await?.revision
         };
         Ok(StoredOrder {
-            order: change.order,
+            state: change.order,
             revision,
         })
     }
@@ -162,7 +162,9 @@ impl OrderService {
 impl From<CommitError> for PlaceOrderError {
     fn from(error: CommitError) -> Self {
         match error {
-            CommitError::Conflict(_) | CommitError::Throttled(_) => Self::Unavailable(error),
+            CommitError::Conflict { .. } | CommitError::Throttled { .. } => {
+                Self::Unavailable(error)
+            }
             CommitError::OutcomeUnknown(_) => Self::OutcomeUnknown(error),
             _ => Self::Internal(error.into()),
         }
@@ -172,8 +174,10 @@ impl From<CommitError> for PlaceOrderError {
 impl From<CommitError> for CancelOrderError {
     fn from(error: CommitError) -> Self {
         match error {
-            CommitError::ConditionFailed(_) | CommitError::Conflict(_) => Self::BeingChanged(error),
-            CommitError::Throttled(_) | CommitError::OutcomeUnknown(_) => {
+            CommitError::ConditionFailed(_) | CommitError::Conflict { .. } => {
+                Self::BeingChanged(error)
+            }
+            CommitError::Throttled { .. } | CommitError::OutcomeUnknown(_) => {
                 Self::Unavailable(error.into())
             }
             _ => Self::Internal(error.into()),
@@ -195,7 +199,7 @@ impl From<ReadError> for CancelOrderError {
 async fn commit(transaction: &Transaction) -> Result<Revision, CommitError> {
     let committed = (|| transaction.commit())
         .retry(backoff())
-        .when(|error| matches!(error, CommitError::Conflict(_)))
+        .when(|error| matches!(error, CommitError::Conflict { .. }))
         .notify(|error, _| tracing::info!(%error, "committing again"))
         .await?;
     Ok(committed.revision)

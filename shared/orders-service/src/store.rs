@@ -9,7 +9,9 @@ use aws_sdk_dynamodb::{
 };
 use jiff::{SignedDuration, Timestamp};
 use orders::{Change, Order, OrderId};
-use outbox::{AggregateWrite, CommitError, KeySchema, Outbox, Participant, Revision, Transaction};
+use outbox::{
+    AggregateWrite, CommitError, KeySchema, Outbox, Participant, Revision, Transaction, Versioned,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{idempotency::IdempotencyKey, origin::Origin};
@@ -43,13 +45,7 @@ struct OrderItem<'a> {
 }
 
 /// An order, and what a change of it is based on.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(crate) struct StoredOrder {
-    #[serde(flatten)]
-    pub(crate) order: Order,
-    #[serde(flatten)]
-    pub(crate) revision: Revision,
-}
+pub(crate) type StoredOrder = Versioned<Order>;
 
 /// What is remembered of a request with an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,7 +88,7 @@ impl Orders {
             .config_override(in_time())
             .send()
             .await?;
-        let order = output.item.map(serde_dynamo::from_item).transpose();
+        let order = output.item.map(Versioned::from_item).transpose();
         order.map_err(|error| ReadError::Internal(error.into()))
     }
 }

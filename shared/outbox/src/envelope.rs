@@ -1,8 +1,13 @@
-use jiff::Timestamp;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::Value;
+//! The envelope an event travels in.
 
-use crate::trace::{self, Traceparent};
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::IgnoredAny};
+use serde_json::value::RawValue;
+
+use crate::{
+    event_data::EventData,
+    trace::{self, Traceparent},
+};
 
 /// An event as it travels: `CloudEvents` 1.0 in structured JSON, the `detail`
 /// of the EventBridge event.
@@ -27,8 +32,8 @@ use crate::trace::{self, Traceparent};
 ///         "time": "2026-11-24T09:00:00Z", "data": {"total": 3900}}"#,
 /// )?;
 /// assert_eq!(event.event_type, "OrderCreated");
-/// assert_eq!(OrderCreated::deserialize(&event.data)?.total, 3900);
-/// # Ok::<(), serde_json::Error>(())
+/// assert_eq!(event.data.parse::<OrderCreated>()?.total, 3900);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CloudEvent {
@@ -44,7 +49,7 @@ pub struct CloudEvent {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// When it was committed, by the writer's clock.
-    #[serde(serialize_with = "with_milliseconds")]
+    #[serde(serialize_with = "at_least_milliseconds")]
     pub time: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     datacontenttype: Option<String>,
@@ -70,11 +75,11 @@ pub struct CloudEvent {
     #[serde(default, deserialize_with = "text_of_a_scalar")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub causationid: Option<String>,
-    /// The event itself.
+    /// The event itself, as it was written.
     #[serde(default)]
-    pub data: Value,
+    pub data: EventData,
     /// Data that is not JSON; nothing here reads it.
-    #[serde(default, deserialize_with = "refuse", skip_serializing)]
+    #[serde(default, deserialize_with = "only_null", skip_serializing)]
     data_base64: (),
 }
 
@@ -84,10 +89,15 @@ enum SpecVersion {
     V1_0,
 }
 
-/// Always with three digits, so that the size of an event does not depend on
-/// the millisecond it is committed in.
-fn with_milliseconds<S: Serializer>(time: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
-    to.collect_str(&format_args!("{time:.3}"))
+/// Writes a time with three digits, so that the size of an event does not depend on
+/// the millisecond it is committed in; with more where another producer's time has
+/// more.
+fn at_least_milliseconds<S: Serializer>(time: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+    if time.subsec_nanosecond() % 1_000_000 == 0 {
+        to.collect_str(&format_args!("{time:.3}"))
+    } else {
+        to.collect_str(time)
+    }
 }
 
 /// A sequence as text that sorts as the number does.
@@ -95,24 +105,36 @@ pub(crate) fn sequence_text(sequence: u64) -> String {
     format!("{sequence:020}")
 }
 
-/// An attribute that other producers may send as a number or a flag. Empty text
-/// counts as none.
+/// Reads an attribute that other producers may send as a number or a flag, which stays
+/// as it was written. Empty text counts as none.
 fn text_of_a_scalar<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    Ok(match Value::deserialize(from)? {
-        Value::String(text) => Some(text).filter(|text| !text.is_empty()),
-        scalar @ (Value::Number(_) | Value::Bool(_)) => Some(scalar.to_string()),
-        _ => None,
+    let found = Box::<RawValue>::deserialize(from)?;
+    Ok(match found.get() {
+        "null" => None,
+        text if text.starts_with('"') => string(&found).filter(|text| !text.is_empty()),
+        list_or_object if list_or_object.starts_with(['[', '{']) => None,
+        scalar => Some(scalar.to_owned()),
     })
 }
 
-fn refuse<'de, D: Deserializer<'de>>(_: D) -> Result<(), D::Error> {
-    Err(serde::de::Error::custom(
-        "only data in JSON can be read, as data",
-    ))
+/// Returns the text that a JSON value is; none if it is of another kind.
+pub(crate) fn string(value: &RawValue) -> Option<String> {
+    serde_json::from_str(value.get()).ok()
+}
+
+fn only_null<'de, D: Deserializer<'de>>(from: D) -> Result<(), D::Error> {
+    match Option::<IgnoredAny>::deserialize(from)? {
+        None => Ok(()),
+        Some(_) => Err(serde::de::Error::custom(
+            "data_base64 cannot be read, only JSON in data",
+        )),
+    }
 }
 
 mod sequence {
-    use super::{Deserialize, Deserializer, Serialize, Serializer, Value, sequence_text};
+    use super::{
+        Deserialize, Deserializer, RawValue, Serialize, Serializer, sequence_text, string,
+    };
 
     #[expect(clippy::ref_option, reason = "serde's signature")]
     pub(super) fn serialize<S: Serializer>(
@@ -123,8 +145,8 @@ mod sequence {
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
-        let found = Value::deserialize(from)?;
-        Ok(found.as_str().and_then(|text| text.parse().ok()))
+        let found = Box::<RawValue>::deserialize(from)?;
+        Ok(string(&found).and_then(|text| text.parse().ok()))
     }
 }
 
@@ -146,7 +168,7 @@ impl CloudEvent {
     pub(crate) fn new(
         event_type: &str,
         data_schema: Option<&str>,
-        data: Value,
+        data: EventData,
         circumstances: &Circumstances<'_>,
     ) -> Self {
         Self {
@@ -174,7 +196,7 @@ impl CloudEvent {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -223,7 +245,63 @@ mod tests {
         assert_eq!(read.correlationid.as_deref(), Some("42"));
         assert_eq!(read.causationid, None);
         assert_eq!((read.sequence, read.traceparent), (None, None));
-        assert_eq!((read.subject, read.data), (None, Value::Null));
+        assert_eq!((read.subject, read.data.as_json()), (None, "null"));
+    }
+
+    #[test]
+    fn null_is_unset_for_every_optional_attribute() {
+        let optional = [
+            "subject",
+            "datacontenttype",
+            "dataschema",
+            "sequence",
+            "traceparent",
+            "correlationid",
+            "causationid",
+            "data_base64",
+        ];
+        let mut event = event();
+        for attribute in optional {
+            event[attribute] = Value::Null;
+        }
+        let read = CloudEvent::deserialize(event).unwrap();
+        let written = serde_json::to_value(&read).unwrap();
+        for attribute in optional {
+            assert_eq!(written.get(attribute), None, "{attribute}");
+        }
+        assert_eq!(written["data"], json!({"total": 3900}));
+    }
+
+    #[test]
+    fn numbers_of_any_size_and_form_stay_as_they_were_written() {
+        let read = |attributes: &str| -> CloudEvent {
+            let json = format!(
+                r#"{{"specversion":"1.0","id":"1","source":"s","type":"t",
+                    "time":"2026-11-24T10:00:00.123456789Z",{attributes}}}"#
+            );
+            serde_json::from_str(&json).unwrap()
+        };
+        for number in [
+            "1.5777777777770001",
+            "98.88339545701953",
+            "1e400",
+            "12345678901234567890123",
+            "-0",
+            "1.0",
+        ] {
+            let event = read(&format!(
+                r#""correlationid":{number},"unknown":{number},"sequence":{number},
+                   "traceparent":{number},"data":[{number}]"#
+            ));
+            assert_eq!(event.correlationid.as_deref(), Some(number));
+            assert_eq!((event.sequence, &event.traceparent), (None, &None));
+            let written = serde_json::to_string(&event).unwrap();
+            assert!(
+                written.contains(&format!(r#""data":[{number}]"#)),
+                "{written}"
+            );
+            assert!(written.contains(r#""time":"2026-11-24T10:00:00.123456789Z""#));
+        }
     }
 
     #[test]
@@ -232,7 +310,7 @@ mod tests {
             ("specversion", json!("0.3"), "expected `1.0`"),
             ("time", json!("yesterday"), "year"),
             ("id", Value::Null, "invalid type: null"),
-            ("data_base64", json!("AA=="), "only data in JSON"),
+            ("data_base64", json!("AA=="), "only JSON in data"),
         ] {
             let mut event = event();
             event[field] = value;

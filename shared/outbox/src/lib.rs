@@ -80,6 +80,7 @@ mod append;
 mod clock;
 mod envelope;
 mod event;
+mod event_data;
 #[cfg(feature = "inbox")]
 pub mod inbox;
 pub mod limits;
@@ -96,12 +97,14 @@ mod trace;
 
 #[cfg(feature = "append")]
 pub use append::{
-    AggregateWrite, CommitError, Committed, FailedCondition, InvalidSource, InvalidTransaction,
-    KeySchema, Outbox, Participant, Problem, Revision, Transaction,
+    AggregateWrite, CommitError, Committed, ConditionFailure, FailedCondition, InvalidSource,
+    InvalidTransaction, KeySchema, Outbox, Participant, Problem, RejectedAction, Rejection,
+    Revision, Transaction, UnreadableAggregate, Versioned,
 };
 pub use clock::{Clock, SystemClock};
 pub use envelope::CloudEvent;
 pub use event::DomainEvent;
+pub use event_data::{EventData, InvalidData};
 #[cfg(any(feature = "append", feature = "relay"))]
 pub use row::{OutboxRow, Parked, RowKey};
 pub use trace::Traceparent;

@@ -3,7 +3,9 @@
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::envelope::string;
 
 /// Where in a trace something happened: the `traceparent` of W3C's Trace
 /// Context, `00-<trace id>-<parent id>-<flags>`.
@@ -90,8 +92,8 @@ impl Serialize for Traceparent {
 pub(crate) fn if_valid<'de, D: Deserializer<'de>>(
     from: D,
 ) -> Result<Option<Traceparent>, D::Error> {
-    let found = Value::deserialize(from)?;
-    Ok(found.as_str().and_then(Traceparent::parse))
+    let found = Box::<RawValue>::deserialize(from)?;
+    Ok(string(&found).as_deref().and_then(Traceparent::parse))
 }
 
 /// `TraceHeader` of a `PutEvents` entry is at most 500 characters (EventBridge

@@ -1,4 +1,4 @@
-use outbox::CloudEvent;
+use outbox::{CloudEvent, InvalidData};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// What shipping wants to know of an order. Whatever else the events tell, now
@@ -52,14 +52,12 @@ pub enum InvalidOrderEvent {
         event_type: String,
     },
     /// Its data is not as the schema promises.
-    #[error("{event_type}: {path}: {problem}")]
+    #[error("{event_type}: {error}")]
     Data {
         /// CloudEvents `type`.
         event_type: String,
-        /// Where, below `data`.
-        path: String,
-        /// What is wrong there.
-        problem: String,
+        /// Where in the data, and why.
+        error: InvalidData,
     },
 }
 
@@ -88,9 +86,8 @@ impl TryFrom<&CloudEvent> for OrderEvent {
 }
 
 fn data<Data: DeserializeOwned>(event: &CloudEvent) -> Result<Data, InvalidOrderEvent> {
-    serde_path_to_error::deserialize(&event.data).map_err(|error| InvalidOrderEvent::Data {
+    event.data.parse().map_err(|error| InvalidOrderEvent::Data {
         event_type: event.event_type.clone(),
-        path: error.path().to_string(),
-        problem: error.inner().to_string(),
+        error,
     })
 }

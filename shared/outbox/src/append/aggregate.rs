@@ -1,9 +1,11 @@
+//! The write of an aggregate's item, and what protects its sequence.
+
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::key::KeySchema;
+use super::{claim, error::ConditionFailure, key::KeySchema};
 
 /// Attribute that counts the aggregate's changes.
 const VERSION: &str = "version";
@@ -11,8 +13,11 @@ const VERSION: &str = "version";
 /// Attribute that counts the aggregate's events.
 const LAST_SEQUENCE: &str = "lastSequence";
 
-/// The state of an aggregate a change is based on. Read it from the item that
-/// was read: attributes `version` and `lastSequence`.
+/// Attribute that names the aggregate whose events the item counts.
+const AGGREGATE_ID: &str = "aggregateId";
+
+/// The state of an aggregate that a change is based on: the attributes `version` and
+/// `lastSequence` of its item. [`Versioned::from_item`] reads it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Revision {
@@ -22,11 +27,99 @@ pub struct Revision {
     pub last_sequence: u64,
 }
 
+/// An aggregate as it was read: its state, and the revision that a change of it is
+/// based on.
+///
+/// It reads each of the two from the item itself. Types that flatten them into one
+/// (`#[serde(flatten)]`) make serde read from a buffer in which a map's keys are text
+/// for good, so a `BTreeMap<u32, _>` could be written and never be read.
+///
+/// ```
+/// use std::collections::{BTreeMap, HashMap};
+///
+/// use aws_sdk_dynamodb::types::AttributeValue;
+/// use outbox::Versioned;
+/// use serde::Deserialize;
+///
+/// #[derive(Deserialize)]
+/// struct Order {
+///     lines: BTreeMap<u32, String>,
+/// }
+///
+/// let number = |number: &str| AttributeValue::N(number.into());
+/// let lines = HashMap::from([("1".into(), AttributeValue::S("pot".into()))]);
+/// let item = HashMap::from([
+///     ("pk".into(), AttributeValue::S("order#42".into())),
+///     ("lines".into(), AttributeValue::M(lines)),
+///     ("version".into(), number("3")),
+///     ("lastSequence".into(), number("5")),
+/// ]);
+/// let order = Versioned::<Order>::from_item(item)?;
+/// assert_eq!(order.state.lines[&1], "pot");
+/// assert_eq!(order.revision.last_sequence, 5);
+/// # Ok::<(), outbox::UnreadableAggregate>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Versioned<T> {
+    /// The aggregate's state.
+    pub state: T,
+    /// Hand it to [`AggregateWrite::replace`] with the changed state.
+    pub revision: Revision,
+}
+
+/// An item that can't be read as an aggregate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UnreadableAggregate {
+    /// It has no usable `version` and `lastSequence`: this library has never written it.
+    #[error("the item has no version and lastSequence, so it is not an aggregate's")]
+    NotVersioned,
+    /// Its attributes don't fit the type.
+    #[error("the item's attributes do not fit the type")]
+    State(#[source] serde_dynamo::Error),
+}
+
+impl<T: DeserializeOwned> Versioned<T> {
+    /// Reads an aggregate from its item. The state gets every attribute but `version`
+    /// and `lastSequence`, which belong to the library.
+    ///
+    /// # Errors
+    ///
+    /// If the library has never written the item, or the attributes do not fit `T`.
+    pub fn from_item(
+        mut item: HashMap<String, AttributeValue>,
+    ) -> Result<Self, UnreadableAggregate> {
+        let revision = revision(&item).ok_or(UnreadableAggregate::NotVersioned)?;
+        item.remove(VERSION);
+        item.remove(LAST_SEQUENCE);
+        let state = serde_dynamo::from_item(item).map_err(UnreadableAggregate::State)?;
+        Ok(Self { state, revision })
+    }
+}
+
 /// The write of the aggregate that the events are about.
 ///
 /// It always carries a condition, so that two writers based on the same
-/// revision cannot both succeed, and no two events get the same sequence. It
-/// sets the attributes `version` and `lastSequence` of the item.
+/// revision cannot both succeed, and no two events get the same sequence.
+///
+/// # Attributes that belong to the library
+///
+/// It sets `version`, `lastSequence` and `aggregateId`. An item that brings a `version`
+/// or `lastSequence` of its own, or another `aggregateId`, is refused.
+///
+/// # One item an aggregate
+///
+/// Two items that both counted the events of one aggregate would give out each sequence
+/// twice. So the item says which aggregate it is (`aggregateId`), and every change
+/// checks that. Where the key alone is not the aggregate id, the first events also
+/// write a claim: an item of one attribute that says which item the aggregate is kept
+/// in. It takes one of the transaction's actions and is kept for ever.
+///
+/// | table | key of the aggregate | claim |
+/// |---|---|---|
+/// | partition key alone | the aggregate id | none needed |
+/// | partition key alone | anything else, text | partition key: the aggregate id |
+/// | with a sort key | anything | partition key: `aggregate#` and the id, sort key: `outbox#claim` |
 ///
 /// There is no delete: an aggregate created again under the same id would start
 /// its sequence again. Mark it deleted instead.
@@ -40,8 +133,8 @@ pub struct AggregateWrite {
 }
 
 impl AggregateWrite {
-    /// A new aggregate. The commit fails if the table already holds an item
-    /// with its key.
+    /// Writes a new aggregate. The commit fails if the table already holds an item
+    /// with its key, or the aggregate is kept in another item.
     ///
     /// `aggregate_id` names it among the events, `order#42`: it is the outbox's
     /// partition key and the CloudEvents subject. `item` must hold the
@@ -55,8 +148,9 @@ impl AggregateWrite {
         Self::new(aggregate_id.into(), table.into(), key_schema, item, None)
     }
 
-    /// An aggregate changed since it was read at `base`. The commit fails if
-    /// somebody else has changed it in the meantime.
+    /// Writes an aggregate changed since it was read at `base`. The commit fails if
+    /// it was changed by another writer in the meantime, or the item is of another
+    /// aggregate.
     pub fn replace(
         aggregate_id: impl Into<String>,
         table: impl Into<String>,
@@ -84,7 +178,7 @@ impl AggregateWrite {
         }
     }
 
-    /// The aggregate's revision once the transaction with this many events is
+    /// Returns the aggregate's revision once the transaction with this many events is
     /// committed.
     pub(super) fn revision_after(&self, events: usize) -> Revision {
         let base = self.base.unwrap_or_default();
@@ -94,7 +188,7 @@ impl AggregateWrite {
         }
     }
 
-    /// The sequence of the first event.
+    /// Returns the sequence of the first event.
     pub(super) fn next_sequence(&self) -> u64 {
         self.revision_after(1).last_sequence
     }
@@ -103,13 +197,30 @@ impl AggregateWrite {
         &self.key_schema
     }
 
-    /// The put, or why the aggregate cannot be an item.
+    /// Returns the attributes that belong to the library and that the item sets to
+    /// something else.
+    pub(super) fn reserved_attributes(&self) -> Vec<&'static str> {
+        let Ok(item) = &self.item else {
+            return Vec::new();
+        };
+        let is_taken = |name: &&'static str| match item.get(*name) {
+            None => false,
+            Some(AttributeValue::S(id)) if *name == AGGREGATE_ID => *id != self.aggregate_id,
+            Some(_) => true,
+        };
+        let reserved = [VERSION, LAST_SEQUENCE, AGGREGATE_ID];
+        reserved.into_iter().filter(is_taken).collect()
+    }
+
+    /// Returns the put, or why the aggregate cannot be an item.
     pub(super) fn to_put(&self, events: usize) -> Result<Put, String> {
-        let number = |value: u64| AttributeValue::N(value.to_string());
         let after = self.revision_after(events);
         let mut item = self.item.clone()?;
+        let is_named_by_key = claim::is_named_by_key(&self.key_schema, &item, &self.aggregate_id);
         item.insert(VERSION.to_owned(), number(after.version));
         item.insert(LAST_SEQUENCE.to_owned(), number(after.last_sequence));
+        let id = AttributeValue::S(self.aggregate_id.clone());
+        item.insert(AGGREGATE_ID.to_owned(), id.clone());
 
         let put = Put::builder()
             .table_name(&self.table)
@@ -120,12 +231,75 @@ impl AggregateWrite {
                 .condition_expression("attribute_not_exists(#key)")
                 .expression_attribute_names("#key", self.key_schema.partition_key_name()),
             Some(base) => put
-                .condition_expression("#version = :version AND #lastSequence = :lastSequence")
+                .condition_expression(if is_named_by_key {
+                    UNCHANGED_AND_NAMED_BY_KEY
+                } else {
+                    UNCHANGED
+                })
                 .expression_attribute_names("#version", VERSION)
                 .expression_attribute_names("#lastSequence", LAST_SEQUENCE)
+                .expression_attribute_names("#aggregateId", AGGREGATE_ID)
                 .expression_attribute_values(":version", number(base.version))
-                .expression_attribute_values(":lastSequence", number(base.last_sequence)),
+                .expression_attribute_values(":lastSequence", number(base.last_sequence))
+                .expression_attribute_values(":aggregateId", id),
         };
         put.build().map_err(|error| error.to_string())
     }
+
+    /// Returns the put that claims the aggregate id for the item, if these are the
+    /// aggregate's first events and its key doesn't name it already.
+    pub(super) fn to_claim(&self) -> Result<Option<Put>, String> {
+        let item = self.item.as_ref().map_err(Clone::clone)?;
+        let is_first = self.base.unwrap_or_default().last_sequence == 0;
+        if !is_first || claim::is_named_by_key(&self.key_schema, item, &self.aggregate_id) {
+            return Ok(None);
+        }
+        claim::put(&self.table, &self.key_schema, item, &self.aggregate_id).map(Some)
+    }
+}
+
+/// Nobody has changed the aggregate, and the item is its own.
+const UNCHANGED: &str =
+    "#version = :version AND #lastSequence = :lastSequence AND #aggregateId = :aggregateId";
+
+/// The same, where versions of this library before 0.2 have left out `aggregateId`.
+const UNCHANGED_AND_NAMED_BY_KEY: &str = "#version = :version AND #lastSequence = :lastSequence \
+     AND (attribute_not_exists(#aggregateId) OR #aggregateId = :aggregateId)";
+
+/// Returns why the condition on an aggregate's put did not hold, given the item that
+/// DynamoDB found.
+pub(super) fn why_condition_failed(
+    put: &Put,
+    found: Option<&HashMap<String, AttributeValue>>,
+) -> ConditionFailure {
+    let is_replaced = put.expression_attribute_values().is_some();
+    match (is_replaced, found) {
+        (false, _) => ConditionFailure::AlreadyExists,
+        (true, None) => ConditionFailure::Missing,
+        (true, Some(found)) => {
+            let is_of_other = found.get(AGGREGATE_ID) != put.item().get(AGGREGATE_ID);
+            match (revision(found), found.get(AGGREGATE_ID)) {
+                (None, _) => ConditionFailure::NotVersioned,
+                (Some(_), Some(AttributeValue::S(id))) if is_of_other => {
+                    ConditionFailure::OtherAggregate { id: id.clone() }
+                }
+                (Some(found), _) => ConditionFailure::Stale { found },
+            }
+        }
+    }
+}
+
+fn revision(item: &HashMap<String, AttributeValue>) -> Option<Revision> {
+    let number = |name| match item.get(name) {
+        Some(AttributeValue::N(number)) => number.parse().ok(),
+        _ => None,
+    };
+    Some(Revision {
+        version: number(VERSION)?,
+        last_sequence: number(LAST_SEQUENCE)?,
+    })
+}
+
+fn number(value: u64) -> AttributeValue {
+    AttributeValue::N(value.to_string())
 }

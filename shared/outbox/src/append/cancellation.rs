@@ -1,29 +1,37 @@
-//! What DynamoDB's refusal of a transaction means.
+//! What DynamoDB's rejection of a transaction means.
+
+use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::{
-    error::{ProvideErrorMetadata, SdkError},
+    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
     operation::transact_write_items::TransactWriteItemsError,
     types::CancellationReason,
 };
 
 use super::{
+    aggregate,
     check::Action,
-    error::{CommitError, FailedCondition, Participant},
+    claim,
+    error::{
+        CommitError, ConditionFailure, FailedCondition, Participant, RejectedAction, Rejection,
+    },
 };
 
-/// `unknown_before` tells that an attempt at the same transaction remained without
+type Actions<'a> = &'a [(Participant, Action)];
+
+/// `unknown_before` says that an attempt at the same transaction remained without
 /// an answer. It may be carried out or done; DynamoDB does not say whether it looks
 /// for that before it looks for conflicts or capacity. Of conditions it must: they
 /// would fail for what the attempt has written itself.
 pub(super) fn commit_error(
     error: SdkError<TransactWriteItemsError>,
-    actions: &[(Participant, Action)],
+    actions: Actions<'_>,
     unknown_before: bool,
 ) -> CommitError {
     let SdkError::ServiceError(service) = &error else {
         return match error {
             SdkError::ConstructionFailure(_) if !unknown_before => {
-                CommitError::Refused(error.into())
+                refused(whole(&error, actions), error)
             }
             // Timeout, broken connection, unreadable answer.
             _ => CommitError::OutcomeUnknown(error.into()),
@@ -35,11 +43,15 @@ pub(super) fn commit_error(
         if !failed.is_empty() {
             return CommitError::ConditionFailed(failed);
         }
+        let rejection = rejection(reasons, actions);
         return match worst(reasons) {
             _ if unknown_before => CommitError::OutcomeUnknown(error.into()),
-            Worst::Other => CommitError::Refused(error.into()),
-            Worst::Throttled => CommitError::Throttled(error.into()),
-            Worst::Conflict => CommitError::Conflict(error.into()),
+            Worst::Other => refused(rejection, error),
+            Worst::Throttled => throttled(rejection, error),
+            Worst::Conflict => CommitError::Conflict {
+                rejection,
+                source: error.into(),
+            },
         };
     }
     if unknown_before || service.raw().status().is_server_error() {
@@ -52,16 +64,71 @@ pub(super) fn commit_error(
             "ProvisionedThroughputExceededException"
             | "RequestLimitExceeded"
             | "ThrottlingException",
-        ) => CommitError::Throttled(error.into()),
-        _ => CommitError::Refused(error.into()),
+        ) => throttled(whole(&error, actions), error),
+        _ => refused(whole(&error, actions), error),
+    }
+}
+
+fn refused(rejection: Rejection, error: SdkError<TransactWriteItemsError>) -> CommitError {
+    CommitError::Refused {
+        rejection,
+        source: error.into(),
+    }
+}
+
+fn throttled(rejection: Rejection, error: SdkError<TransactWriteItemsError>) -> CommitError {
+    CommitError::Throttled {
+        rejection,
+        source: error.into(),
+    }
+}
+
+/// The rejection of a transaction as a whole, in DynamoDB's words. Of a missing table
+/// it doesn't say which, so the tables of the transaction are named.
+fn whole(error: &SdkError<TransactWriteItemsError>, actions: Actions<'_>) -> Rejection {
+    let mut reason = match (error.code(), error.message()) {
+        (Some(code), Some(message)) => format!("{code}: {message}"),
+        (Some(code), None) => code.to_owned(),
+        (None, _) => DisplayErrorContext(error).to_string(),
+    };
+    if error.code() == Some("ResourceNotFoundException") {
+        let tables: BTreeSet<&str> = actions.iter().map(|(_, action)| action.table()).collect();
+        let tables: Vec<&str> = tables.into_iter().collect();
+        reason = format!(
+            "{reason}: one of these tables is missing in this account and Region, or still being \
+             created: {}",
+            tables.join(", ")
+        );
+    }
+    Rejection {
+        actions: Vec::new(),
+        reason,
+    }
+}
+
+/// The rejection of a transaction for some of its actions.
+fn rejection(reasons: &[CancellationReason], actions: Actions<'_>) -> Rejection {
+    let rejected = reasons
+        .iter()
+        .zip(actions)
+        .filter(|(reason, _)| reason.code() != Some("None"))
+        .filter_map(|(reason, (participant, action))| {
+            Some(RejectedAction {
+                participant: *participant,
+                // Every address was found when the actions were checked.
+                item: action.address().ok()?.to_string(),
+                code: reason.code()?.to_owned(),
+                message: reason.message().unwrap_or_default().to_owned(),
+            })
+        });
+    Rejection {
+        actions: rejected.collect(),
+        reason: "TransactionCanceledException".to_owned(),
     }
 }
 
 /// Reasons come one for each action, in their order.
-fn failed_conditions(
-    reasons: &[CancellationReason],
-    actions: &[(Participant, Action)],
-) -> Vec<FailedCondition> {
+fn failed_conditions(reasons: &[CancellationReason], actions: Actions<'_>) -> Vec<FailedCondition> {
     reasons
         .iter()
         .zip(actions)
@@ -73,10 +140,28 @@ fn failed_conditions(
                 participant: *participant,
                 table: address.table,
                 key: address.key,
+                failure: why_condition_failed(*participant, action, reason),
                 item: reason.item().cloned(),
             })
         })
         .collect()
+}
+
+fn why_condition_failed(
+    participant: Participant,
+    action: &Action,
+    reason: &CancellationReason,
+) -> ConditionFailure {
+    match (participant, action) {
+        (Participant::Aggregate, Action::Put(put, _)) => {
+            aggregate::why_condition_failed(put, reason.item())
+        }
+        (Participant::Claim, _) => ConditionFailure::KeptElsewhere {
+            key: reason.item().and_then(claim::claimed_for),
+        },
+        (Participant::Action(_), _) => ConditionFailure::Condition,
+        _ => ConditionFailure::AlreadyExists,
+    }
 }
 
 /// What has to be solved before the transaction can succeed.

@@ -5,14 +5,16 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::{
     AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem, Update,
 };
-use serde_json::Value;
 
 use super::{
     error::{Participant, Problem},
     item_size::{item_bytes, item_depth},
+    item_values::{self, MAX_PARTITION_KEY_BYTES},
+    json_text,
     key::{ItemAddress, KeySchema},
 };
 use crate::{
+    event_data::EventData,
     limits,
     row::{DISCARDED, OutboxRow},
 };
@@ -50,6 +52,48 @@ impl Action {
         Ok(ItemAddress { table, key })
     }
 
+    pub(super) fn table(&self) -> &str {
+        match self {
+            Self::Put(put, _) => &put.table_name,
+            Self::Update(update) => &update.table_name,
+            Self::Delete(delete) => &delete.table_name,
+            Self::ConditionCheck(check) => &check.table_name,
+        }
+    }
+
+    /// The values of the action's expressions.
+    fn expression_values(&self) -> Option<&HashMap<String, AttributeValue>> {
+        match self {
+            Self::Put(put, _) => put.expression_attribute_values(),
+            Self::Update(update) => update.expression_attribute_values(),
+            Self::Delete(delete) => delete.expression_attribute_values(),
+            Self::ConditionCheck(check) => check.expression_attribute_values(),
+        }
+    }
+
+    /// Every value that the action is known to send and that DynamoDB would reject:
+    /// attribute and reason.
+    fn value_faults(&self) -> Vec<(String, String)> {
+        let sent = match self {
+            Self::Put(put, _) => &put.item,
+            Self::Update(update) => &update.key,
+            Self::Delete(delete) => &delete.key,
+            Self::ConditionCheck(check) => &check.key,
+        };
+        let values = [Some(sent), self.expression_values()];
+        let faults = values.into_iter().flatten().flat_map(item_values::faults);
+        let mut faults: Vec<_> = faults.map(|fault| (fault.path, fault.reason)).collect();
+        match self {
+            Self::Put(put, schema) => faults.extend(schema.faults(&put.item)),
+            // Which attribute is the partition key is not known here.
+            _ => faults.extend(sent.iter().filter_map(|(name, value)| {
+                let reason = item_values::key_fault(value, MAX_PARTITION_KEY_BYTES)?;
+                Some((name.clone(), reason))
+            })),
+        }
+        faults
+    }
+
     /// What the action is known to carry to the item.
     fn carried(&self) -> Option<&HashMap<String, AttributeValue>> {
         match self {
@@ -85,7 +129,7 @@ pub(super) fn attributes(
     problems
 }
 
-pub(super) fn event(event: usize, data: &Value, row: &OutboxRow) -> Vec<Problem> {
+pub(super) fn event(event: usize, data: &EventData, row: &OutboxRow) -> Vec<Problem> {
     let mut problems = Vec::new();
     let chars = row.detail_type.chars().count();
     if !(1..=limits::MAX_EVENT_TYPE_CHARS).contains(&chars) {
@@ -95,12 +139,15 @@ pub(super) fn event(event: usize, data: &Value, row: &OutboxRow) -> Vec<Problem>
     if bytes > limits::MAX_ENTRY_BYTES {
         problems.push(Problem::EventTooLarge { event, bytes });
     }
-    let depth = json_depth(data);
-    if depth > limits::MAX_EVENT_DEPTH {
-        problems.push(Problem::EventTooDeep { event, depth });
+    let found = json_text::examine(data.as_json());
+    if found.depth > limits::MAX_EVENT_DEPTH {
+        problems.push(Problem::EventTooDeep {
+            event,
+            depth: found.depth,
+        });
     }
-    let unsafe_integer = |number| Problem::UnsafeInteger { event, number };
-    problems.extend(first_unsafe_integer(data).map(unsafe_integer));
+    let unsafe_number = |number| Problem::UnsafeNumber { event, number };
+    problems.extend(found.unsafe_number.map(unsafe_number));
     problems
 }
 
@@ -127,6 +174,12 @@ pub(super) fn actions(actions: &[(Participant, Action)]) -> Vec<Problem> {
                 problems.push(Problem::ItemTooDeep { participant, depth });
             }
         }
+        let invalid = |(attribute, reason)| Problem::InvalidValue {
+            participant,
+            attribute,
+            reason,
+        };
+        problems.extend(action.value_faults().into_iter().map(invalid));
         match action.address() {
             Err(attribute) => problems.push(Problem::NotAnItem {
                 participant,
@@ -148,26 +201,4 @@ pub(super) fn actions(actions: &[(Participant, Action)]) -> Vec<Problem> {
         problems.push(Problem::TransactionTooLarge { bytes: total });
     }
     problems
-}
-
-fn json_depth(value: &Value) -> usize {
-    match value {
-        Value::Array(values) => 1 + values.iter().map(json_depth).max().unwrap_or(0),
-        Value::Object(values) => 1 + values.values().map(json_depth).max().unwrap_or(0),
-        _ => 0,
-    }
-}
-
-fn first_unsafe_integer(value: &Value) -> Option<String> {
-    match value {
-        Value::Number(number) => {
-            let magnitude = number
-                .as_u64()
-                .or_else(|| number.as_i64().map(i64::unsigned_abs))?;
-            (magnitude > limits::MAX_JSON_INTEGER).then(|| number.to_string())
-        }
-        Value::Array(values) => values.iter().find_map(first_unsafe_integer),
-        Value::Object(values) => values.values().find_map(first_unsafe_integer),
-        _ => None,
-    }
 }

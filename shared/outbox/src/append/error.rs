@@ -1,8 +1,10 @@
+//! Why a transaction was not committed.
+
 use std::{collections::HashMap, fmt};
 
 use aws_sdk_dynamodb::{error::BoxError, types::AttributeValue};
 
-use super::key::write_address;
+use super::{aggregate::Revision, key::write_address};
 
 /// Why a transaction was not committed, or may not have been.
 ///
@@ -10,7 +12,7 @@ use super::key::write_address;
 /// # use outbox::CommitError;
 /// fn what_to_do(error: &CommitError) -> &'static str {
 ///     match error {
-///         CommitError::Invalid(_) => "mend the program or the input",
+///         CommitError::Invalid(_) => "fix the program or the input",
 ///         CommitError::ConditionFailed(_) => "read the aggregate again, decide again",
 ///         _ if error.is_retryable() => "commit the same transaction again",
 ///         _ => "report it",
@@ -23,26 +25,42 @@ pub enum CommitError {
     /// The transaction breaks a limit or a rule. Nothing was sent.
     #[error(transparent)]
     Invalid(#[from] InvalidTransaction),
-    /// A condition did not hold: somebody else changed the aggregate, or one of
-    /// the caller's own conditions failed. Nothing was written.
+    /// A condition did not hold: the aggregate was changed by another writer, or one
+    /// of the caller's own conditions failed; [`FailedCondition::failure`] says which.
+    /// Nothing was written.
     #[error("a condition did not hold, nothing was written: {}", list(.0))]
     ConditionFailed(Vec<FailedCondition>),
     /// Another request is writing one of the items right now. Nothing was
     /// written.
-    #[error("another request is writing one of the items, nothing was written")]
-    Conflict(#[source] BoxError),
+    #[error("another request is writing one of the items, nothing was written: {rejection}")]
+    Conflict {
+        /// Which items, and DynamoDB's words.
+        rejection: Rejection,
+        /// The SDK's error.
+        source: BoxError,
+    },
     /// DynamoDB has no capacity for it now. Nothing was written.
-    #[error("DynamoDB throttled the transaction, nothing was written")]
-    Throttled(#[source] BoxError),
+    #[error("DynamoDB throttled the transaction, nothing was written: {rejection}")]
+    Throttled {
+        /// Which items, and DynamoDB's words.
+        rejection: Rejection,
+        /// The SDK's error.
+        source: BoxError,
+    },
     /// No answer came, now or at an attempt before: it may have been committed or
     /// not. Committing the same [`Transaction`](super::Transaction) again within
     /// 10 minutes is safe, it is written once.
     #[error("no answer from DynamoDB, the transaction may have been committed")]
     OutcomeUnknown(#[source] BoxError),
-    /// DynamoDB refused it for another reason: access, a missing table, an
+    /// DynamoDB rejected it for another reason: permissions, a missing table, an
     /// expression. Nothing was written.
-    #[error("DynamoDB refused the transaction")]
-    Refused(#[source] BoxError),
+    #[error("DynamoDB rejected the transaction, nothing was written: {rejection}")]
+    Refused {
+        /// Which actions, and DynamoDB's words.
+        rejection: Rejection,
+        /// The SDK's error.
+        source: BoxError,
+    },
 }
 
 impl CommitError {
@@ -50,7 +68,7 @@ impl CommitError {
     pub fn is_retryable(&self) -> bool {
         matches!(
             self,
-            Self::Conflict(_) | Self::Throttled(_) | Self::OutcomeUnknown(_)
+            Self::Conflict { .. } | Self::Throttled { .. } | Self::OutcomeUnknown(_)
         )
     }
 }
@@ -65,6 +83,8 @@ pub struct FailedCondition {
     pub table: String,
     /// The item's key.
     pub key: HashMap<String, AttributeValue>,
+    /// What was found instead.
+    pub failure: ConditionFailure,
     /// The item as it is in the table, if there is one and the action asked for
     /// it with `ReturnValuesOnConditionCheckFailure`; the aggregate's always
     /// does.
@@ -74,14 +94,116 @@ pub struct FailedCondition {
 impl fmt::Display for FailedCondition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ", self.participant)?;
-        write_address(f, &self.table, &self.key)
+        write_address(f, &self.table, &self.key)?;
+        write!(f, ": {}", self.failure)
     }
 }
 
 impl fmt::Debug for FailedCondition {
-    // Without the item: errors are logged, and what it holds is not ours to tell.
+    // Without the item: errors are logged, and its values may be confidential.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+/// Why a condition did not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConditionFailure {
+    /// It was to be created, and the table has an item with its key: an aggregate, an
+    /// event's row, or the record of an event that was handled.
+    AlreadyExists,
+    /// The aggregate was to be replaced, and the table has no item with its key.
+    Missing,
+    /// The aggregate was changed since it was read: read it again, decide again.
+    Stale {
+        /// Its revision now.
+        found: Revision,
+    },
+    /// The item has no `version` and `lastSequence`: this library has never written it.
+    NotVersioned,
+    /// The item is another aggregate's.
+    OtherAggregate {
+        /// That aggregate's id.
+        id: String,
+    },
+    /// The aggregate is kept in another item.
+    KeptElsewhere {
+        /// That item's key, `pk=order#42`, if it is known.
+        key: Option<String>,
+    },
+    /// A condition of the caller's own.
+    Condition,
+}
+
+impl fmt::Display for ConditionFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AlreadyExists => f.write_str("it exists already"),
+            Self::Missing => f.write_str("it does not exist"),
+            Self::Stale { found } => write!(
+                f,
+                "it was changed since it was read, it has version {} and lastSequence {} now",
+                found.version, found.last_sequence
+            ),
+            Self::NotVersioned => f.write_str(
+                "the item has no version and lastSequence: add them, both 0, and aggregateId, \
+                 before its first event",
+            ),
+            Self::OtherAggregate { id } => write!(f, "the item is the aggregate {id}"),
+            Self::KeptElsewhere { key: Some(key) } => {
+                write!(f, "the aggregate is kept in another item, {key}")
+            }
+            Self::KeptElsewhere { key: None } => {
+                f.write_str("an item that is not its claim has the aggregate id as its key")
+            }
+            Self::Condition => f.write_str("its condition does not hold"),
+        }
+    }
+}
+
+/// What DynamoDB said when it rejected a transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Rejection {
+    /// The actions it was rejected for. Empty if DynamoDB rejected it as a whole.
+    pub actions: Vec<RejectedAction>,
+    /// The error's code and message, if it was rejected as a whole.
+    pub reason: String,
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.actions.is_empty() {
+            f.write_str(&self.reason)
+        } else {
+            f.write_str(&list(&self.actions))
+        }
+    }
+}
+
+/// An action that DynamoDB rejected, and with it the transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RejectedAction {
+    /// What the item is to the transaction.
+    pub participant: Participant,
+    /// Table and key of the item, `orders[pk=order#42]`.
+    pub item: String,
+    /// DynamoDB's code, `ValidationError`.
+    pub code: String,
+    /// DynamoDB's message; empty if there is none.
+    pub message: String,
+}
+
+impl fmt::Display for RejectedAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.participant, self.item, self.code)?;
+        if self.message.is_empty() {
+            Ok(())
+        } else {
+            write!(f, ": {}", self.message)
+        }
     }
 }
 
@@ -91,6 +213,8 @@ impl fmt::Debug for FailedCondition {
 pub enum Participant {
     /// The aggregate itself.
     Aggregate,
+    /// The item that says where the aggregate is kept, if its key doesn't.
+    Claim,
     /// The caller's action with this index, in the order they were added.
     Action(usize),
     /// The row of the event with this index, in the order they were added.
@@ -104,6 +228,7 @@ impl fmt::Display for Participant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Aggregate => f.write_str("aggregate"),
+            Self::Claim => f.write_str("claim of the aggregate id"),
             Self::Action(index) => write!(f, "action {index}"),
             Self::Event(index) => write!(f, "event {index}"),
             #[cfg(feature = "inbox")]
@@ -161,6 +286,25 @@ pub enum Problem {
         /// What is wrong.
         reason: String,
     },
+    /// A value that DynamoDB rejects: an empty set, a number of over 38 digits, an empty
+    /// key.
+    #[error("{participant}: attribute {attribute}: {reason}")]
+    InvalidValue {
+        /// Whose item.
+        participant: Participant,
+        /// Where the value is: `lines[3].price`.
+        attribute: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The aggregate's item sets an attribute that belongs to this library.
+    #[error(
+        "aggregate: the attribute {attribute} belongs to the outbox library, name yours differently"
+    )]
+    ReservedAttribute {
+        /// Which one.
+        attribute: &'static str,
+    },
     /// Two actions on one item, which DynamoDB refuses.
     #[error("{first} and {second} are the same item, {item}")]
     SameItem {
@@ -208,9 +352,10 @@ pub enum Problem {
         /// How deep it goes.
         depth: usize,
     },
-    /// An integer beyond 2^53 - 1, which many JSON readers would change.
+    /// A number that many JSON readers would change: a whole one beyond 2^53 - 1, or one
+    /// beyond the largest floating-point number.
     #[error("event {event}: {number} cannot be carried by JSON exactly, send it as text")]
-    UnsafeInteger {
+    UnsafeNumber {
         /// Which event.
         event: usize,
         /// The number.

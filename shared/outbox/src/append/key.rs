@@ -1,6 +1,10 @@
+//! Which item an action is about.
+
 use std::{collections::HashMap, fmt};
 
 use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::item_values::{MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES, is_same_key, key_fault};
 
 /// The names of a table's key attributes. A put holds its key somewhere in the
 /// item; this tells where.
@@ -32,6 +36,10 @@ impl KeySchema {
         &self.partition_key
     }
 
+    pub(super) fn sort_key_name(&self) -> Option<&str> {
+        self.sort_key.as_deref()
+    }
+
     pub(crate) fn attributes(&self) -> impl Iterator<Item = &String> {
         std::iter::once(&self.partition_key).chain(&self.sort_key)
     }
@@ -40,7 +48,24 @@ impl KeySchema {
     /// takes 2048 bytes in a partition key, 1024 in a sort key.
     #[cfg(feature = "inbox")]
     pub(crate) fn most_bytes(&self) -> usize {
-        if self.sort_key.is_some() { 1024 } else { 2048 }
+        if self.sort_key.is_some() {
+            MAX_SORT_KEY_BYTES
+        } else {
+            MAX_PARTITION_KEY_BYTES
+        }
+    }
+
+    /// Returns each key attribute whose value DynamoDB would reject, and why.
+    pub(super) fn faults(&self, key: &HashMap<String, AttributeValue>) -> Vec<(String, String)> {
+        let attributes = [
+            (Some(&self.partition_key), MAX_PARTITION_KEY_BYTES),
+            (self.sort_key.as_ref(), MAX_SORT_KEY_BYTES),
+        ];
+        let fault = |(name, max_bytes): (Option<&String>, usize)| {
+            let name = name?;
+            Some((name.clone(), key_fault(key.get(name)?, max_bytes)?))
+        };
+        attributes.into_iter().filter_map(fault).collect()
     }
 
     /// The key of an item, or the key attribute it lacks.
@@ -58,10 +83,22 @@ impl KeySchema {
 }
 
 /// One item of one table.
-#[derive(Clone, PartialEq)]
+#[derive(Clone)]
 pub(super) struct ItemAddress {
     pub(super) table: String,
     pub(super) key: HashMap<String, AttributeValue>,
+}
+
+impl PartialEq for ItemAddress {
+    /// As DynamoDB compares: the numbers 1 and 1.0 are one key.
+    fn eq(&self, other: &Self) -> bool {
+        self.table == other.table
+            && self.key.len() == other.key.len()
+            && self.key.iter().all(|(name, value)| {
+                let other = other.key.get(name);
+                other.is_some_and(|other| is_same_key(value, other))
+            })
+    }
 }
 
 impl fmt::Display for ItemAddress {
@@ -70,12 +107,17 @@ impl fmt::Display for ItemAddress {
     }
 }
 
-/// `table[name=value, name=value]`, names sorted.
+/// Writes `table[name=value, name=value]`, names sorted.
 pub(super) fn write_address(
     f: &mut fmt::Formatter<'_>,
     table: &str,
     key: &HashMap<String, AttributeValue>,
 ) -> fmt::Result {
+    write!(f, "{table}[{}]", key_text(key))
+}
+
+/// Returns `name=value, name=value`, names sorted.
+pub(super) fn key_text(key: &HashMap<String, AttributeValue>) -> String {
     let mut attributes: Vec<String> = key
         .iter()
         .map(|(name, value)| match value {
@@ -84,5 +126,5 @@ pub(super) fn write_address(
         })
         .collect();
     attributes.sort();
-    write!(f, "{table}[{}]", attributes.join(", "))
+    attributes.join(", ")
 }

@@ -4,21 +4,29 @@ mod aggregate;
 mod atomic_writes;
 mod cancellation;
 mod check;
+mod claim;
 mod database;
+mod decimal;
 mod error;
+mod finite;
 mod item_size;
+mod item_values;
+mod json_text;
 mod key;
 mod outbox;
 mod transaction;
 
-pub use aggregate::{AggregateWrite, Revision};
+pub use aggregate::{AggregateWrite, Revision, UnreadableAggregate, Versioned};
 #[cfg(feature = "inbox")]
 pub(crate) use atomic_writes::{AtomicWrites, Attempts, pauses};
 #[cfg(feature = "inbox")]
 pub(crate) use check::Action;
 #[cfg(any(feature = "inbox", feature = "simulation"))]
 pub(crate) use database::Database;
-pub use error::{CommitError, FailedCondition, InvalidTransaction, Participant, Problem};
+pub use error::{
+    CommitError, ConditionFailure, FailedCondition, InvalidTransaction, Participant, Problem,
+    RejectedAction, Rejection,
+};
 pub use key::KeySchema;
 pub use outbox::{InvalidSource, Outbox};
 pub use transaction::{Committed, Transaction};

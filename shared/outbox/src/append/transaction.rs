@@ -3,7 +3,7 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, Update};
 use backon::Retryable;
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::value::to_raw_value;
 use uuid::Uuid;
 
 use super::{
@@ -11,6 +11,7 @@ use super::{
     atomic_writes::{AtomicWrites, Attempts, pauses},
     check::{self, Action},
     error::{CommitError, Participant, Problem},
+    finite::check_finite,
     key::KeySchema,
     outbox::Outbox,
 };
@@ -19,6 +20,7 @@ use crate::simulation;
 use crate::{
     DomainEvent, Traceparent,
     envelope::{Circumstances, CloudEvent},
+    event_data::EventData,
     row::{self, OutboxRow, RowKey},
     trace::TraceHeader,
 };
@@ -70,7 +72,7 @@ struct Event {
     id: Uuid,
     event_type: String,
     data_schema: Option<String>,
-    data: Value,
+    data: EventData,
 }
 
 /// What a committed transaction has come to.
@@ -103,12 +105,12 @@ impl Transaction {
     /// order they are added.
     #[must_use]
     pub fn event(mut self, event: &impl DomainEvent) -> Self {
-        let data = serde_json::to_value(event).unwrap_or_else(|error| {
+        let data = data_of(event).unwrap_or_else(|reason| {
             self.problems.push(Problem::NotJson {
                 event: self.events.len(),
-                reason: error.to_string(),
+                reason,
             });
-            Value::Null
+            EventData::default()
         });
         self.events.push(Event {
             id: event_id(self.time),
@@ -210,7 +212,7 @@ impl Transaction {
     ///
     /// # Errors
     ///
-    /// [`CommitError::Invalid`] before anything is sent; the others tell what
+    /// [`CommitError::Invalid`] before anything is sent; the others say what
     /// DynamoDB answered.
     pub async fn commit(&self) -> Result<Committed, CommitError> {
         let rows = self.rows();
@@ -220,7 +222,7 @@ impl Transaction {
             .when(|error| {
                 matches!(
                     error,
-                    CommitError::Throttled(_) | CommitError::OutcomeUnknown(_)
+                    CommitError::Throttled { .. } | CommitError::OutcomeUnknown(_)
                 )
             })
             .await?;
@@ -230,7 +232,8 @@ impl Transaction {
         })
     }
 
-    /// The aggregate's put, the caller's actions, the puts of the events' rows.
+    /// The puts of the aggregate and of its claim, the caller's actions, the puts of the
+    /// events' rows.
     fn writes(&self, rows: &[OutboxRow]) -> AtomicWrites {
         let mut writes = AtomicWrites::default();
         writes.problems.clone_from(&self.problems);
@@ -239,13 +242,7 @@ impl Transaction {
             self.correlation_id.as_deref(),
             self.causation_id.as_deref(),
         ));
-        match self.aggregate.to_put(rows.len()) {
-            Ok(put) => {
-                let put = Action::Put(put, self.aggregate.key_schema().clone());
-                writes.add(Participant::Aggregate, put);
-            }
-            Err(reason) => writes.is_no_item(Participant::Aggregate, reason),
-        }
+        self.add_aggregate(&mut writes, rows.len());
         for (index, action) in self.actions.iter().enumerate() {
             writes.add(Participant::Action(index), action.clone());
         }
@@ -265,6 +262,31 @@ impl Transaction {
             }
         }
         writes
+    }
+
+    fn add_aggregate(&self, writes: &mut AtomicWrites, events: usize) {
+        let reserved = |attribute| Problem::ReservedAttribute { attribute };
+        let attributes = self.aggregate.reserved_attributes();
+        writes.problems.extend(attributes.into_iter().map(reserved));
+        let put = self.aggregate.to_put(events);
+        // An aggregate that is not an item is one problem, not two.
+        let claim = match &put {
+            Ok(_) => self.aggregate.to_claim(),
+            Err(_) => Ok(None),
+        };
+        for (participant, put) in [
+            (Participant::Aggregate, put.map(Some)),
+            (Participant::Claim, claim),
+        ] {
+            match put {
+                Ok(Some(put)) => {
+                    let put = Action::Put(put, self.aggregate.key_schema().clone());
+                    writes.add(participant, put);
+                }
+                Ok(None) => {}
+                Err(reason) => writes.is_no_item(Participant::Aggregate, reason),
+            }
+        }
     }
 
     /// How many actions the caller has added.
@@ -323,6 +345,13 @@ impl From<Transaction> for AtomicWrites {
     fn from(transaction: Transaction) -> Self {
         transaction.writes(&transaction.rows())
     }
+}
+
+/// The event as JSON, or why it cannot be that.
+fn data_of(event: &impl DomainEvent) -> Result<EventData, String> {
+    check_finite(event)?;
+    let json = to_raw_value(event).map_err(|error| error.to_string())?;
+    Ok(json.into())
 }
 
 /// As precise as `committedAt` is stored, so that row and event tell the same.

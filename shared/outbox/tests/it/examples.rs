@@ -87,7 +87,10 @@ async fn append_saves_a_thing_with_its_events() {
         ["made, event thing#1/1", "renamed, event thing#1/2"]
     );
     let things: Vec<Value> = items(&client, "things").await;
-    let thing = json!({"pk": "thing#1", "name": "teapot", "version": 2, "lastSequence": 2});
+    let thing = json!({
+        "pk": "thing#1", "name": "teapot",
+        "aggregateId": "thing#1", "version": 2, "lastSequence": 2,
+    });
     assert_eq!(things, [thing]);
     assert_eq!(items::<OutboxRow>(&client, "outbox").await.len(), 2);
 }

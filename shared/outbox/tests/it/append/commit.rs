@@ -107,7 +107,11 @@ async fn of_two_writers_on_one_revision_the_second_is_told() {
     };
     assert_eq!(failed.len(), 1);
     assert_eq!(failed[0].participant, Participant::Aggregate);
-    assert_eq!(failed[0].to_string(), "aggregate things[pk=a]");
+    assert_eq!(
+        failed[0].to_string(),
+        "aggregate things[pk=thing#a]: it was changed since it was read, it has version 2 and \
+         lastSequence 2 now"
+    );
     let current: Revision = serde_dynamo::from_item(failed[0].item.clone().unwrap()).unwrap();
     assert_eq!(current.version, 2);
     assert_eq!(fixture.rows().await.len(), 2, "no event of the loser");
@@ -140,7 +144,7 @@ async fn the_callers_actions_are_part_of_it() {
     }
     let update = Update::builder()
         .table_name("things")
-        .key("pk", text("updated"))
+        .key("pk", text("thing#updated"))
         .update_expression("SET #name = :name")
         .expression_attribute_names("#name", "name")
         .expression_attribute_values(":name", text("by the way"))
@@ -148,7 +152,7 @@ async fn the_callers_actions_are_part_of_it() {
         .unwrap();
     let delete = Delete::builder()
         .table_name("things")
-        .key("pk", text("deleted"))
+        .key("pk", text("thing#deleted"))
         .build()
         .unwrap();
     fixture
@@ -181,7 +185,8 @@ async fn a_failed_condition_of_the_caller_is_named_and_nothing_is_written() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "a condition did not hold, nothing was written: action 1 things[pk=nothing]"
+        "a condition did not hold, nothing was written: action 1 things[pk=thing#nothing]: \
+         its condition does not hold"
     );
     assert!(fixture.is_empty().await);
 }

@@ -18,8 +18,55 @@ async fn a_refusal_says_so_and_is_not_retryable() {
         .commit()
         .await
         .unwrap_err();
-    assert!(matches!(error, CommitError::Refused(_)), "{error:?}");
+    assert!(matches!(error, CommitError::Refused { .. }), "{error:?}");
     assert!(!error.is_retryable());
+    // DynamoDB doesn't say which table, so both are named.
+    let said = error.to_string();
+    assert!(said.contains("ResourceNotFoundException"), "{said}");
+    assert!(said.ends_with(": outbox, things"), "{said}");
+}
+
+#[tokio::test]
+async fn a_rejected_action_is_named_with_dynamodbs_reason() {
+    let too_large = "Item size to update has exceeded the maximum allowed size";
+    let reasons = json!([
+        {"Code": "None"},
+        {"Code": "ValidationError", "Message": too_large},
+    ]);
+    let error = commit_answered_with(400, canceled_for(&reasons)).await;
+    let CommitError::Refused { rejection, .. } = &error else {
+        panic!("{error:?}");
+    };
+    let [action] = &rejection.actions[..] else {
+        panic!("{rejection:?}");
+    };
+    assert_eq!(action.participant, Participant::Event(0));
+    assert_eq!(
+        (&*action.code, &*action.message),
+        ("ValidationError", too_large)
+    );
+    let said = error.to_string();
+    assert!(
+        said.starts_with(
+            "DynamoDB rejected the transaction, nothing was written: event 0 outbox[aggregateId=thing#a, position="
+        ),
+        "{said}"
+    );
+    assert!(said.ends_with(too_large), "{said}");
+
+    let conflict = commit_answered_with(400, canceled(["TransactionConflict", "None"])).await;
+    assert_eq!(
+        conflict.to_string(),
+        "another request is writing one of the items, nothing was written: \
+         aggregate things[pk=thing#a]: TransactionConflict"
+    );
+    let denied = json!({"__type": "com.amazonaws.dynamodb.v20120810#AccessDeniedException",
+        "Message": "not authorized to perform dynamodb:PutItem on table/things"});
+    assert_eq!(
+        commit_answered_with(400, denied).await.to_string(),
+        "DynamoDB rejected the transaction, nothing was written: AccessDeniedException: \
+         not authorized to perform dynamodb:PutItem on table/things"
+    );
 }
 
 #[tokio::test]
@@ -59,19 +106,23 @@ fn other(code: &str) -> Value {
 }
 
 fn canceled(codes: [&str; 2]) -> Value {
+    canceled_for(&json!(codes.map(|code| json!({"Code": code}))))
+}
+
+fn canceled_for(reasons: &Value) -> Value {
     json!({
         "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
         "Message": "Transaction cancelled",
-        "CancellationReasons": codes.map(|code| json!({"Code": code})),
+        "CancellationReasons": reasons,
     })
 }
 
 #[tokio::test]
 async fn conflicts_and_throttling_are_told_from_failed_conditions() {
     type IsExpected = fn(&CommitError) -> bool;
-    let conflict: IsExpected = |error| matches!(error, CommitError::Conflict(_));
-    let throttled: IsExpected = |error| matches!(error, CommitError::Throttled(_));
-    let refused: IsExpected = |error| matches!(error, CommitError::Refused(_));
+    let conflict: IsExpected = |error| matches!(error, CommitError::Conflict { .. });
+    let throttled: IsExpected = |error| matches!(error, CommitError::Throttled { .. });
+    let refused: IsExpected = |error| matches!(error, CommitError::Refused { .. });
     let unknown: IsExpected = |error| matches!(error, CommitError::OutcomeUnknown(_));
     let event_0: IsExpected = |error| {
         matches!(error, CommitError::ConditionFailed(failed)

@@ -43,7 +43,7 @@ impl Fixture {
             format!("thing#{id}"),
             "things",
             things_key(),
-            &json!({"pk": id, "name": "new"}),
+            &json!({"pk": format!("thing#{id}"), "name": "new"}),
         ))
     }
 
@@ -52,7 +52,7 @@ impl Fixture {
             format!("thing#{id}"),
             "things",
             things_key(),
-            &json!({"pk": id, "name": "changed"}),
+            &json!({"pk": format!("thing#{id}"), "name": "changed"}),
             base,
         ))
     }
@@ -65,7 +65,8 @@ impl Fixture {
 
     pub(super) async fn thing(&self, id: &str) -> Option<HashMap<String, AttributeValue>> {
         let get = self.client.get_item().table_name("things");
-        get.key("pk", text(id)).send().await.unwrap().item
+        let pk = text(&format!("thing#{id}"));
+        get.key("pk", pk).send().await.unwrap().item
     }
 
     pub(super) async fn is_empty(&self) -> bool {
@@ -85,7 +86,7 @@ pub(super) fn text(value: &str) -> AttributeValue {
 pub(super) fn put(id: &str) -> Put {
     Put::builder()
         .table_name("things")
-        .item("pk", text(id))
+        .item("pk", text(&format!("thing#{id}")))
         .build()
         .unwrap()
 }
@@ -93,7 +94,7 @@ pub(super) fn put(id: &str) -> Put {
 pub(super) fn exists(id: &str) -> ConditionCheck {
     ConditionCheck::builder()
         .table_name("things")
-        .key("pk", text(id))
+        .key("pk", text(&format!("thing#{id}")))
         .condition_expression("attribute_exists(pk)")
         .build()
         .unwrap()

@@ -8,7 +8,7 @@ use super::fixture::*;
 async fn an_aggregate_id_must_leave_room_for_what_is_kept_of_a_discarded_event() {
     let fixture = Fixture::start().await;
     let problems_of = async |aggregate_id: &str| {
-        let item = json!({"pk": "a"});
+        let item = json!({"pk": aggregate_id});
         let write = outbox::AggregateWrite::create(aggregate_id, "things", things_key(), &item);
         let transaction = fixture.outbox.transaction(write).event(&renamed());
         problems(transaction.commit().await.unwrap_err())
@@ -63,7 +63,7 @@ async fn every_broken_limit_is_reported_before_anything_is_sent() {
                     event: 3,
                     depth: 101
                 },
-                Problem::UnsafeInteger { event: 4, .. },
+                Problem::UnsafeNumber { event: 4, .. },
             ]
         ),
         "{problems:?}"
@@ -146,7 +146,7 @@ async fn two_actions_on_one_item_are_named() {
         [Problem::SameItem {
             first: Participant::Aggregate,
             second: Participant::Action(1),
-            item: "things[pk=a]".into(),
+            item: "things[pk=thing#a]".into(),
         }]
     );
 }

@@ -39,7 +39,7 @@ async fn appended(event: Renamed, with: impl FnOnce(Transaction) -> Transaction)
     let client = database_with("outbox", &[]).await;
     let outbox = Outbox::new(client.clone(), "outbox", "things").unwrap();
     let key = KeySchema::partition_key("pk");
-    let write = AggregateWrite::create("thing#a", "things", key, &json!({"pk": "a"}));
+    let write = AggregateWrite::create("thing#a", "things", key, &json!({"pk": "thing#a"}));
     let transaction = outbox.with_clock(Then).transaction(write).event(&event);
     with(transaction).commit().await.unwrap();
     stored(&client, "outbox").await.remove(0)

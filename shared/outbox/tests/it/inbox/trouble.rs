@@ -61,7 +61,7 @@ async fn a_conflict_that_does_not_end_is_an_error() {
         .once(&event("orders", "1"), put("a"))
         .await
         .unwrap_err();
-    let conflict = matches!(&error, OnceError::Commit(CommitError::Conflict(_)));
+    let conflict = matches!(&error, OnceError::Commit(CommitError::Conflict { .. }));
     assert!(conflict, "{error:?}");
     assert_eq!(stub.received_requests().await.unwrap().len(), 6);
 }
@@ -74,7 +74,7 @@ async fn a_refusal_is_an_error_at_once() {
         .once(&event("orders", "1"), put("a"))
         .await
         .unwrap_err();
-    let refused = matches!(&error, OnceError::Commit(CommitError::Refused(_)));
+    let refused = matches!(&error, OnceError::Commit(CommitError::Refused { .. }));
     assert!(refused, "{error:?}");
     assert_eq!(stub.received_requests().await.unwrap().len(), 1);
 }

@@ -1,0 +1,95 @@
+//! The claim of an aggregate id: an item that says which item the aggregate is kept in,
+//! so that no second item can count the same aggregate's events.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::{
+    primitives::Blob,
+    types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure},
+};
+
+use super::key::{KeySchema, key_text};
+
+/// Attribute of a claim: the key of the aggregate's item.
+const CLAIMED_FOR: &str = "claimedFor";
+
+/// What the partition key of a claim begins with in a table with a sort key, where it
+/// must not lie among a collection's items.
+const PREFIX: &str = "aggregate#";
+
+/// The sort key of a claim, if that is text.
+const SORT_KEY: &str = "outbox#claim";
+
+/// Returns whether the key itself is the aggregate id, so that there can be one such
+/// item only.
+pub(super) fn is_named_by_key(
+    key_schema: &KeySchema,
+    item: &HashMap<String, AttributeValue>,
+    aggregate_id: &str,
+) -> bool {
+    let partition_key = item.get(key_schema.partition_key_name());
+    key_schema.sort_key_name().is_none()
+        && matches!(partition_key, Some(AttributeValue::S(key)) if key == aggregate_id)
+}
+
+/// Returns the put of a claim. Repeated for the same item it holds; for another, its
+/// condition fails.
+pub(super) fn put(
+    table: &str,
+    key_schema: &KeySchema,
+    item: &HashMap<String, AttributeValue>,
+    aggregate_id: &str,
+) -> Result<Put, String> {
+    let missing = |name| format!("the item lacks the key attribute {name:?}");
+    let key = key_schema.key_of(item).map_err(missing)?;
+    let claimed_for = AttributeValue::S(key_text(&key));
+    let mut claim = claim_key(key_schema, &key, aggregate_id)?;
+    claim.insert(CLAIMED_FOR.to_owned(), claimed_for.clone());
+    Put::builder()
+        .table_name(table)
+        .set_item(Some(claim))
+        .condition_expression("attribute_not_exists(#key) OR #claimedFor = :claimedFor")
+        .expression_attribute_names("#key", key_schema.partition_key_name())
+        .expression_attribute_names("#claimedFor", CLAIMED_FOR)
+        .expression_attribute_values(":claimedFor", claimed_for)
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+        .build()
+        .map_err(|error| error.to_string())
+}
+
+/// Returns the key of the item that the aggregate is kept in, as a claim says.
+pub(super) fn claimed_for(claim: &HashMap<String, AttributeValue>) -> Option<String> {
+    claim.get(CLAIMED_FOR)?.as_s().ok().cloned()
+}
+
+fn claim_key(
+    key_schema: &KeySchema,
+    key: &HashMap<String, AttributeValue>,
+    aggregate_id: &str,
+) -> Result<HashMap<String, AttributeValue>, String> {
+    let partition_key = key_schema.partition_key_name();
+    let text = match key_schema.sort_key_name() {
+        None => aggregate_id.to_owned(),
+        Some(_) => format!("{PREFIX}{aggregate_id}"),
+    };
+    let value = match key.get(partition_key) {
+        Some(AttributeValue::B(_)) => AttributeValue::B(Blob::new(text)),
+        Some(AttributeValue::N(_)) => {
+            return Err(format!(
+                "the partition key {partition_key:?} is a number, which cannot hold the aggregate \
+                 id: use text"
+            ));
+        }
+        _ => AttributeValue::S(text),
+    };
+    let mut claim = HashMap::from([(partition_key.to_owned(), value)]);
+    if let Some(name) = key_schema.sort_key_name() {
+        let value = match key.get(name) {
+            Some(AttributeValue::B(_)) => AttributeValue::B(Blob::new(SORT_KEY)),
+            Some(AttributeValue::N(_)) => AttributeValue::N("0".to_owned()),
+            _ => AttributeValue::S(SORT_KEY.to_owned()),
+        };
+        claim.insert(name.to_owned(), value);
+    }
+    Ok(claim)
+}

@@ -1,0 +1,138 @@
+//! The data of an event, carried as the JSON text it was written in.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// The data of a [`CloudEvent`](crate::CloudEvent): JSON text, exactly as the producer
+/// wrote it. Nothing is parsed before [`parse`](Self::parse), so no number, key
+/// order or spelling changes on the way.
+///
+/// It can only be read from JSON text, by `serde_json::from_str` and the like. Serde
+/// reads types that are `untagged`, internally tagged or flattened from a buffer in
+/// which numbers have changed already; there it is an error.
+///
+/// ```
+/// use outbox::CloudEvent;
+///
+/// let event: CloudEvent = serde_json::from_str(
+///     r#"{"specversion": "1.0", "id": "1", "source": "shop", "type": "Weighed",
+///         "time": "2026-11-24T09:00:00Z", "data": {"grams": 1.50}}"#,
+/// )?;
+/// assert_eq!(event.data.as_json(), r#"{"grams": 1.50}"#);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EventData(Box<RawValue>);
+
+/// Data that is not what the consumer expects.
+#[derive(Debug, thiserror::Error)]
+#[error("data at {path}: {source}")]
+pub struct InvalidData {
+    /// Where in the data, `items[0].price`; `.` is the data itself.
+    pub path: String,
+    /// What is wrong there.
+    pub source: serde_json::Error,
+}
+
+impl EventData {
+    /// Returns the JSON text.
+    pub fn as_json(&self) -> &str {
+        self.0.get()
+    }
+
+    /// Parses the data into a type of the consumer's own.
+    ///
+    /// A floating-point number becomes the `f64` or `f32` that is nearest to its
+    /// decimal text, so one that was written from an `f64` comes back as the same.
+    /// `serde_json::Value` holds whole numbers of 64 bits and floating-point numbers:
+    /// where others may arrive, keep the text.
+    ///
+    /// # Errors
+    ///
+    /// If the data does not fit the type: where, and why.
+    pub fn parse<'d, T: Deserialize<'d>>(&'d self) -> Result<T, InvalidData> {
+        let mut json = serde_json::Deserializer::from_str(self.as_json());
+        serde_path_to_error::deserialize(&mut json).map_err(|error| InvalidData {
+            path: error.path().to_string(),
+            source: error.into_inner(),
+        })
+    }
+}
+
+#[cfg(feature = "append")]
+impl From<Box<RawValue>> for EventData {
+    fn from(json: Box<RawValue>) -> Self {
+        Self(json)
+    }
+}
+
+impl Default for EventData {
+    /// Data that is missing is `null`.
+    fn default() -> Self {
+        Self(RawValue::NULL.to_owned())
+    }
+}
+
+impl PartialEq for EventData {
+    /// Compares the texts.
+    fn eq(&self, other: &Self) -> bool {
+        self.as_json() == other.as_json()
+    }
+}
+
+impl fmt::Debug for EventData {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_json())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn data(json: &str) -> EventData {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn text_is_kept_as_it_was_written() {
+        for json in [
+            "1.5777777777770001",
+            "5.55",
+            "1e400",
+            "-0",
+            "1.0",
+            "1E+2",
+            "123456789012345678901234567890",
+            r#"{"b": 1, "a": 2, "b": 3}"#,
+            r#""\u0041\/""#,
+        ] {
+            let data = data(json);
+            assert_eq!(data.as_json(), json);
+            assert_eq!(serde_json::to_string(&data).unwrap(), json);
+        }
+    }
+
+    #[test]
+    fn a_number_that_does_not_fit_is_refused_with_its_path() {
+        #[derive(Debug, Deserialize)]
+        struct Weighed {
+            #[expect(dead_code, reason = "only its path matters")]
+            grams: Vec<u64>,
+        }
+        for (json, path) in [
+            (r#"{"grams": [1, 18446744073709551616]}"#, "grams[1]"),
+            (r#"{"grams": [1.5]}"#, "grams[0]"),
+            (r#"{"grams": [1, 2, 1e400]}"#, "grams[2]"),
+            (r#"{"weight": 1}"#, "."),
+        ] {
+            let error = data(json).parse::<Weighed>().unwrap_err();
+            assert_eq!(error.path, path, "{error}");
+        }
+        let number = data("1e400").parse::<f64>().unwrap_err();
+        assert!(number.to_string().contains("out of range"), "{number}");
+    }
+}
