@@ -75,8 +75,9 @@ lint: prerequisites $(NODE_MODULES) $(CHECKS) ## Check formatting and lints of R
 	.venv/bin/zizmor --offline --quiet --strict-collection .github
 
 .PHONY: dependencies
-dependencies: prerequisites $(CHECKS) ## Check licences, duplicates and sources of the crates depended on
+dependencies: prerequisites $(CHECKS) ## Check licences, duplicates, sources and features of the crates depended on
 	@$(with_checks) cargo deny --locked check --deny warnings bans licenses sources
+	@scripts/check-features
 
 # Not of 'make test': what becomes known tonight is no fault of a change.
 .PHONY: audit

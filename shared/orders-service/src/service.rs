@@ -4,7 +4,9 @@ use aws_sdk_dynamodb::error::BoxError;
 use backon::{ExponentialBuilder, Retryable};
 use jiff::Timestamp;
 use orders::{InvalidOrder, Order, OrderId, PlaceOrder};
-use outbox::{Clock, CommitError, Revision, SystemClock, Transaction};
+use outbox::{
+    Clock, CommitError, ConditionFailure, FailedCondition, Revision, SystemClock, Transaction,
+};
 use uuid::Uuid;
 
 use crate::{
@@ -174,15 +176,21 @@ impl From<CommitError> for PlaceOrderError {
 impl From<CommitError> for CancelOrderError {
     fn from(error: CommitError) -> Self {
         match error {
-            CommitError::ConditionFailed(_) | CommitError::Conflict { .. } => {
+            CommitError::ConditionFailed(ref failed) if failed.iter().any(is_stale) => {
                 Self::BeingChanged(error)
             }
+            CommitError::Conflict { .. } => Self::BeingChanged(error),
             CommitError::Throttled { .. } | CommitError::OutcomeUnknown(_) => {
                 Self::Unavailable(error.into())
             }
             _ => Self::Internal(error.into()),
         }
     }
+}
+
+/// What reading the order again can help against.
+fn is_stale(failed: &FailedCondition) -> bool {
+    matches!(failed.failure, ConditionFailure::Stale { .. })
 }
 
 impl From<ReadError> for CancelOrderError {

@@ -22,10 +22,11 @@
 //! ```
 //!
 //! [`Transaction`] also takes the writes that belong to the change, and what is
-//! known of its cause. Everything that DynamoDB or EventBridge would refuse later
-//! is refused before anything is sent, all of it at once: see [`limits`] and
-//! [`Problem`]. A commit that is throttled or not answered is tried again;
-//! [`CommitError`] says of each failure whether committing once more can help.
+//! known of its cause. What DynamoDB or EventBridge would reject is refused before
+//! anything is sent, all of it at once: [`limits`] lists what is checked and what
+//! only DynamoDB can know, [`Problem`] what is reported. A commit that is throttled or
+//! not answered is retried; [`CommitError`] says of each failure which action it was
+//! about, why, and whether committing once more can help.
 //!
 //! # Relay
 //!
@@ -50,7 +51,7 @@
 //! | table | keys, all text | else |
 //! |---|---|---|
 //! | of rows | partition key `aggregateId`, sort key `position` | a stream of new images; no replicas; TTL on `expiresAt`, which only discarded rows have |
-//! | of aggregates | yours, named by [`KeySchema`] | the attributes `version` and `lastSequence` of an aggregate's item belong to this library |
+//! | of aggregates | yours, named by [`KeySchema`] | the attributes `version`, `lastSequence` and `aggregateId` of an aggregate's item belong to this library |
 //! | of an inbox | yours | TTL on `expiresAt`; keys that begin with `inbox#` belong to this library |
 //!
 //! All three may be shared by several kinds of aggregates, and the last two may be
@@ -61,7 +62,7 @@
 //!
 //! | feature | what it adds | what that pulls in |
 //! |---|---|---|
-//! | none | [`DomainEvent`], [`CloudEvent`], [`Traceparent`], for crates that hold a domain and no AWS | `serde`, `serde_json`, `jiff` |
+//! | none | [`DomainEvent`], [`CloudEvent`], [`Traceparent`], for crates that hold a domain and no AWS | `serde`, `serde_json`, `serde_path_to_error`, `thiserror`, `jiff` |
 //! | `append` (default) | [`Outbox`]: write an aggregate and its events | the SDK for DynamoDB, no other service's; `backon` for retries |
 //! | `inbox` | `inbox`: handle each event once | nothing but what `append` does |
 //! | `relay` | `relay`: publish, park, dead-letter; the functions behind the stream and the schedule | the SDKs for DynamoDB, EventBridge and SQS, `tokio` |

@@ -1,5 +1,28 @@
 //! What DynamoDB and EventBridge accept. Every number is AWS's own, or below it
 //! where a comment says so.
+//!
+//! # What is checked before anything is sent
+//!
+//! Of every item that is put, the aggregate's, the events' rows and the caller's own,
+//! of every key, and of every value of an expression:
+//!
+//! - numbers: 38 significant digits, 1E-130 to 9.99E+125, no NaN and no infinity;
+//! - sets: not empty, no value twice (the numbers 1 and 1.0 are one value);
+//! - keys: text, a number or binary, not empty, at most 2,048 bytes for a partition key
+//!   and 1,024 for a sort key. Of an update, a delete or a condition check it is not
+//!   known which attribute is the sort key, so there 2,048 is the limit for both;
+//! - items: their size, how deep they are nested, names that are not empty, no NULL that
+//!   is false;
+//! - the transaction: its actions, its size, and no two actions on one item, comparing
+//!   keys by value.
+//!
+//! Of every event: its type, its size as EventBridge counts it, how deep its data is
+//! nested, and numbers that JSON cannot express or that many readers would change.
+//!
+//! What only DynamoDB can know is rejected by it, and [`CommitError`](crate::CommitError)
+//! says for which action and why: whether tables exist and keys are of the types that
+//! they declare, the syntax of expressions and their names, how large an item becomes by
+//! an update, and permissions.
 
 /// Actions in one `TransactWriteItems` (DynamoDB quotas).
 pub const MAX_ACTIONS: usize = 100;

@@ -1,7 +1,8 @@
 use std::{cmp::Ordering, collections::HashMap, fmt};
 
 use jiff::Timestamp;
-use serde::{Deserialize, de::IgnoredAny};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::relay::{DeadLetter, compare_sequence_numbers};
 
@@ -55,11 +56,10 @@ impl Letter {
     /// If it is neither Lambda's pointer nor the relay's reference.
     pub fn parse(body: &str) -> Result<Self, NotADeadLetter> {
         let wrong = |error: serde_json::Error| NotADeadLetter(error.to_string());
-        if serde_json::from_str::<IgnoredAny>(body).is_err() {
+        if serde_json::from_str::<&RawValue>(body).is_err() {
             return Err(NotADeadLetter("it is not JSON".to_owned()));
         }
-        let attributes: HashMap<String, IgnoredAny> =
-            serde_json::from_str(body).unwrap_or_default();
+        let attributes: HashMap<String, &RawValue> = serde_json::from_str(body).unwrap_or_default();
         if attributes.contains_key("DDBStreamBatchInfo") {
             let written: WrittenPointer = serde_json::from_str(body).map_err(wrong)?;
             written.try_into().map(Self::Pointer)
