@@ -78,12 +78,15 @@ impl OrdersTables {
     }
 }
 
-/// Where an item lies, as its key attributes tell.
+/// Returns table and key of an item.
 fn place(request: &Value, item: &Value) -> (String, String) {
-    let keys = ["pk", "aggregateId", "position"].map(|name| &item[name]["S"]);
-    let keys = keys.iter().filter_map(|key| key.as_str());
-    let key = keys.collect::<Vec<_>>().join("/");
-    assert!(!key.is_empty(), "an item without a key: {item}");
     let table = request["TableName"].as_str().expect("a table");
-    (table.to_owned(), key)
+    let attributes: &[&str] = match table {
+        "outbox" => &["aggregateId", "position"],
+        _ => &["pk"],
+    };
+    let values = attributes.iter().map(|name| item[*name]["S"].as_str());
+    let key = values.collect::<Option<Vec<&str>>>();
+    let key = key.unwrap_or_else(|| panic!("an item without a key: {item}"));
+    (table.to_owned(), key.join("/"))
 }

@@ -188,9 +188,10 @@ impl From<CommitError> for CancelOrderError {
     }
 }
 
-/// What reading the order again can help against.
+/// Returns whether reading the order again and deciding again can help.
 fn is_stale(failed: &FailedCondition) -> bool {
-    matches!(failed.failure, ConditionFailure::Stale { .. })
+    use ConditionFailure::{Missing, Stale};
+    matches!(failed.failure, Stale { .. } | Missing)
 }
 
 impl From<ReadError> for CancelOrderError {

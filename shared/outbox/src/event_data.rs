@@ -29,9 +29,9 @@ pub struct EventData(Box<RawValue>);
 
 /// Data that is not what the consumer expects.
 #[derive(Debug, thiserror::Error)]
-#[error("data at {path}: {source}")]
+#[error("{path}: {source}")]
 pub struct InvalidData {
-    /// Where in the data, `items[0].price`; `.` is the data itself.
+    /// Where in the event: `data.items[0].price`, or `data`.
     pub path: String,
     /// What is wrong there.
     pub source: serde_json::Error,
@@ -56,7 +56,11 @@ impl EventData {
     pub fn parse<'d, T: Deserialize<'d>>(&'d self) -> Result<T, InvalidData> {
         let mut json = serde_json::Deserializer::from_str(self.as_json());
         serde_path_to_error::deserialize(&mut json).map_err(|error| InvalidData {
-            path: error.path().to_string(),
+            path: match error.path().to_string().as_str() {
+                "." => "data".to_owned(),
+                index if index.starts_with('[') => format!("data{index}"),
+                field => format!("data.{field}"),
+            },
             source: error.into_inner(),
         })
     }
@@ -124,10 +128,11 @@ mod tests {
             grams: Vec<u64>,
         }
         for (json, path) in [
-            (r#"{"grams": [1, 18446744073709551616]}"#, "grams[1]"),
-            (r#"{"grams": [1.5]}"#, "grams[0]"),
-            (r#"{"grams": [1, 2, 1e400]}"#, "grams[2]"),
-            (r#"{"weight": 1}"#, "."),
+            (r#"{"grams": [1, 18446744073709551616]}"#, "data.grams[1]"),
+            (r#"{"grams": [1.5]}"#, "data.grams[0]"),
+            (r#"{"grams": [1, 2, 1e400]}"#, "data.grams[2]"),
+            (r#"{"weight": 1}"#, "data"),
+            (r#"["grams"]"#, "data[0]"),
         ] {
             let error = data(json).parse::<Weighed>().unwrap_err();
             assert_eq!(error.path, path, "{error}");

@@ -64,12 +64,12 @@ async fn what_shipping_can_make_nothing_of_says_why() {
         (
             "/data/items/0/quantity",
             json!("two"),
-            "OrderCreated: items[0].quantity: invalid type: string \"two\"",
+            "OrderCreated: data.items[0].quantity: invalid type: string \"two\"",
         ),
         (
             "/data",
             json!({"orderId": "1"}),
-            "OrderCreated: .: missing field `items`",
+            "OrderCreated: data: missing field `items`",
         ),
         ("/sequence", json!("first"), "the event has no sequence"),
         (
@@ -167,7 +167,10 @@ async fn dynamodb_s_refusals_are_errors() {
     let denied = (400, json!({"__type": "AccessDeniedException"}));
     for (read, says) in [
         (denied.clone(), "the shipment could not be read"),
-        ((200, json!({})), "DynamoDB refused the transaction"),
+        (
+            (200, json!({})),
+            "DynamoDB rejected the transaction, nothing was written: AccessDeniedException",
+        ),
     ] {
         let stub = stub(&[
             ("GetItem", &[read]),
