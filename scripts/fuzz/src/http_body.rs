@@ -8,13 +8,14 @@ use lambda_http::{
 use orders::{Order, OrderStatus};
 use orders_service::{OrderService, OrderStore, Orders, cancel_order, create_order, get_order};
 use outbox::{CloudEvent, Outbox};
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use shipping::OrderEvent;
 
 use crate::{orders_tables::OrdersTables, outbox_row, runtime};
 
 /// Every request is answered: with a problem that says whose fault it is, which
-/// is the caller's, or with an order. An order that is placed is found, placed
+/// is the caller's, or with an order. A body is called JSON if it is. An order that is placed is found, placed
 /// once however often it is sent with its key, told of by an event that the relay
 /// and shipping can read, and cancelled.
 pub fn http_body(bytes: &[u8]) {
@@ -57,6 +58,7 @@ impl Service {
             _ => {
                 let again = request_with(&request, request.body().clone());
                 let answer = Answer::of(create_order(&self.service, request).await);
+                answer.assert_called_json(again.body());
                 if answer.status == 201 {
                     self.placed(&answer, again).await;
                     return;
@@ -199,6 +201,19 @@ impl Answer {
         assert_eq!(self.header("content-type"), "application/json");
         assert!(self.header("etag").starts_with('"'));
         serde_json::from_value(self.body.clone()).expect("an order")
+    }
+
+    /// By JSON's grammar, whatever numbers and texts the values are.
+    fn assert_called_json(&self, body: &[u8]) {
+        let is_json =
+            str::from_utf8(body).is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok());
+        match self.status {
+            201 | 422 => assert!(is_json, "{self:?}"),
+            400 if self.body["type"] == "urn:problem-type:orders:malformed-json" => {
+                assert!(!is_json, "{self:?}");
+            }
+            _ => {}
+        }
     }
 
     fn assert_problem(&self) {

@@ -15,7 +15,7 @@ use crate::{
 /// | status | when |
 /// |---|---|
 /// | 201 | the order is saved, now or by an earlier request with the same `Idempotency-Key` |
-/// | 400 | the body is not JSON, or the `Idempotency-Key` does not have 1 to 255 bytes |
+/// | 400 | the body is not JSON, or the `Idempotency-Key` does not have 1 to 255 bytes, has a comma, or is sent twice |
 /// | 413 | the body has over 256 KB |
 /// | 415 | the content type is not `application/json` |
 /// | 422 | the order is invalid, or the `Idempotency-Key` was used for another order |

@@ -9,11 +9,21 @@ pub struct IdempotencyKey {
     digest: String,
 }
 
-/// A key that is empty or too long.
+/// Why a request has no idempotency key that can be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("an idempotency key must have 1 to 255 bytes, not {bytes}")]
-pub struct InvalidIdempotencyKey {
-    bytes: usize,
+pub enum InvalidIdempotencyKey {
+    /// It is empty or too long, so many bytes.
+    #[error("an idempotency key must have 1 to 255 bytes, not {0}")]
+    Length(usize),
+    /// It has a comma.
+    #[error(
+        "an idempotency key must have no comma, and the header Idempotency-Key is sent once: \
+         sent twice, it arrives as one value with a comma"
+    )]
+    Comma,
+    /// There is more than one.
+    #[error("the header Idempotency-Key is sent more than once")]
+    Repeated,
 }
 
 impl IdempotencyKey {
@@ -21,10 +31,15 @@ impl IdempotencyKey {
     ///
     /// # Errors
     ///
-    /// If it does not have 1 to 255 bytes.
+    /// If it does not have 1 to 255 bytes, or has a comma: that may be two keys,
+    /// joined on their way here. In another order they would be another key, and
+    /// place the order a second time.
     pub fn to_place_an_order(caller: &str, key: &[u8]) -> Result<Self, InvalidIdempotencyKey> {
         if !(1..=255).contains(&key.len()) {
-            return Err(InvalidIdempotencyKey { bytes: key.len() });
+            return Err(InvalidIdempotencyKey::Length(key.len()));
+        }
+        if key.contains(&b',') {
+            return Err(InvalidIdempotencyKey::Comma);
         }
         // A hash of each part, so that no two triples run together alike.
         let parts = [caller.as_bytes(), b"place-order", key];
@@ -68,6 +83,14 @@ mod tests {
         for (length, valid) in [(0, false), (1, true), (255, true), (256, false)] {
             let key = IdempotencyKey::to_place_an_order("a", &vec![b'k'; length]);
             assert_eq!(key.is_ok(), valid, "{length}");
+        }
+    }
+
+    #[test]
+    fn a_key_has_no_comma() {
+        for key in ["a,b", "a,a", "a, b", ",", "a,", ",a"] {
+            let key = IdempotencyKey::to_place_an_order("a", key.as_bytes());
+            assert_eq!(key, Err(InvalidIdempotencyKey::Comma));
         }
     }
 }

@@ -15,12 +15,14 @@ mod cancel_order;
 mod create_order;
 mod get_order;
 mod idempotency;
+mod media_type;
 mod origin;
 mod problem;
 mod report;
 mod request;
 mod response;
 mod service;
+mod single_header;
 mod store;
 
 pub use cancel_order::cancel_order;

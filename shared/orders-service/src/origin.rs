@@ -2,7 +2,7 @@ use lambda_http::{Request, RequestExt};
 use outbox::Traceparent;
 use tracing::Span;
 
-use crate::request::http_context;
+use crate::{request::http_context, single_header::single_header};
 
 /// Where a request comes from: what its events and its logs tell of that.
 #[derive(Debug, Clone, Default)]
@@ -18,7 +18,10 @@ impl Origin {
     pub(crate) fn of(request: &Request) -> Self {
         let lambda = request.lambda_context_ref();
         let trace_header = lambda.and_then(|context| context.xray_trace_id.clone());
-        let callers = request.headers().get("traceparent");
+        // Of two nobody can tell which is right. With a comma it is none, either.
+        let callers = single_header(request.headers(), "traceparent")
+            .ok()
+            .flatten();
         let callers = callers.and_then(|value| Traceparent::parse(value.to_str().ok()?));
         Self {
             correlation_id: http_context(request).and_then(|context| context.request_id.clone()),

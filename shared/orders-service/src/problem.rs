@@ -77,15 +77,6 @@ impl Problem {
         )
     }
 
-    pub(crate) fn several_idempotency_keys() -> Self {
-        Self::new(
-            StatusCode::BAD_REQUEST,
-            "urn:problem-type:orders:invalid-idempotency-key",
-            "The idempotency key is invalid",
-            "Send the header Idempotency-Key once.",
-        )
-    }
-
     pub(crate) fn invalid_order(violations: Vec<Violation>) -> Self {
         Self {
             violations,

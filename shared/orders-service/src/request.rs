@@ -1,16 +1,18 @@
 //! What an HTTP request asks for.
 
 use lambda_http::{
-    Request, RequestExt,
-    aws_lambda_events::apigw::ApiGatewayV2httpRequestContext,
-    http::{HeaderMap, header::CONTENT_TYPE},
-    request::RequestContext,
+    Request, RequestExt, aws_lambda_events::apigw::ApiGatewayV2httpRequestContext,
+    http::header::CONTENT_TYPE, request::RequestContext,
 };
-use mime::Mime;
 use orders::{OrderId, PlaceOrder, Violation};
-use serde_json::error::Category;
+use serde::de::IgnoredAny;
 
-use crate::{idempotency::IdempotencyKey, problem::Problem};
+use crate::{
+    idempotency::{IdempotencyKey, InvalidIdempotencyKey},
+    media_type,
+    problem::Problem,
+    single_header::{Repeated, single_header},
+};
 
 /// Bytes of a body. 100 items of the longest names are 30 KB.
 const MOST_BODY_BYTES: usize = 256 * 1024;
@@ -19,7 +21,7 @@ const MOST_BODY_BYTES: usize = 256 * 1024;
 const ANONYMOUS: &str = "anonymous";
 
 pub(crate) fn place_order(request: &Request) -> Result<PlaceOrder, Problem> {
-    if !is_json(request.headers()) {
+    if !is_json(request) {
         return Err(Problem::unsupported_media_type());
     }
     let body: &[u8] = request.body();
@@ -27,46 +29,50 @@ pub(crate) fn place_order(request: &Request) -> Result<PlaceOrder, Problem> {
         return Err(Problem::body_too_large(body.len(), MOST_BODY_BYTES));
     }
     let mut json = serde_json::Deserializer::from_slice(body);
-    let command = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let field = error.path().to_string();
-        not_a_command(&field, error.inner())
-    })?;
+    let command = serde_path_to_error::deserialize(&mut json)
+        .map_err(|error| not_a_command(body, &error.path().to_string(), error.inner()))?;
     json.end()
         .map_err(|error| Problem::malformed_json(error.to_string()))?;
     Ok(command)
 }
 
-/// JSON that cannot be read, or that is no order. The latter is reported one
-/// field at a time: there is no order yet to check as a whole.
-fn not_a_command(field: &str, error: &serde_json::Error) -> Problem {
-    match error.classify() {
-        Category::Data => Problem::invalid_order(vec![Violation {
+/// Returns the problem of a body that is not JSON, or that is JSON but no order.
+/// The latter is reported one field at a time: there is no order yet to check as
+/// a whole.
+///
+/// Only the grammar decides which of the two it is. The parser reports a syntax
+/// error, too, where a value is beyond its own limits: JSON has numbers of any
+/// size, halves of surrogate pairs, and arrays in arrays of any depth.
+fn not_a_command(body: &[u8], field: &str, error: &serde_json::Error) -> Problem {
+    match check_grammar(body) {
+        Err(malformed) => Problem::malformed_json(malformed),
+        Ok(()) => Problem::invalid_order(vec![Violation {
             field: field.to_owned(),
             message: error.to_string(),
         }]),
-        Category::Syntax | Category::Eof | Category::Io => {
-            Problem::malformed_json(error.to_string())
-        }
     }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
-    headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok()?.parse::<Mime>().ok())
-        .is_some_and(|mime| mime.essence_str() == "application/json")
+/// Checks that bytes are JSON by its grammar, whatever the values are.
+fn check_grammar(body: &[u8]) -> Result<(), String> {
+    // The parser skips over strings without looking at their encoding.
+    let text = str::from_utf8(body).map_err(|error| error.to_string())?;
+    let skipped: Result<IgnoredAny, _> = serde_json::from_str(text);
+    skipped.map(drop).map_err(|error| error.to_string())
 }
 
+fn is_json(request: &Request) -> bool {
+    // The parser of media types refuses values that were joined by a comma.
+    let content_type = single_header(request.headers(), CONTENT_TYPE.as_str());
+    matches!(content_type, Ok(Some(value)) if media_type::is_json(value))
+}
+
+/// Returns the key that makes repeating the request safe, if it has one.
 pub(crate) fn idempotency_key(request: &Request) -> Result<Option<IdempotencyKey>, Problem> {
-    let mut keys = request.headers().get_all("idempotency-key").iter();
-    match (keys.next(), keys.next()) {
-        (None, _) => Ok(None),
-        (Some(_), Some(_)) => Err(Problem::several_idempotency_keys()),
-        (Some(key), None) => {
-            let key = IdempotencyKey::to_place_an_order(&caller(request), key.as_bytes())?;
-            Ok(Some(key))
-        }
-    }
+    let key = single_header(request.headers(), "idempotency-key")
+        .map_err(|Repeated| InvalidIdempotencyKey::Repeated)?;
+    let key = key.map(|key| IdempotencyKey::to_place_an_order(&caller(request), key.as_bytes()));
+    Ok(key.transpose()?)
 }
 
 /// The order that the path is about, `/orders/{id}` or what lies below it. A

@@ -31,6 +31,7 @@ mod invalid;
 mod money;
 mod order;
 mod place;
+mod whole_number;
 
 pub use change::Change;
 pub use event::{OrderCancelled, OrderCreated, OrderEvent};

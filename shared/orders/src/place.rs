@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Change, InvalidOrder, Money, Order, OrderCreated, OrderEvent, OrderId, OrderItem, OrderStatus,
-    Violation,
+    Violation, whole_number,
 };
 
 /// Place an order: what a customer asks for, not yet checked.
@@ -34,9 +34,11 @@ pub struct PlaceOrderItem {
     #[garde(custom(name_of_1_to_128_bytes))]
     pub product_id: String,
     /// How many, 1 to 10,000.
+    #[serde(deserialize_with = "whole_number::deserialize")]
     #[garde(custom(within(1..=10_000)))]
     pub quantity: i64,
     /// The price of one in minor units (cents), 0 to 2^53 - 1.
+    #[serde(deserialize_with = "whole_number::deserialize")]
     #[garde(custom(within(0..=Money::MAX_AMOUNT.cast_signed())))]
     pub unit_price: i64,
 }

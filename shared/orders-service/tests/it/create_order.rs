@@ -101,6 +101,110 @@ async fn json_that_is_no_order_names_the_field() {
         .assert_problem(422, "invalid-order");
 }
 
+/// Numbers by JSON's grammar, none of which is a whole number in a sixty-four bit
+/// integer's digits.
+const NUMBERS: [&str; 16] = [
+    "1e999",
+    "-1e400",
+    "1E+400",
+    "1e99999999999999999999",
+    "1e-400",
+    "0.0e-0",
+    "1e2",
+    "1E+2",
+    "20.0",
+    "1.5",
+    "-0",
+    "-0.0",
+    "9223372036854775808",
+    "-9223372036854775809",
+    "18446744073709551616",
+    "123456789012345678901234567890123456789012345678901234567890",
+];
+
+/// An order as it is spelled, with a placeholder for the value of a field.
+fn spelled(field: &str, value: &str) -> String {
+    let mut order = order();
+    *order.pointer_mut(field).unwrap() = json!("placeholder");
+    order.to_string().replace("\"placeholder\"", value)
+}
+
+async fn assert_field(fixture: &Fixture, body: &str, field: &str) {
+    let request = request().body(Body::Text(body.into())).unwrap();
+    let answer = fixture.post(request).await;
+    answer.assert_problem(422, "invalid-order");
+    let violations = answer.body["violations"].as_array().unwrap();
+    assert_eq!(violations.len(), 1, "{body}: {answer:?}");
+    assert_eq!(violations[0]["field"], field, "{body}: {answer:?}");
+    assert!(!violations[0]["message"].as_str().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn any_number_of_json_is_accepted_or_refused_with_its_field() {
+    let fixture = Fixture::start().await;
+    let digits = "9".repeat(400);
+    let fraction = format!("1.{digits}");
+    for number in NUMBERS.into_iter().chain([&*digits, &*fraction]) {
+        for (pointer, field) in [
+            ("/items/0/quantity", "items[0].quantity"),
+            ("/items/0/unitPrice", "items[0].unitPrice"),
+            ("/items/0/productId", "items[0].productId"),
+            ("/items/0", "items[0]"),
+            ("/items", "items"),
+            ("/currency", "currency"),
+            ("/customerId", "customerId"),
+        ] {
+            assert_field(&fixture, &spelled(pointer, number), field).await;
+        }
+        // A field that no order has.
+        let more = format!("{{\"discount\":{number},{}", &order().to_string()[1..]);
+        assert_field(&fixture, &more, "discount").await;
+        let of_an_item = spelled("/items/0/quantity", &format!("1,\"discount\":{number}"));
+        assert_field(&fixture, &of_an_item, "items[0].discount").await;
+        assert_field(&fixture, number, ".").await;
+    }
+    for (number, amount) in [
+        ("0", 0_u64),
+        ("1950", 1950),
+        ("4503599627370495", 4_503_599_627_370_495),
+    ] {
+        let body = spelled("/items/0/unitPrice", number);
+        let request = request().body(Body::Text(body)).unwrap();
+        let answer = fixture.post(request).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        assert_eq!(answer.body["items"][0]["unitPrice"], json!(amount));
+    }
+}
+
+#[tokio::test]
+async fn what_only_looks_like_a_number_is_no_json() {
+    let fixture = Fixture::start().await;
+    for value in [
+        "01", "-", "+1", "1.", ".5", "1e", "1e+", "0x10", "1_000", "NaN", "Infinity", "1e999.",
+    ] {
+        for field in ["/items/0/quantity", "/currency"] {
+            let request = request().body(Body::Text(spelled(field, value))).unwrap();
+            let answer = fixture.post(request).await;
+            answer.assert_problem(400, "malformed-json");
+        }
+    }
+}
+
+#[tokio::test]
+async fn json_that_the_parser_has_limits_for_is_refused_with_its_field() {
+    let fixture = Fixture::start().await;
+    let deep = format!("{}{}", "[".repeat(1_000), "]".repeat(1_000));
+    for value in ["\"\\ud800\"", "\"\\udc00x\"", &deep] {
+        assert_field(&fixture, &spelled("/currency", value), "currency").await;
+    }
+    // What is wrong with an order counts for nothing if it is no JSON.
+    for body in ["{\"currency\": 1e999", "{\"discount\": 1,}", "1e999 1"] {
+        let request = request().body(Body::Text(body.into())).unwrap();
+        let answer = fixture.post(request).await;
+        answer.assert_problem(400, "malformed-json");
+    }
+}
+
 #[tokio::test]
 async fn what_is_no_json_is_400() {
     let fixture = Fixture::start().await;
@@ -112,10 +216,12 @@ async fn what_is_no_json_is_400() {
             .await
             .assert_problem(400, "malformed-json");
     }
-    let request = request()
-        .body(Body::Binary(vec![b'"', 0xff, b'"']))
-        .unwrap();
-    assert!(matches!(fixture.post(request).await.status, 400 | 422));
+    let mut not_utf8 = spelled("/currency", "\"EUR?\"").into_bytes();
+    let at = not_utf8.iter().position(|byte| *byte == b'?').unwrap();
+    not_utf8[at] = 0xff;
+    let request = request().body(Body::Binary(not_utf8)).unwrap();
+    let answer = fixture.post(request).await;
+    answer.assert_problem(400, "malformed-json");
 }
 
 #[tokio::test]
@@ -140,6 +246,7 @@ async fn only_json_is_accepted() {
     let fixture = Fixture::start().await;
     for (content_type, status) in [
         ("application/json; charset=utf-8", 201),
+        ("application/json ; charset=utf-8", 201),
         ("Application/JSON", 201),
         ("text/plain", 415),
         ("application/x-www-form-urlencoded", 415),
@@ -155,6 +262,14 @@ async fn only_json_is_accepted() {
             "{content_type:?}"
         );
     }
+    let twice = request()
+        .header("content-type", "text/plain")
+        .body(Body::Text(order().to_string()))
+        .unwrap();
+    fixture
+        .post(twice)
+        .await
+        .assert_problem(415, "unsupported-media-type");
     let without = http::Request::new(Body::Text(order().to_string()));
     fixture
         .post(without)
@@ -251,6 +366,52 @@ async fn a_key_has_1_to_255_bytes_and_is_sent_once() {
         .post(twice)
         .await
         .assert_problem(400, "invalid-idempotency-key");
+}
+
+#[tokio::test]
+async fn a_header_that_was_sent_twice_arrives_as_one_with_a_comma() {
+    let fixture = Fixture::start().await;
+    let body = order().to_string();
+    for keys in ["a,b", "a, b", "a,a", "b,a", ",a", "a,"] {
+        let headers = json!({"content-type": "application/json", "idempotency-key": keys});
+        let answer = fixture.post(delivered(&headers, &body, &json!({}))).await;
+        answer.assert_problem(400, "invalid-idempotency-key");
+        let detail = answer.body["detail"].as_str().unwrap();
+        assert!(detail.contains("comma"), "{detail}");
+    }
+    for content_types in [
+        "application/json,application/json",
+        "application/json,text/plain",
+        "application/json; charset=utf-8,text/plain",
+    ] {
+        let headers = json!({"content-type": content_types});
+        let answer = fixture.post(delivered(&headers, &body, &json!({}))).await;
+        answer.assert_problem(415, "unsupported-media-type");
+    }
+    assert!(fixture.items("").await.is_empty() && fixture.events().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_request_is_the_same_however_it_is_delivered() {
+    let fixture = Fixture::start().await;
+    let body = order().to_string();
+    let base64 = data_encoding::BASE64.encode(body.as_bytes());
+    let lower = json!({"content-type": "application/json", "idempotency-key": "key"});
+    let mixed = json!({"Content-Type": "application/json", "Idempotency-Key": "key"});
+    let upper = json!({"CONTENT-TYPE": "application/json", "IDEMPOTENCY-KEY": "key"});
+    let with_cookies = json!({"cookies": ["idempotency-key=a", "b=1, 2"]});
+    let in_base64 = json!({"isBase64Encoded": true});
+    let answers = [
+        fixture.post(delivered(&lower, &body, &json!({}))).await,
+        fixture.post(delivered(&mixed, &body, &json!({}))).await,
+        fixture.post(delivered(&upper, &body, &with_cookies)).await,
+        fixture.post(delivered(&lower, &base64, &in_base64)).await,
+    ];
+    for answer in &answers {
+        assert_eq!(answer.status, 201, "{answer:?}");
+        assert_eq!(answer.body, answers[0].body);
+    }
+    assert_eq!(fixture.items("order#").await.len(), 1);
 }
 
 #[tokio::test]

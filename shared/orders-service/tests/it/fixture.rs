@@ -125,6 +125,24 @@ pub(crate) fn post_with_key(order: &Value, key: &str) -> Request {
     request.body(Body::Text(order.to_string())).unwrap()
 }
 
+/// A request to place an order as the event that API Gateway and function URLs
+/// make of it: payload format 2.0.
+pub(crate) fn delivered(headers: &Value, body: &str, more: &Value) -> Request {
+    let mut event = json!({
+        "version": "2.0",
+        "routeKey": "POST /orders",
+        "rawPath": "/orders",
+        "rawQueryString": "",
+        "headers": headers,
+        "requestContext": {"http": {"method": "POST", "path": "/orders"}, "stage": "$default"},
+        "body": body,
+        "isBase64Encoded": false,
+    });
+    let more = more.as_object().unwrap().clone();
+    event.as_object_mut().unwrap().extend(more);
+    lambda_http::request::from_str(&event.to_string()).unwrap()
+}
+
 pub(crate) fn cancel(id: &str) -> Request {
     let request = http::Request::builder().method("POST");
     let request = request.uri(format!("/orders/{id}/cancel"));

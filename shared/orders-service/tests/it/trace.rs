@@ -54,3 +54,22 @@ async fn events_carry_the_trace_of_the_invocation_and_of_the_caller() {
         }
     }
 }
+
+/// API Gateway joins by a comma what was sent twice; elsewhere two headers arrive.
+#[tokio::test]
+async fn a_traceparent_that_was_sent_twice_is_none() {
+    let fixture = Fixture::start().await;
+    let joined = "00-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-bbbbbbbbbbbbbbbb-01,\
+                  00-cccccccccccccccccccccccccccccccc-dddddddddddddddd-01";
+    let mut twice = traced(post(&order()), Some(X_RAY), Some(OF_CALLER));
+    let second = HeaderValue::from_static(&joined[56..]);
+    twice.headers_mut().append("traceparent", second);
+    for request in [twice, traced(post(&order()), Some(X_RAY), Some(joined))] {
+        assert_eq!(fixture.post(request).await.status, 201);
+    }
+    for row in fixture.events().await {
+        let event: CloudEvent = serde_json::from_str(&row.detail).unwrap();
+        let traceparent = event.traceparent.as_ref();
+        assert_eq!(traceparent.map(outbox::Traceparent::as_str), Some(OF_X_RAY));
+    }
+}
