@@ -57,6 +57,7 @@ suite!(World:
     a_scan_goes_on_behind_rows_that_are_gone,
     a_query_shows_one_aggregate_in_sequence,
     a_query_ends_with_the_last_row_wanted,
+    a_query_ends_with_a_page_that_ends_with_the_last_row_wanted,
     a_query_goes_on_behind_a_row_that_is_gone,
     what_is_left_of_a_discarded_row_is_no_row,
 );
@@ -417,6 +418,17 @@ async fn a_query_ends_with_the_last_row_wanted(world: &impl World) {
     assert_eq!(keys_of(&page.rows), keys[1..2]);
     let page = world.table().query("a", through, through).await;
     assert!(page.expect("a page").rows.is_empty());
+}
+
+/// A page that is full tells where the next one begins, whether or not anything wanted
+/// is left.
+async fn a_query_ends_with_a_page_that_ends_with_the_last_row_wanted(world: &impl World) {
+    let keys = put_pages(world).await;
+    let first = world.table().query("a", None, None).await;
+    let through = first.expect("a page").next.expect("more than one page");
+    let found = queried(world, "a", Some(&through)).await;
+    assert_eq!(keys_of(&found).last(), Some(&through));
+    assert_eq!(keys_of(&found), keys[..found.len()]);
 }
 
 /// As with a scan.

@@ -237,6 +237,13 @@ impl OutboxTable for DynamoDbTable {
         through: Option<&RowKey>,
     ) -> Result<Page, CallError> {
         let operation = "Query";
+        // The page before may have ended with the last row wanted: DynamoDB rejects
+        // a start key with nothing behind it in the range that is asked for.
+        if let (Some(after), Some(through)) = (after, through)
+            && after.position >= through.position
+        {
+            return Ok(Page::default());
+        }
         let mut query = self
             .client
             .query()

@@ -2,13 +2,12 @@
 
 use std::{
     io::Write,
-    net::SocketAddr,
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
     time::Duration,
 };
 
-use dynamodb_in_process::{client, create_table, items};
+use dynamodb_in_process::{Address, client, create_table, items};
 use outbox::OutboxRow;
 use serde_json::{Value, json};
 use tokio::{sync::mpsc, time::timeout};
@@ -33,13 +32,13 @@ fn program(example: &str) -> PathBuf {
 }
 
 /// The example in a world of its own, where every service is on loopback.
-fn example(name: &str, dynamodb: SocketAddr) -> Command {
+fn example(name: &str, dynamodb: Address) -> Command {
     let mut command = Command::new(program(name));
     command
         .env_clear()
         .env("AWS_ENDPOINT_URL_DYNAMODB", format!("http://{dynamodb}"))
         .env("AWS_REGION", "eu-central-1")
-        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_ACCESS_KEY_ID", dynamodb.access_key_id())
         .env("AWS_SECRET_ACCESS_KEY", "test")
         .env("AWS_CONFIG_FILE", "/dev/null")
         .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
@@ -57,7 +56,7 @@ fn lines(output: &Output) -> Vec<&str> {
 }
 
 /// A table of outbox rows and one of things.
-async fn tables() -> (SocketAddr, aws_sdk_dynamodb::Client) {
+async fn tables() -> (Address, aws_sdk_dynamodb::Client) {
     let address = dynamodb_in_process::listen().await;
     let client = client(address);
     create_table(&client, "things", "pk", None).await;
@@ -65,7 +64,7 @@ async fn tables() -> (SocketAddr, aws_sdk_dynamodb::Client) {
     (address, client)
 }
 
-fn append(address: SocketAddr) -> Command {
+fn append(address: Address) -> Command {
     let mut append = example("append", address);
     append.env("ITEMS_TABLE", "things");
     append.env("OUTBOX_TABLE", "outbox");

@@ -150,7 +150,7 @@ async fn begin() -> Stub {
         .mount(&server)
         .await;
     Stub {
-        reader: DynamoDbStreams::new(streams(&server.uri())),
+        reader: DynamoDbStreams::new(streams(*server.address())),
         state,
         _server: server,
     }

@@ -1,12 +1,10 @@
 //! A consumer that counts, and the events it counts.
 
-use std::net::SocketAddr;
-
 use aws_sdk_dynamodb::{
     Client,
     types::{AttributeValue, Put},
 };
-use dynamodb_in_process::{create_table, items};
+use dynamodb_in_process::{Address, create_table, items};
 use jiff::Timestamp;
 use outbox::{
     Clock, CloudEvent, KeySchema,
@@ -39,7 +37,7 @@ impl World {
         Self::at(dynamodb_in_process::listen().await).await
     }
 
-    pub(super) async fn at(address: SocketAddr) -> Self {
+    pub(super) async fn at(address: Address) -> Self {
         let client = dynamodb_in_process::client(address);
         create_table(&client, "table", "pk", None).await;
         let inbox = inbox(&client, "consumer");

@@ -274,6 +274,30 @@ async fn scans_are_consistent_on_the_wire_and_go_on_where_they_ended() {
     assert_eq!(body["ExclusiveStartKey"], last);
 }
 
+/// As DynamoDB rejects a start key that is the end of the range, or lies behind it.
+#[tokio::test]
+async fn nothing_is_asked_for_behind_the_last_row_wanted() {
+    let stub = answering(
+        400,
+        json!({
+            "__type": "com.amazon.coral.validate#ValidationException",
+            "message": "The provided starting key does not match the range key predicate",
+        }),
+    )
+    .await;
+    let table = DynamoDbTable::new(dynamodb_in_process::client(*stub.address()), "outbox");
+    let (last, behind) = (row("a", 2).key, row("a", 3).key);
+    for after in [&last, &behind] {
+        let page = table.query("a", Some(after), Some(&last)).await.unwrap();
+        assert!(page.rows.is_empty());
+        assert_eq!(page.next, None);
+    }
+    assert!(stub.received_requests().await.unwrap().is_empty());
+    let before = row("a", 1).key;
+    assert!(table.query("a", Some(&before), Some(&last)).await.is_err());
+    assert!(table.query("a", Some(&behind), None).await.is_err());
+}
+
 #[tokio::test]
 async fn a_scan_ignores_attributes_of_a_newer_type() {
     let item: serde_dynamo::Item = serde_dynamo::to_item(row("a", 1)).unwrap();

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodbstreams::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
+use dynamodb_in_process::Address;
 use outbox::{
     relay::CallError,
     replay::{DeadLetterQueue, DynamoDbStreams, From, Message, Place, StreamError, StreamReader},
@@ -78,13 +79,15 @@ async fn a_queue_that_is_not_there_is_a_fault_of_the_set_up() {
     assert!(matches!(error, CallError::SetUp(_)), "{error:?}");
 }
 
-pub(crate) fn streams(endpoint: &str) -> aws_sdk_dynamodbstreams::Client {
+pub(crate) fn streams(address: impl Into<Address>) -> aws_sdk_dynamodbstreams::Client {
+    let address = address.into();
+    let access_key_id = address.access_key_id();
     let config = aws_sdk_dynamodbstreams::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .endpoint_url(endpoint)
+        .endpoint_url(format!("http://{address}"))
         .region(Region::new("eu-central-1"))
-        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .credentials_provider(Credentials::new(access_key_id, "test", None, None, "test"))
         .retry_config(RetryConfig::disabled())
         .build();
     aws_sdk_dynamodbstreams::Client::from_conf(config)
@@ -110,7 +113,7 @@ async fn errors_of_a_stream_are_told_apart() {
         ("ValidationException", is_content),
     ] {
         let stub = answering(400, json!({"__type": format!("a#{code}"), "message": "no"})).await;
-        let reader = DynamoDbStreams::new(streams(&stub.uri()));
+        let reader = DynamoDbStreams::new(streams(*stub.address()));
         let place = Place {
             stream_arn: "arn",
             shard_id: "shard",
