@@ -117,6 +117,11 @@ lint-templates: prerequisites $(NODE_MODULES) $(VENV) ## Check the CloudFormatio
 	@$(node) test/write-templates.ts ../target/templates
 	cd infra && ../.venv/bin/cfn-lint
 
+# Not of 'make test': it is fetched for this alone, and needs Java.
+.PHONY: conformance-dynamodb-local
+conformance-dynamodb-local: prerequisites ## Run what needs a table on AWS's own DynamoDB Local; needs Java 17
+	@scripts/conformance-dynamodb-local
+
 # On the local AWS, so apart from the tests that need nothing installed.
 .PHONY: test-end-to-end
 test-end-to-end: build-local

@@ -1,11 +1,17 @@
 //! `DynamoDB` for tests, in the test's own process: an empty database behind a
 //! free loopback port, spoken to through the real AWS SDK.
+//!
+//! With the address of an `Amazon DynamoDB Local` in `DYNAMODB_LOCAL`, the same tests
+//! run on that, each in an empty database of its own:
+//! `make conformance-dynamodb-local`.
 
 // A test that cannot have its database has nothing else to do.
 #![allow(clippy::missing_panics_doc)]
 
-use std::net::SocketAddr;
+mod address;
 
+pub use address::Address;
+use address::dynamodb_local;
 use aws_sdk_dynamodb::{
     Client,
     config::{BehaviorVersion, Credentials, Region},
@@ -14,33 +20,55 @@ use aws_sdk_dynamodb::{
 use dynoxide::{Database, server};
 use serde::de::DeserializeOwned;
 
+/// What stands in for `DynamoDB`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StandIn {
+    /// dynoxide, in the test's own process.
+    Dynoxide,
+    /// Amazon `DynamoDB` Local, a process of its own.
+    DynamoDbLocal,
+}
+
+/// Returns what stands in for `DynamoDB` in this run of the tests.
+pub fn stand_in() -> StandIn {
+    match dynamodb_local() {
+        None => StandIn::Dynoxide,
+        Some(_) => StandIn::DynamoDbLocal,
+    }
+}
+
 /// Starts an empty database; it lives as long as the test's runtime.
 pub async fn start() -> Client {
     client(listen().await)
 }
 
 /// Starts an empty database, for more than one client of it.
-pub async fn listen() -> SocketAddr {
+pub async fn listen() -> Address {
+    if let Some(dynamodb_local) = dynamodb_local() {
+        return Address::of_a_new_database(dynamodb_local);
+    }
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
         .await
         .expect("a free loopback port");
     let address = listener.local_addr().expect("a bound listener");
     let database = Database::memory().expect("an empty database");
     tokio::spawn(server::serve_on(listener, database));
-    address
+    address.into()
 }
 
 /// A client of whatever speaks DynamoDB's protocol on a loopback port.
 ///
 /// SDK retries are off: a test says itself what happens twice.
-pub fn client(address: SocketAddr) -> Client {
+pub fn client(address: impl Into<Address>) -> Client {
+    let address = address.into();
+    let access_key_id = address.access_key_id();
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         // Without a proxy, whatever the environment says.
         .http_client(aws_smithy_http_client::Builder::new().build_http())
         .endpoint_url(format!("http://{address}"))
         .region(Region::new("eu-central-1"))
-        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .credentials_provider(Credentials::new(access_key_id, "test", None, None, "test"))
         .retry_config(aws_sdk_dynamodb::config::retry::RetryConfig::disabled())
         .build();
     Client::from_conf(config)

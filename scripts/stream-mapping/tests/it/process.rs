@@ -2,12 +2,12 @@
 
 use std::{
     io::{BufRead, BufReader},
-    net::SocketAddr,
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex},
     time::Duration,
 };
 
+use dynamodb_in_process::Address;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
@@ -20,11 +20,16 @@ pub(crate) struct StreamMapping {
 }
 
 /// Where the command finds everything, and a log that can be read.
-pub(crate) fn stream_mapping(streams: SocketAddr, lambda: &Lambda, queue: &Queue) -> Command {
+pub(crate) fn stream_mapping(
+    streams: impl Into<Address>,
+    lambda: &Lambda,
+    queue: &Queue,
+) -> Command {
+    let streams = streams.into();
     let mut command = Command::new(env!("CARGO_BIN_EXE_stream-mapping"));
     command
         .env_clear()
-        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_ACCESS_KEY_ID", streams.access_key_id())
         .env("AWS_SECRET_ACCESS_KEY", "test")
         .env("AWS_REGION", "eu-central-1")
         .env("AWS_EC2_METADATA_DISABLED", "true")

@@ -1,14 +1,13 @@
 //! A table with a stream.
 
-use std::net::SocketAddr;
-
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType,
     ScalarAttributeType, StreamSpecification, StreamViewType,
 };
+use dynamodb_in_process::Address;
 
 pub(crate) struct Table {
-    pub(crate) address: SocketAddr,
+    pub(crate) address: Address,
     pub(crate) stream_arn: String,
     client: aws_sdk_dynamodb::Client,
 }

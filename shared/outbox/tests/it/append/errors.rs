@@ -202,7 +202,7 @@ async fn after_an_attempt_without_an_answer_only_a_failed_condition_tells_that_n
 
 #[test]
 fn a_source_eventbridge_refuses_is_refused_at_once() {
-    let client = dynamodb_in_process::client(([127, 0, 0, 1], 9).into());
+    let client = dynamodb_in_process::client(std::net::SocketAddr::from(([127, 0, 0, 1], 9)));
     for source in ["", "aws.orders", &"x".repeat(257)] {
         assert!(Outbox::new(client.clone(), "outbox", source).is_err());
     }

@@ -83,7 +83,7 @@ async fn an_event_whose_name_is_no_key_is_refused() {
 
 #[tokio::test]
 async fn a_name_or_a_retention_that_does_not_work_is_refused() {
-    let client = dynamodb_in_process::client(([127, 0, 0, 1], 9).into());
+    let client = dynamodb_in_process::client(std::net::SocketAddr::from(([127, 0, 0, 1], 9)));
     let inbox = |consumer: &str| Inbox::new(client.clone(), "table", key(), consumer);
     for consumer in ["", "a#b", &"x".repeat(129)] {
         let error = inbox(consumer).err().unwrap();
