@@ -1,11 +1,12 @@
 import { Stack, Validations } from "aws-cdk-lib";
 import type { Role } from "aws-cdk-lib/aws-iam";
 
-/** An ARN with its tokens resolved, as far as ARNs need it. */
+/** An ARN with its tokens resolved, as far as cdk-nag looks into it. */
 type Resolved =
   | string
   | { readonly "Fn::Join": readonly [string, readonly Resolved[]] }
   | { readonly "Fn::GetAtt": readonly [string, string] }
+  | { readonly "Fn::ImportValue": Resolved }
   | { readonly Ref: string };
 
 /** Says why a role is granted something on an ARN with a wildcard, for whoever runs cdk-nag. */
@@ -26,5 +27,11 @@ function spelledByCdkNag(resolved: Resolved): string {
     const [delimiter, parts] = resolved["Fn::Join"];
     return parts.map(spelledByCdkNag).join(delimiter);
   }
-  return "Ref" in resolved ? `<${resolved.Ref}>` : `<${resolved["Fn::GetAtt"].join(".")}>`;
+  if ("Fn::GetAtt" in resolved) {
+    return `<${resolved["Fn::GetAtt"].join(".")}>`;
+  }
+  if ("Fn::ImportValue" in resolved) {
+    return spelledByCdkNag(resolved["Fn::ImportValue"]);
+  }
+  return "Ref" in resolved ? `<${resolved.Ref}>` : JSON.stringify(resolved);
 }

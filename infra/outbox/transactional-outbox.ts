@@ -43,6 +43,7 @@ import {
 } from "./outbox-table.ts";
 import { STREAM_MAPPING_DEFAULTS } from "./stream-mapping-defaults.ts";
 import { requireStreamMapping, type StreamMappingSettings } from "./stream-mapping-settings.ts";
+import { streamReaders } from "./stream-readers.ts";
 import { SWEEP_DEFAULTS } from "./sweep-defaults.ts";
 
 /** Most of it is for retries: a batch takes well under a second. */
@@ -72,7 +73,8 @@ export interface TransactionalOutboxProps extends StreamMappingSettings, OutboxT
   /**
    * The table that events are written to, if it is there already: with the keys
    * `aggregateId` and `position`, both strings, a stream of new images, the time
-   * to live `expiresAt`, and no replicas. Nothing else may relay its stream.
+   * to live `expiresAt`, and no replicas. Nothing else may read its stream: no
+   * other outbox, event source mapping or pipe.
    *
    * @default a table of its own, as `removalPolicy`, `deletionProtection`,
    * `pointInTimeRecovery` and `tableEncryption` say
@@ -211,6 +213,7 @@ export class TransactionalOutbox extends Construct {
       version: this.relay.currentVersion,
     });
     this.streamMapping = this.#createStreamMapping(props, streamArn);
+    this.node.addValidation({ validate: () => this.#otherReaders() });
     this.operatorRole = this.#createOperatorRole();
     this.metrics = new OutboxMetrics(this);
     if (props.alarmTopics !== undefined) {
@@ -436,6 +439,21 @@ export class TransactionalOutbox extends Construct {
     const resource = mapping.node.defaultChild as CfnEventSourceMapping;
     resource.overrideLogicalId(`${this.#idInStack()}StreamMapping`);
     return mapping;
+  }
+
+  /** What else reads the stream, and why it must not. */
+  #otherReaders(): string[] {
+    return streamReaders(this, this.table)
+      .filter((resource) => resource !== this.streamMapping.node.defaultChild)
+      .map(({ node }) => {
+        const outbox = node.scopes.find((scope) => scope instanceof TransactionalOutbox);
+        return outbox !== undefined && outbox !== this
+          ? `outbox ${outbox.node.path} has the same table as outbox ${this.node.path}: ` +
+              "both relays would publish every event. Give each outbox a table of its own"
+          : `${node.path} reads the stream of the Outbox table, as does the relay of ${this.node.path}: ` +
+              "a stream serves two readers at most, and outboxctl is the second. " +
+              "Let it have the events by a rule of the bus";
+      });
   }
 
   /** The outbox's path in its stack, as a logical id has it. */

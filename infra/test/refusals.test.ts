@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { App, Duration, RemovalPolicy, Stack } from "aws-cdk-lib";
+import { App, CfnResource, Duration, Fn, RemovalPolicy, Stack, Stage } from "aws-cdk-lib";
 import { Template } from "aws-cdk-lib/assertions";
 import {
   AttributeType,
@@ -10,6 +10,15 @@ import {
   TableV2,
 } from "aws-cdk-lib/aws-dynamodb";
 import { EventBus } from "aws-cdk-lib/aws-events";
+import {
+  CfnEventSourceMapping,
+  EventSourceMapping,
+  Function as LambdaFunction,
+  Runtime,
+  StartingPosition,
+} from "aws-cdk-lib/aws-lambda";
+import { DynamoEventSource } from "aws-cdk-lib/aws-lambda-event-sources";
+import { CfnPipe } from "aws-cdk-lib/aws-pipes";
 import { describe, expect, test } from "vitest";
 import {
   SWEEP_DEFAULTS,
@@ -248,5 +257,161 @@ describe("the table", () => {
       `${Object.keys(props)} is for the table that an outbox makes for itself: ` +
         "set it where the one that you hand over is made",
     );
+  });
+});
+
+describe("the stream", () => {
+  const given = "arn:aws:dynamodb:eu-central-1:111122223333:table/given";
+
+  /** An outbox in a stack. */
+  function outboxIn(stack: Stack, id: string, props: Partial<TransactionalOutboxProps> = {}) {
+    return new TransactionalOutbox(stack, id, {
+      relayCode: code.of("publish-events"),
+      sweeperCode: code.of("sweep-outbox"),
+      ...props,
+    });
+  }
+
+  /** A table that is made elsewhere, by the ARN of its stream. */
+  function imported(
+    stack: Stack,
+    id: string,
+    tableArn: string,
+    stream = "2026-01-01T00:00:00.000",
+  ) {
+    const tableStreamArn = `${tableArn}/stream/${stream}`;
+    return TableV2.fromTableAttributes(stack, id, { tableArn, tableStreamArn });
+  }
+
+  function anyFunction(stack: Stack): LambdaFunction {
+    return new LambdaFunction(stack, "Function", {
+      runtime: Runtime.PROVIDED_AL2023,
+      handler: "bootstrap",
+      code: code.of("publish-events"),
+    });
+  }
+
+  const twice = "both relays would publish every event. Give each outbox a table of its own";
+
+  test("is not relayed by two outboxes, on one table or on what another has made", () => {
+    const stack = new Stack(new App(), "Stack", { env });
+    const first = outboxIn(stack, "First", { table: table(stack) });
+    outboxIn(stack, "Second", { table: first.table });
+    expect(() => Template.fromStack(stack)).toThrow(
+      `outbox Stack/Second has the same table as outbox Stack/First: ${twice}`,
+    );
+    const own = new Stack(new App(), "Stack", { env });
+    outboxIn(own, "Second", { table: outboxIn(own, "First").table });
+    expect(() => Template.fromStack(own)).toThrow(twice);
+  });
+
+  test("is not relayed by outboxes of two stacks, whether the table is made there or imported", () => {
+    const app = new App();
+    const first = outboxIn(new Stack(app, "Orders", { env }), "Outbox");
+    outboxIn(new Stack(app, "Invoices", { env }), "Outbox", { table: first.table });
+    expect(() => app.synth()).toThrow(
+      `outbox Invoices/Outbox has the same table as outbox Orders/Outbox: ${twice}`,
+    );
+    const importing = new App();
+    const written = new Stack(importing, "Orders", { env });
+    outboxIn(written, "Outbox", { table: imported(written, "Table", given) });
+    const composed = new Stack(importing, "Invoices", { env });
+    const { partition, region, account } = composed;
+    const arn = `arn:${partition}:dynamodb:${region}:${account}:table/given`;
+    outboxIn(composed, "Outbox", {
+      table: imported(composed, "Table", arn, "2026-02-02T00:00:00.000"),
+    });
+    expect(() => importing.synth()).toThrow(twice);
+  });
+
+  test.each<[string, (stack: Stack, outbox: TransactionalOutbox) => unknown]>([
+    [
+      "an event source",
+      (stack, { table }) =>
+        anyFunction(stack).addEventSource(
+          new DynamoEventSource(table, { startingPosition: StartingPosition.LATEST }),
+        ),
+    ],
+    [
+      "an event source mapping",
+      (stack, { table }) =>
+        new EventSourceMapping(stack, "Mapping", {
+          target: anyFunction(stack),
+          eventSourceArn: table.tableStreamArn as string,
+          startingPosition: StartingPosition.LATEST,
+        }),
+    ],
+    [
+      "a mapping of the relay beside its own",
+      (_, { relay, table }) =>
+        relay.addEventSourceMapping("Again", {
+          eventSourceArn: table.tableStreamArn as string,
+          startingPosition: StartingPosition.LATEST,
+          enabled: false,
+        }),
+    ],
+    [
+      "a resource whose stream is overridden",
+      (stack, { table }) =>
+        new CfnEventSourceMapping(stack, "Mapping", {
+          functionName: "other",
+          eventSourceArn: "arn:aws:kinesis:eu-central-1:111122223333:stream/other",
+        }).addPropertyOverride("EventSourceArn", table.tableStreamArn),
+    ],
+    [
+      "a resource without a class",
+      (stack, { table }) =>
+        new CfnResource(stack, "Mapping", {
+          type: "AWS::Lambda::EventSourceMapping",
+          properties: { FunctionName: "other", EventSourceArn: table.tableStreamArn },
+        }),
+    ],
+    [
+      "a pipe",
+      (stack, { table }) =>
+        new CfnPipe(stack, "Pipe", {
+          roleArn: "arn:aws:iam::111122223333:role/pipe",
+          source: table.tableStreamArn as string,
+          target: "arn:aws:sqs:eu-central-1:111122223333:other",
+        }),
+    ],
+  ])("is not read by %s, in its stack or another", (_, read) => {
+    for (const readerStack of ["Stack", "Other"]) {
+      const stack = stackWith(() => ({}));
+      const outbox = stack.node.findChild("Outbox") as TransactionalOutbox;
+      read(
+        readerStack === "Stack" ? stack : new Stack(stack.node.root as App, "Other", { env }),
+        outbox,
+      );
+      expect(() => (stack.node.root as App).synth()).toThrow(
+        /reads the stream of the Outbox table, as does the relay of Stack\/Outbox: .* by a rule of the bus/,
+      );
+    }
+  });
+
+  test("of another table may be read, and so may it where it is another environment's", () => {
+    const app = new App();
+    const stack = new Stack(app, "Stack", { env });
+    outboxIn(stack, "First");
+    outboxIn(stack, "Second");
+    outboxIn(stack, "Third", { table: imported(stack, "Given", given) });
+    outboxIn(stack, "Fourth", { table: imported(stack, "Longer", `${given}-too`) });
+    outboxIn(stack, "Fifth", {
+      table: imported(stack, "Exported", Fn.importValue("a"), "2026-01-01T00:00:00.000"),
+    });
+    const other = anyFunction(stack);
+    other.addEventSource(
+      new DynamoEventSource(table(stack), { startingPosition: StartingPosition.LATEST }),
+    );
+    other.addEventSourceMapping("Queue", {
+      eventSourceArn: "arn:aws:sqs:eu-central-1:111122223333:queue",
+    });
+    for (const account of ["111111111111", "222222222222"]) {
+      const stage = new Stage(app, `Stage${account}`, { env: { ...env, account } });
+      const deployed = new Stack(stage, "Stack");
+      const arn = `arn:aws:dynamodb:${deployed.region}:${deployed.account}:table/given`;
+      outboxIn(deployed, "Outbox", { table: imported(deployed, "Table", arn) });
+    }
+    expect(() => app.synth()).not.toThrow();
   });
 });

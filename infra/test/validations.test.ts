@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { App, Stack, Validations } from "aws-cdk-lib";
+import { App, Fn, Stack, Validations } from "aws-cdk-lib";
 import { TableV2 } from "aws-cdk-lib/aws-dynamodb";
 import { CfnQueue } from "aws-cdk-lib/aws-sqs";
 import { AwsSolutionsChecks } from "cdk-nag";
@@ -115,6 +115,14 @@ test("an outbox breaks none in a stack of others, on a table of its own or anoth
     table: TableV2.fromTableAttributes(somewhere, "Table", {
       tableArn,
       tableStreamArn: `${tableArn}/stream/2026-01-01T00:00:00.000`,
+    }),
+  });
+  const elsewhere = new Stack(app, "Elsewhere");
+  new TransactionalOutbox(elsewhere, "Outbox", {
+    ...functions(),
+    table: TableV2.fromTableAttributes(elsewhere, "Table", {
+      tableArn: Fn.importValue("table-arn"),
+      tableStreamArn: Fn.importValue("stream-arn"),
     }),
   });
   const { pluginReports } = validate(app);
