@@ -151,8 +151,10 @@ fn spawn(
         .try_clone()
         .map_err(Error::io("the emulator's log"))?;
     let address = endpoint.address();
-    let mut command = Command::new(paths.ministack()?);
+    let (python, arguments) = paths.ministack()?;
+    let mut command = Command::new(python);
     command
+        .args(arguments)
         .env_clear()
         // The emulator hands its own environment on to the functions.
         .envs(process_environment(std::env::vars_os(), for_functions))

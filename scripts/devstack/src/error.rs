@@ -13,6 +13,10 @@ pub enum Error {
     #[error("{} is missing", .0.display())]
     #[diagnostic(help("run it through make, which installs what it needs: make demo"))]
     NotInstalled(PathBuf),
+    /// Neither the program nor the current directory is in a project.
+    #[error("there is no project around this program or the current directory")]
+    #[diagnostic(help("run it through make, in the project's folder: make demo"))]
+    NoProject,
     /// The emulator ended or never answered.
     #[error("the emulator did not start: {reason}")]
     #[diagnostic(help("its log is {}", log.display()))]

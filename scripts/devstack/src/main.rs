@@ -53,7 +53,7 @@ enum FaultCommand {
 #[tokio::main]
 async fn main() -> miette::Result<ExitCode> {
     let arguments = Arguments::parse();
-    let paths = Paths::of_this_project();
+    let paths = Paths::of_this_project()?;
     // Ending by a signal drops what was started, and that ends it.
     tokio::select! {
         result = run(&arguments, &paths) => Ok(result?),

@@ -1,8 +1,14 @@
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 use tempfile::TempDir;
 
 use crate::error::Error;
+
+/// By this file the project's folder is recognised.
+const MARK: &str = "scripts/devstack/Cargo.toml";
 
 /// Where things are in the project.
 #[derive(Debug, Clone)]
@@ -16,11 +22,29 @@ impl Paths {
         Self { root: root.into() }
     }
 
-    /// Of the project this program was built from.
-    pub fn of_this_project() -> Self {
-        let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let root = manifest.ancestors().nth(2).unwrap_or(manifest);
-        Self::new(root)
+    /// Of the project that holds this program, or else the current directory.
+    ///
+    /// Looked up when it runs: a project that was copied or moved after its build
+    /// must not serve the folder that it was built in.
+    ///
+    /// # Errors
+    ///
+    /// If neither is in a project.
+    pub fn of_this_project() -> Result<Self, Error> {
+        // The program is outside of the project if `target` is a link to elsewhere.
+        let program = std::env::current_exe();
+        let directory = std::env::current_dir();
+        [&program, &directory]
+            .into_iter()
+            .flatten()
+            .find_map(|place| Self::around(place))
+            .ok_or(Error::NoProject)
+    }
+
+    /// Of the innermost project around this place.
+    fn around(place: &Path) -> Option<Self> {
+        let root = place.ancestors().find(|root| root.join(MARK).is_file())?;
+        Some(Self::new(root))
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -31,9 +55,17 @@ impl Paths {
         self.root.join("infra")
     }
 
-    /// The emulator, of the version pinned in `scripts/requirements.txt`.
-    pub(crate) fn ministack(&self) -> Result<PathBuf, Error> {
-        installed(self.root.join(".venv/bin/ministack"))
+    /// The emulator, of the version pinned in `scripts/requirements.txt`: the
+    /// program, and what it is started with.
+    ///
+    /// Its own first line names the Python of the folder it was installed in, so it
+    /// is given to the one beside it; isolated (`-I`), which nothing of ours leads
+    /// to packages of another version.
+    pub(crate) fn ministack(&self) -> Result<(PathBuf, [OsString; 2]), Error> {
+        let bin = self.root.join(".venv/bin");
+        let script = installed(bin.join("ministack"))?;
+        let python = installed(bin.join("python"))?;
+        Ok((python, ["-I".into(), script.into()]))
     }
 
     /// cargo-lambda, of the version pinned in `scripts/requirements.txt`.
@@ -81,5 +113,51 @@ fn installed(path: PathBuf) -> Result<PathBuf, Error> {
         Ok(path)
     } else {
         Err(Error::NotInstalled(path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn project(root: &Path) {
+        fs::create_dir_all(root.join("scripts/devstack")).unwrap();
+        fs::write(root.join(MARK), "").unwrap();
+    }
+
+    #[test]
+    fn a_program_belongs_to_the_innermost_project_around_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let outer = directory.path();
+        let inner = outer.join("a copy");
+        project(outer);
+        project(&inner);
+        let program = inner.join("target/lambda/local/devstack/bootstrap");
+        assert_eq!(Paths::around(&program).unwrap().root, inner);
+        assert_eq!(Paths::around(&outer.join("target")).unwrap().root, outer);
+    }
+
+    #[test]
+    fn the_emulator_runs_with_the_python_of_this_project() {
+        let directory = tempfile::tempdir().unwrap();
+        let bin = directory.path().join(".venv/bin");
+        fs::create_dir_all(&bin).unwrap();
+        fs::write(bin.join("ministack"), "#!/elsewhere/.venv/bin/python\n").unwrap();
+        let paths = Paths::new(directory.path());
+        assert!(matches!(paths.ministack(), Err(Error::NotInstalled(_))));
+
+        fs::write(bin.join("python"), "").unwrap();
+        let (program, arguments) = paths.ministack().unwrap();
+        assert_eq!(program, bin.join("python"));
+        let script = bin.join("ministack").into_os_string();
+        assert_eq!(arguments, [OsString::from("-I"), script]);
+    }
+
+    #[test]
+    fn a_place_outside_of_any_project_has_no_paths() {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(Paths::around(directory.path()).is_none());
     }
 }

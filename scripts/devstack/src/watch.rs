@@ -27,8 +27,18 @@ const START_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a call may take, a build included. What was cut off is called again.
 const CALL_TIMEOUT_SECONDS: &str = "300";
 
-/// Cargo has to find its toolchain and what it has downloaded.
-const CARGO: [&str; 3] = ["CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"];
+/// Cargo has to find its toolchain and what it has downloaded, and to build as make
+/// does (`scripts/environment.mk`): otherwise the first call compiles everything.
+const CARGO: [&str; 8] = [
+    "CARGO_HOME",
+    "RUSTUP_HOME",
+    "RUSTUP_TOOLCHAIN",
+    "RUSTC_WRAPPER",
+    "RUSTFLAGS",
+    "CARGO_TARGET_DIR",
+    "CARGO_BUILD_BUILD_DIR",
+    "CARGO_PROFILE_DEV_PANIC",
+];
 
 /// `cargo lambda watch`: builds each function when it is called, and again
 /// after each change of its code.

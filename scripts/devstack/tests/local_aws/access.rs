@@ -142,7 +142,7 @@ async fn repeat(clients: &Clients, entry: &Value) {
 #[ignore = "needs the functions and the local AWS: make test-end-to-end"]
 async fn every_function_uses_all_rights_it_has_and_no_others() {
     let address = ([127, 0, 0, 1], 0).into();
-    let stack = Stack::start(&Paths::of_this_project(), address)
+    let stack = Stack::start(&Paths::of_this_project().unwrap(), address)
         .await
         .unwrap();
     let (clients, deployment) = (&stack.clients, &stack.deployment);

@@ -89,7 +89,7 @@ async fn pending(stack: &Stack) -> i32 {
 async fn every_event_arrives_though_functions_are_killed_and_calls_fail() {
     let orders = std::env::var("ORDERS").map_or(ORDERS, |orders| orders.parse().unwrap());
     let address = ([127, 0, 0, 1], 0).into();
-    let stack = Stack::start(&Paths::of_this_project(), address)
+    let stack = Stack::start(&Paths::of_this_project().unwrap(), address)
         .await
         .unwrap();
     let subscribing = Subscriber::subscribe(&stack.clients, &stack.deployment);

@@ -17,7 +17,7 @@ use crate::{
 #[tokio::test]
 #[ignore = "needs the functions and the local AWS: make test-end-to-end"]
 async fn a_stack_comes_changes_and_goes_three_times_and_leaves_nothing_behind() {
-    let paths = Paths::of_this_project();
+    let paths = Paths::of_this_project().unwrap();
     let next_release = next_release();
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let mut stack = Stack::start(&paths, ([127, 0, 0, 1], 0).into())

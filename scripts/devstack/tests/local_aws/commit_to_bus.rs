@@ -72,7 +72,7 @@ impl Times {
 #[ignore = "needs the functions and the local AWS: make bench"]
 async fn measure_commit_to_bus() {
     let address = ([127, 0, 0, 1], 0).into();
-    let stack = Stack::start(&Paths::of_this_project(), address).await;
+    let stack = Stack::start(&Paths::of_this_project().unwrap(), address).await;
     let stack = Arc::new(stack.unwrap());
     let (clients, deployment) = (&stack.clients, &stack.deployment);
     let functions = Functions::Deployed;

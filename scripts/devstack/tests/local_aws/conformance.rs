@@ -59,7 +59,7 @@ fn new_name() -> String {
 #[tokio::test]
 #[ignore = "needs the local AWS: make test-end-to-end"]
 async fn the_local_aws_conforms() {
-    let paths = Paths::of_this_project();
+    let paths = Paths::of_this_project().unwrap();
     // No function runs that would call anybody.
     let nobody = LocalEndpoint::new(([127, 0, 0, 1], 9).into()).unwrap();
     let emulator = Emulator::start(&paths, ([127, 0, 0, 1], 0).into(), nobody)

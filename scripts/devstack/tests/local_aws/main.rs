@@ -323,6 +323,21 @@ fn an_address_that_others_can_reach_is_refused() {
 }
 
 #[test]
+fn a_project_that_was_copied_after_its_build_serves_its_own_folder() {
+    let copy = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let mark = copy.path().join("scripts/devstack/Cargo.toml");
+    fs::create_dir_all(mark.parent().unwrap()).unwrap();
+    fs::write(mark, "").unwrap();
+    let program = copy.path().join("target/lambda/local/devstack/bootstrap");
+    fs::create_dir_all(program.parent().unwrap()).unwrap();
+    fs::hard_link(env!("CARGO_BIN_EXE_devstack"), &program).unwrap();
+
+    let endpoint = Command::new(program).arg("endpoint").output().unwrap();
+    assert!(text(&endpoint).contains("no stack is running"));
+    assert!(copy.path().join("target/devstack/running.json").exists());
+}
+
+#[test]
 fn commands_run_without_aws_know_no_account() {
     let foreign = ForeignEndpoint::open();
     let mut command = Command::new(scripts().join("without-aws"));
@@ -355,7 +370,7 @@ fn commands_run_without_aws_know_no_account() {
 #[ignore = "needs the functions and the local AWS: make test-end-to-end"]
 async fn what_a_mapping_begun_at_latest_passes_over_is_swept() {
     let address = ([127, 0, 0, 1], 0).into();
-    let stack = Stack::start(&Paths::of_this_project(), address)
+    let stack = Stack::start(&Paths::of_this_project().unwrap(), address)
         .await
         .unwrap();
     let mut subscriber = Subscriber::subscribe(&stack.clients, &stack.deployment)

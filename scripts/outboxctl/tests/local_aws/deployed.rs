@@ -19,7 +19,7 @@ impl Deployed {
     pub(crate) async fn start() -> Self {
         let address = ([127, 0, 0, 1], 0).into();
         Self(
-            Stack::start(&Paths::of_this_project(), address)
+            Stack::start(&Paths::of_this_project().unwrap(), address)
                 .await
                 .unwrap(),
         )
