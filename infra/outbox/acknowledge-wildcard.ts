@@ -1,5 +1,6 @@
-import { Stack, Validations } from "aws-cdk-lib";
+import { Stack } from "aws-cdk-lib";
 import type { Role } from "aws-cdk-lib/aws-iam";
+import { acknowledge } from "./acknowledge.ts";
 
 /** An ARN with its tokens resolved, as far as cdk-nag looks into it. */
 type Resolved =
@@ -12,10 +13,7 @@ type Resolved =
 /** Says why a role is granted something on an ARN with a wildcard, for whoever runs cdk-nag. */
 export function acknowledgeWildcard(role: Role, resourceArn: string, reason: string): void {
   const arn = spelledByCdkNag(Stack.of(role).resolve(resourceArn));
-  Validations.of(role).acknowledge({
-    id: `AwsSolutions::AwsSolutions-IAM5[Resource::${arn}]`,
-    reason,
-  });
+  acknowledge(role, `AwsSolutions-IAM5[Resource::${arn}]`, reason);
 }
 
 /** cdk-nag's spelling of what is known at deployment only: `<Table.Arn>/stream/*`. */

@@ -1,4 +1,4 @@
-import { CfnOutput, Duration, RemovalPolicy, Stack, Validations } from "aws-cdk-lib";
+import { CfnOutput, Duration, RemovalPolicy, Stack } from "aws-cdk-lib";
 import type { ITable } from "aws-cdk-lib/aws-dynamodb";
 import { type IEventBus, Rule, Schedule } from "aws-cdk-lib/aws-events";
 import { LambdaFunction as LambdaTarget } from "aws-cdk-lib/aws-events-targets";
@@ -28,6 +28,7 @@ import {
 import { LogGroup, RetentionDays } from "aws-cdk-lib/aws-logs";
 import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
+import { acknowledge } from "./acknowledge.ts";
 import { acknowledgeWildcard } from "./acknowledge-wildcard.ts";
 import type { AlarmTopics } from "./alarm-topics.ts";
 import { requireGracePeriod } from "./grace-period.ts";
@@ -194,11 +195,11 @@ export class TransactionalOutbox extends Construct {
       encryption: QueueEncryption.SQS_MANAGED,
       enforceSSL: true,
     });
-    Validations.of(this.deadLetterQueue).acknowledge({
-      id: "AwsSolutions::AwsSolutions-SQS3",
-      reason:
-        "It is a dead-letter queue: of Lambda's stream mapping, of the relay and the sweeper.",
-    });
+    acknowledge(
+      this.deadLetterQueue,
+      "AwsSolutions-SQS3",
+      "It is a dead-letter queue: of Lambda's stream mapping, of the relay and the sweeper.",
+    );
     this.relay = this.#createFunction("Relay", "publish-events", props, {
       description: "Publishes the events of the outbox",
       code: props.relayCode,

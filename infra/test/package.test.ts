@@ -18,6 +18,9 @@ import { grants, logicalId, outputsForOutboxctl } from "./template.ts";
 const infra = fileURLToPath(new URL("..", import.meta.url));
 const modules = join(infra, "node_modules");
 
+/** Where what the package is a peer of is installed: scripts/check-oldest-cdk has older versions. */
+const peers = process.env.PEER_MODULES ?? modules;
+
 /** The tarball, and what is in it. */
 let filename: string;
 let packed: string[];
@@ -34,6 +37,8 @@ beforeAll(() => {
       "pack",
       "--json",
       "--silent",
+      "--ignore-scripts=false",
+      "--dry-run=false",
       "--workspace=outbox",
       "--pack-destination",
       home,
@@ -79,6 +84,16 @@ test("the documentation names the tarball, and the versions that it is tested wi
     const expected = name === "transactional-outbox" ? `file:${filename}` : versions[name];
     expect(version, name).toBe(expected);
   }
+});
+
+test("the package takes the oldest CDK that it works with, and its README says which", () => {
+  // Whether it does is what 'make oldest-cdk' tries.
+  const { peerDependencies } = JSON.parse(readFileSync(join(infra, "outbox/package.json"), "utf8"));
+  const readme = readFileSync(join(infra, "outbox/README.md"), "utf8");
+  const oldest = readme.matchAll(/`([\w-]+)` from (\d+\.\d+\.\d+)/g);
+  expect(Object.fromEntries([...oldest].map(([, name, version]) => [name, `^${version}`]))).toEqual(
+    peerDependencies,
+  );
 });
 
 test("the service of the documentation, an ES module, is made of it", () => {
@@ -137,9 +152,10 @@ function install(tarball: string): void {
     "--legacy-peer-deps",
     tarball,
   );
-  for (const name of ["aws-cdk-lib", "constructs", "@types"]) {
-    symlinkSync(join(modules, name), join(apps, "node_modules", name));
+  for (const name of ["aws-cdk-lib", "constructs"]) {
+    symlinkSync(join(peers, name), join(apps, "node_modules", name));
   }
+  symlinkSync(join(modules, "@types"), join(apps, "node_modules/@types"));
 }
 
 function synthesized(stack: string): Template {
@@ -171,7 +187,8 @@ function run(directory: string, program: string, ...parameters: string[]): strin
   const { status, stdout, stderr } = spawnSync(program, parameters, {
     cwd: directory,
     encoding: "utf8",
-    env: { ...process.env, CDK_OUTDIR: "cdk.out" },
+    // Of npm's configuration, nothing is needed without a network.
+    env: { ...process.env, CDK_OUTDIR: "cdk.out", npm_config_userconfig: "/dev/null" },
   });
   if (status !== 0) {
     throw new Error(`${program} ${parameters.join(" ")} fails: ${stdout}${stderr}`);
