@@ -200,7 +200,12 @@ patched = []
   }
 
   #git(...args: string[]): void {
-    execFileSync("git", args, { cwd: join(this.#directory, "database") });
+    // Neither the user's hooks nor, in a hook of git, the repository that it runs for.
+    const settings = Object.entries(process.env).filter(([name]) => !name.startsWith("GIT_"));
+    execFileSync("git", args, {
+      cwd: join(this.#directory, "database"),
+      env: { ...Object.fromEntries(settings), GIT_CONFIG_GLOBAL: "/dev/null" },
+    });
   }
 
   #write(file: string, content: string): void {

@@ -1,16 +1,20 @@
 import { spawnSync } from "node:child_process";
-import { fileURLToPath } from "node:url";
-import { expect, test } from "vitest";
-
-const root = fileURLToPath(new URL("../..", import.meta.url));
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { type Ended, Outside, REPOSITORY } from "./outside.ts";
 
 /** Runs make without anything by which it could reach AWS. */
-function make(...targets: string[]): { status: number | null; stderr: string } {
+function make(...targets: string[]): Ended {
+  return makeWith({}, ...targets);
+}
+
+function makeWith(environment: Record<string, string>, ...targets: string[]): Ended {
   return spawnSync("scripts/without-aws", ["make", ...targets], {
-    cwd: root,
+    cwd: REPOSITORY,
     encoding: "utf8",
     // Not what the make that runs the tests was told.
-    env: { ...process.env, MAKEFLAGS: "", ENV: "" },
+    env: { ...process.env, MAKEFLAGS: "", ENV: "", ...environment },
   });
 }
 
@@ -31,3 +35,125 @@ test.each(["destroy", "deploy", "diff", "synth", "bootstrap", "smoke"])(
     }
   },
 );
+
+test("an exported ENV chooses no environment", () => {
+  const { status, stderr } = makeWith({ ENV: "prod" }, "deploy");
+  expect(status).toBe(2);
+  expect(stderr).toContain("say which environment on make's command line: ENV=dev");
+});
+
+test("a function that is not there is not invoked", () => {
+  for (const name of [[], ["FUNCTION=create-orders"]]) {
+    const { status, stderr } = make("invoke", ...name);
+    expect(status).toBe(2);
+    expect(stderr).toContain("say which function: FUNCTION= one of create-order cancel-order");
+  }
+});
+
+describe("make pack", () => {
+  const outside = new Outside();
+  // Packs nothing, and says where it was called and how.
+  outside.program("bin/npm", 'echo "$PWD: $@" >>"$HOME/npm.log"', "echo package.tgz");
+  const environment = {
+    // Would lead to another infra.
+    CDPATH: outside.directory,
+    HOME: outside.directory,
+    PATH: `${outside.path("bin")}:${process.env.PATH}`,
+  };
+  mkdirSync(outside.path("infra/outbox"), { recursive: true });
+
+  afterAll(() => rmSync(join(REPOSITORY, "target/packed here"), { recursive: true, force: true }));
+
+  test.each([
+    [outside.path("a b"), outside.path("a b")],
+    ["target/packed here", join(REPOSITORY, "target/packed here")],
+    ["~/c d", outside.path("c d")],
+  ])("packs into %s, which it makes", (to, directory) => {
+    const ended = makeWith(environment, "pack", `TO=${to}`);
+    expect(ended, ended.stderr).toMatchObject({ status: 0 });
+    expect(ended.stdout).toContain(`packed ${directory}/package.tgz\n`);
+    expect(existsSync(directory)).toBe(true);
+    const call = readFileSync(outside.path("npm.log"), "utf8").trim().split("\n").at(-1);
+    expect(call).toContain(`${REPOSITORY}/infra/outbox: pack --ignore-scripts=false`);
+    expect(call).toContain(`--pack-destination=${directory}`);
+  });
+
+  test("refuses what is no directory, and says so", () => {
+    outside.write("file", "");
+    const { status, stderr } = make("pack", `TO=${outside.path("file")}`);
+    expect(status).toBe(2);
+    expect(stderr).toContain(
+      `the construct cannot be packed into '${outside.path("file")}': TO must be a directory`,
+    );
+  });
+});
+
+describe("a folder that was copied or moved after its build", () => {
+  const notice = join(REPOSITORY, "scripts/notice-move");
+
+  test("is noticed once, and its crates are built again", () => {
+    const outside = new Outside();
+    outside.program("bin/cargo", 'echo "$PWD: $@" >>"$LOG"');
+    mkdirSync(outside.path("first"));
+    const run = (directory: string) =>
+      outside.run("sh", ["-c", `cd ${directory} && exec "$0"`, notice], {
+        LOG: outside.path("cargo.log"),
+      });
+    expect(run("first")).toMatchObject({ status: 0, stdout: "" });
+    expect(run("first")).toMatchObject({ status: 0, stdout: "" });
+    expect(existsSync(outside.path("cargo.log"))).toBe(false);
+
+    renameSync(outside.path("first"), outside.path("second"));
+    expect(run("second").stdout).toContain(
+      `this folder was copied or moved from ${outside.path("first")}: its crates are built again`,
+    );
+    expect(run("second")).toMatchObject({ status: 0, stdout: "" });
+    expect(readFileSync(outside.path("cargo.log"), "utf8")).toBe(
+      `${outside.path("second")}: clean --quiet --workspace\n`,
+    );
+  });
+});
+
+describe("what is compiled", () => {
+  const makefile = readFileSync(join(REPOSITORY, "Makefile"), "utf8");
+
+  test("is shown: no target compiles in silence", () => {
+    // What stands behind -- is for the program.
+    const silent = makefile
+      .split("\n")
+      .map((line) => line.split(" -- ")[0] ?? "")
+      .filter(
+        (line) =>
+          !line.startsWith("#") &&
+          /cargo (build|check|doc|install|run|test) .*(--quiet|-q\b)/.test(line),
+      );
+    // operator-tool has built it then.
+    expect(silent).toEqual([expect.stringContaining("cargo run --quiet --bin outboxctl")]);
+    for (const target of ["status", "replay", "outboxctl"]) {
+      expect(makefile).toMatch(new RegExp(`^${target}: operator-tool `, "m"));
+    }
+  });
+
+  test("of outboxctl is what the local stack has, with the same features", () => {
+    const { stdout } = make("--dry-run", "status", "ENV=dev");
+    expect(stdout).toContain("cargo build --bin outboxctl\n");
+    expect(stdout).not.toContain("--package");
+  });
+});
+
+test("every documented cargo install keeps to the lock file", () => {
+  const documents = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "Makefile"].concat(
+    ["docs", ".github", "shared", "scripts", "lambdas", "infra/outbox"].flatMap((folder) =>
+      readdirSync(join(REPOSITORY, folder), { recursive: true, encoding: "utf8" })
+        .filter((file) => /\.(md|yml|rs)$/.test(file) && !file.includes("node_modules"))
+        .map((file) => join(folder, file)),
+    ),
+  );
+  const commands = documents.flatMap((file) =>
+    [...readFileSync(join(REPOSITORY, file), "utf8").matchAll(/^.*cargo install .*$/gm)].map(
+      ([line]) => `${file}: ${line.trim()}`,
+    ),
+  );
+  expect(commands.length).toBeGreaterThan(2);
+  expect(commands.filter((command) => !command.includes("--locked"))).toEqual([]);
+});

@@ -1,0 +1,75 @@
+# Keeps what is set outside of the project from changing what a recipe does. What leads to a
+# mirror, a proxy or a certificate passes, as do caches and how much is printed.
+#
+# Configuration files cannot be unset: scripts/install-python-packages deals with pip's,
+# scripts/install-node-packages.mjs with npm's, and below are values that win over cargo's.
+
+# Arguments of make count on its command line only: an exported TARGET or ENV is meant for
+# something else.
+arguments := ARGS ENV EVENTS FROM FUNCTION OPTIMIZED RECORD SECONDS SEED SEEDS TARGET TO TROUBLES
+$(foreach name,$(arguments),$(if $(filter environment%,$(origin $(name))),$(eval $(name) :=)))
+
+# With -e, the environment would replace the Makefile's own variables.
+ifneq (,$(findstring e,$(filter-out --%,$(firstword -$(MAKEFLAGS)))))
+$(error make -e (--environment-overrides) is not supported here: remove it, also from an exported MAKEFLAGS)
+endif
+
+# With -j, a deploy would start to build before it is known to be allowed. Cargo and the
+# tests use all cores by themselves.
+.NOTPARALLEL:
+
+# --- Shells and the programs of the system
+
+unexport CDPATH BASH_ENV POSIXLY_CORRECT GREP_OPTIONS TAR_OPTIONS GZIP VALGRIND_OPTS
+# Tests read what programs print.
+unexport CLICOLOR_FORCE FORCE_COLOR
+# Functions that bash exports: where sh is bash, one named cd replaces cd.
+unexport $(filter BASH_FUNC_%,$(.VARIABLES))
+# Git sets these for its hooks: tests that run git would change the project's own repository.
+unexport GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_PREFIX GIT_COMMON_DIR GIT_NAMESPACE
+unexport GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES
+
+# --- Python
+
+unexport VIRTUAL_ENV $(filter PYTHON%,$(.VARIABLES))
+
+# --- Node.js, npm, the CDK
+
+unexport NODE_ENV NODE_PATH NODE_DEBUG NODE_V8_COVERAGE
+unexport $(filter BIOME_% ESBUILD_% TSX_% VITE_% VITEST%,$(.VARIABLES))
+# Certificates, proxies and memory; not modules to load or debuggers to wait for.
+export NODE_OPTIONS := $(filter --use-system-ca --use-openssl-ca --use-bundled-ca --use-env-proxy \
+	--max-old-space-size=% --max_old_space_size=% --max-http-header-size=% --dns-result-order=% \
+	--openssl-% --tls-% --no-network-family-% --network-family-%,$(NODE_OPTIONS))
+
+npm_passes := registry userconfig globalconfig cache proxy https_proxy https-proxy noproxy \
+	cafile ca cert certfile key keyfile strict_ssl strict-ssl fetch_% fetch-% maxsockets offline \
+	prefer_offline prefer-offline replace_registry_host replace-registry-host _auth% @% //%
+NPM_PASSES := REGISTRY USERCONFIG GLOBALCONFIG CACHE PROXY HTTPS_PROXY NOPROXY \
+	CAFILE CA CERT CERTFILE KEY KEYFILE STRICT_SSL FETCH_% MAXSOCKETS OFFLINE \
+	PREFER_OFFLINE REPLACE_REGISTRY_HOST
+unexport $(filter-out $(npm_passes:%=npm_config_%) $(NPM_PASSES:%=NPM_CONFIG_%),\
+	$(filter npm_config_% NPM_CONFIG_%,$(.VARIABLES)))
+
+# The CDK takes any of its options from here, the app to run among them.
+unexport $(filter-out CDK_PROXY CDK_CA_BUNDLE_PATH,$(filter CDK_%,$(.VARIABLES)))
+
+# --- Rust
+
+cargo_passes := CARGO_HOME CARGO_HTTP_% CARGO_NET_% CARGO_REGISTRY_% CARGO_REGISTRIES_% CARGO_SOURCE_% \
+	CARGO_CREDENTIAL_ALIAS_% CARGO_TERM_COLOR CARGO_TERM_HYPERLINKS CARGO_TERM_PROGRESS_% \
+	CARGO_TERM_UNICODE CARGO_TERM_VERBOSE CARGO_BUILD_JOBS CARGO_BUILD_RUSTC_WRAPPER \
+	CARGO_INCREMENTAL CARGO_BUILD_INCREMENTAL
+unexport $(filter-out $(cargo_passes),$(filter CARGO CARGO_%,$(.VARIABLES)))
+unexport RUSTC RUSTDOC RUSTFMT RUSTC_BOOTSTRAP RUSTC_WORKSPACE_WRAPPER RUSTDOCFLAGS RUSTUP_TOOLCHAIN
+unexport CLIPPY_ARGS CLIPPY_CONF_DIR CFLAGS CPPFLAGS CXXFLAGS LDFLAGS
+# Of tests: ours, and those that skip some or repeat what fails.
+unexport UPDATE_SCHEMAS $(filter NEXTEST% PROPTEST_% RUST_TEST_%,$(.VARIABLES))
+# Set, because these win over a [build] or [profile] in ~/.cargo/config.toml. What is
+# deployed is built for the processor that Lambda has, and reports a panic, which takes unwinding.
+export RUSTFLAGS :=
+export CARGO_TARGET_DIR := $(CURDIR)/target
+export CARGO_BUILD_BUILD_DIR := $(CURDIR)/target
+export CARGO_PROFILE_DEV_PANIC := unwind
+export CARGO_PROFILE_RELEASE_PANIC := unwind
+export CARGO_TERM_QUIET := false

@@ -1,0 +1,95 @@
+#!/usr/bin/env node
+// Installs the packages of a folder's package-lock.json, unless they are all there.
+//
+//   scripts/install-node-packages.mjs DIRECTORY WHAT
+//
+// There is no marker to trust: whether something is missing is looked up in every run, so
+// that an install that was interrupted, incomplete or damaged is repaired by the next one.
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+// These win over the environment and every .npmrc. Registries, proxies and certificates
+// are none of them.
+const OPTIONS = [
+  ...["--include=dev", "--include=optional", "--include=peer"],
+  ...["--global=false", "--location=project", "--dry-run=false", "--bin-links=true"],
+  ...["--package-lock=true", "--package-lock-only=false", "--install-strategy=hoisted"],
+  "--json=false",
+  // The programs for this machine, not for the one that somebody packs for.
+  ...[`--os=${process.platform}`, `--cpu=${process.arch}`],
+  ...["--loglevel=error", "--audit=false", "--fund=false", "--update-notifier=false"],
+];
+
+const [directory, what] = process.argv.slice(2);
+const { workspaces } = JSON.parse(readFileSync(join(directory, "package.json"), "utf8"));
+if (workspaces) {
+  OPTIONS.push("--workspaces=true", "--include-workspace-root=true");
+}
+
+/** What the lock file lists and node_modules lacks, or has in another version. */
+function missing() {
+  const { packages } = JSON.parse(readFileSync(join(directory, "package-lock.json"), "utf8"));
+  return Object.entries(packages)
+    .filter(([path, entry]) => path.includes("node_modules/") && isNeeded(entry))
+    .flatMap(([path, entry]) => (isThere(path, entry) ? programsMissing(path, entry) : [path]));
+}
+
+/** Optional packages are those for one kind of machine, and what these need in turn. */
+function isNeeded({ optional, os, cpu, libc }) {
+  return (
+    !(optional && !os && !cpu) &&
+    allows(os, process.platform) &&
+    allows(cpu, process.arch) &&
+    (!libc || allows(libc, thisLibc()))
+  );
+}
+
+/** Lists of package.json name what is allowed, or with "!" what is not. */
+function allows(list, value) {
+  const excluded = list?.some((item) => item === `!${value}`);
+  const included = list?.filter((item) => !item.startsWith("!")) ?? [];
+  return !excluded && (included.length === 0 || included.includes(value));
+}
+
+function thisLibc() {
+  process.report.excludeNetwork = true;
+  return process.report.getReport().header.glibcVersionRuntime ? "glibc" : "musl";
+}
+
+function isThere(path, { version, link }) {
+  const manifest = join(directory, path, "package.json");
+  try {
+    return link || JSON.parse(readFileSync(manifest, "utf8")).version === version
+      ? existsSync(manifest)
+      : false;
+  } catch {
+    return false;
+  }
+}
+
+/** Programs of packages at the top are linked in node_modules/.bin. */
+function programsMissing(path, { bin = {} }) {
+  return path.lastIndexOf("node_modules/") > 0
+    ? []
+    : Object.keys(bin)
+        .map((name) => `node_modules/.bin/${name}`)
+        .filter((link) => !existsSync(join(directory, link)));
+}
+
+if (missing().length > 0) {
+  console.log(`installing ${what} into ${directory}/node_modules`);
+  const { status, error } = spawnSync("npm", ["ci", ...OPTIONS], {
+    cwd: directory,
+    stdio: "inherit",
+  });
+  const left = missing();
+  if (status !== 0 || left.length > 0) {
+    console.error(`${what} could not be installed into ${directory}/node_modules: ${
+      status === 0
+        ? `npm reports success, but these are missing: ${left.join(", ")}`
+        : (error?.message ?? `npm ci failed with status ${status}`)
+    }`);
+    process.exitCode = 1;
+  }
+}
