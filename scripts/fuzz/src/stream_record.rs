@@ -126,7 +126,12 @@ fn records_from(records: &[Value], from: &str) -> Option<Vec<Value>> {
     let soon = start() + SignedDuration::from_secs(30);
     let is_of_the_past = |record: &Value| {
         let seconds = record.pointer("/dynamodb/ApproximateCreationDateTime");
-        let time = Timestamp::from_second(seconds.and_then(Value::as_i64)?).ok()?;
+        let seconds = seconds.and_then(Value::as_f64)?;
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "whole seconds, in any form"
+        )]
+        let time = Timestamp::from_second(seconds.floor() as i64).ok()?;
         (time < soon).then_some(())
     };
     records.iter().map(is_of_the_past).collect::<Option<()>>()?;

@@ -63,7 +63,8 @@ impl Mapping {
             return;
         }
         if again != records {
-            try_next(again, failures);
+            // The checkpoint has moved: retries start afresh.
+            try_next(again, 0);
         } else if let Some(middle) = middle(again) {
             let second = again & middle.and_behind();
             try_next(second, failures);

@@ -7,7 +7,7 @@ use outbox::{
     relay::{CallError, EventBus, OutboxTable, PutResult},
 };
 use serde_json::{Value, json};
-use stream_mapping::{Filter, Outcome, Settings};
+use stream_mapping::{Filter, Outcome, Settings, StartingPosition};
 
 use crate::{
     caller::Caller,
@@ -53,7 +53,7 @@ impl Design {
             Self::TableStream | Self::OneEventACall => Some(Settings {
                 batch_size: 100,
                 filter: Filter::from_patterns([r#"{"eventName":["INSERT"]}"#]).unwrap_or_default(),
-                ..Settings::default()
+                ..Settings::new(StartingPosition::TrimHorizon)
             }),
         }
     }

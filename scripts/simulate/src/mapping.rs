@@ -6,7 +6,9 @@ use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
 use jiff::SignedDuration;
 use outbox::RowKey;
 use serde_json::Value;
-use stream_mapping::{Action, Filter, Invocation, Lane, Outcome, Record, Settings, Shard};
+use stream_mapping::{
+    Action, Filter, Invocation, Lane, Outcome, Record, Settings, Shard, StartingPosition,
+};
 use tokio::{
     task::{AbortHandle, JoinHandle, spawn_local},
     time::Instant,
@@ -78,7 +80,7 @@ pub(crate) fn deployed() -> Settings {
         report_batch_item_failures: true,
         has_on_failure_destination: true,
         filter: Filter::from_patterns([r#"{"eventName":["INSERT"]}"#]).unwrap_or_default(),
-        ..Settings::default()
+        ..Settings::new(StartingPosition::TrimHorizon)
     }
 }
 
@@ -107,7 +109,7 @@ impl<F: StreamFunction> Driver<F> {
 
     async fn drive(self: Rc<Self>, id: String) {
         let settings = self.settings.clone();
-        let Ok(mut shard) = Shard::new(&id, Stream::ARN, "arn:relay", settings) else {
+        let Ok(mut shard) = Shard::new(&id, Stream::ARN, "relay", settings) else {
             return;
         };
         let mut position = 0;

@@ -73,7 +73,8 @@ impl State {
             "eventName": event_name,
             "eventSource": "aws:dynamodb",
             "dynamodb": {
-                "ApproximateCreationDateTime": now.as_second(),
+                // A number with a point or an exponent, as Lambda writes it.
+                "ApproximateCreationDateTime": now.as_duration().as_secs_f64().floor(),
                 "Keys": {
                     "aggregateId": {"S": key.aggregate_id},
                     "position": {"S": key.position},

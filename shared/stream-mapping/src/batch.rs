@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 
 use crate::{
-    choices::{self, STREAM_RETENTION},
     on_failure::Invocation,
     record::Record,
     response::Verdict,
     settings::Settings,
+    undocumented::{self, STREAM_RETENTION},
 };
 
 #[derive(Debug)]
@@ -15,11 +15,12 @@ pub(crate) struct Batch {
     pub(crate) records: Vec<Record>,
     /// Failed invocations that count towards `MaximumRetryAttempts`.
     failures: u32,
-    /// Invocations that did not get on, in a row.
+    /// Tries in a row that moved no checkpoint and split nothing.
     pauses: u32,
     /// The last invocation that reached the function.
     pub(crate) last_invocation: Option<Invocation>,
-    /// Invocations that reached the function with these records.
+    /// Invocations that reached the function with these records since the
+    /// checkpoint stands before them.
     pub(crate) invocations: u32,
     /// Not before this.
     pub(crate) not_before: Option<Timestamp>,
@@ -63,14 +64,14 @@ impl Batch {
         match *verdict {
             Verdict::Success => return Rest::Again(Vec::new()),
             Verdict::FailureFrom(index) if index > 0 => {
-                self.records.drain(..index);
-                if bisect {
-                    // The cut is a split, and a split does not use up a retry.
-                    self.pauses = 0;
-                    return Rest::Again(vec![self.later(now)]);
-                }
+                // The checkpoint has moved: what is left is a batch like any
+                // that was never tried, whether or not bisecting is on.
+                let rest = Self::new(self.records.split_off(index));
+                return Rest::Again(vec![rest.later(now)]);
             }
-            Verdict::FailureFrom(_) if bisect && choices::HALVE_WHEN_THE_FIRST_RECORD_FAILS => {
+            Verdict::FailureFrom(_)
+                if bisect && undocumented::HALVE_WHEN_THE_FIRST_RECORD_FAILS =>
+            {
                 if self.records.len() > 1 {
                     return Rest::Again(self.halves(now));
                 }
@@ -94,7 +95,7 @@ impl Batch {
     /// function leads here directly: it does not count.
     pub(crate) fn later(mut self, now: Timestamp) -> Self {
         self.pauses += 1;
-        self.not_before = Some(now + choices::pause(self.pauses));
+        self.not_before = Some(now + undocumented::pause(self.pauses));
         self
     }
 

@@ -14,6 +14,9 @@ const MOST_PATTERNS: usize = 10;
 /// `null`; `prefix`, `suffix`, `equals-ignore-case`, `anything-but` with values,
 /// `numeric`, `exists`, and `$or`. A rule beyond that is refused by its name.
 ///
+/// Names are joined by dots before they are compared, [as in EventBridge][dots]:
+/// a field `a.b` and a field `b` in `a` are the same.
+///
 /// Numbers of DynamoDB items are text in the record (`{"N": "42"}`), so
 /// `numeric` never matches them, [as AWS says][numbers].
 ///
@@ -25,6 +28,7 @@ const MOST_PATTERNS: usize = 10;
 /// ```
 ///
 /// [filtering]: https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
+/// [dots]: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern.html
 /// [numbers]: https://docs.aws.amazon.com/lambda/latest/dg/with-ddb-filtering.html
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Filter {
@@ -38,14 +42,32 @@ pub enum InvalidFilter {
     /// There are too many patterns.
     #[error("FilterCriteria must have 0 to {MOST_PATTERNS} filters, not {0}")]
     TooMany(usize),
-    /// A pattern is at fault.
-    #[error("filter {pattern}: {reason}")]
+    /// AWS would refuse a pattern, with the words at the beginning.
+    #[error("Invalid filter pattern definition. Filter {pattern}: {reason}")]
     Pattern {
         /// The pattern, as it was given.
         pattern: String,
         /// What is wrong with it.
         reason: InvalidPattern,
     },
+    /// A pattern has a rule that AWS does not document for Lambda.
+    #[error("filter {pattern}: {reason}")]
+    Undocumented {
+        /// The pattern, as it was given.
+        pattern: String,
+        /// The rule, and where it is.
+        reason: InvalidPattern,
+    },
+}
+
+impl InvalidFilter {
+    fn of(pattern: &str, reason: InvalidPattern) -> Self {
+        let pattern = pattern.to_owned();
+        match reason {
+            InvalidPattern::UnknownRule { .. } => Self::Undocumented { pattern, reason },
+            reason => Self::Pattern { pattern, reason },
+        }
+    }
 }
 
 impl Filter {
@@ -61,10 +83,7 @@ impl Filter {
         let patterns = patterns
             .into_iter()
             .map(|pattern| {
-                Pattern::parse(pattern).map_err(|reason| InvalidFilter::Pattern {
-                    pattern: pattern.to_owned(),
-                    reason,
-                })
+                Pattern::parse(pattern).map_err(|reason| InvalidFilter::of(pattern, reason))
             })
             .collect::<Result<Vec<_>, _>>()?;
         if patterns.len() > MOST_PATTERNS {

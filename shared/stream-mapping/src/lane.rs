@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 use jiff::Timestamp;
 
 use crate::{
-    batch::Batch, choices::MOST_BATCH_BYTES, on_failure::OnFailure, record::Record,
-    settings::Settings,
+    batch::Batch, on_failure::OnFailure, record::Record, settings::Settings,
+    undocumented::MOST_BATCH_BYTES,
 };
 
 #[derive(Debug, Default)]

@@ -6,24 +6,26 @@
 //! caller's, and so is the clock: a test can run through a day of retries in a
 //! millisecond.
 //!
-//! [`Shard`] says which rules it follows, with AWS's pages, and what it does
-//! where they are silent. [`Settings`] are a mapping's settings by AWS's names,
-//! [`Filter`] its filter criteria; [`Lineage`] tells which shards of a stream may
-//! be read. The command `stream-mapping` drives any function with this crate.
+//! [`Shard`] lists the rules it follows, with AWS's pages; [`undocumented`] lists
+//! what these leave open, with the choice made for each. [`Settings`] are a mapping's settings by AWS's
+//! names, [`Filter`] its filter criteria; [`Lineage`] says which shards of a stream
+//! may be read. The command `stream-mapping` drives any function with this crate.
 //!
 //! ```
-//! use stream_mapping::{Action, Invocation, Outcome, Record, Settings, Shard};
+//! use stream_mapping::{
+//!     Action, Invocation, Outcome, Record, Settings, Shard, StartingPosition,
+//! };
 //!
 //! let settings = Settings {
 //!     batch_size: 10,
 //!     report_batch_item_failures: true,
-//!     ..Settings::default()
+//!     ..Settings::new(StartingPosition::TrimHorizon)
 //! };
 //! let now = "2026-11-24T09:00:00Z".parse()?;
 //! let mut shard = Shard::new("shardId-1", "arn:stream", "arn:function", settings)?;
 //! let record = serde_json::json!({
 //!     "eventName": "INSERT",
-//!     "dynamodb": {"SequenceNumber": "100", "ApproximateCreationDateTime": 1_795_510_800},
+//!     "dynamodb": {"SequenceNumber": "100", "ApproximateCreationDateTime": 1.7955108e9},
 //! });
 //! shard.push(vec![Record::from_json(record)?], now);
 //!
@@ -38,9 +40,10 @@
 //! ```
 
 mod batch;
-mod choices;
 mod filter;
+mod function_arn;
 mod lane;
+mod leaves;
 mod lineage;
 mod metrics;
 mod on_failure;
@@ -48,16 +51,21 @@ mod pattern;
 mod progress;
 mod record;
 mod response;
+mod rule;
 mod sequence_number;
 mod settings;
 mod shard;
+mod stream_arn;
+pub mod undocumented;
 
 pub use filter::{Filter, InvalidFilter};
+pub use function_arn::function_arn;
 pub use lineage::{KnownShard, Lineage};
 pub use metrics::Metrics;
-pub use on_failure::{Condition, Invocation, OnFailure};
+pub use on_failure::{Condition, Invocation, Object, OnFailure};
 pub use pattern::InvalidPattern;
 pub use record::{InvalidRecord, Record};
 pub use sequence_number::{InvalidSequenceNumber, SequenceNumber};
 pub use settings::{InvalidSettings, Settings, StartingPosition};
 pub use shard::{Action, Consequence, Lane, Outcome, Shard};
+pub use stream_arn::{InvalidStreamArn, StreamArn};

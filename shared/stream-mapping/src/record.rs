@@ -26,7 +26,8 @@ pub enum InvalidRecord {
 
 impl Record {
     /// A record in the form Lambda hands to functions; everything in it goes to
-    /// the function as it is.
+    /// the function as it is. Lambda writes the creation time as a number with a
+    /// point or an exponent (`1.7955108E9`), others as an integer.
     ///
     /// # Errors
     ///
@@ -40,7 +41,7 @@ impl Record {
         let sequence_number = text("/dynamodb/SequenceNumber", "dynamodb.SequenceNumber")?;
         let created_at = json
             .pointer("/dynamodb/ApproximateCreationDateTime")
-            .and_then(Value::as_i64)
+            .and_then(whole_seconds)
             .and_then(|seconds| Timestamp::from_second(seconds).ok())
             .ok_or(InvalidRecord::Missing(
                 "dynamodb.ApproximateCreationDateTime",
@@ -65,11 +66,44 @@ impl Record {
     }
 }
 
+fn whole_seconds(number: &Value) -> Option<i64> {
+    #[expect(clippy::cast_possible_truncation, reason = "whole seconds are wanted")]
+    let from_float = |seconds: f64| seconds.floor() as i64;
+    number.as_i64().or_else(|| number.as_f64().map(from_float))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn creation_times_are_read_with_a_point_or_an_exponent() {
+        for (number, seconds) in [
+            ("1795510800", 1_795_510_800),
+            ("1795510800.0", 1_795_510_800),
+            ("1.7955108E9", 1_795_510_800),
+            ("1.7955108e+9", 1_795_510_800),
+            ("17955108e2", 1_795_510_800),
+            ("1795510800.75", 1_795_510_800),
+            ("0.0", 0),
+        ] {
+            let text = format!(
+                r#"{{"eventName": "INSERT", "dynamodb":
+                    {{"SequenceNumber": "1", "ApproximateCreationDateTime": {number}}}}}"#
+            );
+            let record = Record::from_json(serde_json::from_str(&text).unwrap()).unwrap();
+            assert_eq!(record.created_at.as_second(), seconds, "{number}");
+        }
+        for odd in [json!("1795510800"), json!(1e300), json!(true), json!([1])] {
+            let record = json!({
+                "eventName": "INSERT",
+                "dynamodb": {"SequenceNumber": "1", "ApproximateCreationDateTime": odd},
+            });
+            assert!(Record::from_json(record).is_err(), "{odd}");
+        }
+    }
 
     #[test]
     fn what_is_missing_is_named() {

@@ -22,7 +22,7 @@ pub(crate) fn read(payload: &str, batch: &[Record]) -> Verdict {
     let Ok(answer) = serde_json::from_str::<Value>(payload) else {
         return Verdict::CompleteFailure;
     };
-    if answer.is_null() {
+    if is_empty(&answer) {
         return Verdict::Success;
     }
     if !answer.is_object() {
@@ -45,6 +45,16 @@ pub(crate) fn read(payload: &str, batch: &[Record]) -> Verdict {
         lowest = Some(lowest.map_or(index, |lowest| lowest.min(index)));
     }
     lowest.map_or(Verdict::Success, Verdict::FailureFrom)
+}
+
+/// What AWS calls an empty `EventResponse`, which was recorded for each of these.
+fn is_empty(answer: &Value) -> bool {
+    match answer {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(elements) => elements.is_empty(),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -96,7 +106,27 @@ mod tests {
             (r#"{"batchItemFailures": "11"}"#, Verdict::CompleteFailure),
             ("not json", Verdict::CompleteFailure),
             ("\"ok\"", Verdict::CompleteFailure),
-            ("[]", Verdict::CompleteFailure),
+            ("[]", Verdict::Success),
+            (" [ ]\n", Verdict::Success),
+            ("\"\"", Verdict::Success),
+            ("[1]", Verdict::CompleteFailure),
+            ("[null]", Verdict::CompleteFailure),
+            ("[{}]", Verdict::CompleteFailure),
+            ("0", Verdict::CompleteFailure),
+            ("false", Verdict::CompleteFailure),
+            ("[", Verdict::CompleteFailure),
+            (
+                r#"{"batchItemFailures": [{"itemIdentifier": 11}]}"#,
+                Verdict::CompleteFailure,
+            ),
+            (
+                r#"{"batchItemFailures": [{"foo": null}]}"#,
+                Verdict::CompleteFailure,
+            ),
+            (
+                r#"{"batchItemFailures": [{"itemIdentifier": "11"}, {"itemIdentifier": "11"}]}"#,
+                Verdict::FailureFrom(1),
+            ),
         ] {
             assert_eq!(read(payload, &batch), verdict, "{payload}");
         }

@@ -5,6 +5,16 @@ use crate::filter::Filter;
 /// The settings of an event source mapping, by AWS's names, in AWS's ranges and
 /// with AWS's defaults: [CreateEventSourceMapping][api].
 ///
+/// ```
+/// use stream_mapping::{Settings, StartingPosition};
+///
+/// let settings = Settings {
+///     batch_size: 10,
+///     ..Settings::new(StartingPosition::TrimHorizon)
+/// };
+/// assert_eq!(settings.parallelization_factor, 1);
+/// ```
+///
 /// [api]: https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -17,7 +27,7 @@ pub struct Settings {
     /// at once, 1 to 10; default 1. Records of one item stay in order.
     pub parallelization_factor: usize,
     /// `StartingPosition`: where a stream is read from that was not read
-    /// before. AWS has no default.
+    /// before. It is required: AWS has no default.
     pub starting_position: StartingPosition,
     /// `MaximumRetryAttempts`: 0 to 10,000, or `None` for "until the record
     /// expires" (AWS writes -1, the default).
@@ -33,6 +43,10 @@ pub struct Settings {
     pub report_batch_item_failures: bool,
     /// `FilterCriteria`: records that match none are dropped; default none.
     pub filter: Filter,
+    /// `TumblingWindowInSeconds`: must be 0. Tumbling windows are not built: a
+    /// window hands a state from one invocation to the next, with events and
+    /// responses of another form and its own rules for retries.
+    pub tumbling_window: SignedDuration,
     /// Whether `DestinationConfig` has an `OnFailure` destination: without one,
     /// records that are given up are gone.
     pub has_on_failure_destination: bool,
@@ -47,38 +61,52 @@ pub enum StartingPosition {
     Latest,
 }
 
-/// A setting AWS would refuse.
+/// A setting that AWS would refuse, or that this crate does not have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{name} must be {range}, not {value}")]
-pub struct InvalidSettings {
-    name: &'static str,
-    range: &'static str,
-    value: i64,
+#[non_exhaustive]
+pub enum InvalidSettings {
+    /// A number is out of AWS's range.
+    #[error("{name} must be {range}, not {value}")]
+    OutOfRange {
+        /// The parameter.
+        name: &'static str,
+        /// What it may be.
+        range: &'static str,
+        /// What it was.
+        value: i64,
+    },
+    /// Tumbling windows are not built.
+    #[error(
+        "TumblingWindowInSeconds {0} is not supported: a tumbling window hands a state from one \
+         invocation to the next, with events and responses of another form. Use 0, and test the \
+         window on AWS"
+    )]
+    TumblingWindow(i64),
 }
 
-impl Default for Settings {
-    fn default() -> Self {
+impl Settings {
+    /// Returns AWS's defaults, for what has one.
+    pub fn new(starting_position: StartingPosition) -> Self {
         Self {
             batch_size: 100,
             maximum_batching_window: SignedDuration::ZERO,
             parallelization_factor: 1,
-            starting_position: StartingPosition::TrimHorizon,
+            starting_position,
             maximum_retry_attempts: None,
             maximum_record_age: None,
             bisect_batch_on_function_error: false,
             report_batch_item_failures: false,
             filter: Filter::default(),
+            tumbling_window: SignedDuration::ZERO,
             has_on_failure_destination: false,
         }
     }
-}
 
-impl Settings {
-    /// Makes sure AWS would take them.
+    /// Makes sure AWS would accept them.
     ///
     /// # Errors
     ///
-    /// The first parameter that is out of its range.
+    /// The first parameter that is out of its range, or a tumbling window.
     pub fn check(&self) -> Result<(), InvalidSettings> {
         let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         let retries = self.maximum_retry_attempts.map(i64::from);
@@ -116,8 +144,13 @@ impl Settings {
             ),
         ] {
             if let Some(value) = value.filter(|value| !values.contains(value)) {
-                return Err(InvalidSettings { name, range, value });
+                return Err(InvalidSettings::OutOfRange { name, range, value });
             }
+        }
+        if !self.tumbling_window.is_zero() {
+            return Err(InvalidSettings::TumblingWindow(
+                self.tumbling_window.as_secs(),
+            ));
         }
         Ok(())
     }

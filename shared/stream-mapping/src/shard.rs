@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::{
     batch::{Batch, Rest},
+    function_arn::function_arn,
     lane::{Cut, Lane as LaneState},
     metrics::Metrics,
     on_failure::{Condition, Invocation, OnFailure, Place},
@@ -27,44 +28,26 @@ use crate::{
 /// | A batch goes to the function as soon as it holds `BatchSize` records or 6 MB, or the batching window is over. | [batching] |
 /// | Records that match no filter are dropped before batches are made. | [filtering] |
 /// | `ParallelizationFactor` batches are with the function at once; the records of one item (its partition and sort key) stay in order. | [streams] |
-/// | An answer is a success, whatever is in it, without `ReportBatchItemFailures`. | [streams] |
-/// | With it: an empty or `null` answer, or empty or `null` `batchItemFailures`, is a success. | [partial] |
-/// | The lowest reported sequence number is the checkpoint: everything from it on is tried again. | [partial] |
+/// | Without `ReportBatchItemFailures` every response is a success, whatever is in it. | [streams] |
+/// | With it: a response that is empty, `null`, `{}`, `[]` or `""`, or whose `batchItemFailures` are empty or `null`, is a success. | [partial], recorded |
+/// | The lowest reported sequence number is the checkpoint: everything from it on is retried. | [partial] |
+/// | If that moves the checkpoint, the counts of retries and invocations and the pauses start afresh for the rest, with bisecting and without: three retries follow on a try that has none before it. If the first record is reported, the batch has failed as by an error. | recorded |
 /// | An `itemIdentifier` that is empty, `null`, or under another name fails the whole batch. | [partial] |
 /// | An error of the function fails the whole batch. | [streams] |
 /// | With `BisectBatchOnFunctionError` a batch that failed is halved, and the halves are tried; a split uses up no retry. | [streams] |
-/// | With both, after a partial failure the batch is cut at the checkpoint, and only the rest is tried again. | [partial] |
-/// | A batch is tried again until it is done, `MaximumRetryAttempts` are used up, or its records are older than `MaximumRecordAgeInSeconds`. | [streams] |
+/// | With both, after a partial failure the batch is cut at the checkpoint, and only the rest is retried. | [partial] |
+/// | A batch is retried until it is done, `MaximumRetryAttempts` are used up, or its records are older than `MaximumRecordAgeInSeconds`. | [streams] |
 /// | An invocation that does not reach the function (throttled, not found) uses up no retry. | [streams] |
 /// | The next batching window begins when the invocation before has ended. | [batching] |
 /// | Nothing behind a failing batch is tried before it, and each retry waits longer. | [streams] |
-/// | What is given up is told to the `OnFailure` destination, where it lies in the stream and not what it holds; then the shard goes on. Without a destination it is dropped. | [streams] |
-/// | If the destination cannot be told, the records are dropped. | [metrics] |
+/// | What is given up is reported to the `OnFailure` destination, where it lies in the stream and, except to a bucket, not what it holds; then the shard goes on. Without a destination it is dropped. | [streams] |
+/// | The message's `approximateInvokeCount` is the number of invocations since the checkpoint moved; for `RecordAgeExceeded` it is one more, so 1 if there was none, and there is no `responseContext`. | recorded |
+/// | The message's `functionArn` is an ARN, however the function was named. | recorded |
+/// | If the destination cannot be reached, the records are dropped. | [metrics] |
 ///
-/// # Where AWS's pages are silent
-///
-/// These are choices, in one file (`choices.rs`) or as simple to change:
-///
-/// - When a partial failure names the first record of a batch and bisecting is
-///   on, the batch is halved, so that a record which keeps failing ends alone.
-/// - An `itemIdentifier` that is not in the batch fails the whole batch.
-/// - An answer that is no JSON, or whose `batchItemFailures` is no list, fails
-///   the whole batch.
-/// - An answer that is neither an object nor `null` fails the whole batch too.
-/// - A retry waits 0.5 s, then twice as long each time up to a minute; after a
-///   split the pauses begin anew.
-/// - Without bisecting, a partial failure uses up a retry even if it got on.
-/// - With parallel batches, an item's records are found by a hash of its key,
-///   and each of the parallel batches has its own batching window.
-/// - AWS may hand a record to the function twice for reasons of its own; this
-///   never does.
-/// - Records that are given up together go to the destination in one message.
-/// - Age is checked when a batch is about to be tried; only the records that
-///   are too old are given up.
-/// - Without `MaximumRecordAgeInSeconds` records are tried until they expire,
-///   which is after 24 hours; they are told of like those too old for it.
-/// - `InvokedEventCount` does not count invocations that did not reach the
-///   function; `FailedInvokeEventCount` does.
+/// "Recorded" is what Lambda did when it was tried, in November 2025; its pages
+/// don't say it. What neither they nor recordings say is listed in
+/// [`undocumented`](crate::undocumented), with the choice made.
 ///
 /// [batching]: https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventsourcemapping.html#invocation-eventsourcemapping-batching
 /// [filtering]: https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
@@ -149,24 +132,26 @@ enum Next {
 }
 
 impl Shard {
-    /// A shard nothing was read from yet. The ARNs are for messages alone.
+    /// Creates a shard that nothing was read from yet. The stream's ARN and the
+    /// function, by name or ARN, are for messages alone.
     ///
     /// # Errors
     ///
-    /// If a setting is outside of what AWS allows.
+    /// If a setting is outside of what AWS allows, or not supported.
     pub fn new(
         id: impl Into<String>,
         stream_arn: impl Into<String>,
-        function_arn: impl Into<String>,
+        function: impl AsRef<str>,
         settings: Settings,
     ) -> Result<Self, InvalidSettings> {
         settings.check()?;
         let lanes = settings.parallelization_factor;
+        let stream_arn = stream_arn.into();
         Ok(Self {
             place: Place {
                 shard_id: id.into(),
-                stream_arn: stream_arn.into(),
-                function_arn: function_arn.into(),
+                function_arn: function_arn(function.as_ref(), &stream_arn),
+                stream_arn,
             },
             settings,
             lanes: std::iter::repeat_with(LaneState::default)

@@ -2,9 +2,15 @@
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use stream_mapping::{Action, Invocation, Outcome, Record, Settings, Shard};
+use stream_mapping::{
+    Action, Invocation, Object, Outcome, Record, Settings, Shard, StartingPosition,
+};
+use uuid::Uuid;
 
 pub(crate) const WRITTEN_AT: i64 = 1_795_510_800;
+
+pub(crate) const STREAM_ARN: &str =
+    "arn:aws:dynamodb:eu-central-1:123456789012:table/outbox/stream/2026-11-24T09:00:00.000";
 
 /// An insert; records with the same key are of one item.
 pub(crate) fn record_of(key: &str, number: u64) -> Record {
@@ -35,14 +41,12 @@ pub(crate) fn settings() -> Settings {
         bisect_batch_on_function_error: true,
         report_batch_item_failures: true,
         has_on_failure_destination: true,
-        ..Settings::default()
+        ..Settings::new(StartingPosition::TrimHorizon)
     }
 }
 
 pub(crate) fn shard(settings: Settings) -> Shard {
-    let stream = "arn:aws:dynamodb:table/outbox/stream/1";
-    let function = "arn:aws:lambda:function:relay:live";
-    Shard::new("shardId-1", stream, function, settings).unwrap()
+    Shard::new("shardId-1", STREAM_ARN, "relay:live", settings).unwrap()
 }
 
 pub(crate) fn start() -> Timestamp {
@@ -88,7 +92,15 @@ pub(crate) struct Drive {
     pub(crate) batches: Vec<Vec<u64>>,
     /// The messages the destination got.
     pub(crate) messages: Vec<Value>,
+    /// What a bucket would have got.
+    pub(crate) objects: Vec<Object>,
 }
+
+/// The mapping's UUID in its objects.
+pub(crate) const MAPPING: Uuid = Uuid::from_u128(1);
+
+/// Each object's UUID; they are random in truth.
+pub(crate) const OBJECT: Uuid = Uuid::from_u128(2);
 
 impl Drive {
     pub(crate) fn new(settings: Settings, records: Vec<Record>) -> Self {
@@ -99,6 +111,7 @@ impl Drive {
             now: start(),
             batches: Vec::new(),
             messages: Vec::new(),
+            objects: Vec::new(),
         }
     }
 
@@ -110,6 +123,7 @@ impl Drive {
                 Action::WaitUntil(time) => self.now = time,
                 Action::SendOnFailure(lane, failure) => {
                     self.messages.push(failure.message().clone());
+                    self.objects.push(failure.object(MAPPING, OBJECT));
                     self.shard.on_failure_sent(lane);
                 }
                 Action::Invoke(lane, batch) => {

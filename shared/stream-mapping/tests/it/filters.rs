@@ -12,11 +12,17 @@ fn record() -> Value {
                 "note": {"S": ""},
                 "paid": {"BOOL": true},
                 "nothing": {"NULL": null},
+                "billing.city": {"S": "Berlin"},
+                "address": {"M": {"city": {"S": "Rome"}}},
+                "both.a": {"S": "flat"},
+                "both": {"a": {"S": "nested"}},
+                "odd.": {"S": "dot"},
                 "tags": {"SS": ["urgent", "export"]},
-                "lines": {"L": [{"M": {"sku": {"S": "a"}, "kind": {"S": "tea"}}},
+                "lines": {"L": [{"M": {"sku": {"S": "a"}, "kind": {"S": "tea"}, "gift": {"BOOL": true}}},
                                 {"M": {"sku": {"S": "b"}, "kind": {"S": "pot"}}}]},
             },
             "SizeBytes": 120,
+            "ApproximateCreationDateTime": 1.795_510_8e9,
         },
     })
 }
@@ -74,6 +80,26 @@ fn a_record_passes_by_the_rules_that_aws_documents() {
             true,
         ),
         (
+            "an element without a field",
+            image("lines", r#"{"L": {"M": {"sku": {"S": ["b"]}, "gift": {"BOOL": [{"exists": false}]}}}}"#),
+            true,
+        ),
+        (
+            "an element without a field",
+            image("lines", r#"{"L": {"M": {"sku": {"S": ["a"]}, "gift": {"BOOL": [{"exists": false}]}}}}"#),
+            false,
+        ),
+        (
+            "no element has the field",
+            image("lines", r#"{"L": {"M": {"gift": {"BOOL": [{"exists": false}]}}}}"#),
+            false,
+        ),
+        (
+            "a value or none",
+            image("lines", r#"{"L": {"M": {"sku": {"S": ["b"]}, "gift": {"BOOL": [{"exists": false}, true]}}}}"#),
+            true,
+        ),
+        (
             "one element matches whole",
             image("lines", r#"{"L": {"M": {"sku": {"S": ["a"]}, "kind": {"S": ["pot"]}}}}"#),
             false,
@@ -90,9 +116,115 @@ fn a_record_passes_by_the_rules_that_aws_documents() {
             false,
         ),
     ] {
-        let filter = Filter::from_patterns([pattern.as_str()]).unwrap();
-        assert_eq!(filter.passes(&record()), passes, "{rule}: {pattern}");
+        holds(rule, &pattern, passes);
     }
+}
+
+#[test]
+fn names_with_dots_and_numbers_match_as_eventbridge_matches_them() {
+    for (rule, pattern, passes) in [
+        (
+            "dots: as one name",
+            r#"{"dynamodb.SizeBytes": [120]}"#.to_owned(),
+            true,
+        ),
+        (
+            "dots: as one name",
+            r#"{"dynamodb.SizeBytes": [121]}"#.to_owned(),
+            false,
+        ),
+        (
+            "dots: in the middle",
+            r#"{"dynamodb.NewImage": {"status.S": ["Open"]}}"#.to_owned(),
+            true,
+        ),
+        (
+            "dots: an attribute's name",
+            image("billing.city", r#"{"S": ["Berlin"]}"#),
+            true,
+        ),
+        (
+            "dots: an attribute's name",
+            image("billing", r#"{"city": {"S": ["Berlin"]}}"#),
+            true,
+        ),
+        (
+            "dots: an attribute's name",
+            image("billing", r#"{"city.S": ["Rome"]}"#),
+            false,
+        ),
+        (
+            "dots: a map in a map",
+            image("address", r#"{"M.city": {"S": ["Rome"]}}"#),
+            true,
+        ),
+        (
+            "dots: of both the value counts",
+            image("both.a", r#"{"S": ["flat"]}"#),
+            true,
+        ),
+        (
+            "dots: of both the value counts",
+            image("both.a", r#"{"S": ["nested"]}"#),
+            true,
+        ),
+        (
+            "dots: both exist",
+            image("billing.city", r#"{"S": [{"exists": false}]}"#),
+            false,
+        ),
+        (
+            "dots: no part of a name",
+            image("bill", r#"{"ing.city": {"S": ["Berlin"]}}"#),
+            false,
+        ),
+        ("dots: at the end", image("odd.", r#"{"S": ["dot"]}"#), true),
+        (
+            "dots: in $or",
+            r#"{"$or": [{"dynamodb.SizeBytes": [120]}, {"eventName": ["x"]}]}"#.to_owned(),
+            true,
+        ),
+        (
+            "$or within a field",
+            image(
+                "lines",
+                r#"{"L": {"M": {"$or": [{"sku": {"S": ["x"]}}, {"sku.S": ["b"]}], "kind.S": ["pot"]}}}"#,
+            ),
+            true,
+        ),
+        (
+            "$or within a field, in one element",
+            image(
+                "lines",
+                r#"{"L": {"M": {"$or": [{"sku": {"S": ["x"]}}, {"sku.S": ["a"]}], "kind.S": ["pot"]}}}"#,
+            ),
+            false,
+        ),
+        ("numbers however written", size("[120.0]"), true),
+        ("numbers however written", size("[1.2e2]"), true),
+        (
+            "numbers however written",
+            size(r#"[{"anything-but": 1.2e2}]"#),
+            false,
+        ),
+        (
+            "numbers however written",
+            r#"{"dynamodb": {"ApproximateCreationDateTime": [1795510800]}}"#.to_owned(),
+            true,
+        ),
+        (
+            "a creation time is a number",
+            r#"{"dynamodb": {"ApproximateCreationDateTime": [{"numeric": [">", 0]}]}}"#.to_owned(),
+            true,
+        ),
+    ] {
+        holds(rule, &pattern, passes);
+    }
+}
+
+fn holds(rule: &str, pattern: &str, passes: bool) {
+    let filter = Filter::from_patterns([pattern]).unwrap();
+    assert_eq!(filter.passes(&record()), passes, "{rule}: {pattern}");
 }
 
 #[test]
@@ -110,80 +242,157 @@ fn of_several_patterns_one_must_match() {
     assert!(passes(&[]), "without a filter everything passes");
 }
 
+/// A pattern for one field.
+fn a(rules: &str) -> String {
+    format!(r#"{{"a": {{"b": {rules}}}}}"#)
+}
+
+fn refused(pattern: &str) -> String {
+    Filter::from_patterns([pattern]).unwrap_err().to_string()
+}
+
 #[test]
 fn what_aws_does_not_document_is_refused_by_name() {
-    let a = |rules: &str| format!(r#"{{"a": {{"b": {rules}}}}}"#);
-    let unknown = |rule: &str| format!("a.b: {rule:?} is no rule that AWS documents for Lambda");
-    for (pattern, reason) in [
-        (a(r#"[{"wildcard": "x*"}]"#), unknown("wildcard")),
-        (a(r#"[{"cidr": "10.0.0.0/24"}]"#), unknown("cidr")),
+    for (pattern, rule) in [
+        (a(r#"[{"wildcard": "x*"}]"#), "wildcard"),
+        (a(r#"[{"cidr": "10.0.0.0/24"}]"#), "cidr"),
         (
             a(r#"[{"anything-but": {"prefix": "x"}}]"#),
-            unknown("anything-but prefix"),
+            "anything-but prefix",
         ),
         (
             a(r#"[{"prefix": {"equals-ignore-case": "x"}}]"#),
-            unknown("prefix equals-ignore-case"),
+            "prefix equals-ignore-case",
         ),
-        ("[]".into(), "the pattern: must be an object".into()),
-        ("{}".into(), "the pattern: must have a field".into()),
-        (a("{}"), "a.b: must have a field".into()),
-        (a("[]"), "a.b: must have a rule".into()),
+    ] {
+        let reason = format!("a.b: {rule:?} is no rule that AWS documents for Lambda");
+        assert_eq!(refused(&pattern), format!("filter {pattern}: {reason}"));
+    }
+}
+
+#[test]
+fn numeric_takes_one_comparison_or_a_range() {
+    for accepted in [
+        r#"["=", 1]"#,
+        r#"["<", 1]"#,
+        r#"[">=", 1, "<", 2]"#,
+        r#"[">", -1, "<=", 2.5]"#,
+    ] {
+        Filter::from_patterns([a(&format!(r#"[{{"numeric": {accepted}}}]"#)).as_str()]).unwrap();
+    }
+    let shape = "numeric must be one comparison, or a lower bound and then an upper one, \
+                 like [\">\", 0, \"<=\", 5]";
+    let empty = "numeric must have a lower bound that is less than the upper one";
+    for (numeric, reason) in [
+        // A lower bound twice, or an upper one.
+        (r#"[">", 1, ">=", 2]"#, shape),
+        (r#"["<", 2, "<=", 1]"#, shape),
+        // The upper bound first.
+        (r#"["<", 5, ">", 1]"#, shape),
+        (r#"["<=", 5, ">=", 1]"#, shape),
+        // Equal with another comparison.
+        (r#"["=", 1, "<", 5]"#, shape),
+        (r#"[">", 1, "=", 5]"#, shape),
+        (r#"["=", 1, "=", 1]"#, shape),
+        // Nothing is between.
+        (r#"[">", 5, "<", 1]"#, empty),
+        (r#"[">", 5, "<", 5]"#, empty),
+        (r#"[">=", 5, "<=", 5]"#, empty),
+        (r#"[">=", 5, "<=", 5.0]"#, empty),
+        // Too many, too few, other values.
+        (r#"[">", 1, "<", 5, "<", 6]"#, shape),
+        (r#"[">", 1, "<"]"#, shape),
+        (r#"[">"]"#, shape),
+        ("[]", shape),
+        (r#"["!=", 1]"#, shape),
+        (r#"[">", "1"]"#, shape),
+        (r#"[1, ">"]"#, shape),
+        ("5", shape),
         (
-            a(r#""x""#),
-            "a.b: must be a list of rules or an object".into(),
+            r#"["<", 5000000001]"#,
+            "numeric takes numbers from -5e9 to 5e9",
         ),
-        (a("[[1]]"), "a.b: must not have a list as a rule".into()),
+        (
+            r#"["=", -5000000001]"#,
+            "numeric takes numbers from -5e9 to 5e9",
+        ),
+    ] {
+        let pattern = a(&format!(r#"[{{"numeric": {numeric}}}]"#));
+        assert_eq!(
+            refused(&pattern),
+            format!("Invalid filter pattern definition. Filter {pattern}: a.b: {reason}")
+        );
+    }
+}
+
+/// The search for values stays short, however many of them match alone.
+#[test]
+fn a_pattern_with_many_choices_is_decided_at_once() {
+    let choices: Vec<String> = (0..60)
+        .map(|n| format!(r#""{n:02}": {{"$or": [{{"x": [1]}}, {{"y": [1]}}]}}"#))
+        .collect();
+    let pattern = format!(r#"{{{}, "z": ["impossible"]}}"#, choices.join(", "));
+    let filter = Filter::from_patterns([pattern.as_str()]).unwrap();
+    let mut record = json!({"z": "possible"});
+    for n in 0..60 {
+        record[format!("{n:02}")] = json!({"x": vec![1; 100], "y": vec![1; 100]});
+    }
+    assert!(!filter.passes(&record));
+    record["z"] = json!("impossible");
+    assert!(filter.passes(&record));
+}
+
+#[test]
+fn what_aws_refuses_is_refused_in_its_words() {
+    for (pattern, reason) in [
+        ("[]".into(), "the pattern: must be an object"),
+        ("{}".into(), "the pattern: must have a field"),
+        (a("{}"), "a.b: must have a field"),
+        (a("[]"), "a.b: must have a rule"),
+        (a(r#""x""#), "a.b: must be a list of rules or an object"),
+        (a("[[1]]"), "a.b: must not have a list as a rule"),
         (
             a(r#"[{"prefix": "x", "suffix": "y"}]"#),
-            "a.b: a rule must have one name".into(),
+            "a.b: a rule must have one name",
         ),
-        (a(r#"[{"prefix": 1}]"#), "a.b: prefix must be a text".into()),
+        (a(r#"[{"prefix": 1}]"#), "a.b: prefix must be a text"),
         (
             a(r#"[{"exists": "yes"}]"#),
-            "a.b: exists must be true or false".into(),
+            "a.b: exists must be true or false",
         ),
         (
             a(r#"[{"anything-but": []}]"#),
-            "a.b: anything-but must be texts or numbers".into(),
+            "a.b: anything-but must be texts or numbers",
         ),
         (
             a(r#"[{"anything-but": ["x", 1]}]"#),
-            "a.b: anything-but must be texts or numbers".into(),
+            "a.b: anything-but must be texts or numbers",
         ),
         (
-            a(r#"[{"numeric": [">"]}]"#),
-            r#"a.b: numeric must be one or two comparisons like [">", 0, "<=", 5]"#.into(),
-        ),
-        (
-            a(r#"[{"numeric": ["!=", 1]}]"#),
-            r#"a.b: numeric must be one or two comparisons like [">", 0, "<=", 5]"#.into(),
-        ),
-        (
-            a(r#"[{"numeric": ["<", 5000000001]}]"#),
-            "a.b: numeric takes numbers from -5e9 to 5e9".into(),
+            r#"{"a": {"b": [1]}, "a.b": [2]}"#.into(),
+            "a.b: is there twice, since a dot in a name is the same as a nested name",
         ),
         (
             r#"{"$or": [{"a": [1]}]}"#.into(),
-            "$or: must have two patterns or more".into(),
+            "$or: must have two patterns or more",
         ),
         (
             r#"{"$or": {"a": [1]}}"#.into(),
-            "$or: must be a list of patterns".into(),
+            "$or: must be a list of patterns",
         ),
-        (
-            "x".repeat(4097),
-            "it has 4097 characters, 4096 are allowed".into(),
-        ),
+        ("x".repeat(4097), "it has 4097 characters, 4096 are allowed"),
     ] {
-        let error = Filter::from_patterns([pattern.as_str()]).unwrap_err();
-        assert_eq!(error.to_string(), format!("filter {pattern}: {reason}"));
+        assert_eq!(
+            refused(&pattern),
+            format!("Invalid filter pattern definition. Filter {pattern}: {reason}")
+        );
     }
-    let error = Filter::from_patterns(["not json"]).unwrap_err().to_string();
-    assert!(
-        error.starts_with("filter not json: it is no JSON: "),
-        "{error}"
-    );
+    // The recorded ones.
+    for pattern in ["single-string", r#"[{"eventName": ["INSERT"=123}]"#] {
+        let error = refused(pattern);
+        let words = format!("Invalid filter pattern definition. Filter {pattern}: it is no JSON: ");
+        assert!(error.starts_with(&words), "{error}");
+    }
     let eleven = [r#"{"a": [1]}"#; 11];
     let error = Filter::from_patterns(eleven).unwrap_err().to_string();
     assert_eq!(error, "FilterCriteria must have 0 to 10 filters, not 11");

@@ -1,8 +1,12 @@
 use jiff::SignedDuration;
-use serde_json::json;
+use serde_json::{Value, json};
 use stream_mapping::{Outcome, Settings};
+use uuid::Uuid;
 
-use super::drive::{Drive, records, settings};
+use super::drive::{Drive, MAPPING, OBJECT, STREAM_ARN, failure_from, records, settings, success};
+
+/// The function of the tests, which is named `relay:live`.
+const FUNCTION_ARN: &str = "arn:aws:lambda:eu-central-1:123456789012:function:relay:live";
 
 #[test]
 fn the_message_says_where_the_records_lie() {
@@ -13,7 +17,7 @@ fn the_message_says_where_the_records_lie() {
         [json!({
             "requestContext": {
                 "requestId": "request-1",
-                "functionArn": "arn:aws:lambda:function:relay:live",
+                "functionArn": FUNCTION_ARN,
                 "condition": "RetryAttemptsExhausted",
                 "approximateInvokeCount": 3,
             },
@@ -31,7 +35,7 @@ fn the_message_says_where_the_records_lie() {
                 "approximateArrivalOfFirstRecord": "2026-11-24T09:00:00Z",
                 "approximateArrivalOfLastRecord": "2026-11-24T09:00:00Z",
                 "batchSize": 1,
-                "streamArn": "arn:aws:dynamodb:table/outbox/stream/1",
+                "streamArn": STREAM_ARN,
             },
         })]
     );
@@ -49,25 +53,98 @@ fn records_over_the_maximum_age_are_given_up_without_a_response() {
     assert_eq!(drive.given_up(), [(1, 1), (2, 2)], "halved, then too old");
     let message = &drive.messages[0];
     assert_eq!(message["requestContext"]["condition"], "RecordAgeExceeded");
-    // With the other record at 0 s, then alone at 0.5, 1.5, 3.5, .. 31.5 s.
-    assert_eq!(message["requestContext"]["approximateInvokeCount"], 7);
+    // With the other record at 0 s, then alone at 0.5, 1.5, 3.5, .. 31.5 s, and the
+    // try that came too late.
+    assert_eq!(message["requestContext"]["approximateInvokeCount"], 8);
+    assert_eq!(message["requestContext"]["requestId"], "request-1");
     assert!(message.get("responseContext").is_none());
 }
 
 #[test]
-fn what_was_never_tried_names_no_invocation() {
+fn a_record_that_keeps_failing_for_a_minute_was_invoked_seven_times_and_counts_eight() {
     let settings = Settings {
         maximum_record_age: Some(SignedDuration::from_mins(1)),
+        maximum_retry_attempts: None,
+        bisect_batch_on_function_error: false,
         ..settings()
     };
-    let mut drive = Drive::new(settings, records(1..=2));
-    drive.now += SignedDuration::from_hours(1);
+    let mut drive = Drive::new(settings, records(1..=1));
     drive.run(|_, _| Outcome::FunctionError);
-    let context = &drive.messages[0]["requestContext"];
-    assert_eq!(context["requestId"], "");
-    assert_eq!(context["approximateInvokeCount"], 0);
-    let function = "arn:aws:lambda:function:relay:live";
-    assert_eq!(context["functionArn"], function);
+    assert_eq!(drive.batches.len(), 7);
+    let count = &drive.messages[0]["requestContext"]["approximateInvokeCount"];
+    assert_eq!(*count, 8);
+}
+
+#[test]
+fn what_was_never_tried_has_a_request_id_all_the_same_and_counts_one() {
+    let too_old = || {
+        let settings = Settings {
+            maximum_record_age: Some(SignedDuration::from_mins(1)),
+            ..settings()
+        };
+        let mut drive = Drive::new(settings, records(1..=2));
+        drive.now += SignedDuration::from_hours(1);
+        drive.run(|_, _| Outcome::FunctionError);
+        drive.messages.remove(0)
+    };
+    let message = too_old();
+    let context = &message["requestContext"];
+    let uuid: Uuid = context["requestId"].as_str().unwrap().parse().unwrap();
+    assert_eq!(uuid.get_version_num(), 4);
+    assert_eq!(context["approximateInvokeCount"], 1);
+    assert_eq!(context["functionArn"], FUNCTION_ARN);
+    assert!(message.get("responseContext").is_none());
+    assert_eq!(too_old(), message, "a run can be repeated");
+}
+
+/// As recorded on AWS: a record that is always reported, behind others that are
+/// done.
+#[test]
+fn what_a_partial_failure_leaves_is_counted_afresh() {
+    for bisect in [false, true] {
+        let settings = Settings {
+            batch_size: 3,
+            maximum_retry_attempts: Some(3),
+            bisect_batch_on_function_error: bisect,
+            ..settings()
+        };
+        // Six items: the last is number 6.
+        let mut drive = Drive::new(settings, records(1..=6));
+        drive.run(|_, batch| {
+            if batch.contains(&6) {
+                failure_from(6)
+            } else {
+                success()
+            }
+        });
+        let expected: [&[u64]; 6] = [&[1, 2, 3], &[4, 5, 6], &[6], &[6], &[6], &[6]];
+        assert_eq!(drive.batches, expected, "bisect {bisect}");
+        let context = &drive.messages[0]["requestContext"];
+        assert_eq!(context["approximateInvokeCount"], 4, "bisect {bisect}");
+        assert_eq!(context["condition"], "RetryAttemptsExhausted");
+        // 0.5 s after the partial failure, then 1, 2 and 4 s.
+        let timestamp = &drive.messages[0]["timestamp"];
+        assert_eq!(*timestamp, "2026-11-24T09:00:07.500Z", "bisect {bisect}");
+    }
+}
+
+#[test]
+fn a_bucket_gets_the_records_with_the_message() {
+    let mut drive = Drive::new(settings(), records(7..=7));
+    drive.run(|_, _| Outcome::FunctionError);
+    let [object] = &drive.objects[..] else {
+        panic!("one object")
+    };
+    assert_eq!(
+        object.key,
+        format!("aws/lambda/{MAPPING}/shardId-1/2026/11/24/2026-11-24T09.00.01-{OBJECT}")
+    );
+    let mut body = object.body.clone();
+    let payload = body.as_object_mut().unwrap().remove("payload").unwrap();
+    assert_eq!(body, drive.messages[0], "the same fields as in a queue");
+    let event: Value = serde_json::from_str(payload.as_str().unwrap()).unwrap();
+    let expected: Vec<Value> = records(7..=7).iter().map(|r| r.json().clone()).collect();
+    assert_eq!(event, json!({"Records": expected}));
 }
 
 #[test]
@@ -85,7 +162,7 @@ fn what_did_not_reach_the_function_is_no_invocation() {
 fn halves_count_the_invocations_of_the_whole() {
     let mut drive = Drive::new(settings(), records(1..=2));
     drive.run(|_, batch| match batch {
-        [1] => super::drive::success(),
+        [1] => success(),
         _ => Outcome::FunctionError,
     });
     let count = &drive.messages[0]["requestContext"]["approximateInvokeCount"];

@@ -21,15 +21,15 @@ fn records_are_counted_by_what_became_of_them() {
     });
     assert_eq!(
         drive.batches,
-        [vec![1, 2, 3, 4], vec![1, 2, 3, 4], vec![3, 4]]
+        [vec![1, 2, 3, 4], vec![1, 2, 3, 4], vec![3, 4], vec![3, 4]]
     );
     assert_eq!(
         *drive.shard.metrics(),
         Metrics {
             polled_event_count: 5,
             filtered_out_event_count: 1,
-            invoked_event_count: 4 + 2,
-            failed_invoke_event_count: 4 + 2 + 2,
+            invoked_event_count: 4 + 2 + 2,
+            failed_invoke_event_count: 4 + 2 + 2 + 2,
             dropped_event_count: 0,
             on_failure_destination_delivered_event_count: 2,
             iterator_age: Some(drive.now.duration_since(start())),

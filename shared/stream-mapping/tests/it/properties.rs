@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 use proptest::prelude::*;
-use stream_mapping::{Action, Filter, Lane, Outcome, Record, Settings};
+use stream_mapping::{Action, Filter, Lane, Outcome, Record, Settings, StartingPosition};
 
 use super::drive::{failure_from, invocation, numbers, record_of, shard, start, success};
 
@@ -53,7 +53,7 @@ fn settings() -> impl Strategy<Value = Settings> {
                     r#"{"dynamodb": {"Keys": {"pk": {"S": [{"prefix": "item"}]}}}}"#,
                 ])
                 .unwrap(),
-                ..Settings::default()
+                ..Settings::new(StartingPosition::TrimHorizon)
             },
         )
 }

@@ -51,9 +51,11 @@ const ALL: &[u64] = &[1, 2, 3, 4, 5];
 
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn rules() -> Vec<Rule> {
-    let answers: [(&'static str, Function); 5] = [
+    let answers: [(&'static str, Function); 7] = [
         ("an empty answer is a success", |_, _| answer("")),
         ("a null answer is a success", |_, _| answer("null")),
+        ("a bare empty list is a success", |_, _| answer("[]")),
+        ("an empty text is a success", |_, _| answer("\"\"")),
         (
             "an answer without batchItemFailures is a success",
             |_, _| answer("{}"),
@@ -156,8 +158,63 @@ fn rules() -> Vec<Rule> {
             rule: "report: what is reported is retried with all behind it, and given up with it",
             settings: bisect_and_report(false, true),
             function: reports_three,
-            batches: &[ALL, &[3, 4, 5], &[3, 4, 5]],
+            batches: &[ALL, &[3, 4, 5], &[3, 4, 5], &[3, 4, 5]],
             given_up: &[(3, 5)],
+        },
+        Rule {
+            rule: "report: each time the checkpoint moves, the retries start afresh",
+            settings: bisect_and_report(false, true),
+            function: |call, batch| match call {
+                0 | 1 => failure_from(1),
+                2 | 3 => failure_from(2),
+                4 | 5 => failure_from(3),
+                _ if batch.contains(&5) => failure_from(5),
+                _ => success(),
+            },
+            batches: &[
+                ALL,
+                ALL,
+                ALL,
+                &[2, 3, 4, 5],
+                &[2, 3, 4, 5],
+                &[3, 4, 5],
+                &[3, 4, 5],
+                &[5],
+                &[5],
+                &[5],
+            ],
+            given_up: &[(5, 5)],
+        },
+        Rule {
+            rule: "report: retries used before the checkpoint moved do not count behind it",
+            settings: bisect_and_report(false, true),
+            function: |call, _| match call {
+                1 => failure_from(3),
+                _ => Outcome::FunctionError,
+            },
+            batches: &[ALL, ALL, &[3, 4, 5], &[3, 4, 5], &[3, 4, 5]],
+            given_up: &[(3, 5)],
+        },
+        Rule {
+            rule: "report, MaximumRetryAttempts 0: what a partial failure leaves is tried once",
+            settings: with(|settings| {
+                settings.maximum_retry_attempts = Some(0);
+                settings.bisect_batch_on_function_error = false;
+            }),
+            function: reports_three,
+            batches: &[ALL, &[3, 4, 5]],
+            given_up: &[(3, 5)],
+        },
+        Rule {
+            rule: "bisect and report: retries start afresh in a half, too, and in no other",
+            settings: bisect_and_report(true, true),
+            function: |_, batch| match batch {
+                [1, 2, 3, 4, 5] => Outcome::FunctionError,
+                [1, 2, 3] | [3] => failure_from(3),
+                _ => success(),
+            },
+            batches: &[ALL, &[1, 2, 3], &[3], &[3], &[3], &[4, 5]],
+            given_up: &[(3, 3)],
         },
         Rule {
             rule: "bisect and report: the batch is cut at the record, which ends alone",

@@ -41,6 +41,13 @@ fn settings_outside_of_aws_s_ranges_are_refused_by_name() {
         refused(|settings| settings.maximum_record_age = Some(SignedDuration::from_secs(59))),
         "MaximumRecordAgeInSeconds must be -1 or 60 to 604,800, not 59"
     );
+    let refused_window =
+        refused(|settings| settings.tumbling_window = SignedDuration::from_secs(30));
+    assert!(
+        refused_window
+            .starts_with("TumblingWindowInSeconds 30 is not supported: a tumbling window"),
+        "{refused_window}"
+    );
     let largest = Settings {
         batch_size: 10_000,
         maximum_batching_window: seconds(300),

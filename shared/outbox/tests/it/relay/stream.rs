@@ -431,6 +431,41 @@ async fn a_creation_time_that_is_missing_or_odd_means_looking_up() {
     }
 }
 
+/// Lambda writes creation times with a point or an exponent. A record that is as
+/// young as it says is published without looking it up.
+#[tokio::test(start_paused = true)]
+async fn creation_times_are_read_in_every_form_of_a_number() {
+    let seconds = start().as_second();
+    for time in [
+        format!("{seconds}"),
+        format!("{seconds}.0"),
+        format!("{seconds}.000"),
+        format!("{}E9", as_billions(seconds)),
+        format!("{}e+9", as_billions(seconds)),
+        format!("{seconds}0e-1"),
+    ] {
+        let world = World::default();
+        let mut record = record("1", &world.insert("a", 1));
+        record["dynamodb"]["ApproximateCreationDateTime"] = json!("TIME");
+        let text = json!({"Records": [record]}).to_string();
+        let text = text.replace("\"TIME\"", &time);
+        let event: StreamEvent = serde_json::from_str(&text).unwrap();
+        let handler = StreamHandler::new(world.relay());
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let relayed = handler.handle(event, deadline).await;
+        assert!(relayed.response.batch_item_failures.is_empty(), "{time}");
+        assert_eq!(world.published(), ["a/1"], "{time}");
+        assert_eq!(world.with(|state| state.look_ups.len()), 0, "{time}");
+    }
+}
+
+/// `1.7955108` of 1795510800.
+fn as_billions(seconds: i64) -> String {
+    let digits = seconds.to_string();
+    let (whole, rest) = digits.split_at(digits.len() - 9);
+    format!("{whole}.{rest}")
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_deadline_already_past_is_taken_for_unknown() {
     let world = World::default();
