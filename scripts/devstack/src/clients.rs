@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, timeout::TimeoutConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use stream_mapping_driver::DestinationClients;
 
 use crate::{
     endpoint::LocalEndpoint,
@@ -23,6 +24,8 @@ pub struct Clients {
     pub lambda: aws_sdk_lambda::Client,
     /// SQS.
     pub sqs: aws_sdk_sqs::Client,
+    /// What on-failure destinations are in.
+    pub destinations: DestinationClients,
 }
 
 impl Clients {
@@ -46,6 +49,7 @@ impl Clients {
             eventbridge: aws_sdk_eventbridge::Client::new(&config),
             lambda: aws_sdk_lambda::Client::new(&config),
             sqs: aws_sdk_sqs::Client::new(&config),
+            destinations: DestinationClients::new(&config),
         }
     }
 }

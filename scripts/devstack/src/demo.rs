@@ -163,6 +163,7 @@ impl<'p> Demo<'p> {
         // it would not look up first, but publish.
         tokio::time::sleep(YOUNG).await;
         // The deployed limit would take most of an hour.
+        self.mappings.stop().await;
         self.mappings = drive(&self.stack, Some(1), &self.given_up).await?;
         self.break_bus(Kind::Deny)?;
         self.place(posted + 1..=posted + orders.div_ceil(10))
@@ -417,7 +418,7 @@ fn tell_trouble(event: &Event) {
         Event::Invoked {
             again, given_up, ..
         } if again.is_empty() && *given_up == 0 => {}
-        Event::ShardBegun { .. } => {}
+        Event::Created { .. } | Event::ShardBegun { .. } => {}
         event => eprintln!("{event}"),
     }
 }

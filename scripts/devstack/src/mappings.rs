@@ -70,6 +70,11 @@ impl Mappings {
         Ok(Self { tasks })
     }
 
+    /// Stops driving them. Once it returns, others may be driven in their place.
+    pub async fn stop(&mut self) {
+        self.tasks.shutdown().await;
+    }
+
     /// Waits until a mapping is no longer driven, which none ever should be.
     pub(crate) async fn ended(&mut self) {
         match self.tasks.join_next().await {
@@ -127,7 +132,7 @@ fn function(
             let (crate_name, _) = known
                 .find(|(_, deployed)| *deployed == name)
                 .ok_or_else(|| Error::Mapping(format!("no output of the stack names {name}")))?;
-            Ok(Function::new(client.clone(), crate_name))
+            Ok(Function::new(client.clone(), crate_name).deployed_as(arn))
         }
     }
 }
@@ -147,14 +152,19 @@ async fn stream_mapping(
         .and_then(|config| config.on_failure()?.destination());
     let destination = match on_failure {
         Some(arn) => Some(
-            Destination::find(clients.sqs.clone(), arn)
+            Destination::find(clients.destinations.clone(), arn)
                 .await
                 .map_err(|error| Error::Mapping(error.to_string()))?,
         ),
         None => None,
     };
     let stream = Stream::new(clients.streams.clone(), stream_arn);
-    StreamMapping::new(stream, function, destination, settings, observer)
+    let uuid = required(deployed.uuid(), "UUID")?;
+    let uuid = uuid
+        .parse()
+        .map_err(|error| Error::Mapping(format!("UUID {uuid}: {error}")))?;
+    StreamMapping::create(uuid, stream, function, destination, settings, observer)
+        .await
         .map_err(|error| Error::Mapping(error.to_string()))
 }
 
@@ -165,13 +175,12 @@ pub(crate) fn required<'t>(value: Option<&'t str>, name: &str) -> Result<&'t str
 /// The settings of a deployed mapping; what cannot be driven is refused rather
 /// than left out.
 fn settings(deployed: &EventSourceMappingConfiguration) -> Result<Settings, String> {
-    if let Some(window) = deployed
-        .tumbling_window_in_seconds()
-        .filter(|window| *window > 0)
-    {
-        return Err(format!("TumblingWindowInSeconds {window} is not supported"));
-    }
-    let defaults = Settings::default();
+    let defaults = Settings::new(match deployed.starting_position() {
+        Some(EventSourcePosition::TrimHorizon) => StartingPosition::TrimHorizon,
+        Some(EventSourcePosition::Latest) => StartingPosition::Latest,
+        Some(other) => return Err(format!("StartingPosition {other} is not supported")),
+        None => return Err("it has no StartingPosition, which is required".to_owned()),
+    });
     let patterns = deployed
         .filter_criteria()
         .map(aws_sdk_lambda::types::FilterCriteria::filters)
@@ -183,18 +192,14 @@ fn settings(deployed: &EventSourceMappingConfiguration) -> Result<Settings, Stri
         count.unwrap_or(default)
     };
     let window = deployed.maximum_batching_window_in_seconds();
-    Ok(Settings {
+    let tumbling_window = deployed.tumbling_window_in_seconds();
+    let settings = Settings {
         batch_size: count(deployed.batch_size(), defaults.batch_size),
         maximum_batching_window: SignedDuration::from_secs(window.unwrap_or_default().into()),
         parallelization_factor: count(
             deployed.parallelization_factor(),
             defaults.parallelization_factor,
         ),
-        starting_position: match deployed.starting_position() {
-            None | Some(EventSourcePosition::TrimHorizon) => StartingPosition::TrimHorizon,
-            Some(EventSourcePosition::Latest) => StartingPosition::Latest,
-            Some(other) => return Err(format!("StartingPosition {other} is not supported")),
-        },
         // -1 stands for no limit.
         maximum_retry_attempts: deployed
             .maximum_retry_attempts()
@@ -210,8 +215,11 @@ fn settings(deployed: &EventSourceMappingConfiguration) -> Result<Settings, Stri
             .function_response_types()
             .contains(&FunctionResponseType::ReportBatchItemFailures),
         filter: Filter::from_patterns(patterns).map_err(|error| error.to_string())?,
+        tumbling_window: SignedDuration::from_secs(tumbling_window.unwrap_or_default().into()),
         ..defaults
-    })
+    };
+    settings.check().map_err(|error| error.to_string())?;
+    Ok(settings)
 }
 
 #[cfg(test)]
@@ -246,10 +254,11 @@ mod tests {
                 bisect_batch_on_function_error: true,
                 report_batch_item_failures: true,
                 filter: Filter::from_patterns([r#"{"eventName":["INSERT"]}"#]).unwrap(),
-                ..Settings::default()
+                ..Settings::new(StartingPosition::Latest)
             }
         );
         let unlimited = EventSourceMappingConfiguration::builder()
+            .starting_position(EventSourcePosition::TrimHorizon)
             .maximum_retry_attempts(-1)
             .maximum_record_age_in_seconds(-1);
         let unlimited = settings(&unlimited.build()).unwrap();
@@ -262,15 +271,19 @@ mod tests {
         let mapping = EventSourceMappingConfiguration::builder;
         for (deployed, problem) in [
             (
-                mapping().tumbling_window_in_seconds(30),
-                "TumblingWindowInSeconds 30 is not supported",
+                mapping()
+                    .starting_position(EventSourcePosition::Latest)
+                    .tumbling_window_in_seconds(30),
+                "TumblingWindowInSeconds 30 is not supported: a tumbling window hands a state",
             ),
+            (mapping(), "it has no StartingPosition, which is required"),
             (
                 mapping().starting_position(EventSourcePosition::AtTimestamp),
                 "StartingPosition AT_TIMESTAMP is not supported",
             ),
         ] {
-            assert_eq!(settings(&deployed.build()).unwrap_err(), problem);
+            let said = settings(&deployed.build()).unwrap_err();
+            assert!(said.starts_with(problem), "{said}");
         }
     }
 }

@@ -1,67 +1,154 @@
-use aws_sdk_sqs::{Client, error::BoxError};
-use serde_json::Value;
+use aws_config::SdkConfig;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_sqs::error::BoxError;
+use futures::future::{BoxFuture, FutureExt};
+use stream_mapping::{Object, OnFailure};
+use uuid::Uuid;
 
 use crate::event::reason;
 
-/// The on-failure destination: an SQS queue.
+/// Clients of the services that destinations are in.
 #[derive(Debug, Clone)]
-pub struct Destination {
-    client: Client,
-    queue_url: String,
+pub struct DestinationClients {
+    sqs: aws_sdk_sqs::Client,
+    sns: aws_sdk_sns::Client,
+    s3: aws_sdk_s3::Client,
 }
 
-/// A destination that cannot be told.
+/// The on-failure destination.
+#[derive(Debug, Clone)]
+pub struct Destination {
+    clients: DestinationClients,
+    target: Target,
+}
+
+#[derive(Debug, Clone)]
+enum Target {
+    Queue { url: String },
+    Topic { arn: String },
+    Bucket { name: String },
+}
+
+/// A destination that nothing can be sent to.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidDestination {
-    /// It is no SQS queue.
-    #[error("{0} is no SQS queue: other destinations are not supported")]
-    NotSqs(String),
-    /// Its URL cannot be found out.
-    #[error("the URL of queue {name} cannot be found out: {reason}")]
+    /// It is of another kind.
+    #[error(
+        "{0} is no SQS queue, SNS topic or S3 bucket: other on-failure destinations are not \
+         supported"
+    )]
+    NotSupported(String),
+    /// Lambda takes standard queues and topics only.
+    #[error("{0} is first-in-first-out: Lambda takes standard queues and topics only")]
+    Fifo(String),
+    /// It isn't there, or it cannot be found out whether it is.
+    #[error("on-failure destination {arn} cannot be used: {reason}")]
     Unknown {
-        /// The queue's name.
-        name: String,
+        /// Its ARN.
+        arn: String,
         /// Why.
         reason: String,
     },
 }
 
+impl DestinationClients {
+    /// Creates the clients; nothing is called.
+    pub fn new(config: &SdkConfig) -> Self {
+        let s3 = aws_sdk_s3::config::Builder::from(config)
+            // An emulator has no name for each bucket.
+            .force_path_style(true)
+            .build();
+        Self {
+            sqs: aws_sdk_sqs::Client::new(config),
+            sns: aws_sdk_sns::Client::new(config),
+            s3: aws_sdk_s3::Client::from_conf(s3),
+        }
+    }
+}
+
 impl Destination {
-    /// The destination with this ARN.
+    /// Finds the destination with this ARN: a queue, a topic or a bucket.
     ///
     /// # Errors
     ///
-    /// If it is no queue, or the queue cannot be found.
-    pub async fn find(client: Client, arn: &str) -> Result<Self, InvalidDestination> {
-        let parts: Vec<&str> = arn.split(':').collect();
-        let ["arn", _, "sqs", _, account, name] = parts.as_slice() else {
-            return Err(InvalidDestination::NotSqs(arn.to_owned()));
-        };
+    /// If it is none of these, or is not there.
+    pub async fn find(clients: DestinationClients, arn: &str) -> Result<Self, InvalidDestination> {
+        let parts: Vec<&str> = arn.splitn(6, ':').collect();
         let unknown = |reason: String| InvalidDestination::Unknown {
-            name: (*name).to_owned(),
+            arn: arn.to_owned(),
             reason,
         };
-        let found = client
-            .get_queue_url()
-            .queue_name(*name)
-            .queue_owner_aws_account_id(*account)
-            .send()
-            .await
-            .map_err(|error| unknown(reason(&error)))?;
-        let queue_url = found
-            .queue_url
-            .ok_or_else(|| unknown("the answer has none".to_owned()))?;
-        Ok(Self { client, queue_url })
+        let target = match parts[..] {
+            ["arn", _, "sqs" | "sns", _, _, name] if name.strip_suffix(".fifo").is_some() => {
+                return Err(InvalidDestination::Fifo(arn.to_owned()));
+            }
+            ["arn", _, "sqs", _, account, name] => clients.queue(account, name).await,
+            ["arn", _, "sns", _, _, _] => clients.topic(arn).await,
+            ["arn", _, "s3", _, _, name] => clients.bucket(name).await,
+            _ => return Err(InvalidDestination::NotSupported(arn.to_owned())),
+        };
+        let target = target.map_err(|error| unknown(reason(&*error)))?;
+        Ok(Self { clients, target })
     }
 
-    pub(crate) async fn tell(&self, message: &Value) -> Result<(), BoxError> {
-        self.client
-            .send_message()
-            .queue_url(&self.queue_url)
-            .message_body(message.to_string())
-            .send()
-            .await?;
+    /// Sends what was given up: where the records lie, and to a bucket the records
+    /// themselves.
+    pub(crate) fn send(
+        &self,
+        on_failure: &OnFailure,
+        mapping: Uuid,
+    ) -> BoxFuture<'static, Result<(), BoxError>> {
+        let clients = self.clients.clone();
+        let message = || on_failure.message().to_string();
+        match self.target.clone() {
+            Target::Queue { url } => clients.send_message(url, message()).boxed(),
+            Target::Topic { arn } => clients.publish(arn, message()).boxed(),
+            Target::Bucket { name } => {
+                let object = on_failure.object(mapping, Uuid::now_v7());
+                clients.put_object(name, object).boxed()
+            }
+        }
+    }
+}
+
+impl DestinationClients {
+    async fn queue(&self, account: &str, name: &str) -> Result<Target, BoxError> {
+        let request = self.sqs.get_queue_url().queue_name(name);
+        let found = request.queue_owner_aws_account_id(account).send().await?;
+        let url = found.queue_url.ok_or("the answer has no URL")?;
+        Ok(Target::Queue { url })
+    }
+
+    async fn topic(&self, arn: &str) -> Result<Target, BoxError> {
+        let arn = arn.to_owned();
+        let request = self.sns.get_topic_attributes().topic_arn(&arn);
+        request.send().await?;
+        Ok(Target::Topic { arn })
+    }
+
+    async fn bucket(&self, name: &str) -> Result<Target, BoxError> {
+        let name = name.to_owned();
+        self.s3.head_bucket().bucket(&name).send().await?;
+        Ok(Target::Bucket { name })
+    }
+
+    async fn send_message(self, url: String, body: String) -> Result<(), BoxError> {
+        let request = self.sqs.send_message().queue_url(url).message_body(body);
+        request.send().await?;
+        Ok(())
+    }
+
+    async fn publish(self, arn: String, message: String) -> Result<(), BoxError> {
+        let request = self.sns.publish().topic_arn(arn).message(message);
+        request.send().await?;
+        Ok(())
+    }
+
+    async fn put_object(self, bucket: String, object: Object) -> Result<(), BoxError> {
+        let body = ByteStream::from(object.body.to_string().into_bytes());
+        let request = self.s3.put_object().bucket(bucket).key(object.key);
+        request.body(body).send().await?;
         Ok(())
     }
 }

@@ -4,10 +4,15 @@ use std::{
     time::Duration,
 };
 
-use stream_mapping::{InvalidSettings, Lineage, Metrics, Settings, Shard, StartingPosition};
+use stream_mapping::{
+    InvalidSettings, Lineage, Metrics, Settings, Shard, StartingPosition, function_arn,
+};
 use tokio::{task::JoinSet, time::sleep};
+use uuid::Uuid;
 
 use crate::{
+    claim::{Claim, Unclaimed},
+    create_error::CreateError,
     destination::Destination,
     event::{Event, Observer, reason},
     function::Function,
@@ -24,6 +29,9 @@ const READ_AHEAD: usize = 1_000;
 /// A stream, a function that gets its records, and how.
 #[derive(Clone)]
 pub struct StreamMapping {
+    uuid: Uuid,
+    /// Held as long as any clone of the mapping lives.
+    _claim: Arc<Claim>,
     stream: Stream,
     function: Function,
     destination: Option<Destination>,
@@ -33,21 +41,35 @@ pub struct StreamMapping {
 }
 
 impl StreamMapping {
-    /// A mapping with these settings; that it has a destination is taken from
-    /// `destination`. The observer is told of everything that happens.
+    /// Creates a mapping with these settings; that it has a destination is taken
+    /// from `destination`. The observer gets everything that happens. The UUID is in
+    /// the keys of objects in a bucket.
     ///
     /// # Errors
     ///
-    /// If a setting is outside of what AWS allows.
-    pub fn new(
+    /// If a setting is outside of what AWS allows, the stream is not there or cannot
+    /// be described, or a mapping of this machine drives the function with the stream
+    /// already.
+    pub async fn create(
+        uuid: Uuid,
         stream: Stream,
         function: Function,
         destination: Option<Destination>,
         settings: Settings,
         observer: Observer,
-    ) -> Result<Self, InvalidSettings> {
+    ) -> Result<Self, CreateError> {
         settings.check()?;
+        let endpoint = stream.check().await?;
+        let claim = claim(&endpoint, &stream, &function, uuid)?;
+        observer(&Event::Created {
+            uuid,
+            stream: stream.arn.clone(),
+            function: function_arn(function.name(), &stream.arn),
+            endpoint,
+        });
         Ok(Self {
+            uuid,
+            _claim: Arc::new(claim),
             stream,
             function,
             settings: Settings {
@@ -136,9 +158,28 @@ impl StreamMapping {
             stream: self.stream.clone(),
             function: self.function.clone(),
             destination: self.destination.clone(),
+            mapping: self.uuid,
             observer: Arc::clone(&self.observer),
             report: Box::new(report),
             most_backlog: in_batches + READ_AHEAD,
         })
     }
+}
+
+/// Makes this the one mapping of the function on the stream.
+fn claim(
+    endpoint: &str,
+    stream: &Stream,
+    function: &Function,
+    uuid: Uuid,
+) -> Result<Claim, CreateError> {
+    let arn = function_arn(function.name(), &stream.arn);
+    Claim::make(endpoint, &stream.arn, &arn, uuid).map_err(|unclaimed| match unclaimed {
+        Unclaimed::Held(uuid) => CreateError::AlreadyExists {
+            stream_arn: stream.arn.clone(),
+            function: function.name().to_owned(),
+            uuid,
+        },
+        Unclaimed::Failed(path, source) => CreateError::Claim { path, source },
+    })
 }

@@ -2,6 +2,7 @@ use std::{fmt, time::Duration};
 
 use jiff::Timestamp;
 use serde::Serialize;
+use uuid::Uuid;
 
 /// Something that happened while a stream was driven.
 #[derive(Debug, Clone, Serialize)]
@@ -12,6 +13,17 @@ use serde::Serialize;
 )]
 #[non_exhaustive]
 pub enum Event {
+    /// The mapping was created: the stream is there, and reading begins.
+    Created {
+        /// The mapping's UUID, new each time.
+        uuid: Uuid,
+        /// The stream.
+        stream: String,
+        /// The function's ARN.
+        function: String,
+        /// Where the stream is read.
+        endpoint: String,
+    },
     /// A shard is read from now on.
     ShardBegun {
         /// Which.
@@ -81,6 +93,12 @@ fn milliseconds<S: serde::Serializer>(duration: &Duration, to: S) -> Result<S::O
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Created {
+                stream,
+                function,
+                endpoint,
+                ..
+            } => write!(f, "{stream} at {endpoint} -> {function}"),
             Self::ShardBegun { shard } => write!(f, "reading {shard}"),
             Self::ShardDone { shard } => write!(f, "{shard} is done"),
             Self::Invoked {

@@ -22,6 +22,8 @@ use crate::event::reason;
 pub struct Function {
     client: Client,
     name: String,
+    /// By which messages name it, if not by what it is invoked by.
+    arn: Option<String>,
 }
 
 /// Lambda ends a function after 15 minutes; what is not answered then never is,
@@ -47,7 +49,16 @@ impl Function {
         Self {
             client,
             name: name.into(),
+            arn: None,
         }
+    }
+
+    /// The same function, which is deployed under this ARN and runs elsewhere under
+    /// its name.
+    #[must_use]
+    pub fn deployed_as(self, arn: impl Into<String>) -> Self {
+        let arn = Some(arn.into());
+        Self { arn, ..self }
     }
 
     /// Invokes it with records of a stream or messages of a queue.
@@ -76,9 +87,9 @@ impl Function {
         }
     }
 
-    /// Its name or ARN.
+    /// Its name or ARN in messages.
     pub(crate) fn name(&self) -> &str {
-        &self.name
+        self.arn.as_deref().unwrap_or(&self.name)
     }
 }
 

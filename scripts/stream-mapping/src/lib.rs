@@ -1,19 +1,23 @@
 //! Drives a function with the records of a DynamoDB stream, by the rules of the
-//! [`stream_mapping`] crate: reads the stream, invokes the function, tells the
-//! on-failure destination.
+//! [`stream_mapping`] crate: reads the stream, invokes the function, sends what was
+//! given up to the on-failure destination.
 //!
-//! The stream, the function and the queue are reached through AWS SDK clients,
-//! so each may be AWS's own, an emulator's, or `cargo lambda watch`.
+//! The stream, the function and the destination are reached through AWS SDK
+//! clients, so each may be AWS's own, an emulator's, or `cargo lambda watch`.
 
+mod claim;
+mod create_error;
 mod destination;
 mod driver;
+mod endpoint;
 mod event;
 mod function;
 mod record;
 mod shard_task;
 mod stream;
 
-pub use destination::{Destination, InvalidDestination};
+pub use create_error::CreateError;
+pub use destination::{Destination, DestinationClients, InvalidDestination};
 pub use driver::StreamMapping;
 pub use event::{Event, Observer};
 pub use function::{Function, Invoked};

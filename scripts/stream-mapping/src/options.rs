@@ -10,7 +10,7 @@ use stream_mapping::{Filter, Settings, StartingPosition};
 
 #[derive(Args)]
 pub(crate) struct Mapping {
-    /// The stream: the table's LatestStreamArn.
+    /// The stream: its table's LatestStreamArn.
     #[arg(long, value_name = "ARN")]
     pub(crate) event_source_arn: String,
 
@@ -31,9 +31,13 @@ pub(crate) struct Mapping {
     #[arg(long, value_name = "COUNT", default_value_t = 1)]
     parallelization_factor: usize,
 
-    /// Where to begin in the stream.
-    #[arg(long, value_enum, default_value_t = Position::TrimHorizon)]
+    /// Where to begin in the stream; AWS has no default.
+    #[arg(long, value_enum, value_name = "POSITION")]
     starting_position: Position,
+
+    /// Must be 0: tumbling windows are not supported.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    tumbling_window_in_seconds: u32,
 
     /// Halve a batch that failed, and try the halves.
     #[arg(long, overrides_with = "no_bisect_batch_on_function_error")]
@@ -62,8 +66,8 @@ pub(crate) struct Mapping {
     #[arg(long, value_name = "JSON", value_parser = json_or_file::<FilterCriteria>)]
     filter_criteria: Option<FilterCriteria>,
 
-    /// Who is told of records that are given up, as JSON or file://PATH:
-    /// {"OnFailure": {"Destination": "arn:aws:sqs:..."}}.
+    /// The queue, topic or bucket that gets what is given up, as JSON or
+    /// file://PATH: {"OnFailure": {"Destination": "arn:aws:sqs:..."}}.
     #[arg(long, value_name = "JSON", value_parser = json_or_file::<DestinationConfig>)]
     destination_config: Option<DestinationConfig>,
 }
@@ -86,7 +90,7 @@ enum ResponseType {
 #[derive(Clone, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct FilterCriteria {
-    filters: Vec<FilterPattern>,
+    filters: Option<Vec<FilterPattern>>,
 }
 
 #[derive(Clone, Deserialize)]
@@ -98,20 +102,20 @@ struct FilterPattern {
 #[derive(Clone, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct DestinationConfig {
-    on_failure: OnFailure,
+    on_failure: Option<OnFailure>,
 }
 
 #[derive(Clone, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct OnFailure {
-    destination: String,
+    destination: Option<String>,
 }
 
 impl Mapping {
     /// The settings, held against AWS's ranges.
     pub(crate) fn settings(&self) -> Result<Settings, Box<dyn std::error::Error>> {
         let patterns = self.filter_criteria.iter().flat_map(|criteria| {
-            let patterns = criteria.filters.iter();
+            let patterns = criteria.filters.iter().flatten();
             patterns.map(|filter| filter.pattern.as_str())
         });
         let settings = Settings {
@@ -132,7 +136,8 @@ impl Mapping {
             bisect_batch_on_function_error: self.bisect_batch_on_function_error,
             report_batch_item_failures: !self.function_response_types.is_empty(),
             filter: Filter::from_patterns(patterns)?,
-            has_on_failure_destination: self.destination_config.is_some(),
+            tumbling_window: SignedDuration::from_secs(self.tumbling_window_in_seconds.into()),
+            has_on_failure_destination: self.on_failure().is_some(),
         };
         settings.check()?;
         Ok(settings)
@@ -140,7 +145,9 @@ impl Mapping {
 
     pub(crate) fn on_failure(&self) -> Option<&str> {
         let config = self.destination_config.as_ref()?;
-        Some(&config.on_failure.destination)
+        let arn = config.on_failure.as_ref()?.destination.as_deref()?;
+        // AWS takes an empty one for none.
+        Some(arn).filter(|arn| !arn.is_empty())
     }
 }
 
@@ -155,4 +162,66 @@ fn json_or_file<T: DeserializeOwned>(text: &str) -> Result<T, String> {
         None => text.to_owned(),
     };
     serde_json::from_str(&json).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Only {
+        #[command(flatten)]
+        mapping: Mapping,
+    }
+
+    fn mapping(option: &str, value: &str) -> Mapping {
+        let arguments = [
+            "stream-mapping",
+            "--event-source-arn",
+            "arn",
+            "--function-name",
+            "function",
+            "--starting-position",
+            "LATEST",
+            option,
+            value,
+        ];
+        Only::try_parse_from(arguments).unwrap().mapping
+    }
+
+    #[test]
+    fn filter_criteria_without_filters_let_everything_pass() {
+        for criteria in ["{}", r#"{"Filters": []}"#, r#"{"Filters": null}"#, " { } "] {
+            let settings = mapping("--filter-criteria", criteria).settings().unwrap();
+            assert_eq!(settings.filter, Filter::default(), "{criteria}");
+        }
+    }
+
+    #[test]
+    fn a_destination_config_may_name_no_destination() {
+        for config in [
+            "{}",
+            r#"{"OnFailure": {}}"#,
+            r#"{"OnFailure": null}"#,
+            r#"{"OnFailure": {"Destination": null}}"#,
+            r#"{"OnFailure": {"Destination": ""}}"#,
+        ] {
+            let mapping = mapping("--destination-config", config);
+            assert_eq!(mapping.on_failure(), None, "{config}");
+            let settings = mapping.settings().unwrap();
+            assert!(!settings.has_on_failure_destination, "{config}");
+        }
+        let config = r#"{"OnFailure": {"Destination": "arn:aws:s3:::bucket"}}"#;
+        let mapping = mapping("--destination-config", config);
+        assert_eq!(mapping.on_failure(), Some("arn:aws:s3:::bucket"));
+        assert!(mapping.settings().unwrap().has_on_failure_destination);
+    }
+
+    #[test]
+    fn the_starting_position_is_taken_from_the_option() {
+        let settings = mapping("--batch-size", "1").settings().unwrap();
+        assert_eq!(settings.starting_position, StartingPosition::Latest);
+    }
 }

@@ -16,7 +16,8 @@ pub(crate) fn lambda_record(record: &Read, stream_arn: &str) -> Result<Record, B
     let time = change.and_then(StreamRecord::approximate_creation_date_time);
     let view = change.and_then(StreamRecord::stream_view_type);
     let mut dynamodb = json!({
-        "ApproximateCreationDateTime": time.map(DateTime::secs),
+        // Lambda writes a number with a point or an exponent.
+        "ApproximateCreationDateTime": time.map(DateTime::as_secs_f64),
         "SequenceNumber": change.and_then(StreamRecord::sequence_number),
         // Functions cannot read a record without it.
         "SizeBytes": change.and_then(StreamRecord::size_bytes).unwrap_or_default(),

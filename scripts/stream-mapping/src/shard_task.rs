@@ -11,6 +11,7 @@ use tokio::{
     task::JoinSet,
     time::{Instant, sleep_until},
 };
+use uuid::Uuid;
 
 use crate::{
     destination::Destination,
@@ -33,6 +34,8 @@ pub(crate) struct ShardTask {
     pub(crate) stream: Stream,
     pub(crate) function: Function,
     pub(crate) destination: Option<Destination>,
+    /// The mapping's, for objects in a bucket.
+    pub(crate) mapping: Uuid,
     pub(crate) observer: Observer,
     /// Told after each change.
     pub(crate) report: Box<dyn Fn(&Metrics) + Send>,
@@ -95,7 +98,7 @@ impl ShardTask {
         }
     }
 
-    /// Begins every invocation that may begin, and tells the destination.
+    /// Begins every invocation that may begin, and sends to the destination.
     /// Answers when there will be more to do.
     async fn do_what_is_due(&mut self, under_way: &mut JoinSet<UnderWay>) -> Option<Instant> {
         loop {
@@ -111,19 +114,26 @@ impl ShardTask {
                 }
                 Action::SendOnFailure(lane, on_failure) => {
                     let message = on_failure.message().clone();
-                    self.tell_destination(lane, message).await;
+                    let destination = self.destination.as_ref();
+                    let delivery = destination.map(|it| it.send(on_failure, self.mapping));
+                    let sent = match delivery {
+                        Some(delivery) => delivery.await,
+                        None => Err("there is no destination".into()),
+                    };
+                    self.sent_on_failure(lane, message, sent);
                 }
             }
         }
     }
 
-    async fn tell_destination(&mut self, lane: Lane, message: serde_json::Value) {
+    fn sent_on_failure(
+        &mut self,
+        lane: Lane,
+        message: serde_json::Value,
+        sent: Result<(), BoxError>,
+    ) {
         let shard = self.id.clone();
-        let told = match &self.destination {
-            Some(destination) => destination.tell(&message).await,
-            None => Err("there is no destination".into()),
-        };
-        match told {
+        match sent {
             Ok(()) => {
                 self.shard.on_failure_sent(lane);
                 (self.observer)(&Event::SentOnFailure { shard, message });

@@ -1,17 +1,21 @@
 use aws_sdk_dynamodbstreams::{
     Client,
-    error::{BoxError, ProvideErrorMetadata},
+    error::{BoxError, ProvideErrorMetadata, SdkError},
+    operation::describe_stream::DescribeStreamError,
     types::ShardIteratorType,
 };
-use stream_mapping::{KnownShard, Record, SequenceNumber, StartingPosition};
+use stream_mapping::{KnownShard, Record, SequenceNumber, StartingPosition, StreamArn};
 
-use crate::record::lambda_record;
+use crate::{
+    create_error::CreateError, endpoint::NotesEndpoint, event::reason, record::lambda_record,
+};
 
 /// A DynamoDB stream.
 #[derive(Debug, Clone)]
 pub struct Stream {
     client: Client,
     pub(crate) arn: String,
+    endpoint: NotesEndpoint,
 }
 
 /// Where reading goes on.
@@ -31,6 +35,38 @@ impl Stream {
         Self {
             client,
             arn: arn.into(),
+            endpoint: NotesEndpoint::default(),
+        }
+    }
+
+    /// Makes sure that the stream is there. Answers at which endpoint.
+    pub(crate) async fn check(&self) -> Result<String, CreateError> {
+        let arn: StreamArn = self.arn.parse()?;
+        let described = self.shards().await;
+        let endpoint = self.endpoint.noted();
+        let endpoint = endpoint.unwrap_or_else(|| "DynamoDB Streams".to_owned());
+        match described {
+            Ok(_) => Ok(endpoint),
+            Err(error) => Err(self.why_not(&arn, endpoint, &error)),
+        }
+    }
+
+    fn why_not(&self, arn: &StreamArn, endpoint: String, error: &BoxError) -> CreateError {
+        let described = error.downcast_ref::<SdkError<DescribeStreamError>>();
+        let reason = reason(&**error);
+        match described.and_then(ProvideErrorMetadata::code) {
+            Some("ResourceNotFoundException") => CreateError::StreamNotFound {
+                arn: self.arn.clone(),
+                table: arn.table().to_owned(),
+                region: arn.region().to_owned(),
+                endpoint,
+            },
+            Some(_) => CreateError::Refused {
+                endpoint,
+                arn: self.arn.clone(),
+                reason,
+            },
+            None => CreateError::NoAnswer { endpoint, reason },
         }
     }
 
@@ -43,6 +79,8 @@ impl Stream {
                 .describe_stream()
                 .stream_arn(&self.arn)
                 .set_exclusive_start_shard_id(page_after)
+                .customize()
+                .interceptor(self.endpoint.clone())
                 .send()
                 .await?;
             let Some(description) = described.stream_description else {

@@ -1,11 +1,10 @@
-//! What the command does when things are missing, and how it refuses options.
-
-use std::process::{Command, Output};
+//! What the command does with a function that is missing, a filter, a starting
+//! position, and a second of its kind.
 
 use super::{
     function::{FailsBy, Function},
     lambda::{Dialect, Lambda},
-    process::{StreamMapping, settled, stream_mapping},
+    process::{StreamMapping, in_environment, settled, stream_mapping},
     queue::Queue,
     table::Table,
 };
@@ -19,6 +18,7 @@ async fn a_function_that_cannot_be_reached_is_waited_for() {
     let mut command = stream_mapping(table.address, &lambda, &queue);
     command
         .args(["--event-source-arn", &table.stream_arn])
+        .args(["--starting-position", "TRIM_HORIZON"])
         .args(["--maximum-retry-attempts", "0"]);
     let mapping = StreamMapping::start(command);
     let throttled = |log: &[serde_json::Value]| {
@@ -91,80 +91,46 @@ async fn from_latest_what_was_written_before_is_passed_over() {
     }
 }
 
-fn refused(arguments: &[&str]) -> String {
-    let Output { status, stderr, .. } = Command::new(env!("CARGO_BIN_EXE_stream-mapping"))
-        .args(["--event-source-arn", "arn", "--function-name", "function"])
-        .args(arguments)
-        .output()
-        .unwrap();
-    assert_eq!(status.code(), Some(2), "{arguments:?}");
-    String::from_utf8(stderr).unwrap()
-}
+#[tokio::test]
+async fn a_second_mapping_of_the_function_on_the_stream_is_refused() {
+    let table = Table::start().await;
+    table.put(1..=1).await;
+    let lambda = Lambda::start(Dialect::Aws, 0).await;
+    let queue = Queue::start().await;
+    let _function = Function::start(lambda.address, FailsBy::Report);
+    let command = |function: &str| {
+        let mut command = in_environment(table.address, &lambda, &queue);
+        command
+            .args(["--event-source-arn", &table.stream_arn])
+            .args(["--starting-position", "TRIM_HORIZON"])
+            .args(["--function-name", function, "--log", "json"]);
+        command
+    };
+    let first = StreamMapping::start(command("function"));
+    first.until(|log| settled(log) == 1).await;
+    let created = first.log()[0].clone();
+    assert_eq!(created["event"], "created");
 
-#[test]
-fn options_outside_of_lambda_s_ranges_are_refused_by_name() {
-    let filters = r#"{"Filters": [{"Pattern": "{\"a\": [{\"wildcard\": \"x\"}]}"}]}"#;
-    for (arguments, said) in [
-        (
-            ["--batch-size", "10001"],
-            "BatchSize must be 1 to 10,000, not 10001",
-        ),
-        (
-            ["--maximum-batching-window-in-seconds", "301"],
-            "MaximumBatchingWindowInSeconds must be 0 to 300, not 301",
-        ),
-        (
-            ["--parallelization-factor", "0"],
-            "ParallelizationFactor must be 1 to 10, not 0",
-        ),
-        (
-            ["--maximum-retry-attempts", "10001"],
-            "MaximumRetryAttempts must be -1 or 0 to 10,000, not 10001",
-        ),
-        (
-            ["--maximum-record-age-in-seconds", "59"],
-            "MaximumRecordAgeInSeconds must be -1 or 60 to 604,800, not 59",
-        ),
-        (
-            ["--starting-position", "AT_TIMESTAMP"],
-            "[possible values: TRIM_HORIZON, LATEST]",
-        ),
-        (
-            ["--function-response-types", "Other"],
-            "[possible values: ReportBatchItemFailures]",
-        ),
-        (["--filter-criteria", "{}"], "missing field `Filters`"),
-        (
-            ["--filter-criteria", filters],
-            "\"wildcard\" is no rule that AWS documents for Lambda",
-        ),
-        (
-            ["--destination-config", r#"{"OnSuccess": {}}"#],
-            "unknown field `OnSuccess`",
-        ),
-        (
-            ["--destination-config", "file:///no/such/file"],
-            "/no/such/file: No such file",
-        ),
-    ] {
-        let error = refused(&arguments);
-        assert!(error.contains(said), "{arguments:?}: {error}");
+    // However the function is named, it is the same.
+    let function_arn = created["function"].as_str().unwrap();
+    for name in ["function", function_arn] {
+        let refused = command(name).output().unwrap();
+        assert_eq!(refused.status.code(), Some(1));
+        let said = String::from_utf8(refused.stderr).unwrap();
+        let text = format!(
+            "The event source arn (\" {} \") and function (\" {name} \") provided mapping already \
+             exists. Please update or delete the existing mapping with UUID {}",
+            table.stream_arn,
+            created["uuid"].as_str().unwrap(),
+        );
+        assert!(said.contains(&text), "{said}");
     }
-}
-
-#[test]
-fn a_destination_that_is_no_queue_is_refused() {
-    let output = Command::new(env!("CARGO_BIN_EXE_stream-mapping"))
-        .args(["--event-source-arn", "arn", "--function-name", "function"])
-        .args([
-            "--destination-config",
-            r#"{"OnFailure": {"Destination": "arn:aws:sns:eu-central-1:000000000000:topic"}}"#,
-        ])
-        .env("AWS_REGION", "eu-central-1")
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("is no SQS queue"), "{said}");
+    // Another function may have the stream as well.
+    let other = StreamMapping::start(command("other"));
+    other
+        .until(|log| log.iter().any(|entry| entry["event"] == "created"))
+        .await;
+    first.stop().await;
+    let next = StreamMapping::start(command("function"));
+    next.until(|log| settled(log) == 1).await;
 }

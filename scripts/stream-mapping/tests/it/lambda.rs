@@ -147,11 +147,15 @@ async fn answered(
 fn names(payload: &[u8]) -> Vec<String> {
     let event: Value = serde_json::from_slice(payload).unwrap();
     let records = event["Records"].as_array().unwrap();
-    let has_source = |record: &Value| record["eventSourceARN"].is_string();
-    assert!(
-        records.iter().all(has_source),
-        "functions tell streams apart by it"
-    );
+    for record in records {
+        let has_source = record["eventSourceARN"].is_string();
+        assert!(has_source, "functions tell streams apart by it");
+        let time = &record["dynamodb"]["ApproximateCreationDateTime"];
+        assert!(
+            time.is_f64(),
+            "Lambda writes a point or an exponent: {time}"
+        );
+    }
     records
         .iter()
         .map(|record| {

@@ -4,10 +4,13 @@
 #![allow(clippy::unwrap_used)]
 
 mod command;
+mod destinations;
 mod function;
 mod lambda;
+mod pipe;
 mod process;
 mod queue;
+mod refused;
 mod settings;
 mod shards;
 mod table;

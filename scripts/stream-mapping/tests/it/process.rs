@@ -19,8 +19,24 @@ pub(crate) struct StreamMapping {
     log: Arc<Mutex<Vec<Value>>>,
 }
 
-/// Where the command finds everything, and a log that can be read.
+/// Where the command finds everything, a destination, and a log that can be read.
 pub(crate) fn stream_mapping(
+    streams: impl Into<Address>,
+    lambda: &Lambda,
+    queue: &Queue,
+) -> Command {
+    let mut command = in_environment(streams, lambda, queue);
+    command
+        .args(["--function-name", "function", "--log", "json"])
+        .args([
+            "--destination-config",
+            r#"{"OnFailure": {"Destination": "arn:aws:sqs:eu-central-1:000000000000:dead"}}"#,
+        ]);
+    command
+}
+
+/// Where the command finds everything.
+pub(crate) fn in_environment(
     streams: impl Into<Address>,
     lambda: &Lambda,
     queue: &Queue,
@@ -41,12 +57,7 @@ pub(crate) fn stream_mapping(
             "AWS_ENDPOINT_URL_LAMBDA",
             format!("http://{}", lambda.address),
         )
-        .env("AWS_ENDPOINT_URL_SQS", format!("http://{}", queue.address))
-        .args(["--function-name", "function", "--log", "json"])
-        .args([
-            "--destination-config",
-            r#"{"OnFailure": {"Destination": "arn:aws:sqs:eu-central-1:000000000000:dead"}}"#,
-        ]);
+        .env("AWS_ENDPOINT_URL_SQS", format!("http://{}", queue.address));
     command
 }
 

@@ -1,6 +1,8 @@
 //! A function that fails on one record of a hundred, under each setting of
 //! bisect and partial batches.
 
+use stream_mapping::StreamArn;
+
 use super::{
     function::{FailsBy, Function},
     lambda::{Dialect, Lambda},
@@ -35,6 +37,7 @@ impl Case {
         let mut command = stream_mapping(table.address, &lambda, &queue);
         command
             .args(["--event-source-arn", &table.stream_arn])
+            .args(["--starting-position", "TRIM_HORIZON"])
             .args(["--maximum-retry-attempts", "1"]);
         if self.bisect {
             command.arg("--bisect-batch-on-function-error");
@@ -64,6 +67,13 @@ impl Case {
             messages[0]["requestContext"]["condition"],
             "RetryAttemptsExhausted"
         );
+        let arn = messages[0]["requestContext"]["functionArn"]
+            .as_str()
+            .unwrap();
+        let stream: StreamArn = table.stream_arn.parse().unwrap();
+        let (region, account) = (stream.region(), stream.account());
+        let expected = format!("arn:aws:lambda:{region}:{account}:function:function");
+        assert_eq!(arn, expected, "it is named by its name alone");
         let error = &messages[0]["responseContext"]["functionError"];
         assert_eq!(error.is_null(), self.report, "{error}");
         assert_eq!(status.code(), Some(130));
@@ -122,7 +132,7 @@ async fn partial_batches_alone_give_up_all_behind_the_poison_with_it() {
         bisect: false,
         report: true,
         dialect: Dialect::Aws,
-        batches: &[(1, 100), (42, 100)],
+        batches: &[(1, 100), (42, 100), (42, 100)],
         given_up: (42, 100),
     };
     case.run().await;

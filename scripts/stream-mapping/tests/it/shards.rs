@@ -12,6 +12,9 @@ use super::{
     queue::Queue,
 };
 
+const STREAM_ARN: &str =
+    "arn:aws:dynamodb:eu-central-1:000000000000:table/things/stream/2026-11-24T09:00:00.000";
+
 /// Shards by id, with their parents, and the items written to each.
 struct Shards(Vec<(&'static str, Option<&'static str>, Vec<&'static str>)>);
 
@@ -106,7 +109,8 @@ async fn children_are_read_after_their_parents_are_done_and_strangers_at_once() 
     let _function = Function::start(lambda.address, FailsBy::Report);
     let mut command = stream_mapping(streams, &lambda, &queue);
     command
-        .args(["--event-source-arn", "arn:stream"])
+        .args(["--event-source-arn", STREAM_ARN])
+        .args(["--starting-position", "TRIM_HORIZON"])
         .args(["--function-response-types", "ReportBatchItemFailures"])
         .args(["--maximum-retry-attempts", "1"]);
     let mapping = StreamMapping::start(command);

@@ -1,0 +1,117 @@
+//! That one mapping at a time drives a function with a stream, on this machine.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    hash::{DefaultHasher, Hash, Hasher},
+    io::{self, Read, Seek, Write},
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+use uuid::Uuid;
+
+/// A locked file that holds the mapping's UUID. The lock ends with the process,
+/// however that ends.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    path: PathBuf,
+    _locked: File,
+}
+
+/// Why a claim was not made.
+#[derive(Debug)]
+pub(crate) enum Unclaimed {
+    /// Another mapping has it, with this UUID as far as that is written yet.
+    Held(String),
+    Failed(PathBuf, io::Error),
+}
+
+impl Claim {
+    /// Claims the stream at this endpoint for the function.
+    pub(crate) fn make(
+        endpoint: &str,
+        stream_arn: &str,
+        function_arn: &str,
+        uuid: Uuid,
+    ) -> Result<Self, Unclaimed> {
+        let mut hasher = DefaultHasher::new();
+        (endpoint, stream_arn, function_arn).hash(&mut hasher);
+        let name = format!("stream-mapping-{:016x}.lock", hasher.finish());
+        let path = std::env::temp_dir().join(name);
+        let failed = |error| Unclaimed::Failed(path.clone(), error);
+        loop {
+            let mut file = open(&path).map_err(failed)?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => {
+                    let mut holder = String::new();
+                    file.read_to_string(&mut holder).map_err(failed)?;
+                    return Err(Unclaimed::Held(holder));
+                }
+                Err(TryLockError::Error(error)) => return Err(failed(error)),
+            }
+            // Whoever held it before may have removed the file meanwhile, and what is
+            // locked then is no longer the file that others see.
+            if is_same(&file, &path).map_err(failed)? {
+                write(&mut file, uuid).map_err(failed)?;
+                return Ok(Self {
+                    path,
+                    _locked: file,
+                });
+            }
+        }
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        // While it is locked; a file that stays is locked by the next all the same.
+        fs::remove_file(&self.path).ok();
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    options.open(path)
+}
+
+fn is_same(file: &File, path: &Path) -> io::Result<bool> {
+    match fs::metadata(path) {
+        Ok(seen) => Ok(seen.ino() == file.metadata()?.ino()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn write(file: &mut File, uuid: Uuid) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    write!(file, "{uuid}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim(endpoint: &str, function: &str, uuid: u128) -> Result<Claim, Unclaimed> {
+        Claim::make(endpoint, "arn:stream", function, Uuid::from_u128(uuid))
+    }
+
+    #[test]
+    fn a_mapping_is_there_once_until_it_ends() {
+        let endpoint = Uuid::now_v7().to_string();
+        let first = claim(&endpoint, "a", 1).unwrap();
+        let Err(Unclaimed::Held(uuid)) = claim(&endpoint, "a", 2) else {
+            panic!("claimed twice")
+        };
+        assert_eq!(uuid, Uuid::from_u128(1).to_string());
+        // Another function, and the same stream elsewhere, are other mappings.
+        let _other = claim(&endpoint, "b", 3).unwrap();
+        let _elsewhere = claim(&Uuid::now_v7().to_string(), "a", 4).unwrap();
+        let path = first.path.clone();
+        drop(first);
+        assert!(!path.exists(), "nothing is left behind");
+        claim(&endpoint, "a", 5).unwrap();
+    }
+}

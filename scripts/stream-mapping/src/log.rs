@@ -1,0 +1,84 @@
+//! What the command prints, as lines for people or for programs.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Display,
+    io::{self, ErrorKind, Write},
+    process::exit,
+    sync::Arc,
+};
+
+use clap::ValueEnum;
+use jiff::Timestamp;
+use serde_json::json;
+use stream_mapping::Metrics;
+use stream_mapping_driver::{Event, Observer};
+
+/// 128 and the number of SIGPIPE: what a shell reports of a program that its reader
+/// has left, as with `yes | head`.
+const READER_GONE: i32 = 141;
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Log {
+    /// A line for people.
+    Pretty,
+    /// A JSON object for programs.
+    Json,
+}
+
+impl Log {
+    pub(crate) fn observer(self) -> Observer {
+        Arc::new(move |event: &Event| match self {
+            Self::Pretty => print(format_args!(
+                "{} {event}",
+                Timestamp::now().strftime("%H:%M:%S%.3fZ")
+            )),
+            Self::Json => {
+                let mut line = json!(event);
+                line["time"] = json!(Timestamp::now());
+                print(line);
+            }
+        })
+    }
+
+    pub(crate) fn metrics(self, metrics: &Metrics) {
+        let counts = [
+            ("PolledEventCount", metrics.polled_event_count),
+            ("FilteredOutEventCount", metrics.filtered_out_event_count),
+            ("InvokedEventCount", metrics.invoked_event_count),
+            ("FailedInvokeEventCount", metrics.failed_invoke_event_count),
+            ("DroppedEventCount", metrics.dropped_event_count),
+            (
+                "OnFailureDestinationDeliveredEventCount",
+                metrics.on_failure_destination_delivered_event_count,
+            ),
+        ];
+        match self {
+            Self::Pretty => {
+                for (name, count) in counts {
+                    print(format_args!("{name}: {count}"));
+                }
+            }
+            Self::Json => {
+                let counts: BTreeMap<_, _> = counts.into_iter().collect();
+                print(json!({"event": "metrics", "counts": counts}));
+            }
+        }
+    }
+}
+
+/// Prints a line. Ends the process when nobody reads any more, which is no error:
+/// `stream-mapping | head`.
+fn print(line: impl Display) {
+    let mut stdout = io::stdout().lock();
+    let written = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+    match written {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => exit(READER_GONE),
+        Err(error) => {
+            // Standard error may be gone as well, and then there is nobody to tell.
+            writeln!(io::stderr(), "the log cannot be written: {error}").ok();
+            exit(1);
+        }
+    }
+}
