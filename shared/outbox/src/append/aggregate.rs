@@ -262,7 +262,7 @@ impl AggregateWrite {
 const UNCHANGED: &str =
     "#version = :version AND #lastSequence = :lastSequence AND #aggregateId = :aggregateId";
 
-/// The same, where versions of this library before 0.2 have left out `aggregateId`.
+/// The same, for items that were written before the library named the aggregate in them.
 const UNCHANGED_AND_NAMED_BY_KEY: &str = "#version = :version AND #lastSequence = :lastSequence \
      AND (attribute_not_exists(#aggregateId) OR #aggregateId = :aggregateId)";
 
