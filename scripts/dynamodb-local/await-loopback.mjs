@@ -33,7 +33,7 @@ const others = Object.values(networkInterfaces())
   .filter((address) => address !== "127.0.0.1");
 for (const address of others) {
   if (await answers(address)) {
-    console.error(`DynamoDB Local answers on ${address}, for others to use: it is ended`);
+    console.error(`DynamoDB Local answers on ${address}, so other machines can use it: it is ended`);
     process.exit(1);
   }
 }

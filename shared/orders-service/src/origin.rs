@@ -18,7 +18,7 @@ impl Origin {
     pub(crate) fn of(request: &Request) -> Self {
         let lambda = request.lambda_context_ref();
         let trace_header = lambda.and_then(|context| context.xray_trace_id.clone());
-        // Of two nobody can tell which is right. With a comma it is none, either.
+        // Which of two is right is unknown. Joined by a comma they are no traceparent, either.
         let callers = single_header(request.headers(), "traceparent")
             .ok()
             .flatten();

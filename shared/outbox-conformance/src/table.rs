@@ -420,7 +420,7 @@ async fn a_query_ends_with_the_last_row_wanted(world: &impl World) {
     assert!(page.expect("a page").rows.is_empty());
 }
 
-/// A page that is full tells where the next one begins, whether or not anything wanted
+/// A page that is full says where the next one begins, whether or not anything wanted
 /// is left.
 async fn a_query_ends_with_a_page_that_ends_with_the_last_row_wanted(world: &impl World) {
     let keys = put_pages(world).await;
