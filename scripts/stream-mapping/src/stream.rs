@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use aws_sdk_dynamodbstreams::{
     Client,
     error::{BoxError, ProvideErrorMetadata, SdkError},
@@ -5,6 +7,8 @@ use aws_sdk_dynamodbstreams::{
     types::ShardIteratorType,
 };
 use stream_mapping::{KnownShard, Record, SequenceNumber, StartingPosition, StreamArn};
+
+use tokio::time::timeout;
 
 use crate::{
     create_error::CreateError, endpoint::NotesEndpoint, event::reason, record::lambda_record,
@@ -17,6 +21,10 @@ pub struct Stream {
     pub(crate) arn: String,
     endpoint: NotesEndpoint,
 }
+
+/// How long the first look at a stream may take, retries included: somebody waits
+/// for it.
+const LONGEST_CHECK: Duration = Duration::from_secs(10);
 
 /// Where reading goes on.
 #[derive(Debug, Clone)]
@@ -42,12 +50,16 @@ impl Stream {
     /// Makes sure that the stream is there. Answers at which endpoint.
     pub(crate) async fn check(&self) -> Result<String, CreateError> {
         let arn: StreamArn = self.arn.parse()?;
-        let described = self.shards().await;
+        let described = timeout(LONGEST_CHECK, self.shards()).await;
         let endpoint = self.endpoint.noted();
         let endpoint = endpoint.unwrap_or_else(|| "DynamoDB Streams".to_owned());
         match described {
-            Ok(_) => Ok(endpoint),
-            Err(error) => Err(self.why_not(&arn, endpoint, &error)),
+            Ok(Ok(_)) => Ok(endpoint),
+            Ok(Err(error)) => Err(self.why_not(&arn, endpoint, &error)),
+            Err(_) => Err(CreateError::NoAnswer {
+                endpoint,
+                reason: format!("nothing came within {} s", LONGEST_CHECK.as_secs()),
+            }),
         }
     }
 

@@ -114,7 +114,9 @@ async fn a_second_mapping_of_the_function_on_the_stream_is_refused() {
     // However the function is named, it is the same.
     let function_arn = created["function"].as_str().unwrap();
     for name in ["function", function_arn] {
-        let refused = command(name).output().unwrap();
+        let mut second = command(name);
+        let refused = tokio::task::spawn_blocking(move || second.output());
+        let refused = refused.await.unwrap().unwrap();
         assert_eq!(refused.status.code(), Some(1));
         let said = String::from_utf8(refused.stderr).unwrap();
         let text = format!(
