@@ -44,14 +44,16 @@ pub enum CreateError {
         reason: String,
     },
     /// DynamoDB Streams answers with an error.
-    #[error("{endpoint} was asked for stream {arn} and refused: {reason}")]
+    #[error("{endpoint} was asked for stream {arn} and refused: {code}: {message}")]
     Refused {
         /// What was asked.
         endpoint: String,
         /// The stream's ARN.
         arn: String,
+        /// The error's code.
+        code: String,
         /// What it said.
-        reason: String,
+        message: String,
     },
     /// Another mapping drives the function with the stream; in AWS's words.
     #[error(

@@ -65,7 +65,6 @@ impl Stream {
 
     fn why_not(&self, arn: &StreamArn, endpoint: String, error: &BoxError) -> CreateError {
         let described = error.downcast_ref::<SdkError<DescribeStreamError>>();
-        let reason = reason(&**error);
         match described.and_then(ProvideErrorMetadata::code) {
             Some("ResourceNotFoundException") => CreateError::StreamNotFound {
                 arn: self.arn.clone(),
@@ -73,12 +72,19 @@ impl Stream {
                 region: arn.region().to_owned(),
                 endpoint,
             },
-            Some(_) => CreateError::Refused {
+            Some(code) => CreateError::Refused {
                 endpoint,
                 arn: self.arn.clone(),
-                reason,
+                code: code.to_owned(),
+                message: described
+                    .and_then(ProvideErrorMetadata::message)
+                    .unwrap_or("no message")
+                    .to_owned(),
             },
-            None => CreateError::NoAnswer { endpoint, reason },
+            None => CreateError::NoAnswer {
+                endpoint,
+                reason: reason(&**error),
+            },
         }
     }
 
