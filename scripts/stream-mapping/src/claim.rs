@@ -50,7 +50,7 @@ impl Claim {
                 }
                 Err(TryLockError::Error(error)) => return Err(failed(error)),
             }
-            // Whoever held it before may have removed the file meanwhile, and what is
+            // The process that held it before may have removed the file meanwhile, and what is
             // locked then is no longer the file that others see.
             if is_same(&file, &path).map_err(failed)? {
                 write(&mut file, uuid).map_err(failed)?;

@@ -67,7 +67,7 @@ impl Log {
     }
 }
 
-/// Prints a line. Ends the process when nobody reads any more, which is no error:
+/// Prints a line. Ends the process when its reader is gone, which is no error:
 /// `stream-mapping | head`.
 fn print(line: impl Display) {
     let mut stdout = io::stdout().lock();
@@ -76,7 +76,7 @@ fn print(line: impl Display) {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::BrokenPipe => exit(READER_GONE),
         Err(error) => {
-            // Standard error may be gone as well, and then there is nobody to tell.
+            // Standard error may be gone as well, and there is no third place.
             writeln!(io::stderr(), "the log cannot be written: {error}").ok();
             exit(1);
         }

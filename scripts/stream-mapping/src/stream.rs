@@ -22,8 +22,8 @@ pub struct Stream {
     endpoint: NotesEndpoint,
 }
 
-/// How long the first look at a stream may take, retries included: somebody waits
-/// for it.
+/// How long the first look at a stream may take, retries included: its
+/// outcome is waited for.
 const LONGEST_CHECK: Duration = Duration::from_secs(10);
 
 /// Where reading goes on.

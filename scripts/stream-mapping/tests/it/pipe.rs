@@ -42,7 +42,7 @@ async fn a_reader_that_leaves_ends_the_command_quietly() {
         for lines in [0, 1, 2] {
             let table = Table::start().await;
             table.put(1..=3).await;
-            // Nobody runs the function, so that throttled batches go on and on.
+            // The function does not run, so that throttled batches go on and on.
             let lambda = Lambda::start(Dialect::Aws, u32::MAX).await;
             let queue = Queue::start().await;
             let mut command = in_environment(table.address, &lambda, &queue);
@@ -57,7 +57,7 @@ async fn a_reader_that_leaves_ends_the_command_quietly() {
 }
 
 #[test]
-fn help_that_nobody_reads_is_no_error() {
+fn help_without_a_reader_is_no_error() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stream-mapping"));
     let mut child = command
         .arg("--help")
@@ -71,7 +71,7 @@ fn help_that_nobody_reads_is_no_error() {
 }
 
 #[test]
-fn an_error_that_nobody_reads_is_no_panic() {
+fn an_error_without_a_reader_is_no_panic() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stream-mapping"));
     let mut child = command
         .args(["--event-source-arn", "None", "--function-name", "function"])

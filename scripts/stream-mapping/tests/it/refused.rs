@@ -38,12 +38,12 @@ fn command_without_aws(stream_arn: &str) -> Command {
         .env("AWS_ACCESS_KEY_ID", "test")
         .env("AWS_SECRET_ACCESS_KEY", "test")
         .env("AWS_REGION", "eu-central-1")
-        .env("AWS_ENDPOINT_URL", nobody_listens());
+        .env("AWS_ENDPOINT_URL", unused_endpoint());
     command
 }
 
 /// An endpoint that was free a moment ago.
-fn nobody_listens() -> String {
+fn unused_endpoint() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     format!("http://{}", listener.local_addr().unwrap())
 }
@@ -100,7 +100,7 @@ fn a_region_and_credentials_must_be_there() {
 
 #[test]
 fn an_endpoint_that_does_not_answer_is_named() {
-    let endpoint = nobody_listens();
+    let endpoint = unused_endpoint();
     let mut command = command_without_aws(STREAM_ARN);
     command.env("AWS_ENDPOINT_URL_DYNAMODB_STREAMS", &endpoint);
     let error = refused(command, 1);
