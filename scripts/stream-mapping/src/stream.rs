@@ -47,7 +47,7 @@ impl Stream {
         }
     }
 
-    /// Makes sure that the stream is there. Answers at which endpoint.
+    /// Makes sure that the stream is there. Returns the endpoint that was asked.
     pub(crate) async fn check(&self) -> Result<String, CreateError> {
         let arn: StreamArn = self.arn.parse()?;
         let described = timeout(LONGEST_CHECK, self.shards()).await;
