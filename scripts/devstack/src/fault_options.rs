@@ -31,6 +31,8 @@ enum FaultKind {
     Deny,
     /// Half of what the call holds is left undone.
     Partial,
+    /// The event that the call commits is damaged: the relay parks it.
+    Poison,
     /// The call takes longer.
     Latency,
     /// The connection is cut before the call has an effect.
@@ -47,6 +49,7 @@ impl NewFault {
                 FaultKind::Throttle => Kind::Throttle,
                 FaultKind::Deny => Kind::Deny,
                 FaultKind::Partial => Kind::Partial,
+                FaultKind::Poison => Kind::Poison,
                 FaultKind::Latency => Kind::Latency {
                     milliseconds: self.milliseconds,
                 },

@@ -15,6 +15,7 @@ mod endpoint;
 mod error;
 mod fault_client;
 mod faults;
+mod http_server;
 mod log;
 mod mappings;
 mod operator;
@@ -28,6 +29,7 @@ mod running;
 mod shipments;
 mod stack;
 mod subscriber;
+mod upstream;
 mod watch;
 
 pub use clients::Clients;

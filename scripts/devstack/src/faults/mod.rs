@@ -3,6 +3,7 @@
 mod call;
 mod http;
 mod partial;
+mod poison;
 mod proxy;
 mod rule;
 

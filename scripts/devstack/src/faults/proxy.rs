@@ -1,28 +1,12 @@
-use std::{
-    io,
-    net::SocketAddr,
-    sync::{Arc, Mutex, OnceLock},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::{
-    Method, Request, Response, StatusCode, Uri,
-    body::Incoming,
-    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
-    server::conn::http1,
-    service::service_fn,
-};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioIo},
-};
+use hyper::{Method, Request, Response, StatusCode, body::Incoming, http::request};
 use serde_json::{Value, json};
 use tokio::{
-    net::{TcpListener, TcpStream},
     sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
-    task::{JoinHandle, JoinSet},
+    task::JoinHandle,
     time::{Instant, sleep},
 };
 
@@ -30,15 +14,13 @@ use super::{
     call::{self, Call},
     http,
     partial::{self, Split},
+    poison,
     rule::{Fault, Kind, Rules},
 };
-use crate::{endpoint::LocalEndpoint, error::Error};
+use crate::{endpoint::LocalEndpoint, error::Error, http_server::HttpServer, upstream::Upstream};
 
 /// Where faults are added, listed and cleared.
 pub(crate) const FAULTS_PATH: &str = "/_faults";
-
-/// How long to wait when no connection can be accepted.
-const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(100);
 
 /// A reverse proxy between the functions and the local AWS, which makes calls
 /// fail by rule. What no rule strikes goes through unchanged.
@@ -54,14 +36,10 @@ pub struct FaultProxy {
 type Listener = Arc<OnceLock<UnboundedSender<Call>>>;
 
 /// A proxy that listens and does not answer yet.
-pub(crate) struct ListeningProxy {
-    endpoint: LocalEndpoint,
-    listener: TcpListener,
-}
+pub(crate) struct ListeningProxy(HttpServer);
 
 struct Proxy {
-    upstream: SocketAddr,
-    client: Client<HttpConnector, Full<Bytes>>,
+    upstream: Upstream,
     rules: Rules,
     random: Mutex<fastrand::Rng>,
     listener: Listener,
@@ -75,16 +53,8 @@ struct Cut;
 impl FaultProxy {
     /// Listens on a free port of loopback.
     pub(crate) async fn listen() -> Result<ListeningProxy, Error> {
-        let listening = Error::io("listening for the fault proxy");
-        let listener = TcpListener::bind("127.0.0.1:0").await;
-        let (listener, address) = listener
-            .and_then(|listener| {
-                let address = listener.local_addr()?;
-                Ok((listener, address))
-            })
-            .map_err(listening)?;
-        let endpoint = LocalEndpoint::new(address)?;
-        Ok(ListeningProxy { endpoint, listener })
+        let any = ([127, 0, 0, 1], 0).into();
+        HttpServer::listen(any).await.map(ListeningProxy)
     }
 
     /// Where it answers.
@@ -119,7 +89,7 @@ impl Drop for FaultProxy {
 
 impl ListeningProxy {
     pub(crate) fn endpoint(&self) -> LocalEndpoint {
-        self.endpoint
+        self.0.endpoint()
     }
 
     /// Begins to answer, by what is behind it.
@@ -127,45 +97,23 @@ impl ListeningProxy {
         let rules = Rules::default();
         let listener = Listener::default();
         let proxy = Arc::new(Proxy {
-            upstream: upstream.address(),
-            client: Client::builder(TokioExecutor::new()).build_http(),
+            upstream: Upstream::new(upstream),
             rules: rules.clone(),
             random: Mutex::default(),
             listener: Arc::clone(&listener),
         });
-        let task = tokio::spawn(async move {
-            let mut connections = JoinSet::new();
-            loop {
-                tokio::select! {
-                    accepted = self.listener.accept() => match accepted {
-                        Ok((stream, _)) => {
-                            connections.spawn(serve(Arc::clone(&proxy), stream));
-                        }
-                        // Too many open files, say: some will be closed.
-                        Err(_) => sleep(PAUSE_AFTER_FAILURE).await,
-                    },
-                    Some(_) = connections.join_next(), if !connections.is_empty() => {}
-                }
-            }
-        });
+        let endpoint = self.endpoint();
+        let task = tokio::spawn(self.0.serve(move |request| {
+            let proxy = Arc::clone(&proxy);
+            async move { proxy.answer(request).await }
+        }));
         FaultProxy {
-            endpoint: self.endpoint,
+            endpoint,
             rules,
             listener,
             task,
         }
     }
-}
-
-async fn serve(proxy: Arc<Proxy>, stream: TcpStream) {
-    let service = service_fn(|request| {
-        let proxy = Arc::clone(&proxy);
-        async move { proxy.answer(request).await }
-    });
-    // A connection that breaks is the caller's to notice.
-    let _ = http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
 }
 
 impl Proxy {
@@ -179,7 +127,9 @@ impl Proxy {
             return Ok(self.administer(&parts.method, parts.uri.query(), &body));
         }
         let action = http::action(&parts.headers).unwrap_or_default();
-        let strike = self.rules.strike(action, || {
+        let poisoned = poison::poisoned(action, &body);
+        let can_strike = |kind| kind != Kind::Poison || poisoned.is_some();
+        let strike = self.rules.strike(action, can_strike, || {
             let random = self.random.lock();
             random.map_or(0.0, |mut random| random.f64())
         });
@@ -198,6 +148,10 @@ impl Proxy {
             request: body.clone(),
             answered_at: Instant::now(),
         });
+        let body = match (strike, poisoned) {
+            (Some(Kind::Poison), Some(poisoned)) => poisoned,
+            _ => body,
+        };
         let split = match strike {
             Some(Kind::Partial) => serde_json::from_slice(&body)
                 .ok()
@@ -222,12 +176,8 @@ impl Proxy {
         Ok(response)
     }
 
-    async fn forward(
-        &self,
-        parts: hyper::http::request::Parts,
-        body: Bytes,
-    ) -> Response<Full<Bytes>> {
-        match self.send(parts, body).await {
+    async fn forward(&self, parts: request::Parts, body: Bytes) -> Response<Full<Bytes>> {
+        match self.upstream.send(parts, body).await {
             Ok(response) => response,
             Err(error) => {
                 let message = format!("the local AWS does not answer: {error}");
@@ -236,34 +186,7 @@ impl Proxy {
         }
     }
 
-    async fn send(
-        &self,
-        mut parts: hyper::http::request::Parts,
-        body: Bytes,
-    ) -> io::Result<Response<Full<Bytes>>> {
-        let path = parts
-            .uri
-            .path_and_query()
-            .map_or("/", hyper::http::uri::PathAndQuery::as_str);
-        parts.uri = format!("http://{}{path}", self.upstream)
-            .parse::<Uri>()
-            .map_err(io::Error::other)?;
-        parts.headers.remove(CONTENT_LENGTH);
-        parts.headers.remove(TRANSFER_ENCODING);
-        let request = Request::from_parts(parts, Full::from(body));
-        let answer = self.client.request(request).await;
-        let (mut parts, body) = answer.map_err(io::Error::other)?.into_parts();
-        let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
-        parts.headers.remove(CONTENT_LENGTH);
-        parts.headers.remove(TRANSFER_ENCODING);
-        Ok(Response::from_parts(parts, Full::from(body)))
-    }
-
-    async fn forward_part(
-        &self,
-        parts: hyper::http::request::Parts,
-        split: Split,
-    ) -> Response<Full<Bytes>> {
+    async fn forward_part(&self, parts: request::Parts, split: Split) -> Response<Full<Bytes>> {
         if split.is_empty() {
             return http::answer(StatusCode::OK, &split.answer(json!({})));
         }
@@ -316,6 +239,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use axum::{Router, body::Bytes, extract::State, routing::any};
+    use tokio::net::TcpListener;
 
     use super::*;
 
@@ -411,6 +335,38 @@ mod tests {
         let (status, answer) = put_events(&proxy).await.unwrap();
         assert_eq!((status, &answer["FailedEntryCount"]), (200, &json!(1)));
         assert_eq!(*reached.lock().unwrap(), [r#"{"Entries":["b"]}"#]);
+    }
+
+    #[tokio::test]
+    async fn an_event_is_poison_when_a_call_that_commits_one_is_struck() {
+        let (proxy, reached) = start().await;
+        let once = Fault {
+            action: "TransactWriteItems".to_owned(),
+            count: Some(1),
+            ..fault(Kind::Poison)
+        };
+        proxy.rules().add(once).unwrap();
+        let commit = async |item: Value| {
+            let http = reqwest::Client::builder().no_proxy().build().unwrap();
+            let call = http
+                .post(proxy.endpoint().to_string())
+                .header("x-amz-target", "DynamoDB_20120810.TransactWriteItems")
+                .json(&json!({"TransactItems": [{"Put": {"Item": item}}]}));
+            call.send().await.unwrap();
+            let reached: Value =
+                serde_json::from_str(&reached.lock().unwrap().pop().unwrap()).unwrap();
+            reached["TransactItems"][0]["Put"]["Item"].clone()
+        };
+        let order = json!({"orderId": {"S": "42"}});
+        let event = json!({"eventId": {"S": "1"}, "detail": {"S": "{\"a\":1}"}});
+        // A call without an event is not what the fault is for.
+        assert_eq!(commit(order.clone()).await, order);
+        assert_eq!(
+            commit(event.clone()).await["detail"],
+            json!({"S": "{\"a\":1"})
+        );
+        assert_eq!(commit(event.clone()).await, event);
+        assert_eq!(proxy.rules().list(), []);
     }
 
     #[tokio::test]

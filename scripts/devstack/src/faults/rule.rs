@@ -6,6 +6,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use super::poison;
+
 /// What goes wrong with a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
@@ -21,6 +23,9 @@ pub enum Kind {
     /// Half of what the call holds is left undone: entries of `PutEvents` fail,
     /// keys of `BatchGetItem` and `BatchWriteItem` are left unprocessed.
     Partial,
+    /// The event that the call commits is damaged: it can never be published as
+    /// it is. Calls that commit no event are not hit.
+    Poison,
     /// The call takes longer.
     Latency {
         /// By how many milliseconds.
@@ -65,6 +70,9 @@ pub enum UnknownFault {
     /// The action has no parts.
     #[error("{0} has no parts that could fail alone: partial is for {actions}", actions = PARTIAL_ACTIONS.join(", "))]
     NotPartial(String),
+    /// The action commits no event.
+    #[error("{0} commits no event that could be poison: poison is for {ACTION}", ACTION = poison::ACTION)]
+    NotPoison(String),
     /// The probability is none.
     #[error("a probability is more than 0 and at most 1, not {0}")]
     Probability(f64),
@@ -74,7 +82,7 @@ pub enum UnknownFault {
 }
 
 /// The actions whose parts can fail alone.
-pub(super) const PARTIAL_ACTIONS: [&str; 3] = ["PutEvents", "BatchGetItem", "BatchWriteItem"];
+const PARTIAL_ACTIONS: [&str; 3] = ["PutEvents", "BatchGetItem", "BatchWriteItem"];
 
 /// The faults in force. Clones are of the same.
 #[derive(Debug, Clone, Default)]
@@ -97,6 +105,9 @@ impl Rules {
     pub fn add(&self, fault: Fault) -> Result<InjectedFault, UnknownFault> {
         if fault.kind == Kind::Partial && !PARTIAL_ACTIONS.contains(&fault.action.as_str()) {
             return Err(UnknownFault::NotPartial(fault.action));
+        }
+        if fault.kind == Kind::Poison && fault.action != poison::ACTION {
+            return Err(UnknownFault::NotPoison(fault.action));
         }
         if !(fault.probability > 0.0 && fault.probability <= 1.0) {
             return Err(UnknownFault::Probability(fault.probability));
@@ -130,13 +141,22 @@ impl Rules {
         before - state.faults.len()
     }
 
-    /// What goes wrong with a call of this action, if anything does. `chance` is
-    /// asked for a number from 0 to 1.
-    pub(super) fn strike(&self, action: &str, mut chance: impl FnMut() -> f64) -> Option<Kind> {
+    /// What goes wrong with a call of this action, if anything does. `can_strike`
+    /// says whether the call has what a kind of fault needs, and `chance` is asked
+    /// for a number from 0 to 1.
+    pub(super) fn strike(
+        &self,
+        action: &str,
+        can_strike: impl Fn(Kind) -> bool,
+        mut chance: impl FnMut() -> f64,
+    ) -> Option<Kind> {
         let mut state = self.lock();
-        let index = state.faults.iter().position(|injected| {
-            injected.fault.action == action && chance() < injected.fault.probability
-        })?;
+        let index = state
+            .faults
+            .iter()
+            .position(|InjectedFault { fault, .. }| {
+                fault.action == action && can_strike(fault.kind) && chance() < fault.probability
+            })?;
         let injected = &mut state.faults[index];
         injected.hits += 1;
         let kind = injected.fault.kind;
@@ -176,6 +196,7 @@ impl fmt::Display for InjectedFault {
             Kind::Throttle => f.write_str("is throttled")?,
             Kind::Deny => f.write_str("is denied")?,
             Kind::Partial => f.write_str("fails in part")?,
+            Kind::Poison => f.write_str("commits a poison event")?,
             Kind::Latency { milliseconds } => write!(f, "takes {milliseconds} ms longer")?,
             Kind::CutBefore => f.write_str("is cut off before its effect")?,
             Kind::CutAfter => f.write_str("is cut off after its effect")?,
@@ -211,11 +232,17 @@ mod tests {
             ..fault("PutEvents", Kind::Throttle)
         };
         rules.add(twice).unwrap();
-        assert_eq!(rules.strike("BatchWriteItem", || 0.0), None);
-        assert_eq!(rules.strike("PutEvents", || 0.0), Some(Kind::Throttle));
+        assert_eq!(rules.strike("BatchWriteItem", |_| true, || 0.0), None);
+        assert_eq!(
+            rules.strike("PutEvents", |_| true, || 0.0),
+            Some(Kind::Throttle)
+        );
         assert_eq!(rules.list()[0].hits, 1);
-        assert_eq!(rules.strike("PutEvents", || 0.0), Some(Kind::Throttle));
-        assert_eq!(rules.strike("PutEvents", || 0.0), None);
+        assert_eq!(
+            rules.strike("PutEvents", |_| true, || 0.0),
+            Some(Kind::Throttle)
+        );
+        assert_eq!(rules.strike("PutEvents", |_| true, || 0.0), None);
         assert_eq!(rules.list(), []);
     }
 
@@ -227,8 +254,11 @@ mod tests {
             ..fault("PutEvents", Kind::CutAfter)
         };
         rules.add(sometimes).unwrap();
-        assert_eq!(rules.strike("PutEvents", || 0.25), None);
-        assert_eq!(rules.strike("PutEvents", || 0.24), Some(Kind::CutAfter));
+        assert_eq!(rules.strike("PutEvents", |_| true, || 0.25), None);
+        assert_eq!(
+            rules.strike("PutEvents", |_| true, || 0.24),
+            Some(Kind::CutAfter)
+        );
     }
 
     #[test]
@@ -252,6 +282,10 @@ mod tests {
             refused(fault("SendMessage", Kind::Partial)),
             "SendMessage has no parts that could fail alone: \
              partial is for PutEvents, BatchGetItem, BatchWriteItem"
+        );
+        assert_eq!(
+            refused(fault("PutEvents", Kind::Poison)),
+            "PutEvents commits no event that could be poison: poison is for TransactWriteItems"
         );
         let with = |probability, count| Fault {
             probability,

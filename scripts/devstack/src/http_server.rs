@@ -1,0 +1,68 @@
+//! An HTTP server on loopback, for what stands in front of something else.
+
+use std::{net::SocketAddr, time::Duration};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::{net::TcpListener, task::JoinSet, time::sleep};
+
+use crate::{endpoint::LocalEndpoint, error::Error};
+
+/// How long to wait when no connection can be accepted.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(100);
+
+/// A server that listens and does not answer yet.
+pub(crate) struct HttpServer {
+    endpoint: LocalEndpoint,
+    listener: TcpListener,
+}
+
+impl HttpServer {
+    /// Listens on this address; port 0 stands for any free one.
+    pub(crate) async fn listen(address: SocketAddr) -> Result<Self, Error> {
+        let listener = TcpListener::bind(address).await;
+        let (listener, address) = listener
+            .and_then(|listener| {
+                let address = listener.local_addr()?;
+                Ok((listener, address))
+            })
+            .map_err(Error::io(format!("listening on {address}")))?;
+        let endpoint = LocalEndpoint::new(address)?;
+        Ok(Self { endpoint, listener })
+    }
+
+    pub(crate) fn endpoint(&self) -> LocalEndpoint {
+        self.endpoint
+    }
+
+    /// Answers requests until it is dropped. An error of `answer` cuts the
+    /// connection.
+    pub(crate) async fn serve<A, F, E>(self, answer: A)
+    where
+        A: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+        F: Future<Output = Result<Response<Full<Bytes>>, E>> + Send + 'static,
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                accepted = self.listener.accept() => match accepted {
+                    Ok((stream, _)) => {
+                        let answer = answer.clone();
+                        connections.spawn(async move {
+                            // A connection that breaks is the caller's to notice.
+                            let _ = http1::Builder::new()
+                                .serve_connection(TokioIo::new(stream), service_fn(answer))
+                                .await;
+                        });
+                    }
+                    // Too many open files, say: some will be closed.
+                    Err(_) => sleep(PAUSE_AFTER_FAILURE).await,
+                },
+                Some(_) = connections.join_next(), if !connections.is_empty() => {}
+            }
+        }
+    }
+}
