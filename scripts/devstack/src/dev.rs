@@ -1,17 +1,20 @@
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use stream_mapping_driver::Event;
 
 use crate::{
     endpoint::LocalEndpoint,
     error::Error,
+    functions::Gateway,
     log::tell,
     mappings::{Functions, Mappings},
     paths::Paths,
     running::Running,
     stack::Stack,
     subscriber::Subscriber,
-    watch::Watch,
 };
 
 /// Where the AWS of the stack answers that is developed with.
@@ -24,8 +27,9 @@ pub fn endpoint(paths: &Paths) -> Result<LocalEndpoint, Error> {
 }
 
 /// Runs the stack with the functions as they stand in the project: a function
-/// that is edited is built anew with its next call. Tells of orders, batches
-/// and events until it is dropped, and nothing is left running then.
+/// that is edited is built again, and its next call runs the new code. Logs
+/// orders, batches and events until it is dropped, and nothing is left running
+/// then.
 ///
 /// # Errors
 ///
@@ -33,24 +37,43 @@ pub fn endpoint(paths: &Paths) -> Result<LocalEndpoint, Error> {
 pub async fn dev(paths: &Paths, listen: SocketAddr) -> Result<(), Error> {
     let mut running = Running::claim(paths)?;
     let stack = Stack::start(paths, listen).await?;
-    let mut watch = Watch::start(paths, &stack).await?;
+    let mut gateway = Gateway::start(paths, &stack).await?;
     let mut subscriber = Subscriber::subscribe(&stack.clients, &stack.deployment).await?;
-    let observer = Arc::new(|event: &Event| tell("batch", event));
-    let functions = Functions::Watched(watch.client());
+    let functions = Functions::Watched(gateway.client());
     let mut mappings = Mappings::take_over(
         &stack.clients,
         &stack.deployment,
         &functions,
         |_| {},
-        observer,
+        Arc::new(batch_log()),
     )
     .await?;
     running.tell(paths, stack.faults.endpoint(), stack.emulator.endpoint())?;
-    introduce(&stack, &watch);
+    introduce(&stack, &gateway);
     tokio::select! {
         failed = tell_events(&mut subscriber) => failed,
         () = mappings.ended() => Err(Error::Mapping("it has ended".to_owned())),
-        () = watch.ended() => Err(Error::WatchEnded),
+        () = gateway.ended() => Err(Error::WatchEnded),
+    }
+}
+
+/// Logs what becomes of the stream's batches. A batch that does not reach its
+/// function, such as one that does not compile, is tried again every few seconds:
+/// that is logged once.
+fn batch_log() -> impl Fn(&Event) {
+    let not_reached = Mutex::new(None);
+    move |event: &Event| match event {
+        // That there is a stream is no news.
+        Event::ShardBegun { .. } | Event::ShardDone { .. } => {}
+        Event::Invoked { outcome, .. } => {
+            let now = Some(outcome.clone()).filter(|outcome| outcome.starts_with("not reached"));
+            let mut before = not_reached.lock().unwrap_or_else(PoisonError::into_inner);
+            if now.is_none() || now != *before {
+                tell("batch", event);
+            }
+            *before = now;
+        }
+        event => tell("batch", event),
     }
 }
 
@@ -67,11 +90,11 @@ async fn tell_events(subscriber: &mut Subscriber) -> Result<(), Error> {
     }
 }
 
-fn introduce(stack: &Stack, watch: &Watch) {
+fn introduce(stack: &Stack, gateway: &Gateway) {
     let order = r#"{"customerId":"customer-7","currency":"EUR","items":[{"productId":"teapot","quantity":2,"unitPrice":1950}]}"#;
     println!(
         "
-Place an order (the first call of a function waits for its build):
+Place an order:
 
   curl {functions}/lambda-url/create-order/orders -H 'Content-Type: application/json' \\
     -d '{order}'
@@ -86,19 +109,21 @@ Edit a function, save, and the next call runs the new code. Break something, fro
 another terminal:
 
   make fault ARGS='add PutEvents throttle'
+  make fault ARGS='add TransactWriteItems poison --count 1'
   make fault ARGS=list
   make fault ARGS=clear
 
-See what waits, and put it right:
+See what is pending or parked, and repair it:
 
   make status ENV=local
   make replay ENV=local
+  make outboxctl ENV=local ARGS=parked
 
 The local AWS answers at {aws}
 
 Ctrl-C stops everything.
 ",
-        functions = watch.endpoint(),
+        functions = gateway.endpoint(),
         aws = stack.emulator.endpoint(),
     );
 }

@@ -79,7 +79,7 @@ pub enum Error {
     #[error("cargo lambda watch did not start")]
     #[diagnostic(help("what it said is above"))]
     WatchDidNotStart,
-    /// `cargo lambda watch` ended by itself.
+    /// Functions can no longer be called.
     #[error("cargo lambda watch has ended")]
     #[diagnostic(help("what it said is above"))]
     WatchEnded,

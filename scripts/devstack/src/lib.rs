@@ -15,6 +15,7 @@ mod endpoint;
 mod error;
 mod fault_client;
 mod faults;
+mod functions;
 mod http_server;
 mod log;
 mod mappings;
@@ -30,7 +31,6 @@ mod shipments;
 mod stack;
 mod subscriber;
 mod upstream;
-mod watch;
 
 pub use clients::Clients;
 pub use demo::{Report, demo};

@@ -1,4 +1,7 @@
-use std::ffi::OsString;
+use std::{
+    ffi::OsString,
+    net::{Ipv4Addr, SocketAddr},
+};
 
 use crate::endpoint::LocalEndpoint;
 
@@ -23,9 +26,37 @@ pub fn process_environment(
     ours: impl IntoIterator<Item = (OsString, OsString)>,
     endpoint: LocalEndpoint,
 ) -> Vec<(OsString, OsString)> {
-    let endpoint = endpoint.to_string();
-    let local = [
-        ("AWS_ENDPOINT_URL", endpoint.as_str()),
+    ours.into_iter()
+        .filter(|(name, _)| INHERITED.iter().any(|inherited| name == inherited))
+        .chain(local(&endpoint.to_string()))
+        .collect()
+}
+
+/// The environment of a build: ours, so that it uses what `make` has built, and
+/// finds registries through the proxies and mirrors that are set. Nothing in it
+/// leads to an AWS account.
+pub(crate) fn build_environment(
+    ours: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Vec<(OsString, OsString)> {
+    ours.into_iter()
+        .filter(|(name, _)| !is_of_aws(&name.to_string_lossy()))
+        .chain(local(&format!("http://{NOBODY}")))
+        .collect()
+}
+
+/// The port "discard", where nothing answers.
+const NOBODY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9);
+
+fn is_of_aws(name: &str) -> bool {
+    ["AWS_", "AMAZON_", "CDK_"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
+}
+
+/// The local AWS at this address, and no other.
+fn local(endpoint: &str) -> Vec<(OsString, OsString)> {
+    [
+        ("AWS_ENDPOINT_URL", endpoint),
         ("AWS_REGION", REGION),
         ("AWS_DEFAULT_REGION", REGION),
         ("AWS_ACCESS_KEY_ID", DUMMY_KEY),
@@ -34,16 +65,52 @@ pub fn process_environment(
         ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
         ("AWS_EC2_METADATA_DISABLED", "true"),
         ("CDK_DISABLE_CLI_TELEMETRY", "1"),
-    ];
-    ours.into_iter()
-        .filter(|(name, _)| INHERITED.iter().any(|inherited| name == inherited))
-        .chain(local.map(|(name, value)| (name.into(), value.into())))
-        .collect()
+    ]
+    .map(|(name, value)| (name.into(), value.into()))
+    .into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_build_knows_proxies_and_no_account() {
+        let ours = [
+            ("HTTPS_PROXY", "http://proxy.example"),
+            ("CARGO_TARGET_DIR", "/project/target"),
+            ("AWS_PROFILE", "production"),
+            ("AWS_SESSION_TOKEN", "token"),
+            ("AWS_ENDPOINT_URL_DYNAMODB", "https://192.0.2.1"),
+            ("CDK_DEFAULT_ACCOUNT", "123456789012"),
+        ];
+        let ours = ours.map(|(name, value)| (OsString::from(name), OsString::from(value)));
+        let environment = build_environment(ours);
+        let value = |name: &str| {
+            let found = environment.iter().find(|(found, _)| found == name);
+            found.map(|(_, value)| value.to_string_lossy().into_owned())
+        };
+        assert_eq!(
+            value("HTTPS_PROXY").as_deref(),
+            Some("http://proxy.example")
+        );
+        assert_eq!(
+            value("CARGO_TARGET_DIR").as_deref(),
+            Some("/project/target")
+        );
+        assert_eq!(
+            value("AWS_ENDPOINT_URL").as_deref(),
+            Some("http://127.0.0.1:9")
+        );
+        for gone in [
+            "AWS_PROFILE",
+            "AWS_SESSION_TOKEN",
+            "AWS_ENDPOINT_URL_DYNAMODB",
+            "CDK_DEFAULT_ACCOUNT",
+        ] {
+            assert_eq!(value(gone), None, "{gone}");
+        }
+    }
 
     #[test]
     fn nothing_that_leads_to_a_real_account_is_inherited() {

@@ -20,12 +20,13 @@ const DROP_TIMEOUT: Duration = Duration::from_secs(2);
 /// A program, and what it has started: it runs as long as this lives.
 #[derive(Debug)]
 pub(crate) struct ProcessGroup {
-    name: &'static str,
+    name: String,
     pub(crate) child: Child,
 }
 
 impl ProcessGroup {
-    pub(crate) fn spawn(name: &'static str, command: &mut Command) -> Result<Self, Error> {
+    pub(crate) fn spawn(name: impl Into<String>, command: &mut Command) -> Result<Self, Error> {
+        let name = name.into();
         let child = command
             // A group of its own, to be ended with all that is in it.
             .process_group(0)

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use crate::{clients::Clients, error::Error, log::tell, mappings::required};
 
-/// How long to wait when the queue cannot be read.
+/// How long to wait when the queue cannot be read, or the function not be reached.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// What one call of SQS gives and takes.
@@ -28,6 +28,7 @@ pub(crate) struct QueueMapping {
     function: Function,
     batch_size: i32,
     reports_failures: bool,
+    pause_after_failure: Duration,
 }
 
 impl QueueMapping {
@@ -65,6 +66,7 @@ impl QueueMapping {
             function,
             batch_size,
             reports_failures: types.contains(&FunctionResponseType::ReportBatchItemFailures),
+            pause_after_failure: PAUSE_AFTER_FAILURE,
         })
     }
 
@@ -73,7 +75,7 @@ impl QueueMapping {
         loop {
             if let Err(error) = self.poll().await {
                 tell("batch", format_args!("{}: {error}", self.queue_arn));
-                sleep(PAUSE_AFTER_FAILURE).await;
+                sleep(self.pause_after_failure).await;
             }
         }
     }
@@ -95,15 +97,39 @@ impl QueueMapping {
             return Ok(());
         }
         let records = messages.iter().map(|message| self.record(message));
-        let Invoked { outcome, error, .. } = self.function.invoke(records.collect()).await;
+        let Invoked { outcome, error, .. } = self.reach(records.collect()).await;
         let done = done(&outcome, &messages, self.reports_failures);
-        let what = error.unwrap_or_else(|| "answered".to_owned());
-        let count = messages.len();
-        tell(
-            "batch",
-            format_args!("{count} messages -> {what}: {} done", done.len()),
-        );
+        let failed = error.unwrap_or_else(|| "failures reported".to_owned());
+        let count = plural(messages.len());
+        if done.len() == messages.len() {
+            tell("batch", format_args!("{count} -> success"));
+        } else {
+            let rest = messages.len() - done.len();
+            let become_of = format!("{} done, {rest} again", done.len());
+            tell("batch", format_args!("{count} -> {failed}: {become_of}"));
+        }
         self.delete(done).await
+    }
+
+    /// Invokes the function, again and again as long as it is not reached, such
+    /// as one that does not compile. The messages stay in flight meanwhile: were
+    /// they received again, each time would count towards the dead-letter queue.
+    async fn reach(&self, records: Vec<Value>) -> Invoked {
+        let mut told = None;
+        loop {
+            let invoked = self.function.invoke(records.clone()).await;
+            if invoked.outcome != Outcome::NotReached {
+                return invoked;
+            }
+            if told != invoked.error {
+                let reason = invoked.error.as_deref().unwrap_or_default();
+                let count = plural(records.len());
+                let what = format_args!("{count} -> not reached, trying again: {reason}");
+                tell("batch", what);
+                told = invoked.error;
+            }
+            sleep(self.pause_after_failure).await;
+        }
     }
 
     fn record(&self, message: &Message) -> Value {
@@ -146,6 +172,13 @@ impl QueueMapping {
             .send()
             .await?;
         Ok(())
+    }
+}
+
+fn plural(messages: usize) -> String {
+    match messages {
+        1 => "1 message".to_owned(),
+        count => format!("{count} messages"),
     }
 }
 
@@ -219,7 +252,7 @@ mod tests {
         Router,
         body::Bytes,
         extract::State,
-        http::HeaderMap,
+        http::{HeaderMap, StatusCode},
         routing::{any, post},
     };
 
@@ -290,8 +323,15 @@ mod tests {
         };
         let lambda = async |State(calls): State<Calls>, body: Bytes| {
             let request = serde_json::from_slice(&body).unwrap();
-            calls.lock().unwrap().push(("Invoke".to_owned(), request));
-            r#"{"batchItemFailures": [{"itemIdentifier": "a"}]}"#
+            let mut calls = calls.lock().unwrap();
+            let is_first = !calls.iter().any(|(call, _)| call == "Invoke");
+            calls.push(("Invoke".to_owned(), request));
+            if is_first {
+                let refused = r#"{"Message": "it does not compile"}"#;
+                return (StatusCode::SERVICE_UNAVAILABLE, refused);
+            }
+            let failed = r#"{"batchItemFailures": [{"itemIdentifier": "a"}]}"#;
+            (StatusCode::OK, failed)
         };
         let router = Router::new()
             .route("/", any(sqs))
@@ -304,7 +344,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn messages_go_to_the_function_and_those_done_are_deleted() {
+    async fn messages_go_to_the_function_once_it_is_reached_and_those_done_are_deleted() {
         let (address, calls) = start().await;
         let clients = Clients::new(LocalEndpoint::new(address).unwrap());
         let deployed = EventSourceMappingConfiguration::builder()
@@ -314,12 +354,18 @@ mod tests {
             .build();
         let function = Function::new(clients.lambda.clone(), "start-shipping");
         let mapping = QueueMapping::new(&clients, &deployed, function).await;
-        mapping.unwrap().poll().await.unwrap();
+        let mapping = QueueMapping {
+            pause_after_failure: Duration::ZERO,
+            ..mapping.unwrap()
+        };
+        mapping.poll().await.unwrap();
 
         let calls = calls.lock().unwrap();
         let call = |name: &str| &calls.iter().find(|(call, _)| call == name).unwrap().1;
         assert_eq!(call("GetQueueUrl")["QueueName"], "shipping");
         assert_eq!(call("ReceiveMessage")["MaxNumberOfMessages"], 5);
+        let count = |name: &str| calls.iter().filter(|(call, _)| call == name).count();
+        assert_eq!((count("ReceiveMessage"), count("Invoke")), (1, 2));
         let record = &call("Invoke")["Records"][1];
         assert_eq!(record["messageId"], "b");
         assert_eq!(record["eventSource"], "aws:sqs");

@@ -84,6 +84,19 @@ fn scripts() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
+/// The program that operators run.
+fn outboxctl_of_make() -> PathBuf {
+    scripts().join("../target/lambda/local/outboxctl/bootstrap")
+}
+
+fn order_for(customer: &str) -> Value {
+    json!({
+        "customerId": customer,
+        "currency": "EUR",
+        "items": [{"productId": "teapot", "quantity": 1, "unitPrice": 1950}],
+    })
+}
+
 /// The program that `make demo` and `make dev` run.
 fn devstack_of_make() -> PathBuf {
     scripts().join("../target/lambda/local/devstack/bootstrap")
@@ -256,12 +269,7 @@ async fn orders_and_faults_reach_functions_under_development_and_nothing_is_left
         .split_whitespace()
         .find(|word| word.starts_with("http"));
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let order = json!({
-        "customerId": "customer-7",
-        "currency": "EUR",
-        "items": [{"productId": "teapot", "quantity": 1, "unitPrice": 1950}],
-    });
-    let placing = http.post(url.unwrap()).json(&order);
+    let placing = http.post(url.unwrap()).json(&order_for("customer-7"));
     let placing = placing.header("traceparent", format!("00-{TRACE_ID}-53995c3f42cd8ad8-01"));
     let placed = placing.send().await.unwrap();
     assert_eq!(placed.status(), 201);
@@ -293,12 +301,52 @@ async fn orders_and_faults_reach_functions_under_development_and_nothing_is_left
     assert_eq!(found["status"], "cancelled");
     assert_eq!(text(&run(&["fault", "list"])).trim(), "no faults");
 
+    let create_order = format!("{functions}/create-order/orders");
+    a_poison_event_is_parked_until_it_is_edited(&run, &log, &create_order).await;
+
     interrupt(&dev);
     assert_eq!(dev.wait().unwrap().code(), Some(130));
     assert!(!foreign.was_reached(), "somebody followed AWS_ENDPOINT_URL");
     assert_nothing_runs(address);
     let after = run(&["fault", "list"]);
     assert!(text(&after).contains("no stack is running"));
+}
+
+async fn a_poison_event_is_parked_until_it_is_edited(
+    run: &impl Fn(&[&str]) -> Output,
+    log: &Log,
+    create_order: &str,
+) {
+    run(&["fault", "add", "TransactWriteItems", "poison", "--count=1"]);
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let placing = http.post(create_order).json(&order_for("customer-8"));
+    let order: Value = placing.send().await.unwrap().json().await.unwrap();
+    let id = order["id"].as_str().unwrap();
+    log.next_with_each(&[&["publish-events", "ERROR parked", "MalformedDetail"]]);
+
+    let endpoint = text(&run(&["endpoint"]));
+    let outboxctl = |arguments: &[&str]| {
+        let command = Command::new(outboxctl_of_make())
+            .args(["--env", "local"])
+            .args(arguments)
+            // Adds the brace that is missing at the end.
+            .env("EDITOR", "sed -i -e $s/$/}/")
+            .env("AWS_ENDPOINT_URL", endpoint.trim())
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("AWS_REGION", "eu-central-1")
+            .output();
+        text(&command.unwrap())
+    };
+    let row = format!("order#{id}/1");
+    let parked = outboxctl(&["parked"]);
+    assert!(parked.contains(&row), "{parked}");
+    let edited = outboxctl(&["edit", &row]);
+    assert!(edited.contains("published"), "{edited}");
+    log.next_with_each(&[
+        &[&format!("OrderCreated of order {id} is on the bus")],
+        &["event handled", id, "Started"],
+    ]);
 }
 
 fn interrupt(child: &Child) {

@@ -1,0 +1,122 @@
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{
+    Response, StatusCode,
+    header::{CONTENT_TYPE, HeaderValue},
+};
+use serde_json::{Value, json};
+
+/// How a call reaches a function, and with it how Lambda answers when the
+/// function does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CallKind {
+    /// `Invoke`, by a mapping or `cargo lambda invoke`.
+    Invoke,
+    /// An HTTP request to a route of the API.
+    Http,
+}
+
+/// Why a function did not answer a call.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum CallError {
+    /// There is no such function.
+    #[error("there is no function {name}; there are {}", functions.join(", "))]
+    Unknown {
+        name: String,
+        functions: Vec<String>,
+    },
+    /// Its sources do not compile.
+    #[error("{name} does not compile; see the log of make dev. {first_error}")]
+    DoesNotCompile { name: String, first_error: String },
+    /// It could not be built or started for another reason.
+    #[error("{name} could not be started: {reason}")]
+    NotStarted { name: String, reason: String },
+    /// Its process ended before it answered.
+    #[error("{name} ended ({status}) before it answered; see the log of make dev")]
+    Ended { name: String, status: String },
+    /// It did not answer in time.
+    #[error("{name} did not answer within {seconds} s, and was stopped")]
+    TimedOut { name: String, seconds: u64 },
+    /// Lambda's API is not there.
+    #[error("cargo lambda watch does not answer: {0}")]
+    NoRuntimeApi(String),
+}
+
+impl CallError {
+    /// Returns what the caller gets instead of the function's answer.
+    pub(super) fn answer(&self, kind: CallKind) -> Response<Full<Bytes>> {
+        match kind {
+            CallKind::Http => self.problem(),
+            CallKind::Invoke => match self.function_error() {
+                Some(error_type) => self.failed_invocation(error_type),
+                None => self.refused_invocation(),
+            },
+        }
+    }
+
+    /// By RFC 9457, as the functions themselves answer.
+    fn problem(&self) -> Response<Full<Bytes>> {
+        let status = self.status();
+        let problem = json!({
+            "type": "about:blank",
+            "title": status.canonical_reason(),
+            "status": status.as_u16(),
+            "detail": self.to_string(),
+        });
+        answer(status, "application/problem+json", &problem)
+    }
+
+    /// Lambda's answer for a function that was invoked and failed: the mapping's
+    /// rules for function errors apply.
+    fn failed_invocation(&self, error_type: &str) -> Response<Full<Bytes>> {
+        let error = json!({"errorType": error_type, "errorMessage": self.to_string()});
+        let mut response = answer(StatusCode::OK, "application/json", &error);
+        response.headers_mut().insert(
+            "x-amz-function-error",
+            HeaderValue::from_static("Unhandled"),
+        );
+        response
+    }
+
+    /// Lambda's answer where the function was not invoked: a mapping tries the
+    /// batch again, and no retry is used up.
+    fn refused_invocation(&self) -> Response<Full<Bytes>> {
+        let code = match self {
+            Self::Unknown { .. } => "ResourceNotFoundException",
+            _ => "ServiceException",
+        };
+        let body = json!({"Type": "Service", "Message": self.to_string()});
+        let mut response = answer(self.status(), "application/json", &body);
+        let headers = response.headers_mut();
+        headers.insert("x-amzn-errortype", HeaderValue::from_static(code));
+        response
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Unknown { .. } => StatusCode::NOT_FOUND,
+            Self::DoesNotCompile { .. } | Self::NotStarted { .. } => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::Ended { .. } | Self::NoRuntimeApi(_) => StatusCode::BAD_GATEWAY,
+            Self::TimedOut { .. } => StatusCode::GATEWAY_TIMEOUT,
+        }
+    }
+
+    /// Lambda's name of the error, if the function was invoked.
+    fn function_error(&self) -> Option<&'static str> {
+        match self {
+            Self::Ended { .. } => Some("Runtime.ExitError"),
+            Self::TimedOut { .. } => Some("Sandbox.Timedout"),
+            _ => None,
+        }
+    }
+}
+
+fn answer(status: StatusCode, content_type: &'static str, body: &Value) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(body.to_string()));
+    *response.status_mut() = status;
+    let content_type = HeaderValue::from_static(content_type);
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response
+}
