@@ -120,3 +120,86 @@ fn answer(status: StatusCode, content_type: &'static str, body: &Value) -> Respo
     response.headers_mut().insert(CONTENT_TYPE, content_type);
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    fn errors() -> [(CallError, u16, Option<&'static str>); 5] {
+        let name = || "create-order".to_owned();
+        [
+            (
+                CallError::Unknown {
+                    name: "x".to_owned(),
+                    functions: vec![name()],
+                },
+                404,
+                None,
+            ),
+            (
+                CallError::DoesNotCompile {
+                    name: name(),
+                    first_error: "error: no".to_owned(),
+                },
+                503,
+                None,
+            ),
+            (
+                CallError::NotStarted {
+                    name: name(),
+                    reason: "cargo: not found".to_owned(),
+                },
+                503,
+                None,
+            ),
+            (
+                CallError::Ended {
+                    name: name(),
+                    status: "exit status: 1".to_owned(),
+                },
+                502,
+                Some("Runtime.ExitError"),
+            ),
+            (
+                CallError::TimedOut {
+                    name: name(),
+                    seconds: 300,
+                },
+                504,
+                Some("Sandbox.Timedout"),
+            ),
+        ]
+    }
+
+    async fn json(answer: Response<Full<Bytes>>) -> Value {
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        serde_json::from_slice(&body).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_request_is_answered_with_a_problem() {
+        for (error, status, _) in errors() {
+            let answer = error.answer(CallKind::Http);
+            assert_eq!(answer.status(), status);
+            assert_eq!(answer.headers()[CONTENT_TYPE], "application/problem+json");
+            let problem = json(answer).await;
+            assert_eq!(problem["status"], status);
+            assert_eq!(problem["detail"], error.to_string());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_mapping_can_tell_a_function_that_failed_from_one_that_was_not_invoked() {
+        for (error, status, error_type) in errors() {
+            let answer = error.answer(CallKind::Invoke);
+            let has_failed = answer.headers().contains_key("x-amz-function-error");
+            assert_eq!(has_failed, error_type.is_some(), "{error}");
+            let expected = if has_failed { 200 } else { status };
+            assert_eq!(answer.status(), expected, "{error}");
+            let body = json(answer).await;
+            assert_eq!(body["errorType"].as_str(), error_type, "{error}");
+        }
+    }
+}

@@ -169,3 +169,30 @@ fn called(path: &str) -> Option<(&str, CallKind)> {
     let name = rest.strip_suffix("/invocations")?;
     Some((name, CallKind::Invoke))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_names_the_function_and_how_it_is_called() {
+        for (path, expected) in [
+            (
+                "/lambda-url/create-order/orders",
+                Some(("create-order", CallKind::Http)),
+            ),
+            (
+                "/lambda-url/get-order/orders/42/invocations",
+                Some(("get-order", CallKind::Http)),
+            ),
+            (
+                "/2015-03-31/functions/publish-events/invocations",
+                Some(("publish-events", CallKind::Invoke)),
+            ),
+            ("/2015-03-31/functions/publish-events", None),
+            ("/orders", None),
+        ] {
+            assert_eq!(called(path), expected, "{path}");
+        }
+    }
+}

@@ -2,7 +2,7 @@ use std::{
     ffi::OsString,
     fs, io,
     path::{Path, PathBuf},
-    process::{ExitStatus, Stdio},
+    process::Stdio,
     time::SystemTime,
 };
 
@@ -64,19 +64,16 @@ impl Process {
         self.program == *program && matches!(self.process.child.try_wait(), Ok(None))
     }
 
+    /// Whether it was started from this program as it was built then.
     pub(super) fn is_of(&self, program: &Program) -> bool {
         self.program == *program
     }
 
-    /// Waits until it ends.
+    /// Waits until it ends, and returns how.
     pub(super) async fn ended(&mut self) -> String {
         match self.process.child.wait().await {
-            Ok(status) => describe(status),
+            Ok(status) => status.to_string(),
             Err(error) => error.to_string(),
         }
     }
-}
-
-fn describe(status: ExitStatus) -> String {
-    status.to_string()
 }
