@@ -256,7 +256,25 @@ fn a_new_detail_must_be_the_same_event_and_fit_the_bus() {
         let error = check_detail(&row, &detail).unwrap_err();
         assert_eq!(error.to_string(), problem);
     }
+    let twice = event.to_string().replacen('{', r#"{"id":"other","#, 1);
+    let error = check_detail(&row, &twice).unwrap_err().to_string();
+    assert!(
+        error.starts_with("consumers would not agree on it: duplicate field `id`"),
+        "{error}"
+    );
     let large = with("data", json!("x".repeat(256 * 1024)));
     let error = check_detail(&row, &large).unwrap_err().to_string();
     assert!(error.starts_with("the event has 262"), "{error}");
+}
+
+#[test]
+fn a_new_detail_may_have_numbers_of_any_size_and_form() {
+    let row = row_with_detail("a", 1, "broken");
+    for number in ["1e400", "123456789012345678901234567890", "1.0", "-0"] {
+        let detail = format!(
+            r#"{{"id":"{}","source":"things","type":"Renamed","subject":"a","data":{{"n":{number},"n":1}}}}"#,
+            row.event_id
+        );
+        assert_eq!(check_detail(&row, &detail), Ok(()), "{number}");
+    }
 }
