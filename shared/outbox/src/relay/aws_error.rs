@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::{
     config::http::HttpResponse,
-    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    error::{ProvideErrorMetadata, SdkError},
 };
 
 use super::call_error::CallError;
@@ -29,11 +29,18 @@ where
                 CallError::Transient(message)
             }
         }
-        SdkError::ConstructionFailure(_) => {
-            CallError::SetUp(format!("{what}: {}", DisplayErrorContext(error)))
-        }
-        _ => CallError::Transient(format!("{what}: {}", DisplayErrorContext(error))),
+        SdkError::ConstructionFailure(_) => CallError::SetUp(format!("{what}: {}", causes(error))),
+        _ => CallError::Transient(format!("{what}: {}", causes(error))),
     }
+}
+
+/// Each cause in its own words. The SDK's `DisplayErrorContext` adds the debug form
+/// of all, which fills a page.
+fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let chain = std::iter::successors(Some(error), |&error| error.source());
+    let mut causes: Vec<String> = chain.map(ToString::to_string).collect();
+    causes.dedup();
+    causes.join(": ")
 }
 
 fn is_content(code: &str) -> bool {
@@ -72,4 +79,23 @@ pub(super) fn is_set_up(code: &str) -> bool {
                 | "SignatureDoesNotMatch"
                 | "UnrecognizedClientException"
         )
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::operation::get_item::GetItemError;
+
+    use super::*;
+
+    #[test]
+    fn a_call_that_reached_nobody_is_told_by_its_causes_alone() {
+        let cause = std::io::Error::other("no such host");
+        let error: SdkError<GetItemError, HttpResponse> = SdkError::construction_failure(cause);
+        assert_eq!(
+            call_error("GetItem outbox", &error),
+            CallError::SetUp(
+                "GetItem outbox: failed to construct request: no such host".to_owned()
+            )
+        );
+    }
 }
