@@ -14,6 +14,8 @@ use crate::{
 /// they could not reach AWS if they tried.
 #[derive(Debug, Clone)]
 pub struct Clients {
+    /// CloudWatch.
+    pub cloudwatch: aws_sdk_cloudwatch::Client,
     /// DynamoDB.
     pub dynamodb: aws_sdk_dynamodb::Client,
     /// DynamoDB streams.
@@ -44,6 +46,7 @@ impl Clients {
             .timeout_config(timeouts)
             .build();
         Self {
+            cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
             dynamodb: aws_sdk_dynamodb::Client::new(&config),
             streams: aws_sdk_dynamodbstreams::Client::new(&config),
             eventbridge: aws_sdk_eventbridge::Client::new(&config),

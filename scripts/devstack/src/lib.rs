@@ -18,6 +18,7 @@ mod faults;
 mod functions;
 mod http_server;
 mod log;
+mod mapping_results;
 mod mappings;
 mod operator;
 mod orders;

@@ -6,7 +6,10 @@ use stream_mapping::{Filter, Settings, StartingPosition};
 use stream_mapping_driver::{Destination, Function, Observer, Stream, StreamMapping};
 use tokio::task::JoinSet;
 
-use crate::{clients::Clients, deployment::Deployment, error::Error, queue_mapping::QueueMapping};
+use crate::{
+    clients::Clients, deployment::Deployment, error::Error, mapping_results::MappingResults,
+    queue_mapping::QueueMapping,
+};
 
 /// The stack's event source mappings, driven as long as this lives: those of
 /// streams by the rules of the `stream-mapping` crate, since the emulator's own
@@ -45,7 +48,9 @@ impl Mappings {
             let function = function(clients, deployment, functions, &deployed)?;
             match (source.split(':').nth(2), functions) {
                 (Some("dynamodb"), _) => {
-                    let observer = observer.clone();
+                    let (results, observer) =
+                        MappingResults::of(clients, &deployed, observer.clone())?;
+                    tasks.spawn(results.run());
                     let mapping =
                         stream_mapping(clients, &deployed, function, &adjust, observer).await?;
                     // The settings were checked, so it runs until this is dropped.

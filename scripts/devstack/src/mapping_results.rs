@@ -1,0 +1,242 @@
+//! Tells operators of the local stack what its stream mappings come to, where
+//! Lambda tells it on AWS. The emulator does not know, since it hands out no batch.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use aws_sdk_cloudwatch::types::{Dimension, MetricDatum};
+use aws_sdk_lambda::types::EventSourceMappingConfiguration;
+use jiff::Timestamp;
+use stream_mapping_driver::{Event, Observer};
+use tokio::{
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    time::sleep,
+};
+
+use crate::{clients::Clients, error::Error, mappings::required};
+
+/// Results that come within this time are written together: the emulator has
+/// other things to do.
+const AT_ONCE: Duration = Duration::from_millis(200);
+
+/// The tags of a mapping that tell its last result. No call sets the attribute
+/// `LastProcessingResult`.
+const LAST_RESULT: &str = "lastResult";
+const LAST_RESULT_AT: &str = "lastResultAt";
+
+/// As much of an error as a tag holds.
+const MOST_CHARS: usize = 200;
+
+/// Writes the results of one mapping.
+pub(crate) struct MappingResults {
+    clients: Clients,
+    uuid: String,
+    arn: String,
+    observer: Observer,
+    batches: UnboundedReceiver<Batch>,
+}
+
+/// What a batch came to, or several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Batch {
+    at: Timestamp,
+    records: usize,
+    /// Of these, those that are to be tried again or are given up.
+    failed: usize,
+    given_up: usize,
+    result: String,
+}
+
+impl MappingResults {
+    /// Returns the results of a mapping, to be written by [`Self::run`], and who
+    /// tells of them besides the observer.
+    pub(crate) fn of(
+        clients: &Clients,
+        deployed: &EventSourceMappingConfiguration,
+        observer: Observer,
+    ) -> Result<(Self, Observer), Error> {
+        let (sender, batches) = unbounded_channel();
+        let results = Self {
+            clients: clients.clone(),
+            uuid: required(deployed.uuid(), "UUID")?.to_owned(),
+            arn: required(deployed.event_source_mapping_arn(), "EventSourceMappingArn")?.to_owned(),
+            observer: Arc::clone(&observer),
+            batches,
+        };
+        Ok((results, and_tell(sender, observer)))
+    }
+
+    /// Writes results as long as there are any.
+    pub(crate) async fn run(mut self) {
+        while let Some(mut batch) = self.batches.recv().await {
+            while let Ok(later) = self.batches.try_recv() {
+                batch = batch.and(later);
+            }
+            if let Err(error) = self.write(&batch).await {
+                let what = "the result of a batch cannot be told to operators".to_owned();
+                let reason = miette::Report::new(error).to_string();
+                (self.observer)(&Event::Trouble { what, reason });
+            }
+            sleep(AT_ONCE).await;
+        }
+    }
+
+    async fn write(&self, batch: &Batch) -> Result<(), Error> {
+        self.clients
+            .cloudwatch
+            .put_metric_data()
+            .namespace("AWS/Lambda")
+            .set_metric_data(Some(self.metrics(batch)))
+            .send()
+            .await
+            .map_err(|error| Error::call("PutMetricData")(error.into()))?;
+        self.clients
+            .lambda
+            .tag_resource()
+            .resource(&self.arn)
+            .set_tags(Some(batch.tags()))
+            .send()
+            .await
+            .map_err(|error| Error::call("TagResource")(error.into()))?;
+        Ok(())
+    }
+
+    /// Those of Lambda's `EventCount` that a stream mapping knows.
+    fn metrics(&self, batch: &Batch) -> Vec<MetricDatum> {
+        let mapping = Dimension::builder()
+            .name("EventSourceMappingUUID")
+            .value(&self.uuid)
+            .build();
+        let counts = [
+            ("InvokedEventCount", batch.records),
+            ("FailedInvokeEventCount", batch.failed),
+            ("DroppedEventCount", batch.given_up),
+        ];
+        let metric = |(name, count): (&str, usize)| {
+            #[expect(clippy::cast_precision_loss, reason = "batches are small")]
+            let value = count as f64;
+            MetricDatum::builder()
+                .metric_name(name)
+                .dimensions(mapping.clone())
+                .value(value)
+                .build()
+        };
+        counts.into_iter().map(metric).collect()
+    }
+}
+
+/// An observer that tells of batches as well.
+fn and_tell(batches: UnboundedSender<Batch>, observer: Observer) -> Observer {
+    Arc::new(move |event: &Event| {
+        if let Some(batch) = Batch::of(event) {
+            // Nobody is told any more once the mapping is no longer driven.
+            let _ = batches.send(batch);
+        }
+        observer(event);
+    })
+}
+
+impl Batch {
+    fn of(event: &Event) -> Option<Self> {
+        let Event::Invoked {
+            records,
+            outcome,
+            again,
+            given_up,
+            ..
+        } = event
+        else {
+            return None;
+        };
+        let failed = again.iter().sum::<usize>() + given_up;
+        let result = if failed == 0 {
+            format!("OK: {records} of {records} records")
+        } else if outcome.starts_with("failures reported") {
+            format!("FAILED: {failed} of {records} records")
+        } else {
+            // As Lambda says it.
+            let outcome: String = outcome.chars().take(MOST_CHARS).collect();
+            format!("PROBLEM: {outcome}")
+        };
+        Some(Self {
+            at: Timestamp::now(),
+            records: *records,
+            failed,
+            given_up: *given_up,
+            result,
+        })
+    }
+
+    fn and(self, later: Self) -> Self {
+        Self {
+            records: self.records + later.records,
+            failed: self.failed + later.failed,
+            given_up: self.given_up + later.given_up,
+            ..later
+        }
+    }
+
+    fn tags(&self) -> HashMap<String, String> {
+        HashMap::from([
+            (LAST_RESULT.to_owned(), self.result.clone()),
+            (LAST_RESULT_AT.to_owned(), self.at.to_string()),
+        ])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn invoked(outcome: &str, again: Vec<usize>, given_up: usize) -> Event {
+        Event::Invoked {
+            shard: "shard".into(),
+            records: 6,
+            first: "1".into(),
+            last: "6".into(),
+            outcome: outcome.into(),
+            took: Duration::ZERO,
+            done: 0,
+            again,
+            not_before: None,
+            given_up,
+        }
+    }
+
+    #[test]
+    fn a_batch_is_well_only_if_nothing_of_it_is_left() {
+        for (event, failed, result) in [
+            (invoked("success", vec![], 0), 0, "OK: 6 of 6 records"),
+            (
+                invoked("failures reported: {}", vec![2, 1], 0),
+                3,
+                "FAILED: 3 of 6 records",
+            ),
+            (
+                invoked("failures reported: {}", vec![2], 1),
+                3,
+                "FAILED: 3 of 6 records",
+            ),
+            (
+                invoked("function error: panicked", vec![6], 0),
+                6,
+                "PROBLEM: function error: panicked",
+            ),
+        ] {
+            let batch = Batch::of(&event).unwrap();
+            assert_eq!((batch.failed, batch.result.as_str()), (failed, result));
+        }
+        let begun = Event::ShardBegun {
+            shard: "shard".into(),
+        };
+        assert_eq!(Batch::of(&begun), None);
+    }
+
+    #[test]
+    fn batches_that_come_together_are_counted_together_and_the_last_is_the_result() {
+        let first = Batch::of(&invoked("failures reported: {}", vec![6], 0)).unwrap();
+        let last = Batch::of(&invoked("success", vec![], 0)).unwrap();
+        let both = first.and(last);
+        assert_eq!((both.records, both.failed), (12, 6));
+        assert_eq!(both.tags()[LAST_RESULT], "OK: 6 of 6 records");
+    }
+}
