@@ -240,6 +240,8 @@ export class TransactionalOutbox extends Construct {
     this.#grantPublishing(grantee);
     this.#grantMending(grantee);
     this.#grantPausing(grantee);
+    // CloudWatch knows no narrower resource.
+    grant(grantee, "*", "cloudwatch:GetMetricData");
     // The stack's outputs name everything else.
     grant(grantee, this.#stackArn, "cloudformation:DescribeStacks");
   }
@@ -342,6 +344,11 @@ export class TransactionalOutbox extends Construct {
       role,
       this.#stackArn,
       "The ARN of a stack ends in an id, and the stack is asked for by its name.",
+    );
+    acknowledgeWildcard(
+      role,
+      "*",
+      "The metrics of the outbox are read by an action that takes no resource.",
     );
     return role;
   }

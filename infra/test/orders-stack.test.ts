@@ -327,6 +327,7 @@ describe.each(environmentNames)("orders in %s", (name) => {
   test("the operator may see and mend the outbox, pause and resume it, and nothing else", () => {
     expect(grants(template, /OutboxOperator/)).toEqual([
       `cloudformation:DescribeStacks on stack/orders-${name}/*`,
+      "cloudwatch:GetMetricData on *",
       "dynamodb:BatchGetItem on OutboxTable",
       "dynamodb:BatchWriteItem on OutboxTable",
       "dynamodb:DeleteItem on OutboxTable",

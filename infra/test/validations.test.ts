@@ -70,6 +70,7 @@ describe.each(environmentNames)("the stack of %s", (name) => {
       "AwsSolutions-IAM5[Resource::*] at CancelOrderRole/DefaultPolicy/Resource",
       "AwsSolutions-IAM5[Resource::*] at CreateOrderRole/DefaultPolicy/Resource",
       "AwsSolutions-IAM5[Resource::*] at GetOrderRole/DefaultPolicy/Resource",
+      "AwsSolutions-IAM5[Resource::*] at Outbox/Operator/DefaultPolicy/Resource",
       "AwsSolutions-IAM5[Resource::*] at Shipping/StartShippingRole/DefaultPolicy/Resource",
       "AwsSolutions-IAM5[Resource::<OutboxTableF17138FA.Arn>/stream/*] at Outbox/Operator/DefaultPolicy/Resource",
       "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:cloudformation:<AWS::Region>:<AWS::AccountId>:" +
