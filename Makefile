@@ -27,7 +27,7 @@ devstack := $(without_aws) $(DEVSTACK)
 endpoint := $(if $(filter local,$(ENV)),AWS_ENDPOINT_URL="$$($(devstack) endpoint)")
 # Without --package: cargo then compiles with the features of all that runs on the local
 # stack, as build-local and 'make dev' do, and so compiles nothing twice.
-outboxctl := $(endpoint) cargo run --quiet --bin outboxctl -- --env $(ENV)
+outboxctl := $(endpoint) OUTBOXCTL_STARTED_BY=make cargo run --quiet --bin outboxctl -- --env $(ENV)
 fuzz_target := CARGO_TARGET_DIR="$$PWD/target/fuzz" CARGO_BUILD_BUILD_DIR="$$PWD/target/fuzz"
 cdk := $(infra) node_modules/.bin/cdk
 node := $(infra) node_modules/.bin/tsx

@@ -227,7 +227,7 @@ test("an event is late when the sweeper should have had it, as status says, too"
     ) ?? [];
   const [, sweep] =
     /LATE: SignedDuration = SignedDuration::from_mins\(DEFAULT_GRACE\.as_mins\(\) \+ (\d+)\)/.exec(
-      read("scripts/outboxctl/src/commands/status.rs"),
+      read("scripts/outboxctl/src/commands/status/problems.rs"),
     ) ?? [];
   expect(Number(sweep)).toBe(SWEEP_DEFAULTS.interval.toMinutes());
   expect(Number(grace) + Number(sweep)).toBe(ALARM_THRESHOLDS.late.toMinutes());

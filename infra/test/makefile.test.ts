@@ -25,6 +25,14 @@ test("prod is not destroyed, and make says what to do instead", () => {
   expect(stderr).toContain('"Deploy" in README.md');
 });
 
+test.each(["status", "replay", "outboxctl"])(
+  "make %s tells outboxctl that make has started it, for what it suggests",
+  (target) => {
+    const { stdout } = make("--dry-run", target, "ENV=dev");
+    expect(stdout).toMatch(/OUTBOXCTL_STARTED_BY=make .*outboxctl/);
+  },
+);
+
 test.each(["destroy", "deploy", "diff", "synth", "bootstrap", "smoke"])(
   "make %s without an environment, or with one that there is not, does nothing",
   (target) => {

@@ -47,7 +47,7 @@ export function runbook(): Section[] {
 
 /** What `outboxctl status` says of each problem; its own tests hold it to these lines. */
 export function statusLines(): string[] {
-  const source = read("scripts/outboxctl/src/commands/status.rs");
+  const source = read("scripts/outboxctl/src/commands/status/problems.rs");
   const [, test = ""] =
     /fn each_problem_says_what_to_type\(\) \{([\s\S]*?)\n {4}\}\n/.exec(source) ?? [];
   return [...test.matchAll(/"([^"]+?): (?:outboxctl|look at) [^"]*"/g)].map(

@@ -1,6 +1,6 @@
 use aws_config::SdkConfig;
 
-use crate::{clients::call_failed, error::Error};
+use crate::{call_failure::call_failed, error::Error};
 
 /// Whose outbox it is, and who looks at it.
 #[derive(Debug, Clone)]
@@ -19,10 +19,7 @@ impl Account {
             .get_caller_identity()
             .send()
             .await
-            .map_err(|error| match call_failed("GetCallerIdentity")(error) {
-                Error::Aws(reason) | Error::Denied(reason) => Error::NotSignedIn(reason),
-                other => other,
-            })?;
+            .map_err(call_failed("GetCallerIdentity"))?;
         let region = config.region().map(ToString::to_string);
         Ok(Self {
             id: identity.account.unwrap_or_default(),

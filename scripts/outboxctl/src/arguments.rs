@@ -1,9 +1,9 @@
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
-use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
-use crate::row_name::RowName;
+use crate::{command_line::CommandLine, row_name::RowName};
 
 /// What waits in an outbox, what is dead and why, and how to put it right.
 ///
@@ -21,7 +21,9 @@ use crate::row_name::RowName;
   outboxctl --env dev publish --older-than 15m
   outboxctl --stack orders-dev unpark 'order#42/7'
 
-Exit status: 0 if all is well, 1 if something needs a person, 2 if the command failed."
+Exit status: 0 if all is well, 1 if something needs a person, 2 if the command failed.
+With --output json the result is JSON on standard output; a failure is {\"error\": {\"message\", \"help\"}},
+on one line of standard error."
 )]
 pub(crate) struct Arguments {
     /// The outbox of the orders service in this environment.
@@ -211,6 +213,56 @@ pub(crate) struct Unpark {
     pub(crate) all: bool,
 }
 
+impl Arguments {
+    /// Reads what was typed.
+    ///
+    /// # Errors
+    ///
+    /// If it makes no sense, or if it asks for help or the version.
+    pub(crate) fn read(
+        typed: impl IntoIterator<Item = OsString>,
+        commands: &CommandLine,
+    ) -> Result<Self, clap::Error> {
+        let command = with_examples(Self::command(), commands);
+        Self::from_arg_matches(&command.try_get_matches_from(typed)?)
+    }
+}
+
+/// Writes the examples of the help as this program was started.
+fn with_examples(mut command: clap::Command, commands: &CommandLine) -> clap::Command {
+    let help = command.get_after_help().map(ToString::to_string);
+    if let Some(help) = help {
+        command = command.after_help(commands.in_help(&help));
+    }
+    let names = command
+        .get_subcommands()
+        .map(|sub| sub.get_name().to_owned());
+    for name in names.collect::<Vec<_>>() {
+        command = command.mut_subcommand(name, |sub| with_examples(sub, commands));
+    }
+    command
+}
+
+impl Format {
+    /// Reads which was asked for, even if nothing else makes sense.
+    pub(crate) fn typed(typed: impl IntoIterator<Item = OsString>) -> Self {
+        let mut typed = typed
+            .into_iter()
+            .skip(1)
+            .take_while(|argument| argument != "--");
+        while let Some(argument) = typed.next() {
+            let is_json = match argument.to_str() {
+                Some("--output") => typed.next().is_some_and(|format| format == "json"),
+                argument => argument == Some("--output=json"),
+            };
+            if is_json {
+                return Self::Json;
+            }
+        }
+        Self::Table
+    }
+}
+
 impl Command {
     /// Whether it changes something.
     pub(crate) fn changes(&self) -> bool {
@@ -246,13 +298,56 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_sound() {
         Arguments::command().debug_assert();
+    }
+
+    fn typed(line: &str) -> Vec<OsString> {
+        let words = shell_words::split(line).unwrap();
+        words.into_iter().map(OsString::from).collect()
+    }
+
+    #[test]
+    fn the_format_is_known_even_of_a_line_that_makes_no_sense() {
+        for (line, expected) in [
+            ("outboxctl --output json nonsense", Format::Json),
+            ("outboxctl nonsense --output=json", Format::Json),
+            ("outboxctl --output table status", Format::Table),
+            ("outboxctl --output", Format::Table),
+            ("outboxctl -- --output json", Format::Table),
+            ("--output=json", Format::Table),
+        ] {
+            assert_eq!(Format::typed(typed(line)), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn examples_of_every_command_can_be_pasted() {
+        let mine = CommandLine::Program {
+            program: "outboxctl".to_owned(),
+            outbox: ["--stack", "mine"].map(str::to_owned).into(),
+        };
+        for command in ["", "publish", "unpark", "edit", "discard", "dlq replay"] {
+            let line = typed(&format!("outboxctl {command} --help"));
+            let help = Arguments::read(line, &mine).unwrap_err().to_string();
+            let examples = help.matches("  outboxctl --").count();
+            assert!(examples > 0, "{help}");
+            assert_eq!(
+                help.matches("  outboxctl --stack mine ").count(),
+                examples,
+                "{help}"
+            );
+            for example in help
+                .lines()
+                .filter_map(|line| line.strip_prefix("  outboxctl "))
+            {
+                let example = typed(&format!("outboxctl {example}"));
+                Arguments::read(example, &mine).unwrap();
+            }
+        }
     }
 
     #[test]

@@ -1,10 +1,7 @@
 use std::{net::IpAddr, time::Duration};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, timeout::TimeoutConfig};
-use aws_sdk_dynamodb::{
-    config::{Credentials, SharedCredentialsProvider},
-    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
-};
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 
 use crate::{arguments::Environment, error::Error};
 
@@ -67,28 +64,6 @@ fn is_loopback(endpoint: &str) -> bool {
         .map_or(authority, |(host, _)| host);
     let host = host.trim_start_matches('[').trim_end_matches(']');
     host.parse::<IpAddr>().is_ok_and(|host| host.is_loopback())
-}
-
-/// The sentence an AWS error makes; `what` names the call and its resource.
-pub(crate) fn call_failed<E>(
-    what: impl Into<String>,
-) -> impl FnOnce(SdkError<E, aws_sdk_dynamodb::config::http::HttpResponse>) -> Error
-where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-{
-    let what = what.into();
-    move |error| match (error.code(), error.message()) {
-        (Some(code), message) => {
-            let message = message.unwrap_or("no reason given");
-            let sentence = format!("{what} failed: {code}: {message}");
-            if code.starts_with("AccessDenied") {
-                Error::Denied(sentence)
-            } else {
-                Error::Aws(sentence)
-            }
-        }
-        (None, _) => Error::Aws(format!("{what} failed: {}", DisplayErrorContext(error))),
-    }
 }
 
 #[cfg(test)]

@@ -5,23 +5,29 @@ use std::io::{IsTerminal, stdin};
 use console::style;
 use dialoguer::Confirm;
 
-use crate::{deployment::Deployment, error::Error};
+use crate::{commands::Context, deployment::Deployment, error::Error};
 
 /// Says what is about to be changed, by whom; asks if it is prod.
-pub(crate) fn confirm_change(deployment: &Deployment, yes: bool) -> Result<(), Error> {
-    let can_ask = stdin().is_terminal() && console::user_attended_stderr();
-    confirm(deployment, yes, can_ask)
-}
-
-fn confirm(deployment: &Deployment, yes: bool, can_ask: bool) -> Result<(), Error> {
+pub(crate) fn confirm_change(context: &Context<'_>) -> Result<(), Error> {
+    let deployment = context.deployment;
     let account = &deployment.account;
-    eprintln!(
+    context.note(format_args!(
         "{} in account {}, Region {}, as {}",
         style(&deployment.stack).for_stderr().bold(),
         account.id,
         account.region,
         account.caller
-    );
+    ));
+    // A program can't be asked.
+    let is_terminal = stdin().is_terminal() && console::user_attended_stderr();
+    confirm(
+        deployment,
+        context.arguments.yes,
+        is_terminal && context.is_for_people(),
+    )
+}
+
+fn confirm(deployment: &Deployment, yes: bool, can_ask: bool) -> Result<(), Error> {
     if !deployment.is_prod || yes {
         return Ok(());
     }

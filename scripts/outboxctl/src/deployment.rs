@@ -6,7 +6,7 @@ use aws_sdk_cloudformation::{error::ProvideErrorMetadata, types::Stack};
 use crate::{
     account::Account,
     arguments::{Arguments, Environment},
-    clients::call_failed,
+    call_failure::call_failed,
     error::Error,
 };
 

@@ -1,25 +1,34 @@
-use miette::Diagnostic;
+use std::{io, path::PathBuf};
+
 use outbox::relay::CallError;
 
-/// Why a command failed: what, with which thing, and what to do.
-#[derive(Debug, thiserror::Error, Diagnostic)]
+use crate::command_line::CommandLine;
+
+/// Why a command failed: what, and with which thing.
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("the AWS environment names no Region")]
-    #[diagnostic(help("set AWS_REGION, or a profile that has one: export AWS_PROFILE=..."))]
+    #[error(
+        "the AWS environment names no Region: set AWS_REGION, or a profile that has one: export AWS_PROFILE=..."
+    )]
     NoRegion,
 
     #[error("--env local has no local AWS to talk to: AWS_ENDPOINT_URL is {0}")]
-    #[diagnostic(help(
-        "start one with 'make dev', and use 'make status ENV=local' or 'make replay ENV=local', which find it"
-    ))]
     NotLocal(String),
 
-    #[error("AWS does not know who you are: {0}")]
-    #[diagnostic(help("sign in, or choose another profile: export AWS_PROFILE=..."))]
+    #[error("no AWS credentials: sign in, or choose a profile: export AWS_PROFILE=... ({0})")]
+    NoCredentials(String),
+
+    #[error(
+        "AWS does not accept your credentials: sign in again, or choose another profile: export AWS_PROFILE=... ({0})"
+    )]
     NotSignedIn(String),
 
+    #[error(
+        "AWS cannot be reached: check the network, the Region and AWS_ENDPOINT_URL, then try again ({0})"
+    )]
+    Unreachable(String),
+
     #[error("there is no stack {stack} in account {account}, Region {region}")]
-    #[diagnostic(help("is this the right account and Region? 'make deploy' makes the stack"))]
     NoStack {
         stack: String,
         account: String,
@@ -27,63 +36,56 @@ pub(crate) enum Error {
     },
 
     #[error("stack {stack} has no output {output}")]
-    #[diagnostic(help("is it a stack with an outbox? deploy it again if it is from before"))]
     NoOutput { stack: String, output: &'static str },
 
     #[error("there is no row {0}")]
-    #[diagnostic(help(
-        "it may be published by now; 'outboxctl pending' and 'outboxctl parked' list what is there"
-    ))]
     NoSuchRow(String),
 
     #[error("row {0} is not set aside")]
-    #[diagnostic(help("it is published without you; 'outboxctl parked' lists what is set aside"))]
     NotParked(String),
 
     #[error("row {0} was changed by somebody else in the meantime; nothing was done")]
-    #[diagnostic(help("look at it again: outboxctl parked"))]
     Changed(String),
 
     #[error("row {row} cannot be read: {reason}")]
-    #[diagnostic(help(
-        "only its detail can be edited; discard it, or mend the item by other means and unpark it"
-    ))]
     UnreadableRow { row: String, reason: String },
 
     #[error("there is no dead letter {0}")]
-    #[diagnostic(help(
-        "somebody may be working on it, then it is seen again in half a minute: outboxctl dlq list"
-    ))]
     NoSuchLetter(String),
 
-    #[error("the new detail of row {row} cannot be used: {problem}")]
-    #[diagnostic(help("nothing was changed"))]
+    #[error("the new detail of row {row} cannot be used: {problem}; nothing was changed")]
     InvalidDetail { row: String, problem: String },
 
     #[error("the detail of row {0} is as it was; nothing was done")]
-    #[diagnostic(help("to publish it as it is: outboxctl unpark"))]
     Unedited(String),
 
+    #[error("the editor failed: {0}; nothing was changed")]
+    Editor(String),
+
+    /// A failure while there is an edited detail that is not stored yet.
+    #[error("{source}")]
+    DraftKept {
+        row: String,
+        draft: PathBuf,
+        source: Box<Error>,
+    },
+
     #[error("no reason to discard the row, or one over 500 characters")]
-    #[diagnostic(help("write one for whoever asks later: --reason 'sent by mail, ticket 1234'"))]
     NoReason,
 
     #[error("{0}; nothing was changed")]
-    #[diagnostic(help("where nobody can be asked, say --yes"))]
     NotConfirmed(&'static str),
 
+    #[error("the command was carried out, but its result could not be written: {0}")]
+    Unprinted(io::Error),
+
     #[error("{what}: {source}")]
-    Io {
-        what: String,
-        source: std::io::Error,
-    },
+    Io { what: String, source: io::Error },
 
     #[error("{0}")]
-    #[diagnostic(help("does your role have the rights? the stack's output OperatorRoleArn has"))]
     Denied(String),
 
     #[error("{0}")]
-    #[diagnostic(help("try again; nothing is lost by it"))]
     Aws(String),
 }
 
@@ -96,8 +98,127 @@ impl Error {
         }
     }
 
-    pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+    pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let what = what.into();
         move |source| Self::Io { what, source }
+    }
+
+    /// Says what to do. A command stands at the end of a line, to be pasted.
+    pub(crate) fn help(&self, commands: &CommandLine) -> Option<String> {
+        let fixed = |help: &str| Some(help.to_owned());
+        match self {
+            Self::NotLocal(_) => fixed(
+                "start one with 'make dev', and use 'make status ENV=local' or 'make replay ENV=local', which find it",
+            ),
+            Self::NoStack { .. } => {
+                fixed("is this the right account and Region? 'make deploy' makes the stack")
+            }
+            Self::NoOutput { .. } => fixed(
+                "is it a stack with an outbox? if it was deployed before this version, deploy it again",
+            ),
+            Self::NoSuchRow(_) => Some(format!(
+                "it may be published by now; what is there: {}\nand what is set aside: {}",
+                commands.with(&["pending"]),
+                commands.with(&["parked"])
+            )),
+            Self::NotParked(_) => Some(format!(
+                "it is published without you; what is set aside: {}",
+                commands.with(&["parked"])
+            )),
+            Self::Changed(_) => Some(format!("look at it again: {}", commands.with(&["parked"]))),
+            Self::UnreadableRow { row, .. } => Some(format!(
+                "only its detail can be edited; fix the item by other means and unpark it, or discard it: {}",
+                commands.with(&["discard", row, "--reason", ""])
+            )),
+            Self::NoSuchLetter(_) => Some(format!(
+                "it may be in flight and is seen again in half a minute: {}",
+                commands.with(&["dlq", "list"])
+            )),
+            Self::Unedited(row) => Some(format!(
+                "to publish it as it is: {}",
+                commands.with(&["unpark", row])
+            )),
+            Self::DraftKept { row, draft, source } => Some(kept(commands, row, draft, source)),
+            Self::Editor(_) => fixed(
+                "set VISUAL or EDITOR to one that works, or write the detail to a file: --detail FILE",
+            ),
+            Self::NoReason => {
+                fixed("write one for those who ask later: --reason 'sent by mail, ticket 1234'")
+            }
+            Self::NotConfirmed(_) => fixed("where nobody can be asked, say --yes"),
+            Self::Denied(_) => {
+                fixed("does your role have the permissions? the stack's output OperatorRoleArn has")
+            }
+            Self::Aws(_) => fixed("try again; nothing is lost by it"),
+            Self::NoRegion
+            | Self::NoCredentials(_)
+            | Self::NotSignedIn(_)
+            | Self::Unreachable(_)
+            | Self::InvalidDetail { .. }
+            | Self::Unprinted(_)
+            | Self::Io { .. } => None,
+        }
+    }
+}
+
+/// Where the edited detail is, and how to go on with it.
+fn kept(commands: &CommandLine, row: &str, draft: &std::path::Path, source: &Error) -> String {
+    let draft = draft.display().to_string();
+    let detail = commands.with(&["edit", row, "--detail", &draft]);
+    let first = source.help(commands).map(|help| format!("{help}\n"));
+    format!(
+        "{}your edit is kept in {draft}; to go on with it: {detail}",
+        first.unwrap_or_default()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_to_do_can_be_pasted() {
+        let commands = CommandLine::Program {
+            program: "outboxctl".to_owned(),
+            outbox: ["--stack", "mine"].map(str::to_owned).into(),
+        };
+        let row = "order#42/7".to_owned();
+        for (error, command) in [
+            (
+                Error::NoSuchRow(row.clone()),
+                "outboxctl --stack mine parked",
+            ),
+            (
+                Error::NotParked(row.clone()),
+                "outboxctl --stack mine parked",
+            ),
+            (Error::Changed(row.clone()), "outboxctl --stack mine parked"),
+            (
+                Error::NoSuchLetter("1".to_owned()),
+                "outboxctl --stack mine dlq list",
+            ),
+            (
+                Error::Unedited(row.clone()),
+                "outboxctl --stack mine unpark 'order#42/7'",
+            ),
+            (
+                Error::UnreadableRow {
+                    row: row.clone(),
+                    reason: String::new(),
+                },
+                "outboxctl --stack mine discard 'order#42/7' --reason ''",
+            ),
+            (
+                Error::DraftKept {
+                    row,
+                    draft: "/tmp/my draft.json".into(),
+                    source: Box::new(Error::Aws("no answer".to_owned())),
+                },
+                "outboxctl --stack mine edit 'order#42/7' --detail '/tmp/my draft.json'",
+            ),
+        ] {
+            let help = error.help(&commands).unwrap();
+            assert!(help.ends_with(&format!(": {command}")), "{help}");
+        }
     }
 }

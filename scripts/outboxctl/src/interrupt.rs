@@ -3,6 +3,8 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+use crate::notes::note;
+
 /// Whether somebody wants to stop.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Interrupt(Arc<AtomicBool>);
@@ -18,7 +20,7 @@ impl Interrupt {
                 return;
             }
             flag.store(true, Ordering::Relaxed);
-            eprintln!("stopping after what is under way; Ctrl-C again stops at once");
+            note("stopping after what is in flight; Ctrl-C again stops at once");
             if tokio::signal::ctrl_c().await.is_ok() {
                 std::process::exit(130);
             }

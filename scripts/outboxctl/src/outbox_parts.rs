@@ -4,7 +4,7 @@ use outbox::{
     replay::{DynamoDbStreams, Replay},
 };
 
-use crate::{clients::call_failed, deployment::Deployment, error::Error};
+use crate::{call_failure::call_failed, deployment::Deployment, error::Error};
 
 /// The relay of an operator: the same as the functions', with the operator's
 /// rights.

@@ -1,9 +1,13 @@
-use std::fmt;
+//! What a command returns, on standard output.
 
-use comfy_table::{Cell, Table, presets::NOTHING};
+use std::{
+    fmt,
+    io::{self, ErrorKind, Write, stdout},
+};
+
 use serde::Serialize;
 
-use crate::arguments::Format;
+use crate::{arguments::Format, error::Error};
 
 /// What a command has to tell, for people by `Display` and for programs as JSON.
 pub(crate) trait Report: Serialize + fmt::Display {}
@@ -11,32 +15,55 @@ pub(crate) trait Report: Serialize + fmt::Display {}
 impl<R: Serialize + fmt::Display> Report for R {}
 
 /// Prints a report to standard output.
-pub(crate) fn print(report: &impl Report, format: Format) {
-    match format {
-        Format::Table => println!("{report}"),
+///
+/// # Errors
+///
+/// If it can't be written there. That the reader has left, as `head` does, is
+/// none: the command still ends as what it did deserves.
+pub(crate) fn print(report: &impl Report, format: Format) -> Result<(), Error> {
+    let text = match format {
+        Format::Table => report.to_string(),
         Format::Json => {
-            let json = serde_json::to_string_pretty(report);
-            println!("{}", json.expect("reports are strings, numbers and lists"));
+            serde_json::to_string_pretty(report).expect("reports are strings, numbers and lists")
         }
+    };
+    write(&mut stdout().lock(), &text).map_err(Error::Unprinted)
+}
+
+fn write(to: &mut impl Write, text: &str) -> io::Result<()> {
+    match writeln!(to, "{text}").and_then(|()| to.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        result => result,
     }
-}
-
-/// A table without a heading.
-pub(crate) fn plain_table() -> Table {
-    let mut table = Table::new();
-    table.load_style(NOTHING);
-    table
-}
-
-/// A table with these columns.
-pub(crate) fn table<const N: usize>(columns: [&str; N]) -> Table {
-    let mut table = plain_table();
-    table.set_header(columns.map(|column| Cell::new(column.to_uppercase())));
-    table
 }
 
 /// `1 row`, `2 rows`.
 pub(crate) fn count(count: usize, thing: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {thing}{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where nothing can be written, for this reason.
+    struct Closed(ErrorKind);
+
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Err(self.0.into())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_has_left_is_no_failure_and_a_full_disk_is_one() {
+        assert!(write(&mut Closed(ErrorKind::BrokenPipe), "done").is_ok());
+        let failed = write(&mut Closed(ErrorKind::StorageFull), "done").unwrap_err();
+        assert_eq!(failed.kind(), ErrorKind::StorageFull);
+    }
 }

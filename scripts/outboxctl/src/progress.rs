@@ -1,13 +1,16 @@
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::time::Instant;
+
+use crate::notes::note;
 
 /// How often a line is written where there is no terminal.
 const EVERY: Duration = Duration::from_secs(10);
 
 /// How far something is: a bar on a terminal, a line now and then elsewhere.
 pub(crate) struct Progress {
+    is_for_people: bool,
     what: &'static str,
     bar: ProgressBar,
     is_terminal: bool,
@@ -15,13 +18,17 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Of about so many things.
-    pub(crate) fn of(what: &'static str, about: usize) -> Self {
+    /// Of about so many things; nothing is shown if it is not for people.
+    pub(crate) fn of(what: &'static str, about: usize, is_for_people: bool) -> Self {
         let template = "{msg} {bar:30} {pos} of about {len}, {per_sec:.0}, {eta} left";
         let style = ProgressStyle::with_template(template);
         let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = ProgressBar::new(about as u64).with_style(style);
+        if !is_for_people {
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+        }
         Self {
+            is_for_people,
             what,
             bar: bar.with_message(what),
             is_terminal: console::user_attended_stderr(),
@@ -36,16 +43,18 @@ impl Progress {
         if self.bar.length().is_some_and(|about| about < done) {
             self.bar.set_length(done);
         }
-        if !self.is_terminal && self.last_line.elapsed() >= EVERY {
+        if self.is_for_people && !self.is_terminal && self.last_line.elapsed() >= EVERY {
             self.last_line = Instant::now();
             let about = self.bar.length().unwrap_or(done);
-            eprintln!("{}: {done} of about {about}", self.what);
+            note(format_args!("{}: {done} of about {about}", self.what));
         }
     }
 
     /// Something to be read meanwhile.
     pub(crate) fn say(&self, line: &str) {
-        self.bar.suspend(|| eprintln!("{line}"));
+        if self.is_for_people {
+            self.bar.suspend(|| note(line));
+        }
     }
 
     pub(crate) fn finish(self) {

@@ -31,7 +31,7 @@ pub(super) async fn run(
     }
     context.print(&Discarded {
         discarded: key.to_string(),
-    });
+    })?;
     Ok(Ending::Fine)
 }
 

@@ -5,19 +5,20 @@ use outbox::replay::{DeadLetterQueue, Depth, Letter, Message, Selection};
 use serde::Serialize;
 
 use super::{Context, Ending};
-use crate::{
-    age,
-    error::Error,
-    output::{count, table},
-};
+use crate::{age, error::Error, output::count, table::Table};
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Listing {
     letters: Vec<Listed>,
-    /// Letters that are not listed, about: beyond the limit, or in somebody's
-    /// hands.
+    /// Letters that are not listed, about: beyond the limit, or in flight.
     others: usize,
+    /// Shows the first letter.
+    #[serde(skip)]
+    show: Option<String>,
+    /// Tells what a replay would do.
+    #[serde(skip)]
+    dry_run: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -42,9 +43,13 @@ pub(super) async fn run(context: &Context<'_>, limit: usize) -> Result<Ending, E
     let letters: Vec<Listed> = messages.iter().map(Listed::of).collect();
     let listing = Listing {
         others: (visible + hidden).saturating_sub(letters.len()),
+        show: letters
+            .first()
+            .map(|letter| context.command(&["dlq", "show", &letter.id])),
+        dry_run: context.command(&["dlq", "replay", "--dry-run"]),
         letters,
     };
-    context.print(&listing);
+    context.print(&listing)?;
     Ok(if listing.letters.is_empty() {
         Ending::Fine
     } else {
@@ -81,7 +86,7 @@ impl fmt::Display for Listing {
         if self.letters.is_empty() && self.others == 0 {
             return f.write_str("there are no dead letters");
         }
-        let mut table = table(["letter", "from", "about", "why", "since"]);
+        let mut table = Table::new(["letter", "from", "about", "why", "since"]);
         for letter in &self.letters {
             table.add_row([
                 letter.id.clone(),
@@ -94,9 +99,11 @@ impl fmt::Display for Listing {
         write!(f, "{table}")?;
         if self.others > 0 {
             let others = count(self.others, "other");
-            write!(f, "\nabout {others}, not listed or in somebody's hands")?;
+            write!(f, "\nabout {others}, not listed, or in flight")?;
         }
-        write!(f, "\nfor one: outboxctl dlq show LETTER")?;
-        write!(f, "\nfor all: outboxctl dlq replay --dry-run")
+        if let Some(show) = &self.show {
+            write!(f, "\nfor each, as for the first: {show}")?;
+        }
+        write!(f, "\nfor all: {}", self.dry_run)
     }
 }

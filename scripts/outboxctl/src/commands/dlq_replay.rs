@@ -1,6 +1,10 @@
 use std::fmt;
 
-use outbox::replay::{DeadLetterQueue, Message, Selection, Summary, Verdict};
+use outbox::{
+    RowKey,
+    relay::Failure,
+    replay::{DeadLetterQueue, Message, Selection, Summary, Verdict},
+};
 use serde::Serialize;
 
 use super::{Context, Ending};
@@ -26,12 +30,18 @@ struct Replayed {
     /// Why it ended before all was tried, if so.
     #[serde(skip_serializing_if = "Option::is_none")]
     ended_early: Option<String>,
+    /// Shows what is left.
+    #[serde(skip)]
+    list: String,
 }
 
 #[derive(Debug, Serialize)]
 struct Left {
     id: String,
     why: String,
+    /// What can be done about the first row that is set aside.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    next: Vec<String>,
 }
 
 pub(super) async fn run(
@@ -49,17 +59,18 @@ pub(super) async fn run(
     let depth = replay.queue().depth().await.map_err(Error::aws)?;
     let about = depth.visible.min(limit.unwrap_or(usize::MAX));
     let about = if ids.is_empty() { about } else { ids.len() };
-    let mut progress = Progress::of("replaying", about);
+    let mut progress = Progress::of("replaying", about, context.is_for_people());
     let mut replayed = Replayed {
         dry_run,
+        list: context.command(&["dlq", "list"]),
         ..Replayed::default()
     };
     let mut found = 0;
     let tell = |message: &Message, verdict: &Verdict| {
         found += 1;
         progress.advance();
-        if let Some(left) = replayed.take(message, verdict) {
-            progress.say(&format!("{} stays: {}", left.id, left.why));
+        if let Some(left) = replayed.take(message, verdict, context) {
+            progress.say(&left.to_string());
         }
     };
     if dry_run {
@@ -84,11 +95,9 @@ pub(super) async fn run(
     progress.finish();
     if found < ids.len() && replayed.ended_early.is_none() {
         let missing = count(ids.len() - found, "letter");
-        replayed.ended_early = Some(format!(
-            "{missing} not found: deleted by now, or in somebody's hands"
-        ));
+        replayed.ended_early = Some(format!("{missing} not found: deleted by now, or in flight"));
     }
-    context.print(&replayed);
+    context.print(&replayed)?;
     let is_done = replayed.left.is_empty() && replayed.ended_early.is_none();
     Ok(if is_done {
         Ending::Fine
@@ -99,8 +108,13 @@ pub(super) async fn run(
 
 impl Replayed {
     /// Takes in what became of a letter. Answers it if it stays.
-    fn take(&mut self, message: &Message, verdict: &Verdict) -> Option<&Left> {
-        let why = match verdict {
+    fn take(
+        &mut self,
+        message: &Message,
+        verdict: &Verdict,
+        context: &Context<'_>,
+    ) -> Option<&Left> {
+        let (why, next) = match verdict {
             Verdict::Settled {
                 published,
                 from_table,
@@ -112,27 +126,40 @@ impl Replayed {
                 return None;
             }
             Verdict::Pending { parked, failed } => {
-                let mut whys: Vec<String> = parked
-                    .iter()
-                    .map(|row| {
-                        format!("{row} is set aside: outboxctl edit, unpark or discard '{row}'")
-                    })
-                    .collect();
-                whys.extend(failed.iter().map(|(row, why)| format!("{row} {why}")));
-                let more = whys.len().saturating_sub(MOST_ROWS);
-                whys.truncate(MOST_ROWS);
-                if more > 0 {
-                    whys.push(format!("and {} more", count(more, "row")));
-                }
-                whys.join("; ")
+                let first = parked.first().map(ToString::to_string);
+                let next = first.map(|row| super::parked::next(context, &row));
+                (still_there(parked, failed), next.unwrap_or_default())
             }
-            Verdict::Unsettled(unsettled) => unsettled.to_string(),
+            Verdict::Unsettled(unsettled) => (unsettled.to_string(), Vec::new()),
         };
         self.left.push(Left {
             id: message.id.clone(),
             why,
+            next,
         });
         self.left.last()
+    }
+}
+
+fn still_there(parked: &[RowKey], failed: &[(RowKey, Failure)]) -> String {
+    let parked = parked.iter().map(|row| format!("{row} is set aside"));
+    let failed = failed.iter().map(|(row, why)| format!("{row} {why}"));
+    let mut whys: Vec<String> = parked.chain(failed).collect();
+    let more = whys.len().saturating_sub(MOST_ROWS);
+    whys.truncate(MOST_ROWS);
+    if more > 0 {
+        whys.push(format!("and {} more", count(more, "row")));
+    }
+    whys.join("; ")
+}
+
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} stays: {}", self.id, self.why)?;
+        for command in &self.next {
+            write!(f, "\n  {command}")?;
+        }
+        Ok(())
     }
 }
 
@@ -154,7 +181,7 @@ impl fmt::Display for Replayed {
         }
         if !self.left.is_empty() {
             let stay = count(self.left.len(), "letter");
-            write!(f, "\n{stay} left, as said above: outboxctl dlq list")?;
+            write!(f, "\n{stay} left, as said above: {}", self.list)?;
         }
         match &self.ended_early {
             Some(reason) => write!(f, "\nended early: {reason}"),

@@ -9,10 +9,10 @@ use outbox::{
     replay::{Letter, Named, Selection},
 };
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 
-use super::{Context, Ending};
-use crate::{age, error::Error, output::table};
+use super::{Context, Ending, parked};
+use crate::{age, error::Error, json_layout::laid_out, table::Table};
 
 /// Rows that are shown one by one.
 const MOST_ROWS: usize = 50;
@@ -22,11 +22,14 @@ const MOST_ROWS: usize = 50;
 struct Shown {
     id: String,
     since: String,
-    /// The message itself. It never holds an event.
-    message: Value,
+    /// The message itself, as it was sent. It never holds an event.
+    message: Box<RawValue>,
     rows: Vec<Row>,
     /// What a replay would do.
     replay: String,
+    /// What can be done about the first row that is set aside.
+    #[serde(skip)]
+    next: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -47,9 +50,10 @@ pub(super) async fn run(context: &Context<'_>, id: &str) -> Result<Ending, Error
     let mut shown = Shown {
         id: message.id,
         since: message.sent_at.map_or("unknown".to_owned(), age::age),
-        message: serde_json::from_str(&message.body).unwrap_or(Value::String(message.body.clone())),
+        message: json(&message.body),
         rows: Vec::new(),
         replay: String::new(),
+        next: Vec::new(),
     };
     let named = match Letter::parse(&message.body) {
         Err(error) => Err(format!("nothing: it is no dead letter, {error}")),
@@ -67,6 +71,8 @@ pub(super) async fn run(context: &Context<'_>, id: &str) -> Result<Ending, Error
                 .map(|key| Row::of(key, states.get(key)))
                 .collect();
             shown.replay = foresee(&rows, &states);
+            shown.next = first_parked(&rows, &states)
+                .map_or_else(Vec::new, |key| parked::next(context, &key.to_string()));
         }
         Ok(Named::CommittedUntil { until, reason }) => {
             shown.replay = format!(
@@ -75,7 +81,7 @@ pub(super) async fn run(context: &Context<'_>, id: &str) -> Result<Ending, Error
             );
         }
     }
-    context.print(&shown);
+    context.print(&shown)?;
     Ok(Ending::NeedsAPerson)
 }
 
@@ -96,45 +102,59 @@ impl Row {
 }
 
 fn foresee(rows: &[RowKey], states: &HashMap<RowKey, Result<RowState, String>>) -> String {
-    let with = |is_wanted: fn(RowState) -> bool| {
-        let has =
-            move |key: &&RowKey| matches!(states.get(*key), Some(Ok(state)) if is_wanted(*state));
-        rows.iter().filter(has)
-    };
     let is_known = |key: &RowKey| matches!(states.get(key), Some(Ok(_)));
     if !rows.iter().all(is_known) {
         return "keep the letter: the table does not tell of every row".to_owned();
     }
-    let pending = with(|state| matches!(state, RowState::Pending | RowState::Edited(_))).count();
-    let parked: Vec<&RowKey> = with(|state| state == RowState::Parked).collect();
+    let is_pending = |key: &&RowKey| {
+        let state = states.get(*key);
+        matches!(state, Some(Ok(RowState::Pending | RowState::Edited(_))))
+    };
+    let pending = rows.iter().filter(is_pending).count();
     let publish = match pending {
         0 => "publish nothing".to_owned(),
         1 => "publish the row that is pending".to_owned(),
         pending => format!("publish the {pending} rows that are pending"),
     };
-    match parked.first() {
+    match first_parked(rows, states) {
         None => format!("{publish}, and delete the letter"),
-        Some(first) => format!(
-            "{publish}, and keep the letter for what is set aside: outboxctl edit '{first}', \
-             unpark '{first}', or discard '{first}' --reason TEXT"
-        ),
+        Some(_) => format!("{publish}, and keep the letter for what is set aside"),
     }
+}
+
+fn first_parked<'r>(
+    rows: &'r [RowKey],
+    states: &HashMap<RowKey, Result<RowState, String>>,
+) -> Option<&'r RowKey> {
+    let is_parked = |key: &&RowKey| matches!(states.get(*key), Some(Ok(RowState::Parked)));
+    rows.iter().find(is_parked)
+}
+
+/// The body of a message; as a string, if it is no JSON.
+fn json(body: &str) -> Box<RawValue> {
+    serde_json::from_str(body)
+        .or_else(|_| to_raw_value(body))
+        .expect("a string is JSON")
 }
 
 impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "letter {}, there for {}", self.id, self.since)?;
-        writeln!(f, "{:#}", self.message)?;
+        writeln!(f, "{}", laid_out(self.message.get()))?;
         if !self.rows.is_empty() {
-            let mut table = table(["row", "state"]);
+            let mut table = Table::new(["row", "state"]);
             for row in self.rows.iter().take(MOST_ROWS) {
-                table.add_row([&row.row, &row.state]);
+                table.add_row([row.row.clone(), row.state.clone()]);
             }
             writeln!(f, "{table}")?;
             if self.rows.len() > MOST_ROWS {
                 writeln!(f, "and {} more rows", self.rows.len() - MOST_ROWS)?;
             }
         }
-        write!(f, "a replay would {}", self.replay)
+        write!(f, "a replay would {}", self.replay)?;
+        for command in &self.next {
+            write!(f, "\n  {command}")?;
+        }
+        Ok(())
     }
 }

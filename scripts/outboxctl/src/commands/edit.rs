@@ -1,17 +1,21 @@
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use console::{Style, style};
-use dialoguer::Editor;
 use outbox::{
     OutboxRow, RowKey,
     relay::Unreadable,
     replay::{ParkedRows, check_detail},
 };
-use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 
 use super::{Context, Ending, published::Published};
-use crate::{error::Error, outbox_parts::OperatorRelay, row_name::RowName};
+use crate::{
+    editor::{Draft, Editor},
+    error::Error,
+    json_layout::{compact, is_json, laid_out},
+    outbox_parts::OperatorRelay,
+    row_name::RowName,
+};
 
 pub(super) async fn run(
     context: &Context<'_>,
@@ -21,30 +25,56 @@ pub(super) async fn run(
     let relay = context.parts.relay();
     let key = name.find(&relay).await?;
     let row = parked_row(&relay, &key).await?;
-    let edited = match file {
-        Some(file) => std::fs::read_to_string(file)
-            .map_err(Error::io(format!("reading {}", file.display())))?,
-        None => edit(&row)?,
+    if let Some(file) = file {
+        let edited = std::fs::read_to_string(file)
+            .map_err(Error::io(format!("reading {}", file.display())))?;
+        return publish(context, &relay, &row, &edited).await;
+    }
+    let editor = Editor::of_this_person()?;
+    let draft = Draft::new(&for_editing(&row.detail))?;
+    let published = match editor.edit(&draft) {
+        Ok(edited) => publish(context, &relay, &row, &edited).await,
+        Err(error) => Err(error),
     };
-    check_detail(&row, &edited).map_err(|problem| Error::InvalidDetail {
+    match published {
+        Ok(ending) => {
+            draft.remove();
+            Ok(ending)
+        }
+        Err(Error::Unedited(row)) => {
+            draft.remove();
+            Err(Error::Unedited(row))
+        }
+        Err(error) => Err(draft.keep(&key.to_string(), error)),
+    }
+}
+
+/// Puts the edited detail in the place of the row's, and publishes the row.
+async fn publish(
+    context: &Context<'_>,
+    relay: &OperatorRelay,
+    row: &OutboxRow,
+    edited: &str,
+) -> Result<Ending, Error> {
+    let key = &row.key;
+    let detail = &edited_detail(&row.detail, edited);
+    if *detail == row.detail {
+        return Err(Error::Unedited(key.to_string()));
+    }
+    check_detail(row, detail).map_err(|problem| Error::InvalidDetail {
         row: key.to_string(),
         problem: problem.to_string(),
     })?;
-    // As it was written: to write JSON anew could change its numbers.
-    let detail = edited.trim();
-    if detail == row.detail || detail == pretty(&row.detail) {
-        return Err(Error::Unedited(key.to_string()));
-    }
-    show_difference(&pretty(&row.detail), &pretty(detail));
-
-    let replace = || relay.table().replace_detail(&key, &row.detail, detail);
+    context.note(difference(&row.detail, detail));
+    let replace = || relay.table().replace_detail(key, &row.detail, detail);
     let is_done = relay.patiently(replace).await.map_err(Error::aws)?;
-    if !is_done && !was_done(&relay, &key, detail).await? {
+    if !is_done && !was_done(relay, key, detail).await? {
         return Err(Error::Changed(key.to_string()));
     }
-    let wanted = BTreeSet::from([key]);
-    let published = Published::of(&wanted, &relay.publish_through(&wanted).await);
-    context.print(&published);
+    let wanted = BTreeSet::from([key.clone()]);
+    let through = relay.publish_through(&wanted).await;
+    let published = Published::of(&wanted, &through, context);
+    context.print(&published)?;
     Ok(published.ending())
 }
 
@@ -73,62 +103,139 @@ async fn was_done(relay: &OperatorRelay, key: &RowKey, detail: &str) -> Result<b
     }))
 }
 
-fn edit(row: &OutboxRow) -> Result<String, Error> {
-    let edited = Editor::new()
-        .extension(".json")
-        .edit(&pretty(&row.detail))
-        .map_err(|error| match error {
-            dialoguer::Error::IO(error) => {
-                Error::io("the editor, by $VISUAL or $EDITOR, or take --detail FILE")(error)
-            }
-        })?;
-    // Left without saving.
-    edited.ok_or_else(|| Error::Unedited(row.key.to_string()))
+/// The detail as people edit it: a line for each value. Only white space is
+/// added, and taken away again. A detail with white space of its own stays as it
+/// is, and so does what is no JSON.
+fn for_editing(detail: &str) -> String {
+    if is_compact_json(detail) {
+        laid_out(detail)
+    } else {
+        detail.to_owned()
+    }
 }
 
-/// As people edit it. What is no JSON stays as it is, and so does what could not
-/// be written anew without a change: 1.50 would become 1.5.
-fn pretty(detail: &str) -> String {
-    let value: Result<Value, _> = serde_json::from_str(detail);
-    value
-        .ok()
-        .filter(|value| value.to_string().len() == detail.len())
-        .and_then(|value| serde_json::to_string_pretty(&value).ok())
-        .unwrap_or_else(|| detail.to_owned())
+/// The detail to be published: everything that was not edited is in it as it
+/// was, byte for byte.
+fn edited_detail(before: &str, edited: &str) -> String {
+    if is_compact_json(before) && is_json(edited) {
+        return compact(edited);
+    }
+    // Editors end a file with a line break.
+    let without = edited.strip_suffix('\n');
+    let without = without.map(|text| text.strip_suffix('\r').unwrap_or(text));
+    match without {
+        Some(text) if !before.ends_with('\n') => text.to_owned(),
+        _ => edited.to_owned(),
+    }
 }
 
-fn show_difference(before: &str, after: &str) {
-    let difference = TextDiff::from_lines(before, after);
-    for change in difference.iter_all_changes() {
+fn is_compact_json(text: &str) -> bool {
+    is_json(text) && compact(text) == text
+}
+
+/// Every change that will be published.
+fn difference(before: &str, after: &str) -> String {
+    let for_people = |detail: &str| {
+        if is_json(detail) {
+            laid_out(detail)
+        } else {
+            detail.to_owned()
+        }
+    };
+    let (old, new) = (for_people(before), for_people(after));
+    if old == new {
+        return format!(
+            "only white space between values changes: {} bytes become {}",
+            before.len(),
+            after.len()
+        );
+    }
+    let difference = TextDiff::from_lines(&old, &new);
+    let lines = difference.iter_all_changes().map(|change| {
         let (sign, colour) = match change.tag() {
             ChangeTag::Delete => ("-", Style::new().red()),
             ChangeTag::Insert => ("+", Style::new().green()),
             ChangeTag::Equal => (" ", Style::new()),
         };
-        let line = format!("{sign} {}", change.value().trim_end_matches('\n'));
-        eprintln!("{}", colour.for_stderr().apply_to(line));
+        let line = format!("{sign} {}", visible(change.value().trim_end_matches('\n')));
+        colour.for_stderr().apply_to(line).to_string()
+    });
+    let lines: Vec<String> = lines.collect();
+    let end = style("the row is published with this").for_stderr().bold();
+    format!("{}\n{end}", lines.join("\n"))
+}
+
+/// Control characters would not be seen, or be obeyed by the terminal.
+fn visible(line: &str) -> String {
+    let mut text = String::with_capacity(line.len());
+    for character in line.chars() {
+        if character.is_control() && character != '\t' {
+            text.extend(character.escape_default());
+        } else {
+            text.push(character);
+        }
     }
-    eprintln!(
-        "{}",
-        style("the row is published with this").for_stderr().bold()
-    );
+    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// A number of each form that a parser would change, and other delicate things.
+    const COMPACT: &str = r#"{"ratio":98.88339545701953,"wrong":1,"big":123456789012345678901234567890,"huge":1e400,"one":1.0,"text":"\u00e9\/ ","twice":1,"twice":2}"#;
+
+    fn shown(before: &str, after: &str) -> String {
+        console::strip_ansi_codes(&difference(before, after)).into_owned()
+    }
+
     #[test]
-    fn json_is_laid_out_unless_that_would_change_it() {
-        assert_eq!(pretty(r#"{"a":1}"#), "{\n  \"a\": 1\n}");
+    fn what_is_not_edited_is_published_byte_for_byte() {
+        let text = for_editing(COMPACT);
+        assert!(
+            text.contains("\n  \"ratio\": 98.88339545701953,\n"),
+            "{text}"
+        );
+        let edited = text.replace("\"wrong\": 1", "\"wrong\": 2") + "\n";
+        let published = edited_detail(COMPACT, &edited);
+        assert_eq!(published, COMPACT.replace("\"wrong\":1", "\"wrong\":2"));
+        let shown = shown(COMPACT, &published);
+        let changes: Vec<&str> = shown
+            .lines()
+            .filter(|line| line.starts_with(['-', '+']))
+            .collect();
+        assert_eq!(changes, ["-   \"wrong\": 1,", "+   \"wrong\": 2,"]);
+    }
+
+    #[test]
+    fn a_detail_that_was_only_saved_is_as_it_was() {
         for detail in [
-            r#"{"a":1.50}"#,
-            r#"{"a":1e400}"#,
+            COMPACT,
             r#"{"a": 1}"#,
+            "{\n  \"a\": 1.50\n}",
+            "{\"a\":1}\n",
             r#"{"a":"#,
             "",
         ] {
-            assert_eq!(pretty(detail), detail);
+            let text = for_editing(detail);
+            let with_line_break = if text.ends_with('\n') {
+                text.clone()
+            } else {
+                format!("{text}\n")
+            };
+            for saved in [&text, &with_line_break] {
+                assert_eq!(edited_detail(detail, saved), detail);
+            }
         }
+    }
+
+    #[test]
+    fn a_change_that_a_layout_would_hide_is_shown() {
+        assert_eq!(
+            shown("{\"a\": 1}", "{\"a\":1}"),
+            "only white space between values changes: 8 bytes become 7"
+        );
+        assert!(shown(r#"{"a":1}"#, r#"{"a":1.0}"#).contains("+   \"a\": 1.0"));
+        assert!(shown("\u{1b}[2J", r#"{"a":1}"#).contains("- \\u{1b}[2J"));
     }
 }

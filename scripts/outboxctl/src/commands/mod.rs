@@ -13,14 +13,18 @@ mod published;
 mod status;
 mod unpark;
 
+use std::fmt;
+
 use aws_config::SdkConfig;
 
 use crate::{
-    arguments::{Arguments, Command, Dlq},
+    arguments::{Arguments, Command, Dlq, Format},
     clients::aws_config,
+    command_line::CommandLine,
     confirm::confirm_change,
     deployment::Deployment,
     error::Error,
+    notes::note,
     outbox_parts::OutboxParts,
     output::{Report, print},
 };
@@ -35,6 +39,7 @@ pub(crate) enum Ending {
 /// What every command works with.
 pub(crate) struct Context<'c> {
     pub(crate) arguments: &'c Arguments,
+    pub(crate) commands: &'c CommandLine,
     pub(crate) config: &'c SdkConfig,
     pub(crate) deployment: &'c Deployment,
     pub(crate) parts: OutboxParts<'c>,
@@ -42,22 +47,41 @@ pub(crate) struct Context<'c> {
 
 impl Context<'_> {
     /// Prints what a command has to tell.
-    pub(crate) fn print(&self, report: &impl Report) {
-        print(report, self.arguments.output);
+    pub(crate) fn print(&self, report: &impl Report) -> Result<(), Error> {
+        print(report, self.arguments.output)
+    }
+
+    /// Returns a command for the same outbox, to be suggested.
+    pub(crate) fn command(&self, arguments: &[&str]) -> String {
+        self.commands.with(arguments)
+    }
+
+    /// Whether a person reads along. To a program standard error says nothing but
+    /// why a command failed.
+    pub(crate) fn is_for_people(&self) -> bool {
+        self.arguments.output == Format::Table
+    }
+
+    /// Writes a line to standard error, for people.
+    pub(crate) fn note(&self, line: impl fmt::Display) {
+        if self.is_for_people() {
+            note(line);
+        }
     }
 }
 
-pub(crate) async fn run(arguments: &Arguments) -> Result<Ending, Error> {
+pub(crate) async fn run(arguments: &Arguments, commands: &CommandLine) -> Result<Ending, Error> {
     let config = aws_config(arguments.env).await?;
     let deployment = Deployment::find(&config, arguments).await?;
     let context = Context {
         arguments,
+        commands,
         config: &config,
         deployment: &deployment,
         parts: OutboxParts::new(&config, &deployment),
     };
     if arguments.command.changes() {
-        confirm_change(&deployment, arguments.yes)?;
+        confirm_change(&context)?;
     }
     match &arguments.command {
         Command::Status => status::run(&context).await,

@@ -8,11 +8,14 @@ use outbox::{
 use serde::Serialize;
 
 use super::{Context, Ending};
-use crate::{age, error::Error, output::table};
+use crate::{age, error::Error, table::Table};
 
 #[derive(Debug, Serialize)]
 struct Listing {
     rows: Vec<Row>,
+    /// What can be done, as commands for the first row.
+    #[serde(skip)]
+    next: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -38,8 +41,21 @@ pub(super) async fn run(context: &Context<'_>, reason: Option<&str>) -> Result<E
     } else {
         Ending::NeedsAPerson
     };
-    context.print(&Listing { rows });
+    let next = rows
+        .first()
+        .map_or_else(Vec::new, |first| next(context, &first.row));
+    context.print(&Listing { rows, next })?;
     Ok(ending)
+}
+
+/// What can be done about a row that is set aside. Without a reason in its quotes,
+/// a discard is refused.
+pub(super) fn next(context: &Context<'_>, row: &str) -> Vec<String> {
+    vec![
+        context.command(&["edit", row]),
+        context.command(&["unpark", row]),
+        context.command(&["discard", row, "--reason", ""]),
+    ]
 }
 
 /// The rows that are set aside, for this reason if one is given.
@@ -77,7 +93,7 @@ impl fmt::Display for Listing {
         if self.rows.is_empty() {
             return f.write_str("nothing is set aside");
         }
-        let mut table = table(["row", "event", "reason", "since"]);
+        let mut table = Table::new(["row", "event", "reason", "since"]);
         for row in &self.rows {
             table.add_row([
                 row.row.clone(),
@@ -86,9 +102,10 @@ impl fmt::Display for Listing {
                 age::age(row.parked_at),
             ]);
         }
-        write!(
-            f,
-            "{table}\nfor each: outboxctl edit ROW, unpark ROW, or discard ROW --reason TEXT"
-        )
+        write!(f, "{table}\nfor each, one of these, as for the first:")?;
+        for command in &self.next {
+            write!(f, "\n  {command}")?;
+        }
+        Ok(())
     }
 }

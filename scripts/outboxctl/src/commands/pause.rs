@@ -3,13 +3,16 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{Context, Ending};
-use crate::{clients::call_failed, error::Error};
+use crate::{call_failure::call_failed, error::Error};
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Publishing {
     relay: &'static str,
     sweeper: &'static str,
+    /// Shows whether it has taken effect.
+    #[serde(skip)]
+    status: String,
 }
 
 pub(super) async fn pause(context: &Context<'_>) -> Result<Ending, Error> {
@@ -24,7 +27,8 @@ pub(super) async fn pause(context: &Context<'_>) -> Result<Ending, Error> {
     context.print(&Publishing {
         relay,
         sweeper: "paused",
-    });
+        status: context.command(&["status"]),
+    })?;
     Ok(Ending::Fine)
 }
 
@@ -40,7 +44,8 @@ pub(super) async fn resume(context: &Context<'_>) -> Result<Ending, Error> {
     context.print(&Publishing {
         relay,
         sweeper: "running",
-    });
+        status: context.command(&["status"]),
+    })?;
     Ok(Ending::Fine)
 }
 
@@ -65,8 +70,8 @@ impl fmt::Display for Publishing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "relay: {}\nsweeper: {}\nit takes effect within a minute: outboxctl status",
-            self.relay, self.sweeper
+            "relay: {}\nsweeper: {}\nit takes effect within a minute: {}",
+            self.relay, self.sweeper, self.status
         )
     }
 }

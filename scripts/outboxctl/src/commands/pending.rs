@@ -5,12 +5,7 @@ use outbox::relay::{Arrival, OutboxTable, StoredRow};
 use serde::Serialize;
 
 use super::{Context, Ending};
-use crate::{
-    age,
-    arguments::Pending,
-    error::Error,
-    output::{count, table},
-};
+use crate::{age, arguments::Pending, error::Error, output::count, table::Table};
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -75,7 +70,7 @@ pub(super) async fn run(context: &Context<'_>, options: &Pending) -> Result<Endi
     context.print(&Listing {
         rows: oldest.into_sorted_vec(),
         total,
-    });
+    })?;
     Ok(Ending::Fine)
 }
 
@@ -98,7 +93,7 @@ impl fmt::Display for Listing {
         if self.total == 0 {
             return f.write_str("nothing is pending");
         }
-        let mut table = table(["row", "event", "age"]);
+        let mut table = Table::new(["row", "event", "age"]);
         for row in &self.rows {
             let age = row.committed_at.map_or("unknown".to_owned(), age::age);
             table.add_row([row.row.clone(), row.event.clone(), age]);

@@ -21,8 +21,8 @@ pub(super) async fn run(context: &Context<'_>, options: &Publish) -> Result<Endi
     for row in &options.rows {
         wanted.insert(row.find(&relay).await?);
     }
-    let published = Published::of(&wanted, &relay.publish_through(&wanted).await);
-    context.print(&published);
+    let published = Published::of(&wanted, &relay.publish_through(&wanted).await, context);
+    context.print(&published)?;
     Ok(published.ending())
 }
 
@@ -37,6 +37,9 @@ struct Swept {
     /// Why not everything was tried, if so.
     #[serde(skip_serializing_if = "Option::is_none")]
     ended_early: Option<String>,
+    /// Shows what was set aside.
+    #[serde(skip)]
+    parked: String,
 }
 
 async fn everything_older_than(
@@ -50,6 +53,7 @@ async fn everything_older_than(
         newly_parked: 0,
         failed: 0,
         ended_early: None,
+        parked: context.command(&["parked"]),
     };
     loop {
         let swept = sweeper.sweep(Instant::now() + ONE_PASS).await;
@@ -69,7 +73,8 @@ async fn everything_older_than(
             }
             // What was published is gone from the table: the next pass gets on.
             Some(CutShort::OutOfTime) if swept.published > 0 => {
-                eprintln!("{} published so far", count(sum.published, "row"));
+                let published = count(sum.published, "row");
+                context.note(format_args!("{published} published so far"));
             }
             Some(reason) => {
                 sum.ended_early = Some(reason.to_string());
@@ -77,7 +82,7 @@ async fn everything_older_than(
             }
         }
     }
-    context.print(&sum);
+    context.print(&sum)?;
     let is_done = sum.ended_early.is_none() && sum.failed + sum.newly_parked == 0;
     Ok(if is_done {
         Ending::Fine
@@ -91,7 +96,7 @@ impl fmt::Display for Swept {
         write!(f, "{} published", count(self.published, "row"))?;
         if self.newly_parked > 0 {
             let rows = count(self.newly_parked, "row");
-            write!(f, "\n{rows} set aside: outboxctl parked")?;
+            write!(f, "\n{rows} set aside: {}", self.parked)?;
         }
         if self.failed > 0 {
             let rows = count(self.failed, "row");

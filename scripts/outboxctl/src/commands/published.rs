@@ -7,7 +7,7 @@ use outbox::{
 };
 use serde::Serialize;
 
-use super::Ending;
+use super::{Context, Ending};
 use crate::output::count;
 
 /// What publishing some rows came to.
@@ -27,15 +27,16 @@ struct Left {
 }
 
 impl Published {
-    pub(super) fn of(wanted: &BTreeSet<RowKey>, through: &Through) -> Self {
+    pub(super) fn of(wanted: &BTreeSet<RowKey>, through: &Through, context: &Context<'_>) -> Self {
         let left = wanted.iter().filter_map(|key| {
+            let row = key.to_string();
             let why = match through.fates.get(key) {
                 Some(Fate::Settled(Settled::Published | Settled::Absent)) => return None,
                 Some(Fate::Settled(Settled::AlreadyParked)) => {
-                    format!("it is set aside: outboxctl unpark '{key}'")
+                    format!("it is set aside: {}", context.command(&["unpark", &row]))
                 }
                 Some(Fate::Settled(Settled::Parked(poison))) => {
-                    format!("set aside: {poison}; see outboxctl parked")
+                    format!("set aside: {poison}; {}", context.command(&["parked"]))
                 }
                 Some(Fate::Settled(Settled::LeftToSweeper(failure)) | Fate::Failed(failure)) => {
                     failure.to_string()
@@ -45,7 +46,6 @@ impl Published {
                 }
                 None => "nobody knows; run it again".to_owned(),
             };
-            let row = key.to_string();
             Some(Left { row, why })
         });
         Self {

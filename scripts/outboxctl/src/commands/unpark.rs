@@ -28,7 +28,7 @@ pub(super) async fn run(context: &Context<'_>, options: &Unpark) -> Result<Endin
         // answer was lost.
         relay.patiently(unpark).await.map_err(Error::aws)?;
     }
-    let published = Published::of(&wanted, &relay.publish_through(&wanted).await);
-    context.print(&published);
+    let published = Published::of(&wanted, &relay.publish_through(&wanted).await, context);
+    context.print(&published)?;
     Ok(published.ending())
 }

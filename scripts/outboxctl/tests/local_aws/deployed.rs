@@ -1,5 +1,6 @@
 use std::{
     collections::{BTreeSet, HashMap},
+    os::unix::process::CommandExt,
     process::{Command, Output, Stdio},
 };
 
@@ -28,6 +29,8 @@ impl Deployed {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_outboxctl"));
         command
+            // As an operator types it.
+            .arg0("outboxctl")
             .args(["--env", "local"])
             .args(arguments)
             .env_clear()

@@ -7,13 +7,17 @@ mod row;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    io::pipe,
     process::{Child, Stdio},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use deployed::Deployed;
+use deployed::{Answer, Deployed};
+use devstack::{Fault, Functions, Kind, Mappings, Stack};
 use row::Row;
-use serde_json::json;
+use serde_json::{Value, json};
+use stream_mapping_driver::{Event, Observer};
 use tokio::time::sleep;
 
 #[tokio::test]
@@ -51,8 +55,39 @@ fn status_says_what_to_do(deployed: &Deployed) {
         .iter()
         .map(|problem| problem["next"].as_str().unwrap())
         .collect();
-    assert_eq!(next, ["outboxctl parked", "outboxctl dlq list"]);
+    let expected = [
+        "outboxctl --env local parked",
+        "outboxctl --env local dlq list",
+    ];
+    assert_eq!(next, expected);
     assert_eq!(deployed.run(&["status"]).status, Some(1));
+    let mut by_make = deployed.command(&["status"]);
+    let by_make = Answer::of(
+        &by_make
+            .env("OUTBOXCTL_STARTED_BY", "make")
+            .output()
+            .unwrap(),
+    );
+    assert!(
+        by_make
+            .out
+            .contains("\n  make outboxctl ENV=local ARGS='dlq list'"),
+        "{by_make:?}"
+    );
+    nobody_has_to_read_on(deployed, &["status"], 1);
+    nobody_has_to_read_on(deployed, &["dlq", "replay", "--dry-run"], 1);
+}
+
+/// The exit status says what came of the command, whether anybody has read that.
+fn nobody_has_to_read_on(deployed: &Deployed, arguments: &[&str], expected: i32) {
+    let closed = || {
+        let (_, writer) = pipe().unwrap();
+        writer
+    };
+    let mut command = deployed.command(arguments);
+    command.stdout(closed()).stderr(closed());
+    let status = command.status().unwrap();
+    assert_eq!(status.code(), Some(expected), "{arguments:?}");
 }
 
 fn lists_say_what_is_there(deployed: &Deployed, pending: &Row, mended: &Row) {
@@ -97,9 +132,9 @@ fn letters_of_parked_rows_stay(deployed: &Deployed, given_up: &Row) {
     );
     let stays = deployed.run(&["dlq", "replay"]);
     assert_eq!(stays.status, Some(1));
+    let row = given_up.name();
     let advice = format!(
-        "{} is set aside: outboxctl edit, unpark or discard",
-        given_up.name()
+        "{row} is set aside\n  outboxctl --env local edit '{row}'\n  outboxctl --env local unpark"
     );
     assert!(stays.err.contains(&advice), "{stays:?}");
     assert!(
@@ -140,6 +175,9 @@ fn a_detail_is_mended(deployed: &Deployed, mended: &Row, republished: &Row) {
     assert_eq!(refused.status, Some(2));
     assert!(refused.err.contains("its \"id\" must stay"), "{refused:?}");
     std::fs::remove_file(&fixed).unwrap();
+    let parked = deployed.run(&["parked"]);
+    let suggested = format!("\n  outboxctl --env local unpark '{}'", republished.name());
+    assert!(parked.out.contains(&suggested), "{parked:?}");
 }
 
 fn the_rest_is_settled(deployed: &Deployed, pending: &Row, republished: &Row, given_up: &Row) {
@@ -162,6 +200,11 @@ fn the_rest_is_settled(deployed: &Deployed, pending: &Row, republished: &Row, gi
         0
     );
 
+    let failed = deployed.run(&["--output", "json", "unpark", "order#42/7"]);
+    assert_eq!((failed.status, failed.out.as_str()), (Some(2), ""));
+    let failed: Value = serde_json::from_str(&failed.err).unwrap();
+    assert_eq!(failed["error"]["message"], "there is no row order#42/7");
+
     let replayed = deployed.json(&["dlq", "replay"]);
     assert_eq!(
         (&replayed["settled"], &replayed["published"]),
@@ -178,9 +221,130 @@ fn publishing_is_paused_and_resumed(deployed: &Deployed) {
     assert_eq!(deployed.json(&["pause"])["sweeper"], "paused");
     let paused = deployed.json(&["status"]);
     assert_eq!(paused["sweeper"]["state"], "DISABLED");
-    assert_eq!(paused["problems"][0]["next"], "outboxctl resume");
+    assert_eq!(
+        paused["problems"][0]["next"],
+        "outboxctl --env local resume"
+    );
     assert_eq!(deployed.json(&["resume"])["sweeper"], "running");
     assert_eq!(deployed.json(&["status"])["sweeper"]["state"], "ENABLED");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the local AWS: make test-end-to-end"]
+async fn what_a_person_does_not_edit_is_published_as_it_was() {
+    let deployed = Deployed::start().await;
+    let mut calls = deployed.0.faults.calls();
+    let numbers =
+        r#"{"ratio":98.88339545701953,"big":123456789012345678901234567890,"one":1.0,"wrong":1}"#;
+    let mut row = Row::parked();
+    let data = format!(r#""data":{{"numbers":{numbers},"#);
+    row.detail = row.detail.replace(r#""data":{"#, &data);
+    deployed.write(std::slice::from_ref(&row)).await;
+    let directory = tempfile::tempdir().unwrap();
+    let edit = |editor: &str| {
+        let mut command = deployed.command(&["edit", &row.name()]);
+        // An empty variable counts as not set.
+        command.env("VISUAL", "").env("EDITOR", editor);
+        command.env("TMPDIR", directory.path());
+        let aws = deployed.0.faults.endpoint().to_string();
+        Answer::of(&command.env("AWS_ENDPOINT_URL", aws).output().unwrap())
+    };
+    let drafts = || std::fs::read_dir(directory.path()).unwrap().count();
+
+    let saved = edit("true");
+    assert_eq!((saved.status, drafts()), (Some(2), 0), "{saved:?}");
+    assert!(
+        saved.err.contains("is as it was; nothing was done"),
+        "{saved:?}"
+    );
+    let missing = edit("/no/such/editor");
+    assert_eq!((missing.status, drafts()), (Some(2), 0), "{missing:?}");
+    assert!(
+        missing.err.contains("EDITOR=/no/such/editor cannot be run"),
+        "{missing:?}"
+    );
+    let broken = edit(r#"sh -c 'echo oops >> "$0"'"#);
+    assert_eq!((broken.status, drafts()), (Some(2), 1), "{broken:?}");
+    assert!(broken.err.contains("your edit is kept in"), "{broken:?}");
+    let edited = edit(r#"sed -i 's/"wrong": 1$/"wrong": 2/'"#);
+    assert_eq!((edited.status, drafts()), (Some(0), 1), "{edited:?}");
+    let changes = edited
+        .err
+        .lines()
+        .filter(|line| line.starts_with(['+', '-']));
+    assert_eq!(changes.count(), 2, "{edited:?}");
+
+    let mut published = Vec::new();
+    while let Ok(call) = calls.try_recv() {
+        if call.action == "PutEvents" {
+            let request: Value = serde_json::from_slice(&call.request).unwrap();
+            published.push(request["Entries"][0]["Detail"].as_str().unwrap().to_owned());
+        }
+    }
+    let expected = row.detail.replace(r#""wrong":1"#, r#""wrong":2"#);
+    assert_eq!(published, [expected]);
+    deployed.0.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the local AWS: make test-end-to-end"]
+async fn status_sees_that_publishing_fails_and_when_it_no_longer_does() {
+    let deployed = Deployed::start().await;
+    let Stack {
+        faults,
+        clients,
+        deployment,
+        ..
+    } = &deployed.0;
+    let observer: Observer = Arc::new(|_: &Event| {});
+    let functions = Functions::Deployed;
+    let mappings = Mappings::take_over(clients, deployment, &functions, |_| {}, observer).await;
+    let _mappings = mappings.unwrap();
+    assert_eq!(
+        deployed.json(&["status"])["relay"]["lastResult"],
+        "none yet"
+    );
+    let denied = Fault {
+        action: "PutEvents".to_owned(),
+        kind: Kind::Deny,
+        probability: 1.0,
+        count: None,
+    };
+    faults.rules().add(denied).unwrap();
+    deployed.write(&[Row::new()]).await;
+    let fails = until(&deployed, |status| {
+        let result = status["relay"]["lastResult"].as_str().unwrap();
+        result.starts_with("FAILED: 1 of 1 records") && status["recent"]["failed"] != 0
+    });
+    let problem = fails["problems"][0]["what"].as_str().unwrap();
+    assert!(problem.starts_with("events are not published: "), "{fails}");
+    assert_eq!(deployed.run(&["status"]).status, Some(1));
+
+    faults.rules().clear(None);
+    until(&deployed, |status| {
+        let result = status["relay"]["lastResult"].as_str().unwrap();
+        result.starts_with("OK: 1 of 1 records") && status["pending"] == 0
+    });
+    let well = deployed.run(&["status"]);
+    assert_eq!(well.status, Some(0), "{well:?}");
+    assert!(
+        well.out
+            .contains("what failed is published or parked since"),
+        "{well:?}"
+    );
+    deployed.0.stop().await.unwrap();
+}
+
+/// The status once it is like this.
+fn until(deployed: &Deployed, is_like_this: impl Fn(&Value) -> bool) -> Value {
+    let give_up_at = Instant::now() + Duration::from_mins(1);
+    loop {
+        let status = deployed.json(&["status"]);
+        if is_like_this(&status) {
+            return status;
+        }
+        assert!(Instant::now() < give_up_at, "it stays {status}");
+    }
 }
 
 #[tokio::test]

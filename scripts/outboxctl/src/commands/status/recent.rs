@@ -1,0 +1,274 @@
+//! What CloudWatch has seen of an outbox in the last minutes. The local stack puts
+//! there what it knows of its stream mapping, as Lambda does on AWS.
+
+use aws_sdk_cloudwatch::{
+    operation::get_metric_data::GetMetricDataOutput,
+    primitives::DateTime,
+    types::{Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, StatusCode},
+};
+use jiff::{SignedDuration, Timestamp};
+use outbox::relay::NAMESPACE;
+use serde::Serialize;
+
+use super::super::Context;
+use crate::call_failure::call_failed;
+
+/// How far back is looked: a sweep has been by then whatever happens.
+const WINDOW: SignedDuration = SignedDuration::from_mins(15);
+
+/// The same in words.
+pub(super) const PAST: &str = "in the past 15 min";
+
+/// Lambda's metrics have a value for each minute.
+const PERIOD_SECONDS: i32 = 60;
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum Recent {
+    Seen(Seen),
+    Unknown {
+        /// Why.
+        unknown: String,
+    },
+}
+
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Seen {
+    /// Events that the relay was given.
+    pub(super) relayed: usize,
+    /// Attempts that failed, of the relay and of the sweeper: one event may count
+    /// more than once.
+    pub(super) failed: usize,
+    /// The end of the minute that had the last of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) last_failure: Option<Timestamp>,
+    /// Sweeps that came to their end.
+    pub(super) sweeps: usize,
+}
+
+/// A metric that is asked for.
+struct Asked<'a> {
+    id: &'static str,
+    namespace: &'static str,
+    name: &'static str,
+    dimension: &'static str,
+    of: &'a str,
+    statistic: &'static str,
+}
+
+impl Recent {
+    /// Asks CloudWatch. What it can't say is not known, and no failure of the
+    /// command.
+    pub(super) async fn find(context: &Context<'_>, relay: Option<&str>) -> Self {
+        let now = Timestamp::now();
+        let found = aws_sdk_cloudwatch::Client::new(context.config)
+            .get_metric_data()
+            .set_metric_data_queries(Some(queries(context, relay)))
+            .start_time(DateTime::from_secs((now - WINDOW).as_second()))
+            // The minute that has begun counts.
+            .end_time(DateTime::from_secs(
+                now.as_second() + i64::from(PERIOD_SECONDS),
+            ))
+            .send()
+            .await
+            .map_err(call_failed("GetMetricData"));
+        match found
+            .map_err(|error| error.to_string())
+            .and_then(|found| Seen::in_answer(&found))
+        {
+            Ok(seen) => Self::Seen(seen),
+            Err(unknown) => Self::Unknown { unknown },
+        }
+    }
+
+    pub(super) fn seen(&self) -> Option<&Seen> {
+        match self {
+            Self::Seen(seen) => Some(seen),
+            Self::Unknown { .. } => None,
+        }
+    }
+}
+
+impl Seen {
+    fn in_answer(answer: &GetMetricDataOutput) -> Result<Self, String> {
+        let results = answer.metric_data_results();
+        let incomplete = results.iter().find(|result| {
+            let status = result.status_code();
+            status.is_some_and(|status| *status != StatusCode::Complete)
+        });
+        if let Some(result) = incomplete {
+            let id = result.id().unwrap_or("a metric");
+            return Err(format!("GetMetricData does not have all of {id}"));
+        }
+        let of = |id: &str| results.iter().find(|result| result.id() == Some(id));
+        let sum = |id| of(id).map_or(0, sum);
+        // Both count what the relay could not publish; the relay does even where
+        // the mapping does not.
+        let by_relay = sum("failed").max(sum("failedByRelay")).max(sum("errors"));
+        let failures = ["failed", "failedByRelay", "errors", "failedBySweeper"];
+        Ok(Self {
+            relayed: sum("relayed"),
+            failed: by_relay + sum("failedBySweeper"),
+            last_failure: failures.into_iter().filter_map(|id| last(of(id)?)).max(),
+            sweeps: sum("sweeps"),
+        })
+    }
+
+    /// Says how long ago something was that happened in the minute with this end.
+    pub(super) fn how_long_ago(end: Timestamp, now: Timestamp) -> String {
+        let since_begin = now.duration_since(end).as_secs() + i64::from(PERIOD_SECONDS);
+        format!("within {} min", (since_begin + 59).div_euclid(60).max(1))
+    }
+}
+
+fn queries(context: &Context<'_>, relay: Option<&str>) -> Vec<MetricDataQuery> {
+    let mapping = &context.deployment.stream_mapping;
+    let table = &context.deployment.outbox_table;
+    let of_mapping = |id, name| Asked {
+        id,
+        namespace: "AWS/Lambda",
+        name,
+        dimension: "EventSourceMappingUUID",
+        of: mapping,
+        statistic: "Sum",
+    };
+    let of_outbox = |id, name, statistic| Asked {
+        id,
+        namespace: NAMESPACE,
+        name,
+        dimension: "Outbox",
+        of: table,
+        statistic,
+    };
+    let of_relay = relay.map(|relay| Asked {
+        id: "errors",
+        namespace: "AWS/Lambda",
+        name: "Errors",
+        dimension: "FunctionName",
+        of: relay,
+        statistic: "Sum",
+    });
+    let asked = [
+        of_mapping("relayed", "InvokedEventCount"),
+        of_mapping("failed", "FailedInvokeEventCount"),
+        of_outbox("failedByRelay", "Failed", "Sum"),
+        of_outbox("failedBySweeper", "SweepFailed", "Sum"),
+        // Every sweep tells it, 0 included.
+        of_outbox("sweeps", "PendingEvents", "SampleCount"),
+    ];
+    asked
+        .into_iter()
+        .chain(of_relay)
+        .map(|asked| asked.query())
+        .collect()
+}
+
+impl Asked<'_> {
+    fn query(&self) -> MetricDataQuery {
+        let dimension = Dimension::builder().name(self.dimension).value(self.of);
+        let metric = Metric::builder()
+            .namespace(self.namespace)
+            .metric_name(self.name)
+            .dimensions(dimension.build());
+        let statistic = MetricStat::builder()
+            .metric(metric.build())
+            .period(PERIOD_SECONDS)
+            .stat(self.statistic);
+        MetricDataQuery::builder()
+            .id(self.id)
+            .metric_stat(statistic.build())
+            .build()
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counts of 15 minutes are small and whole"
+)]
+fn sum(result: &MetricDataResult) -> usize {
+    result.values().iter().sum::<f64>().max(0.0) as usize
+}
+
+/// The end of the last minute that has a value over 0.
+fn last(result: &MetricDataResult) -> Option<Timestamp> {
+    let points = result.timestamps().iter().zip(result.values());
+    let begun = points
+        .filter(|(_, value)| **value > 0.0)
+        .map(|(time, _)| time.secs())
+        .max()?;
+    Timestamp::from_second(begun + i64::from(PERIOD_SECONDS)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn minute(minute: i64) -> DateTime {
+        DateTime::from_secs(minute * 60)
+    }
+
+    fn result(id: &str, points: &[(i64, f64)]) -> MetricDataResult {
+        let times = points.iter().map(|(at, _)| minute(*at)).collect();
+        let values = points.iter().map(|(_, value)| *value).collect();
+        MetricDataResult::builder()
+            .id(id)
+            .set_timestamps(Some(times))
+            .set_values(Some(values))
+            .status_code(StatusCode::Complete)
+            .build()
+    }
+
+    fn answer(results: Vec<MetricDataResult>) -> GetMetricDataOutput {
+        GetMetricDataOutput::builder()
+            .set_metric_data_results(Some(results))
+            .build()
+    }
+
+    #[test]
+    fn failures_are_counted_once_and_the_last_minute_with_one_is_known() {
+        let seen = Seen::in_answer(&answer(vec![
+            result("relayed", &[(1, 10.0), (3, 5.0)]),
+            // CloudWatch gives the newest first, if not asked otherwise.
+            result("failed", &[(3, 0.0), (2, 4.0), (1, 2.0)]),
+            result("failedByRelay", &[(1, 2.0), (2, 4.0)]),
+            result("failedBySweeper", &[(1, 1.0)]),
+            result("sweeps", &[(1, 1.0), (6, 1.0)]),
+        ]));
+        let expected = Seen {
+            relayed: 15,
+            failed: 7,
+            last_failure: Some(Timestamp::from_second(180).unwrap()),
+            sweeps: 2,
+        };
+        assert_eq!(seen, Ok(expected));
+    }
+
+    #[test]
+    fn nothing_seen_is_nothing_and_an_answer_in_part_is_unknown() {
+        assert_eq!(Seen::in_answer(&answer(Vec::new())), Ok(Seen::default()));
+        let partial = MetricDataResult::builder()
+            .id("failed")
+            .status_code(StatusCode::InternalError)
+            .build();
+        assert_eq!(
+            Seen::in_answer(&answer(vec![partial])),
+            Err("GetMetricData does not have all of failed".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_minute_is_told_by_when_it_began() {
+        let now: Timestamp = "2026-11-24T09:00:30Z".parse().unwrap();
+        for (seconds, expected) in [
+            (-30, "within 1 min"),
+            (0, "within 1 min"),
+            (30, "within 2 min"),
+            (90, "within 3 min"),
+        ] {
+            let end = now - SignedDuration::from_secs(seconds);
+            assert_eq!(Seen::how_long_ago(end, now), expected);
+        }
+    }
+}

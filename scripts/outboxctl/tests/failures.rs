@@ -1,0 +1,174 @@
+//! How `outboxctl` fails: in one line that says what to do, as JSON for programs,
+//! and without a panic if nobody reads it. No AWS is needed for that.
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    io::{Read, Write, pipe},
+    net::{SocketAddr, TcpListener},
+    process::{Command, Output},
+    thread,
+};
+
+use serde_json::Value;
+
+/// Signed in somewhere, with an AWS at this address.
+fn outboxctl(aws: SocketAddr) -> Command {
+    let mut command = not_signed_in();
+    command
+        .env("AWS_ENDPOINT_URL", format!("http://{aws}"))
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test");
+    command
+}
+
+fn not_signed_in() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_outboxctl"));
+    command
+        .env_clear()
+        .env("AWS_REGION", "eu-central-1")
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
+    command
+}
+
+/// Where nobody listens.
+fn nowhere() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
+}
+
+/// An AWS that refuses every call with this code. It ends with the test.
+fn refusing(code: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let body = format!(
+                "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code>\
+                 <Message>as it was told</Message></Error></ErrorResponse>"
+            );
+            let _ = stream.read(&mut [0; 8192]);
+            let _ = write!(
+                stream,
+                "HTTP/1.1 403 Forbidden\r\ncontent-type: text/xml\r\nconnection: close\r\n\
+                 content-length: {}\r\n\r\n{body}",
+                body.len()
+            );
+        }
+    });
+    address
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// What a program reads.
+fn failure(output: &Output) -> Value {
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(output.stdout.is_empty(), "{output:?}");
+    let text = stderr(output);
+    assert_eq!(text.lines().count(), 1, "{text}");
+    let failure: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}"));
+    assert!(failure["error"]["message"].is_string(), "{text}");
+    failure["error"].clone()
+}
+
+#[test]
+fn what_is_wrong_with_access_is_one_line_that_says_what_to_do() {
+    let status = ["--stack", "mine", "status"];
+    for (mut command, expected, what_to_do) in [
+        (
+            not_signed_in(),
+            "error: no AWS credentials: ",
+            "export AWS_PROFILE=",
+        ),
+        (
+            outboxctl(nowhere()),
+            "error: AWS cannot be reached: ",
+            "check the network",
+        ),
+        (
+            outboxctl(refusing("ExpiredToken")),
+            "error: AWS does not accept your credentials: ",
+            "sign in again",
+        ),
+        (
+            outboxctl(refusing("InvalidClientTokenId")),
+            "error: AWS does not accept your credentials: ",
+            "sign in again",
+        ),
+    ] {
+        let output = command.args(status).output().unwrap();
+        let text = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(
+            text.starts_with(expected) && text.contains(what_to_do),
+            "{text}"
+        );
+        // The debug form of an error has the names of its types.
+        assert!(!text.contains("DispatchFailure"), "{text}");
+        assert!(text.len() < 300, "{text}");
+
+        let error = failure(&command.args(["--output", "json"]).output().unwrap());
+        let message = error["message"].as_str().unwrap();
+        // Which of two calls fails first is chance, and stands in brackets.
+        let (message, _) = message.split_once(" (").unwrap();
+        assert!(text.contains(message), "{message}");
+    }
+}
+
+#[test]
+fn what_was_typed_wrong_is_json_too() {
+    for arguments in [
+        &["--output", "json", "--env", "nowhere", "status"][..],
+        &["--output=json", "--stack", "mine", "nonsense"],
+        &["--output", "json"],
+        &["--stack", "mine", "publish", "order", "--output", "json"],
+    ] {
+        let output = not_signed_in().args(arguments).output().unwrap();
+        let error = failure(&output);
+        let message = error["message"].as_str().unwrap();
+        assert!(!message.starts_with("error"), "{message}");
+        assert!(!message.is_empty(), "{output:?}");
+    }
+    let output = not_signed_in()
+        .args(["--stack", "mine", "nonsense"])
+        .output();
+    assert!(stderr(&output.unwrap()).starts_with("error: unrecognized subcommand"));
+}
+
+#[test]
+fn nobody_has_to_read_on() {
+    let closed = || {
+        let (_, writer) = pipe().unwrap();
+        writer
+    };
+    let help = not_signed_in().arg("--help").stdout(closed()).status();
+    assert_eq!(help.unwrap().code(), Some(0));
+    for arguments in [
+        &["nonsense"][..],
+        &["--output", "json", "nonsense"],
+        &["--stack", "mine", "status"],
+        &["--stack", "mine", "--output", "json", "status"],
+    ] {
+        let mut command = not_signed_in();
+        command.args(arguments).stdout(closed()).stderr(closed());
+        assert_eq!(command.status().unwrap().code(), Some(2), "{arguments:?}");
+    }
+}
+
+#[test]
+fn what_is_suggested_begins_as_it_was_begun() {
+    let usage = not_signed_in()
+        .args(["--env", "local", "unpark", "--help"])
+        .env("OUTBOXCTL_STARTED_BY", "make")
+        .output()
+        .unwrap();
+    let help = String::from_utf8(usage.stdout).unwrap();
+    let example = "  make outboxctl ENV=local ARGS=\"unpark 'order#42/7'\"";
+    assert!(help.contains(example), "{help}");
+}
