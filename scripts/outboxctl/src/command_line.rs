@@ -213,7 +213,9 @@ mod tests {
             .args(["-c", command])
             .current_dir(directory.path())
             .env("PATH", format!("{}:{path}", directory.path().display()))
+            // Under make, the inner make would say which folder it enters.
             .env_remove("MAKEFLAGS")
+            .env_remove("MAKELEVEL")
             .output()
             .unwrap();
         assert!(output.status.success(), "{command}: {output:?}");
