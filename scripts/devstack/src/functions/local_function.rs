@@ -22,7 +22,7 @@ use crate::{log::tell, paths::Paths, process_environment::build_environment};
 const CALL_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// How long the answer of a function that has ended may still be on its way.
-const LAST_ANSWER_TIMEOUT: Duration = Duration::from_millis(200);
+const LAST_ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A function of the project: built from its sources as they stand, and run as
 /// a process.
