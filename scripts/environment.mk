@@ -9,9 +9,14 @@
 arguments := ARGS ENV EVENTS FROM FUNCTION OPTIMIZED RECORD SECONDS SEED SEEDS TARGET TO TROUBLES
 $(foreach name,$(arguments),$(if $(filter environment%,$(origin $(name))),$(eval $(name) :=)))
 
-# With -e, the environment would replace the Makefile's own variables.
-ifneq (,$(findstring e,$(filter-out --%,$(firstword -$(MAKEFLAGS)))))
+# With -e, the environment would replace the Makefile's own variables. With -i, a test that
+# fails would pass, and 'make destroy' would go on although it is refused.
+flags := $(filter-out --%,$(firstword -$(MAKEFLAGS)))
+ifneq (,$(findstring e,$(flags)))
 $(error make -e (--environment-overrides) is not supported here: remove it, also from an exported MAKEFLAGS)
+endif
+ifneq (,$(findstring i,$(flags)))
+$(error make -i (--ignore-errors) is not supported here: remove it, also from an exported MAKEFLAGS)
 endif
 
 # With -j, a deploy would start to build before it is known to be allowed. Cargo and the
@@ -28,6 +33,11 @@ unexport $(filter BASH_FUNC_%,$(.VARIABLES))
 # Git sets these for its hooks: tests that run git would change the project's own repository.
 unexport GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_PREFIX GIT_COMMON_DIR GIT_NAMESPACE
 unexport GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES
+
+# --- Java
+
+# They win over the command line, which keeps DynamoDB Local to this machine.
+unexport _JAVA_OPTIONS JAVA_TOOL_OPTIONS JDK_JAVA_OPTIONS CLASSPATH
 
 # --- Python
 
@@ -62,9 +72,13 @@ cargo_passes := CARGO_HOME CARGO_HTTP_% CARGO_NET_% CARGO_REGISTRY_% CARGO_REGIS
 	CARGO_INCREMENTAL CARGO_BUILD_INCREMENTAL
 unexport $(filter-out $(cargo_passes),$(filter CARGO CARGO_%,$(.VARIABLES)))
 unexport RUSTC RUSTDOC RUSTFMT RUSTC_BOOTSTRAP RUSTC_WORKSPACE_WRAPPER RUSTDOCFLAGS RUSTUP_TOOLCHAIN
-unexport CLIPPY_ARGS CLIPPY_CONF_DIR CFLAGS CPPFLAGS CXXFLAGS LDFLAGS
+unexport CLIPPY_ARGS CLIPPY_CONF_DIR CPPFLAGS LDFLAGS
+# Of the C in crates; each also has names for one target.
+unexport $(filter CFLAGS% CXXFLAGS% TARGET_CFLAGS TARGET_CXXFLAGS HOST_CFLAGS HOST_CXXFLAGS \
+	AWS_LC_SYS_% LIBSQLITE3_% SQLITE3_%,$(.VARIABLES))
 # Of tests: ours, and those that skip some or repeat what fails.
-unexport UPDATE_SCHEMAS $(filter NEXTEST% PROPTEST_% RUST_TEST_%,$(.VARIABLES))
+unexport DYNAMODB_LOCAL ORDERS PEER_MODULES UPDATE_SCHEMAS
+unexport $(filter NEXTEST% PROPTEST_% RUST_TEST_%,$(.VARIABLES))
 # Set, because these win over a [build] or [profile] in ~/.cargo/config.toml. What is
 # deployed is built for the processor that Lambda has, and reports a panic, which takes unwinding.
 export RUSTFLAGS :=
@@ -72,4 +86,11 @@ export CARGO_TARGET_DIR := $(CURDIR)/target
 export CARGO_BUILD_BUILD_DIR := $(CURDIR)/target
 export CARGO_PROFILE_DEV_PANIC := unwind
 export CARGO_PROFILE_RELEASE_PANIC := unwind
+export CARGO_PROFILE_RELEASE_OPT_LEVEL := 3
+export CARGO_PROFILE_RELEASE_LTO := fat
+export CARGO_PROFILE_RELEASE_CODEGEN_UNITS := 1
+export CARGO_PROFILE_RELEASE_STRIP := symbols
+export CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS := false
+export CARGO_PROFILE_RELEASE_DEBUG := false
+export CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS := false
 export CARGO_TERM_QUIET := false

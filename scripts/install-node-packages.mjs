@@ -4,7 +4,7 @@
 //   scripts/install-node-packages.mjs DIRECTORY WHAT
 //
 // There is no marker to trust: whether something is missing is looked up in every run, so
-// that an install that was interrupted, incomplete or damaged is repaired by the next one.
+// that an install that was interrupted or lacks packages is repaired by the next one.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -30,6 +30,11 @@ if (workspaces) {
 /** What the lock file lists and node_modules lacks, or has in another version. */
 function missing() {
   const { packages } = JSON.parse(readFileSync(join(directory, "package-lock.json"), "utf8"));
+  // npm writes it last.
+  const installed = "node_modules/.package-lock.json";
+  if (!existsSync(join(directory, installed))) {
+    return [installed];
+  }
   return Object.entries(packages)
     .filter(([path, entry]) => path.includes("node_modules/") && isNeeded(entry))
     .flatMap(([path, entry]) => (isThere(path, entry) ? programsMissing(path, entry) : [path]));

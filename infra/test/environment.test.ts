@@ -1,4 +1,5 @@
 // That scripts/environment.mk keeps what it should from recipes, and nothing else.
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { Outside, REPOSITORY } from "./outside.ts";
 
@@ -44,20 +45,29 @@ test.each([
   "CARGO_BUILD_TARGET",
   "CARGO_BUILD_RUSTFLAGS",
   "CARGO_ENCODED_RUSTFLAGS",
-  "CARGO_PROFILE_RELEASE_LTO",
+  "CARGO_PROFILE_RELEASE_RPATH",
   "CARGO_LAMBDA_LAMBDA_DIR",
   "RUSTC",
   "RUSTDOCFLAGS",
   "RUSTUP_TOOLCHAIN",
   "CLIPPY_CONF_DIR",
   "CFLAGS",
+  "CFLAGS_x86_64_unknown_linux_gnu",
+  "TARGET_CXXFLAGS",
+  "AWS_LC_SYS_NO_ASM",
+  "_JAVA_OPTIONS",
+  "JAVA_TOOL_OPTIONS",
+  "DYNAMODB_LOCAL",
+  "PEER_MODULES",
   "UPDATE_SCHEMAS",
   "NEXTEST_RETRIES",
   "PROPTEST_CASES",
   "RUST_TEST_THREADS",
 ])("%s reaches no recipe, exported or as an argument", (name) => {
-  expect(recipeSees({ [name]: "/elsewhere" }).seen).not.toHaveProperty(name);
-  expect(recipeSees({}, `${name}=/elsewhere`).seen).not.toHaveProperty(name);
+  for (const sees of [recipeSees({ [name]: "/elsewhere" }), recipeSees({}, `${name}=/elsewhere`)]) {
+    expect(sees.status).toBe(0);
+    expect(sees.seen).not.toHaveProperty(name);
+  }
 });
 
 test.each([
@@ -130,10 +140,25 @@ test("a function that bash exports replaces no command", () => {
   expect(seen).not.toHaveProperty("BASH_FUNC_cd%%");
 });
 
-test("make -e is refused, also in MAKEFLAGS, and other flags are not", () => {
-  const refused = recipeSees({ MAKEFLAGS: "e" });
+test.each([
+  ["e", "make -e (--environment-overrides) is not supported here"],
+  ["i", "make -i (--ignore-errors) is not supported here"],
+])("make -%s is refused, also in MAKEFLAGS", (flag, message) => {
+  const refused = recipeSees({ MAKEFLAGS: flag });
   expect(refused.status).toBe(2);
-  expect(refused.stderr).toContain("make -e (--environment-overrides) is not supported here");
+  expect(refused.stderr).toContain(message);
+});
+
+test("the profile of what is deployed is the one of Cargo.toml", () => {
+  const manifest = readFileSync(`${REPOSITORY}/Cargo.toml`, "utf8");
+  const profile = manifest.split("[profile.release]")[1];
+  const { seen } = recipeSees({});
+  for (const [, name, value] of profile?.matchAll(/^([a-z-]+) = "?([^"\n]*)"?$/gm) ?? []) {
+    expect(seen[`CARGO_PROFILE_RELEASE_${name?.toUpperCase().replaceAll("-", "_")}`]).toBe(value);
+  }
+});
+
+test("other flags of make are not refused", () => {
   for (const flags of ["kj4", "--no-print-directory --keep-going", "r -- TO=e"]) {
     expect(recipeSees({ MAKEFLAGS: flags }).status, flags).toBe(0);
   }

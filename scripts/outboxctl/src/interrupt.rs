@@ -12,7 +12,9 @@ pub(crate) struct Interrupt(Arc<AtomicBool>);
 impl Interrupt {
     /// Listens from now on: the first Ctrl-C lets the work at hand end, the
     /// second ends the process.
-    pub(crate) fn listen() -> Self {
+    ///
+    /// Only people are told: a program reads nothing but its result.
+    pub(crate) fn listen(is_for_people: bool) -> Self {
         let interrupt = Self::default();
         let flag = Arc::clone(&interrupt.0);
         tokio::spawn(async move {
@@ -20,7 +22,9 @@ impl Interrupt {
                 return;
             }
             flag.store(true, Ordering::Relaxed);
-            note("stopping after what is in flight; Ctrl-C again stops at once");
+            if is_for_people {
+                note("stopping after what is in flight; Ctrl-C again stops at once");
+            }
             if tokio::signal::ctrl_c().await.is_ok() {
                 std::process::exit(130);
             }

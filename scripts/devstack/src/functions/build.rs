@@ -73,7 +73,8 @@ async fn announced(
 
 async fn cargo_build(project: &Project, name: &str) -> io::Result<Output> {
     Command::new("cargo")
-        .args(["build", "--quiet", "--bin", name])
+        // The first error is found by how its line begins.
+        .args(["build", "--quiet", "--color", "never", "--bin", name])
         // Diagnostics go to stderr, and stdout names the program.
         .args(["--message-format", "json-render-diagnostics"])
         .current_dir(&project.root)

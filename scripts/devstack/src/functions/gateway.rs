@@ -99,7 +99,15 @@ async fn listen() -> Result<HttpServer, Error> {
     let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     match HttpServer::listen(at(USUAL_PORT)).await {
         Ok(server) => Ok(server),
-        Err(_) => HttpServer::listen(at(0)).await,
+        Err(error) => {
+            tell(
+                "make dev",
+                format_args!(
+                    "functions have another port than {USUAL_PORT}, which is in use: {error}"
+                ),
+            );
+            HttpServer::listen(at(0)).await
+        }
     }
 }
 

@@ -50,7 +50,7 @@ pub(super) async fn run(
     limit: Option<usize>,
     ids: &[String],
 ) -> Result<Ending, Error> {
-    let interrupt = Interrupt::listen();
+    let interrupt = Interrupt::listen(context.is_for_people());
     let replay = context.parts.replay().await?;
     let selection = Selection {
         ids: ids.iter().cloned().collect(),

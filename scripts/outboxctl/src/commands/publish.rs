@@ -46,7 +46,7 @@ async fn everything_older_than(
     context: &Context<'_>,
     older_than: SignedDuration,
 ) -> Result<Ending, Error> {
-    let interrupt = Interrupt::listen();
+    let interrupt = Interrupt::listen(context.is_for_people());
     let sweeper = Sweeper::new(context.parts.relay(), older_than);
     let mut sum = Swept {
         published: 0,

@@ -187,7 +187,7 @@ impl fmt::Display for Status {
             format!("{}, {}", self.relay.state, self.relay.settings),
         );
         row("last result", self.relay.last_result.clone());
-        row("recently", self.recently());
+        row("recently", self.recently(Timestamp::now()));
         row(
             "sweeper",
             format!("{}, {}", self.sweeper.state, self.sweeper.schedule),
@@ -226,7 +226,7 @@ impl Status {
         }
     }
 
-    fn recently(&self) -> String {
+    fn recently(&self, now: Timestamp) -> String {
         let seen = match &self.recent {
             Recent::Seen(seen) => seen,
             Recent::Unknown { unknown } => return format!("not known: {unknown}"),
@@ -236,7 +236,7 @@ impl Status {
             return format!("{relayed} relayed, no failed attempt {PAST}");
         };
         let failures = count(seen.failed, "failed attempt");
-        let last = Seen::how_long_ago(last_failure, Timestamp::now());
+        let last = Seen::how_long_ago(last_failure, now);
         let since = if self.has_waited_since(last_failure) {
             ""
         } else {
@@ -360,7 +360,7 @@ mod tests {
         let now = Timestamp::now();
         let mut status = healthy(now);
         assert_eq!(
-            status.recently(),
+            status.recently(now),
             "3 events relayed, no failed attempt in the past 15 min"
         );
         status.recent = Recent::Seen(Seen {
@@ -370,15 +370,15 @@ mod tests {
         });
         let failed =
             "0 events relayed, 6 failed attempts in the past 15 min, the last within 1 min";
-        assert_eq!(status.recently(), failed);
+        assert_eq!(status.recently(now), failed);
         status.backlog.oldest_pending = None;
         status.backlog.pending = 0;
         assert_eq!(
-            status.recently(),
+            status.recently(now),
             format!("{failed}; what failed is published or parked since")
         );
         let unknown = "AccessDenied".to_owned();
         status.recent = Recent::Unknown { unknown };
-        assert_eq!(status.recently(), "not known: AccessDenied");
+        assert_eq!(status.recently(now), "not known: AccessDenied");
     }
 }

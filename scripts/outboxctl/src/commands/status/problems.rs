@@ -113,7 +113,9 @@ fn unswept(status: &Status) -> Option<Problem> {
     if status.is_local || is_sweeper_off(status) || seen.sweeps > 0 {
         return None;
     }
-    let what = format!("no sweep has come to its end {PAST}");
+    let what = format!(
+        "no sweep has ended {PAST}: after a first deploy or a pause, wait for the next one"
+    );
     Some(Problem::new(what, "look at the log of the sweeper"))
 }
 

@@ -93,10 +93,9 @@ impl Recent {
 impl Seen {
     fn in_answer(answer: &GetMetricDataOutput) -> Result<Self, String> {
         let results = answer.metric_data_results();
-        let incomplete = results.iter().find(|result| {
-            let status = result.status_code();
-            status.is_some_and(|status| *status != StatusCode::Complete)
-        });
+        let incomplete = results
+            .iter()
+            .find(|result| result.status_code() != Some(&StatusCode::Complete));
         if let Some(result) = incomplete {
             let id = result.id().unwrap_or("a metric");
             return Err(format!("GetMetricData does not have all of {id}"));
