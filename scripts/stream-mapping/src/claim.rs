@@ -1,10 +1,10 @@
-//! That one mapping at a time drives a function with a stream, on this machine.
+//! Makes sure that one mapping at a time drives a function with a stream, on this machine.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     hash::{DefaultHasher, Hash, Hasher},
     io::{self, Read, Seek, Write},
-    os::unix::fs::MetadataExt,
+    os::unix::fs::{DirBuilderExt, MetadataExt},
     path::{Path, PathBuf},
 };
 
@@ -37,8 +37,9 @@ impl Claim {
         let mut hasher = DefaultHasher::new();
         (endpoint, stream_arn, function_arn).hash(&mut hasher);
         let name = format!("stream-mapping-{:016x}.lock", hasher.finish());
-        let path = std::env::temp_dir().join(name);
+        let path = own_folder().join(name);
         let failed = |error| Unclaimed::Failed(path.clone(), error);
+        make_private(&own_folder()).map_err(failed)?;
         loop {
             let mut file = open(&path).map_err(failed)?;
             match file.try_lock() {
@@ -67,6 +68,29 @@ impl Drop for Claim {
     fn drop(&mut self) {
         // While it is locked; a file that stays is locked by the next all the same.
         fs::remove_file(&self.path).ok();
+    }
+}
+
+/// The temporary folder is shared: another user could have put a link there in the place
+/// of a file.
+fn own_folder() -> PathBuf {
+    let user = rustix::process::geteuid().as_raw();
+    std::env::temp_dir().join(format!("stream-mapping-{user}"))
+}
+
+fn make_private(folder: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    let found = fs::symlink_metadata(folder)?;
+    if found.is_dir() && found.uid() == rustix::process::geteuid().as_raw() {
+        Ok(())
+    } else {
+        Err(io::Error::other(format!(
+            "{} is another user's",
+            folder.display()
+        )))
     }
 }
 

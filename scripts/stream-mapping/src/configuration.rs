@@ -8,6 +8,8 @@ use miette::Diagnostic;
 use stream_mapping::StreamArn;
 use thiserror::Error;
 
+use crate::event::reason;
+
 /// What is missing to call anything.
 #[derive(Debug, Error, Diagnostic)]
 pub(crate) enum Missing {
@@ -44,7 +46,7 @@ pub(crate) async fn load(stream_arn: &StreamArn) -> Result<SdkConfig, Missing> {
         .credentials_provider()
         .ok_or_else(|| no_credentials("no provider is configured".to_owned()))?;
     if let Err(error) = provider.provide_credentials().await {
-        return Err(no_credentials(error.to_string()));
+        return Err(no_credentials(reason(&error)));
     }
     Ok(config)
 }

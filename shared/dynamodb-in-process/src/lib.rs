@@ -81,6 +81,17 @@ pub async fn create_table(
     partition_key: &str,
     sort_key: Option<&str>,
 ) {
+    let text = |key| (key, ScalarAttributeType::S);
+    create_table_with(client, name, text(partition_key), sort_key.map(text)).await;
+}
+
+/// Creates a table with keys of any type.
+pub async fn create_table_with(
+    client: &Client,
+    name: &str,
+    partition_key: (&str, ScalarAttributeType),
+    sort_key: Option<(&str, ScalarAttributeType)>,
+) {
     let mut table = client
         .create_table()
         .table_name(name)
@@ -89,12 +100,14 @@ pub async fn create_table(
         (Some(partition_key), KeyType::Hash),
         (sort_key, KeyType::Range),
     ] {
-        let Some(key) = key else { continue };
+        let Some((key, attribute_type)) = key else {
+            continue;
+        };
         table = table
             .attribute_definitions(
                 AttributeDefinition::builder()
                     .attribute_name(key)
-                    .attribute_type(ScalarAttributeType::S)
+                    .attribute_type(attribute_type)
                     .build()
                     .expect("a complete definition"),
             )

@@ -9,9 +9,10 @@ use serde_json::value::RawValue;
 /// wrote it. Nothing is parsed before [`parse`](Self::parse), so no number, key
 /// order or spelling changes on the way.
 ///
-/// It can only be read from JSON text, by `serde_json::from_str` and the like. Serde
-/// reads types that are `untagged`, internally tagged or flattened from a buffer in
-/// which numbers have changed already; there it is an error.
+/// Read it from JSON text, by `serde_json::from_str` and the like. A `serde_json::Value`
+/// holds whole numbers of 64 bits and floating-point numbers, so what is read from one
+/// may have changed before. Types that are `untagged`, internally tagged or flattened
+/// are read from a buffer of serde's; in such a type it is an error.
 ///
 /// ```
 /// use outbox::CloudEvent;
@@ -29,7 +30,7 @@ pub struct EventData(Box<RawValue>);
 
 /// Data that is not what the consumer expects.
 #[derive(Debug, thiserror::Error)]
-#[error("{path}: {source}")]
+#[error("{path} is not what was expected")]
 pub struct InvalidData {
     /// Where in the event: `data.items[0].price`, or `data`.
     pub path: String,
@@ -138,6 +139,6 @@ mod tests {
             assert_eq!(error.path, path, "{error}");
         }
         let number = data("1e400").parse::<f64>().unwrap_err();
-        assert!(number.to_string().contains("out of range"), "{number}");
+        assert!(number.source.to_string().contains("out of range"));
     }
 }

@@ -51,7 +51,7 @@
 //! | table | keys, all text | else |
 //! |---|---|---|
 //! | of rows | partition key `aggregateId`, sort key `position` | a stream of new images; no replicas; TTL on `expiresAt`, which only discarded rows have |
-//! | of aggregates | yours, named by [`KeySchema`] | the attributes `version`, `lastSequence` and `aggregateId` of an aggregate's item belong to this library |
+//! | of aggregates | yours, named by [`KeySchema`] | the attributes `version`, `lastSequence`, `aggregateId` and `claimedFor` belong to this library; where the key is not the aggregate id, so does a claim for each aggregate ([`AggregateWrite`]) |
 //! | of an inbox | yours | TTL on `expiresAt`; keys that begin with `inbox#` belong to this library |
 //!
 //! All three may be shared by several kinds of aggregates, and the last two may be
@@ -78,12 +78,16 @@
 
 #[cfg(feature = "append")]
 mod append;
+#[cfg(any(feature = "append", feature = "relay"))]
+mod causes;
 mod clock;
 mod envelope;
 mod event;
 mod event_data;
 #[cfg(feature = "inbox")]
 pub mod inbox;
+#[cfg(any(feature = "append", feature = "replay"))]
+mod json_text;
 pub mod limits;
 #[cfg(feature = "relay")]
 pub mod relay;

@@ -52,12 +52,12 @@ pub enum InvalidOrderEvent {
         event_type: String,
     },
     /// Its data is not as the schema promises.
-    #[error("{event_type}: {error}")]
+    #[error("{event_type}: {}: {}", .source.path, .source.source)]
     Data {
         /// CloudEvents `type`.
         event_type: String,
         /// Where in the data, and why.
-        error: InvalidData,
+        source: InvalidData,
     },
 }
 
@@ -86,8 +86,11 @@ impl TryFrom<&CloudEvent> for OrderEvent {
 }
 
 fn data<Data: DeserializeOwned>(event: &CloudEvent) -> Result<Data, InvalidOrderEvent> {
-    event.data.parse().map_err(|error| InvalidOrderEvent::Data {
-        event_type: event.event_type.clone(),
-        error,
-    })
+    event
+        .data
+        .parse()
+        .map_err(|source| InvalidOrderEvent::Data {
+            event_type: event.event_type.clone(),
+            source,
+        })
 }

@@ -71,13 +71,13 @@ impl Rule {
     pub(crate) fn matches(&self, leaf: &Value) -> bool {
         let text = leaf.as_str();
         match self {
-            Self::Equals(value) => is_same(leaf, value),
+            Self::Equals(value) => leaf == value,
             Self::EqualsIgnoreCase(wanted) => {
                 text.is_some_and(|text| text.to_lowercase() == wanted.to_lowercase())
             }
             Self::Prefix(prefix) => text.is_some_and(|text| text.starts_with(prefix)),
             Self::Suffix(suffix) => text.is_some_and(|text| text.ends_with(suffix)),
-            Self::AnythingBut(values) => !values.iter().any(|value| is_same(leaf, value)),
+            Self::AnythingBut(values) => !values.iter().any(|value| leaf == value),
             Self::Numeric(comparisons) => leaf.as_f64().is_some_and(|number| {
                 comparisons
                     .iter()
@@ -87,16 +87,6 @@ impl Rule {
             Self::Absent => false,
         }
     }
-}
-
-/// Numbers are the same however they are written: a creation time is `1.7955108E9`
-/// in an event. Integers are compared as such, since a float does not hold all.
-fn is_same(leaf: &Value, value: &Value) -> bool {
-    let (Value::Number(a), Value::Number(b)) = (leaf, value) else {
-        return leaf == value;
-    };
-    let both_are_integers = !a.is_f64() && !b.is_f64();
-    a == b || (!both_are_integers && a.as_f64() == b.as_f64())
 }
 
 impl Comparison {

@@ -107,7 +107,11 @@ impl FromStr for StreamArn {
         }
         let resource: Vec<&str> = resource.split('/').collect();
         let table = match resource[..] {
-            ["table", table, "stream", label] if !label.is_empty() => table,
+            ["table", table, "stream", label]
+                if !label.is_empty() && !label.contains(char::is_whitespace) =>
+            {
+                table
+            }
             ["table", table] if service == "dynamodb" => {
                 return Err(InvalidStreamArn::Table {
                     arn: text.to_owned(),

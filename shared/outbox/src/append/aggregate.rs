@@ -5,7 +5,11 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{claim, error::ConditionFailure, key::KeySchema};
+use super::{
+    claim::{self, CLAIMED_FOR},
+    error::ConditionFailure,
+    key::KeySchema,
+};
 
 /// Attribute that counts the aggregate's changes.
 const VERSION: &str = "version";
@@ -81,7 +85,8 @@ pub enum UnreadableAggregate {
 
 impl<T: DeserializeOwned> Versioned<T> {
     /// Reads an aggregate from its item. The state gets every attribute but `version`
-    /// and `lastSequence`, which belong to the library.
+    /// and `lastSequence`: also the key and `aggregateId`, so a type with
+    /// `deny_unknown_fields` has to know them.
     ///
     /// # Errors
     ///
@@ -104,22 +109,26 @@ impl<T: DeserializeOwned> Versioned<T> {
 ///
 /// # Attributes that belong to the library
 ///
-/// It sets `version`, `lastSequence` and `aggregateId`. An item that brings a `version`
-/// or `lastSequence` of its own, or another `aggregateId`, is refused.
+/// It sets `version`, `lastSequence` and `aggregateId`. An item that brings a `version`,
+/// `lastSequence` or `claimedFor` of its own, or another `aggregateId`, is refused.
 ///
 /// # One item an aggregate
 ///
 /// Two items that both counted the events of one aggregate would give out each sequence
 /// twice. So the item says which aggregate it is (`aggregateId`), and every change
 /// checks that. Where the key alone is not the aggregate id, the first events also
-/// write a claim: an item of one attribute that says which item the aggregate is kept
-/// in. It takes one of the transaction's actions and is kept for ever.
+/// write a claim: an item whose attribute `claimedFor` says which item the aggregate is
+/// kept in. It takes one of the transaction's 100 actions, is kept for ever, and scans
+/// and streams of the table show it.
 ///
 /// | table | key of the aggregate | claim |
 /// |---|---|---|
 /// | partition key alone | the aggregate id | none needed |
-/// | partition key alone | anything else, text | partition key: the aggregate id |
+/// | partition key alone | anything else, text or binary | partition key: the aggregate id |
 /// | with a sort key | anything | partition key: `aggregate#` and the id, sort key: `outbox#claim` |
+///
+/// This holds within one table, described by its own [`KeySchema`]: keep the aggregates of
+/// one kind in one table. Without a sort key, aggregate ids and keys share one name space.
 ///
 /// There is no delete: an aggregate created again under the same id would start
 /// its sequence again. Mark it deleted instead.
@@ -130,6 +139,8 @@ pub struct AggregateWrite {
     key_schema: KeySchema,
     item: Result<HashMap<String, AttributeValue>, String>,
     base: Option<Revision>,
+    /// Whether the item may be one that does not name its aggregate yet.
+    adopts: bool,
 }
 
 impl AggregateWrite {
@@ -162,6 +173,18 @@ impl AggregateWrite {
         Self::new(aggregate_id.into(), table.into(), key_schema, item, base)
     }
 
+    /// Also replaces an item that does not say yet which aggregate it is: one that the
+    /// library did not write, given the attributes `version` and `lastSequence`, both 0, or
+    /// one of a version of the library before aggregates were named. Adopt such items
+    /// before any aggregate is created under the same id.
+    #[must_use]
+    pub fn adopt(self) -> Self {
+        Self {
+            adopts: true,
+            ..self
+        }
+    }
+
     fn new(
         aggregate_id: String,
         table: String,
@@ -175,6 +198,7 @@ impl AggregateWrite {
             key_schema,
             item: serde_dynamo::to_item(item).map_err(|error| error.to_string()),
             base,
+            adopts: false,
         }
     }
 
@@ -208,7 +232,7 @@ impl AggregateWrite {
             Some(AttributeValue::S(id)) if *name == AGGREGATE_ID => *id != self.aggregate_id,
             Some(_) => true,
         };
-        let reserved = [VERSION, LAST_SEQUENCE, AGGREGATE_ID];
+        let reserved = [VERSION, LAST_SEQUENCE, AGGREGATE_ID, CLAIMED_FOR];
         reserved.into_iter().filter(is_taken).collect()
     }
 
@@ -216,7 +240,8 @@ impl AggregateWrite {
     pub(super) fn to_put(&self, events: usize) -> Result<Put, String> {
         let after = self.revision_after(events);
         let mut item = self.item.clone()?;
-        let is_named_by_key = claim::is_named_by_key(&self.key_schema, &item, &self.aggregate_id);
+        let may_be_unnamed =
+            self.adopts || claim::is_named_by_key(&self.key_schema, &item, &self.aggregate_id);
         item.insert(VERSION.to_owned(), number(after.version));
         item.insert(LAST_SEQUENCE.to_owned(), number(after.last_sequence));
         let id = AttributeValue::S(self.aggregate_id.clone());
@@ -231,8 +256,8 @@ impl AggregateWrite {
                 .condition_expression("attribute_not_exists(#key)")
                 .expression_attribute_names("#key", self.key_schema.partition_key_name()),
             Some(base) => put
-                .condition_expression(if is_named_by_key {
-                    UNCHANGED_AND_NAMED_BY_KEY
+                .condition_expression(if may_be_unnamed {
+                    UNCHANGED_OR_UNNAMED
                 } else {
                     UNCHANGED
                 })
@@ -246,24 +271,26 @@ impl AggregateWrite {
         put.build().map_err(|error| error.to_string())
     }
 
-    /// Returns the put that claims the aggregate id for the item, if these are the
-    /// aggregate's first events and its key doesn't name it already.
+    /// Returns the put that claims the aggregate id for the item, if the aggregate has no
+    /// event yet or is adopted, and its key doesn't name it already.
     pub(super) fn to_claim(&self) -> Result<Option<Put>, String> {
         let item = self.item.as_ref().map_err(Clone::clone)?;
         let is_first = self.base.unwrap_or_default().last_sequence == 0;
-        if !is_first || claim::is_named_by_key(&self.key_schema, item, &self.aggregate_id) {
+        if !(is_first || self.adopts)
+            || claim::is_named_by_key(&self.key_schema, item, &self.aggregate_id)
+        {
             return Ok(None);
         }
         claim::put(&self.table, &self.key_schema, item, &self.aggregate_id).map(Some)
     }
 }
 
-/// Nobody has changed the aggregate, and the item is its own.
+/// The item is unchanged, and the aggregate's own.
 const UNCHANGED: &str =
     "#version = :version AND #lastSequence = :lastSequence AND #aggregateId = :aggregateId";
 
 /// The same, for items that were written before the library named the aggregate in them.
-const UNCHANGED_AND_NAMED_BY_KEY: &str = "#version = :version AND #lastSequence = :lastSequence \
+const UNCHANGED_OR_UNNAMED: &str = "#version = :version AND #lastSequence = :lastSequence \
      AND (attribute_not_exists(#aggregateId) OR #aggregateId = :aggregateId)";
 
 /// Returns why the condition on an aggregate's put did not hold, given the item that
@@ -272,20 +299,27 @@ pub(super) fn why_condition_failed(
     put: &Put,
     found: Option<&HashMap<String, AttributeValue>>,
 ) -> ConditionFailure {
-    let is_replaced = put.expression_attribute_values().is_some();
-    match (is_replaced, found) {
-        (false, _) => ConditionFailure::AlreadyExists,
-        (true, None) => ConditionFailure::Missing,
-        (true, Some(found)) => {
-            let is_of_other = found.get(AGGREGATE_ID) != put.item().get(AGGREGATE_ID);
-            match (revision(found), found.get(AGGREGATE_ID)) {
-                (None, _) => ConditionFailure::NotVersioned,
-                (Some(_), Some(AttributeValue::S(id))) if is_of_other => {
-                    ConditionFailure::OtherAggregate { id: id.clone() }
-                }
-                (Some(found), _) => ConditionFailure::Stale { found },
-            }
+    let base = put.expression_attribute_values();
+    if let Some(key) = found.and_then(claim::claimed_for) {
+        return ConditionFailure::KeptElsewhere { key: Some(key) };
+    }
+    let (Some(base), Some(found)) = (base, found) else {
+        return match base {
+            None => ConditionFailure::AlreadyExists,
+            Some(_) => ConditionFailure::Missing,
+        };
+    };
+    let Some(revision) = revision(found) else {
+        return ConditionFailure::NotVersioned;
+    };
+    let is_unchanged = found.get(VERSION) == base.get(":version")
+        && found.get(LAST_SEQUENCE) == base.get(":lastSequence");
+    match found.get(AGGREGATE_ID) {
+        Some(AttributeValue::S(id)) if found.get(AGGREGATE_ID) != put.item().get(AGGREGATE_ID) => {
+            ConditionFailure::OtherAggregate { id: id.clone() }
         }
+        None if is_unchanged => ConditionFailure::NotNamed,
+        _ => ConditionFailure::Stale { found: revision },
     }
 }
 

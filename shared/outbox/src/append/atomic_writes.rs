@@ -70,9 +70,7 @@ impl AtomicWrites {
 
     fn check(&self) -> Result<(), InvalidTransaction> {
         let mut problems = self.problems.clone();
-        if problems.is_empty() {
-            problems = check::actions(&self.actions);
-        }
+        problems.extend(check::actions(&self.actions));
         if problems.is_empty() {
             Ok(())
         } else {

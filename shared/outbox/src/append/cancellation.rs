@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::{
-    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    error::{ProvideErrorMetadata, SdkError},
     operation::transact_write_items::TransactWriteItemsError,
     types::CancellationReason,
 };
@@ -16,6 +16,8 @@ use super::{
         CommitError, ConditionFailure, FailedCondition, Participant, RejectedAction, Rejection,
     },
 };
+
+use crate::causes::causes;
 
 type Actions<'a> = &'a [(Participant, Action)];
 
@@ -89,7 +91,7 @@ fn whole(error: &SdkError<TransactWriteItemsError>, actions: Actions<'_>) -> Rej
     let mut reason = match (error.code(), error.message()) {
         (Some(code), Some(message)) => format!("{code}: {message}"),
         (Some(code), None) => code.to_owned(),
-        (None, _) => DisplayErrorContext(error).to_string(),
+        (None, _) => causes(error),
     };
     if error.code() == Some("ResourceNotFoundException") {
         let tables: BTreeSet<&str> = actions.iter().map(|(_, action)| action.table()).collect();

@@ -10,12 +10,11 @@ use super::{
     error::{Participant, Problem},
     item_size::{item_bytes, item_depth},
     item_values::{self, MAX_PARTITION_KEY_BYTES},
-    json_text,
     key::{ItemAddress, KeySchema},
 };
 use crate::{
     event_data::EventData,
-    limits,
+    json_text, limits,
     row::{DISCARDED, OutboxRow},
 };
 
@@ -147,7 +146,7 @@ pub(super) fn event(event: usize, data: &EventData, row: &OutboxRow) -> Vec<Prob
         });
     }
     let unsafe_number = |number| Problem::UnsafeNumber { event, number };
-    problems.extend(found.unsafe_number.map(unsafe_number));
+    problems.extend(found.unsafe_number.map(str::to_owned).map(unsafe_number));
     problems
 }
 

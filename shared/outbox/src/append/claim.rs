@@ -10,8 +10,8 @@ use aws_sdk_dynamodb::{
 
 use super::key::{KeySchema, key_text};
 
-/// Attribute of a claim: the key of the aggregate's item.
-const CLAIMED_FOR: &str = "claimedFor";
+/// Attribute of a claim: the key of the aggregate's item, as a map of its attributes.
+pub(super) const CLAIMED_FOR: &str = "claimedFor";
 
 /// What the partition key of a claim begins with in a table with a sort key, where it
 /// must not lie among a collection's items.
@@ -27,9 +27,12 @@ pub(super) fn is_named_by_key(
     item: &HashMap<String, AttributeValue>,
     aggregate_id: &str,
 ) -> bool {
-    let partition_key = item.get(key_schema.partition_key_name());
     key_schema.sort_key_name().is_none()
-        && matches!(partition_key, Some(AttributeValue::S(key)) if key == aggregate_id)
+        && match item.get(key_schema.partition_key_name()) {
+            Some(AttributeValue::S(key)) => key == aggregate_id,
+            Some(AttributeValue::B(key)) => key.as_ref() == aggregate_id.as_bytes(),
+            _ => false,
+        }
 }
 
 /// Returns the put of a claim. Repeated for the same item it holds; for another, its
@@ -42,8 +45,9 @@ pub(super) fn put(
 ) -> Result<Put, String> {
     let missing = |name| format!("the item lacks the key attribute {name:?}");
     let key = key_schema.key_of(item).map_err(missing)?;
-    let claimed_for = AttributeValue::S(key_text(&key));
     let mut claim = claim_key(key_schema, &key, aggregate_id)?;
+    // DynamoDB compares the map as it compares keys: the numbers 1 and 1.0 are one.
+    let claimed_for = AttributeValue::M(key);
     claim.insert(CLAIMED_FOR.to_owned(), claimed_for.clone());
     Put::builder()
         .table_name(table)
@@ -57,9 +61,9 @@ pub(super) fn put(
         .map_err(|error| error.to_string())
 }
 
-/// Returns the key of the item that the aggregate is kept in, as a claim says.
-pub(super) fn claimed_for(claim: &HashMap<String, AttributeValue>) -> Option<String> {
-    claim.get(CLAIMED_FOR)?.as_s().ok().cloned()
+/// Returns the key of the item that an aggregate is kept in, if this is its claim.
+pub(super) fn claimed_for(item: &HashMap<String, AttributeValue>) -> Option<String> {
+    Some(key_text(item.get(CLAIMED_FOR)?.as_m().ok()?))
 }
 
 fn claim_key(

@@ -122,6 +122,8 @@ pub enum ConditionFailure {
     },
     /// The item has no `version` and `lastSequence`: this library has never written it.
     NotVersioned,
+    /// The item does not say which aggregate it is.
+    NotNamed,
     /// The item is another aggregate's.
     OtherAggregate {
         /// That aggregate's id.
@@ -147,8 +149,11 @@ impl fmt::Display for ConditionFailure {
                 found.version, found.last_sequence
             ),
             Self::NotVersioned => f.write_str(
-                "the item has no version and lastSequence: add them, both 0, and aggregateId, \
-                 before its first event",
+                "the item has no version and lastSequence: add them, both 0, and adopt it",
+            ),
+            Self::NotNamed => f.write_str(
+                "the item has no aggregateId: adopt it (AggregateWrite::adopt), once its id is \
+                 known to be its own",
             ),
             Self::OtherAggregate { id } => write!(f, "the item is the aggregate {id}"),
             Self::KeptElsewhere { key: Some(key) } => {
@@ -249,7 +254,7 @@ pub struct InvalidTransaction {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
-    /// More than 100 actions: aggregate, the caller's actions, events, and the
+    /// More than 100 actions: aggregate, its claim, the caller's actions, events, and the
     /// record of the event that is handled, together. See [`Transaction`](super::Transaction#more-than-100-actions).
     #[error("{count} actions, DynamoDB takes at most 100 in one transaction")]
     TooManyActions {

@@ -11,7 +11,6 @@ mod error;
 mod finite;
 mod item_size;
 mod item_values;
-mod json_text;
 mod key;
 mod outbox;
 mod transaction;

@@ -36,8 +36,8 @@ const RETRIES: usize = 2;
 ///
 /// # More than 100 actions
 ///
-/// DynamoDB takes 100 actions in one transaction: the aggregate, the caller's
-/// own and one for each event. A change that needs more is more than one
+/// DynamoDB takes 100 actions in one transaction: the aggregate, its claim if its first
+/// events need one ([`AggregateWrite`]), the caller's own and one for each event. A change that needs more is more than one
 /// decision, or too finely told:
 ///
 /// - tell it as one event with a list in it instead of one event an element

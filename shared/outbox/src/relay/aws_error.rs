@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::{
 };
 
 use super::call_error::CallError;
+use crate::causes::causes;
 
 /// Sorts an error by its code; `what` names the call and its resource. What is
 /// not known for sure is transient: trying again is safe, giving up is not.
@@ -32,15 +33,6 @@ where
         SdkError::ConstructionFailure(_) => CallError::SetUp(format!("{what}: {}", causes(error))),
         _ => CallError::Transient(format!("{what}: {}", causes(error))),
     }
-}
-
-/// Each cause in its own words. The SDK's `DisplayErrorContext` adds the debug form
-/// of all, which fills a page.
-fn causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let chain = std::iter::successors(Some(error), |&error| error.source());
-    let mut causes: Vec<String> = chain.map(ToString::to_string).collect();
-    causes.dedup();
-    causes.join(": ")
 }
 
 fn is_content(code: &str) -> bool {

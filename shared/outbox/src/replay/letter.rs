@@ -4,7 +4,10 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::relay::{DeadLetter, compare_sequence_numbers};
+use crate::{
+    RowKey,
+    relay::{DeadLetter, compare_sequence_numbers},
+};
 
 /// What lies in the dead-letter queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +67,8 @@ impl Letter {
             let written: WrittenPointer = serde_json::from_str(body).map_err(wrong)?;
             written.try_into().map(Self::Pointer)
         } else if attributes.contains_key("aggregateId") {
-            let letter: DeadLetter = serde_json::from_str(body).map_err(wrong)?;
+            let written: WrittenReference = serde_json::from_str(body).map_err(wrong)?;
+            let letter = DeadLetter::from(written);
             if !letter.key.is_possible() {
                 let problem = "it names no row: a key is empty or too long";
                 return Err(NotADeadLetter(problem.to_owned()));
@@ -87,6 +91,40 @@ impl fmt::Display for Letter {
                 pointer.condition, pointer.batch_size, pointer.shard_id
             ),
             Self::Reference(letter) => write!(f, "{}: {}", letter.key, letter.code),
+        }
+    }
+}
+
+/// A reference as the relay writes it. Read without serde's `flatten`, which would also
+/// read the numbers of fields that are none of ours.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WrittenReference {
+    table: String,
+    aggregate_id: String,
+    position: String,
+    event_id: Option<String>,
+    code: String,
+    message: String,
+    bytes: usize,
+    sha256: String,
+    at: Timestamp,
+}
+
+impl From<WrittenReference> for DeadLetter {
+    fn from(written: WrittenReference) -> Self {
+        Self {
+            table: written.table,
+            key: RowKey {
+                aggregate_id: written.aggregate_id,
+                position: written.position,
+            },
+            event_id: written.event_id,
+            code: written.code,
+            message: written.message,
+            bytes: written.bytes,
+            sha256: written.sha256,
+            at: written.at,
         }
     }
 }
@@ -285,14 +323,16 @@ mod tests {
 
     #[test]
     fn numbers_of_any_size_beside_what_is_read_are_passed_over() {
-        let body = pointer().to_string();
-        let expected = Letter::parse(&body).unwrap();
-        let more = body.replacen(
-            '{',
-            r#"{"more": [1e400, 123456789012345678901234567890],"#,
-            1,
-        );
-        assert_eq!(Letter::parse(&more), Ok(expected));
+        let reference = json!({
+            "table": "outbox", "aggregateId": "a", "position": "1", "eventId": null,
+            "code": "TooLarge", "message": "too large", "bytes": 1, "sha256": "00",
+            "at": "2026-11-24T09:00:00Z",
+        });
+        for body in [pointer(), reference].map(|letter| letter.to_string()) {
+            let expected = Letter::parse(&body).unwrap();
+            let more = r#"{"more": [1e400, 123456789012345678901234567890],"#;
+            assert_eq!(Letter::parse(&body.replacen('{', more, 1)), Ok(expected));
+        }
     }
 
     #[test]

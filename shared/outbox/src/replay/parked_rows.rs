@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use crate::{
     OutboxRow, RowKey,
     envelope::string,
+    json_text::examine,
     limits,
     relay::{
         CallError, DynamoDbTable, PARKED, SdkItem, StoredRow, attributes, stored_row,
@@ -100,6 +101,20 @@ pub fn check_detail(row: &OutboxRow, detail: &str) -> Result<(), InvalidDetail> 
     }
     if !detail.trim_start().starts_with('{') {
         return invalid("it is no JSON object".to_owned());
+    }
+    let examined = examine(detail);
+    if let Some(string) = examined.invalid_string {
+        return invalid(format!(
+            "{string} stands for no text: consumers could not read it"
+        ));
+    }
+    // The envelope is one level around the data.
+    if examined.depth > limits::MAX_EVENT_DEPTH + 1 {
+        return invalid(format!(
+            "it is nested {} deep, at most {} levels are allowed",
+            examined.depth,
+            limits::MAX_EVENT_DEPTH + 1
+        ));
     }
     let found: Identity<'_> = match serde_json::from_str(detail) {
         Ok(found) => found,

@@ -200,17 +200,12 @@ fn names_with_dots_and_numbers_match_as_eventbridge_matches_them() {
             ),
             false,
         ),
-        ("numbers however written", size("[120.0]"), true),
-        ("numbers however written", size("[1.2e2]"), true),
+        // "300, 300.0, and 3.0e2 are not considered equal", says Lambda's page.
+        ("a number with a point is another", size("[120.0]"), false),
         (
-            "numbers however written",
-            size(r#"[{"anything-but": 1.2e2}]"#),
-            false,
-        ),
-        (
-            "numbers however written",
+            "a creation time has an exponent",
             r#"{"dynamodb": {"ApproximateCreationDateTime": [1795510800]}}"#.to_owned(),
-            true,
+            false,
         ),
         (
             "a creation time is a number",

@@ -1,6 +1,6 @@
 //! One item counts the events of one aggregate.
 
-use aws_sdk_dynamodb::types::{AttributeValue, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, ScalarAttributeType};
 use dynamodb_in_process::create_table;
 use outbox::{
     AggregateWrite, CommitError, ConditionFailure, KeySchema, Participant, Problem, Revision,
@@ -78,10 +78,15 @@ async fn an_aggregate_in_an_item_with_another_key_is_not_created_twice() {
     let kept = ConditionFailure::KeptElsewhere {
         key: Some("pk=other".into()),
     };
-    assert_eq!(second, (Participant::Claim, kept));
-    let under_its_id = failure(fixture.create_in("A#6", "A#6").await);
-    let exists = ConditionFailure::AlreadyExists;
-    assert_eq!(under_its_id, (Participant::Aggregate, exists));
+    assert_eq!(second, (Participant::Claim, kept.clone()));
+    // What is found under its id is the claim, whichever write finds it.
+    let created = fixture.create_in("A#6", "A#6").await;
+    assert_eq!(failure(created), (Participant::Aggregate, kept.clone()));
+    let item = json!({"pk": "A#6"});
+    let base = Revision::default();
+    let write = AggregateWrite::replace("A#6", "things", things_key(), &item, base);
+    let replaced = fixture.commit(write).await;
+    assert_eq!(failure(replaced), (Participant::Aggregate, kept));
     assert_eq!(fixture.sequences_of("A#6").await, [1]);
 }
 
@@ -143,26 +148,87 @@ async fn a_change_of_another_aggregates_item_fails() {
     assert_eq!(fixture.sequences_of("A#6").await, [1]);
 }
 
+impl Fixture {
+    /// Puts an item as it was written before aggregates were named, after five events.
+    async fn put_unnamed(&self, key: &[(&str, &str)], table: &str) -> Revision {
+        let number = |number: &str| AttributeValue::N(number.into());
+        let mut put = self
+            .client
+            .put_item()
+            .table_name(table)
+            .item("version", number("5"))
+            .item("lastSequence", number("5"));
+        for (name, value) in key {
+            put = put.item(*name, text(value));
+        }
+        put.send().await.unwrap();
+        Revision {
+            version: 5,
+            last_sequence: 5,
+        }
+    }
+}
+
 #[tokio::test]
-async fn an_item_of_before_aggregates_were_named_goes_on() {
+async fn an_unnamed_item_whose_key_is_the_id_goes_on() {
     let fixture = fixture().await;
-    let base = fixture.create_in("A#6", "A#6").await.unwrap();
-    let forget = Update::builder()
-        .table_name("things")
-        .key("pk", text("A#6"))
-        .update_expression("REMOVE aggregateId");
-    let forget = forget.build().unwrap();
-    let update = fixture.client.update_item().table_name("things");
-    update
-        .set_key(Some(forget.key.clone()))
-        .update_expression(&forget.update_expression)
-        .send()
-        .await
-        .unwrap();
+    let base = fixture.put_unnamed(&[("pk", "A#6")], "things").await;
     let item = json!({"pk": "A#6"});
     let write = AggregateWrite::replace("A#6", "things", things_key(), &item, base);
     fixture.commit(write).await.unwrap();
-    assert_eq!(fixture.sequences_of("A#6").await, [1, 2]);
+    assert_eq!(fixture.sequences_of("A#6").await, [6]);
+}
+
+#[tokio::test]
+async fn an_unnamed_item_in_a_collection_goes_on_once_it_is_adopted() {
+    let fixture = fixture().await;
+    let key = [("pk", "customer#7"), ("sk", "order#1")];
+    let base = fixture.put_unnamed(&key, "collections").await;
+    let item = json!({"pk": "customer#7", "sk": "order#1"});
+    let replace =
+        |base| AggregateWrite::replace("order#1", "collections", collections_key(), &item, base);
+    let refused = fixture.commit(replace(base)).await;
+    let not_named = (Participant::Aggregate, ConditionFailure::NotNamed);
+    assert_eq!(failure(refused), not_named);
+
+    let base = fixture.commit(replace(base).adopt()).await.unwrap();
+    fixture.commit(replace(base)).await.unwrap();
+    assert_eq!(fixture.sequences_of("order#1").await, [6, 7]);
+    let elsewhere = fixture
+        .create_in_collection("order#1", ["customer#8", "order#1"])
+        .await;
+    assert_eq!(failure(elsewhere).0, Participant::Claim);
+}
+
+#[tokio::test]
+async fn keys_that_read_alike_are_told_apart() {
+    let fixture = fixture().await;
+    fixture
+        .create_in_collection("A", ["x, sk=y", "z"])
+        .await
+        .unwrap();
+    let other = fixture.create_in_collection("A", ["x", "y, sk=z"]).await;
+    assert_eq!(failure(other).0, Participant::Claim);
+}
+
+#[tokio::test]
+async fn a_numeric_sort_key_is_one_key_however_it_is_written() {
+    let fixture = fixture().await;
+    let client = &fixture.client;
+    dynamodb_in_process::create_table_with(
+        client,
+        "numbered",
+        ("pk", ScalarAttributeType::S),
+        Some(("sk", ScalarAttributeType::N)),
+    )
+    .await;
+    let item = json!({"pk": "a", "sk": 1});
+    let write = AggregateWrite::create("A", "numbered", collections_key(), &item);
+    let base = fixture.outbox.transaction(write).commit().await.unwrap();
+    let item = json!({"pk": "a", "sk": 1.0});
+    let base = base.revision;
+    let write = AggregateWrite::replace("A", "numbered", collections_key(), &item, base);
+    fixture.commit(write).await.unwrap();
 }
 
 #[tokio::test]
@@ -219,6 +285,7 @@ async fn attributes_that_belong_to_the_library_are_refused_in_an_item() {
         ("version", json!(1)),
         ("lastSequence", json!(0)),
         ("aggregateId", json!("A#7")),
+        ("claimedFor", json!({"pk": "A#7"})),
     ] {
         let mut item = json!({"pk": "A#6"});
         item[attribute] = value;

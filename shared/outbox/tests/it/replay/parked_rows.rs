@@ -268,6 +268,23 @@ fn a_new_detail_must_be_the_same_event_and_fit_the_bus() {
 }
 
 #[test]
+fn a_new_detail_that_consumers_could_not_read_is_refused() {
+    let row = row_with_detail("a", 1, "broken");
+    let deep = format!("{}{}", "[".repeat(101), "]".repeat(101));
+    for (data, said) in [
+        (r#""\ud800""#, r#""\ud800" stands for no text"#),
+        (&*deep, "it is nested 102 deep"),
+    ] {
+        let detail = format!(
+            r#"{{"id":"{}","source":"things","type":"Renamed","subject":"a","data":{data}}}"#,
+            row.event_id
+        );
+        let error = check_detail(&row, &detail).unwrap_err().to_string();
+        assert!(error.starts_with(said), "{error}");
+    }
+}
+
+#[test]
 fn a_new_detail_may_have_numbers_of_any_size_and_form() {
     let row = row_with_detail("a", 1, "broken");
     for number in ["1e400", "123456789012345678901234567890", "1.0", "-0"] {

@@ -1,50 +1,53 @@
-//! What is checked of the JSON text of an event's data.
+//! What is checked of the JSON text of an event.
 
 use crate::limits::MAX_JSON_INTEGER;
 
 /// What a walk over a JSON text has found.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Findings {
+pub(crate) struct Findings<'j> {
     /// Levels of nested arrays and objects.
-    pub(super) depth: usize,
+    pub(crate) depth: usize,
     /// The first number that many JSON readers would change: a whole number beyond
     /// 2^53 - 1, or one beyond the largest floating-point number.
-    pub(super) unsafe_number: Option<String>,
+    pub(crate) unsafe_number: Option<&'j str>,
+    /// The first string that is not text, for an escape that stands for no character.
+    pub(crate) invalid_string: Option<&'j str>,
 }
 
 /// Walks over a valid JSON text. Its numbers are looked at as they are written, since a
 /// parser would have changed the ones that this is about.
-pub(super) fn examine(json: &str) -> Findings {
+pub(crate) fn examine(json: &str) -> Findings<'_> {
     let bytes = json.as_bytes();
-    let (mut at, mut depth, mut deepest) = (0, 0_usize, 0);
-    let mut unsafe_number = None;
+    let (mut at, mut depth) = (0, 0_usize);
+    let mut findings = Findings {
+        depth: 0,
+        unsafe_number: None,
+        invalid_string: None,
+    };
     while let Some(byte) = bytes.get(at) {
+        let end = match byte {
+            b'"' => end_of_string(bytes, at),
+            b'-' | b'0'..=b'9' => end_of_number(bytes, at),
+            _ => at + 1,
+        };
+        let token = &json[at..end];
         match byte {
-            b'"' => at = end_of_string(bytes, at),
+            b'"' if findings.invalid_string.is_none() && !is_text(token) => {
+                findings.invalid_string = Some(token);
+            }
             b'[' | b'{' => {
                 depth += 1;
-                deepest = deepest.max(depth);
-                at += 1;
+                findings.depth = findings.depth.max(depth);
             }
-            b']' | b'}' => {
-                depth = depth.saturating_sub(1);
-                at += 1;
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            b'-' | b'0'..=b'9' if findings.unsafe_number.is_none() && is_unsafe(token) => {
+                findings.unsafe_number = Some(token);
             }
-            b'-' | b'0'..=b'9' => {
-                let end = end_of_number(bytes, at);
-                let number = &json[at..end];
-                if unsafe_number.is_none() && is_unsafe(number) {
-                    unsafe_number = Some(number.to_owned());
-                }
-                at = end;
-            }
-            _ => at += 1,
+            _ => {}
         }
+        at = end;
     }
-    Findings {
-        depth: deepest,
-        unsafe_number,
-    }
+    findings
 }
 
 /// Returns the place behind the quotation mark that ends the string beginning at `at`.
@@ -63,6 +66,11 @@ fn end_of_string(bytes: &[u8], at: usize) -> usize {
 fn end_of_number(bytes: &[u8], at: usize) -> usize {
     let is_part = |byte: &&u8| matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9');
     at + bytes[at..].iter().take_while(is_part).count()
+}
+
+/// A lone surrogate is valid by JSON's grammar, and no reader can make text of it.
+fn is_text(token: &str) -> bool {
+    !token.contains("\\u") || serde_json::from_str::<String>(token).is_ok()
 }
 
 fn is_unsafe(number: &str) -> bool {
@@ -108,7 +116,18 @@ mod tests {
             (r#"{"9007199254740993": "9007199254740993"}"#, None),
             (r#"["é\"", 9007199254740993]"#, Some("9007199254740993")),
         ] {
-            assert_eq!(examine(json).unsafe_number.as_deref(), found, "{json}");
+            assert_eq!(examine(json).unsafe_number, found, "{json}");
+        }
+    }
+
+    #[test]
+    fn an_escape_that_stands_for_no_character_is_found() {
+        for (json, found) in [
+            (r#"{"a": "\u00e9\ud83d\ude00"}"#, None),
+            (r#"{"a": ["b", "\ud800"]}"#, Some(r#""\ud800""#)),
+            (r#"{"\udc00": 1}"#, Some(r#""\udc00""#)),
+        ] {
+            assert_eq!(examine(json).invalid_string, found, "{json}");
         }
     }
 }
