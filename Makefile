@@ -69,13 +69,19 @@ invoke: function python-tools ## Call a served function with its sample: FUNCTIO
 test: lint dependencies packages test-rust test-infra lint-templates test-end-to-end ## Run everything that must hold before a change lands
 
 .PHONY: lint
-lint: prerequisites node-packages check-tools ## Check formatting and lints of Rust, TypeScript and workflows
+lint: prerequisites node-packages check-tools ## Check formatting and lints of Rust, TypeScript, workflows and documents
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 	$(infra) npm run --silent lint
 	$(infra) npm run --silent typecheck
 	.venv/bin/zizmor --offline --quiet --strict-collection .github
+	scripts/check-docs
+
+.PHONY: docs
+docs: prerequisites ## Build the documents as a book and serve it on this machine
+	@$(install_python) scripts/requirements-docs.txt mdBook
+	@.venv/bin/mdbook serve docs --hostname 127.0.0.1
 
 .PHONY: dependencies
 dependencies: prerequisites check-tools ## Check licences, duplicates, sources and features of the crates depended on
