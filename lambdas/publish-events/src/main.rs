@@ -7,8 +7,10 @@ use std::{
 
 use aws_config::BehaviorVersion;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
-use outbox::relay::{
-    DynamoDbTable, EventBridgeBus, Metrics, Relay, SqsQueue, StreamEvent, StreamHandler,
+use outbox::{
+    aws::{DynamoDbTable, EventBridgeBus, SqsQueue},
+    handlers::{Metrics, StreamEvent, StreamHandler},
+    relay::Relay,
 };
 use tokio::time::Instant;
 

@@ -8,8 +8,10 @@ use std::{
 
 use aws_config::BehaviorVersion;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
-use outbox::relay::{
-    CutShort, DEFAULT_GRACE, DynamoDbTable, EventBridgeBus, Metrics, Relay, SqsQueue, Sweeper,
+use outbox::{
+    aws::{DynamoDbTable, EventBridgeBus, SqsQueue},
+    handlers::{CutShort, DEFAULT_GRACE, Metrics, Sweeper},
+    relay::Relay,
 };
 use serde::de::IgnoredAny;
 use tokio::time::Instant;

@@ -24,7 +24,9 @@ use jiff::Timestamp;
 use miette::{IntoDiagnostic, Result, bail};
 use outbox::{
     Clock,
-    relay::{DynamoDbTable, EventBridgeBus, Relay, SqsQueue, StreamEvent, StreamHandler},
+    aws::{DynamoDbTable, EventBridgeBus, SqsQueue},
+    handlers::{StreamEvent, StreamHandler},
+    relay::Relay,
 };
 use tokio::time::Instant;
 

@@ -4,7 +4,8 @@ use std::{cmp::Ordering, collections::HashMap, sync::Arc};
 
 use outbox::{
     OutboxRow, Parked, RowKey,
-    replay::{Letter, Message, Replay, Selection, StreamRecord, Unsettled, Verdict},
+    ports::{Message, StreamRecord},
+    replay::{Letter, Replay, Selection, Unsettled, Verdict},
 };
 use serde_json::json;
 use stream_mapping::SequenceNumber;

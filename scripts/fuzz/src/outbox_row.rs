@@ -7,7 +7,10 @@ use std::{
 
 use outbox::{
     OutboxRow,
-    relay::{Arrival, DynamoDbTable, OutboxTable, Segment, StoredRow, StreamHandler, Unreadable},
+    aws::DynamoDbTable,
+    handlers::StreamHandler,
+    ports::{OutboxTable, Segment, StoredRow},
+    relay::{Arrival, Unreadable},
 };
 use serde_dynamo::Item;
 use serde_json::{Value, json};

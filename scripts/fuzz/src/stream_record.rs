@@ -3,7 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
-use outbox::relay::{Relayed, StreamHandler};
+use outbox::handlers::{Relayed, StreamHandler};
 use serde_json::{Value, json};
 use stream_mapping::{Record, SequenceNumber};
 use tokio::time::Instant;

@@ -9,14 +9,14 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use outbox::{
     Clock, OutboxRow, Parked, RowKey,
-    relay::{
-        Arrival, BusLimits, CallError, DELETE_KEYS, DeadLetter, DeadLetters, EntryError, EventBus,
-        LOOK_UP_KEYS, OutboxTable, Page, Poison, PutResult, Relay, RowState, Segment, StoredRow,
+    ports::{
+        BusLimits, CallError, DELETE_KEYS, DeadLetter, DeadLetterQueue, DeadLetters, Depth,
+        EntryError, EventBus, From, LOOK_UP_KEYS, Message, OutboxTable, Page, Place, Poison,
+        PutResult, RowState, Segment, StoredRow, StreamError, StreamPage, StreamReader,
+        StreamRecord,
     },
-    replay::{
-        DeadLetterQueue, Depth, From, Letter, Message, Place, StreamError, StreamPage,
-        StreamReader, StreamRecord,
-    },
+    relay::{Arrival, Relay},
+    replay::Letter,
 };
 use tokio::time::Instant;
 

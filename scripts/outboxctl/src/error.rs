@@ -1,6 +1,6 @@
 use std::{io, path::PathBuf};
 
-use outbox::relay::CallError;
+use outbox::ports::CallError;
 
 use crate::command_line::CommandLine;
 

@@ -1,7 +1,8 @@
 use aws_config::SdkConfig;
 use outbox::{
-    relay::{DynamoDbTable, EventBridgeBus, Relay, SqsQueue},
-    replay::{DynamoDbStreams, Replay},
+    aws::{DynamoDbStreams, DynamoDbTable, EventBridgeBus, SqsQueue},
+    relay::Relay,
+    replay::Replay,
 };
 
 use crate::{call_failure::call_failed, deployment::Deployment, error::Error};

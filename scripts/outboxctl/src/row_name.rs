@@ -2,7 +2,7 @@ use std::{fmt, str::FromStr};
 
 use outbox::{
     RowKey,
-    relay::{OutboxTable, Page},
+    ports::{OutboxTable, Page},
 };
 
 use crate::{error::Error, outbox_parts::OperatorRelay};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use outbox::{
     OutboxRow,
-    relay::{BusLimits, CallError, EntryError, EventBus, Poison, PutResult},
+    ports::{BusLimits, CallError, EntryError, EventBus, Poison, PutResult},
 };
 
 use crate::{

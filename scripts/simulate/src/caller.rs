@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use outbox::relay::CallError;
+use outbox::ports::CallError;
 use tokio::{
     sync::Notify,
     time::{Instant, sleep},

@@ -8,8 +8,8 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 use outbox::{
     OutboxRow, Parked, RowKey,
-    relay::{OutboxTable, Unreadable},
-    replay::{Discard, ParkedRows},
+    ports::{Discard, OutboxTable, ParkedRows},
+    relay::Unreadable,
 };
 use outbox_conformance::{bus, dead_letters, queue, stream, table};
 use tokio::time::{Instant, sleep};

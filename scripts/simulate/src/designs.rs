@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use outbox::{
     OutboxRow, RowKey,
-    relay::{CallError, EventBus, OutboxTable, PutResult},
+    ports::{CallError, EventBus, OutboxTable, PutResult},
 };
 use serde_json::{Value, json};
 use stream_mapping::{Filter, Outcome, Settings, StartingPosition};

@@ -4,7 +4,8 @@ use std::{collections::BTreeSet, time::Duration};
 
 use outbox::{
     RowKey,
-    replay::{Discard, ParkedRows, Replay, Selection, check_detail},
+    ports::{Discard, ParkedRows},
+    replay::{Replay, Selection, check_detail},
 };
 use serde_json::{Value, json};
 use tokio::{task::spawn_local, time::sleep};

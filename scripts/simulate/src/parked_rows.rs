@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use outbox::{
     RowKey,
-    relay::{CallError, StoredRow},
-    replay::{Discard, ParkedRows},
+    ports::{CallError, Discard, ParkedRows, StoredRow},
 };
 use tokio::time::Instant;
 

@@ -5,8 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use outbox::{
     Parked,
-    relay::{CallError, DeadLetter, DeadLetters},
-    replay::{DeadLetterQueue, Depth, Message},
+    ports::{CallError, DeadLetter, DeadLetterQueue, DeadLetters, Depth, Message},
 };
 use tokio::time::Instant;
 

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use outbox::{
     RowKey,
-    replay::{From, Place, StreamError, StreamPage, StreamReader, StreamRecord},
+    ports::{From, Place, StreamError, StreamPage, StreamReader, StreamRecord},
 };
 
 use crate::{

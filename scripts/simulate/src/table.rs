@@ -4,10 +4,10 @@ use std::{collections::HashMap, sync::Arc};
 
 use outbox::{
     OutboxRow, Parked, RowKey,
-    relay::{
-        Arrival, CallError, DELETE_KEYS, LOOK_UP_KEYS, OutboxTable, Page, RowState, Segment,
-        StoredRow, Unreadable,
+    ports::{
+        CallError, DELETE_KEYS, LOOK_UP_KEYS, OutboxTable, Page, RowState, Segment, StoredRow,
     },
+    relay::{Arrival, Unreadable},
 };
 
 use crate::{

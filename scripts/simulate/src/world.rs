@@ -7,7 +7,7 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use outbox::{Clock, OutboxRow, Parked, RowKey, relay::Unreadable, replay::Message};
+use outbox::{Clock, OutboxRow, Parked, RowKey, ports::Message, relay::Unreadable};
 use tokio::{
     sync::Notify,
     time::{Instant, sleep},

@@ -8,7 +8,7 @@ use miette::Diagnostic;
 use stream_mapping::StreamArn;
 use thiserror::Error;
 
-use crate::event::reason;
+use stream_mapping_driver::reason;
 
 /// What is missing to call anything.
 #[derive(Debug, Error, Diagnostic)]

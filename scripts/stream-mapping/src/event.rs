@@ -169,8 +169,8 @@ fn short(sequence_number: &str) -> &str {
     &digits[hidden..]
 }
 
-/// An error and what led to it, in one line.
-pub(crate) fn reason(error: &(dyn std::error::Error + 'static)) -> String {
+/// Returns an error and its causes in one line.
+pub fn reason(error: &(dyn std::error::Error + 'static)) -> String {
     let chain = std::iter::successors(Some(error), |error| error.source());
     let mut texts: Vec<String> = chain.map(ToString::to_string).collect();
     // The SDK's errors repeat those that they wrap.

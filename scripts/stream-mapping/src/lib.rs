@@ -19,6 +19,6 @@ mod stream;
 pub use create_error::CreateError;
 pub use destination::{Destination, DestinationClients, InvalidDestination};
 pub use driver::StreamMapping;
-pub use event::{Event, Observer};
+pub use event::{Event, Observer, reason};
 pub use function::{Function, Invoked};
 pub use stream::Stream;

@@ -11,8 +11,8 @@ use aws_sdk_dynamodbstreams::types::ShardIteratorType;
 use jiff::Timestamp;
 use outbox::{
     OutboxRow, Parked, RowKey,
-    relay::{DynamoDbTable, OutboxTable, SqsQueue},
-    replay::{DeadLetterQueue, Discard, DynamoDbStreams, ParkedRows},
+    aws::{DynamoDbStreams, DynamoDbTable, SqsQueue},
+    ports::{DeadLetterQueue, Discard, OutboxTable, ParkedRows},
 };
 
 use crate::{dead_letters, queue, stream, table};

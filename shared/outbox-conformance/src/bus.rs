@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use outbox::{
     OutboxRow,
-    relay::{CallError, EntryError, EventBus, PutResult},
+    ports::{CallError, EntryError, EventBus, PutResult},
 };
 
 use crate::{

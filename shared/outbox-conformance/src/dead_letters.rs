@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use outbox::{
     RowKey,
-    relay::{DeadLetter, DeadLetters},
+    ports::{DeadLetter, DeadLetters},
     replay::Letter,
 };
 

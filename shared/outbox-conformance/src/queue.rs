@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use outbox::replay::{DeadLetterQueue, Depth, Message};
+use outbox::ports::{DeadLetterQueue, Depth, Message};
 
 use crate::check::suite;
 

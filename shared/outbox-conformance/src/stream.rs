@@ -5,7 +5,7 @@ use std::{cmp::Ordering, time::Duration};
 
 use outbox::{
     OutboxRow, RowKey,
-    replay::{From, Place, StreamError, StreamReader, StreamRecord},
+    ports::{From, Place, StreamError, StreamReader, StreamRecord},
 };
 
 use crate::{check::suite, rows::row};

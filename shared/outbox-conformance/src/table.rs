@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use outbox::{
     OutboxRow, Parked, RowKey,
-    relay::{
-        Arrival, DELETE_KEYS, LOOK_UP_KEYS, OutboxTable, RowState, Segment, StoredRow, Unreadable,
-    },
+    ports::{DELETE_KEYS, LOOK_UP_KEYS, OutboxTable, RowState, Segment, StoredRow},
+    relay::{Arrival, Unreadable},
 };
 
 use crate::{

@@ -30,9 +30,9 @@
 //!
 //! # Relay
 //!
-//! The function behind the table's stream is [five lines](relay/index.html)
-//! around `relay::StreamHandler`; a second one, on a schedule, publishes what the
-//! stream has left behind (`relay::Sweeper`). Both are ready to deploy in the
+//! The function behind the table's stream is [five lines](handlers/index.html)
+//! around `handlers::StreamHandler`; a second one, on a schedule, publishes what the
+//! stream has left behind (`handlers::Sweeper`). Both are ready to deploy in the
 //! repository this crate lies in, along with a CDK construct for table, stream,
 //! functions and queue, and `outboxctl` for whoever is on call.
 //!
@@ -78,17 +78,21 @@
 
 #[cfg(feature = "append")]
 mod append;
+#[cfg(feature = "relay")]
+pub mod aws;
 #[cfg(any(feature = "append", feature = "relay"))]
 mod causes;
 mod clock;
-mod envelope;
 mod event;
-mod event_data;
+#[cfg(feature = "relay")]
+pub mod handlers;
 #[cfg(feature = "inbox")]
 pub mod inbox;
 #[cfg(any(feature = "append", feature = "replay"))]
 mod json_text;
 pub mod limits;
+#[cfg(feature = "relay")]
+pub mod ports;
 #[cfg(feature = "relay")]
 pub mod relay;
 #[cfg(feature = "replay")]
@@ -98,7 +102,6 @@ mod row;
 #[cfg(feature = "simulation")]
 #[doc(hidden)]
 pub mod simulation;
-mod trace;
 
 #[cfg(feature = "append")]
 pub use append::{
@@ -107,9 +110,6 @@ pub use append::{
     Revision, Transaction, UnreadableAggregate, Versioned,
 };
 pub use clock::{Clock, SystemClock};
-pub use envelope::CloudEvent;
-pub use event::DomainEvent;
-pub use event_data::{EventData, InvalidData};
+pub use event::{CloudEvent, DomainEvent, EventData, InvalidData, Traceparent};
 #[cfg(any(feature = "append", feature = "relay"))]
 pub use row::{OutboxRow, Parked, RowKey};
-pub use trace::Traceparent;

@@ -9,7 +9,7 @@ use std::{
 use aws_sdk_eventbridge::types::Target;
 use aws_sdk_sqs::types::QueueAttributeName;
 use devstack::{Clients, Emulator, LocalEndpoint, Paths};
-use outbox::{OutboxRow, relay::EventBridgeBus};
+use outbox::{OutboxRow, aws::EventBridgeBus};
 use outbox_conformance::{
     Difference,
     aws::{DynamoDbStreamWorld, DynamoDbWorld, SqsWorld},

@@ -3,7 +3,7 @@ use std::fmt;
 use jiff::Timestamp;
 use outbox::{
     RowKey,
-    replay::{Discard, ParkedRows},
+    ports::{Discard, ParkedRows},
 };
 use serde::Serialize;
 

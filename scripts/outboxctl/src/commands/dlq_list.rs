@@ -1,7 +1,10 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use outbox::replay::{DeadLetterQueue, Depth, Letter, Message, Selection};
+use outbox::{
+    ports::{DeadLetterQueue, Depth, Message},
+    replay::{Letter, Selection},
+};
 use serde::Serialize;
 
 use super::{Context, Ending};

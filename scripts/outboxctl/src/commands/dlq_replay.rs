@@ -2,8 +2,9 @@ use std::fmt;
 
 use outbox::{
     RowKey,
+    ports::{DeadLetterQueue, Message},
     relay::Failure,
-    replay::{DeadLetterQueue, Message, Selection, Summary, Verdict},
+    replay::{Selection, Summary, Verdict},
 };
 use serde::Serialize;
 

@@ -5,7 +5,7 @@ use std::{
 
 use outbox::{
     RowKey,
-    relay::RowState,
+    ports::RowState,
     replay::{Letter, Named, Selection},
 };
 use serde::Serialize;

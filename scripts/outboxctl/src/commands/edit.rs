@@ -1,11 +1,7 @@
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use console::{Style, style};
-use outbox::{
-    OutboxRow, RowKey,
-    relay::Unreadable,
-    replay::{ParkedRows, check_detail},
-};
+use outbox::{OutboxRow, RowKey, ports::ParkedRows, relay::Unreadable, replay::check_detail};
 use similar::{ChangeTag, TextDiff};
 
 use super::{Context, Ending, published::Published};

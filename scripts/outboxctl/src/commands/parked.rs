@@ -1,10 +1,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use outbox::{
-    Parked,
-    relay::{Arrival, StoredRow},
-};
+use outbox::{Parked, ports::StoredRow, relay::Arrival};
 use serde::Serialize;
 
 use super::{Context, Ending};

@@ -1,7 +1,10 @@
 use std::{collections::BinaryHeap, fmt};
 
 use jiff::Timestamp;
-use outbox::relay::{Arrival, OutboxTable, StoredRow};
+use outbox::{
+    ports::{OutboxTable, StoredRow},
+    relay::Arrival,
+};
 use serde::Serialize;
 
 use super::{Context, Ending};

@@ -1,7 +1,7 @@
 use std::{collections::BTreeSet, fmt, time::Duration};
 
 use jiff::SignedDuration;
-use outbox::relay::{CutShort, Sweeper};
+use outbox::handlers::{CutShort, Sweeper};
 use serde::Serialize;
 use tokio::time::Instant;
 

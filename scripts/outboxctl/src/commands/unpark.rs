@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use outbox::replay::ParkedRows;
+use outbox::ports::ParkedRows;
 
 use super::{Context, Ending, parked, published::Published};
 use crate::{arguments::Unpark, error::Error};

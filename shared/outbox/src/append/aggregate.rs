@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{
+use crate::append::{
     claim::{self, CLAIMED_FOR},
     error::ConditionFailure,
     key::KeySchema,

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 use backon::ExponentialBuilder;
 use uuid::Uuid;
 
-use super::{
+use crate::append::{
     cancellation::commit_error,
     check::{self, Action},
     database::Database,

@@ -8,16 +8,17 @@ use aws_sdk_dynamodb::{
     types::CancellationReason,
 };
 
-use super::{
-    aggregate,
-    check::Action,
-    claim,
-    error::{
-        CommitError, ConditionFailure, FailedCondition, Participant, RejectedAction, Rejection,
+use crate::{
+    append::{
+        aggregate,
+        check::Action,
+        claim,
+        error::{
+            CommitError, ConditionFailure, FailedCondition, Participant, RejectedAction, Rejection,
+        },
     },
+    causes::causes,
 };
-
-use crate::causes::causes;
 
 type Actions<'a> = &'a [(Participant, Action)];
 

@@ -6,14 +6,14 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem, Update,
 };
 
-use super::{
-    error::{Participant, Problem},
-    item_size::{item_bytes, item_depth},
-    item_values::{self, MAX_PARTITION_KEY_BYTES},
-    key::{ItemAddress, KeySchema},
-};
 use crate::{
-    event_data::EventData,
+    append::{
+        error::{Participant, Problem},
+        item_size::{item_bytes, item_depth},
+        item_values::{self, MAX_PARTITION_KEY_BYTES},
+        key::{ItemAddress, KeySchema},
+    },
+    event::EventData,
     json_text, limits,
     row::{DISCARDED, OutboxRow},
 };

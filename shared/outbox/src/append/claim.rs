@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::{
     types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure},
 };
 
-use super::key::{KeySchema, key_text};
+use crate::append::key::{KeySchema, key_text};
 
 /// Attribute of a claim: the key of the aggregate's item, as a map of its attributes.
 pub(super) const CLAIMED_FOR: &str = "claimedFor";

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::decimal::Decimal;
+use crate::append::decimal::Decimal;
 
 /// Bytes of a partition key's value (DynamoDB quotas).
 pub(super) const MAX_PARTITION_KEY_BYTES: usize = 2048;

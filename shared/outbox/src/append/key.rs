@@ -4,7 +4,9 @@ use std::{collections::HashMap, fmt};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::item_values::{MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES, is_same_key, key_fault};
+use crate::append::item_values::{
+    MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES, is_same_key, key_fault,
+};
 
 /// The names of a table's key attributes. A put holds its key somewhere in the
 /// item; this tells where.

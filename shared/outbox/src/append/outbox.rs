@@ -2,8 +2,10 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
 
-use super::{aggregate::AggregateWrite, database::Database, transaction::Transaction};
-use crate::clock::{Clock, SystemClock};
+use crate::{
+    append::{aggregate::AggregateWrite, database::Database, transaction::Transaction},
+    clock::{Clock, SystemClock},
+};
 
 /// A service's outbox: where its events wait for the relay.
 ///

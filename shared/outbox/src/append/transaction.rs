@@ -6,23 +6,21 @@ use jiff::Timestamp;
 use serde_json::value::to_raw_value;
 use uuid::Uuid;
 
-use super::{
-    aggregate::{AggregateWrite, Revision},
-    atomic_writes::{AtomicWrites, Attempts, pauses},
-    check::{self, Action},
-    error::{CommitError, Participant, Problem},
-    finite::check_finite,
-    key::KeySchema,
-    outbox::Outbox,
-};
 #[cfg(feature = "simulation")]
 use crate::simulation;
 use crate::{
     DomainEvent, Traceparent,
-    envelope::{Circumstances, CloudEvent},
-    event_data::EventData,
+    append::{
+        aggregate::{AggregateWrite, Revision},
+        atomic_writes::{AtomicWrites, Attempts, pauses},
+        check::{self, Action},
+        error::{CommitError, Participant, Problem},
+        finite::check_finite,
+        key::KeySchema,
+        outbox::Outbox,
+    },
+    event::{Circumstances, CloudEvent, EventData, TraceHeader},
     row::{self, OutboxRow, RowKey},
-    trace::TraceHeader,
 };
 
 /// How often a commit is tried again: as often as the SDK would.

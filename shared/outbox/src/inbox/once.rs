@@ -4,13 +4,13 @@ use aws_sdk_dynamodb::Client;
 use backon::Retryable;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{
-    record::{Found, Record},
-    writes::ConsumerWrites,
-};
 use crate::{
     Clock, CloudEvent, CommitError, KeySchema, Participant, SystemClock,
     append::{Action, Attempts, Database, pauses},
+    inbox::{
+        record::{Found, Record},
+        writes::ConsumerWrites,
+    },
 };
 
 /// How long a record is kept unless somebody wants it otherwise.

@@ -2,16 +2,11 @@ use std::collections::HashMap;
 
 use tokio::time::Instant;
 
-use super::{
-    arrival::Arrival,
-    dead_letters::DeadLetters,
-    event_bus::EventBus,
-    fate::{Fate, Outcome},
-    outbox_table::OutboxTable,
-    publish::Relay,
-    report::report,
+use crate::{
+    RowKey,
+    ports::{DeadLetters, EventBus, OutboxTable},
+    relay::{Arrival, Fate, Outcome, Relay, log_outcome::report},
 };
-use crate::RowKey;
 
 /// Rows that are published together. They come from all over the table, so
 /// that one at fault is told from a bus that is.

@@ -8,13 +8,13 @@ use tokio::time::Instant;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Budget {
     /// No request to the bus is begun after this.
-    pub(super) put_until: Instant,
+    pub(crate) put_until: Instant,
     /// No request to the bus is waited for after this.
-    pub(super) await_puts_until: Instant,
+    pub(crate) await_puts_until: Instant,
     /// No delete, dead letter or park is waited for after this.
-    pub(super) settle_until: Instant,
+    pub(crate) settle_until: Instant,
     /// The answer is given by then.
-    pub(super) answer_by: Instant,
+    pub(crate) answer_by: Instant,
 }
 
 impl Budget {
@@ -36,7 +36,7 @@ const DEFAULT_TIME: Duration = Duration::from_secs(30);
 
 /// The deadline; one already past is taken for unknown, as `cargo lambda watch`
 /// tells it.
-pub(super) fn known_deadline(deadline: Instant) -> Instant {
+pub(crate) fn known_deadline(deadline: Instant) -> Instant {
     let now = Instant::now();
     if deadline > now {
         deadline
@@ -46,9 +46,9 @@ pub(super) fn known_deadline(deadline: Instant) -> Instant {
 }
 
 /// Longest time one call to a service may take.
-pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The end of a call begun now that has to end by `latest`.
-pub(super) fn call_deadline(latest: Instant) -> Instant {
+pub(crate) fn call_deadline(latest: Instant) -> Instant {
     latest.min(Instant::now() + CALL_TIMEOUT)
 }

@@ -2,9 +2,9 @@ use std::{sync::Mutex, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{
-    event_bus::EventBus,
-    retry::{Pauses, retry},
+use crate::{
+    ports::EventBus,
+    relay::retry::{Pauses, retry},
 };
 
 /// How long a yes is trusted.

@@ -8,13 +8,14 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{
-    budget::Budget,
-    call_error::CallError,
-    outbox_table::{DELETE_KEYS, OutboxTable},
-    retry::{Pauses, within},
+use crate::{
+    RowKey,
+    ports::{CallError, DELETE_KEYS, OutboxTable},
+    relay::{
+        budget::Budget,
+        retry::{Pauses, within},
+    },
 };
-use crate::RowKey;
 
 /// Deletes under way at once: enough for what the bus takes meanwhile.
 const DELETES_AT_ONCE: usize = 16;

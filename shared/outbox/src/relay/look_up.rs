@@ -4,13 +4,14 @@ use std::collections::HashMap;
 
 use futures::{StreamExt, stream};
 
-use super::{
-    budget::Budget,
-    call_error::CallError,
-    outbox_table::{LOOK_UP_KEYS, OutboxTable, RowState},
-    retry::{Pauses, within},
+use crate::{
+    RowKey,
+    ports::{CallError, LOOK_UP_KEYS, OutboxTable, RowState},
+    relay::{
+        budget::Budget,
+        retry::{Pauses, within},
+    },
 };
-use crate::RowKey;
 
 /// Requests under way at once, and parts of a batch, which are a request each unless
 /// an aggregate has more rows than one request looks up.

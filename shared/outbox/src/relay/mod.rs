@@ -1,75 +1,31 @@
-//! Bringing rows of the outbox to a bus.
+//! What happens to a row of the outbox until its event is on the bus.
 //!
-//! [`Relay::publish`] answers for each row what became of it; a row counts as
-//! done only if its event is on a bus known to exist, was settled before, or
-//! lies parked with a dead letter sent. Everything else comes again.
+//! [`Relay::publish`] returns for each row what became of it. A row counts as done only if
+//! its event is on a bus known to exist, was settled before, or is parked with a dead
+//! letter sent. Everything else is retried.
 //!
-//! [`StreamHandler`] is the function behind the outbox table's stream;
-//! [`Sweeper`] publishes, by a schedule, what the stream has left behind. The
-//! relay itself knows three services by the traits [`EventBus`],
-//! [`OutboxTable`] and [`DeadLetters`]; [`EventBridgeBus`], [`DynamoDbTable`]
-//! and [`SqsQueue`] are AWS's.
-//!
-//! The smallest function behind the stream:
-//!
-//! ```no_run
-#![doc = include_str!("../../examples/relay.rs")]
-//! ```
-//!
-//! [`Metrics`] writes what it has done to the log, for CloudWatch to count.
+//! The relay knows three services by the traits of [`ports`](crate::ports):
+//! [`EventBus`](crate::ports::EventBus), [`OutboxTable`](crate::ports::OutboxTable) and
+//! [`DeadLetters`](crate::ports::DeadLetters). The Lambda functions around it are in
+//! [`handlers`](crate::handlers).
 
-mod arrival;
-mod aws_error;
-mod backlog;
-mod budget;
+pub(crate) mod backlog;
+pub(crate) mod budget;
 mod bus_check;
-mod call_error;
-mod dead_letters;
-mod decode;
+pub(crate) mod candidate;
 mod deletes;
-mod dynamodb;
-mod event_bus;
-mod eventbridge;
-mod fate;
-mod look_up;
-mod metrics;
-mod outbox_table;
-mod own_task;
+pub(crate) mod log_outcome;
+pub(crate) mod look_up;
+mod outcome;
 mod park;
 mod part;
+#[cfg(feature = "replay")]
+pub(crate) mod patience;
 mod publish;
 mod put_events;
-mod report;
-mod retry;
+pub(crate) mod retry;
 mod schedule;
-mod sequence_number;
-mod sqs;
-mod stream;
-mod sweep;
 
-pub use arrival::{Arrival, Unreadable};
-pub use call_error::CallError;
-pub use dead_letters::{DeadLetter, DeadLetters};
-pub use dynamodb::DynamoDbTable;
-pub use event_bus::{BusLimits, EntryError, EventBus, Poison, PutResult};
-pub use eventbridge::EventBridgeBus;
-pub use fate::{Failure, Fate, Outcome, Settled};
-pub use metrics::{Metrics, NAMESPACE};
-pub use outbox_table::{
-    DELETE_KEYS, LOOK_UP_KEYS, OutboxTable, Page, RowState, Segment, StoredRow,
-};
+pub use candidate::{Arrival, Unreadable};
+pub use outcome::{Failure, Fate, Outcome, Settled};
 pub use publish::Relay;
-pub use sqs::SqsQueue;
-pub use stream::{Counts, Relayed, StreamEvent, StreamHandler};
-pub use sweep::{CutShort, DEFAULT_GRACE, Sweeper, Swept};
-#[cfg(feature = "replay")]
-pub(crate) use {
-    aws_error::call_error,
-    backlog::Backlog,
-    budget::Budget,
-    dynamodb::{PARKED, SdkItem, attributes, stored_row, without_retries},
-    look_up::look_up,
-    retry::{Pauses, retry, within},
-    sequence_number::compare as compare_sequence_numbers,
-    sweep::sweep,
-};

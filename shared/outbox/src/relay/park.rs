@@ -6,15 +6,15 @@ use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::{
-    budget::Budget,
-    dead_letters::{DeadLetter, DeadLetters},
-    event_bus::Poison,
-    fate::Failure,
-    outbox_table::OutboxTable,
-    retry::{Pauses, retry},
+use crate::{
+    OutboxRow, Parked, RowKey,
+    ports::{DeadLetter, DeadLetters, OutboxTable, Poison},
+    relay::{
+        Failure,
+        budget::Budget,
+        retry::{Pauses, retry},
+    },
 };
-use crate::{OutboxRow, Parked, RowKey};
 
 /// A row that can never be published as it stands.
 pub(super) struct Poisoned {

@@ -5,12 +5,11 @@ use std::{
     mem,
 };
 
-use super::{
-    arrival::Arrival,
-    fate::{Failure, Outcome, Settled},
-    outbox_table::{LOOK_UP_KEYS, RowState},
+use crate::{
+    RowKey,
+    ports::{LOOK_UP_KEYS, RowState},
+    relay::{Arrival, Failure, Outcome, Settled},
 };
-use crate::RowKey;
 
 /// All arrivals of some aggregates, so that what is sent in order lies in one part.
 #[derive(Default)]

@@ -9,23 +9,23 @@ use futures::{Stream, StreamExt, future::join_all, stream};
 use jiff::SignedDuration;
 use tokio::{sync::mpsc, time::Instant};
 
-use super::{
-    arrival::{Arrival, Triage},
-    budget::Budget,
-    bus_check::BusCheck,
-    dead_letters::DeadLetters,
-    deletes::delete_published,
-    event_bus::EventBus,
-    fate::{Failure, Fate, Outcome, Settled},
-    look_up::{LOOK_UPS_AT_ONCE, look_up},
-    outbox_table::OutboxTable,
-    park::{Poisoned, park},
-    part::{LookedUp, Part, parts},
-    put_events::Puts,
-    retry::Pauses,
-    schedule::Schedule,
+use crate::{
+    Clock, OutboxRow, RowKey, SystemClock,
+    ports::{DeadLetters, EventBus, OutboxTable},
+    relay::{
+        Arrival, Failure, Fate, Outcome, Settled,
+        budget::Budget,
+        bus_check::BusCheck,
+        candidate::Triage,
+        deletes::delete_published,
+        look_up::{LOOK_UPS_AT_ONCE, look_up},
+        park::{Poisoned, park},
+        part::{LookedUp, Part, parts},
+        put_events::Puts,
+        retry::Pauses,
+        schedule::Schedule,
+    },
 };
-use crate::{Clock, OutboxRow, RowKey, SystemClock};
 
 /// Rows of one call that are believed to be at fault themselves. More than
 /// these, and the fault is more likely elsewhere.
@@ -98,7 +98,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         &self.pauses
     }
 
-    pub(super) fn random_below(&self, bound: u32) -> u32 {
+    pub(crate) fn random_below(&self, bound: u32) -> u32 {
         self.pauses.random_below(bound)
     }
 
@@ -284,7 +284,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
     }
 
     /// Whether the bus took an event of this process within the last minute.
-    pub(super) fn gets_through(&self) -> bool {
+    pub(crate) fn gets_through(&self) -> bool {
         self.last_accepted()
             .is_some_and(|accepted| accepted.elapsed() < LATELY)
     }

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use futures::{Stream, StreamExt, stream::FuturesUnordered};
 use tokio::{sync::mpsc::UnboundedSender, time::Instant};
 
-use super::{
-    budget::Budget,
-    bus_check::BusCheck,
-    call_error::CallError,
-    event_bus::{EventBus, PutResult},
-    retry::{Pauses, within},
-    schedule::{Request, Schedule},
+use crate::{
+    Clock, OutboxRow, RowKey,
+    ports::{CallError, EventBus, PutResult},
+    relay::{
+        budget::Budget,
+        bus_check::BusCheck,
+        retry::{Pauses, within},
+        schedule::{Request, Schedule},
+    },
 };
-use crate::{Clock, OutboxRow, RowKey};
 
 /// Requests under way at once. A whole processor makes one in some 0.4 ms, and the bus
 /// answers the first in 10 to 30 ms.

@@ -6,7 +6,7 @@ use std::{
 
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::{budget::call_deadline, call_error::CallError};
+use crate::{ports::CallError, relay::budget::call_deadline};
 
 /// First and longest pause before a call is repeated.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -19,19 +19,19 @@ pub(crate) struct Pauses {
 }
 
 impl Pauses {
-    pub(super) fn new(random: fastrand::Rng) -> Self {
+    pub(crate) fn new(random: fastrand::Rng) -> Self {
         Self {
             random: Mutex::new(random),
         }
     }
 
-    pub(super) fn random_below(&self, bound: u32) -> u32 {
+    pub(crate) fn random_below(&self, bound: u32) -> u32 {
         let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
         random.u32(..bound)
     }
 
     /// The pause after the given number of failures, from 1.
-    pub(super) fn after(&self, failures: u32) -> Duration {
+    pub(crate) fn after(&self, failures: u32) -> Duration {
         let doublings = failures.saturating_sub(1).min(16);
         let bound = (FIRST_PAUSE * 2_u32.pow(doublings)).min(LONGEST_PAUSE);
         let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);

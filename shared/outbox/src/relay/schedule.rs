@@ -13,11 +13,11 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use super::{
-    event_bus::{BusLimits, EntryError, Poison, PutResult},
-    fate::Failure,
+use crate::{
+    OutboxRow, RowKey,
+    ports::{BusLimits, EntryError, Poison, PutResult},
+    relay::Failure,
 };
-use crate::{OutboxRow, RowKey};
 
 pub(super) struct Schedule {
     limits: BusLimits,

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     RowKey,
-    relay::{DeadLetter, compare_sequence_numbers},
+    ports::{DeadLetter, sequence_number},
 };
 
 /// What lies in the dead-letter queue.
@@ -178,7 +178,7 @@ impl TryFrom<WrittenPointer> for Pointer {
             }
         }
         let (start, end) = (&batch.start_sequence_number, &batch.end_sequence_number);
-        if compare_sequence_numbers(start, end) == Ordering::Greater {
+        if sequence_number::compare(start, end) == Ordering::Greater {
             let problem = format!("its range ends before it begins: {start} to {end}");
             return Err(NotADeadLetter(problem));
         }

@@ -3,13 +3,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use futures::{StreamExt, stream};
 use tokio::time::Instant;
 
-use super::patience::PATIENCE;
 use crate::{
     RowKey,
-    relay::{
-        Backlog, CallError, DeadLetters, EventBus, Failure, Fate, OutboxTable, Outcome, Page,
-        Relay, Settled,
-    },
+    ports::{CallError, DeadLetters, EventBus, OutboxTable, Page},
+    relay::{Failure, Fate, Outcome, Relay, Settled, backlog::Backlog, patience::PATIENCE},
 };
 
 /// Aggregates that are read at once.

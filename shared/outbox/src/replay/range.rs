@@ -4,13 +4,11 @@ use std::{cmp::Ordering, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
-use super::{
-    letter::Pointer,
-    stream_reader::{From, Place, StreamError, StreamReader, StreamRecord},
-};
 use crate::{
     RowKey,
-    relay::{CallError, Pauses, compare_sequence_numbers, within},
+    ports::{CallError, From, Place, StreamError, StreamReader, StreamRecord, sequence_number},
+    relay::retry::{Pauses, within},
+    replay::letter::Pointer,
 };
 
 /// A pause after a page without records: a shard takes five reads a second, and
@@ -115,8 +113,8 @@ impl<S: StreamReader> Range<'_, S> {
             Err(StreamError::Gone(message))
         };
         let number = record.sequence_number;
-        let to_start = compare_sequence_numbers(&number, &self.pointer.start);
-        let to_end = compare_sequence_numbers(&number, &self.pointer.end);
+        let to_start = sequence_number::compare(&number, &self.pointer.start);
+        let to_end = sequence_number::compare(&number, &self.pointer.end);
         if self.last_read.is_none() && to_start != Ordering::Equal {
             return gone("first");
         }

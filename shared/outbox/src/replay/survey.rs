@@ -3,7 +3,8 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::{
     RowKey,
-    relay::{CallError, DeadLetters, EventBus, OutboxTable, Page, Relay, Segment, StoredRow},
+    ports::{CallError, DeadLetters, EventBus, OutboxTable, Page, Segment, StoredRow},
+    relay::Relay,
 };
 
 /// Parts of the table that are read at once.

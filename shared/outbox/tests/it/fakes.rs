@@ -9,11 +9,11 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use outbox::{
     Clock, OutboxRow, Parked, RowKey,
-    relay::{
-        Arrival, BusLimits, CallError, DeadLetter, DeadLetters, EntryError, EventBus, OutboxTable,
-        Page, Poison, PutResult, Relay, RowState, Segment, StoredRow, Unreadable,
+    ports::{
+        BusLimits, CallError, DeadLetter, DeadLetters, EntryError, EventBus, Message, OutboxTable,
+        Page, Poison, PutResult, RowState, Segment, StoredRow, StreamError, StreamRecord,
     },
-    replay::{Message, StreamError, StreamRecord},
+    relay::{Arrival, Relay, Unreadable},
 };
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};

@@ -7,7 +7,10 @@ mod relay;
 use std::{collections::BTreeMap, fmt, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
-use outbox::replay::{DeadLetterQueue, Depth, Selection};
+use outbox::{
+    ports::{DeadLetterQueue, Depth},
+    replay::Selection,
+};
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -113,7 +116,7 @@ pub(super) async fn run(context: &Context<'_>) -> Result<Ending, Error> {
 async fn backlog(context: &Context<'_>) -> Result<Backlog, Error> {
     let mut backlog = Backlog::default();
     let until = Instant::now() + READING_TIME;
-    let show = |row: outbox::relay::StoredRow| {
+    let show = |row: outbox::ports::StoredRow| {
         if let Some(mark) = row.parked {
             backlog.parked += 1;
             let code = mark.code().to_owned();

@@ -1,7 +1,7 @@
 //! What is wrong with an outbox, by what was seen of it, and what to do.
 
 use jiff::{SignedDuration, Timestamp};
-use outbox::relay::DEFAULT_GRACE;
+use outbox::handlers::DEFAULT_GRACE;
 use serde::Serialize;
 
 use super::{

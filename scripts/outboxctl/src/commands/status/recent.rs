@@ -7,7 +7,7 @@ use aws_sdk_cloudwatch::{
     types::{Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, StatusCode},
 };
 use jiff::{SignedDuration, Timestamp};
-use outbox::relay::NAMESPACE;
+use outbox::handlers::NAMESPACE;
 use serde::Serialize;
 
 use super::super::Context;

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use outbox::{OutboxRow, relay::EventBridgeBus};
+use outbox::{OutboxRow, aws::EventBridgeBus};
 use outbox_conformance::bus::{World, conforms};
 use serde_json::{Value, json};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::any};

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use outbox::{OutboxRow, RowKey, replay::DynamoDbStreams};
+use outbox::{OutboxRow, RowKey, aws::DynamoDbStreams};
 use outbox_conformance::stream::{World, conforms};
 use serde_json::{Value, json};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::any};

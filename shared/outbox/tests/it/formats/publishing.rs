@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use jiff::{SignedDuration, Timestamp};
-use outbox::relay::{
-    DynamoDbTable, EventBridgeBus, Relay, SqsQueue, StreamEvent, StreamHandler, Sweeper, Swept,
+use outbox::{
+    aws::{DynamoDbTable, EventBridgeBus, SqsQueue},
+    handlers::{StreamEvent, StreamHandler, Sweeper, Swept},
+    relay::Relay,
 };
 use serde_json::{Value, json};
 use tokio::time::Instant;

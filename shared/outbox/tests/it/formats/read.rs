@@ -3,8 +3,8 @@
 use jiff::SignedDuration;
 use outbox::{
     CloudEvent, KeySchema,
+    handlers::CutShort,
     inbox::{ConsumerWrites, Handled, Inbox, OnceError},
-    relay::CutShort,
     replay::Letter,
 };
 use serde_json::{Value, json};

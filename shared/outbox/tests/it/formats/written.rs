@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use outbox::{
     AggregateWrite, CloudEvent, DomainEvent, KeySchema, Outbox, Parked, RowKey, Transaction,
+    aws::DynamoDbTable,
     inbox::{ConsumerWrites, Handled, Inbox},
-    relay::{DynamoDbTable, OutboxTable},
-    replay::{Discard, ParkedRows},
+    ports::{Discard, OutboxTable, ParkedRows},
 };
 use serde::Serialize;
 use serde_json::{Value, json};

@@ -8,11 +8,13 @@ use dynamodb_in_process::{create_table, items};
 use jiff::SignedDuration;
 use outbox::{
     AggregateWrite, DomainEvent, KeySchema, Outbox, OutboxRow, RowKey,
-    relay::{
-        CallError, DeadLetter, DeadLetters, DynamoDbTable, EntryError, EventBridgeBus, EventBus,
-        OutboxTable, PutResult, Relay, RowState, Segment, SqsQueue, StreamEvent, StreamHandler,
-        Sweeper, Unreadable,
+    aws::{DynamoDbTable, EventBridgeBus, SqsQueue},
+    handlers::{StreamEvent, StreamHandler, Sweeper},
+    ports::{
+        CallError, DeadLetter, DeadLetters, EntryError, EventBus, OutboxTable, PutResult, RowState,
+        Segment,
     },
+    relay::{Relay, Unreadable},
 };
 use serde_json::{Value, json};
 use tokio::time::Instant;

@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
-use outbox::relay::{
-    Arrival, CallError, EntryError, Failure, Fate, PutResult, Settled, Unreadable,
+use outbox::{
+    ports::{CallError, EntryError, PutResult},
+    relay::{Arrival, Failure, Fate, Settled, Unreadable},
 };
 use tokio::time::Instant;
 

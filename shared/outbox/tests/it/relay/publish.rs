@@ -1,7 +1,8 @@
 use std::{sync::Arc, time::Duration};
 
-use outbox::relay::{
-    Arrival, CallError, Failure, Fate, Outcome, PutResult, RowState, Settled, Unreadable,
+use outbox::{
+    ports::{CallError, PutResult, RowState},
+    relay::{Arrival, Failure, Fate, Outcome, Settled, Unreadable},
 };
 use proptest::prelude::*;
 use tokio::time::Instant;

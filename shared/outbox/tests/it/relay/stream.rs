@@ -5,7 +5,10 @@ use std::{
 };
 
 use jiff::SignedDuration;
-use outbox::relay::{CallError, Counts, EntryError, Relayed, StreamEvent, StreamHandler};
+use outbox::{
+    handlers::{Counts, Relayed, StreamEvent, StreamHandler},
+    ports::{CallError, EntryError},
+};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use tracing::instrument::WithSubscriber;

@@ -3,7 +3,8 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use outbox::{
     OutboxRow,
-    relay::{CallError, CutShort, EntryError, RowState, Sweeper, Swept},
+    handlers::{CutShort, Sweeper, Swept},
+    ports::{CallError, EntryError, RowState},
 };
 use tokio::time::{Instant, sleep};
 
@@ -302,7 +303,7 @@ async fn a_young_row_that_cannot_be_read_is_left_to_the_stream_with_what_precede
         position: format!("{:020}#{high:08x}-{low:04x}-7000-8000-000000000002", 2),
     };
     world.with(|state| state.rows.insert(unreadable.clone(), RowState::Pending));
-    let sweeper = Sweeper::new(world.relay(), outbox::relay::DEFAULT_GRACE);
+    let sweeper = Sweeper::new(world.relay(), outbox::handlers::DEFAULT_GRACE);
     for (minutes, published) in [(14, 0), (2, 1)] {
         tokio::time::advance(Duration::from_mins(minutes)).await;
         let swept = sweeper.sweep(Instant::now() + Duration::from_mins(4)).await;

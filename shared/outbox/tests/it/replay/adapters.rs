@@ -6,8 +6,8 @@ use std::time::Duration;
 use aws_sdk_dynamodbstreams::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
 use dynamodb_in_process::Address;
 use outbox::{
-    relay::CallError,
-    replay::{DeadLetterQueue, DynamoDbStreams, From, Message, Place, StreamError, StreamReader},
+    aws::DynamoDbStreams,
+    ports::{CallError, DeadLetterQueue, From, Message, Place, StreamError, StreamReader},
 };
 use serde_json::{Value, json};
 use wiremock::MockServer;

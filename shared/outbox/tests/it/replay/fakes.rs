@@ -2,12 +2,9 @@
 
 use std::time::Duration;
 
-use outbox::{
-    relay::CallError,
-    replay::{
-        DeadLetterQueue, Depth, From, Message, Place, StreamError, StreamPage, StreamReader,
-        StreamRecord,
-    },
+use outbox::ports::{
+    CallError, DeadLetterQueue, Depth, From, Message, Place, StreamError, StreamPage, StreamReader,
+    StreamRecord,
 };
 use tokio::time::{Instant, sleep};
 

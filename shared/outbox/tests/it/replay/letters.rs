@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use outbox::{
     RowKey,
-    relay::{CallError, EntryError, RowState},
-    replay::{StreamError, Unsettled, Verdict},
+    ports::{CallError, EntryError, RowState, StreamError},
+    replay::{Unsettled, Verdict},
 };
 use serde_json::json;
 use tokio::time::Instant;
@@ -117,7 +117,7 @@ async fn a_letter_whose_row_is_parked_stays_and_names_it() {
 
 fn add_parked_to_stream(world: &World, key: &RowKey) {
     world.with(|state| {
-        let record = outbox::replay::StreamRecord {
+        let record = outbox::ports::StreamRecord {
             sequence_number: "101".into(),
             inserted: Some(key.clone()),
         };

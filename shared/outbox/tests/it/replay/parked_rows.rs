@@ -7,8 +7,9 @@ use dynamodb_in_process::{create_table, items};
 use jiff::Timestamp;
 use outbox::{
     OutboxRow, Parked, RowKey,
-    relay::{DynamoDbTable, OutboxTable, RowState, Segment},
-    replay::{Discard, ParkedRows, check_detail},
+    aws::DynamoDbTable,
+    ports::{Discard, OutboxTable, ParkedRows, RowState, Segment},
+    replay::check_detail,
 };
 use serde_json::{Value, json};
 

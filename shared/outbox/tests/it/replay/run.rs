@@ -3,7 +3,8 @@
 use std::{cell::Cell, collections::HashSet, time::Duration};
 
 use outbox::{
-    relay::{CallError, RowState, Sweeper},
+    handlers::Sweeper,
+    ports::{CallError, RowState},
     replay::{Selection, Unsettled, Verdict},
 };
 use tokio::time::Instant;

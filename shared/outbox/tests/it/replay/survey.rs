@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use outbox::relay::{CallError, RowState};
+use outbox::ports::{CallError, RowState};
 use tokio::time::Instant;
 
 use crate::fakes::World;

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, ToSpan};
 use outbox::{
     OutboxRow,
-    relay::{CallError, RowState},
+    ports::{CallError, RowState},
     replay::{Unsettled, Verdict},
 };
 use serde_json::json;

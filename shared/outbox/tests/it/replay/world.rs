@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use outbox::{
     RowKey,
-    relay::{Arrival, DeadLetter},
-    replay::{Replay, Selection, StreamRecord, Summary, Verdict},
+    ports::{DeadLetter, StreamRecord},
+    relay::Arrival,
+    replay::{Replay, Selection, Summary, Verdict},
 };
 use serde_json::{Value, json};
 

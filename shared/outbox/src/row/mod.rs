@@ -1,10 +1,13 @@
+#[cfg(feature = "relay")]
+pub(crate) mod decode;
+
 use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::envelope::sequence_text;
+use crate::event::sequence_text;
 
 /// The row format this library writes, and the newest it reads.
 pub(crate) const FORMAT: u64 = 1;

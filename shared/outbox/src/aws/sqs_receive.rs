@@ -9,8 +9,10 @@ use aws_sdk_sqs::{
 };
 use jiff::Timestamp;
 
-use super::dead_letter_queue::{DeadLetterQueue, Depth, Message};
-use crate::relay::{CallError, SqsQueue, call_error};
+use crate::{
+    aws::{SqsQueue, error::call_error},
+    ports::{CallError, DeadLetterQueue, Depth, Message},
+};
 
 /// Long enough that every server of the queue is asked ("long polling" in the
 /// SQS developer guide): an empty answer then means an empty queue.

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::envelope::string;
+use crate::event::string;
 
 /// Where in a trace something happened: the `traceparent` of W3C's Trace
 /// Context, `00-<trace id>-<parent id>-<flags>`.

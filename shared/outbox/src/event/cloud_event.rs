@@ -4,10 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::IgnoredAny};
 use serde_json::value::RawValue;
 
-use crate::{
-    event_data::EventData,
-    trace::{self, Traceparent},
-};
+use crate::event::{EventData, Traceparent, trace};
 
 /// An event as it travels: `CloudEvents` 1.0 in structured JSON, the `detail`
 /// of the EventBridge event.

@@ -2,7 +2,7 @@ use std::{future::Future, time::Duration};
 
 use jiff::Timestamp;
 
-use crate::relay::CallError;
+use crate::ports::CallError;
 
 /// The dead-letter queue, as its readers see it.
 pub trait DeadLetterQueue: Send + Sync {

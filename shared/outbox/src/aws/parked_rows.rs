@@ -1,4 +1,4 @@
-use std::{collections::HashMap, future::Future};
+use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{
     error::ProvideErrorMetadata,
@@ -6,18 +6,14 @@ use aws_sdk_dynamodb::{
     types::{AttributeValue, Delete, Put, TransactWriteItem},
 };
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, de::IgnoredAny};
-use serde_json::value::RawValue;
 
+use super::{
+    DynamoDbTable,
+    dynamodb::{PARKED, SdkItem, attributes, stored_row, without_retries},
+};
 use crate::{
-    OutboxRow, RowKey,
-    envelope::string,
-    json_text::examine,
-    limits,
-    relay::{
-        CallError, DynamoDbTable, PARKED, SdkItem, StoredRow, attributes, stored_row,
-        without_retries,
-    },
+    RowKey,
+    ports::{CallError, Discard, ParkedRows, StoredRow},
     row::{AGGREGATE_ID, EDITS},
 };
 
@@ -26,136 +22,6 @@ const KEPT_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// The attribute by which DynamoDB expires a discarded row; no other row has it.
 const EXPIRES_AT: &str = "expiresAt";
-
-/// Characters of the reason why a row is discarded: items have room for it.
-const MOST_REASON_CHARS: usize = 500;
-
-/// What a person can do about a row that is set aside.
-///
-/// Each answers whether it was done: false if the row is no longer set aside,
-/// or not as it was seen. Nothing is changed then.
-pub trait ParkedRows {
-    /// Reads a row, consistently; `None` if it is gone.
-    fn read(
-        &self,
-        key: &RowKey,
-    ) -> impl Future<Output = Result<Option<StoredRow>, CallError>> + Send;
-
-    /// Makes a row pending again.
-    fn unpark(&self, key: &RowKey) -> impl Future<Output = Result<bool, CallError>> + Send;
-
-    /// Replaces the `detail` that was seen and makes the row pending again.
-    fn replace_detail(
-        &self,
-        key: &RowKey,
-        seen: &str,
-        detail: &str,
-    ) -> impl Future<Output = Result<bool, CallError>> + Send;
-
-    /// Discards a row: its event will never be published. What it held is kept
-    /// for 30 days, with who discarded it, when, and why.
-    fn discard(
-        &self,
-        key: &RowKey,
-        discard: &Discard,
-    ) -> impl Future<Output = Result<bool, CallError>> + Send;
-}
-
-/// Who discards a row, when, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Discard {
-    by: String,
-    at: Timestamp,
-    reason: String,
-}
-
-/// A `detail` that could not be published, or not as the same event.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct InvalidDetail(String);
-
-impl Discard {
-    /// By this principal, for this reason: 1 to 500 characters, else `None`.
-    pub fn new(by: impl Into<String>, at: Timestamp, reason: &str) -> Option<Self> {
-        let reason = reason.trim();
-        let fits = (1..=MOST_REASON_CHARS).contains(&reason.chars().count());
-        fits.then(|| Self {
-            by: by.into(),
-            at,
-            reason: reason.to_owned(),
-        })
-    }
-}
-
-/// Checks a new `detail` for a row: a JSON object within the bus's limit that
-/// still names the same event.
-///
-/// # Errors
-///
-/// Saying what is wrong.
-pub fn check_detail(row: &OutboxRow, detail: &str) -> Result<(), InvalidDetail> {
-    let invalid = |problem: String| Err(InvalidDetail(problem));
-    // Its other values are not read: JSON allows numbers that no type here holds.
-    if let Err(error) = serde_json::from_str::<IgnoredAny>(detail) {
-        return invalid(format!("it is not JSON: {error}"));
-    }
-    if !detail.trim_start().starts_with('{') {
-        return invalid("it is no JSON object".to_owned());
-    }
-    let examined = examine(detail);
-    if let Some(string) = examined.invalid_string {
-        return invalid(format!(
-            "{string} stands for no text: consumers could not read it"
-        ));
-    }
-    // The envelope is one level around the data.
-    if examined.depth > limits::MAX_EVENT_DEPTH + 1 {
-        return invalid(format!(
-            "it is nested {} deep, at most {} levels are allowed",
-            examined.depth,
-            limits::MAX_EVENT_DEPTH + 1
-        ));
-    }
-    let found: Identity<'_> = match serde_json::from_str(detail) {
-        Ok(found) => found,
-        Err(error) => return invalid(format!("consumers would not agree on it: {error}")),
-    };
-    for (name, found, expected) in [
-        ("id", found.id, row.event_id.to_string()),
-        ("source", found.source, row.source.clone()),
-        ("type", found.event_type, row.detail_type.clone()),
-        ("subject", found.subject, row.key.aggregate_id.clone()),
-    ] {
-        if found.and_then(string) != Some(expected.clone()) {
-            return invalid(format!(
-                "its {name:?} must stay {expected:?}: consumers know the event by it"
-            ));
-        }
-    }
-    let edited = OutboxRow {
-        detail: detail.to_owned(),
-        ..row.clone()
-    };
-    if edited.entry_bytes() > limits::MAX_ENTRY_BYTES {
-        return invalid(format!(
-            "the event has {} bytes, the bus takes {}",
-            edited.entry_bytes(),
-            limits::MAX_ENTRY_BYTES
-        ));
-    }
-    Ok(())
-}
-
-/// The members of a detail by which consumers know the event.
-#[derive(Deserialize)]
-struct Identity<'d> {
-    #[serde(borrow)]
-    id: Option<&'d RawValue>,
-    source: Option<&'d RawValue>,
-    #[serde(rename = "type")]
-    event_type: Option<&'d RawValue>,
-    subject: Option<&'d RawValue>,
-}
 
 impl ParkedRows for DynamoDbTable {
     async fn read(&self, key: &RowKey) -> Result<Option<StoredRow>, CallError> {

@@ -13,21 +13,18 @@ use serde_dynamo::{AttributeValue, Item};
 use serde_json::value::RawValue;
 use tokio::time::{Instant, sleep_until};
 
-use super::{
-    arrival::Arrival,
-    budget::{Budget, known_deadline},
-    dead_letters::DeadLetters,
-    decode,
-    event_bus::EventBus,
-    fate::{Failure, Fate, Outcome, Settled},
-    outbox_table::OutboxTable,
-    publish::Relay,
-    report::report,
-    sequence_number::compare,
-};
-use crate::RowKey;
 #[cfg(feature = "simulation")]
 use crate::simulation;
+use crate::{
+    RowKey,
+    ports::{DeadLetters, EventBus, OutboxTable, sequence_number::compare},
+    relay::{
+        Arrival, Failure, Fate, Outcome, Relay, Settled,
+        budget::{Budget, known_deadline},
+        log_outcome::report,
+    },
+    row::decode,
+};
 
 /// How long an event may fail before it is left to the sweeper.
 const LEFT_AFTER: SignedDuration = SignedDuration::from_mins(10);

@@ -5,10 +5,10 @@ use aws_sdk_dynamodbstreams::{
     types::{AttributeValue, OperationType, Record, ShardIteratorType},
 };
 
-use super::stream_reader::{From, Place, StreamError, StreamPage, StreamReader, StreamRecord};
 use crate::{
     RowKey,
-    relay::{CallError, call_error},
+    aws::error::call_error,
+    ports::{CallError, From, Place, StreamError, StreamPage, StreamReader, StreamRecord},
     row::{AGGREGATE_ID, POSITION},
 };
 

@@ -9,14 +9,14 @@ use jiff::Timestamp;
 use serde_dynamo::{AttributeValue, Item};
 use uuid::Uuid;
 
-use super::arrival::Unreadable;
 use crate::{
     OutboxRow, Parked, RowKey,
+    relay::Unreadable,
     row::{self, AGGREGATE_ID, EDITS, POSITION},
 };
 
 /// The row's key, or `None` if the attributes do not hold one.
-pub(super) fn key(attributes: &Item) -> Option<RowKey> {
+pub(crate) fn key(attributes: &Item) -> Option<RowKey> {
     let key = RowKey {
         aggregate_id: text(attributes, AGGREGATE_ID).ok()?.to_owned(),
         position: text(attributes, POSITION).ok()?.to_owned(),
@@ -25,7 +25,7 @@ pub(super) fn key(attributes: &Item) -> Option<RowKey> {
 }
 
 /// The row. Attributes this version does not know are ignored.
-pub(super) fn row(key: &RowKey, item: &Item) -> Result<Arc<OutboxRow>, Unreadable> {
+pub(crate) fn row(key: &RowKey, item: &Item) -> Result<Arc<OutboxRow>, Unreadable> {
     let v = number::<u64>(item, "v")?;
     if v > row::FORMAT {
         return Err(Unreadable::NewerFormat(v));
@@ -56,7 +56,7 @@ pub(super) fn row(key: &RowKey, item: &Item) -> Result<Arc<OutboxRow>, Unreadabl
 }
 
 /// How often the row was edited; rows that never were do not tell.
-pub(super) fn edits(item: &Item) -> Result<u64, Unreadable> {
+pub(crate) fn edits(item: &Item) -> Result<u64, Unreadable> {
     if item.contains_key(EDITS) {
         number(item, EDITS)
     } else {

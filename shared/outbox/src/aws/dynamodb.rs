@@ -9,17 +9,12 @@ use aws_sdk_dynamodb::{
 use jiff::Timestamp;
 use serde_dynamo::Item;
 
-use super::{
-    arrival::Arrival,
-    aws_error::call_error,
-    call_error::CallError,
-    decode,
-    outbox_table::{OutboxTable, Page, RowState, Segment, StoredRow},
-    own_task::in_own_task,
-};
 use crate::{
     Parked, RowKey,
-    row::{AGGREGATE_ID, EDITS, POSITION},
+    aws::{error::call_error, own_task::in_own_task},
+    ports::{CallError, OutboxTable, Page, RowState, Segment, StoredRow},
+    relay::Arrival,
+    row::{AGGREGATE_ID, EDITS, POSITION, decode},
 };
 
 /// The mark on a row that is set aside.

@@ -3,18 +3,16 @@ use std::collections::HashSet;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use super::{
-    arrival::Arrival,
-    backlog::Backlog,
-    budget::{Budget, known_deadline},
-    dead_letters::DeadLetters,
-    event_bus::EventBus,
-    fate::{Fate, Outcome, Settled},
-    outbox_table::{OutboxTable, Segment, StoredRow},
-    publish::Relay,
-    retry::retry,
+use crate::{
+    RowKey,
+    ports::{DeadLetters, EventBus, OutboxTable, Segment, StoredRow},
+    relay::{
+        Arrival, Fate, Outcome, Relay, Settled,
+        backlog::Backlog,
+        budget::{Budget, known_deadline},
+        retry::retry,
+    },
 };
-use crate::RowKey;
 
 /// How old a row is that the stream is taken to have left behind. The stream
 /// publishes within seconds, and a batch of it takes a minute at most.

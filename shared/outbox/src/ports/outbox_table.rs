@@ -1,7 +1,6 @@
 use std::{collections::HashMap, future::Future};
 
-use super::{arrival::Arrival, call_error::CallError};
-use crate::{Parked, RowKey};
+use crate::{Parked, RowKey, ports::CallError, relay::Arrival};
 
 /// The table the events wait in.
 pub trait OutboxTable: Send + Sync {

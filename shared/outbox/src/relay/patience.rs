@@ -2,11 +2,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::relay::{CallError, DeadLetters, EventBus, OutboxTable, Relay, retry};
+use crate::{
+    ports::{CallError, DeadLetters, EventBus, OutboxTable},
+    relay::{Relay, retry::retry},
+};
 
 /// How long a call, or what is published together, may take with its
 /// repetitions.
-pub(super) const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
     /// Repeats a call for a minute while its errors are transient.

@@ -3,10 +3,9 @@ use aws_sdk_sqs::{
     config::{Builder, retry::RetryConfig},
 };
 
-use super::{
-    aws_error::call_error,
-    call_error::CallError,
-    dead_letters::{DeadLetter, DeadLetters},
+use crate::{
+    aws::error::call_error,
+    ports::{CallError, DeadLetter, DeadLetters},
 };
 
 /// The dead-letter queue in Amazon SQS.

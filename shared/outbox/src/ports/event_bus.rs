@@ -1,7 +1,6 @@
 use std::{future::Future, sync::Arc};
 
-use super::call_error::CallError;
-use crate::OutboxRow;
+use crate::{OutboxRow, ports::CallError};
 
 /// Where events are published.
 pub trait EventBus: Send + Sync {
@@ -62,7 +61,7 @@ pub struct Poison {
 }
 
 impl Poison {
-    pub(super) fn new(code: &str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: &str, message: impl Into<String>) -> Self {
         Self {
             code: code.to_owned(),
             message: message.into(),

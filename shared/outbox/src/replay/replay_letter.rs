@@ -6,18 +6,14 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use super::{
-    dead_letter_queue::Message,
-    letter::{Letter, Pointer},
-    patience::PATIENCE,
-    range::rows_in_range,
-    stream_reader::{StreamError, StreamReader},
-};
 use crate::{
     RowKey,
-    relay::{
-        Budget, CutShort, DeadLetters, EventBus, Failure, Fate, OutboxTable, Relay, RowState,
-        Settled, look_up, sweep,
+    handlers::{CutShort, sweeper::sweep},
+    ports::{DeadLetters, EventBus, Message, OutboxTable, RowState, StreamError, StreamReader},
+    relay::{Failure, Fate, Relay, Settled, budget::Budget, look_up::look_up, patience::PATIENCE},
+    replay::{
+        letter::{Letter, Pointer},
+        range::rows_in_range,
     },
 };
 

@@ -3,8 +3,7 @@ use std::future::Future;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::call_error::CallError;
-use crate::RowKey;
+use crate::{RowKey, ports::CallError};
 
 /// Where operators learn of rows that cannot be published.
 pub trait DeadLetters: Send + Sync {

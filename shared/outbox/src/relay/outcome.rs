@@ -1,7 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::event_bus::Poison;
-use crate::RowKey;
+use crate::{RowKey, ports::Poison};
 use jiff::SignedDuration;
 
 /// What became of every row that came to the relay.
@@ -107,16 +106,16 @@ impl Outcome {
         self.fates.iter()
     }
 
-    pub(super) fn settle(&mut self, key: RowKey, settled: Settled) {
+    pub(crate) fn settle(&mut self, key: RowKey, settled: Settled) {
         self.fates.insert(key, Fate::Settled(settled));
     }
 
-    pub(super) fn fail(&mut self, key: RowKey, failure: Failure) {
+    pub(crate) fn fail(&mut self, key: RowKey, failure: Failure) {
         self.fates.insert(key, Fate::Failed(failure));
     }
 
     /// Leaves rows that failed to the sweeper.
-    pub(super) fn leave(&mut self, may_be_left: impl Fn(&RowKey) -> bool) {
+    pub(crate) fn leave(&mut self, may_be_left: impl Fn(&RowKey) -> bool) {
         for (key, fate) in &mut self.fates {
             if let Fate::Failed(failure) = fate
                 && may_be_left(key)

@@ -5,8 +5,7 @@ use aws_sdk_dynamodb::{
     error::{ProvideErrorMetadata, SdkError},
 };
 
-use super::call_error::CallError;
-use crate::causes::causes;
+use crate::{causes::causes, ports::CallError};
 
 /// Sorts an error by its code; `what` names the call and its resource. What is
 /// not known for sure is transient: trying again is safe, giving up is not.
@@ -48,7 +47,7 @@ fn is_content(code: &str) -> bool {
 }
 
 /// Codes of access, accounts, missing resources and encryption keys.
-pub(super) fn is_set_up(code: &str) -> bool {
+pub(crate) fn is_set_up(code: &str) -> bool {
     let is_key_error = code.to_ascii_lowercase().starts_with("kms") && !code.contains("Throttl");
     is_key_error
         || matches!(

@@ -1,6 +1,6 @@
 use std::future::Future;
 
-use crate::{RowKey, relay::CallError};
+use crate::{RowKey, ports::CallError};
 
 /// Reads the stream of the outbox table.
 pub trait StreamReader: Send + Sync {

@@ -1,9 +1,9 @@
 //! The log of what became of events.
 
-use super::fate::{Failure, Fate, Outcome, Settled};
+use crate::relay::{Failure, Fate, Outcome, Settled};
 
 /// Tells of whatever did not go as it should. Events are named, never shown.
-pub(super) fn report(outcome: &Outcome) {
+pub(crate) fn report(outcome: &Outcome) {
     for (key, fate) in outcome.fates() {
         let (aggregate_id, event_id) = (&key.aggregate_id, key.event_id());
         match fate {

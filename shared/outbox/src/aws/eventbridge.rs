@@ -9,13 +9,15 @@ use aws_sdk_eventbridge::{
     types::{PutEventsRequestEntry, PutEventsResultEntry},
 };
 
-use super::{
-    aws_error::{call_error, is_set_up},
-    call_error::CallError,
-    event_bus::{BusLimits, EntryError, EventBus, Poison, PutResult},
-    own_task::in_own_task,
+use crate::{
+    OutboxRow,
+    aws::{
+        error::{call_error, is_set_up},
+        own_task::in_own_task,
+    },
+    limits,
+    ports::{BusLimits, CallError, EntryError, EventBus, Poison, PutResult},
 };
-use crate::{OutboxRow, limits};
 
 /// A custom bus of Amazon EventBridge.
 #[derive(Debug, Clone)]

@@ -2,11 +2,11 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{
-    event_bus::{BusLimits, Poison},
-    fate::Failure,
+use crate::{
+    OutboxRow, RowKey,
+    ports::{BusLimits, Poison},
+    relay::Failure,
 };
-use crate::{OutboxRow, RowKey};
 
 /// A record may have been seen before once it is this old.
 const YOUNG: SignedDuration = SignedDuration::from_secs(2);
@@ -38,7 +38,7 @@ pub enum Unreadable {
 }
 
 /// What the relay can say of a row without asking anybody.
-pub(super) enum Triage {
+pub(crate) enum Triage {
     Publish(Arc<OutboxRow>),
     Poison(Poison),
     Fail(Failure),
@@ -56,7 +56,7 @@ impl Arrival {
 
     /// Whether the relay may have had this record before. Creation times have
     /// whole seconds and clocks differ: when unsure, it may.
-    pub(super) fn may_have_been_seen(&self, now: Timestamp) -> bool {
+    pub(crate) fn may_have_been_seen(&self, now: Timestamp) -> bool {
         let Some(written_at) = self.written_at else {
             return true;
         };
@@ -66,20 +66,20 @@ impl Arrival {
 
     /// From when on a repetition of this record will be looked up, whichever
     /// process gets it.
-    pub(super) fn looked_up_from(&self) -> Option<Timestamp> {
+    pub(crate) fn looked_up_from(&self) -> Option<Timestamp> {
         self.written_at?.checked_add(YOUNG + CLOCK_SKEW).ok()
     }
 
     /// Whether this is the row as it is after so many edits. What the table shows
     /// and nobody can read is taken for it: it is to be set aside again.
-    pub(super) fn shows_edit(&self, edits: u64) -> bool {
+    pub(crate) fn shows_edit(&self, edits: u64) -> bool {
         match &self.row {
             Ok(row) => row.edits == edits,
             Err(_) => self.written_at.is_none(),
         }
     }
 
-    pub(super) fn triage(&self, limits: BusLimits) -> Triage {
+    pub(crate) fn triage(&self, limits: BusLimits) -> Triage {
         match &self.row {
             Ok(row) => match fault(row, limits) {
                 Some(poison) => Triage::Poison(poison),

@@ -2,13 +2,13 @@ use std::{collections::HashSet, pin::pin, time::Duration};
 
 use tokio::time::{Instant, interval_at};
 
-use super::{
-    dead_letter_queue::{DeadLetterQueue, Message},
-    patience::PATIENCE,
-    settle::{Progress, Replay, Unsettled, Verdict},
-    stream_reader::StreamReader,
+use crate::{
+    ports::{
+        CallError, DeadLetterQueue, DeadLetters, EventBus, Message, OutboxTable, StreamReader,
+    },
+    relay::{patience::PATIENCE, retry::within},
+    replay::replay_letter::{Progress, Replay, Unsettled, Verdict},
 };
-use crate::relay::{CallError, DeadLetters, EventBus, OutboxTable, within};
 
 /// How long a message is hidden from others while it is worked on. It is
 /// hidden anew as long as that takes; whoever is killed leaves it hidden so

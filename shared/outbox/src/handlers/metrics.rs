@@ -11,7 +11,7 @@ use metrique_writer::{
 };
 use metrique_writer_format_emf::Emf;
 
-use super::{stream::Counts, sweep::Swept};
+use crate::handlers::{Counts, Swept};
 
 /// CloudWatch's namespace of the metrics.
 pub const NAMESPACE: &str = "TransactionalOutbox";
@@ -200,7 +200,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::relay::CutShort;
+    use crate::handlers::CutShort;
 
     fn relayed(counts: &Counts) -> Value {
         let mut line = Vec::new();

@@ -1,0 +1,19 @@
+//! Events: what a domain publishes, and the envelope it travels in. No AWS.
+
+mod cloud_event;
+mod domain_event;
+mod event_data;
+mod trace;
+
+#[cfg(feature = "append")]
+pub(crate) use cloud_event::Circumstances;
+pub use cloud_event::CloudEvent;
+#[cfg(any(feature = "append", feature = "relay"))]
+pub(crate) use cloud_event::sequence_text;
+#[cfg(feature = "replay")]
+pub(crate) use cloud_event::string;
+pub use domain_event::DomainEvent;
+pub use event_data::{EventData, InvalidData};
+#[cfg(feature = "append")]
+pub(crate) use trace::TraceHeader;
+pub use trace::Traceparent;

@@ -1,0 +1,16 @@
+//! What the Lambda functions of an outbox run: the handler of the table's stream, the
+//! sweeper on its schedule, and the metrics of both.
+//!
+//! The smallest function behind the stream:
+//!
+//! ```no_run
+#![doc = include_str!("../../examples/relay.rs")]
+//! ```
+
+mod metrics;
+mod stream_handler;
+pub(crate) mod sweeper;
+
+pub use metrics::{Metrics, NAMESPACE};
+pub use stream_handler::{Counts, Relayed, StreamEvent, StreamHandler};
+pub use sweeper::{CutShort, DEFAULT_GRACE, Sweeper, Swept};

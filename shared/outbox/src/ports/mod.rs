@@ -1,0 +1,27 @@
+//! What the library asks of the services it uses, as traits. [`aws`](crate::aws) has the
+//! implementations on AWS; a test can have its own.
+
+mod call_error;
+#[cfg(feature = "replay")]
+mod dead_letter_queue;
+mod dead_letters;
+mod event_bus;
+mod outbox_table;
+#[cfg(feature = "replay")]
+mod parked_rows;
+pub(crate) mod sequence_number;
+#[cfg(feature = "replay")]
+mod stream_reader;
+
+pub use call_error::CallError;
+#[cfg(feature = "replay")]
+pub use dead_letter_queue::{DeadLetterQueue, Depth, Message};
+pub use dead_letters::{DeadLetter, DeadLetters};
+pub use event_bus::{BusLimits, EntryError, EventBus, Poison, PutResult};
+pub use outbox_table::{
+    DELETE_KEYS, LOOK_UP_KEYS, OutboxTable, Page, RowState, Segment, StoredRow,
+};
+#[cfg(feature = "replay")]
+pub use parked_rows::{Discard, ParkedRows};
+#[cfg(feature = "replay")]
+pub use stream_reader::{From, Place, StreamError, StreamPage, StreamReader, StreamRecord};

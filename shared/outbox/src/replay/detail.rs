@@ -1,0 +1,81 @@
+//! The check of a `detail` that an operator has edited.
+
+use serde::{Deserialize, de::IgnoredAny};
+use serde_json::value::RawValue;
+
+use crate::{OutboxRow, event::string, json_text::examine, limits};
+
+/// A `detail` that could not be published, or not as the same event.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidDetail(String);
+
+/// Checks a new `detail` for a row: a JSON object within the bus's limit that
+/// still names the same event.
+///
+/// # Errors
+///
+/// Saying what is wrong.
+pub fn check_detail(row: &OutboxRow, detail: &str) -> Result<(), InvalidDetail> {
+    let invalid = |problem: String| Err(InvalidDetail(problem));
+    // Its other values are not read: JSON allows numbers that no type here holds.
+    if let Err(error) = serde_json::from_str::<IgnoredAny>(detail) {
+        return invalid(format!("it is not JSON: {error}"));
+    }
+    if !detail.trim_start().starts_with('{') {
+        return invalid("it is no JSON object".to_owned());
+    }
+    let examined = examine(detail);
+    if let Some(string) = examined.invalid_string {
+        return invalid(format!(
+            "{string} stands for no text: consumers could not read it"
+        ));
+    }
+    // The envelope is one level around the data.
+    if examined.depth > limits::MAX_EVENT_DEPTH + 1 {
+        return invalid(format!(
+            "it is nested {} deep, at most {} levels are allowed",
+            examined.depth,
+            limits::MAX_EVENT_DEPTH + 1
+        ));
+    }
+    let found: Identity<'_> = match serde_json::from_str(detail) {
+        Ok(found) => found,
+        Err(error) => return invalid(format!("consumers would not agree on it: {error}")),
+    };
+    for (name, found, expected) in [
+        ("id", found.id, row.event_id.to_string()),
+        ("source", found.source, row.source.clone()),
+        ("type", found.event_type, row.detail_type.clone()),
+        ("subject", found.subject, row.key.aggregate_id.clone()),
+    ] {
+        if found.and_then(string) != Some(expected.clone()) {
+            return invalid(format!(
+                "its {name:?} must stay {expected:?}: consumers know the event by it"
+            ));
+        }
+    }
+    let edited = OutboxRow {
+        detail: detail.to_owned(),
+        ..row.clone()
+    };
+    if edited.entry_bytes() > limits::MAX_ENTRY_BYTES {
+        return invalid(format!(
+            "the event has {} bytes, the bus takes {}",
+            edited.entry_bytes(),
+            limits::MAX_ENTRY_BYTES
+        ));
+    }
+    Ok(())
+}
+
+/// The members of a detail by which consumers know the event.
+#[derive(Deserialize)]
+struct Identity<'d> {
+    #[serde(borrow)]
+    id: Option<&'d RawValue>,
+    source: Option<&'d RawValue>,
+    #[serde(rename = "type")]
+    event_type: Option<&'d RawValue>,
+    subject: Option<&'d RawValue>,
+}
