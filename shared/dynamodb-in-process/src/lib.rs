@@ -1,11 +1,10 @@
-//! `DynamoDB` for tests, in the test's own process: an empty database behind a
-//! free loopback port, spoken to through the real AWS SDK.
+//! `DynamoDB` for tests, in the test's own process: an empty database on a free loopback
+//! port, used through the real AWS SDK.
 //!
-//! With the address of an `Amazon DynamoDB Local` in `DYNAMODB_LOCAL`, the same tests
-//! run on that, each in an empty database of its own:
-//! `make conformance-dynamodb-local`.
+//! With the address of an `Amazon DynamoDB Local` in `DYNAMODB_LOCAL`, the same tests run on
+//! that, each in an empty database of its own: `make conformance-dynamodb-local`.
 
-// A test that cannot have its database has nothing else to do.
+// A test without its database fails.
 #![allow(clippy::missing_panics_doc)]
 
 mod address;
@@ -20,7 +19,7 @@ use aws_sdk_dynamodb::{
 use dynoxide::{Database, server};
 use serde::de::DeserializeOwned;
 
-/// What stands in for `DynamoDB`.
+/// What replaces `DynamoDB`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StandIn {
     /// dynoxide, in the test's own process.
@@ -29,7 +28,7 @@ pub enum StandIn {
     DynamoDbLocal,
 }
 
-/// Returns what stands in for `DynamoDB` in this run of the tests.
+/// Returns what replaces `DynamoDB` in this run of the tests.
 pub fn stand_in() -> StandIn {
     match dynamodb_local() {
         None => StandIn::Dynoxide,
@@ -37,12 +36,12 @@ pub fn stand_in() -> StandIn {
     }
 }
 
-/// Starts an empty database; it lives as long as the test's runtime.
+/// Starts an empty database and returns a client; it runs as long as the test's runtime.
 pub async fn start() -> Client {
     client(listen().await)
 }
 
-/// Starts an empty database, for more than one client of it.
+/// Starts an empty database and returns its address, for more than one client.
 pub async fn listen() -> Address {
     if let Some(dynamodb_local) = dynamodb_local() {
         return Address::of_a_new_database(dynamodb_local);
@@ -56,15 +55,15 @@ pub async fn listen() -> Address {
     address.into()
 }
 
-/// A client of whatever speaks DynamoDB's protocol on a loopback port.
+/// Returns a client of any service with DynamoDB's protocol on a loopback port.
 ///
-/// SDK retries are off: a test says itself what happens twice.
+/// SDK retries are off: a test decides itself what is retried.
 pub fn client(address: impl Into<Address>) -> Client {
     let address = address.into();
     let access_key_id = address.access_key_id();
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
-        // Without a proxy, whatever the environment says.
+        // Without the proxy that the environment may configure.
         .http_client(aws_smithy_http_client::Builder::new().build_http())
         .endpoint_url(format!("http://{address}"))
         .region(Region::new("eu-central-1"))
@@ -122,7 +121,7 @@ pub async fn create_table_with(
     table.send().await.expect("a new table");
 }
 
-/// Everything in a table.
+/// Returns all items of a table.
 pub async fn items<T: DeserializeOwned>(client: &Client, table: &str) -> Vec<T> {
     let scan = client.scan().table_name(table).into_paginator().items();
     let items = scan.send().collect::<Result<Vec<_>, _>>().await;

@@ -1,5 +1,5 @@
-//! Worlds that are made by the AWS SDK, for whatever speaks AWS's protocols:
-//! dynoxide, an emulator, a stub.
+//! Worlds that use the AWS SDK, for every service with AWS's protocols: dynoxide, emulators,
+//! stubs.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -112,7 +112,7 @@ impl table::World for DynamoDbWorld {
     }
 
     async fn discard(&self, key: &RowKey) {
-        let discard = Discard::new("somebody", Timestamp::now(), "for this check");
+        let discard = Discard::new("operator", Timestamp::now(), "for this check");
         let discard = discard.expect("a reason");
         assert_eq!(self.table.discard(key, &discard).await, Ok(true));
     }
@@ -127,7 +127,7 @@ pub struct DynamoDbStreamWorld {
 }
 
 impl DynamoDbStreamWorld {
-    /// Of this table.
+    /// Creates the world of this table's stream.
     pub fn new(table: DynamoDbWorld, streams: aws_sdk_dynamodbstreams::Client) -> Self {
         Self {
             table,
@@ -212,9 +212,11 @@ impl stream::World for DynamoDbStreamWorld {
         update.send().await.expect("a stream that is disabled");
     }
 
-    /// Nobody waits for a day.
+    /// Panics: a check can't wait for a day.
     async fn pass(&self, _: Duration) {
-        unimplemented!("time does not pass here: except the checks that need it");
+        unimplemented!(
+            "time can't be controlled here: list the checks that need it as differences"
+        );
     }
 }
 
@@ -228,7 +230,7 @@ pub struct SqsWorld<P> {
 }
 
 impl<P: AsyncFn(Duration)> SqsWorld<P> {
-    /// The empty queue with this URL; time passes by calling `pass`.
+    /// Creates the world of the empty queue with this URL; `pass` lets time pass.
     pub fn new(client: aws_sdk_sqs::Client, url: &str, pass: P) -> Self {
         Self {
             queue: SqsQueue::new(client.clone(), url),

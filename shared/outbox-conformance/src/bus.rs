@@ -1,4 +1,4 @@
-//! The bus: Amazon EventBridge, or what is taken for it.
+//! Checks of a bus: Amazon EventBridge, or a replacement.
 
 use std::sync::Arc;
 
@@ -12,41 +12,42 @@ use crate::{
     rows::{row, row_with_detail},
 };
 
-/// A bus that nobody has put anything on, and what others than the relay do to it.
+/// A bus without events, and what happens to it besides the relay's requests.
 pub trait World {
     /// The bus, as the relay sees it.
     type Bus: EventBus;
 
-    /// The bus.
+    /// Returns the bus.
     fn bus(&self) -> &Self::Bus;
 
-    /// An event is committed. A bus that knows what was may insist on it.
+    /// Commits an event. A simulated bus may reject events that were not committed.
     fn commit(&self, _row: &OutboxRow) -> impl Future<Output = ()> {
         async {}
     }
 
-    /// Commits the event in a way that makes the bus refuse it for its content.
+    /// Commits the event changed so that the bus rejects it for its content.
     fn commit_spoiled(&self, row: OutboxRow) -> impl Future<Output = OutboxRow>;
 
     /// Deletes the bus.
     fn delete_bus(&self) -> impl Future<Output = ()>;
 
-    /// The `detail` of every event that the bus has, in any order: it promises none.
+    /// Returns the `detail` of every event that the bus accepted, in any order: a bus promises
+    /// no order.
     fn received(&self) -> impl Future<Output = Vec<String>>;
 }
 
 suite!(World:
-    a_bus_that_is_there_exists,
-    every_event_has_a_result_and_arrives_as_it_is,
+    an_existing_bus_is_confirmed,
+    every_event_has_a_result_and_arrives_unchanged,
     an_event_refused_for_its_content_harms_no_other,
-    a_bus_that_is_not_there_accepts_and_drops,
-    what_is_put_twice_arrives_twice,
+    a_missing_bus_accepts_and_drops_events,
+    an_event_put_twice_arrives_twice,
     a_request_of_too_many_events_is_refused_whole,
-    a_request_may_have_as_many_bytes_as_the_bus_says,
+    a_request_may_have_as_many_bytes_as_the_limit,
     a_request_of_too_many_bytes_is_refused_whole,
 );
 
-/// Events of an aggregate that are committed.
+/// Commits events of an aggregate.
 async fn committed(world: &impl World, count: u64) -> Vec<Arc<OutboxRow>> {
     let mut rows = Vec::new();
     for sequence in 1..=count {
@@ -57,7 +58,7 @@ async fn committed(world: &impl World, count: u64) -> Vec<Arc<OutboxRow>> {
     rows
 }
 
-/// A committed event of exactly so many bytes.
+/// Commits an event of exactly so many bytes.
 async fn committed_of_bytes(world: &impl World, sequence: u64, bytes: usize) -> Arc<OutboxRow> {
     let with_text = |length: usize| {
         let text = "x".repeat(length);
@@ -77,21 +78,20 @@ async fn assert_received(world: &impl World, rows: &[Arc<OutboxRow>]) {
     assert_eq!(received, expected);
 }
 
-async fn a_bus_that_is_there_exists(world: &impl World) {
+async fn an_existing_bus_is_confirmed(world: &impl World) {
     assert_eq!(world.bus().exists().await, Ok(true));
 }
 
 /// "The index of the response element is the same as the index in the request array":
 /// `PutEvents` in the API reference.
-async fn every_event_has_a_result_and_arrives_as_it_is(world: &impl World) {
+async fn every_event_has_a_result_and_arrives_unchanged(world: &impl World) {
     let rows = committed(world, world.bus().limits().entries as u64).await;
     let results = world.bus().put(&rows).await;
     assert_eq!(results, Ok(vec![PutResult::Accepted; rows.len()]));
     assert_received(world, &rows).await;
 }
 
-/// `PutEvents` answers with success though entries failed, and tells which by their
-/// index.
+/// `PutEvents` succeeds even if entries fail, and returns the errors at their indexes.
 async fn an_event_refused_for_its_content_harms_no_other(world: &impl World) {
     let mut rows = committed(world, 3).await;
     let spoiled = world.commit_spoiled(row("a", 4)).await;
@@ -109,9 +109,9 @@ async fn an_event_refused_for_its_content_harms_no_other(world: &impl World) {
     assert_received(world, &rows).await;
 }
 
-/// `PutEvents` to a bus that does not exist answers with event ids and without an
-/// error (seen, aws/aws-cli#9186); `DescribeEventBus` knows.
-async fn a_bus_that_is_not_there_accepts_and_drops(world: &impl World) {
+/// `PutEvents` to a bus that doesn't exist returns event ids and no error (observed,
+/// aws/aws-cli#9186). `DescribeEventBus` returns an error.
+async fn a_missing_bus_accepts_and_drops_events(world: &impl World) {
     let rows = committed(world, 2).await;
     world.delete_bus().await;
     assert_eq!(world.bus().exists().await, Ok(false));
@@ -120,8 +120,8 @@ async fn a_bus_that_is_not_there_accepts_and_drops(world: &impl World) {
     assert_received(world, &[]).await;
 }
 
-/// The classic bus knows no duplicates.
-async fn what_is_put_twice_arrives_twice(world: &impl World) {
+/// A bus doesn't deduplicate.
+async fn an_event_put_twice_arrives_twice(world: &impl World) {
     let rows = committed(world, 1).await;
     let twice = [Arc::clone(&rows[0]), Arc::clone(&rows[0])];
     let results = world.bus().put(&twice).await;
@@ -137,8 +137,8 @@ async fn a_request_of_too_many_events_is_refused_whole(world: &impl World) {
     assert_received(world, &[]).await;
 }
 
-/// An event counts as "Calculating event entry size" in the user guide has it.
-async fn a_request_may_have_as_many_bytes_as_the_bus_says(world: &impl World) {
+/// The size of an event is the one of "Calculating event entry size" in the user guide.
+async fn a_request_may_have_as_many_bytes_as_the_limit(world: &impl World) {
     let bytes = world.bus().limits().bytes;
     let alone = [committed_of_bytes(world, 1, bytes).await];
     let halves = [
@@ -152,7 +152,7 @@ async fn a_request_may_have_as_many_bytes_as_the_bus_says(world: &impl World) {
     assert_received(world, &[&alone[..], &halves].concat()).await;
 }
 
-/// Then no entry has a result of its own.
+/// In that case entries have no results of their own.
 async fn a_request_of_too_many_bytes_is_refused_whole(world: &impl World) {
     let bytes = world.bus().limits().bytes;
     let alone = [committed_of_bytes(world, 1, bytes + 1).await];

@@ -1,4 +1,4 @@
-//! Where the relay sends dead letters: Amazon SQS, or what is taken for it.
+//! Checks of the dead-letter queue, as the relay sees it: Amazon SQS, or a replacement.
 
 use jiff::Timestamp;
 use outbox::{
@@ -11,20 +11,20 @@ use crate::{check::suite, rows::row};
 
 /// An empty queue.
 pub trait World {
-    /// Where letters are sent, as the relay sees it.
+    /// The queue, as the relay sees it.
     type DeadLetters: DeadLetters;
 
-    /// Where letters are sent.
+    /// Returns the queue.
     fn dead_letters(&self) -> &Self::DeadLetters;
 
-    /// The bodies of all messages in the queue, in any order.
+    /// Returns the bodies of all messages in the queue, in any order.
     fn bodies(&self) -> impl Future<Output = Vec<String>>;
 }
 
 suite!(World:
     a_letter_arrives_as_it_was_sent,
-    what_is_sent_twice_arrives_twice,
-    a_letter_names_any_row_there_may_be,
+    a_letter_sent_twice_arrives_twice,
+    a_letter_can_name_any_row,
 );
 
 fn letter(key: RowKey) -> DeadLetter {
@@ -58,8 +58,8 @@ async fn a_letter_arrives_as_it_was_sent(world: &impl World) {
     assert_arrived(world, &letters).await;
 }
 
-/// A standard queue knows no duplicates.
-async fn what_is_sent_twice_arrives_twice(world: &impl World) {
+/// A standard queue doesn't deduplicate.
+async fn a_letter_sent_twice_arrives_twice(world: &impl World) {
     let twice = [letter(row("a", 1).key), letter(row("a", 1).key)];
     for letter in &twice {
         assert_eq!(world.dead_letters().send(letter).await, Ok(()));
@@ -67,10 +67,10 @@ async fn what_is_sent_twice_arrives_twice(world: &impl World) {
     assert_arrived(world, &twice).await;
 }
 
-/// A key of DynamoDB is any UTF-8, up to 2048 bytes and another 1024. SQS takes the
-/// characters of XML alone, and puts U+FFFD in the place of others: such a letter
-/// would name a row that is not there.
-async fn a_letter_names_any_row_there_may_be(world: &impl World) {
+/// A key of DynamoDB is any UTF-8, up to 2048 and 1024 bytes. SQS accepts only the characters
+/// of XML and replaces others by U+FFFD, so that the letter would name a row that doesn't
+/// exist.
+async fn a_letter_can_name_any_row(world: &impl World) {
     let mut letters = Vec::new();
     for text in [
         "\0\u{1}\u{8}\u{b}\u{c}\u{e}\u{1f}",

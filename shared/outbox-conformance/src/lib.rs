@@ -1,9 +1,8 @@
-//! What the relay relies on, of every service it knows by a trait: one suite a
-//! trait, which the adapters to AWS and their twins in the simulation run alike.
-//! A twin that does what AWS does not, or the reverse, makes the simulation prove
-//! nothing.
+//! Checks what the relay relies on: one suite for each trait, which both the adapters to AWS
+//! and the simulated services pass. A simulated service that behaves differently from AWS
+//! would make the simulation's results worthless.
 //!
-//! | suite | trait | the world behind it |
+//! | suite | trait | its world |
 //! |---|---|---|
 //! | [`table`] | `OutboxTable` | [`table::World`] |
 //! | [`bus`] | `EventBus` | [`bus::World`] |
@@ -11,15 +10,14 @@
 //! | [`queue`] | `DeadLetterQueue` | [`queue::World`] |
 //! | [`stream`] | `StreamReader` | [`stream::World`] |
 //!
-//! A world is what the adapter cannot do and a check needs: to write a row, to
-//! delete the bus, to let time pass. Each check gets one of its own. What a service
-//! is known to do otherwise than AWS is named by the check it fails, with what it
-//! does instead: see [`Difference`].
+//! A world does what a check needs and the adapter can't do: write a row, delete the bus, let
+//! time pass. Each check gets a world of its own. Where a service is known to differ from
+//! AWS, the check that it fails is named, with what the service does instead: see
+//! [`Difference`].
 //!
-//! [`aws`] has the worlds that are made by the AWS SDK, for whatever speaks AWS's
-//! protocols.
+//! [`aws`] has worlds that use the AWS SDK, for every service with AWS's protocols.
 
-// A check that fails has nothing else to do.
+// A failing check panics.
 #![allow(clippy::missing_panics_doc)]
 
 mod check;

@@ -1,4 +1,4 @@
-//! The dead-letter queue, as its readers see it: Amazon SQS, or what is taken for it.
+//! Checks of the dead-letter queue, as its readers see it: Amazon SQS, or a replacement.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -6,41 +6,41 @@ use outbox::ports::{DeadLetterQueue, Depth, Message};
 
 use crate::check::suite;
 
-/// An empty queue, and what others than its readers do to it.
+/// An empty queue, and what happens to it besides its readers' requests.
 pub trait World {
     /// The queue, as its readers see it.
     type Queue: DeadLetterQueue;
 
-    /// The queue.
+    /// Returns the queue.
     fn queue(&self) -> &Self::Queue;
 
-    /// Somebody sends a message.
+    /// Sends a message.
     fn send(&self, body: &str) -> impl Future<Output = ()>;
 
-    /// Time passes, for the queue.
+    /// Lets time pass, for the queue.
     fn pass(&self, time: Duration) -> impl Future<Output = ()>;
 }
 
 suite!(World:
-    an_empty_queue_answers_with_nothing,
+    an_empty_queue_returns_no_messages,
     a_message_is_received_as_it_was_sent,
     no_more_messages_are_received_than_asked_for,
-    what_was_received_is_hidden_for_a_while,
-    what_was_received_comes_again_under_another_receipt,
-    what_is_hidden_anew_stays_hidden,
-    what_is_hidden_for_no_time_is_seen_at_once,
-    what_was_deleted_does_not_come_back,
+    a_received_message_is_hidden_for_a_while,
+    a_message_is_received_again_with_another_receipt,
+    hiding_a_message_again_extends_its_time,
+    a_message_hidden_for_no_time_is_visible_at_once,
+    a_deleted_message_is_not_received_again,
     what_was_deleted_may_be_deleted_again,
     an_old_receipt_deletes_without_an_error,
-    what_was_deleted_cannot_be_hidden,
-    batches_are_of_ten_and_no_more,
-    the_depth_tells_what_is_seen_and_what_is_hidden,
+    a_deleted_message_cannot_be_hidden,
+    batches_have_at_most_ten_messages,
+    the_depth_counts_visible_and_hidden_messages,
 );
 
-/// For how long messages are hidden. Somewhere this time really passes.
+/// How long messages are hidden. With real services the checks wait for this long.
 const HIDDEN_FOR: Duration = Duration::from_secs(6);
 
-/// Most of that.
+/// Most of that time.
 const MOST_OF_IT: Duration = Duration::from_secs(4);
 
 async fn receive(world: &impl World) -> Vec<Message> {
@@ -48,7 +48,7 @@ async fn receive(world: &impl World) -> Vec<Message> {
     received.expect("an answer")
 }
 
-/// The one message there is to be seen.
+/// Receives the only visible message.
 async fn receive_one(world: &impl World) -> Message {
     let mut received = receive(world).await;
     assert_eq!(received.len(), 1);
@@ -59,13 +59,13 @@ fn only(message: &Message) -> &[Message] {
     std::slice::from_ref(message)
 }
 
-async fn an_empty_queue_answers_with_nothing(world: &impl World) {
+async fn an_empty_queue_returns_no_messages(world: &impl World) {
     assert_eq!(receive(world).await, []);
 }
 
-/// Whoever sends it: not every message is a dead letter.
+/// Any message, also one that is not a dead letter.
 async fn a_message_is_received_as_it_was_sent(world: &impl World) {
-    let body = "no letter at all: \"\u{e4}\u{1f4ee}\"\n";
+    let body = "not a letter: \"\u{e4}\u{1f4ee}\"\n";
     world.send(body).await;
     let message = receive_one(world).await;
     assert_eq!(message.body, body);
@@ -89,14 +89,14 @@ async fn no_more_messages_are_received_than_asked_for(world: &impl World) {
             break;
         }
         for message in received {
-            assert!(seen.insert(message.body), "it was to be hidden");
+            assert!(seen.insert(message.body), "it should be hidden");
         }
     }
     assert_eq!(seen, sent);
 }
 
 /// The visibility timeout "begins when Amazon SQS returns a message".
-async fn what_was_received_is_hidden_for_a_while(world: &impl World) {
+async fn a_received_message_is_hidden_for_a_while(world: &impl World) {
     world.send("a").await;
     let first = receive_one(world).await;
     assert_eq!(receive(world).await, []);
@@ -106,7 +106,7 @@ async fn what_was_received_is_hidden_for_a_while(world: &impl World) {
 
 /// "If you receive the same message more than once, you will get a different
 /// `ReceiptHandle` each time."
-async fn what_was_received_comes_again_under_another_receipt(world: &impl World) {
+async fn a_message_is_received_again_with_another_receipt(world: &impl World) {
     world.send("a").await;
     let first = receive_one(world).await;
     world.pass(HIDDEN_FOR).await;
@@ -118,7 +118,7 @@ async fn what_was_received_comes_again_under_another_receipt(world: &impl World)
 
 /// The new timeout counts "from the time that you make the `ChangeMessageVisibility`
 /// call".
-async fn what_is_hidden_anew_stays_hidden(world: &impl World) {
+async fn hiding_a_message_again_extends_its_time(world: &impl World) {
     world.send("a").await;
     let message = receive_one(world).await;
     world.pass(MOST_OF_IT).await;
@@ -131,7 +131,7 @@ async fn what_is_hidden_anew_stays_hidden(world: &impl World) {
 }
 
 /// A timeout of 0 makes a message visible at once.
-async fn what_is_hidden_for_no_time_is_seen_at_once(world: &impl World) {
+async fn a_message_hidden_for_no_time_is_visible_at_once(world: &impl World) {
     world.send("a").await;
     world.send("b").await;
     let mut messages = receive(world).await;
@@ -142,7 +142,7 @@ async fn what_is_hidden_for_no_time_is_seen_at_once(world: &impl World) {
     assert_eq!(receive_one(world).await.id, given_back[0].id);
 }
 
-async fn what_was_deleted_does_not_come_back(world: &impl World) {
+async fn a_deleted_message_is_not_received_again(world: &impl World) {
     world.send("a").await;
     world.send("b").await;
     let mut messages = receive(world).await;
@@ -153,7 +153,7 @@ async fn what_was_deleted_does_not_come_back(world: &impl World) {
     assert_eq!(receive_one(world).await.id, messages[1].id);
 }
 
-/// Whoever was not told that a delete worked repeats it, and that is no error.
+/// A reader that got no response to a delete retries it, which must not be an error.
 async fn what_was_deleted_may_be_deleted_again(world: &impl World) {
     world.send("a").await;
     let message = receive_one(world).await;
@@ -180,7 +180,7 @@ async fn an_old_receipt_deletes_without_an_error(world: &impl World) {
 
 /// "The result of the action on each message is reported individually": the others
 /// are hidden.
-async fn what_was_deleted_cannot_be_hidden(world: &impl World) {
+async fn a_deleted_message_cannot_be_hidden(world: &impl World) {
     world.send("a").await;
     world.send("b").await;
     let mut messages = receive(world).await;
@@ -192,8 +192,8 @@ async fn what_was_deleted_cannot_be_hidden(world: &impl World) {
     assert_eq!(receive_one(world).await.id, messages[1].id);
 }
 
-/// `TooManyEntriesInBatchRequest`, and nothing is done.
-async fn batches_are_of_ten_and_no_more(world: &impl World) {
+/// `TooManyEntriesInBatchRequest`, and no message is changed.
+async fn batches_have_at_most_ten_messages(world: &impl World) {
     for number in 0..11 {
         world.send(&number.to_string()).await;
     }
@@ -210,7 +210,7 @@ async fn batches_are_of_ten_and_no_more(world: &impl World) {
     assert_eq!(receive(world).await.len(), 10);
 }
 
-async fn the_depth_tells_what_is_seen_and_what_is_hidden(world: &impl World) {
+async fn the_depth_counts_visible_and_hidden_messages(world: &impl World) {
     for body in ["a", "b", "c"] {
         world.send(body).await;
     }

@@ -1,3 +1,5 @@
+//! The rows that the checks write.
+
 use jiff::Timestamp;
 use outbox::OutboxRow;
 use serde_json::json;
@@ -5,13 +7,13 @@ use serde_json::json;
 /// When every row was committed.
 const COMMITTED_AT: Timestamp = Timestamp::constant(1_795_510_800, 500_000_000);
 
-/// A row as this library writes it; its `detail` holds the event's id.
+/// Returns a row as the library writes it; its `detail` contains the event's id.
 pub fn row(aggregate: &str, sequence: u64) -> OutboxRow {
     let detail = json!({"id": event_id(sequence)});
     row_with_detail(aggregate, sequence, &detail.to_string())
 }
 
-/// A row with this `detail`.
+/// Returns a row with this `detail`.
 pub fn row_with_detail(aggregate: &str, sequence: u64, detail: &str) -> OutboxRow {
     let id = event_id(sequence);
     let row = json!({
@@ -28,7 +30,7 @@ pub fn row_with_detail(aggregate: &str, sequence: u64, detail: &str) -> OutboxRo
     serde_json::from_value(row).expect("a row as this library writes it")
 }
 
-/// A UUIDv7 of the time of the commit.
+/// Returns a UUIDv7 of the time of the commit.
 fn event_id(sequence: u64) -> String {
     format!("019ad0c5-0a4c-7000-8000-{sequence:012}")
 }

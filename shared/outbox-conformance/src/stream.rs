@@ -1,5 +1,5 @@
-//! The stream of the outbox table, as a replay reads it: Amazon DynamoDB Streams, or
-//! what is taken for it.
+//! Checks of the outbox table's stream, as a replay reads it: Amazon DynamoDB Streams, or a
+//! replacement.
 
 use std::{cmp::Ordering, time::Duration};
 
@@ -15,51 +15,51 @@ pub trait World {
     /// The stream, as a replay sees it.
     type Reader: StreamReader;
 
-    /// Reads the stream.
+    /// Returns the reader of the stream.
     fn reader(&self) -> &Self::Reader;
 
-    /// The stream.
+    /// Returns the ARN of the stream.
     fn stream_arn(&self) -> String;
 
-    /// Its shard.
+    /// Returns the id of its shard.
     fn shard_id(&self) -> impl Future<Output = String>;
 
-    /// The number of the first record there is, as Lambda would name it.
+    /// Returns the sequence number of the first record, in Lambda's spelling.
     fn first_number(&self) -> impl Future<Output = String>;
 
     /// Writes a row.
     fn put(&self, row: &OutboxRow) -> impl Future<Output = ()>;
 
-    /// Sets a row aside, as the relay does.
+    /// Parks a row, as the relay does.
     fn park(&self, key: &RowKey) -> impl Future<Output = ()>;
 
     /// Deletes a row, as the relay does.
     fn delete(&self, key: &RowKey) -> impl Future<Output = ()>;
 
-    /// Replaces the `detail` of a row that is set aside, as a person does.
+    /// Replaces the `detail` of a parked row, as an operator does.
     fn edit(&self, key: &RowKey) -> impl Future<Output = ()>;
 
-    /// Discards a row that is set aside, as a person does.
+    /// Discards a parked row, as an operator does.
     fn discard(&self, key: &RowKey) -> impl Future<Output = ()>;
 
     /// Ends the shard.
     fn end(&self) -> impl Future<Output = ()>;
 
-    /// Time passes, for the stream.
+    /// Lets time pass, for the stream.
     fn pass(&self, time: Duration) -> impl Future<Output = ()>;
 }
 
 suite!(World:
     an_iterator_begins_at_a_record_or_after_it,
     records_come_in_the_order_of_their_numbers,
-    inserts_tell_their_row_and_the_rest_tells_none,
-    what_changes_nothing_leaves_no_record,
-    an_edit_is_no_insert,
-    a_discard_shows_as_a_row_that_is_discarded,
-    what_comes_later_is_read_on,
+    inserts_name_their_row_and_other_records_none,
+    writes_that_change_nothing_leave_no_record,
+    an_edit_is_not_an_insert,
+    a_discard_is_an_insert_of_a_discarded_row,
+    later_records_are_read_with_the_same_iterator,
     a_shard_that_has_ended_says_so_after_its_last_record,
-    a_stream_that_is_not_there_is_gone,
-    a_shard_that_is_not_there_is_gone,
+    a_missing_stream_is_gone,
+    a_missing_shard_is_gone,
     what_was_trimmed_is_gone,
     what_is_trimmed_under_an_iterator_is_gone,
     an_iterator_lives_for_fifteen_minutes,
@@ -85,7 +85,7 @@ async fn open(world: &impl World, from: From<'_>) -> Result<String, StreamError>
     world.reader().open(&place).await
 }
 
-/// Reads so many records, and tells where to read on.
+/// Reads so many records. Returns them, and the iterator after them.
 async fn read(
     world: &impl World,
     iterator: String,
@@ -105,7 +105,7 @@ async fn read(
     (records, next)
 }
 
-/// The first records there are.
+/// Reads the first records.
 async fn first_records(world: &impl World, count: usize) -> Vec<StreamRecord> {
     let first = world.first_number().await;
     let iterator = open(world, From::At(&first)).await.expect("an iterator");
@@ -152,7 +152,7 @@ async fn records_come_in_the_order_of_their_numbers(world: &impl World) {
 }
 
 /// An event's name is `INSERT`, `MODIFY` or `REMOVE`.
-async fn inserts_tell_their_row_and_the_rest_tells_none(world: &impl World) {
+async fn inserts_name_their_row_and_other_records_none(world: &impl World) {
     let keys = put_rows(world, 1..=2).await;
     world.park(&keys[0]).await;
     world.delete(&keys[1]).await;
@@ -163,7 +163,7 @@ async fn inserts_tell_their_row_and_the_rest_tells_none(world: &impl World) {
 
 /// "If you perform a `PutItem` or `UpdateItem` operation that does not change any data in
 /// an item, DynamoDB Streams does not write a stream record for that operation."
-async fn what_changes_nothing_leaves_no_record(world: &impl World) {
+async fn writes_that_change_nothing_leave_no_record(world: &impl World) {
     let keys = put_rows(world, 1..=1).await;
     world.park(&keys[0]).await;
     world.park(&keys[0]).await;
@@ -175,7 +175,7 @@ async fn what_changes_nothing_leaves_no_record(world: &impl World) {
     assert_eq!(inserted(&records), expected);
 }
 
-async fn an_edit_is_no_insert(world: &impl World) {
+async fn an_edit_is_not_an_insert(world: &impl World) {
     let keys = put_rows(world, 1..=1).await;
     world.park(&keys[0]).await;
     world.edit(&keys[0]).await;
@@ -183,8 +183,8 @@ async fn an_edit_is_no_insert(world: &impl World) {
     assert_eq!(inserted(&records), [Some(keys[0].clone()), None, None]);
 }
 
-/// A row is moved in a transaction, whose records come in any order.
-async fn a_discard_shows_as_a_row_that_is_discarded(world: &impl World) {
+/// A discarded row is moved in a transaction, whose records are in any order.
+async fn a_discard_is_an_insert_of_a_discarded_row(world: &impl World) {
     let keys = put_rows(world, 1..=1).await;
     world.park(&keys[0]).await;
     world.discard(&keys[0]).await;
@@ -194,8 +194,8 @@ async fn a_discard_shows_as_a_row_that_is_discarded(world: &impl World) {
     assert!(told.contains(&None), "{told:?}");
 }
 
-/// As long as a shard is open, there is somewhere to read on, be it at its tip.
-async fn what_comes_later_is_read_on(world: &impl World) {
+/// While a shard is open, there is always a next iterator, even at its end.
+async fn later_records_are_read_with_the_same_iterator(world: &impl World) {
     put_rows(world, 1..=1).await;
     let first = world.first_number().await;
     let iterator = open(world, From::At(&first)).await.expect("an iterator");
@@ -240,7 +240,7 @@ fn is_gone<T>(result: &Result<T, StreamError>) -> bool {
 }
 
 /// `ResourceNotFoundException`.
-async fn a_stream_that_is_not_there_is_gone(world: &impl World) {
+async fn a_missing_stream_is_gone(world: &impl World) {
     put_rows(world, 1..=1).await;
     let place = Place {
         stream_arn: &world.stream_arn().replace(":table/", ":table/no-"),
@@ -252,7 +252,7 @@ async fn a_stream_that_is_not_there_is_gone(world: &impl World) {
 }
 
 /// `ResourceNotFoundException`.
-async fn a_shard_that_is_not_there_is_gone(world: &impl World) {
+async fn a_missing_shard_is_gone(world: &impl World) {
     put_rows(world, 1..=1).await;
     let place = Place {
         stream_arn: &world.stream_arn(),
@@ -293,7 +293,7 @@ async fn what_is_trimmed_under_an_iterator_is_gone(world: &impl World) {
 }
 
 /// `ExpiredIteratorException`: "a shard iterator expires 15 minutes after it is
-/// retrieved". One is opened anew after the last record that was read.
+/// retrieved". A new one is opened after the last record that was read.
 async fn an_iterator_lives_for_fifteen_minutes(world: &impl World) {
     put_rows(world, 1..=1).await;
     let first = world.first_number().await;

@@ -1,4 +1,4 @@
-//! The outbox table: Amazon DynamoDB, or what is taken for it.
+//! Checks of the outbox table: Amazon DynamoDB, or a replacement.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,54 +14,53 @@ use crate::{
     rows::{row, row_with_detail},
 };
 
-/// An empty table, and what others than the relay do to it.
+/// An empty table, and what happens to it besides the relay's requests.
 pub trait World {
     /// The table, as the relay sees it.
     type Table: OutboxTable;
 
-    /// The table.
+    /// Returns the table.
     fn table(&self) -> &Self::Table;
 
-    /// Writes a row, as whoever appends does.
+    /// Writes a row, as a service does that appends.
     fn put(&self, row: &OutboxRow) -> impl Future<Output = ()>;
 
-    /// Writes a row in a format that is newer than this library.
+    /// Writes a row with a newer format than this library's.
     fn put_newer(&self, row: &OutboxRow) -> impl Future<Output = ()>;
 
     /// Writes a row without its `source`.
     fn put_malformed(&self, row: &OutboxRow) -> impl Future<Output = ()>;
 
-    /// Replaces the `detail` of a row that is set aside by some other, and makes
-    /// the row pending again.
+    /// Replaces the `detail` of a parked row, and makes the row pending again.
     fn edit(&self, key: &RowKey) -> impl Future<Output = ()>;
 
-    /// Makes a row pending again that is set aside.
+    /// Makes a parked row pending again.
     fn release(&self, key: &RowKey) -> impl Future<Output = ()>;
 
-    /// Discards a row that is set aside.
+    /// Discards a parked row.
     fn discard(&self, key: &RowKey) -> impl Future<Output = ()>;
 }
 
 suite!(World:
-    a_look_up_tells_what_became_of_each_row,
-    a_look_up_takes_a_hundred_keys_and_no_more,
-    a_key_may_be_named_twice,
+    a_look_up_returns_the_state_of_each_row,
+    a_look_up_takes_at_most_a_hundred_keys,
+    a_key_may_be_listed_twice,
     a_delete_removes_what_it_names_and_nothing_else,
-    a_delete_takes_twenty_five_keys_and_no_more,
+    a_delete_takes_at_most_twenty_five_keys,
     a_park_marks_the_row_and_keeps_the_rest_of_it,
     a_park_leaves_alone_what_is_parked_or_gone,
     a_park_leaves_alone_what_was_edited_since_it_was_seen,
-    rows_that_cannot_be_read_are_shown_as_such,
-    a_scan_shows_every_row_once_and_an_aggregate_in_sequence,
-    a_scan_goes_on_behind_rows_that_are_gone,
-    a_query_shows_one_aggregate_in_sequence,
-    a_query_ends_with_the_last_row_wanted,
-    a_query_ends_with_a_page_that_ends_with_the_last_row_wanted,
-    a_query_goes_on_behind_a_row_that_is_gone,
-    what_is_left_of_a_discarded_row_is_no_row,
+    unreadable_rows_are_returned_as_such,
+    a_scan_returns_every_row_once_and_aggregates_in_sequence,
+    a_scan_continues_after_rows_that_are_gone,
+    a_query_returns_one_aggregate_in_sequence,
+    a_query_ends_with_the_last_wanted_row,
+    a_query_ends_with_a_page_that_ends_with_the_last_wanted_row,
+    a_query_continues_after_a_row_that_is_gone,
+    a_discarded_row_is_not_a_row_of_the_outbox,
 );
 
-/// A mark with this reason.
+/// Returns a mark with this reason.
 fn mark(reason: &str) -> Parked {
     Parked {
         reason: format!("{reason}: for this check"),
@@ -69,7 +68,7 @@ fn mark(reason: &str) -> Parked {
     }
 }
 
-/// What a page shows of a row.
+/// Returns a row as a page contains it.
 fn stored(row: &OutboxRow, parked: Option<Parked>) -> StoredRow {
     let mut row = row.clone();
     row.parked.clone_from(&parked);
@@ -101,7 +100,7 @@ fn keys_of(rows: &[StoredRow]) -> Vec<RowKey> {
     rows.iter().map(|row| row.arrival.key.clone()).collect()
 }
 
-/// Pages of a segment or of an aggregate, to the end.
+/// Reads all pages of a segment or an aggregate.
 macro_rules! all_pages {
     ($after:ident => $page:expr) => {{
         let mut pages: Vec<Vec<StoredRow>> = Vec::new();
@@ -118,7 +117,7 @@ macro_rules! all_pages {
     }};
 }
 
-/// Every row of the table, read in so many segments.
+/// Reads every row of the table, in so many segments.
 async fn scanned(world: &impl World, segments: u32) -> Vec<Vec<StoredRow>> {
     let mut found = Vec::new();
     for index in 0..segments {
@@ -142,9 +141,9 @@ async fn state(world: &impl World, key: &RowKey) -> Option<RowState> {
     states.get(&key[0]).copied()
 }
 
-/// `BatchGetItem` leaves out what is not there. The count of edits outlives the
-/// mark, for what the stream shows stays out of date.
-async fn a_look_up_tells_what_became_of_each_row(world: &impl World) {
+/// `BatchGetItem` leaves out missing items. The count of edits remains when the mark is
+/// removed, since the stream's image stays out of date.
+async fn a_look_up_returns_the_state_of_each_row(world: &impl World) {
     let rows = put_rows(world, "a", &[1, 2, 3, 4, 5]).await;
     let keys = keys(&rows);
     let table = world.table();
@@ -183,7 +182,7 @@ async fn a_look_up_tells_what_became_of_each_row(world: &impl World) {
 
 /// "If you request more than 100 items, `BatchGetItem` returns a `ValidationException`":
 /// `BatchGetItem` in the API reference.
-async fn a_look_up_takes_a_hundred_keys_and_no_more(world: &impl World) {
+async fn a_look_up_takes_at_most_a_hundred_keys(world: &impl World) {
     let sequences: Vec<u64> = (1..=LOOK_UP_KEYS as u64).collect();
     let (there, absent) = sequences.split_at(LOOK_UP_KEYS / 2);
     put_rows(world, "a", there).await;
@@ -198,9 +197,9 @@ async fn a_look_up_takes_a_hundred_keys_and_no_more(world: &impl World) {
     assert!(world.table().look_up(&too_many).await.is_err());
 }
 
-/// DynamoDB takes no key twice ("Provided list of item keys contains duplicates"),
-/// so an adapter must not hand one on twice.
-async fn a_key_may_be_named_twice(world: &impl World) {
+/// DynamoDB rejects a request with a key twice ("Provided list of item keys contains
+/// duplicates"), so an adapter must remove duplicates.
+async fn a_key_may_be_listed_twice(world: &impl World) {
     let keys = keys(&put_rows(world, "a", &[1, 2]).await);
     let twice = [keys[0].clone(), keys[0].clone()];
     let states = world.table().look_up(&twice).await.expect("an answer");
@@ -211,7 +210,7 @@ async fn a_key_may_be_named_twice(world: &impl World) {
     assert_eq!(state(world, &keys[1]).await, Some(RowState::Pending));
 }
 
-/// To delete what is not there is no error: `DeleteItem` is idempotent.
+/// Deleting a missing row is not an error: `DeleteItem` is idempotent.
 async fn a_delete_removes_what_it_names_and_nothing_else(world: &impl World) {
     let keys = keys(&put_rows(world, "a", &[1, 2, 3]).await);
     put_rows(world, "b", &[1, 2]).await;
@@ -228,7 +227,7 @@ async fn a_delete_removes_what_it_names_and_nothing_else(world: &impl World) {
 
 /// "DynamoDB rejects the entire batch write operation" if "there are more than 25
 /// requests in the batch": `BatchWriteItem` in the API reference.
-async fn a_delete_takes_twenty_five_keys_and_no_more(world: &impl World) {
+async fn a_delete_takes_at_most_twenty_five_keys(world: &impl World) {
     let sequences: Vec<u64> = (1..=DELETE_KEYS as u64 + 1).collect();
     let keys = keys(&put_rows(world, "a", &sequences).await);
     assert!(world.table().delete(&keys).await.is_err());
@@ -240,7 +239,7 @@ async fn a_delete_takes_twenty_five_keys_and_no_more(world: &impl World) {
     );
 }
 
-/// `UpdateItem` "edits an existing item's attributes": those it names, no others.
+/// `UpdateItem` "edits an existing item's attributes": only those that it names.
 async fn a_park_marks_the_row_and_keeps_the_rest_of_it(world: &impl World) {
     let rows = put_rows(world, "a", &[1, 2]).await;
     let mark = mark("TooLarge");
@@ -254,8 +253,8 @@ async fn a_park_marks_the_row_and_keeps_the_rest_of_it(world: &impl World) {
     assert_eq!(scanned(world, 1).await.concat(), expected);
 }
 
-/// `UpdateItem` "adds a new item to the table if it does not already exist", unless
-/// a condition says otherwise: a late park must bring no row back.
+/// `UpdateItem` "adds a new item to the table if it does not already exist", unless a
+/// condition prevents that: a late park must not create a row.
 async fn a_park_leaves_alone_what_is_parked_or_gone(world: &impl World) {
     let rows = put_rows(world, "a", &[1, 2]).await;
     let table = world.table();
@@ -273,7 +272,7 @@ async fn a_park_leaves_alone_what_is_parked_or_gone(world: &impl World) {
     assert_eq!(queried(world, "a", None).await, expected);
 }
 
-/// A verdict on a row is about the row as it was seen.
+/// A verdict on a row is about the row as it was read.
 async fn a_park_leaves_alone_what_was_edited_since_it_was_seen(world: &impl World) {
     let rows = put_rows(world, "a", &[1]).await;
     let (key, table) = (&rows[0].key, world.table());
@@ -286,9 +285,9 @@ async fn a_park_leaves_alone_what_was_edited_since_it_was_seen(world: &impl Worl
     }
 }
 
-/// A row that is newer, or no row, has a key all the same: it is looked up, set
-/// aside and deleted as any other.
-async fn rows_that_cannot_be_read_are_shown_as_such(world: &impl World) {
+/// A row that is newer or malformed still has a key: it is looked up, parked and deleted like
+/// any other.
+async fn unreadable_rows_are_returned_as_such(world: &impl World) {
     let (newer, malformed) = (row("a", 1), row("a", 2));
     world.put_newer(&newer).await;
     world.put_malformed(&malformed).await;
@@ -319,7 +318,7 @@ async fn rows_that_cannot_be_read_are_shown_as_such(world: &impl World) {
 
 /// "All items with the same partition key value are stored together, in sorted order
 /// by sort key value", so they are in one segment, and in sequence.
-async fn a_scan_shows_every_row_once_and_an_aggregate_in_sequence(world: &impl World) {
+async fn a_scan_returns_every_row_once_and_aggregates_in_sequence(world: &impl World) {
     let mut written = BTreeSet::new();
     for aggregate in 0..30 {
         // Not in sequence.
@@ -345,7 +344,7 @@ async fn a_scan_shows_every_row_once_and_an_aggregate_in_sequence(world: &impl W
     }
 }
 
-/// Rows of more than one page: a page ends after 1 MB.
+/// Writes rows of more than one page: a page ends after 1 MB.
 async fn put_pages(world: &impl World) -> Vec<RowKey> {
     let detail = format!("{{\"text\":\"{}\"}}", "x".repeat(40_000));
     let mut keys = Vec::new();
@@ -357,8 +356,8 @@ async fn put_pages(world: &impl World) -> Vec<RowKey> {
     keys
 }
 
-/// `ExclusiveStartKey` is a place, not an item: what lay there may be gone.
-async fn a_scan_goes_on_behind_rows_that_are_gone(world: &impl World) {
+/// `ExclusiveStartKey` is a position, not an item: the item there may be gone.
+async fn a_scan_continues_after_rows_that_are_gone(world: &impl World) {
     let keys = put_pages(world).await;
     let segment = Segment { index: 0, of: 1 };
     let mut found = Vec::new();
@@ -384,7 +383,7 @@ async fn a_scan_goes_on_behind_rows_that_are_gone(world: &impl World) {
 
 /// "Query results are always sorted by the sort key value", in the order of UTF-8
 /// bytes.
-async fn a_query_shows_one_aggregate_in_sequence(world: &impl World) {
+async fn a_query_returns_one_aggregate_in_sequence(world: &impl World) {
     let rows = put_rows(world, "a", &[10, 9, 100, 1]).await;
     put_rows(world, "ab", &[1, 2]).await;
     put_rows(world, "A", &[1]).await;
@@ -400,11 +399,11 @@ async fn a_query_shows_one_aggregate_in_sequence(world: &impl World) {
         stored(&rows[2], None),
     ];
     assert_eq!(queried(world, "a", None).await, expected);
-    assert!(queried(world, "nobody", None).await.is_empty());
+    assert!(queried(world, "no such", None).await.is_empty());
 }
 
 /// `through` is included and need not be there; `after` is not included.
-async fn a_query_ends_with_the_last_row_wanted(world: &impl World) {
+async fn a_query_ends_with_the_last_wanted_row(world: &impl World) {
     let keys = keys(&put_rows(world, "a", &[2, 4, 6]).await);
     for (through, expected) in [(1, 0), (2, 1), (3, 1), (6, 3), (7, 3)] {
         let through = row("a", through).key;
@@ -419,9 +418,8 @@ async fn a_query_ends_with_the_last_row_wanted(world: &impl World) {
     assert!(page.expect("a page").rows.is_empty());
 }
 
-/// A page that is full says where the next one begins, whether or not anything wanted
-/// is left.
-async fn a_query_ends_with_a_page_that_ends_with_the_last_row_wanted(world: &impl World) {
+/// A full page says where the next one begins, whether or not that one has wanted rows.
+async fn a_query_ends_with_a_page_that_ends_with_the_last_wanted_row(world: &impl World) {
     let keys = put_pages(world).await;
     let first = world.table().query("a", None, None).await;
     let through = first.expect("a page").next.expect("more than one page");
@@ -431,7 +429,7 @@ async fn a_query_ends_with_a_page_that_ends_with_the_last_row_wanted(world: &imp
 }
 
 /// As with a scan.
-async fn a_query_goes_on_behind_a_row_that_is_gone(world: &impl World) {
+async fn a_query_continues_after_a_row_that_is_gone(world: &impl World) {
     let keys = put_pages(world).await;
     let through = &keys[57];
     let first = world.table().query("a", None, Some(through)).await;
@@ -450,8 +448,8 @@ async fn a_query_goes_on_behind_a_row_that_is_gone(world: &impl World) {
     assert_eq!(found, keys[..58]);
 }
 
-/// A discarded row is moved to where it tells who did it: the relay never sees it.
-async fn what_is_left_of_a_discarded_row_is_no_row(world: &impl World) {
+/// A discarded row is moved to another key, as an audit record that the relay never sees.
+async fn a_discarded_row_is_not_a_row_of_the_outbox(world: &impl World) {
     let rows = put_rows(world, "a", &[1, 2]).await;
     let discarded = &rows[0].key;
     world

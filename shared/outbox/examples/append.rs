@@ -1,4 +1,4 @@
-//! Saves a thing and tells of it, in one transaction; then renames it.
+//! Saves a thing with an event, in one transaction; then renames it.
 //!
 //! `ITEMS_TABLE` has the partition key `pk`; `OUTBOX_TABLE` has the partition key
 //! `aggregateId` and the sort key `position`, all text.
@@ -61,7 +61,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         from: std::mem::replace(&mut thing.name, "teapot".into()),
         to: "teapot".into(),
     };
-    // Fails with `ConditionFailed` if somebody else has changed the thing since.
+    // Fails with `ConditionFailed` if another writer has changed the thing since.
     let base = committed.revision;
     let committed = outbox
         .transaction(AggregateWrite::replace(

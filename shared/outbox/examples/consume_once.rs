@@ -18,7 +18,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let inbox = Inbox::new(client, &table, KeySchema::partition_key("pk"), "counter")?;
 
     let event: CloudEvent = serde_json::from_reader(std::io::stdin())?;
-    // Counting is what a repeated event would spoil.
+    // A count would be wrong if a redelivered event were counted again.
     let count = Update::builder()
         .table_name(&table)
         .key("pk", AttributeValue::S(event.event_type.clone()))

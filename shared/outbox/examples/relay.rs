@@ -1,4 +1,4 @@
-//! The function behind the outbox table's stream: brings its rows to the bus.
+//! The function behind the outbox table's stream: publishes its rows.
 //!
 //! The event source mapping needs `ReportBatchItemFailures`; the function's role
 //! needs to read the stream (`AWSLambdaDynamoDBExecutionRole`), and
@@ -35,7 +35,7 @@ async fn main() -> Result<(), Error> {
             let left = event.context.deadline().duration_since(SystemTime::now());
             let deadline = Instant::now() + left.unwrap_or_default();
             let relayed = handler.handle(event.payload, deadline).await;
-            // The sequence numbers of what is to come again.
+            // Says from which sequence number on Lambda has to retry.
             Ok::<_, Error>(relayed.response)
         },
     ))

@@ -1,9 +1,10 @@
+//! The source of the time.
+
 use jiff::Timestamp;
 
-/// Where the time comes from, so that tests and simulations can bring their
-/// own.
+/// The source of the time, so that tests and simulations can control it.
 pub trait Clock: Send + Sync {
-    /// The time it is.
+    /// Returns the current time.
     fn now(&self) -> Timestamp;
 }
 

@@ -1,4 +1,4 @@
-//! What is checked of the JSON text of an event.
+//! Checks the JSON text of an event.
 
 use crate::limits::MAX_JSON_INTEGER;
 
@@ -14,8 +14,8 @@ pub(crate) struct Findings<'j> {
     pub(crate) invalid_string: Option<&'j str>,
 }
 
-/// Walks over a valid JSON text. Its numbers are looked at as they are written, since a
-/// parser would have changed the ones that this is about.
+/// Walks over a valid JSON text. It reads the spelling of numbers, since a parser would have
+/// changed the very numbers that it has to find.
 pub(crate) fn examine(json: &str) -> Findings<'_> {
     let bytes = json.as_bytes();
     let (mut at, mut depth) = (0, 0_usize);
@@ -50,7 +50,7 @@ pub(crate) fn examine(json: &str) -> Findings<'_> {
     findings
 }
 
-/// Returns the place behind the quotation mark that ends the string beginning at `at`.
+/// Returns the index after the string that begins at `at`.
 fn end_of_string(bytes: &[u8], at: usize) -> usize {
     let mut at = at + 1;
     loop {

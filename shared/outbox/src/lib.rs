@@ -7,44 +7,44 @@
 //! deletes each row once the bus has its event. The table is the backlog: what
 //! is in it is not published yet.
 //!
-//! Three programs show all of it, each complete: to append, to relay, and, at the
-//! other end, to handle each event once.
+//! Three complete programs show all of it: one appends events, one relays them, and
+//! one, at the other end, handles each event once.
 //!
 //! # Append
 //!
-//! An aggregate is whatever has a history of its own: an order, an account. Its
-//! item is written under a condition that this library adds and nobody can leave
-//! out, so that of two writers who read the same state only one succeeds, and
-//! events get their `sequence` without gaps.
+//! An aggregate is anything with a history of its own: an order, an account. Its item
+//! is written under a condition that this library always adds, so that of two writers
+//! who read the same state only one succeeds, and events get their `sequence` without
+//! gaps.
 //!
 //! ```no_run
 #![doc = include_str!("../examples/append.rs")]
 //! ```
 //!
-//! [`Transaction`] also takes the writes that belong to the change, and what is
-//! known of its cause. What DynamoDB or EventBridge would reject is refused before
-//! anything is sent, all of it at once: [`limits`] lists what is checked and what
-//! only DynamoDB can know, [`Problem`] what is reported. A commit that is throttled or
-//! not answered is retried; [`CommitError`] says of each failure which action it was
-//! about, why, and whether committing once more can help.
+//! [`Transaction`] also takes the other writes of the change, and its cause. Whatever
+//! DynamoDB or EventBridge would reject is reported before anything is sent, all of it
+//! at once: [`limits`] lists what is checked and what only DynamoDB can know,
+//! [`Problem`] what is reported. A commit that is throttled or gets no response is
+//! retried; [`CommitError`] says for each failure which action it was about, why, and
+//! whether a retry can help.
 //!
 //! # Relay
 //!
 //! The function behind the table's stream is [five lines](handlers/index.html)
 //! around `handlers::StreamHandler`; a second one, on a schedule, publishes what the
 //! stream has left behind (`handlers::Sweeper`). Both are ready to deploy in the
-//! repository this crate lies in, along with a CDK construct for table, stream,
-//! functions and queue, and `outboxctl` for whoever is on call.
+//! repository of this crate, along with a CDK construct for table, stream, functions
+//! and queue, and the command `outboxctl` for the operator.
 //!
-//! An event leaves the table only once the bus has it. It arrives **at least
-//! once**, and in order within its aggregate as long as nothing goes wrong: what
-//! exactly is promised is said in the repository's README.
+//! An event leaves the table only once the bus has accepted it. It arrives **at least
+//! once**, and in order within its aggregate as long as nothing fails; the README of
+//! the repository says what exactly is promised.
 //!
 //! # Consume
 //!
-//! [`inbox::Inbox::once`](inbox/struct.Inbox.html#method.once) writes what a
-//! consumer makes of an event, and that it has handled it, in one transaction.
-//! [`CloudEvent`] reads what arrives, from this library or from others.
+//! [`inbox::Inbox::once`](inbox/struct.Inbox.html#method.once) commits the consumer's
+//! writes together with a "handled" record, so that a redelivered event has no effect.
+//! [`CloudEvent`] reads the events, of this library or of other producers.
 //!
 //! # Tables
 //!
@@ -55,8 +55,8 @@
 //! | of an inbox | yours | TTL on `expiresAt`; keys that begin with `inbox#` belong to this library |
 //!
 //! All three may be shared by several kinds of aggregates, and the last two may be
-//! one. Whoever appends needs `dynamodb:PutItem` on the first two, and whatever
-//! else the transaction does.
+//! one. The role of a service that appends needs `dynamodb:PutItem` on the first two,
+//! and the permissions for the transaction's other writes.
 //!
 //! # Features
 //!
@@ -64,17 +64,17 @@
 //! |---|---|---|
 //! | none | [`DomainEvent`], [`CloudEvent`], [`Traceparent`], for crates that hold a domain and no AWS | `serde`, `serde_json`, `serde_path_to_error`, `thiserror`, `jiff` |
 //! | `append` (default) | [`Outbox`]: write an aggregate and its events | the SDK for DynamoDB, no other service's; `backon` for retries |
-//! | `inbox` | `inbox`: handle each event once | nothing but what `append` does |
+//! | `inbox` | `inbox`: handle each event once | nothing beyond `append` |
 //! | `relay` | `relay`: publish, park, dead-letter; the functions behind the stream and the schedule | the SDKs for DynamoDB, EventBridge and SQS, `tokio` |
-//! | `replay` | `replay`: settle dead letters and rows that are set aside | `relay`, and the SDK for DynamoDB Streams |
+//! | `replay` | `replay`: replay dead letters and settle parked rows | `relay`, and the SDK for DynamoDB Streams |
 //!
 //! # Rust and versions
 //!
-//! It needs the Rust that `rust-version` in its manifest names, at the moment the
-//! AWS SDK's own or newer; a newer one is a minor version. Until 1.0 a minor
-//! version may change the API. The format of a row does not change with it: a
-//! relay reads every row an older version has written, and leaves alone one that
-//! is newer than itself, so functions can be deployed in any order.
+//! The minimum Rust version is `rust-version` in the manifest, which follows the AWS
+//! SDK's; raising it is a minor version. Until 1.0 a minor version may change the API.
+//! The format of a row is compatible across versions: a relay reads every row that an
+//! older version has written, and leaves newer ones in the table, so functions can be
+//! deployed in any order.
 
 #[cfg(feature = "append")]
 mod append;

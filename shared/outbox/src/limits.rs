@@ -30,15 +30,15 @@ pub const MAX_ACTIONS: usize = 100;
 /// Bytes of all items in one transaction (DynamoDB quotas).
 pub const MAX_TRANSACTION_BYTES: usize = 4 * 1024 * 1024;
 
-/// Bytes of one item: `DynamoDB`'s 400 KB, less 4 KB so that a row can still be
-/// marked and moved later.
+/// Bytes of one item: `DynamoDB`'s 400 KB, less 4 KB so that a row can still be parked or
+/// discarded later, which adds attributes.
 pub const MAX_ITEM_BYTES: usize = 400 * 1024 - 4 * 1024;
 
 /// Levels of nested lists and maps in one item (DynamoDB quotas).
 pub const MAX_ITEM_DEPTH: usize = 32;
 
-/// Bytes of an aggregate id: `DynamoDB`'s 2048 for a partition key, less the
-/// prefix a discarded row is kept under.
+/// Bytes of an aggregate id: `DynamoDB`'s 2048 for a partition key, less the prefix that the
+/// key of a discarded row gets.
 pub const MAX_AGGREGATE_ID_BYTES: usize = 2048 - "discarded#".len();
 
 /// Bytes of one `PutEvents` entry and of all entries of one request. AWS

@@ -1,6 +1,6 @@
-//! What the simulation puts in the place of the world: DynamoDB's transactions, the
-//! chance in event ids, and deliberate mistakes that it has to find. The feature
-//! that compiles this in is the simulation's alone.
+//! What the simulation replaces: DynamoDB's transactions, the random part of event ids, and
+//! correct code by deliberate mistakes that it has to find. Only the simulation
+//! enables the feature for it.
 
 use std::{cell::Cell, fmt, future::Future, pin::Pin, sync::Arc};
 
@@ -17,13 +17,14 @@ use crate::append::Database;
 pub enum Mistake {
     /// Sequence numbers are compared as text.
     SequenceNumbersAsText,
-    /// Failures are answered at once, while what was published is too young to be
-    /// looked up.
+    /// A response with failures is returned at once, while published records are too young to
+    /// be looked up.
     AnswerTooEarly,
 }
 
 #[derive(Clone, Copy)]
 struct Simulation {
+    /// The mistake that the code makes, if any.
     mistake: Option<Mistake>,
 }
 
@@ -31,8 +32,8 @@ thread_local! {
     static RUNNING: Cell<Option<Simulation>> = const { Cell::new(None) };
 }
 
-/// From now on this thread makes the same ids of the same seed of `fastrand`, and
-/// this mistake, if one is given.
+/// From now on this thread generates event ids from the seed of `fastrand`, and makes this
+/// mistake, if one is given.
 pub fn begin(mistake: Option<Mistake>) {
     RUNNING.set(Some(Simulation { mistake }));
 }
@@ -43,7 +44,7 @@ pub(crate) fn is_planted(mistake: Mistake) -> bool {
         .is_some_and(|running| running.mistake == Some(mistake))
 }
 
-/// The id of an event of this time, if a simulation runs.
+/// Returns the id of an event of this time, if a simulation runs.
 pub(crate) fn event_id(milliseconds: u64) -> Option<Uuid> {
     RUNNING.get()?;
     let random = fastrand::u128(..).to_be_bytes();
@@ -51,12 +52,12 @@ pub(crate) fn event_id(milliseconds: u64) -> Option<Uuid> {
     Some(uuid::Builder::from_unix_timestamp_millis(milliseconds, random).into_uuid())
 }
 
-/// What became of a transaction, as the SDK tells it.
+/// The result of a transaction, in the SDK's terms.
 pub type Transacted = Result<(), SdkError<TransactWriteItemsError>>;
 
-/// Stands in for DynamoDB's `TransactWriteItems`.
+/// Replaces DynamoDB's `TransactWriteItems`.
 pub trait Transact: Send + Sync {
-    /// Carries out a transaction, or not. Those with the same token are one.
+    /// Executes a transaction, or rejects it. Transactions with the same token are one.
     fn transact(
         &self,
         items: Vec<TransactWriteItem>,
@@ -71,7 +72,7 @@ impl fmt::Debug for dyn Transact {
 }
 
 impl crate::Outbox {
-    /// The same outbox on another database.
+    /// Returns the outbox with another database.
     #[must_use]
     pub fn on(self, database: Arc<dyn Transact>) -> Self {
         self.with_database(Database::Simulated(database))
@@ -79,7 +80,7 @@ impl crate::Outbox {
 }
 
 impl crate::inbox::Inbox {
-    /// The same inbox on another database.
+    /// Returns the inbox with another database.
     #[must_use]
     pub fn on(self, database: Arc<dyn Transact>) -> Self {
         self.with_database(Database::Simulated(database))

@@ -34,9 +34,9 @@ pub struct Revision {
 /// An aggregate as it was read: its state, and the revision that a change of it is
 /// based on.
 ///
-/// It reads each of the two from the item itself. Types that flatten them into one
-/// (`#[serde(flatten)]`) make serde read from a buffer in which a map's keys are text
-/// for good, so a `BTreeMap<u32, _>` could be written and never be read.
+/// Both are read from the item itself. A type that flattens them into one
+/// (`#[serde(flatten)]`) is read from a buffer in which the keys of maps stay text, so a
+/// `BTreeMap<u32, _>` could be written but not read.
 ///
 /// ```
 /// use std::collections::{BTreeMap, HashMap};
@@ -109,17 +109,17 @@ impl<T: DeserializeOwned> Versioned<T> {
 ///
 /// # Attributes that belong to the library
 ///
-/// It sets `version`, `lastSequence` and `aggregateId`. An item that brings a `version`,
-/// `lastSequence` or `claimedFor` of its own, or another `aggregateId`, is refused.
+/// It sets `version`, `lastSequence` and `aggregateId`. An item with a `version`,
+/// `lastSequence` or `claimedFor` of its own, or with another `aggregateId`, is invalid.
 ///
-/// # One item an aggregate
+/// # One item per aggregate
 ///
-/// Two items that both counted the events of one aggregate would give out each sequence
-/// twice. So the item says which aggregate it is (`aggregateId`), and every change
-/// checks that. Where the key alone is not the aggregate id, the first events also
-/// write a claim: an item whose attribute `claimedFor` says which item the aggregate is
-/// kept in. It takes one of the transaction's 100 actions, is kept for ever, and scans
-/// and streams of the table show it.
+/// If two items counted the events of one aggregate, each sequence would be used twice.
+/// So the item names its aggregate (`aggregateId`), and every change checks that. If the
+/// key alone is not the aggregate id, the first events also write a claim: an item whose
+/// attribute `claimedFor` says which item the aggregate is kept in. It takes one of the
+/// transaction's 100 actions, is never deleted, and appears in scans and streams of the
+/// table.
 ///
 /// | table | key of the aggregate | claim |
 /// |---|---|---|
@@ -130,26 +130,29 @@ impl<T: DeserializeOwned> Versioned<T> {
 /// This holds within one table, described by its own [`KeySchema`]: keep the aggregates of
 /// one kind in one table. Without a sort key, aggregate ids and keys share one name space.
 ///
-/// There is no delete: an aggregate created again under the same id would start
-/// its sequence again. Mark it deleted instead.
+/// There is no delete: an aggregate that is created again with the same id would start its
+/// sequence at 1 again. Mark it as deleted instead.
 #[derive(Debug, Clone)]
 pub struct AggregateWrite {
     pub(super) aggregate_id: String,
+    /// The table of aggregates.
     table: String,
     key_schema: KeySchema,
+    /// The item, or why the aggregate can't be serialized to one.
     item: Result<HashMap<String, AttributeValue>, String>,
+    /// The revision that was read; `None` for a new aggregate.
     base: Option<Revision>,
     /// Whether the item may be one that does not name its aggregate yet.
     adopts: bool,
 }
 
 impl AggregateWrite {
-    /// Writes a new aggregate. The commit fails if the table already holds an item
-    /// with its key, or the aggregate is kept in another item.
+    /// Writes a new aggregate. The commit fails if the table already contains an item with
+    /// its key, or the aggregate is kept in another item.
     ///
-    /// `aggregate_id` names it among the events, `order#42`: it is the outbox's
-    /// partition key and the CloudEvents subject. `item` must hold the
-    /// table's key attributes.
+    /// `aggregate_id` names it in events, for example `order#42`: it is the partition key of
+    /// the outbox and the CloudEvents subject. `item` must contain the table's key
+    /// attributes.
     pub fn create(
         aggregate_id: impl Into<String>,
         table: impl Into<String>,
@@ -159,9 +162,8 @@ impl AggregateWrite {
         Self::new(aggregate_id.into(), table.into(), key_schema, item, None)
     }
 
-    /// Writes an aggregate changed since it was read at `base`. The commit fails if
-    /// it was changed by another writer in the meantime, or the item is of another
-    /// aggregate.
+    /// Writes a changed aggregate that was read at revision `base`. The commit fails if
+    /// another writer has changed it since, or the item is another aggregate's.
     pub fn replace(
         aggregate_id: impl Into<String>,
         table: impl Into<String>,
@@ -221,8 +223,7 @@ impl AggregateWrite {
         &self.key_schema
     }
 
-    /// Returns the attributes that belong to the library and that the item sets to
-    /// something else.
+    /// Returns the attributes that belong to the library but that the item sets itself.
     pub(super) fn reserved_attributes(&self) -> Vec<&'static str> {
         let Ok(item) = &self.item else {
             return Vec::new();

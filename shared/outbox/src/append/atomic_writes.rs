@@ -1,3 +1,5 @@
+//! The writes of one transaction, and the attempts to commit them.
+
 use std::{
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
@@ -14,12 +16,12 @@ use crate::append::{
     error::{CommitError, InvalidTransaction, Participant, Problem},
 };
 
-/// The attempts at one transaction. They share a token, so that within 10 minutes
-/// it is written once (`ClientRequestToken`).
+/// The attempts at one transaction. They share a `ClientRequestToken`, so that DynamoDB
+/// executes the transaction once within 10 minutes.
 #[derive(Debug)]
 pub(crate) struct Attempts {
     token: Uuid,
-    /// Whether an attempt that nobody knows the outcome of may have written it.
+    /// Whether the last attempt got no response, so that it may have been committed.
     outcome_unknown: AtomicBool,
 }
 
@@ -32,10 +34,11 @@ impl Attempts {
     }
 }
 
-/// Everything that is written together, and what is known to be wrong with it.
+/// The actions of one transaction, and the problems found so far.
 #[derive(Clone, Default)]
 pub(crate) struct AtomicWrites {
     pub(super) actions: Vec<(Participant, Action)>,
+    /// Problems that were found while the actions were built.
     pub(super) problems: Vec<Problem>,
 }
 
@@ -44,14 +47,19 @@ impl AtomicWrites {
         self.actions.push((participant, action));
     }
 
-    pub(crate) fn is_no_item(&mut self, participant: Participant, reason: String) {
+    /// Adds the problem that an action can't be an item.
+    pub(crate) fn add_not_an_item(&mut self, participant: Participant, reason: String) {
         self.problems.push(Problem::NotAnItem {
             participant,
             reason,
         });
     }
 
-    /// Tries once to commit, all or nothing.
+    /// Attempts once to commit, all or nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`CommitError::Invalid`] before anything is sent, or why DynamoDB did not commit it.
     pub(crate) async fn try_to_commit(
         &self,
         database: &Database,
@@ -63,6 +71,7 @@ impl AtomicWrites {
         let answer = database.transact(items, attempts.token.to_string()).await;
         let unknown = attempts.outcome_unknown.load(Ordering::Relaxed);
         let committed = answer.map_err(|error| commit_error(error, &self.actions, unknown));
+        // A definite result settles the attempts before it, too: they have the same token.
         let unknown = matches!(committed, Err(CommitError::OutcomeUnknown(_)));
         attempts.outcome_unknown.store(unknown, Ordering::Relaxed);
         committed
@@ -79,7 +88,7 @@ impl AtomicWrites {
     }
 }
 
-/// Pauses between attempts, some milliseconds to a second.
+/// Returns the pauses between attempts: 50 ms, doubling, with jitter.
 pub(crate) fn pauses(retries: usize) -> ExponentialBuilder {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(50))

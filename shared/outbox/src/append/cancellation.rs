@@ -1,4 +1,4 @@
-//! What DynamoDB's rejection of a transaction means.
+//! Translates the error of a transaction into a [`CommitError`].
 
 use std::collections::BTreeSet;
 
@@ -22,10 +22,13 @@ use crate::{
 
 type Actions<'a> = &'a [(Participant, Action)];
 
-/// `unknown_before` says that an attempt at the same transaction remained without
-/// an answer. It may be carried out or done; DynamoDB does not say whether it looks
-/// for that before it looks for conflicts or capacity. Of conditions it must: they
-/// would fail for what the attempt has written itself.
+/// Returns why a transaction was not committed, or may not have been.
+///
+/// `unknown_before` says that the attempt before got no response. It may have been committed
+/// or be in progress. AWS doesn't document whether DynamoDB checks for that before it
+/// checks for conflicts and capacity, so those errors say nothing about it. A failed
+/// condition does: DynamoDB must check for the attempt first, or the condition would
+/// fail because of what that attempt itself has written.
 pub(super) fn commit_error(
     error: SdkError<TransactWriteItemsError>,
     actions: Actions<'_>,
@@ -36,7 +39,7 @@ pub(super) fn commit_error(
             SdkError::ConstructionFailure(_) if !unknown_before => {
                 refused(whole(&error, actions), error)
             }
-            // Timeout, broken connection, unreadable answer.
+            // Timeout, broken connection, unreadable response.
             _ => CommitError::OutcomeUnknown(error.into()),
         };
     };
@@ -61,7 +64,7 @@ pub(super) fn commit_error(
         return CommitError::OutcomeUnknown(error.into());
     }
     match service.err().code() {
-        // The attempt before is still being carried out.
+        // The attempt before is still in progress.
         Some("TransactionInProgressException") => CommitError::OutcomeUnknown(error.into()),
         Some(
             "ProvisionedThroughputExceededException"
@@ -86,8 +89,8 @@ fn throttled(rejection: Rejection, error: SdkError<TransactWriteItemsError>) -> 
     }
 }
 
-/// The rejection of a transaction as a whole, in DynamoDB's words. Of a missing table
-/// it doesn't say which, so the tables of the transaction are named.
+/// Returns the rejection of a transaction as a whole, with DynamoDB's message. For a missing
+/// table the message doesn't say which, so the tables of the transaction are listed.
 fn whole(error: &SdkError<TransactWriteItemsError>, actions: Actions<'_>) -> Rejection {
     let mut reason = match (error.code(), error.message()) {
         (Some(code), Some(message)) => format!("{code}: {message}"),
@@ -109,7 +112,7 @@ fn whole(error: &SdkError<TransactWriteItemsError>, actions: Actions<'_>) -> Rej
     }
 }
 
-/// The rejection of a transaction for some of its actions.
+/// Returns the rejection of a transaction for some of its actions.
 fn rejection(reasons: &[CancellationReason], actions: Actions<'_>) -> Rejection {
     let rejected = reasons
         .iter()
@@ -130,7 +133,8 @@ fn rejection(reasons: &[CancellationReason], actions: Actions<'_>) -> Rejection 
     }
 }
 
-/// Reasons come one for each action, in their order.
+/// Returns the actions whose conditions failed. DynamoDB returns a reason for each action, in
+/// their order.
 fn failed_conditions(reasons: &[CancellationReason], actions: Actions<'_>) -> Vec<FailedCondition> {
     reasons
         .iter()
@@ -167,7 +171,7 @@ fn why_condition_failed(
     }
 }
 
-/// What has to be solved before the transaction can succeed.
+/// The kinds of reasons; the last one decides, since it takes the most to solve.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Worst {
     Conflict,

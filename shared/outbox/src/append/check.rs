@@ -1,4 +1,4 @@
-//! Everything that is checked before a transaction is sent.
+//! Checks a transaction before it is sent.
 
 use std::collections::HashMap;
 
@@ -39,7 +39,7 @@ impl Action {
         .build()
     }
 
-    /// The item the action is about, or the key attribute a put lacks.
+    /// Returns the item that the action is about, or the key attribute that a put lacks.
     pub(super) fn address(&self) -> Result<ItemAddress, String> {
         let (table, key) = match self {
             Self::Put(put, schema) => (&put.table_name, schema.key_of(&put.item)?),
@@ -60,7 +60,7 @@ impl Action {
         }
     }
 
-    /// The values of the action's expressions.
+    /// Returns the values of the action's expressions.
     fn expression_values(&self) -> Option<&HashMap<String, AttributeValue>> {
         match self {
             Self::Put(put, _) => put.expression_attribute_values(),
@@ -70,8 +70,7 @@ impl Action {
         }
     }
 
-    /// Every value that the action is known to send and that DynamoDB would reject:
-    /// attribute and reason.
+    /// Returns every value of the action that DynamoDB would reject: attribute and reason.
     fn value_faults(&self) -> Vec<(String, String)> {
         let sent = match self {
             Self::Put(put, _) => &put.item,
@@ -84,7 +83,7 @@ impl Action {
         let mut faults: Vec<_> = faults.map(|fault| (fault.path, fault.reason)).collect();
         match self {
             Self::Put(put, schema) => faults.extend(schema.faults(&put.item)),
-            // Which attribute is the partition key is not known here.
+            // Which attribute is the partition key is unknown here, so the larger limit counts.
             _ => faults.extend(sent.iter().filter_map(|(name, value)| {
                 let reason = item_values::key_fault(value, MAX_PARTITION_KEY_BYTES)?;
                 Some((name.clone(), reason))
@@ -93,7 +92,7 @@ impl Action {
         faults
     }
 
-    /// What the action is known to carry to the item.
+    /// Returns the attributes that the action is known to write to the item.
     fn carried(&self) -> Option<&HashMap<String, AttributeValue>> {
         match self {
             Self::Put(put, _) => Some(&put.item),
@@ -103,6 +102,7 @@ impl Action {
     }
 }
 
+/// Checks the attributes that all events of a transaction share.
 pub(super) fn attributes(
     aggregate_id: &str,
     correlation_id: Option<&str>,
@@ -128,6 +128,7 @@ pub(super) fn attributes(
     problems
 }
 
+/// Checks one event and its row.
 pub(super) fn event(event: usize, data: &EventData, row: &OutboxRow) -> Vec<Problem> {
     let mut problems = Vec::new();
     let chars = row.detail_type.chars().count();

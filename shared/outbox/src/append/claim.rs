@@ -13,15 +13,15 @@ use crate::append::key::{KeySchema, key_text};
 /// Attribute of a claim: the key of the aggregate's item, as a map of its attributes.
 pub(super) const CLAIMED_FOR: &str = "claimedFor";
 
-/// What the partition key of a claim begins with in a table with a sort key, where it
-/// must not lie among a collection's items.
+/// The prefix of a claim's partition key in a table with a sort key, where a claim must not
+/// be among the items of the aggregate's own partition.
 const PREFIX: &str = "aggregate#";
 
-/// The sort key of a claim, if that is text.
+/// The sort key of a claim, if it is text.
 const SORT_KEY: &str = "outbox#claim";
 
-/// Returns whether the key itself is the aggregate id, so that there can be one such
-/// item only.
+/// Returns whether the key itself is the aggregate id, so that there can be only one item of
+/// the aggregate.
 pub(super) fn is_named_by_key(
     key_schema: &KeySchema,
     item: &HashMap<String, AttributeValue>,
@@ -35,8 +35,8 @@ pub(super) fn is_named_by_key(
         }
 }
 
-/// Returns the put of a claim. Repeated for the same item it holds; for another, its
-/// condition fails.
+/// Returns the put of a claim. Its condition holds if the aggregate is not claimed yet, or
+/// claimed for the same item.
 pub(super) fn put(
     table: &str,
     key_schema: &KeySchema,

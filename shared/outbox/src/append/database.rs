@@ -1,3 +1,5 @@
+//! Sends transactions to DynamoDB.
+
 use std::time::Duration;
 
 use aws_sdk_dynamodb::{
@@ -11,11 +13,11 @@ use aws_sdk_dynamodb::{
 #[cfg(feature = "simulation")]
 use crate::simulation::Transact;
 
-/// How long DynamoDB may take to answer. A connection that died while a function
-/// was frozen would otherwise hang until Lambda ends it.
+/// The timeout of a request. A connection that broke while the function was frozen would
+/// otherwise hang until the function times out.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What carries transactions out.
+/// What executes transactions.
 #[derive(Debug, Clone)]
 pub(crate) enum Database {
     DynamoDb(Client),
@@ -24,7 +26,7 @@ pub(crate) enum Database {
 }
 
 impl Database {
-    /// Tries once.
+    /// Sends a transaction once.
     pub(super) async fn transact(
         &self,
         items: Vec<TransactWriteItem>,
@@ -46,7 +48,7 @@ impl Database {
     }
 }
 
-/// The SDK's own retries would hide that an attempt remained without an answer.
+/// Switches off the SDK's retries, which would hide that an attempt got no response.
 fn one_attempt() -> Builder {
     let timeouts = TimeoutConfig::builder().operation_timeout(ANSWER_TIMEOUT);
     Builder::new()

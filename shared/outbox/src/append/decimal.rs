@@ -4,7 +4,7 @@
 /// Significant digits of a number.
 const MAX_DIGITS: usize = 38;
 
-/// Powers of ten of a number's first digit.
+/// The powers of ten that the first digit of a number may have.
 const MAGNITUDES: std::ops::RangeInclusive<i64> = -130..=125;
 
 /// A number by its value: equal for `1`, `1.0` and `10e-1`, as in DynamoDB.

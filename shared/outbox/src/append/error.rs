@@ -30,11 +30,10 @@ pub enum CommitError {
     /// Nothing was written.
     #[error("a condition did not hold, nothing was written: {}", list(.0))]
     ConditionFailed(Vec<FailedCondition>),
-    /// Another request is writing one of the items right now. Nothing was
-    /// written.
-    #[error("another request is writing one of the items, nothing was written: {rejection}")]
+    /// A concurrent request is writing one of the items. Nothing was written.
+    #[error("a concurrent request is writing one of the items, nothing was written: {rejection}")]
     Conflict {
-        /// Which items, and DynamoDB's words.
+        /// Which items, and DynamoDB's messages.
         rejection: Rejection,
         /// The SDK's error.
         source: BoxError,
@@ -42,21 +41,21 @@ pub enum CommitError {
     /// DynamoDB has no capacity for it now. Nothing was written.
     #[error("DynamoDB throttled the transaction, nothing was written: {rejection}")]
     Throttled {
-        /// Which items, and DynamoDB's words.
+        /// Which items, and DynamoDB's messages.
         rejection: Rejection,
         /// The SDK's error.
         source: BoxError,
     },
-    /// No answer came, now or at an attempt before: it may have been committed or
-    /// not. Committing the same [`Transaction`](super::Transaction) again within
-    /// 10 minutes is safe, it is written once.
-    #[error("no answer from DynamoDB, the transaction may have been committed")]
+    /// This attempt or an earlier one got no response: the transaction may have been
+    /// committed. It is safe to commit the same [`Transaction`](super::Transaction)
+    /// again within 10 minutes; it is written once.
+    #[error("no response from DynamoDB, the transaction may have been committed")]
     OutcomeUnknown(#[source] BoxError),
     /// DynamoDB rejected it for another reason: permissions, a missing table, an
     /// expression. Nothing was written.
     #[error("DynamoDB rejected the transaction, nothing was written: {rejection}")]
     Refused {
-        /// Which actions, and DynamoDB's words.
+        /// Which actions, and DynamoDB's messages.
         rejection: Rejection,
         /// The SDK's error.
         source: BoxError,
@@ -64,7 +63,7 @@ pub enum CommitError {
 }
 
 impl CommitError {
-    /// Whether committing the same transaction again may succeed.
+    /// Returns whether committing the same transaction again may succeed.
     pub fn is_retryable(&self) -> bool {
         matches!(
             self,
@@ -85,9 +84,8 @@ pub struct FailedCondition {
     pub key: HashMap<String, AttributeValue>,
     /// What was found instead.
     pub failure: ConditionFailure,
-    /// The item as it is in the table, if there is one and the action asked for
-    /// it with `ReturnValuesOnConditionCheckFailure`; the aggregate's always
-    /// does.
+    /// The item in the table, if there is one and the action requests it with
+    /// `ReturnValuesOnConditionCheckFailure`. The aggregate's put always does.
     pub item: Option<HashMap<String, AttributeValue>>,
 }
 
@@ -110,14 +108,14 @@ impl fmt::Debug for FailedCondition {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConditionFailure {
-    /// It was to be created, and the table has an item with its key: an aggregate, an
-    /// event's row, or the record of an event that was handled.
+    /// The item was to be created, but the table has one with its key: an aggregate, an
+    /// event's row, or the record of a handled event.
     AlreadyExists,
-    /// The aggregate was to be replaced, and the table has no item with its key.
+    /// The aggregate was to be replaced, but the table has no item with its key.
     Missing,
-    /// The aggregate was changed since it was read: read it again, decide again.
+    /// Another writer has changed the aggregate since it was read. Read it and decide again.
     Stale {
-        /// Its revision now.
+        /// Its current revision.
         found: Revision,
     },
     /// The item has no `version` and `lastSequence`: this library has never written it.
@@ -134,7 +132,7 @@ pub enum ConditionFailure {
         /// That item's key, `pk=order#42`, if it is known.
         key: Option<String>,
     },
-    /// A condition of the caller's own.
+    /// A condition of the caller's own did not hold.
     Condition,
 }
 
@@ -167,7 +165,7 @@ impl fmt::Display for ConditionFailure {
     }
 }
 
-/// What DynamoDB said when it rejected a transaction.
+/// Why DynamoDB rejected a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rejection {
@@ -187,7 +185,7 @@ impl fmt::Display for Rejection {
     }
 }
 
-/// An action that DynamoDB rejected, and with it the transaction.
+/// An action for which DynamoDB rejected the transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RejectedAction {
@@ -212,7 +210,7 @@ impl fmt::Display for RejectedAction {
     }
 }
 
-/// What an item is to a transaction.
+/// The role of an item in a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Participant {
@@ -242,7 +240,7 @@ impl fmt::Display for Participant {
     }
 }
 
-/// A transaction that was not sent, and everything wrong with it.
+/// The problems of a transaction that was not sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the transaction is invalid and was not sent: {}", list(.problems))]
 pub struct InvalidTransaction {
@@ -283,7 +281,7 @@ pub enum Problem {
         /// How deep it goes.
         depth: usize,
     },
-    /// An action that is no item DynamoDB could write.
+    /// An action that can't be an item.
     #[error("{participant}: {reason}")]
     NotAnItem {
         /// Whose item.
@@ -310,12 +308,12 @@ pub enum Problem {
         /// Which one.
         attribute: &'static str,
     },
-    /// Two actions on one item, which DynamoDB refuses.
+    /// Two actions on one item, which DynamoDB rejects.
     #[error("{first} and {second} are the same item, {item}")]
     SameItem {
-        /// The one.
+        /// The earlier action.
         first: Participant,
-        /// The other.
+        /// The later action.
         second: Participant,
         /// Table and key.
         item: String,
@@ -330,7 +328,7 @@ pub enum Problem {
         /// How long it is.
         bytes: usize,
     },
-    /// An aggregate id that begins with what discarded rows are kept under.
+    /// An aggregate id with the prefix of discarded rows.
     #[error("the aggregate id must not begin with \"discarded#\": discarded events are kept there")]
     ReservedAggregateId,
     /// An event type that is empty or over EventBridge's 128 characters.
@@ -341,7 +339,7 @@ pub enum Problem {
         /// How long it is.
         chars: usize,
     },
-    /// An event the bus would refuse for its size.
+    /// An event that is too large for the bus.
     #[error("event {event}: {bytes} bytes on the bus, at most 256 KB are allowed")]
     EventTooLarge {
         /// Which event.
@@ -349,7 +347,7 @@ pub enum Problem {
         /// How large it is.
         bytes: usize,
     },
-    /// Data nested so deep that consumers cannot read it.
+    /// Data nested so deep that many JSON readers reject it.
     #[error("event {event}: data is nested {depth} deep, at most 100 levels are allowed")]
     EventTooDeep {
         /// Which event.

@@ -1,5 +1,5 @@
-//! Finds floating-point numbers that JSON cannot express. `serde_json` writes NaN and
-//! the infinities as `null`, which a consumer takes for a value that is missing.
+//! Finds floating-point numbers that JSON can't express. `serde_json` writes NaN and the
+//! infinities as `null`, which consumers would read as a missing value.
 
 use std::fmt;
 
@@ -24,6 +24,7 @@ pub(super) fn check_finite(value: &impl Serialize) -> Result<(), String> {
 /// Serializes to nothing, and fails on a number that is not finite.
 struct FiniteOnly;
 
+/// Why a number can't be in JSON.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct NotFinite(String);
@@ -36,7 +37,7 @@ impl Error for NotFinite {
 
 type Checked = Result<(), NotFinite>;
 
-/// Methods for scalars that are always finite.
+/// Implements the methods for values that are always finite.
 macro_rules! accept {
     ($($method:ident($type:ty)),* $(,)?) => {
         $(fn $method(self, _: $type) -> Checked {
@@ -161,7 +162,7 @@ impl Serializer for FiniteOnly {
     }
 }
 
-/// What has elements, or fields without a name.
+/// Implements the traits of types with elements or unnamed fields.
 macro_rules! accept_elements {
     ($($trait:ident::$method:ident),* $(,)?) => {
         $(impl $trait for FiniteOnly {
@@ -186,7 +187,7 @@ accept_elements!(
     SerializeTupleVariant::serialize_field,
 );
 
-/// What has fields with a name.
+/// Implements the traits of types with named fields.
 macro_rules! accept_fields {
     ($($trait:ident),* $(,)?) => {
         $(impl $trait for FiniteOnly {

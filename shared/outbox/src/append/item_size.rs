@@ -1,5 +1,5 @@
-//! The size of an item as DynamoDB counts it ("DynamoDB item sizes and
-//! formats" in its developer guide), never below it.
+//! The size of an item as DynamoDB counts it ("DynamoDB item sizes and formats" in its
+//! developer guide), or slightly more.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ pub(super) fn item_bytes(item: &HashMap<String, AttributeValue>) -> usize {
         .sum()
 }
 
-/// Levels of lists and maps inside the item; an item of plain values has none.
+/// Returns how many levels of lists and maps the item has; an item of plain values has none.
 pub(super) fn item_depth(item: &HashMap<String, AttributeValue>) -> usize {
     item.values().map(value_depth).max().unwrap_or(0)
 }
@@ -28,13 +28,13 @@ fn value_bytes(value: &AttributeValue) -> usize {
             3 + values.len() + values.iter().map(value_bytes).sum::<usize>()
         }
         AttributeValue::M(values) => 3 + values.len() + item_bytes(values),
-        // Null and Bool take one byte, and so does nothing newer that is known.
+        // Null and Bool take one byte. There are no other types yet.
         _ => 1,
     }
 }
 
-/// A byte for two significant digits and one more, at most 21; a digit counts
-/// here even if it is a leading or trailing zero.
+/// Returns the size of a number: a byte for two significant digits and one more, at most 21.
+/// Leading and trailing zeros are counted as significant, so it may be too much.
 fn number_bytes(number: &str) -> usize {
     let digits = number.bytes().filter(u8::is_ascii_digit).count();
     (digits.div_ceil(2) + 2).min(21)

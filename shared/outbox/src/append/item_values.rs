@@ -1,5 +1,4 @@
-//! What DynamoDB rejects in the values of an item or of an expression, found before
-//! anything is sent.
+//! Finds the values of an item or an expression that DynamoDB would reject.
 
 use std::collections::{HashMap, HashSet};
 
@@ -152,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_dynamodb_rejects_is_found_at_any_depth() {
+    fn invalid_values_are_found_at_any_depth() {
         let texts = |texts: &[&str]| texts.iter().map(ToString::to_string).collect();
         let blobs = |blobs: &[&str]| blobs.iter().map(|blob| Blob::new(*blob)).collect();
         for (value, reason) in [
@@ -193,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_short_and_of_three_types() {
+    fn keys_have_three_types_and_a_limited_length() {
         let text = |bytes: usize| AttributeValue::S("x".repeat(bytes));
         assert_eq!(key_fault(&text(1024), 1024), None);
         for (value, reason) in [
@@ -210,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_the_same_key_by_value() {
+    fn numbers_of_one_value_are_the_same_key() {
         let number = |text: &str| AttributeValue::N(text.into());
         assert!(is_same_key(&number("1"), &number("1.0")));
         assert!(!is_same_key(&number("1"), &number("2")));

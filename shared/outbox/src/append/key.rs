@@ -1,4 +1,4 @@
-//! Which item an action is about.
+//! The keys of items: the schema of a table, and the item that an action is about.
 
 use std::{collections::HashMap, fmt};
 
@@ -8,8 +8,8 @@ use crate::append::item_values::{
     MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES, is_same_key, key_fault,
 };
 
-/// The names of a table's key attributes. A put holds its key somewhere in the
-/// item; this tells where.
+/// The names of a table's key attributes. A put has its key among the attributes of its item;
+/// the schema says which they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeySchema {
     partition_key: String,
@@ -17,7 +17,7 @@ pub struct KeySchema {
 }
 
 impl KeySchema {
-    /// Of a table with a partition key alone.
+    /// Creates the schema of a table with only a partition key.
     pub fn partition_key(name: impl Into<String>) -> Self {
         Self {
             partition_key: name.into(),
@@ -25,7 +25,7 @@ impl KeySchema {
         }
     }
 
-    /// The same, with a sort key.
+    /// Returns the schema with a sort key.
     #[must_use]
     pub fn sort_key(self, name: impl Into<String>) -> Self {
         Self {
@@ -46,8 +46,8 @@ impl KeySchema {
         std::iter::once(&self.partition_key).chain(&self.sort_key)
     }
 
-    /// How long a text may be that is to be each of the key's attributes: DynamoDB
-    /// takes 2048 bytes in a partition key, 1024 in a sort key.
+    /// Returns how many bytes a text may have that is the value of all key attributes.
+    /// DynamoDB accepts 2048 bytes in a partition key and 1024 in a sort key.
     #[cfg(feature = "inbox")]
     pub(crate) fn most_bytes(&self) -> usize {
         if self.sort_key.is_some() {
@@ -70,7 +70,7 @@ impl KeySchema {
         attributes.into_iter().filter_map(fault).collect()
     }
 
-    /// The key of an item, or the key attribute it lacks.
+    /// Returns the key of an item, or the name of the key attribute that it lacks.
     pub(super) fn key_of(
         &self,
         item: &HashMap<String, AttributeValue>,
@@ -92,7 +92,7 @@ pub(super) struct ItemAddress {
 }
 
 impl PartialEq for ItemAddress {
-    /// As DynamoDB compares: the numbers 1 and 1.0 are one key.
+    /// Compares as DynamoDB does: the numbers 1 and 1.0 are the same key.
     fn eq(&self, other: &Self) -> bool {
         self.table == other.table
             && self.key.len() == other.key.len()

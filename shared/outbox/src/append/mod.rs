@@ -1,4 +1,4 @@
-//! Writing an aggregate and its events in one DynamoDB transaction.
+//! Writes an aggregate and its events in one DynamoDB transaction.
 
 mod aggregate;
 mod atomic_writes;

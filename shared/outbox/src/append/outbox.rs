@@ -1,3 +1,5 @@
+//! The outbox of a service.
+
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
@@ -7,7 +9,7 @@ use crate::{
     clock::{Clock, SystemClock},
 };
 
-/// A service's outbox: where its events wait for the relay.
+/// A service's outbox: the table that holds its events until the relay publishes them.
 ///
 /// ```no_run
 /// use outbox::{AggregateWrite, DomainEvent, KeySchema, Outbox};
@@ -46,20 +48,20 @@ use crate::{
 #[derive(Clone)]
 pub struct Outbox {
     pub(super) database: Database,
+    /// The table of rows.
     pub(super) table: String,
     pub(super) source: String,
     pub(super) clock: Arc<dyn Clock>,
 }
 
 impl Outbox {
-    /// An outbox in the given table, for events of the given source: the
-    /// CloudEvents `source` and EventBridge's `Source`, the name of the
-    /// service.
+    /// Creates an outbox in the given table. `source` is the name of the service: CloudEvents
+    /// `source` and EventBridge's `Source`.
     ///
     /// # Errors
     ///
-    /// If the source is empty, over 256 characters, or begins with `aws.`,
-    /// which EventBridge keeps for itself.
+    /// If the source is empty, over 256 characters, or begins with `aws.`, which EventBridge
+    /// reserves.
     pub fn new(
         client: Client,
         table: impl Into<String>,
@@ -80,7 +82,7 @@ impl Outbox {
         })
     }
 
-    /// The same outbox by another clock.
+    /// Returns the outbox with another clock.
     #[must_use]
     pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
         Self {
@@ -100,10 +102,10 @@ impl Outbox {
     }
 }
 
-/// A source EventBridge would refuse.
+/// A source that EventBridge would reject.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{source_name:?} is no source for events: it must have 1 to 256 characters and not begin with \"aws.\""
+    "{source_name:?} is not a valid source of events: it must have 1 to 256 characters and not begin with \"aws.\""
 )]
 pub struct InvalidSource {
     source_name: String,

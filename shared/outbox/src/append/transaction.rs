@@ -1,3 +1,5 @@
+//! One change: an aggregate, its events, and other writes, committed together.
+
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, Update};
@@ -23,48 +25,49 @@ use crate::{
     row::{self, OutboxRow, RowKey},
 };
 
-/// How often a commit is tried again: as often as the SDK would.
+/// How often a commit is retried: as often as the SDK would.
 const RETRIES: usize = 2;
 
-/// One change: an aggregate, its events, and whatever else must be written with
-/// them or not at all.
+/// One change: an aggregate, its events, and other writes, all or nothing.
 ///
-/// Mistakes are collected and reported together by [`commit`](Self::commit),
-/// before anything is sent.
+/// Problems are collected and reported together by [`commit`](Self::commit), before
+/// anything is sent.
 ///
 /// # More than 100 actions
 ///
-/// DynamoDB takes 100 actions in one transaction: the aggregate, its claim if its first
-/// events need one ([`AggregateWrite`]), the caller's own and one for each event. A change that needs more is more than one
-/// decision, or too finely told:
+/// DynamoDB accepts 100 actions in one transaction: the aggregate, its claim if its first
+/// events need one ([`AggregateWrite`]), the caller's own and one for each event. If a
+/// change needs more, it is more than one decision, or its events are too fine-grained:
 ///
-/// - tell it as one event with a list in it instead of one event an element
-///   (up to 256 KB);
-/// - split it by aggregate, one transaction each, and let the event of the
-///   first cause the next (a process manager), so that a crash in between is
-///   continued by redelivery;
-/// - or keep the progress in the aggregate: each transaction does up to 99
-///   actions and moves a cursor under the aggregate's version condition, until
-///   the last one tells that all is done.
+/// - publish one event with a list instead of one event for each element (up to 256 KB);
+/// - split it by aggregate, one transaction each, and let the event of the first cause the
+///   next (a process manager), so that after a crash redelivery continues it;
+/// - or keep the progress in the aggregate: each transaction does up to 99 actions and
+///   moves a cursor under the aggregate's version condition, and the last one publishes
+///   that all is done.
 ///
-/// Never write part of a change outside of the transaction: that is the dual
-/// write the outbox is there to prevent.
+/// Never write part of a change outside of the transaction: that is the dual write that the
+/// outbox prevents.
 #[derive(Clone)]
 pub struct Transaction {
     outbox: Outbox,
     aggregate: AggregateWrite,
+    /// The caller's own actions.
     actions: Vec<Action>,
     events: Vec<Event>,
+    /// Events that can't be serialized.
     problems: Vec<Problem>,
     correlation_id: Option<String>,
     causation_id: Option<String>,
     trace_header: Option<TraceHeader>,
     traceparent: Option<Traceparent>,
-    /// Clones are the same transaction.
+    /// Shared, because clones are the same transaction.
     attempts: Arc<Attempts>,
+    /// When the transaction was created: the time of all its events.
     time: Timestamp,
 }
 
+/// An event of the transaction.
 #[derive(Clone)]
 struct Event {
     id: Uuid,
@@ -73,10 +76,10 @@ struct Event {
     data: EventData,
 }
 
-/// What a committed transaction has come to.
+/// The result of a committed transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Committed {
-    /// The aggregate's revision now.
+    /// The aggregate's new revision.
     pub revision: Revision,
     /// The outbox rows of the events, in the order they were added.
     pub events: Vec<RowKey>,
@@ -99,8 +102,8 @@ impl Transaction {
         }
     }
 
-    /// Tells of an event. Events get the aggregate's next sequences, in the
-    /// order they are added.
+    /// Adds an event. Events get the aggregate's next sequences, in the order in which they
+    /// are added.
     #[must_use]
     pub fn event(mut self, event: &impl DomainEvent) -> Self {
         let data = data_of(event).unwrap_or_else(|reason| {
@@ -119,7 +122,7 @@ impl Transaction {
         self
     }
 
-    /// Tells of several events.
+    /// Adds several events.
     #[must_use]
     pub fn events<'e, E: DomainEvent + 'e>(self, events: impl IntoIterator<Item = &'e E>) -> Self {
         events.into_iter().fold(self, Self::event)
@@ -133,8 +136,8 @@ impl Transaction {
         self
     }
 
-    /// Also updates another item. How large it becomes is known to DynamoDB
-    /// alone, so it is the one to refuse an item grown too large.
+    /// Also updates another item. Only DynamoDB knows how large the item becomes, so only
+    /// DynamoDB can reject one that becomes too large.
     #[must_use]
     pub fn update(mut self, update: Update) -> Self {
         self.actions.push(Action::Update(update));
@@ -155,40 +158,38 @@ impl Transaction {
         self
     }
 
-    /// Names the business transaction the events belong to: `correlationid`.
+    /// Sets `correlationid`, the business transaction that the events belong to.
     #[must_use]
     pub fn correlation_id(mut self, id: impl Into<String>) -> Self {
         self.correlation_id = Some(id.into());
         self
     }
 
-    /// Names the event or command that caused the events: `causationid`.
+    /// Sets `causationid`, the event or command that caused the events.
     #[must_use]
     pub fn causation_id(mut self, id: impl Into<String>) -> Self {
         self.causation_id = Some(id.into());
         self
     }
 
-    /// The X-Ray trace header of the request that causes the events: EventBridge
-    /// passes it on. One that is not well-formed is left out.
+    /// Sets the X-Ray trace header, from the request that causes the events. EventBridge
+    /// passes it on to targets. A malformed one is left out.
     #[must_use]
     pub fn trace_header(mut self, header: &str) -> Self {
         self.trace_header = TraceHeader::parse(header);
         self
     }
 
-    /// Where in a trace the events happen: `traceparent`. Each of this and
-    /// [`trace_header`](Self::trace_header) is made of the other if only that
-    /// is set.
+    /// Sets `traceparent`, the position of the events in a trace. If only one of this and
+    /// [`trace_header`](Self::trace_header) is set, the other is derived from it.
     #[must_use]
     pub fn traceparent(mut self, traceparent: Traceparent) -> Self {
         self.traceparent = Some(traceparent);
         self
     }
 
-    /// The event that causes these: its id becomes their `causationid`, its
-    /// business transaction is theirs (its own id if it names none), and so is
-    /// its trace, if it belongs to one.
+    /// Sets the event that causes these: its id becomes their `causationid`, and they get its
+    /// `correlationid` (its id if it has none) and its trace, if it has one.
     #[must_use]
     pub fn caused_by(mut self, event: &CloudEvent) -> Self {
         self.causation_id = Some(event.id.clone());
@@ -201,22 +202,23 @@ impl Transaction {
         self
     }
 
-    /// Commits everything with one `TransactWriteItems`, or nothing. If DynamoDB
-    /// throttles it or does not answer, it tries twice more.
+    /// Commits everything with one `TransactWriteItems`, or nothing. If DynamoDB throttles it
+    /// or doesn't respond, it is retried twice.
     ///
     /// It can be called again after an error that
-    /// [is retryable](CommitError::is_retryable): within 10 minutes of an
-    /// unknown outcome the transaction is still written once only.
+    /// [is retryable](CommitError::is_retryable): within 10 minutes of an unknown outcome
+    /// the transaction is still written only once.
     ///
     /// # Errors
     ///
-    /// [`CommitError::Invalid`] before anything is sent; the others say what
-    /// DynamoDB answered.
+    /// [`CommitError::Invalid`] before anything is sent; the others say why DynamoDB did not
+    /// commit it.
     pub async fn commit(&self) -> Result<Committed, CommitError> {
         let rows = self.rows();
         let writes = self.writes(&rows);
         (|| writes.try_to_commit(&self.outbox.database, &self.attempts))
             .retry(pauses(RETRIES))
+            // A conflict is left to the caller, who may want to read the aggregate again.
             .when(|error| {
                 matches!(
                     error,
@@ -230,8 +232,8 @@ impl Transaction {
         })
     }
 
-    /// The puts of the aggregate and of its claim, the caller's actions, the puts of the
-    /// events' rows.
+    /// Returns the puts of the aggregate and its claim, the caller's actions, and the puts of
+    /// the events' rows.
     fn writes(&self, rows: &[OutboxRow]) -> AtomicWrites {
         let mut writes = AtomicWrites::default();
         writes.problems.clone_from(&self.problems);
@@ -282,12 +284,12 @@ impl Transaction {
                     writes.add(participant, put);
                 }
                 Ok(None) => {}
-                Err(reason) => writes.is_no_item(Participant::Aggregate, reason),
+                Err(reason) => writes.add_not_an_item(Participant::Aggregate, reason),
             }
         }
     }
 
-    /// How many actions the caller has added.
+    /// Returns how many actions the caller has added.
     #[cfg(feature = "inbox")]
     pub(crate) fn actions(&self) -> usize {
         self.actions.len()
@@ -345,19 +347,19 @@ impl From<Transaction> for AtomicWrites {
     }
 }
 
-/// The event as JSON, or why it cannot be that.
+/// Returns the event as JSON, or why JSON can't express it.
 fn data_of(event: &impl DomainEvent) -> Result<EventData, String> {
     check_finite(event)?;
     let json = to_raw_value(event).map_err(|error| error.to_string())?;
     Ok(json.into())
 }
 
-/// As precise as `committedAt` is stored, so that row and event tell the same.
+/// Truncates a time to the precision of `committedAt`, so that row and event have the same.
 fn to_milliseconds(time: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time)
 }
 
-/// A UUIDv7 of the given time, so that ids sort by it.
+/// Returns a UUIDv7 of the given time, so that ids sort by time.
 fn event_id(time: Timestamp) -> Uuid {
     #[cfg(feature = "simulation")]
     if let Some(id) = simulation::event_id(time.as_millisecond().unsigned_abs()) {
@@ -373,8 +375,8 @@ fn row_put(row: &OutboxRow, table: &str) -> Result<Put, String> {
     Put::builder()
         .table_name(table)
         .set_item(Some(item))
-        // Ids are unique: this can only fail if that is not so, and then an
-        // event would be overwritten.
+        // Ids are unique, so this never fails. If it did, the put would have overwritten an
+        // event.
         .condition_expression("attribute_not_exists(#key)")
         .expression_attribute_names("#key", row::AGGREGATE_ID)
         .build()

@@ -1,3 +1,5 @@
+//! The outbox table on Amazon DynamoDB.
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use aws_sdk_dynamodb::{
@@ -17,7 +19,7 @@ use crate::{
     row::{AGGREGATE_ID, EDITS, POSITION, decode},
 };
 
-/// The mark on a row that is set aside.
+/// The attribute that marks a parked row.
 pub(crate) const PARKED: &str = "parked";
 
 /// The outbox table in Amazon DynamoDB.
@@ -28,7 +30,7 @@ pub struct DynamoDbTable {
 }
 
 impl DynamoDbTable {
-    /// The table with this name. The client's own retries are not used.
+    /// Creates a table from its name. The client's own retries are switched off.
     pub fn new(client: Client, name: impl Into<String>) -> Self {
         Self {
             client,
@@ -36,12 +38,13 @@ impl DynamoDbTable {
         }
     }
 
-    /// The table's client and name, for what operators do beside the relay.
+    /// Returns the table's client and name, for the operators' commands.
     #[cfg(feature = "replay")]
     pub(crate) fn parts(&self) -> (&Client, &str) {
         (&self.client, &self.name)
     }
 
+    /// Returns a page of rows from a response.
     fn page(
         &self,
         operation: &str,
@@ -61,18 +64,22 @@ impl DynamoDbTable {
         })
     }
 
+    /// Names a call in messages.
     fn what(&self, operation: &str) -> String {
         format!("{operation} {}", self.name)
     }
 
-    /// An answer that does not tell of the keys that were asked for: taken for
-    /// one that never came, lest a row be thought gone that is not.
+    /// Returns the error of a response without the keys of rows. It counts as no response,
+    /// or a row might be taken for published that is not.
     fn unintelligible(&self, operation: &str) -> CallError {
-        CallError::Transient(format!("{}: keys without a name", self.what(operation)))
+        CallError::Transient(format!(
+            "{}: the response has items without the keys of a row",
+            self.what(operation)
+        ))
     }
 
-    /// Why a call that must be well-formed failed: what it holds is ours, so a
-    /// refusal of its content is a fault of the set-up.
+    /// Returns the error of a failed call. All of its content is ours, so if DynamoDB rejects
+    /// the content, the configuration is at fault, not the row.
     pub(crate) fn error<E>(
         &self,
         operation: &str,
@@ -88,6 +95,7 @@ impl DynamoDbTable {
     }
 }
 
+/// Switches off the SDK's retries for a request; the relay has its own.
 pub(crate) fn without_retries() -> Builder {
     Builder::new().retry_config(RetryConfig::disabled())
 }
@@ -101,8 +109,8 @@ impl OutboxTable for DynamoDbTable {
         let operation = "BatchGetItem";
         let request = KeysAndAttributes::builder()
             .set_keys(Some(distinct(keys).map(attributes).collect()))
-            // An eventually consistent answer could miss a delete and have the
-            // event published twice, or miss the row and lose the event.
+            // An eventually consistent read could miss a delete, and the event would be
+            // published twice; or miss the row, and the event would be lost.
             .consistent_read(true)
             .projection_expression("#aggregateId, #position, #parked, #edits")
             .expression_attribute_names("#aggregateId", AGGREGATE_ID)
@@ -122,7 +130,7 @@ impl OutboxTable for DynamoDbTable {
             .map_err(|error| self.error(operation, &error))?;
 
         let Some(found) = output.responses().and_then(|tables| tables.get(&self.name)) else {
-            let message = format!("{}: no answer for the table", self.what(operation));
+            let message = format!("{}: no response for the table", self.what(operation));
             return Err(CallError::Transient(message));
         };
         let unprocessed: HashSet<RowKey> = output
@@ -200,6 +208,7 @@ impl OutboxTable for DynamoDbTable {
             .await;
         match parked {
             Ok(_) => Ok(()),
+            // The row is gone, parked or edited: there is nothing to park.
             Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(()),
             Err(error) => Err(self.error(operation, &error)),
         }
@@ -232,8 +241,8 @@ impl OutboxTable for DynamoDbTable {
         through: Option<&RowKey>,
     ) -> Result<Page, CallError> {
         let operation = "Query";
-        // The page before may have ended with the last row wanted: DynamoDB rejects
-        // a start key with nothing behind it in the range that is asked for.
+        // The page before may have ended with the last wanted row. DynamoDB rejects a start
+        // key behind which the requested range is empty.
         if let (Some(after), Some(through)) = (after, through)
             && after.position >= through.position
         {
@@ -270,7 +279,7 @@ impl OutboxTable for DynamoDbTable {
 /// An item as the AWS SDK knows it.
 pub(crate) type SdkItem = HashMap<String, AttributeValue>;
 
-/// The row an item holds; `None` if it has no key of one.
+/// Returns the row of an item; `None` if the item doesn't have the key of a row.
 pub(crate) fn stored_row(item: SdkItem) -> Option<StoredRow> {
     let item = readable(item);
     let key = decode::key(&item)?;
@@ -289,13 +298,13 @@ pub(crate) fn stored_row(item: SdkItem) -> Option<StoredRow> {
     Some(StoredRow { arrival, parked })
 }
 
-/// Each key once: DynamoDB refuses the whole request that names one twice.
+/// Returns each key once: DynamoDB rejects a request with a key twice.
 fn distinct(keys: &[RowKey]) -> impl Iterator<Item = &RowKey> {
     keys.iter().collect::<BTreeSet<_>>().into_iter()
 }
 
-/// The item without what panics when it is converted: values of a type that is
-/// newer than this SDK. They are there, and nobody can read them.
+/// Returns the item with NULL for values of a type that is newer than this SDK: their
+/// conversion would panic.
 fn readable(mut item: SdkItem) -> Item {
     for value in item.values_mut().filter(|value| !is_known(value)) {
         *value = AttributeValue::Null(true);
@@ -303,6 +312,7 @@ fn readable(mut item: SdkItem) -> Item {
     item.into()
 }
 
+/// Returns whether this SDK knows the types of the value and of all nested ones.
 fn is_known(value: &AttributeValue) -> bool {
     match value {
         AttributeValue::L(values) => values.iter().all(is_known),
@@ -311,6 +321,7 @@ fn is_known(value: &AttributeValue) -> bool {
     }
 }
 
+/// Returns the key attributes of a row.
 pub(crate) fn attributes(key: &RowKey) -> SdkItem {
     HashMap::from([
         (
@@ -321,6 +332,7 @@ pub(crate) fn attributes(key: &RowKey) -> SdkItem {
     ])
 }
 
+/// Returns the key of a row from its attributes.
 fn row_key(attributes: &HashMap<String, AttributeValue>) -> Option<RowKey> {
     let text = |name| attributes.get(name)?.as_s().ok().cloned();
     Some(RowKey {
@@ -329,12 +341,14 @@ fn row_key(attributes: &HashMap<String, AttributeValue>) -> Option<RowKey> {
     })
 }
 
+/// Returns the key and the state of a row that a look-up has found.
 fn found_state(item: &HashMap<String, AttributeValue>) -> Option<(RowKey, RowState)> {
     let edits = |edits: &AttributeValue| edits.as_n().ok()?.parse().ok();
     let state = match item.get(EDITS) {
         _ if item.contains_key(PARKED) => RowState::Parked,
         None => RowState::Pending,
-        // A count that cannot be read is no reason to know nothing of other rows.
+        // A count that can't be read counts as edited. An error would make the states of the
+        // other rows unknown, too.
         Some(count) => RowState::Edited(edits(count).unwrap_or(u64::MAX)),
     };
     Some((row_key(item)?, state))

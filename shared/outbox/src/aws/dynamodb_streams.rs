@@ -1,3 +1,5 @@
+//! The stream of the outbox table on Amazon DynamoDB Streams.
+
 use aws_sdk_dynamodbstreams::{
     Client,
     config::{Builder, http::HttpResponse, retry::RetryConfig},
@@ -19,7 +21,7 @@ pub struct DynamoDbStreams {
 }
 
 impl DynamoDbStreams {
-    /// Read by this client, whose own retries are not used.
+    /// Creates a reader with this client, whose own retries are switched off.
     pub fn new(client: Client) -> Self {
         Self { client }
     }
@@ -48,7 +50,7 @@ impl StreamReader for DynamoDbStreams {
             .await
             .map_err(|error| stream_error("GetShardIterator", &error))?;
         output.shard_iterator.ok_or_else(|| {
-            let message = "GetShardIterator answered without an iterator".to_owned();
+            let message = "GetShardIterator returned no iterator".to_owned();
             StreamError::Call(CallError::Transient(message))
         })
     }
@@ -73,7 +75,7 @@ impl StreamReader for DynamoDbStreams {
 
 fn record(record: &Record) -> Result<StreamRecord, StreamError> {
     let unintelligible = || {
-        let message = "GetRecords answered with a record of no outbox table".to_owned();
+        let message = "GetRecords returned a record that is not of an outbox table".to_owned();
         StreamError::Call(CallError::Content(message))
     };
     let change = record.dynamodb().ok_or_else(unintelligible)?;

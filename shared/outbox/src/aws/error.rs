@@ -1,4 +1,4 @@
-//! What an AWS SDK error means for the relay.
+//! Sorts the errors of the AWS SDK by what the relay does about them.
 
 use aws_sdk_dynamodb::{
     config::http::HttpResponse,
@@ -7,8 +7,8 @@ use aws_sdk_dynamodb::{
 
 use crate::{causes::causes, ports::CallError};
 
-/// Sorts an error by its code; `what` names the call and its resource. What is
-/// not known for sure is transient: trying again is safe, giving up is not.
+/// Sorts an error by its code; `what` names the call and its resource. Unknown errors are
+/// transient: a retry is safe, giving up is not.
 pub(crate) fn call_error<E>(what: &str, error: &SdkError<E, HttpResponse>) -> CallError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
@@ -34,6 +34,7 @@ where
     }
 }
 
+/// Returns whether the code is about the content of the request.
 fn is_content(code: &str) -> bool {
     matches!(
         code,
@@ -46,7 +47,7 @@ fn is_content(code: &str) -> bool {
     )
 }
 
-/// Codes of access, accounts, missing resources and encryption keys.
+/// Returns whether the code is about access, accounts, missing resources or encryption keys.
 pub(crate) fn is_set_up(code: &str) -> bool {
     let is_key_error = code.to_ascii_lowercase().starts_with("kms") && !code.contains("Throttl");
     is_key_error
@@ -79,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_call_that_reached_nobody_is_told_by_its_causes_alone() {
+    fn a_call_that_reached_no_server_is_described_by_its_causes() {
         let cause = std::io::Error::other("no such host");
         let error: SdkError<GetItemError, HttpResponse> = SdkError::construction_failure(cause);
         assert_eq!(

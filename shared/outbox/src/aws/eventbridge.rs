@@ -1,3 +1,5 @@
+//! The bus on Amazon EventBridge.
+
 use std::sync::Arc;
 
 use aws_sdk_eventbridge::{
@@ -27,8 +29,8 @@ pub struct EventBridgeBus {
 }
 
 impl EventBridgeBus {
-    /// The bus with this name or ARN. The client's own retries are not used:
-    /// the relay repeats only what failed, and only while there is time.
+    /// Creates a bus from its name or ARN. The client's own retries are switched off: the
+    /// relay retries only the failed entries, and only before its deadline.
     pub fn new(client: Client, name: impl Into<String>) -> Self {
         Self {
             client,
@@ -105,10 +107,10 @@ fn results(output: &PutEventsOutput) -> Vec<PutResult> {
     if counted <= refused {
         return results;
     }
-    // Some entry failed and does not say so: none is known to be accepted.
+    // More entries failed than have an error: no entry is known to be accepted.
     let distrust = |result| match result {
         PutResult::Accepted => PutResult::Refused(EntryError::Transient(format!(
-            "the bus counted {counted} failed entries and named {refused}"
+            "the bus counted {counted} failed entries, but returned {refused} errors"
         ))),
         refused @ PutResult::Refused(_) => refused,
     };
@@ -122,7 +124,7 @@ fn result(entry: &PutEventsResultEntry) -> PutResult {
             PutResult::Refused(entry_error(code, entry.error_message().unwrap_or_default()))
         }
         (_, None) => {
-            let message = "the bus answered without an event id".to_owned();
+            let message = "the bus returned no event id".to_owned();
             PutResult::Refused(EntryError::Transient(message))
         }
     }

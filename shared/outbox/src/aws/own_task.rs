@@ -1,23 +1,23 @@
-//! Requests made by more than one processor.
+//! Runs requests in tasks of their own, so that several processors share the work.
 
 use std::{future::Future, panic::resume_unwind};
 
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
-/// Makes a request in a task of its own: what there is to compute for the requests of
-/// an invocation is then shared by the threads of the runtime. Whoever no longer waits
-/// for it ends it.
+/// Runs a request in a task of its own. Signing and serializing the requests of an
+/// invocation is then spread over the threads of the runtime. Dropping the future aborts
+/// the task.
 pub(super) async fn in_own_task<T: Send + 'static>(
     request: impl Future<Output = T> + Send + 'static,
 ) -> T {
-    // A set of one, because a set ends what is in it when it is dropped.
+    // A set of one, because a set aborts its tasks when it is dropped; a task alone goes on.
     let mut task = JoinSet::new();
     task.spawn(request.in_current_span());
     match task.join_next().await {
         Some(Ok(answer)) => answer,
         Some(Err(error)) if error.is_panic() => resume_unwind(error.into_panic()),
-        // Nobody but a runtime that shuts down ends it, and whoever waits along with it.
+        // Only a runtime that shuts down aborts the task, and then it drops this future too.
         _ => std::future::pending().await,
     }
 }
@@ -33,21 +33,21 @@ mod tests {
 
     use super::*;
 
-    /// Tells that it is dropped.
-    struct Tells(Arc<Notify>);
+    /// Notifies when it is dropped.
+    struct NotifyOnDrop(Arc<Notify>);
 
-    impl Drop for Tells {
+    impl Drop for NotifyOnDrop {
         fn drop(&mut self) {
             self.0.notify_one();
         }
     }
 
     #[tokio::test]
-    async fn what_nobody_waits_for_any_more_is_ended() {
+    async fn dropping_the_future_aborts_the_task() {
         let ended = Arc::new(Notify::new());
-        let tells = Tells(Arc::clone(&ended));
+        let guard = NotifyOnDrop(Arc::clone(&ended));
         let request = in_own_task(async move {
-            let _tells = tells;
+            let _guard = guard;
             sleep(Duration::from_hours(1)).await;
         });
         assert!(timeout(Duration::from_millis(1), request).await.is_err());
@@ -58,7 +58,7 @@ mod tests {
 
     #[tokio::test]
     #[should_panic(expected = "as the request did")]
-    async fn a_panic_is_the_panic_of_who_waits() {
+    async fn a_panic_of_the_task_is_passed_on() {
         in_own_task(async { panic!("as the request did") }).await;
     }
 }

@@ -1,3 +1,5 @@
+//! Operations on parked rows in Amazon DynamoDB.
+
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{
@@ -17,7 +19,7 @@ use crate::{
     row::{AGGREGATE_ID, EDITS},
 };
 
-/// How long a discarded row is kept.
+/// How long a discarded row is kept, as an audit record.
 const KEPT_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// The attribute by which DynamoDB expires a discarded row; no other row has it.
@@ -28,7 +30,8 @@ impl ParkedRows for DynamoDbTable {
         let Some(item) = item(self, key).await? else {
             return Ok(None);
         };
-        let unintelligible = || CallError::Transient("GetItem: an item without a key".to_owned());
+        let unintelligible =
+            || CallError::Transient("GetItem: the item has no key of a row".to_owned());
         stored_row(item).ok_or_else(unintelligible).map(Some)
     }
 
@@ -136,6 +139,7 @@ impl ParkedRows for DynamoDbTable {
 }
 
 impl DynamoDbTable {
+    /// Returns whether an update was applied; false if its condition did not hold.
     fn was_done<E>(
         &self,
         update: Result<(), aws_sdk_dynamodb::error::SdkError<E>>,
@@ -166,6 +170,7 @@ async fn item(table: &DynamoDbTable, key: &RowKey) -> Result<Option<SdkItem>, Ca
     Ok(output.item)
 }
 
+/// Returns whether a condition of the transaction did not hold.
 fn is_condition(error: &TransactWriteItemsError) -> bool {
     let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else {
         return false;

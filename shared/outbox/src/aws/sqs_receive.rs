@@ -1,3 +1,5 @@
+//! The dead-letter queue on Amazon SQS, as its readers see it.
+
 use std::time::Duration;
 
 use aws_sdk_sqs::{
@@ -14,8 +16,8 @@ use crate::{
     ports::{CallError, DeadLetterQueue, Depth, Message},
 };
 
-/// Long enough that every server of the queue is asked ("long polling" in the
-/// SQS developer guide): an empty answer then means an empty queue.
+/// How long a receive waits for messages. Any wait makes SQS query all of its servers ("long
+/// polling" in its developer guide), so that an empty response means an empty queue.
 const WAIT: Duration = Duration::from_secs(1);
 
 fn without_retries() -> Builder {
@@ -121,7 +123,8 @@ impl DeadLetterQueue for SqsQueue {
             let attributes = output.attributes()?;
             attributes.get(&name)?.parse().ok()
         };
-        let missing = || CallError::Transient(format!("GetQueueAttributes {url}: no numbers"));
+        let missing =
+            || CallError::Transient(format!("GetQueueAttributes {url}: no number of messages"));
         Ok(Depth {
             visible: number(QueueAttributeName::ApproximateNumberOfMessages).ok_or_else(missing)?,
             hidden: number(QueueAttributeName::ApproximateNumberOfMessagesNotVisible)

@@ -1,3 +1,5 @@
+//! The dead-letter queue on Amazon SQS, as the relay sends to it.
+
 use aws_sdk_sqs::{
     Client,
     config::{Builder, retry::RetryConfig},
@@ -16,7 +18,7 @@ pub struct SqsQueue {
 }
 
 impl SqsQueue {
-    /// The queue with this URL. The client's own retries are not used.
+    /// Creates a queue from its URL. The client's own retries are switched off.
     pub fn new(client: Client, url: impl Into<String>) -> Self {
         Self {
             client,
@@ -24,7 +26,7 @@ impl SqsQueue {
         }
     }
 
-    /// The queue's client and URL, for its readers.
+    /// Returns the queue's client and URL, for its readers.
     #[cfg(feature = "replay")]
     pub(crate) fn parts(&self) -> (&Client, &str) {
         (&self.client, &self.url)
@@ -47,9 +49,9 @@ impl DeadLetters for SqsQueue {
     }
 }
 
-/// The letter as JSON, in characters that SQS takes: those of XML. It would put
-/// another in the place of these two, which a row's key may hold and JSON leaves as
-/// they are, and the letter would name no row at all.
+/// Returns the letter as JSON, with U+FFFE and U+FFFF escaped. A row's key may contain them,
+/// and JSON leaves them as they are; but SQS accepts only the characters of XML and
+/// replaces others, so the letter would name a row that doesn't exist.
 fn body(letter: &DeadLetter) -> serde_json::Result<String> {
     let json = serde_json::to_string(letter)?;
     Ok(json

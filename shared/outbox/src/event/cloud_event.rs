@@ -12,8 +12,8 @@ use crate::event::{EventData, Traceparent, trace};
 /// `source` and `id` together name the event; consumers recognise a repeated
 /// delivery by them.
 ///
-/// It reads what any producer of `CloudEvents` sends, if it tells the time.
-/// Attributes it does not know are passed over:
+/// It can be deserialized from the events of any producer of `CloudEvents`, if they have a
+/// `time`. Unknown attributes are ignored:
 ///
 /// ```
 /// use outbox::CloudEvent;
@@ -35,14 +35,14 @@ use crate::event::{EventData, Traceparent, trace};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CloudEvent {
     specversion: SpecVersion,
-    /// Unique for ever within `source`; a UUIDv7 if an outbox made it.
+    /// Unique within `source`; a UUIDv7 if it is from an outbox.
     pub id: String,
-    /// Which service says so.
+    /// The service that published it.
     pub source: String,
-    /// What kind of event this is.
+    /// The type of the event.
     #[serde(rename = "type")]
     pub event_type: String,
-    /// The aggregate it happened to; an outbox always names it.
+    /// The aggregate that it happened to. Events of an outbox always have it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// When it was committed, by the writer's clock.
@@ -50,17 +50,16 @@ pub struct CloudEvent {
     pub time: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     datacontenttype: Option<String>,
-    /// Where the schema of the data is found, a URI.
+    /// The URI of the data's schema.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dataschema: Option<String>,
-    /// Position in the aggregate's history, from 1; an outbox always tells it.
-    /// It travels as 20 digits of text, so that it sorts as a number does
-    /// (`CloudEvents` extension "sequence"). Text of another kind counts as none.
+    /// Position in the aggregate's history, from 1. Events of an outbox always have it. In
+    /// JSON it is text of 20 digits, which sorts as the number does (`CloudEvents`
+    /// extension "sequence"). Other text is read as `None`.
     #[serde(default, with = "sequence")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sequence: Option<u64>,
-    /// The trace the event belongs to. One that is not well-formed counts as
-    /// none.
+    /// The trace that the event belongs to. A malformed one is read as `None`.
     #[serde(default, deserialize_with = "trace::if_valid")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<Traceparent>,
@@ -75,20 +74,20 @@ pub struct CloudEvent {
     /// The event itself, as it was written.
     #[serde(default)]
     pub data: EventData,
-    /// Data that is not JSON; nothing here reads it.
+    /// Binary data, which is an error: it is not supported.
     #[serde(default, deserialize_with = "only_null", skip_serializing)]
     data_base64: (),
 }
 
+/// The versions of CloudEvents that can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 enum SpecVersion {
     #[serde(rename = "1.0")]
     V1_0,
 }
 
-/// Writes a time with three digits, so that the size of an event does not depend on
-/// the millisecond it is committed in; with more where another producer's time has
-/// more.
+/// Serializes a time with three decimal places, so that the size of an event doesn't depend
+/// on the millisecond of its commit; with more if another producer's time has more.
 fn at_least_milliseconds<S: Serializer>(time: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
     if time.subsec_nanosecond() % 1_000_000 == 0 {
         to.collect_str(&format_args!("{time:.3}"))
@@ -97,13 +96,13 @@ fn at_least_milliseconds<S: Serializer>(time: &Timestamp, to: S) -> Result<S::Ok
     }
 }
 
-/// A sequence as text that sorts as the number does.
+/// Returns a sequence as text that sorts as the number does.
 pub(crate) fn sequence_text(sequence: u64) -> String {
     format!("{sequence:020}")
 }
 
-/// Reads an attribute that other producers may send as a number or a flag, which stays
-/// as it was written. Empty text counts as none.
+/// Deserializes an attribute that other producers may send as a number or a boolean, whose
+/// spelling is kept. Empty text is read as `None`.
 fn text_of_a_scalar<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     let found = Box::<RawValue>::deserialize(from)?;
     Ok(match found.get() {
@@ -114,11 +113,12 @@ fn text_of_a_scalar<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>
     })
 }
 
-/// Returns the text that a JSON value is; none if it is of another kind.
+/// Returns the text of a JSON string; `None` for any other JSON value.
 pub(crate) fn string(value: &RawValue) -> Option<String> {
     serde_json::from_str(value.get()).ok()
 }
 
+/// Deserializes an attribute that must be missing or null.
 fn only_null<'de, D: Deserializer<'de>>(from: D) -> Result<(), D::Error> {
     match Option::<IgnoredAny>::deserialize(from)? {
         None => Ok(()),
@@ -128,6 +128,7 @@ fn only_null<'de, D: Deserializer<'de>>(from: D) -> Result<(), D::Error> {
     }
 }
 
+/// The sequence as text.
 mod sequence {
     use super::{
         Deserialize, Deserializer, RawValue, Serialize, Serializer, sequence_text, string,
@@ -147,7 +148,7 @@ mod sequence {
     }
 }
 
-/// What one event does not say of itself.
+/// The attributes of an event that its own type doesn't know.
 #[cfg(feature = "append")]
 pub(crate) struct Circumstances<'a> {
     pub(crate) id: uuid::Uuid,
@@ -216,14 +217,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read() {
+    fn a_written_event_is_read_back() {
         let read = CloudEvent::deserialize(event()).unwrap();
         assert_eq!(read.sequence, Some(42));
         assert_eq!(serde_json::to_value(read).unwrap(), event());
     }
 
     #[test]
-    fn a_time_has_milliseconds_even_if_they_are_none() {
+    fn a_time_has_milliseconds_even_if_they_are_zero() {
         let mut event = event();
         event["time"] = json!("2026-11-24T09:00:00Z");
         let read = CloudEvent::deserialize(event).unwrap();
@@ -232,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_other_producers_send_is_read() {
+    fn events_of_other_producers_are_read() {
         let event = json!({
             "specversion": "1.0", "id": "1", "source": "/elsewhere", "type": "t",
             "time": "2026-11-24T10:00:00+01:00", "sequence": "a1", "traceparent": 7,
@@ -246,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn null_is_unset_for_every_optional_attribute() {
+    fn null_counts_as_unset_for_every_optional_attribute() {
         let optional = [
             "subject",
             "datacontenttype",
@@ -270,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_any_size_and_form_stay_as_they_were_written() {
+    fn numbers_of_any_size_and_form_keep_their_spelling() {
         let read = |attributes: &str| -> CloudEvent {
             let json = format!(
                 r#"{{"specversion":"1.0","id":"1","source":"s","type":"t",
@@ -302,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_relied_on_is_refused() {
+    fn missing_or_invalid_attributes_are_errors() {
         for (field, value, says) in [
             ("specversion", json!("0.3"), "expected `1.0`"),
             ("time", json!("yesterday"), "year"),

@@ -1,6 +1,8 @@
+//! What a service's own events implement.
+
 use serde::Serialize;
 
-/// Something that happened in the domain, told to the world.
+/// Something that happened in the domain and is published.
 ///
 /// The serialized event becomes `data` of the CloudEvents envelope.
 ///
@@ -20,12 +22,12 @@ use serde::Serialize;
 /// }
 /// ```
 pub trait DomainEvent: Serialize {
-    /// What kind of event this is, in the past tense: CloudEvents `type` and
-    /// EventBridge `DetailType`. 1 to 128 characters; consumers' rules match on
-    /// it, so it never changes once published.
+    /// Returns the type of the event, in the past tense: CloudEvents `type` and EventBridge
+    /// `DetailType`. 1 to 128 characters. Consumers' rules match on it, so it must not
+    /// change once events are published.
     fn event_type(&self) -> &str;
 
-    /// Where the schema of the data is found: CloudEvents `dataschema`, a URI.
+    /// Returns the URI of the data's schema: CloudEvents `dataschema`.
     fn data_schema(&self) -> Option<&str> {
         None
     }

@@ -9,10 +9,10 @@ use serde_json::value::RawValue;
 /// wrote it. Nothing is parsed before [`parse`](Self::parse), so no number, key
 /// order or spelling changes on the way.
 ///
-/// Read it from JSON text, by `serde_json::from_str` and the like. A `serde_json::Value`
-/// holds whole numbers of 64 bits and floating-point numbers, so what is read from one
-/// may have changed before. Types that are `untagged`, internally tagged or flattened
-/// are read from a buffer of serde's; in such a type it is an error.
+/// Deserialize it from JSON text, by `serde_json::from_str` for example. A
+/// `serde_json::Value` holds 64-bit integers and floating-point numbers, so what is read
+/// from one may have changed before. As a field of a type that is `untagged`, internally
+/// tagged or flattened it is an error: serde reads those from a buffer.
 ///
 /// ```
 /// use outbox::CloudEvent;
@@ -34,7 +34,7 @@ pub struct EventData(Box<RawValue>);
 pub struct InvalidData {
     /// Where in the event: `data.items[0].price`, or `data`.
     pub path: String,
-    /// What is wrong there.
+    /// What is wrong with the value.
     pub source: serde_json::Error,
 }
 
@@ -46,14 +46,13 @@ impl EventData {
 
     /// Parses the data into a type of the consumer's own.
     ///
-    /// A floating-point number becomes the `f64` or `f32` that is nearest to its
-    /// decimal text, so one that was written from an `f64` comes back as the same.
-    /// `serde_json::Value` holds whole numbers of 64 bits and floating-point numbers:
-    /// where others may arrive, keep the text.
+    /// A floating-point number becomes the `f64` or `f32` nearest to its decimal text, so an
+    /// `f64` is read as the value that was written. `serde_json::Value` holds only 64-bit
+    /// integers and floating-point numbers; for other numbers keep the text.
     ///
     /// # Errors
     ///
-    /// If the data does not fit the type: where, and why.
+    /// If the data doesn't fit the type, with the path and the reason.
     pub fn parse<'d, T: Deserialize<'d>>(&'d self) -> Result<T, InvalidData> {
         let mut json = serde_json::Deserializer::from_str(self.as_json());
         serde_path_to_error::deserialize(&mut json).map_err(|error| InvalidData {
@@ -122,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_does_not_fit_is_refused_with_its_path() {
+    fn a_number_that_does_not_fit_is_an_error_with_its_path() {
         #[derive(Debug, Deserialize)]
         struct Weighed {
             #[expect(dead_code, reason = "only its path matters")]

@@ -1,4 +1,4 @@
-//! Traces: as AWS X-Ray writes them, and as W3C does.
+//! The context of a trace, in the formats of AWS X-Ray and of W3C.
 
 use std::fmt;
 
@@ -7,11 +7,11 @@ use serde_json::value::RawValue;
 
 use crate::event::string;
 
-/// Where in a trace something happened: the `traceparent` of W3C's Trace
-/// Context, `00-<trace id>-<parent id>-<flags>`.
+/// A position in a trace: the `traceparent` of W3C's Trace Context,
+/// `00-<trace id>-<parent id>-<flags>`.
 ///
-/// Logs of producer and consumer that name its [`trace_id`](Self::trace_id)
-/// are found together.
+/// If producers and consumers log its [`trace_id`](Self::trace_id), all log lines of a trace
+/// can be searched for together.
 ///
 /// ```
 /// use outbox::Traceparent;
@@ -25,8 +25,8 @@ use crate::event::string;
 pub struct Traceparent(String);
 
 impl Traceparent {
-    /// `None` if the text is no `traceparent` of version 00: an event is worth
-    /// more than its trace, so a broken one is dropped.
+    /// Parses a `traceparent` of version 00; `None` if it is malformed. The event is worth
+    /// more than its trace, so a malformed trace is dropped and is no error.
     pub fn parse(text: &str) -> Option<Self> {
         let fields: Vec<&str> = text.trim().split('-').collect();
         let [version, trace_id, parent_id, flags] = fields[..] else {
@@ -43,8 +43,8 @@ impl Traceparent {
         Some(Self::new(&trace_id, &parent_id, &hex(flags, 2)?))
     }
 
-    /// The same place in the trace that an X-Ray trace header names; `None` if
-    /// it names no parent, or is no such header.
+    /// Returns the position that an X-Ray trace header names; `None` if it has no parent, or
+    /// is malformed.
     pub fn from_x_ray(header: &str) -> Option<Self> {
         TraceHeader::parse(header)?.traceparent
     }
@@ -53,12 +53,12 @@ impl Traceparent {
         Self(format!("00-{trace_id}-{parent_id}-{flags}"))
     }
 
-    /// As it is sent.
+    /// Returns the text as it is sent.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Names the trace: 32 hexadecimal digits.
+    /// Returns the id of the trace: 32 hexadecimal digits.
     pub fn trace_id(&self) -> &str {
         self.0.get(3..35).unwrap_or_default()
     }
@@ -68,7 +68,7 @@ impl Traceparent {
         self.0.get(36..52).unwrap_or_default()
     }
 
-    /// Whether whoever began the trace keeps it: the lowest bit of the flags.
+    /// Returns whether the trace is recorded: the lowest bit of the flags.
     #[cfg(feature = "append")]
     fn is_sampled(&self) -> bool {
         let flags = self.0.get(53..).unwrap_or_default();
@@ -88,7 +88,7 @@ impl Serialize for Traceparent {
     }
 }
 
-/// Reads what may be a `traceparent`; anything else counts as none.
+/// Deserializes a `traceparent`; a malformed one, or another JSON value, is read as `None`.
 pub(crate) fn if_valid<'de, D: Deserializer<'de>>(
     from: D,
 ) -> Result<Option<Traceparent>, D::Error> {
@@ -100,16 +100,17 @@ pub(crate) fn if_valid<'de, D: Deserializer<'de>>(
 /// API reference, `PutEventsRequestEntry`).
 const MAX_LENGTH: usize = 500;
 
-/// The X-Ray trace header, as Lambda hands it out and EventBridge takes it.
+/// The X-Ray trace header, as Lambda passes it to functions and EventBridge accepts it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TraceHeader {
+    /// The header, as it is sent.
     text: String,
+    /// The same position in W3C's format, if the header has a parent.
     traceparent: Option<Traceparent>,
 }
 
 impl TraceHeader {
-    /// `None` if the text is no trace header: a broken one is dropped, never
-    /// stored.
+    /// Parses a trace header; `None` if it is malformed.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         if text.len() > MAX_LENGTH {
             return None;
@@ -138,7 +139,7 @@ impl TraceHeader {
         &self.text
     }
 
-    /// The same place in W3C's notation; `None` without a parent segment.
+    /// Returns the same position in W3C's format; `None` without a parent segment.
     #[cfg(feature = "append")]
     pub(crate) fn traceparent(&self) -> Option<&Traceparent> {
         self.traceparent.as_ref()
@@ -147,7 +148,8 @@ impl TraceHeader {
 
 #[cfg(feature = "append")]
 impl From<&Traceparent> for TraceHeader {
-    /// X-Ray takes any W3C trace id ("X-Ray concepts" in its developer guide).
+    /// Converts to X-Ray's format, which accepts any W3C trace id ("X-Ray concepts" in its
+    /// developer guide).
     fn from(traceparent: &Traceparent) -> Self {
         let (seconds, random) = traceparent.trace_id().split_at(8);
         let parent = traceparent.parent_id();
@@ -159,12 +161,13 @@ impl From<&Traceparent> for TraceHeader {
     }
 }
 
-/// `1-<8 hex digits>-<24 hex digits>` as the 32 hex digits W3C writes.
+/// Converts X-Ray's `1-<8 hex digits>-<24 hex digits>` to W3C's 32 hex digits.
 fn trace_id(id: &str) -> Option<String> {
     let (seconds, random) = id.strip_prefix("1-")?.split_once('-')?;
     Some(format!("{}{}", hex(seconds, 8)?, hex(random, 24)?))
 }
 
+/// Returns hexadecimal digits in lower case; `None` if the text is anything else.
 fn hex(digits: &str, length: usize) -> Option<String> {
     let valid = digits.len() == length && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     valid.then(|| digits.to_ascii_lowercase())
@@ -210,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_dropped() {
+    fn malformed_headers_are_dropped() {
         let too_long = format!(
             "Root=1-5759e988-bd862e3fe1be46a994272793;Self={}",
             "x".repeat(500)

@@ -1,3 +1,5 @@
+//! The metrics of the relay and the sweeper, as log lines.
+
 use std::{
     io::{self, Write},
     time::{Duration, SystemTime},
@@ -13,34 +15,35 @@ use metrique_writer_format_emf::Emf;
 
 use crate::handlers::{Counts, Swept};
 
-/// CloudWatch's namespace of the metrics.
+/// The CloudWatch namespace of the metrics.
 pub const NAMESPACE: &str = "TransactionalOutbox";
 
-/// Writes what the functions of an outbox count to their log, in CloudWatch's
-/// embedded metric format; CloudWatch makes metrics of it. Their one dimension
-/// is `Outbox`, the table's name.
+/// Writes the metrics of an outbox's functions to their log, in CloudWatch's embedded metric
+/// format, from which CloudWatch makes metrics. Their only dimension is `Outbox`, the
+/// table's name.
 ///
-/// | of the relay | unit | |
+/// | metric of the relay | unit | meaning |
 /// |---|---|---|
-/// | `Published` | events | the bus has them |
+/// | `Published` | events | accepted by the bus |
 /// | `Skipped` | records | settled before |
-/// | `Parked` | rows | set aside, with a dead letter |
-/// | `Failed` | records | must come again |
-/// | `Undeleted` | rows | published, but still there |
-/// | `LeftToSweeper` | rows | failed for long while others got through |
-/// | `CommitToPublish` | ms | from the commit of an event until the bus has it |
+/// | `Parked` | rows | parked, with a dead letter |
+/// | `Failed` | records | will be retried |
+/// | `Undeleted` | rows | published, but not deleted |
+/// | `LeftToSweeper` | rows | failed for long while others were accepted |
+/// | `CommitToPublish` | ms | from the commit of an event to its acceptance by the bus |
 ///
-/// | of the sweeper | unit | |
+/// | metric of the sweeper | unit | meaning |
 /// |---|---|---|
-/// | `PendingEvents` | rows | wait to be published |
-/// | `OldestPendingAge` | s | of the oldest of them; 0 if none waits |
-/// | `ParkedEvents` | rows | are set aside |
-/// | `Swept` | events | the stream had left behind, published now |
-/// | `SweptParked` | rows | set aside now |
+/// | `PendingEvents` | rows | not published yet |
+/// | `OldestPendingAge` | s | age of the oldest pending row; 0 if there is none |
+/// | `ParkedEvents` | rows | parked |
+/// | `Swept` | events | published by the sweeper |
+/// | `SweptParked` | rows | parked by the sweeper |
 /// | `SweepFailed` | rows | could not be published |
-/// | `SweepCutShort` | 0 or 1 | 1: the table was not read to its end, and the numbers before are "at least" |
+/// | `SweepCutShort` | 0 or 1 | 1: the table was not read to its end, and the other numbers are lower bounds |
 #[derive(Debug)]
 pub struct Metrics {
+    /// The table's name.
     outbox: String,
 }
 
@@ -77,18 +80,18 @@ struct SweeperMetrics<'m> {
 }
 
 impl Metrics {
-    /// Metrics of the outbox with this table.
+    /// Creates the metrics of the outbox with this table.
     pub fn of(outbox_table: impl Into<String>) -> Self {
         Self {
             outbox: outbox_table.into(),
         }
     }
 
-    /// Writes what a batch came to, as one line.
+    /// Writes the metrics of a batch, as one line.
     ///
     /// # Errors
     ///
-    /// If it cannot be written there.
+    /// If `to` can't be written to.
     pub fn relayed(
         &self,
         to: &mut impl Write,
@@ -108,7 +111,7 @@ impl Metrics {
                 failed: counts.failed,
                 undeleted: counts.undeleted,
                 left_to_sweeper: counts.left_to_sweeper,
-                // Clocks that differ may make a time negative.
+                // Negative if the clocks differ.
                 commit_to_publish: CommitToPublish::of(
                     times.map(|time| Duration::try_from(*time).unwrap_or_default()),
                 ),
@@ -116,11 +119,11 @@ impl Metrics {
         )
     }
 
-    /// Writes what a sweep came to, as one line.
+    /// Writes the metrics of a sweep, as one line.
     ///
     /// # Errors
     ///
-    /// If it cannot be written there.
+    /// If `to` can't be written to.
     pub fn swept(&self, to: &mut impl Write, swept: &Swept, request_id: &str) -> io::Result<()> {
         write(
             to,
@@ -140,8 +143,9 @@ impl Metrics {
     }
 }
 
-/// At once, lest lines of the log get in between.
+/// Writes an entry as one line.
 fn write(to: &mut impl Write, entry: &impl Entry) -> io::Result<()> {
+    // In one write, so that no other log line gets in between.
     let dimensions = vec![vec!["Outbox".to_owned()]];
     let mut line = Vec::new();
     Emf::builder(NAMESPACE.to_owned(), dimensions)
@@ -152,6 +156,7 @@ fn write(to: &mut impl Write, entry: &impl Entry) -> io::Result<()> {
     to.flush()
 }
 
+/// An age in seconds.
 struct Age(Duration);
 
 impl Value for Age {
@@ -161,11 +166,11 @@ impl Value for Age {
     }
 }
 
-/// Values of one metric in one line: CloudWatch takes no more.
+/// The most values of one metric in one line: CloudWatch's limit.
 const MOST_VALUES: usize = 100;
 
-/// How long events took, as at most [`MOST_VALUES`] values: of more, neighbours
-/// count as the longest of them.
+/// Times from commit to publish, as at most [`MOST_VALUES`] values. If there are more,
+/// neighbours count as the longest of them, so that no time looks shorter than it was.
 struct CommitToPublish(Vec<Observation>);
 
 impl CommitToPublish {
@@ -285,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sweep_says_zero_when_nothing_waits_and_whether_it_has_seen_all() {
+    fn a_sweep_writes_zeros_too_and_whether_it_was_cut_short() {
         let line = |swept: &Swept| -> Value {
             let mut line = Vec::new();
             let metrics = Metrics::of("outbox");

@@ -1,3 +1,6 @@
+//! The function behind the outbox table's stream: reads the records of a batch, has the
+//! relay publish their rows, and reports from where Lambda has to retry.
+
 use std::{
     borrow::Cow,
     cmp::Ordering,
@@ -26,18 +29,20 @@ use crate::{
     row::decode,
 };
 
-/// How long an event may fail before it is left to the sweeper.
+/// How long an event may fail before it is left to the sweeper. A failing record blocks
+/// its shard, so this bounds the delay of all events behind it.
 const LEFT_AFTER: SignedDuration = SignedDuration::from_mins(10);
 
-/// What Lambda hands to the function behind a DynamoDB stream. Records are
-/// read one by one, so that a broken one fails alone and still tells its place.
+/// The payload that Lambda passes to the function behind a DynamoDB stream. Each record is
+/// parsed on its own, so that a malformed one fails alone and its sequence number is
+/// still known.
 #[derive(Debug, Clone, Deserialize)]
 pub struct StreamEvent {
     #[serde(rename = "Records")]
     records: Vec<Box<RawValue>>,
 }
 
-/// What is of interest in a record, with items or with what is to become one.
+/// The parts of a record that the relay uses. `I` is an item, or its raw JSON.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ChangeRecord<'r, I> {
@@ -47,7 +52,7 @@ struct ChangeRecord<'r, I> {
     dynamodb: Option<Change<'r, I>>,
 }
 
-/// What happened to a row.
+/// The change of a row that a record describes.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Change<'r, I> {
@@ -59,37 +64,37 @@ struct Change<'r, I> {
     new_image: Option<I>,
 }
 
-/// The function behind the outbox table's stream: relays a batch and reports
-/// what must come again.
+/// The function behind the outbox table's stream: publishes a batch and reports which
+/// records Lambda has to retry.
 pub struct StreamHandler<B, T, D> {
     relay: Relay<B, T, D>,
 }
 
-/// What became of a batch.
+/// The result of a batch.
 #[derive(Debug)]
 pub struct Relayed {
-    /// What Lambda is answered.
+    /// The response to Lambda.
     pub response: DynamoDbEventResponse,
-    /// What there is to count.
+    /// The numbers for the metrics.
     pub counts: Counts,
 }
 
-/// What became of the records of a batch, in numbers.
+/// The results of a batch's records, in numbers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Events the bus has now.
+    /// Events that the bus accepted.
     pub published: usize,
-    /// Records of rows that were settled before, or that a person has edited since.
+    /// Records of rows that were settled before, or that an operator has edited since.
     pub skipped: usize,
-    /// Rows that were set aside, with a dead letter.
+    /// Rows that were parked, with a dead letter.
     pub parked: usize,
-    /// Records that must come again.
+    /// Records that have to be retried.
     pub failed: usize,
-    /// Rows that are published, but still there.
+    /// Rows that are published but not deleted.
     pub undeleted: usize,
-    /// Rows the sweeper goes on with.
+    /// Rows that are left to the sweeper.
     pub left_to_sweeper: usize,
-    /// How long each published event took from its commit to the bus.
+    /// The time from commit to acceptance by the bus, of each published event.
     pub commit_to_publish: Vec<SignedDuration>,
 }
 
@@ -120,31 +125,35 @@ impl Counts {
 
 /// A record, as far as it can be read.
 struct Record {
+    /// Its place in the shard; `None` if the record has no readable one.
     sequence_number: Option<String>,
     content: Content,
 }
 
+/// What a record is about.
 enum Content {
-    /// Nothing to do: a row was marked or deleted.
+    /// Nothing to do: a row was parked, edited or deleted.
     NotAnInsert,
-    /// Nothing to do: a person discarded the event, and this tells who.
+    /// Nothing to do: the record of an event that an operator discarded.
     Discarded,
+    /// A new row.
     Arrival(Arrival),
+    /// The record has to be retried: a newer relay may be able to read it.
     Unreadable(Failure),
 }
 
 impl<B: EventBus, T: OutboxTable, D: DeadLetters> StreamHandler<B, T, D> {
-    /// A handler that publishes through this relay.
+    /// Creates a handler that publishes through this relay.
     pub fn new(relay: Relay<B, T, D>) -> Self {
         Self { relay }
     }
 
-    /// Relays a batch before the deadline; a deadline already past is taken for
-    /// unknown.
+    /// Publishes a batch and returns before the deadline. A deadline in the past is treated
+    /// as unknown.
     ///
-    /// The response names the record from which on the batch must come again,
-    /// and is empty only if every record is done. A batch with a failing record
-    /// that names no place in the stream comes again whole.
+    /// The response names the record from which on Lambda has to retry; it is empty only
+    /// if every record is done. If a failing record has no readable sequence number,
+    /// the whole batch is retried.
     pub async fn handle(&self, event: StreamEvent, deadline: Instant) -> Relayed {
         let deadline = known_deadline(deadline);
         let answer_by = Budget::until(deadline).answer_by;
@@ -164,6 +173,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> StreamHandler<B, T, D> {
                 response: response(checkpoint),
             };
         }
+        // Without a checkpoint nothing is retried.
         if let Some(checkpoint) = &checkpoint {
             self.wait_until_looked_up(&records, &outcome, checkpoint, answer_by)
                 .await;
@@ -174,13 +184,16 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> StreamHandler<B, T, D> {
         }
     }
 
-    /// An event that keeps failing must not hold up its shard for ever: while
-    /// others get through, it is left where it is, and the sweeper goes on with
-    /// it.
+    /// Leaves events that have failed for long to the sweeper, so that they don't block
+    /// their shard. The rows stay in the table, where the sweeper finds them.
     fn leave_to_sweeper(&self, records: &[Record], outcome: &mut Outcome) {
+        // If nothing is accepted, the bus or the configuration is at fault. The shard then
+        // waits, which keeps the order; leaving the events would only break it.
         if outcome.halted.is_some() || !self.relay.gets_through() {
             return;
         }
+        // By the time in the stream, not by attempts: the age is the same for every
+        // process that gets the record.
         let now = self.relay.clock().now();
         let old: HashSet<&RowKey> = arrivals_of(records)
             .filter(|arrival| {
@@ -192,9 +205,12 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> StreamHandler<B, T, D> {
         outcome.leave(|key| old.contains(key));
     }
 
-    /// Records behind the checkpoint come again although they are published.
-    /// They are recognised by being looked up, and that is done only once they
-    /// have some age: answering earlier would publish them twice.
+    /// Waits until a retry of the published records will look them up.
+    ///
+    /// Lambda retries everything from the checkpoint on, also records that are published
+    /// by now. The next invocation recognises them by looking them up, but it looks up
+    /// only records that are 2 s old (see [`Arrival::may_have_been_seen`]). A response
+    /// before that would make it publish them twice.
     async fn wait_until_looked_up(
         &self,
         records: &[Record],
@@ -202,10 +218,11 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> StreamHandler<B, T, D> {
         checkpoint: &str,
         answer_by: Instant,
     ) {
-        let behind = records
+        let retried = records
             .iter()
             .filter(|record| !comes_before(record, checkpoint));
-        let latest = arrivals_of(behind)
+        // Only those that were settled just now can be published or parked twice.
+        let latest = arrivals_of(retried)
             .filter(|arrival| {
                 let fate = outcome.fate(&arrival.key);
                 matches!(
@@ -217,8 +234,10 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> StreamHandler<B, T, D> {
             .max();
         let Some(latest) = latest else { return };
         let wait = latest.duration_since(self.relay.clock().now());
-        // A clock that far off says nothing; a duplicate is the worst of it.
+        // Negative if the records are old enough already.
         let wait = Duration::try_from(wait).unwrap_or_default();
+        // Never past the deadline: a duplicate costs less than an invocation that times
+        // out, which would retry the whole batch.
         sleep_until((Instant::now() + wait).min(answer_by)).await;
     }
 }
@@ -233,8 +252,8 @@ fn arrivals_of<'r>(
     })
 }
 
-/// Why a record must come again; `None` if it is done. A row the outcome does
-/// not know is not done.
+/// Returns why a record has to be retried; `None` if it is done. A row that the outcome
+/// doesn't contain is not done.
 fn failure<'a>(record: &'a Record, outcome: &'a Outcome) -> Option<&'a Failure> {
     match &record.content {
         Content::NotAnInsert | Content::Discarded => None,
@@ -247,12 +266,13 @@ fn failure<'a>(record: &'a Record, outcome: &'a Outcome) -> Option<&'a Failure> 
     }
 }
 
-/// The lowest sequence number that must come again; empty if that is the whole
-/// batch.
+/// Returns the lowest sequence number that has to be retried; empty text if the whole
+/// batch has to.
 fn checkpoint(records: &[Record], outcome: &Outcome) -> Option<String> {
     records
         .iter()
         .filter(|record| failure(record, outcome).is_some())
+        // An empty identifier makes Lambda retry the whole batch, and is the lowest here.
         .map(|record| record.sequence_number.clone().unwrap_or_default())
         .min_by(|a, b| compare(a, b))
 }
@@ -276,12 +296,13 @@ fn report_unreadable(records: &[Record]) {
     for record in records {
         if let Content::Unreadable(failure) = &record.content {
             let sequence_number = record.sequence_number.as_deref();
-            tracing::error!(sequence_number, %failure, "record must come again");
+            tracing::error!(sequence_number, %failure, "record will be retried");
         }
     }
 }
 
 fn read(raw: &RawValue) -> Record {
+    // A panic over one record would otherwise fail the whole batch, again and again.
     catch_unwind(AssertUnwindSafe(|| read_record(raw))).unwrap_or_else(|_| {
         let record: Option<ChangeRecord<'_, &RawValue>> = parsed(raw);
         Record {
@@ -303,8 +324,8 @@ fn sequence_number<I>(record: &ChangeRecord<'_, I>) -> Option<String> {
     parsed(record.dynamodb.as_ref()?.sequence_number?)
 }
 
-/// Reads items attribute by attribute. What cannot be read, such as a value of a type
-/// that is newer than this relay, is there all the same.
+/// Parses items attribute by attribute. An attribute that can't be parsed, such as a value
+/// of a type newer than this relay, becomes NULL, so that the key is still known.
 fn read_leniently(raw: &RawValue) -> Option<ChangeRecord<'_, Item>> {
     let record: ChangeRecord<'_, &RawValue> = parsed(raw)?;
     let change = record.dynamodb.map(|change| Change {
@@ -332,7 +353,7 @@ fn item(raw: &RawValue) -> Item {
 fn read_content(record: Option<ChangeRecord<'_, Item>>) -> Content {
     let unreadable = |what: &str| Content::Unreadable(Failure::Unreadable(what.to_owned()));
     let Some(record) = record else {
-        return unreadable("it is no record of a stream");
+        return unreadable("not a record of a DynamoDB stream");
     };
     let event_name: Option<Cow<'_, str>> = record.event_name.and_then(parsed);
     match event_name.as_deref() {
@@ -341,16 +362,16 @@ fn read_content(record: Option<ChangeRecord<'_, Item>>) -> Content {
         _ => return unreadable("the record has no known eventName"),
     }
     let Some(change) = record.dynamodb else {
-        return unreadable("the record tells of no change");
+        return unreadable("the record describes no change: it has no dynamodb member");
     };
     let Some(key) = change.keys.as_ref().and_then(decode::key) else {
-        return unreadable("the record does not hold the key of an outbox row");
+        return unreadable("the record's keys are not those of an outbox row");
     };
     if key.is_discarded() {
         return Content::Discarded;
     }
     let Some(image) = change.new_image else {
-        return unreadable("the record has no new image: is the stream's view NEW_IMAGE?");
+        return unreadable("the record has no new image: is the stream view type NEW_IMAGE?");
     };
     Content::Arrival(Arrival {
         row: decode::row(&key, &image),
@@ -359,11 +380,12 @@ fn read_content(record: Option<ChangeRecord<'_, Item>>) -> Content {
     })
 }
 
-/// What stands there, if it can be read as that.
+/// Parses raw JSON as `T`.
 fn parsed<'r, T: Deserialize<'r>>(raw: &'r RawValue) -> Option<T> {
     serde_json::from_str(raw.get()).ok()
 }
 
+/// Returns when DynamoDB wrote the row. The stream says it in whole seconds.
 fn written_at(raw: &RawValue) -> Option<Timestamp> {
     let seconds: f64 = parsed(raw)?;
     #[expect(clippy::cast_possible_truncation, reason = "whole seconds are wanted")]

@@ -1,3 +1,6 @@
+//! The sweeper: the second way out of the table, for rows that the stream has not
+//! published.
+
 use std::collections::HashSet;
 
 use jiff::{SignedDuration, Timestamp};
@@ -14,43 +17,44 @@ use crate::{
     },
 };
 
-/// How old a row is that the stream is taken to have left behind. The stream
-/// publishes within seconds, and a batch of it takes a minute at most.
+/// The age from which a sweeper publishes a row. The stream publishes within seconds, and
+/// one batch takes a minute at most, so a row of this age is one it has left behind.
 pub const DEFAULT_GRACE: SignedDuration = SignedDuration::from_mins(15);
 
-/// Parts the table is read in. Each sweep begins with a random one, so that
-/// none is starved when sweeps are cut short.
+/// How many segments the table is read in. Each sweep begins with a random one, so that
+/// none is starved if sweeps are cut short.
 const SEGMENTS: u32 = 8;
 
-/// Publishes what the stream has left behind: the second way out of the table.
+/// Publishes the rows that the stream has not published: the second way out of the table.
 ///
-/// It reads the whole table, which holds only what is not settled. Rows younger
-/// than the grace period are left to the stream, but for those that precede an
-/// older one of their aggregate. Any number of sweepers may run at once, and
-/// beside the stream: the worst of it is a duplicate.
+/// It reads the whole table, which holds only unsettled rows. Rows younger than the grace
+/// period are left to the stream, except those that precede an older one of their
+/// aggregate. Any number of sweepers may run at once, and beside the stream: a
+/// duplicate is the worst that can happen.
 pub struct Sweeper<B, T, D> {
     relay: Relay<B, T, D>,
+    /// Younger rows are left to the stream.
     grace: SignedDuration,
 }
 
-/// What a sweep has seen and done.
+/// What a sweep found and did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Swept {
-    /// Rows that wait to be published, as they were found.
+    /// Pending rows that it found.
     pub pending: usize,
-    /// How long ago the oldest of them was committed; nothing if there is none.
+    /// How long ago the oldest of them was committed; zero if there is none.
     pub oldest_age: SignedDuration,
-    /// Rows that are set aside, as they were found.
+    /// Parked rows that it found.
     pub parked: usize,
-    /// Rows that are published now.
+    /// Rows that it published.
     pub published: usize,
-    /// Rows that were set aside now.
+    /// Rows that it parked.
     pub newly_parked: usize,
-    /// Rows that could not be published.
+    /// Rows that it could not publish.
     pub failed: usize,
-    /// Rows that are published, but still there.
+    /// Rows that it published and could not delete.
     pub undeleted: usize,
-    /// Why the table was not read to its end. The numbers are "at least" then.
+    /// Why the table was not read to its end. All numbers are lower bounds then.
     pub cut_short: Option<CutShort>,
 }
 
@@ -58,37 +62,38 @@ pub struct Swept {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CutShort {
-    /// The time was up.
-    #[error("the time was up")]
+    /// The sweep reached its deadline.
+    #[error("out of time")]
     OutOfTime,
     /// The table could not be read.
     #[error("the table could not be read: {0}")]
     Scan(String),
-    /// The bus takes nothing until somebody mends the set-up.
+    /// Nothing is published until the permissions or the configuration are fixed.
     #[error("nothing can be published: {0}")]
     SetUp(String),
 }
 
-/// A sweep under way.
+/// A running sweep.
 struct Sweep<'r, B, T, D> {
     relay: &'r Relay<B, T, D>,
     /// Rows committed later are left to the stream.
     committed_until: Timestamp,
     deadline: Instant,
-    /// Nothing more is read after this.
+    /// The table is not read after this.
     read_until: Instant,
+    /// Rows that were read and are due.
     backlog: Backlog,
     swept: Swept,
 }
 
 impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweeper<B, T, D> {
-    /// A sweeper that leaves rows younger than `grace` to the stream.
+    /// Creates a sweeper that leaves rows younger than `grace` to the stream.
     pub fn new(relay: Relay<B, T, D>, grace: SignedDuration) -> Self {
         Self { relay, grace }
     }
 
-    /// Reads the table once, as far as it comes before the deadline, and
-    /// publishes what is old. A deadline already past is taken for unknown.
+    /// Reads the table once, as far as the deadline allows, and publishes the old rows. A
+    /// deadline in the past is treated as unknown.
     pub async fn sweep(&self, deadline: Instant) -> Swept {
         let now = self.relay.clock().now();
         let until = now.checked_sub(self.grace).unwrap_or(Timestamp::MIN);
@@ -96,8 +101,8 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweeper<B, T, D> {
     }
 }
 
-/// Publishes what was committed until then, and what precedes it in its
-/// aggregate.
+/// Publishes the rows that were committed until then, and the rows before them in their
+/// aggregates.
 pub(crate) async fn sweep<B: EventBus, T: OutboxTable, D: DeadLetters>(
     relay: &Relay<B, T, D>,
     committed_until: Timestamp,
@@ -127,7 +132,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweep<'_, B, T, D> {
                 of: SEGMENTS,
             };
             if let Err(reason) = self.segment(segment).await {
-                // What was found so far has its turn all the same.
+                // The rows found so far are published nevertheless.
                 self.publish_due().await?;
                 return Err(reason);
             }
@@ -148,6 +153,8 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweep<'_, B, T, D> {
             let pending = self.count(page.rows);
             let due = self.due(pending);
             self.backlog.add(due);
+            // Published while the table is read, not at its end, so that a sweep of a large
+            // backlog uses bounded memory and makes progress before its deadline.
             if self.backlog.is_full() {
                 self.publish_due().await?;
             }
@@ -163,7 +170,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweep<'_, B, T, D> {
         self.take(&outcome)
     }
 
-    /// Counts what was found. Answers what is not set aside.
+    /// Counts the rows of a page. Returns the pending ones.
     fn count(&mut self, rows: Vec<StoredRow>) -> Vec<Arrival> {
         let now = self.relay.clock().now();
         let mut pending = Vec::new();
@@ -182,15 +189,16 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweep<'_, B, T, D> {
         pending
     }
 
-    /// What is old enough, and what precedes it in its aggregate.
+    /// Returns the rows that are old enough, and the rows before them in their aggregates,
+    /// of any age: an old row must not overtake a younger one with a lower sequence.
     fn due(&self, mut pending: Vec<Arrival>) -> Vec<Arrival> {
-        // Of a row that tells no time at all nobody knows the age; the relay parks
-        // it, whoever comes first.
+        // A row without a timestamp counts as old; the relay will park it.
         let is_old = |arrival: &Arrival| {
             let committed_at = arrival.committed_at();
             committed_at.is_none_or(|committed_at| committed_at <= self.committed_until)
         };
         let mut wanted: HashSet<String> = HashSet::new();
+        // Backwards, so that an old row is seen before the rows that precede it.
         pending.reverse();
         pending.retain(|arrival| {
             let aggregate = &arrival.key.aggregate_id;
@@ -203,14 +211,18 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweep<'_, B, T, D> {
         pending
     }
 
-    /// Takes in what became of rows.
+    /// Counts what became of published rows.
+    ///
+    /// # Errors
+    ///
+    /// If nothing can be published any more.
     fn take(&mut self, outcome: &Outcome) -> Result<(), CutShort> {
         self.swept.undeleted += outcome.undeleted.len();
         for (_, fate) in outcome.fates() {
             match fate {
                 Fate::Settled(Settled::Published) => self.swept.published += 1,
                 Fate::Settled(Settled::Parked(_)) => self.swept.newly_parked += 1,
-                // It is still there, and was not published as it is now.
+                // The current row, after the edit, is not published yet.
                 Fate::Settled(Settled::Edited) | Fate::Failed(_) => self.swept.failed += 1,
                 Fate::Settled(_) => {}
             }

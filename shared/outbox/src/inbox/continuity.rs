@@ -1,10 +1,12 @@
+//! Whether an event is the next of its aggregate.
+
 use std::ops::RangeInclusive;
 
-/// How an event stands to those of its aggregate that were handled before, for
-/// consumers of all events of an aggregate.
+/// Whether an event is the next of its aggregate, late, or behind a gap. For consumers that
+/// receive all events of an aggregate.
 ///
-/// Keep the highest sequence handled with what you make of the aggregate, and
-/// write it together with that.
+/// Store the highest handled sequence with your view of the aggregate, and write both
+/// together.
 ///
 /// ```
 /// use outbox::inbox::Continuity;
@@ -15,14 +17,14 @@ use std::ops::RangeInclusive;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Continuity {
-    /// It follows the last one that was handled.
+    /// It follows the last handled event.
     Next,
-    /// Others happened before it that were not handled yet.
+    /// Events before it were not handled yet.
     Gap {
-        /// Their sequences.
+        /// The sequences of those events.
         missing: RangeInclusive<u64>,
     },
-    /// One that happened later, or this one, was handled before.
+    /// This event, or a later one, was handled before.
     Late,
 }
 

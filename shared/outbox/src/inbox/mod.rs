@@ -1,23 +1,23 @@
-//! Handling each event once, however often and in whatever order it arrives.
+//! Handles each event once, however often and in whatever order it arrives.
 //!
-//! Events arrive at least once. [`Inbox::once`] writes what a consumer makes of
-//! an event together with a record that it has handled it, in one DynamoDB
-//! transaction. The same event again finds the record, and nothing is written.
+//! Events arrive at least once. [`Inbox::once`] commits the consumer's writes together with
+//! a "handled" record, in one DynamoDB transaction. A redelivered event finds the record,
+//! and nothing is written.
 //!
 //! ```no_run
 #![doc = include_str!("../../examples/consume_once.rs")]
 //! ```
 //!
-//! A consumer that tells of events itself hands over the
-//! [`Transaction`](crate::Transaction) of its outbox, which knows by
-//! [`caused_by`](crate::Transaction::caused_by) why.
+//! A consumer that publishes events itself passes the [`Transaction`](crate::Transaction) of
+//! its outbox, with the handled event as the cause:
+//! [`caused_by`](crate::Transaction::caused_by).
 //!
 //! # The table
 //!
-//! A record lies beside the consumer's own items, under the key
-//! `inbox#<consumer>#<source>#<id>` in each of the table's key attributes, which
-//! are text. DynamoDB deletes it by TTL once the table's TTL attribute is
-//! `expiresAt`. The role of the consumer needs `dynamodb:PutItem` on the table.
+//! Records are in the same table as the consumer's own items. Each has the key
+//! `inbox#<consumer>#<source>#<id>` in all of the table's key attributes, which must be
+//! text. DynamoDB deletes expired records if the table's TTL attribute is `expiresAt`.
+//! The role of the consumer needs `dynamodb:PutItem` on the table.
 
 mod continuity;
 mod once;

@@ -1,3 +1,5 @@
+//! The inbox: commits a consumer's writes once for each event.
+
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
@@ -13,47 +15,49 @@ use crate::{
     },
 };
 
-/// How long a record is kept unless somebody wants it otherwise.
+/// How long a record is kept by default.
 const RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// What lies between the age at which an event is refused and the age at which
-/// its record may be gone: room for clocks that differ.
+/// An event is rejected as too old this long before its record may have expired, since the
+/// clocks of producer and consumer may differ.
 const MARGIN: SignedDuration = SignedDuration::from_hours(24);
 
-/// How often a transaction that may yet succeed is tried again.
+/// How often a transaction is retried if it may still succeed.
 const RETRIES: usize = 5;
 
-/// What one consumer has handled.
+/// The inbox of one consumer: the events that it has handled.
 #[derive(Clone)]
 pub struct Inbox {
     database: Database,
+    /// The table of records.
     table: String,
     key_schema: KeySchema,
+    /// The name of the consumer.
     consumer: String,
+    /// How long records are kept.
     retention: SignedDuration,
     clock: Arc<dyn Clock>,
 }
 
-/// That an event is handled, and since when.
+/// Whether an event was handled by this call or before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Handled {
-    /// By this call: everything is written.
+    /// By this call: everything was written.
     Now,
     /// Before: nothing was written.
     Before,
 }
 
-/// Why an event was not handled, or may not have been. Handling it again is always
-/// safe.
+/// Why an event was not handled, or may not have been. A retry is always safe.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OnceError {
-    /// The event is so old that the record of it may be gone: it may have been
-    /// handled, or not. It belongs in a dead-letter queue, for a person to decide.
+    /// The event is so old that its record may have expired, so it is unknown whether it was
+    /// handled. Leave it to a dead-letter queue, where the operator decides.
     #[error(
-        "event {id} of {event_source} is of {time}: whether {consumer} has handled it is \
-         remembered for {} days only",
+        "event {id} from {event_source} ({time}) is older than the {} days for which {consumer} \
+         keeps records",
         .remembered.as_hours() / 24
     )]
     TooOld {
@@ -63,50 +67,48 @@ pub enum OnceError {
         event_source: String,
         /// When it was committed.
         time: Timestamp,
-        /// Who was to handle it.
+        /// The name of the consumer.
         consumer: String,
-        /// For how long it can be told.
+        /// The age up to which events are accepted.
         remembered: SignedDuration,
     },
-    /// An event without an id or a source cannot be told from others.
-    #[error("the event has an empty {attribute}, so it cannot be told from others")]
+    /// The event has an empty id or source, so it can't be distinguished from others.
+    #[error("the event has an empty {attribute}, so it can't be distinguished from others")]
     Unnamed {
-        /// Which one is empty.
+        /// The empty attribute.
         attribute: &'static str,
     },
-    /// Another event of this source with the same id was handled before: it had
-    /// another type or time. Whoever sends them has to give each an id of its
-    /// own.
-    #[error("another event of {event_source} was handled under the id {id}")]
+    /// Another event with the same source and id, but another type or time, was handled
+    /// before. The producer has to use unique ids.
+    #[error("a different event from {event_source} with the id {id} was handled before")]
     SameName {
         /// The id of both.
         id: String,
         /// The source of both.
         event_source: String,
     },
-    /// The event's name does not fit into a key of the table.
-    #[error("id and source of the event make a key of {bytes} bytes, the table takes {most}")]
+    /// The event's source and id don't fit into a key of the table.
+    #[error(
+        "source and id of the event make a key of {bytes} bytes, but at most {most} are allowed"
+    )]
     NameTooLong {
         /// How long the key would be.
         bytes: usize,
         /// How long it may be.
         most: usize,
     },
-    /// The transaction was not committed, or may not have been. A condition of
-    /// the consumer's own that did not hold is among these, if the event was
-    /// not handled before: read again, decide again.
+    /// The transaction was not committed, or may not have been. If a condition of the
+    /// consumer's own did not hold, read its items again and decide again.
     #[error(transparent)]
     Commit(#[from] CommitError),
 }
 
-/// Settings an inbox cannot have.
+/// Invalid settings of an inbox.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidInbox {
-    /// The name of the consumer is part of a key.
-    #[error(
-        "{name:?} cannot be a consumer: its name must have 1 to 128 bytes, and no '#' among them"
-    )]
+    /// The name of the consumer can't be part of a key.
+    #[error("{name:?} is not a valid name of a consumer: it must have 1 to 128 bytes and no '#'")]
     Consumer {
         /// The name.
         name: String,
@@ -114,16 +116,17 @@ pub enum InvalidInbox {
     /// Records must be kept for longer than clocks may differ.
     #[error("records must be kept for at least 48 hours, not {} hours", .retention.as_hours())]
     Retention {
-        /// How long they should have been kept.
+        /// The rejected retention.
         retention: SignedDuration,
     },
 }
 
 impl Inbox {
-    /// The inbox of the consumer with this name, with its records in the given
-    /// table. Consumers with different names handle the same event once each, in
-    /// the same table or not; two that share name and table lose events to each
-    /// other. A consumer under a new name has handled nothing yet.
+    /// Creates the inbox of the consumer with this name, with its records in the given table.
+    ///
+    /// Consumers with different names handle each event once each, also in the same table.
+    /// Two consumers with the same name and table would lose events to each other. A
+    /// consumer that gets a new name handles every event again.
     ///
     /// # Errors
     ///
@@ -148,12 +151,12 @@ impl Inbox {
         })
     }
 
-    /// The same inbox with records kept for another time than 30 days. Events
-    /// are accepted until they are a day short of that.
+    /// Returns the inbox with another retention of records than 30 days. Events are accepted
+    /// up to an age of one day less.
     ///
-    /// It may be shortened at any time. Records that were written expire as they
-    /// were to, so after it was lengthened, an event that comes again after the
-    /// former time is handled twice.
+    /// It can be shortened at any time. Existing records keep their expiry. So if it is
+    /// lengthened, an event that is redelivered after the former retention is handled
+    /// twice.
     ///
     /// # Errors
     ///
@@ -165,7 +168,7 @@ impl Inbox {
         Ok(Self { retention, ..self })
     }
 
-    /// The same inbox by another clock.
+    /// Returns the inbox with another clock.
     #[must_use]
     pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
         Self {
@@ -179,17 +182,18 @@ impl Inbox {
         Self { database, ..self }
     }
 
-    /// Writes what the consumer makes of an event, and that it has handled it,
-    /// with one `TransactWriteItems`. If it has handled the event before, nothing
-    /// is written. It uses the inbox's own client, whatever transaction it gets.
+    /// Commits the consumer's writes together with a "handled" record, with one
+    /// `TransactWriteItems`. If the event was handled before, nothing is written. The
+    /// request is sent by the inbox's own client, even for the
+    /// [`Transaction`](crate::Transaction) of an outbox.
     ///
-    /// A transaction that conflicts with another, is throttled or remains
-    /// without an answer is tried six times; each may take 3 s.
+    /// A transaction that conflicts with another, is throttled or gets no response is
+    /// attempted up to six times, 3 s each.
     ///
     /// # Errors
     ///
-    /// See [`OnceError`]. Whatever it is, the event counts as not handled: leave
-    /// the message in its queue.
+    /// See [`OnceError`]. After any error the event counts as not handled: leave the message
+    /// in its queue.
     pub async fn once(
         &self,
         event: &CloudEvent,
@@ -208,7 +212,7 @@ impl Inbox {
                 let put = Action::Put(put, self.key_schema.clone());
                 writes.add(Participant::InboxRecord, put);
             }
-            Err(reason) => writes.is_no_item(Participant::InboxRecord, reason),
+            Err(reason) => writes.add_not_an_item(Participant::InboxRecord, reason),
         }
 
         let attempts = Attempts::new();
@@ -220,6 +224,7 @@ impl Inbox {
             Ok(()) => return Ok(Handled::Now),
             Err(error) => error,
         };
+        // If the record is there, the event was handled before, whatever else failed.
         match Found::that_was_there(&error) {
             Some(found) if found.is_of(event) => Ok(Handled::Before),
             Some(_) => Err(OnceError::SameName {

@@ -1,3 +1,5 @@
+//! The record that a consumer has handled an event.
+
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure};
@@ -6,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{CloudEvent, CommitError, KeySchema, Participant};
 
-/// That a consumer has handled an event.
+/// The record to write.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Record<'a> {
@@ -30,8 +32,8 @@ impl<'a> Record<'a> {
         handled_at: Timestamp,
         retention: SignedDuration,
     ) -> Self {
-        // An event of a clock that is ahead of ours can come again later than we
-        // would think.
+        // The producer's clock may be ahead of ours. The event is accepted until it is too old
+        // by its own time, so the record must last until then.
         let kept_from = handled_at.max(event.time);
         Self {
             consumer,
@@ -46,8 +48,8 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// Puts the record unless it is there. One that has expired and is not yet
-    /// deleted is as good as any.
+    /// Returns the put of the record, on condition that there is none. An expired record that
+    /// is not deleted yet counts, too.
     pub(super) fn put(&self, table: &str, key_schema: &KeySchema) -> Result<Put, String> {
         let item: Result<HashMap<_, _>, serde_dynamo::Error> = serde_dynamo::to_item(self);
         let mut item = item.map_err(|error| error.to_string())?;
@@ -64,15 +66,15 @@ impl<'a> Record<'a> {
             .map_err(|error| error.to_string())
     }
 
-    /// No two events of a consumer have the same: only the id, which comes last,
-    /// may hold the separator.
+    /// Returns the record's key.
     pub(super) fn name(&self) -> String {
+        // Unique for each event: only the id, which comes last, can contain the separator.
         let source = self.source.replace('%', "%25").replace('#', "%23");
         format!("inbox#{}#{source}#{}", self.consumer, self.event_id)
     }
 }
 
-/// A record that was there before.
+/// A record that was found.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Found {
@@ -81,8 +83,7 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// The record, if it is why a transaction was not committed, whatever else
-    /// did not hold.
+    /// Returns the record, if it is a reason why a transaction was not committed.
     pub(super) fn that_was_there(error: &CommitError) -> Option<Self> {
         let CommitError::ConditionFailed(failed) = error else {
             return None;
@@ -97,7 +98,8 @@ impl Found {
         }))
     }
 
-    /// Whether it is of this event. What it does not tell is taken for granted.
+    /// Returns whether the record is of this event. An attribute that it lacks is taken to
+    /// match.
     pub(super) fn is_of(&self, event: &CloudEvent) -> bool {
         let time = event.time.as_millisecond();
         self.event_type

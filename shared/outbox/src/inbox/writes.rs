@@ -1,3 +1,5 @@
+//! The writes of a consumer.
+
 use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, Update};
 
 use crate::{
@@ -5,16 +7,17 @@ use crate::{
     append::{Action, AtomicWrites},
 };
 
-/// What a consumer writes because of an event, all of it or nothing. It may be
-/// nothing, too, and 99 actions at most: the record of the event is the hundredth.
+/// What a consumer writes because of an event, all or nothing. Between 0 and 99 actions: the
+/// record of the event is the hundredth.
 #[derive(Clone, Default)]
 pub struct ConsumerWrites {
     pub(super) writes: AtomicWrites,
+    /// How many actions the caller has added.
     count: usize,
 }
 
 impl ConsumerWrites {
-    /// No writes.
+    /// Creates an empty set of writes.
     pub fn new() -> Self {
         Self::default()
     }
@@ -51,8 +54,7 @@ impl ConsumerWrites {
 }
 
 impl From<Transaction> for ConsumerWrites {
-    /// An aggregate and the events it tells of, to be written because of an
-    /// event.
+    /// Takes the writes of a transaction: an aggregate and its events, because of an event.
     fn from(transaction: Transaction) -> Self {
         Self {
             count: transaction.actions(),

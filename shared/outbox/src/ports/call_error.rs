@@ -1,16 +1,17 @@
-/// Why a call to a service did not do what it was asked to, and so what to do
-/// about it.
+//! The error of a call to a service, sorted by what the relay does about it.
+
+/// Why a call to a service failed, sorted by what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
-    /// It may work in a moment: throttled, no answer, an error of the service.
-    /// Everything unknown is here, since giving up would be worse.
+    /// A retry may succeed: throttled, timed out, an internal error. Every unknown error is
+    /// one of these, because a needless retry does less harm than a lost event.
     #[error("{0}")]
     Transient(String),
-    /// The set-up must be mended first: access, account, a missing resource, an
-    /// encryption key.
+    /// Permissions or configuration have to be fixed first: access, account, a missing
+    /// resource, an encryption key.
     #[error("{0}")]
     SetUp(String),
-    /// What was sent is refused for what it holds.
+    /// The service rejected the request for its content.
     #[error("{0}")]
     Content(String),
 }

@@ -1,3 +1,5 @@
+//! The dead-letter queue, as its readers see it.
+
 use std::{future::Future, time::Duration};
 
 use jiff::Timestamp;
@@ -6,51 +8,51 @@ use crate::ports::CallError;
 
 /// The dead-letter queue, as its readers see it.
 pub trait DeadLetterQueue: Send + Sync {
-    /// Takes up to ten messages, which nobody else sees for the given time. An
-    /// empty answer means that there are none to be seen.
+    /// Receives up to `most` messages, ten at most, and hides them from other readers for the
+    /// given time. An empty result means that no message is visible.
     fn receive(
         &self,
         most: usize,
         visibility: Duration,
     ) -> impl Future<Output = Result<Vec<Message>, CallError>> + Send;
 
-    /// Keeps messages from others' sight for the given time from now; for no
-    /// time, gives them back. At most ten at once.
+    /// Hides messages from other readers for the given time from now; a time of zero makes
+    /// them visible. At most ten at once.
     fn hide(
         &self,
         messages: &[Message],
         visibility: Duration,
     ) -> impl Future<Output = Result<(), CallError>> + Send;
 
-    /// Deletes messages, at most ten at once. Answers the ids of those that were
-    /// not deleted.
+    /// Deletes messages, at most ten at once. Returns the ids of those that were not deleted.
     fn delete(
         &self,
         messages: &[Message],
     ) -> impl Future<Output = Result<Vec<String>, CallError>> + Send;
 
-    /// How many messages there are, about.
+    /// Returns about how many messages there are.
     fn depth(&self) -> impl Future<Output = Result<Depth, CallError>> + Send;
 }
 
-/// How many messages a queue holds. SQS counts eventually.
+/// How many messages a queue contains. SQS counts with a delay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Depth {
-    /// To be seen by everybody.
+    /// Messages that can be received.
     pub visible: usize,
-    /// In somebody's hands at the moment.
+    /// Messages in flight: received by a reader, and hidden from others.
     pub hidden: usize,
 }
 
-/// A message that was taken from the queue.
+/// A message that was received from the queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// Which message: the same each time it is received.
+    /// The id, the same each time the message is received.
     pub id: String,
-    /// What it can be hidden and deleted by, after this receipt.
+    /// The receipt handle, with which it can be hidden and deleted. New each time the message
+    /// is received.
     pub receipt: String,
-    /// What it says.
+    /// The body.
     pub body: String,
-    /// Since when it is there.
+    /// When it was sent.
     pub sent_at: Option<Timestamp>,
 }

@@ -1,3 +1,5 @@
+//! Dead letters, as the relay sends them.
+
 use std::future::Future;
 
 use jiff::Timestamp;
@@ -5,16 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::{RowKey, ports::CallError};
 
-/// Where operators learn of rows that cannot be published.
+/// A queue that notifies operators of rows that can't be published.
 pub trait DeadLetters: Send + Sync {
-    /// Tells of a row that is about to be parked.
+    /// Sends the letter of a row that is about to be parked.
     fn send(&self, letter: &DeadLetter) -> impl Future<Output = Result<(), CallError>> + Send;
 }
 
-/// A reference to a row that cannot be published, and why.
+/// A reference to a row that can't be published, with the reason.
 ///
-/// It never holds the event: queues are read by more people than tables, and
-/// the table alone is trusted when the event is replayed.
+/// It never contains the event: more people can read queues than tables, and a replay trusts
+/// only the table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeadLetter {
@@ -23,16 +25,16 @@ pub struct DeadLetter {
     /// The row.
     #[serde(flatten)]
     pub key: RowKey,
-    /// The event's id, as the row's key tells it.
+    /// The event's id, from the row's key.
     pub event_id: Option<String>,
-    /// What kind of fault.
+    /// The kind of fault, see [`Poison`](super::Poison).
     pub code: String,
-    /// The fault, for a person.
+    /// The fault, for the operator.
     pub message: String,
     /// The size of the event's `detail`; 0 if the row has none.
     pub bytes: usize,
     /// SHA-256 of the event's `detail`, in hex.
     pub sha256: String,
-    /// When the relay gave up on it.
+    /// When the relay gave the row up.
     pub at: Timestamp,
 }

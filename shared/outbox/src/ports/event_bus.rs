@@ -1,62 +1,63 @@
+//! The bus, as the relay sees it.
+
 use std::{future::Future, sync::Arc};
 
 use crate::{OutboxRow, ports::CallError};
 
-/// Where events are published.
+/// The bus that events are published on.
 pub trait EventBus: Send + Sync {
-    /// What one request may hold.
+    /// Returns the limits of one request.
     fn limits(&self) -> BusLimits;
 
-    /// Whether the bus exists: a bus that does not may accept events all the
-    /// same, and they are gone.
+    /// Returns whether the bus exists. A bus that doesn't may accept events nevertheless,
+    /// and they are lost.
     fn exists(&self) -> impl Future<Output = Result<bool, CallError>> + Send;
 
-    /// Puts events on the bus, attempted in the given order. The answer has a
-    /// result for each row at the row's index; a row without a result is not
-    /// accepted.
+    /// Puts events on the bus, in the given order. Returns a result for each row, at the
+    /// row's index; a row without a result counts as not accepted.
     fn put(
         &self,
         rows: &[Arc<OutboxRow>],
     ) -> impl Future<Output = Result<Vec<PutResult>, CallError>> + Send;
 }
 
-/// What one request to a bus may hold.
+/// The limits of one request to a bus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BusLimits {
-    /// Entries of one request.
+    /// The most entries.
     pub entries: usize,
-    /// Bytes of one entry and of all entries of one request.
+    /// The most bytes, of one entry and of all entries together.
     pub bytes: usize,
 }
 
-/// What the bus answered for one event.
+/// The result of one event in a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PutResult {
-    /// The bus has it.
+    /// The bus accepted it.
     Accepted,
-    /// The bus does not have it.
+    /// The bus rejected it.
     Refused(EntryError),
 }
 
-/// Why the bus does not have an event.
+/// Why the bus rejected an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EntryError {
-    /// The event itself is at fault; as it stands it will never be accepted.
+    /// The content of the event is at fault; it would never be accepted.
     Content(Poison),
-    /// The set-up is at fault; the event is fine once that is mended.
+    /// Permissions or configuration are at fault; once they are fixed, the event is accepted.
     SetUp(String),
-    /// It may work in a moment, or nobody knows.
+    /// A retry may succeed. Unknown errors are among these.
     Transient(String),
 }
 
-/// A fault of a row itself: trying again cannot help.
+/// Why a row can never be published: its content is at fault, so a retry can't help.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
 pub struct Poison {
-    /// What kind of fault, for alarms and filters: `Undecodable`, `TooLarge`,
-    /// or the bus's own error code.
+    /// The kind of fault, for alarms and filters: `Undecodable`, `TooLarge`, or the bus's own
+    /// error code.
     pub code: String,
-    /// The fault, for a person. Never holds a part of the event.
+    /// The fault, for the operator. Never contains a part of the event.
     pub message: String,
 }
 

@@ -1,30 +1,38 @@
+//! The outbox table, as the relay sees it.
+
 use std::{collections::HashMap, future::Future};
 
 use crate::{Parked, RowKey, ports::CallError, relay::Arrival};
 
-/// The table the events wait in.
+/// The table that holds the pending events.
 pub trait OutboxTable: Send + Sync {
-    /// The table's name, for messages.
+    /// Returns the table's name, for messages and dead letters.
     fn name(&self) -> &str;
 
-    /// What has become of rows, read consistently; at most
-    /// [`LOOK_UP_KEYS`] at once, and none if there are more. A key without an
-    /// answer is unknown.
+    /// Returns the states of rows, read consistently. A key that is missing in the result is
+    /// unknown.
+    ///
+    /// # Errors
+    ///
+    /// If the call fails, or there are more than [`LOOK_UP_KEYS`] keys.
     fn look_up(
         &self,
         keys: &[RowKey],
     ) -> impl Future<Output = Result<HashMap<RowKey, RowState>, CallError>> + Send;
 
-    /// Deletes rows, at most [`DELETE_KEYS`] at once, and none if there are
-    /// more. Answers the keys that were not deleted.
+    /// Deletes rows. Returns the keys that were not deleted.
+    ///
+    /// # Errors
+    ///
+    /// If the call fails, or there are more than [`DELETE_KEYS`] keys. None is deleted then.
     fn delete(
         &self,
         keys: &[RowKey],
     ) -> impl Future<Output = Result<Vec<RowKey>, CallError>> + Send;
 
-    /// Sets a row aside. A row that is gone, set aside already, or was edited more
-    /// often than `edits` tells is left as it is, and that is success; a row that
-    /// cannot be read tells nothing of that.
+    /// Parks a row. A row that is gone, parked already, or edited more often than `edits` is
+    /// left as it is, and that is success. Without `edits`, which a row that can't be
+    /// read doesn't have, edits are not checked.
     fn park(
         &self,
         key: &RowKey,
@@ -32,16 +40,16 @@ pub trait OutboxTable: Send + Sync {
         mark: &Parked,
     ) -> impl Future<Output = Result<(), CallError>> + Send;
 
-    /// Reads on in a segment of the table, consistently, from where the page
-    /// before ended. An aggregate's rows are in one segment, in sequence.
+    /// Returns the next page of a segment, read consistently, after the end of the page
+    /// before. An aggregate's rows are in one segment, in sequence.
     fn scan(
         &self,
         segment: Segment,
         after: Option<&RowKey>,
     ) -> impl Future<Output = Result<Page, CallError>> + Send;
 
-    /// Reads on in an aggregate, consistently and in sequence, from where the
-    /// page before ended; up to and with `through`, if that is given.
+    /// Returns the next page of an aggregate, read consistently and in sequence, after the end
+    /// of the page before; up to and including `through`, if that is given.
     fn query(
         &self,
         aggregate_id: &str,
@@ -53,9 +61,9 @@ pub trait OutboxTable: Send + Sync {
 /// A part of the table that is read on its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Segment {
-    /// Which, from 0.
+    /// Which segment, from 0.
     pub index: u32,
-    /// Of how many.
+    /// The number of segments.
     pub of: u32,
 }
 
@@ -68,31 +76,31 @@ pub struct Page {
     pub next: Option<RowKey>,
 }
 
-/// A row as it lies in the table.
+/// A row as it is in the table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredRow {
-    /// The row, as the relay takes it.
+    /// The row, as it can be passed to the relay.
     pub arrival: Arrival,
-    /// Whether it is set aside, and why.
+    /// Why and since when it is parked, if it is.
     pub parked: Option<Parked>,
 }
 
-/// Keys of one look-up: what `BatchGetItem` takes.
+/// The most keys of one look-up: the limit of `BatchGetItem`.
 pub const LOOK_UP_KEYS: usize = 100;
 
-/// Keys of one delete: what `BatchWriteItem` takes.
+/// The most keys of one delete: the limit of `BatchWriteItem`.
 pub const DELETE_KEYS: usize = 25;
 
-/// What has become of a row.
+/// The state of a row in the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowState {
-    /// Waiting to be published.
+    /// Not published yet.
     Pending,
-    /// It waits to be published, and a person has edited it so often: what the
-    /// stream shows of it is out of date.
+    /// Not published yet, and edited this often by an operator: the stream's image of it may
+    /// be out of date.
     Edited(u64),
-    /// Set aside.
+    /// Can't be published until an operator decides.
     Parked,
-    /// No longer there: published by somebody, or settled by a person.
+    /// No longer in the table: published, or discarded by an operator.
     Absent,
 }

@@ -7,13 +7,14 @@ use jiff::Timestamp;
 use super::{CallError, StoredRow};
 use crate::RowKey;
 
-/// Characters of the reason why a row is discarded: items have room for it.
+/// The most characters of the reason for discarding a row. The limit of items leaves room for
+/// it.
 const MOST_REASON_CHARS: usize = 500;
 
-/// What a person can do about a row that is set aside.
+/// What an operator can do about a parked row.
 ///
-/// Each answers whether it was done: false if the row is no longer set aside,
-/// or not as it was seen. Nothing is changed then.
+/// Each method returns whether it changed the row. False means that the row is no longer
+/// parked, or has changed since the operator saw it; it is left as it is then.
 pub trait ParkedRows {
     /// Reads a row, consistently; `None` if it is gone.
     fn read(
@@ -24,7 +25,7 @@ pub trait ParkedRows {
     /// Makes a row pending again.
     fn unpark(&self, key: &RowKey) -> impl Future<Output = Result<bool, CallError>> + Send;
 
-    /// Replaces the `detail` that was seen and makes the row pending again.
+    /// Replaces the `detail` that the operator has seen, and makes the row pending again.
     fn replace_detail(
         &self,
         key: &RowKey,
@@ -32,8 +33,8 @@ pub trait ParkedRows {
         detail: &str,
     ) -> impl Future<Output = Result<bool, CallError>> + Send;
 
-    /// Discards a row: its event will never be published. What it held is kept
-    /// for 30 days, with who discarded it, when, and why.
+    /// Discards a row: its event is never published. Its content is kept for 30 days, with
+    /// who discarded it, when, and why.
     fn discard(
         &self,
         key: &RowKey,
@@ -44,13 +45,15 @@ pub trait ParkedRows {
 /// Who discards a row, when, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Discard {
+    /// The principal who discards it.
     pub(crate) by: String,
     pub(crate) at: Timestamp,
     pub(crate) reason: String,
 }
 
 impl Discard {
-    /// By this principal, for this reason: 1 to 500 characters, else `None`.
+    /// Creates the record of who discards a row. `None` unless the reason has 1 to 500
+    /// characters.
     pub fn new(by: impl Into<String>, at: Timestamp, reason: &str) -> Option<Self> {
         let reason = reason.trim();
         let fits = (1..=MOST_REASON_CHARS).contains(&reason.chars().count());

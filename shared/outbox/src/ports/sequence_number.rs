@@ -1,7 +1,9 @@
+//! The order of a stream's sequence numbers.
+
 use std::cmp::Ordering;
 
-/// Compares the sequence numbers of a stream by their value. They have up to 40
-/// digits, which no integer type holds.
+/// Compares the sequence numbers of a stream by their value. They have up to 40 digits,
+/// more than any integer type holds.
 pub(crate) fn compare(a: &str, b: &str) -> Ordering {
     #[cfg(feature = "simulation")]
     if crate::simulation::is_planted(crate::simulation::Mistake::SequenceNumbersAsText) {

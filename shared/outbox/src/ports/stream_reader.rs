@@ -1,28 +1,30 @@
+//! The stream of the outbox table, as a replay sees it.
+
 use std::future::Future;
 
 use crate::{RowKey, ports::CallError};
 
 /// Reads the stream of the outbox table.
 pub trait StreamReader: Send + Sync {
-    /// Answers an iterator that begins at a place.
+    /// Returns an iterator that begins at a place.
     fn open(&self, place: &Place<'_>) -> impl Future<Output = Result<String, StreamError>> + Send;
 
-    /// Reads on: perhaps nothing, and still not the end.
+    /// Reads the next page. It may be empty although more records follow.
     fn read(&self, iterator: &str) -> impl Future<Output = Result<StreamPage, StreamError>> + Send;
 }
 
 /// A place in a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place<'p> {
-    /// The stream.
+    /// The ARN of the stream.
     pub stream_arn: &'p str,
     /// The shard.
     pub shard_id: &'p str,
-    /// Where in the shard.
+    /// The position in the shard.
     pub from: From<'p>,
 }
 
-/// Where in a shard.
+/// A position in a shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum From<'p> {
     /// At the record with this sequence number.
@@ -43,20 +45,19 @@ pub struct StreamPage {
 /// A record of the stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamRecord {
-    /// Its place in the shard.
+    /// Its position in the shard.
     pub sequence_number: String,
-    /// The row it tells of, if that was inserted: marks and deletes are nothing
-    /// to replay.
+    /// The row, if the record is of an insert. Other changes are not replayed.
     pub inserted: Option<RowKey>,
 }
 
-/// Why a stream cannot be read.
+/// Why a stream can't be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StreamError {
-    /// What was to be read is no longer there: the stream keeps 24 hours.
+    /// The records are no longer there: a stream keeps them for 24 hours.
     #[error("{0}")]
     Gone(String),
-    /// The iterator is too old; they live for 15 minutes.
+    /// The iterator has expired; iterators are valid for 15 minutes.
     #[error("the iterator has expired")]
     Expired,
     /// The call failed.

@@ -1,3 +1,5 @@
+//! Collects rows read from the table and publishes many of them at a time.
+
 use std::collections::HashMap;
 
 use tokio::time::Instant;
@@ -8,17 +10,17 @@ use crate::{
     relay::{Arrival, Fate, Outcome, Relay, log_outcome::report},
 };
 
-/// Rows that are published together. They come from all over the table, so
-/// that one at fault is told from a bus that is.
+/// How many rows are published together. So many rows of different aggregates show whether
+/// one bad event is at fault or the bus: beside a bad event, others are accepted.
 const ROWS_AT_ONCE: usize = 500;
 
-/// Rows that were found in the table, to be published many at a time. What
-/// follows an event that failed waits, however much later it is found.
+/// Rows that were read from the table, to be published many at a time. Rows behind a failed
+/// one of their aggregate are held back, however much later they are read.
 #[derive(Default)]
 pub(crate) struct Backlog {
-    /// An aggregate's rows in sequence.
+    /// Rows to publish, those of an aggregate in sequence.
     due: Vec<Arrival>,
-    /// Aggregates with an event that failed, and which.
+    /// Aggregates with a failed event, and that event.
     held_back: HashMap<String, RowKey>,
 }
 
@@ -28,12 +30,12 @@ impl Backlog {
         self.due.extend(rows);
     }
 
-    /// Whether it is time to publish.
+    /// Returns whether enough rows were added to publish them.
     pub(crate) fn is_full(&self) -> bool {
         self.due.len() >= ROWS_AT_ONCE
     }
 
-    /// Publishes what was added so far. Rows that wait for another have no fate.
+    /// Publishes the rows added so far. The outcome doesn't contain rows that are held back.
     pub(crate) async fn publish<B: EventBus, T: OutboxTable, D: DeadLetters>(
         &mut self,
         relay: &Relay<B, T, D>,
@@ -54,7 +56,7 @@ impl Backlog {
         outcome
     }
 
-    /// The event that failed and that a row waits for.
+    /// Returns the failed event that holds a row back, if there is one.
     pub(crate) fn held_back_by(&self, key: &RowKey) -> Option<&RowKey> {
         self.held_back.get(&key.aggregate_id)
     }

@@ -1,24 +1,30 @@
+//! How an invocation spends the time until its deadline.
+
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How the time until the deadline is spent. An answer must always come: an
-/// invocation that runs out of time fails all of its records, those included
-/// that are published.
+/// How the time until the deadline is shared. The relay always returns in time: if an
+/// invocation times out, Lambda retries all of its records, also those that are
+/// published.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Budget {
-    /// No request to the bus is begun after this.
+    /// No request to the bus begins after this, and the relay stops waiting for look-ups.
     pub(crate) put_until: Instant,
-    /// No request to the bus is waited for after this.
+    /// The relay stops waiting for the bus.
     pub(crate) await_puts_until: Instant,
-    /// No delete, dead letter or park is waited for after this.
+    /// The relay stops waiting for deletes, dead letters and parks.
     pub(crate) settle_until: Instant,
-    /// The answer is given by then.
+    /// The result is returned.
     pub(crate) answer_by: Instant,
 }
 
 impl Budget {
     pub(crate) fn until(deadline: Instant) -> Self {
+        // Shares of the time, not fixed times: the timeouts of functions differ. Each step
+        // ends while there is time for the next: an event that the bus accepted late is
+        // still deleted, or it would be published twice, and poison found late is still
+        // parked. The last 5 % are for the response itself.
         let now = Instant::now();
         let total = deadline.saturating_duration_since(now);
         let part = |percent| now + total * percent / 100;
@@ -31,11 +37,11 @@ impl Budget {
     }
 }
 
-/// Time taken for granted when an invocation does not tell its deadline.
+/// The time that an invocation without a deadline gets.
 const DEFAULT_TIME: Duration = Duration::from_secs(30);
 
-/// The deadline; one already past is taken for unknown, as `cargo lambda watch`
-/// tells it.
+/// Returns the deadline. One in the past is treated as unknown: `cargo lambda watch` sends
+/// such deadlines.
 pub(crate) fn known_deadline(deadline: Instant) -> Instant {
     let now = Instant::now();
     if deadline > now {
@@ -45,10 +51,10 @@ pub(crate) fn known_deadline(deadline: Instant) -> Instant {
     }
 }
 
-/// Longest time one call to a service may take.
+/// The timeout of one call to a service.
 pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The end of a call begun now that has to end by `latest`.
+/// Returns the deadline of a call that begins now and has to end by `latest`.
 pub(crate) fn call_deadline(latest: Instant) -> Instant {
     latest.min(Instant::now() + CALL_TIMEOUT)
 }

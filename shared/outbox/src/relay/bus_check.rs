@@ -1,3 +1,5 @@
+//! Confirms that the bus exists.
+
 use std::{sync::Mutex, time::Duration};
 
 use tokio::time::Instant;
@@ -7,22 +9,23 @@ use crate::{
     relay::retry::{Pauses, retry},
 };
 
-/// How long a yes is trusted.
+/// How long a confirmation is trusted. It costs a request, and a bus is rarely deleted.
 const TRUSTED_FOR: Duration = Duration::from_mins(1);
 
-/// Knows whether the bus exists. `PutEvents` accepts events for a bus that does
-/// not, so an acceptance proves nothing without this.
+/// Remembers that the bus exists. `PutEvents` succeeds even if the bus doesn't exist, and
+/// the events are lost, so its response counts only together with this check.
 #[derive(Default)]
 pub(super) struct BusCheck {
+    /// When the request of the last confirmation was sent.
     confirmed_at: Mutex<Option<Instant>>,
 }
 
 impl BusCheck {
-    /// Makes sure the bus exists, asking if the last yes is too old.
+    /// Confirms that the bus exists, with a request if the last confirmation is too old.
     ///
     /// # Errors
     ///
-    /// If it does not, or nobody says in time.
+    /// If it doesn't exist, or the request fails until the deadline.
     pub(super) async fn confirm<B: EventBus>(
         &self,
         bus: &B,
@@ -32,6 +35,7 @@ impl BusCheck {
         if self.is_fresh() {
             return Ok(());
         }
+        // The time before the request: the bus may be deleted while the response travels.
         let asked_at = Instant::now();
         match retry(pauses, until, || bus.exists()).await {
             Ok(true) => {

@@ -1,3 +1,6 @@
+//! A row on its way through the relay, before anything is known of it: whether it has to be
+//! looked up, and whether it can be published at all.
+
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -8,45 +11,53 @@ use crate::{
     relay::Failure,
 };
 
-/// A record may have been seen before once it is this old.
+/// A record of this age may be a retry, so its row is looked up before it is published. A
+/// younger one is published without a look-up, which saves nearly every event a
+/// consistent read and a round trip. A new record usually arrives within a second and
+/// looks up to a second older than it is, since creation times have whole seconds. The
+/// stream handler delays its response to a failure until a retry is older than this.
 const YOUNG: SignedDuration = SignedDuration::from_secs(2);
 
-/// How far DynamoDB's clock may be ahead of ours before we trust neither.
+/// How far DynamoDB's clock may be ahead of ours. Beyond that the age of a record says
+/// nothing, so the row is looked up.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(1);
 
-/// A row that came to the relay to be published.
+/// A row that was passed to the relay to be published.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Arrival {
     /// Which row.
     pub key: RowKey,
     /// The row, or why it cannot be read.
     pub row: Result<Arc<OutboxRow>, Unreadable>,
-    /// When the row was written, by DynamoDB's clock in whole seconds. Without
-    /// it the row is looked up before it is published.
+    /// When the row was written, by DynamoDB's clock in whole seconds. `None` if unknown;
+    /// the row is then looked up before it is published.
     pub written_at: Option<Timestamp>,
 }
 
 /// Why a row cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
-    /// It is written in a newer format; a newer relay can read it.
+    /// The row has a newer format; a newer relay can read it.
     #[error("row format {0} is newer than this relay")]
     NewerFormat(u64),
-    /// It is not a row of the outbox in the format it claims.
+    /// The row doesn't have the format that it claims to have.
     #[error("{0}")]
     Malformed(String),
 }
 
-/// What the relay can say of a row without asking anybody.
+/// What to do with a row, as far as its content says.
 pub(crate) enum Triage {
+    /// Send it to the bus.
     Publish(Arc<OutboxRow>),
+    /// Park it: the bus would never accept it.
     Poison(Poison),
+    /// Retry it later: a newer relay may be able to publish it.
     Fail(Failure),
 }
 
 impl Arrival {
-    /// When the event was committed; of a row that cannot be read, as its key
-    /// tells.
+    /// Returns when the event was committed. If the row can't be read, the time comes from
+    /// the event id in its key.
     pub fn committed_at(&self) -> Option<Timestamp> {
         match &self.row {
             Ok(row) => Some(row.committed_at),
@@ -54,8 +65,8 @@ impl Arrival {
         }
     }
 
-    /// Whether the relay may have had this record before. Creation times have
-    /// whole seconds and clocks differ: when unsure, it may.
+    /// Returns whether a relay may have published this record before. If in doubt it may:
+    /// creation times have whole seconds, and clocks differ.
     pub(crate) fn may_have_been_seen(&self, now: Timestamp) -> bool {
         let Some(written_at) = self.written_at else {
             return true;
@@ -64,21 +75,23 @@ impl Arrival {
         age >= YOUNG || age < -CLOCK_SKEW
     }
 
-    /// From when on a repetition of this record will be looked up, whichever
-    /// process gets it.
+    /// Returns when a retry of this record is looked up for certain.
     pub(crate) fn looked_up_from(&self) -> Option<Timestamp> {
+        // Another process may get the retry, and its clock may be behind ours.
         self.written_at?.checked_add(YOUNG + CLOCK_SKEW).ok()
     }
 
-    /// Whether this is the row as it is after so many edits. What the table shows
-    /// and nobody can read is taken for it: it is to be set aside again.
+    /// Returns whether this is the row after so many edits.
     pub(crate) fn shows_edit(&self, edits: u64) -> bool {
         match &self.row {
             Ok(row) => row.edits == edits,
+            // Its count can't be read. If it was read from the table rather than from the
+            // stream, it is the current row, and is parked again.
             Err(_) => self.written_at.is_none(),
         }
     }
 
+    /// Decides what to do with the row, without a call to any service.
     pub(crate) fn triage(&self, limits: BusLimits) -> Triage {
         match &self.row {
             Ok(row) => match fault(row, limits) {
@@ -95,7 +108,8 @@ impl Arrival {
     }
 }
 
-/// What the bus would refuse, seen without asking it.
+/// Returns why the bus would reject the row, if it would. Such a row is not sent: one that
+/// is too large makes the bus reject its whole request.
 fn fault(row: &OutboxRow, limits: BusLimits) -> Option<Poison> {
     let bytes = row.entry_bytes();
     if bytes > limits.bytes {
@@ -118,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_is_young_only_when_that_is_sure() {
+    fn a_record_is_young_only_if_that_is_certain() {
         let written_at: Timestamp = "2026-11-24T09:00:10Z".parse().unwrap();
         let arrival = Arrival {
             key: RowKey {

@@ -1,4 +1,4 @@
-//! Deleting the rows of published events.
+//! Deletes the rows of published events, in batches.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -17,17 +17,18 @@ use crate::{
     },
 };
 
-/// Deletes under way at once: enough for what the bus takes meanwhile.
+/// Deletes in flight at once: enough to keep up with the bus.
 const DELETES_AT_ONCE: usize = 16;
 
-/// How long a published row waits for others to be deleted along with it. Until it is
-/// deleted, it is published again if the process dies.
+/// How long a published row waits for others, to be deleted in one request with them. Short,
+/// because a row that is not deleted is published again if the process dies.
 const LINGER: Duration = Duration::from_millis(10);
 
+/// The keys of a request, and its result: the keys that were not deleted.
 type Answer = (Vec<RowKey>, Result<Vec<RowKey>, CallError>);
 
-/// Deletes every row that arrives, while others are still being published.
-/// Answers those that could not be deleted in time.
+/// Deletes every row that arrives, while others are still being published. Returns those
+/// that could not be deleted in time.
 pub(super) async fn delete_published<T: OutboxTable>(
     table: &T,
     pauses: &Pauses,
@@ -36,26 +37,26 @@ pub(super) async fn delete_published<T: OutboxTable>(
     budget: &Budget,
 ) -> BTreeSet<RowKey> {
     let mut deletes = Deletes::of(left_over);
-    let mut under_way = FuturesUnordered::new();
+    let mut in_flight = FuturesUnordered::new();
     let mut is_open = true;
     loop {
-        while under_way.len() < DELETES_AT_ONCE
+        while in_flight.len() < DELETES_AT_ONCE
             && let Some(keys) = deletes.next(is_open, Instant::now())
         {
-            under_way.push(delete(table, keys, budget));
+            in_flight.push(delete(table, keys, budget));
         }
         let wake_at = deletes.wake_at(is_open);
         tokio::select! {
-            // Not by chance, so that a simulated history can be repeated.
+            // In a fixed order, so that a simulation is reproducible.
             biased;
-            Some(answer) = under_way.next(), if !under_way.is_empty() => {
+            Some(answer) = in_flight.next(), if !in_flight.is_empty() => {
                 deletes.take_answer(answer, pauses, budget.settle_until);
             }
             key = published.recv(), if is_open => match key {
                 Some(key) => deletes.add(key),
                 None => is_open = false,
             },
-            () = wake(wake_at), if wake_at.is_some() && under_way.len() < DELETES_AT_ONCE => {}
+            () = wake(wake_at), if wake_at.is_some() && in_flight.len() < DELETES_AT_ONCE => {}
             else => return deletes.undeleted(),
         }
     }
@@ -72,16 +73,17 @@ async fn delete<T: OutboxTable>(table: &T, keys: Vec<RowKey>, budget: &Budget) -
     (keys, answer)
 }
 
-/// Which rows are deleted together, and when. No I/O.
+/// Decides which rows are deleted together, and when. No I/O.
 struct Deletes {
+    /// Rows to delete.
     waiting: Vec<RowKey>,
-    /// When what waits is deleted, though it fills no request.
+    /// When the waiting rows are deleted even if they don't fill a request.
     full_or_at: Instant,
-    /// How often in a row a request has failed.
+    /// Consecutive failed requests.
     failures: u32,
     /// Nothing is deleted before this.
     not_before: Option<Instant>,
-    /// Deleting fails, and will go on to.
+    /// No further request can succeed in time.
     is_over: bool,
 }
 
@@ -103,8 +105,8 @@ impl Deletes {
         self.waiting.push(key);
     }
 
-    /// The next rows to delete, if some are to be deleted now. More may come as long
-    /// as it is open.
+    /// Returns the rows of the next request, if it is to be sent now. While `is_open`, more
+    /// rows may arrive.
     fn next(&mut self, is_open: bool, now: Instant) -> Option<Vec<RowKey>> {
         let is_due = self.is_full() || !is_open || self.full_or_at <= now;
         let may_delete = !self.is_over && self.not_before.is_none_or(|time| time <= now);
@@ -116,7 +118,7 @@ impl Deletes {
         Some(self.waiting.drain(..keys).collect())
     }
 
-    /// When what waits can be deleted; `None` if nothing waits for time to pass.
+    /// Returns when the waiting rows are to be deleted; `None` if there are none.
     fn wake_at(&self, is_open: bool) -> Option<Instant> {
         if self.is_over || self.waiting.is_empty() {
             return None;
@@ -146,7 +148,7 @@ impl Deletes {
                 matches!(error, CallError::Transient(_))
             }
         };
-        // Those that fail together fail once, and pause together.
+        // Requests that fail together count as one failure, and share one pause.
         let now = Instant::now();
         let not_before = match self.not_before {
             Some(time) if time > now => time,

@@ -1,23 +1,24 @@
-//! The log of what became of events.
+//! Logs what became of events.
 
 use crate::relay::{Failure, Fate, Outcome, Settled};
 
-/// Tells of whatever did not go as it should. Events are named, never shown.
+/// Logs everything that did not go as it should. Events are named, never shown: their data
+/// may be confidential.
 pub(crate) fn report(outcome: &Outcome) {
     for (key, fate) in outcome.fates() {
         let (aggregate_id, event_id) = (&key.aggregate_id, key.event_id());
         match fate {
             Fate::Settled(Settled::Parked(poison)) => {
-                tracing::error!(aggregate_id, event_id, %poison, "parked, a dead letter is sent");
+                tracing::error!(aggregate_id, event_id, %poison, "parked, with a dead letter");
             }
             Fate::Settled(Settled::LeftToSweeper(failure)) => {
                 tracing::error!(aggregate_id, event_id, %failure, "left to the sweeper");
             }
             Fate::Failed(failure @ Failure::HeldBack(_)) => {
-                tracing::info!(aggregate_id, event_id, %failure, "must come again");
+                tracing::info!(aggregate_id, event_id, %failure, "will be retried");
             }
             Fate::Failed(failure) => {
-                tracing::error!(aggregate_id, event_id, %failure, "must come again");
+                tracing::error!(aggregate_id, event_id, %failure, "will be retried");
             }
             Fate::Settled(_) => tracing::debug!(aggregate_id, event_id, "settled"),
         }

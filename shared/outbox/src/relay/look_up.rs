@@ -1,4 +1,4 @@
-//! Asking the table about rows that may have been published before.
+//! Looks up in the table the rows that may have been published before.
 
 use std::collections::HashMap;
 
@@ -13,11 +13,11 @@ use crate::{
     },
 };
 
-/// Requests under way at once, and parts of a batch, which are a request each unless
-/// an aggregate has more rows than one request looks up.
+/// Look-ups in flight at once: parts of a batch, and requests of one part. A part is one
+/// request, unless an aggregate has more rows than one request looks up.
 pub(super) const LOOK_UPS_AT_ONCE: usize = 10;
 
-/// What has become of each row; a row nobody told of in time has the reason.
+/// Returns the state of each row, or why it could not be looked up in time.
 pub(crate) async fn look_up<T: OutboxTable>(
     table: &T,
     pauses: &Pauses,
@@ -39,7 +39,8 @@ pub(crate) async fn look_up<T: OutboxTable>(
     states
 }
 
-/// What is known in the end, and why the rest is not.
+/// Looks up as many keys as one request takes. Returns the states that are known in the
+/// end, and why the others are not.
 async fn look_up_chunk<T: OutboxTable>(
     table: &T,
     pauses: &Pauses,
@@ -49,6 +50,7 @@ async fn look_up_chunk<T: OutboxTable>(
     let mut known = HashMap::new();
     let mut failures = 0;
     loop {
+        // DynamoDB may answer for a part of the keys only; only the others are retried.
         let is_unknown = |key: &&RowKey| !known.contains_key(*key);
         let unknown: Vec<RowKey> = keys.iter().filter(is_unknown).cloned().collect();
         if unknown.is_empty() {
@@ -60,6 +62,7 @@ async fn look_up_chunk<T: OutboxTable>(
                 "the table left keys unprocessed".to_owned()
             }
             Err(CallError::Transient(error)) => error,
+            // Permissions or configuration: a retry can't help.
             Err(error) => return (known, error.to_string()),
         };
         failures += 1;

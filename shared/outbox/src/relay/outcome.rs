@@ -1,19 +1,21 @@
+//! What became of the rows that were passed to the relay, and why some failed.
+
 use std::collections::BTreeMap;
 
 use crate::{RowKey, ports::Poison};
 use jiff::SignedDuration;
 
-/// What became of every row that came to the relay.
+/// What became of the rows that were passed to the relay.
 #[derive(Debug, Default)]
 pub struct Outcome {
     fates: BTreeMap<RowKey, Fate>,
-    /// Rows whose events are published but that could not be deleted. They are
-    /// tried again with the next call; until then a look-up finds them pending.
+    /// Rows that are published but could not be deleted. The next call deletes them; until
+    /// then a look-up finds them pending.
     pub undeleted: Vec<RowKey>,
-    /// How long each published event took from its commit to the bus. The clocks
-    /// are two: it may be negative.
+    /// The time from commit to acceptance by the bus, of each published event. It is
+    /// measured with two clocks and may be negative.
     pub commit_to_publish: Vec<SignedDuration>,
-    /// Why nothing can be published until somebody mends the set-up, if so.
+    /// Why nothing can be published until permissions or configuration are fixed, if so.
     pub halted: Option<String>,
 }
 
@@ -22,86 +24,85 @@ pub struct Outcome {
 pub enum Fate {
     /// Nothing is left to do.
     Settled(Settled),
-    /// It must come again.
+    /// It has to be retried.
     Failed(Failure),
 }
 
 /// Why nothing is left to do for a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settled {
-    /// The bus, known to exist, has the event.
+    /// The bus exists and accepted the event.
     Published,
-    /// The row is gone: its event was published before.
+    /// The row is gone: it was published or discarded before.
     Absent,
-    /// The row was set aside before, with a dead letter.
+    /// The row was parked before, with a dead letter.
     AlreadyParked,
-    /// A person has edited the row since: whoever reads it from the table publishes
-    /// it as it is now.
+    /// An operator has edited the row since it was read. The sweeper, or the operator's
+    /// command, publishes the current row from the table.
     Edited,
-    /// A dead letter was sent, then the row was set aside.
+    /// A dead letter was sent, then the row was parked.
     Parked(Poison),
-    /// It has failed for long while others got through. The row is still there,
-    /// and the sweeper goes on with it.
+    /// It has failed for long while other events were accepted. The row stays in the table,
+    /// and the sweeper publishes it.
     LeftToSweeper(Failure),
 }
 
-/// Why a row must come again.
+/// Why a row has to be retried.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Failure {
-    /// The record cannot be read, and that is not proof that it never can.
+    /// The record can't be read by this relay; a newer one may be able to.
     #[error("cannot be read: {0}")]
     Unreadable(String),
-    /// It may have been published before, and the table did not say.
+    /// It may have been published before, and the look-up failed.
     #[error("could not be looked up: {0}")]
     LookUp(String),
     /// The bus is not known to exist.
-    #[error("the bus is not known to exist: {0}")]
+    #[error("could not confirm that the bus exists: {0}")]
     Bus(String),
-    /// The bus refused it because of the set-up.
-    #[error("refused because of the set-up: {0}")]
+    /// The bus rejected it for missing permissions or wrong configuration.
+    #[error("rejected because of permissions or configuration: {0}")]
     SetUp(String),
-    /// It kept failing until the time was up.
+    /// The bus did not accept it before the deadline.
     #[error("not accepted in time: {0}")]
     NotAccepted(String),
-    /// A person has edited the row meanwhile.
-    #[error("edited meanwhile: it is to be tried again as it is now")]
+    /// An operator has edited the row since it was read.
+    #[error("edited since it was read; retry with the current row")]
     Edited,
-    /// The time was up before it was tried.
-    #[error("the time was up before it was tried")]
+    /// It was not attempted before the deadline.
+    #[error("not attempted before the deadline")]
     OutOfTime,
     /// An earlier event of the same aggregate failed.
     #[error("held back behind {0}")]
     HeldBack(RowKey),
-    /// The bus refused it for its content, but accepted no other event either:
-    /// the fault may be elsewhere.
-    #[error("refused for its content, but so far nothing else was accepted: {0}")]
+    /// The bus rejected it for its content, but accepted no other event either: the bus may
+    /// be at fault.
+    #[error("rejected for its content, but so far nothing else was accepted: {0}")]
     Suspected(Poison),
-    /// More rows than usual are at fault: more likely the fault is elsewhere.
-    #[error("refused for its content like too many others at once: {0}")]
+    /// Too many rows are poison at once: a common cause is more likely.
+    #[error("rejected for its content, like too many others at once: {0}")]
     TooManyPoisoned(Poison),
     /// The dead letter could not be sent.
     #[error("the dead letter could not be sent: {0}")]
     DeadLetter(String),
-    /// The dead letter is sent, but the row could not be set aside.
+    /// The dead letter was sent, but the row could not be parked.
     #[error("could not be parked: {0}")]
     Park(String),
-    /// The bus has the event, but the row is still there: it would be published
-    /// again.
+    /// The bus accepted the event, but the row is still there and would be published again.
     #[error("published, but could not be deleted")]
     Undeleted,
-    /// The relay itself panicked over it.
-    #[error("the relay panicked over it")]
+    /// The relay panicked while it handled the record. This is a bug.
+    #[error("the relay panicked while handling it")]
     Panicked,
 }
 
 impl Outcome {
-    /// What became of a row; `None` if it never came.
+    /// Returns what became of a row; `None` if it was not passed to the relay.
     pub fn fate(&self, key: &RowKey) -> Option<&Fate> {
         self.fates.get(key)
     }
 
-    /// Every row and what became of it.
+    /// Returns every row, and what became of it.
     pub fn fates(&self) -> impl Iterator<Item = (&RowKey, &Fate)> {
         self.fates.iter()
     }
@@ -125,7 +126,7 @@ impl Outcome {
         }
     }
 
-    /// How many rows were settled or failed the way `is` tells.
+    /// Counts the rows of which `is` holds.
     pub fn count(&self, is: impl Fn(&Fate) -> bool) -> usize {
         self.fates.values().filter(|fate| is(fate)).count()
     }

@@ -1,4 +1,4 @@
-//! Setting rows aside that can never be published.
+//! Parks rows that can never be published: a dead letter first, then the mark on the row.
 
 use std::sync::Arc;
 
@@ -21,6 +21,7 @@ pub(super) struct Poisoned {
     pub(super) key: RowKey,
     /// The row, if it can be read.
     pub(super) row: Option<Arc<OutboxRow>>,
+    /// Why it can't be published.
     pub(super) poison: Poison,
 }
 
@@ -49,8 +50,11 @@ impl Poisoned {
     }
 }
 
-/// Sends the dead letter, then sets the row aside: after a crash in between
-/// there is one letter too many, never a parked row nobody knows of.
+/// Sends the dead letter, then parks the row.
+///
+/// # Errors
+///
+/// If either can't be done by the deadline of the budget. The row then stays pending.
 pub(super) async fn park<T: OutboxTable, D: DeadLetters>(
     table: &T,
     dead_letters: &D,
@@ -59,6 +63,9 @@ pub(super) async fn park<T: OutboxTable, D: DeadLetters>(
     now: Timestamp,
     budget: &Budget,
 ) -> Result<(), Failure> {
+    // The letter first. After a crash in between, the row is still pending, and the retry
+    // sends a second letter. The other way round the row would be parked without a letter,
+    // and the operator would not learn of it.
     let letter = poisoned.letter(table.name(), now);
     retry(pauses, budget.settle_until, || dead_letters.send(&letter))
         .await
@@ -69,6 +76,7 @@ pub(super) async fn park<T: OutboxTable, D: DeadLetters>(
         at: now,
     };
     retry(pauses, budget.settle_until, || {
+        // The verdict is about the row as it was read; an edited one is left pending.
         let edits = poisoned.row.as_ref().map(|row| row.edits);
         table.park(&poisoned.key, edits, &mark)
     })

@@ -1,4 +1,5 @@
-//! A batch in parts: while the first is put on the bus, the next is looked up.
+//! Splits a batch into parts, so that the next part is looked up while the first is
+//! published.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -11,7 +12,8 @@ use crate::{
     relay::{Arrival, Failure, Outcome, Settled},
 };
 
-/// All arrivals of some aggregates, so that what is sent in order lies in one part.
+/// Some aggregates with all of their rows in the batch. An aggregate is never split: its
+/// rows are published in order, so they have to be known together.
 #[derive(Default)]
 pub(super) struct Part {
     pub(super) arrivals: Vec<Arrival>,
@@ -19,15 +21,16 @@ pub(super) struct Part {
     pub(super) uncertain: Vec<RowKey>,
 }
 
-/// A part, with what the table tells of it.
+/// A part, with the states of its rows in the table.
 pub(super) struct LookedUp {
     pub(super) arrivals: Vec<Arrival>,
-    /// What has become of those that were uncertain, or why that is not known.
+    /// The state of each uncertain row, or why the look-up failed.
     pub(super) states: HashMap<RowKey, Result<RowState, String>>,
 }
 
-/// First the part that need not be looked up, then parts of as many as one request
-/// looks up, or of one aggregate that has more.
+/// Splits a batch. The first part needs no look-up, so it can be published at once. Each
+/// other part has as many uncertain rows as one request looks up, or is one aggregate
+/// that has more.
 pub(super) fn parts(arrivals: Vec<Arrival>, is_uncertain: impl Fn(&Arrival) -> bool) -> Vec<Part> {
     let mut certain = Part::default();
     let mut looked_up = Vec::new();
@@ -38,6 +41,7 @@ pub(super) fn parts(arrivals: Vec<Arrival>, is_uncertain: impl Fn(&Arrival) -> b
             continue;
         }
         let together = last.uncertain.len() + aggregate.uncertain.len();
+        // A part beyond one request would wait for two of them.
         if together > LOOK_UP_KEYS {
             looked_up.push(mem::take(&mut last));
         }
@@ -50,7 +54,7 @@ pub(super) fn parts(arrivals: Vec<Arrival>, is_uncertain: impl Fn(&Arrival) -> b
     parts
 }
 
-/// A part for each aggregate.
+/// Groups a batch by aggregate: one part each, in the order of arrival.
 fn aggregates(arrivals: Vec<Arrival>, is_uncertain: impl Fn(&Arrival) -> bool) -> Vec<Part> {
     let mut aggregates: Vec<Part> = Vec::new();
     let mut index_of = HashMap::new();
@@ -79,7 +83,8 @@ impl Part {
 }
 
 impl LookedUp {
-    /// Leaves out what needs no publishing, and what may need none but nobody can tell.
+    /// Returns the rows to publish. The outcome gets the rows that need no publishing, and
+    /// as failed those whose state is unknown: they may be published already.
     pub(super) fn unsettled(self, outcome: &mut Outcome) -> Vec<Arrival> {
         let Self {
             mut arrivals,
@@ -90,6 +95,8 @@ impl LookedUp {
             match states.get(key) {
                 None | Some(Ok(RowState::Pending)) => return true,
                 Some(Ok(RowState::Edited(edits))) if arrival.shows_edit(*edits) => return true,
+                // The stream shows the row before the edit. The sweeper, or the operator
+                // who edited it, publishes the current one from the table.
                 Some(Ok(RowState::Edited(_))) => outcome.settle(key.clone(), Settled::Edited),
                 Some(Ok(RowState::Absent)) => outcome.settle(key.clone(), Settled::Absent),
                 Some(Ok(RowState::Parked)) => outcome.settle(key.clone(), Settled::AlreadyParked),
@@ -125,25 +132,25 @@ mod tests {
     }
 
     #[test]
-    fn what_is_certain_is_one_part_however_much_it_is() {
+    fn rows_that_need_no_look_up_are_one_part_of_any_size() {
         let arrivals = (0..1_000).map(|index| arrival(index % 7, index)).collect();
         assert_eq!(sizes(&parts(arrivals, |_| false)), [(1_000, 0)]);
     }
 
     #[test]
-    fn nothing_is_no_part() {
+    fn an_empty_batch_has_no_parts() {
         assert!(parts(Vec::new(), |_| true).is_empty());
     }
 
     #[test]
-    fn parts_have_as_much_as_one_request_looks_up() {
+    fn a_part_has_as_many_rows_as_one_request_looks_up() {
         let arrivals = (0..250).map(|index| arrival(index % 50, index)).collect();
         let parts = parts(arrivals, |_| true);
         assert_eq!(sizes(&parts), [(100, 100), (100, 100), (50, 50)]);
     }
 
     #[test]
-    fn an_aggregate_lies_in_one_part_in_the_order_of_arrival() {
+    fn an_aggregate_is_in_one_part_in_the_order_of_arrival() {
         let small = (0..90).map(|index| arrival(index, 0));
         let large = (0..150).map(|index| arrival(1_000, index));
         let more = (90..95).map(|index| arrival(index, 0));
@@ -153,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_certain_waits_for_what_is_not_of_its_aggregate() {
+    fn a_certain_row_waits_for_an_uncertain_one_of_its_aggregate() {
         let arrivals = vec![arrival(1, 1), arrival(2, 1), arrival(1, 2)];
         let old = |arrival: &Arrival| arrival.key == arrivals[0].key;
         let parts = parts(arrivals.clone(), old);

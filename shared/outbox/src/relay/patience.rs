@@ -1,3 +1,5 @@
+//! How long operators' commands retry.
+
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -7,12 +9,12 @@ use crate::{
     relay::{Relay, retry::retry},
 };
 
-/// How long a call, or what is published together, may take with its
-/// repetitions.
+/// How long a call with its retries, or one call of the relay, may take. There is no deadline
+/// of an invocation here.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
-    /// Repeats a call for a minute while its errors are transient.
+    /// Retries a call for up to a minute while its errors are transient.
     ///
     /// # Errors
     ///

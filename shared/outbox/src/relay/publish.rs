@@ -1,3 +1,6 @@
+//! Publishes rows: looks up those that may be published already, sends the others to the
+//! bus, deletes what the bus accepted, and parks what can never be published.
+
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
     pin::pin,
@@ -27,26 +30,27 @@ use crate::{
     },
 };
 
-/// Rows of one call that are believed to be at fault themselves. More than
-/// these, and the fault is more likely elsewhere.
+/// How many rows of one call may be poison. With more of them, a common cause is more
+/// likely than so many bad events, so the others fail and are retried.
 const MOST_POISONED: usize = 10;
 
-/// How long after its commit an event that is refused for its content, and that
-/// nothing else is accepted beside, is only suspected. On a quiet outbox nothing
-/// else may ever come, and it would wait for ever where nobody looks.
+/// How long after its commit an event that the bus rejects for its content is only
+/// suspected, if the bus accepts nothing else in the same call: the bus may be at
+/// fault. After that it is parked all the same. On a quiet outbox nothing else may
+/// ever be published, and the event would stay pending for ever.
 const SUSPECTED_FOR: SignedDuration = SignedDuration::from_hours(1);
 
-/// Rows remembered for deletion with the next call. Forgetting one costs a
-/// duplicate at worst.
+/// How many published rows are remembered for deletion with the next call. A forgotten one
+/// is published again at worst.
 const MOST_REMEMBERED: usize = 10_000;
 
-/// How long an acceptance tells that the bus works.
+/// How long after an accepted event the bus is believed to work.
 const LATELY: Duration = Duration::from_mins(1);
 
-/// Brings rows of the outbox to a bus.
+/// Publishes rows of the outbox to a bus.
 ///
-/// One relay serves a process for its whole life: it remembers that the bus
-/// exists, and which rows it could not delete.
+/// Create one relay for each process and keep it: it remembers that the bus exists, and
+/// which published rows it could not delete.
 pub struct Relay<B, T, D> {
     bus: B,
     table: T,
@@ -54,13 +58,14 @@ pub struct Relay<B, T, D> {
     clock: Arc<dyn Clock>,
     pauses: Pauses,
     bus_check: BusCheck,
-    /// Published, but not deleted yet. Never published again by this process.
+    /// Published, but not deleted yet. This process never publishes them again.
     undeleted: Mutex<BTreeSet<RowKey>>,
+    /// When the bus last accepted an event of this process.
     last_accepted: Mutex<Option<Instant>>,
 }
 
 impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
-    /// A relay between a table and a bus.
+    /// Creates a relay from a table to a bus.
     pub fn new(bus: B, table: T, dead_letters: D) -> Self {
         Self {
             bus,
@@ -74,8 +79,8 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         }
     }
 
-    /// The same relay by another clock and with chosen random numbers. Waiting
-    /// and timeouts go by tokio's time.
+    /// Returns the relay with another clock and with chosen random numbers. Pauses and
+    /// timeouts use tokio's time.
     #[must_use]
     pub fn with_time_and_chance(self, clock: Arc<dyn Clock>, random: fastrand::Rng) -> Self {
         Self {
@@ -89,7 +94,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         &*self.clock
     }
 
-    /// The table it publishes from.
+    /// Returns the table that it publishes from.
     pub fn table(&self) -> &T {
         &self.table
     }
@@ -102,15 +107,16 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         self.pauses.random_below(bound)
     }
 
-    /// Publishes what is still pending, deletes what is published, parks what
-    /// can never be, and tells what became of each row. Answers before the
-    /// deadline.
+    /// Publishes the rows that are still pending, deletes those that the bus accepted, and
+    /// parks those that can never be published. Returns what became of each row, before
+    /// the deadline.
     pub async fn publish(&self, arrivals: Vec<Arrival>, deadline: Instant) -> Outcome {
         let budget = Budget::until(deadline);
         let mut outcome = Outcome::default();
 
         let parts = self.parts(arrivals, &mut outcome);
         let mut parts = pin!(self.look_up(parts, &budget));
+        // Parts of which all rows are settled need no bus.
         let mut arrivals = Vec::new();
         while arrivals.is_empty()
             && let Some(part) = parts.next().await
@@ -120,6 +126,8 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         if arrivals.is_empty() && self.undeleted().is_empty() {
             return outcome;
         }
+        // A bus that doesn't exist accepts events and drops them, so an acceptance counts
+        // only after this.
         if let Err(reason) = self
             .bus_check
             .confirm(&self.bus, &self.pauses, budget.put_until)
@@ -161,6 +169,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         }
         let now = self.clock.now();
         for (row, poison) in finished.suspects {
+            // An event that was accepted in the same call proves that the bus works.
             if some_accepted || now.duration_since(row.committed_at) >= SUSPECTED_FOR {
                 poisoned.push(Poisoned::of(row, poison));
             } else {
@@ -171,7 +180,8 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         outcome
     }
 
-    /// What is to be looked up and published, without what this process has published.
+    /// Returns the rows to look up and publish, each once, without those that this process
+    /// has published.
     fn parts(&self, mut arrivals: Vec<Arrival>, outcome: &mut Outcome) -> Vec<Part> {
         let undeleted = self.undeleted();
         let mut seen: HashSet<RowKey> = HashSet::new();
@@ -186,8 +196,9 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         parts(arrivals, |arrival| arrival.may_have_been_seen(now))
     }
 
-    /// Looks parts up, and hands each over once it is known: while the first are put on
-    /// the bus, the next are looked up. What need not be looked up comes first.
+    /// Looks up several parts at once, and yields each as soon as its states are known, so
+    /// that the next are looked up while the first are published. The part that needs
+    /// no look-up comes first.
     fn look_up(&self, parts: Vec<Part>, budget: &Budget) -> impl Stream<Item = LookedUp> {
         let looked_up = parts.into_iter().map(async |part| LookedUp {
             states: look_up(&self.table, &self.pauses, &part.uncertain, budget).await,
@@ -196,7 +207,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         stream::iter(looked_up).buffer_unordered(LOOK_UPS_AT_ONCE)
     }
 
-    /// Has the schedule send what can be sent.
+    /// Adds the rows that can be sent to the schedule, and sorts out the others.
     fn take_in(
         &self,
         arrivals: Vec<Arrival>,
@@ -226,8 +237,8 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         schedule.add(rows);
     }
 
-    /// Puts what is scheduled, and what is taken in meanwhile. Answers the rows that
-    /// are published and could not be deleted.
+    /// Publishes the scheduled rows and those of the parts that are looked up meanwhile.
+    /// Returns the rows that are published and could not be deleted.
     async fn put_and_delete(
         &self,
         schedule: &mut Schedule,
@@ -248,6 +259,8 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
             puts.put(schedule, parts, take_in, &sender).await;
             drop(sender);
         };
+        // Beside the puts, not after them: the longer an accepted row stays, the likelier
+        // a crash publishes it again.
         let delete = delete_published(&self.table, &self.pauses, left_over, receiver, budget);
         let ((), undeleted) = tokio::join!(put, delete);
 
@@ -283,7 +296,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         }
     }
 
-    /// Whether the bus took an event of this process within the last minute.
+    /// Returns whether the bus accepted an event of this process within the last minute.
     pub(crate) fn gets_through(&self) -> bool {
         self.last_accepted()
             .is_some_and(|accepted| accepted.elapsed() < LATELY)
@@ -302,8 +315,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
     }
 }
 
-/// Fails what follows, in its aggregate, a row that has failed already: nothing
-/// overtakes it.
+/// Fails the rows that follow a failed row of their aggregate, so that none overtakes it.
 fn hold_back(rows: &mut Vec<Arc<OutboxRow>>, outcome: &mut Outcome) {
     let mut first_failed: HashMap<String, RowKey> = HashMap::new();
     for (key, fate) in outcome.fates() {

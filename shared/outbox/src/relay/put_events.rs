@@ -1,4 +1,4 @@
-//! Sending a schedule's requests, several at once.
+//! Sends the requests of a schedule, several at once.
 
 use std::sync::Arc;
 
@@ -16,13 +16,14 @@ use crate::{
     },
 };
 
-/// Requests under way at once. A whole processor makes one in some 0.4 ms, and the bus
-/// answers the first in 10 to 30 ms.
+/// Requests in flight at once. A processor builds one in about 0.4 ms, and the bus responds
+/// in 10 to 30 ms, so fewer would leave the processor idle.
 const REQUESTS_AT_ONCE: usize = 64;
 
+/// A request and its result.
 type Answer = (Request, Result<Vec<PutResult>, CallError>);
 
-/// What puts events on the bus.
+/// Puts events on the bus.
 pub(super) struct Puts<'r, B> {
     pub(super) bus: &'r B,
     pub(super) bus_check: &'r BusCheck,
@@ -32,9 +33,8 @@ pub(super) struct Puts<'r, B> {
 }
 
 impl<B: EventBus> Puts<'_, B> {
-    /// Puts everything scheduled on the bus that can be put there in time, and what
-    /// is taken in of the parts that come meanwhile. Each row the bus has goes to
-    /// `accepted` at once.
+    /// Sends all scheduled events for which there is time, and those that `take_in` adds from
+    /// the parts that arrive meanwhile. Each accepted row goes to `accepted` at once.
     pub(super) async fn put<P>(
         &self,
         schedule: &mut Schedule,
@@ -43,31 +43,31 @@ impl<B: EventBus> Puts<'_, B> {
         accepted: &UnboundedSender<RowKey>,
     ) {
         let put_until = self.budget.put_until;
-        let mut under_way = FuturesUnordered::new();
+        let mut in_flight = FuturesUnordered::new();
         let mut more_come = true;
         loop {
-            while under_way.len() < REQUESTS_AT_ONCE && Instant::now() < put_until {
+            while in_flight.len() < REQUESTS_AT_ONCE && Instant::now() < put_until {
                 let Some(request) = schedule.next(Instant::now()) else {
                     break;
                 };
-                under_way.push(self.send(request));
+                in_flight.push(self.send(request));
             }
-            // What could have been sent and was not, because too much was under way,
-            // is not waited for once its time is over.
+            // No request begins after `put_until`, so there is no use in waiting for a pause
+            // that ends later.
             let may_put = Instant::now() < put_until;
             let wake_at = schedule.wake_at();
             let wake_at = wake_at.filter(|time| may_put && *time < put_until);
             tokio::select! {
-                // Not by chance, so that a simulated history can be repeated.
+                // In a fixed order, so that a simulation is reproducible.
                 biased;
                 part = parts.next(), if more_come => match part {
                     Some(part) => take_in(part, schedule),
                     None => more_come = false,
                 },
-                Some(answer) = under_way.next(), if !under_way.is_empty() => {
+                Some(answer) = in_flight.next(), if !in_flight.is_empty() => {
                     self.take_answer(schedule, answer, accepted);
                 }
-                () = sleep_until(wake_at), if wake_at.is_some() && under_way.len() < REQUESTS_AT_ONCE => {}
+                () = sleep_until(wake_at), if wake_at.is_some() && in_flight.len() < REQUESTS_AT_ONCE => {}
                 else => return,
             }
         }
@@ -76,6 +76,7 @@ impl<B: EventBus> Puts<'_, B> {
     async fn send(&self, request: Request) -> Answer {
         let rows: Vec<Arc<OutboxRow>> = request.rows();
         let Self { bus, budget, .. } = self;
+        // Before every request, not once a call: a call may outlast the confirmation.
         let confirmed = self.bus_check.confirm(*bus, self.pauses, budget.put_until);
         let answer = match confirmed.await {
             Ok(()) => within(budget.await_puts_until, bus.put(&rows)).await,
@@ -94,8 +95,8 @@ impl<B: EventBus> Puts<'_, B> {
         match answer {
             Ok(results) => {
                 for key in schedule.answered(request, results, self.clock.now(), pause) {
-                    // The receiver lives until all senders are gone, and even
-                    // without it nothing is lost: the row is not deleted.
+                    // The receiver outlives all senders. Even without it nothing is lost: the
+                    // row would not be deleted.
                     let _ = accepted.send(key);
                 }
             }

@@ -1,3 +1,7 @@
+//! Retries of single calls, by a loop of our own rather than the SDK's. Three things need
+//! that: no retry goes past the deadline of the invocation; tests and simulations choose
+//! the random numbers and the time; and of a batch only the failed entries are retried.
+
 use std::{
     future::Future,
     sync::{Mutex, PoisonError},
@@ -8,12 +12,14 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::{ports::CallError, relay::budget::call_deadline};
 
-/// First and longest pause before a call is repeated.
+/// The bound of the first pause before a retry; it doubles with each failure.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// The bound of the longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Pauses with full jitter: anything from nothing to the bound, so that many
-/// who failed together do not come again together.
+/// Pauses with full jitter: each is random between 0 and its bound, so that calls that
+/// failed together are not retried together.
 pub(crate) struct Pauses {
     random: Mutex<fastrand::Rng>,
 }
@@ -30,16 +36,17 @@ impl Pauses {
         random.u32(..bound)
     }
 
-    /// The pause after the given number of failures, from 1.
+    /// Returns the pause after the given number of failures, from 1.
     pub(crate) fn after(&self, failures: u32) -> Duration {
+        // 16 doublings exceed the longest pause and don't overflow.
         let doublings = failures.saturating_sub(1).min(16);
         let bound = (FIRST_PAUSE * 2_u32.pow(doublings)).min(LONGEST_PAUSE);
         let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
         bound.mul_f64(random.f64())
     }
 
-    /// Waits after the given number of failures. False, at once, if the pause
-    /// would end after `until`.
+    /// Waits after the given number of failures. Returns false, without waiting, if the
+    /// pause would end after `until`.
     pub(crate) async fn pause(&self, failures: u32, until: Instant) -> bool {
         let next = Instant::now() + self.after(failures);
         if next >= until {
@@ -50,7 +57,11 @@ impl Pauses {
     }
 }
 
-/// Repeats a call while its errors are transient and there is time.
+/// Retries a call until it succeeds, its error is permanent, or there is no time left.
+///
+/// # Errors
+///
+/// The last error.
 pub(crate) async fn retry<T, F>(
     pauses: &Pauses,
     until: Instant,
@@ -72,12 +83,16 @@ where
     }
 }
 
-/// Waits for a call no longer than calls may take, nor past `latest`.
+/// Waits for a call until the timeout of calls, and not past `latest`.
+///
+/// # Errors
+///
+/// The call's own, or [`CallError::Transient`] after the timeout.
 pub(crate) async fn within<T>(
     latest: Instant,
     call: impl Future<Output = Result<T, CallError>>,
 ) -> Result<T, CallError> {
     timeout_at(call_deadline(latest), call)
         .await
-        .unwrap_or_else(|_| Err(CallError::Transient("no answer in time".to_owned())))
+        .unwrap_or_else(|_| Err(CallError::Transient("no response in time".to_owned())))
 }

@@ -1,9 +1,8 @@
-//! Which events go to the bus together, and when. No I/O: time comes in with
-//! every call.
+//! Decides which events go to the bus together, and when. No I/O: the time is an argument.
 //!
-//! An aggregate's events form a queue in sequence. A request takes whole queues
-//! where they fit, and while it is under way nothing else of its aggregates is
-//! sent, so an aggregate's events stay in order.
+//! An aggregate's events form a queue, in sequence. A request takes whole queues where they
+//! fit. While it is in flight, nothing else of its aggregates is sent, so the events of
+//! an aggregate stay in order; different aggregates are sent in parallel.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -19,45 +18,54 @@ use crate::{
     relay::Failure,
 };
 
+/// The events that are not on the bus yet, and what became of the others.
 pub(super) struct Schedule {
     limits: BusLimits,
+    /// One for each aggregate.
     queues: Vec<Queue>,
+    /// The index of an aggregate's queue.
     queue_of: HashMap<String, usize>,
-    /// Rows that may still be found at fault before that is no accident.
+    /// How many more rows may be judged poison before we suspect the bus instead.
     poison_left: usize,
     accepted: Vec<Accepted>,
+    /// Rows that the bus rejected for their content.
     suspects: Vec<(Arc<OutboxRow>, Poison)>,
+    /// Rows that are not attempted again by this call.
     failed: Vec<(RowKey, Failure)>,
-    /// Why nothing more is sent.
+    /// Why nothing more is sent, if so.
     halted: Option<String>,
 }
 
+/// The events of an aggregate, in sequence.
 #[derive(Default)]
 struct Queue {
     rows: VecDeque<Queued>,
-    /// A request with events of this aggregate is under way.
+    /// A request with events of this aggregate is in flight.
     busy: bool,
-    /// How often in a row something of it has failed for now.
+    /// Consecutive transient failures in this aggregate.
     failures: u32,
-    /// Nothing of it is sent before this.
+    /// Nothing of the aggregate is sent before this.
     not_before: Option<Instant>,
-    /// The event that failed and holds back all later ones.
+    /// The event that failed, and that no later one may overtake.
     held_behind: Option<RowKey>,
 }
 
+/// An event that waits to be sent.
 struct Queued {
     row: Arc<OutboxRow>,
-    /// The largest request it may be part of, smaller after each request that
-    /// was refused whole for its content.
+    /// The most entries of a request it may be part of. Half as many after each request
+    /// that the bus rejected as a whole for its content.
     largest_request: usize,
+    /// Why the last attempt failed, if there was one.
     last_error: Option<String>,
-    /// The bus refused it for now and may do so again, so nothing of its
-    /// aggregate goes with it.
+    /// The bus rejected it for now and may do so again. Then it must not accept a later
+    /// event of the same request, so nothing of the aggregate is sent along.
     goes_alone: bool,
 }
 
-/// One request: rows in the order they are to be attempted.
+/// One request: rows in the order in which the bus attempts them.
 pub(super) struct Request {
+    /// Each row with the index of its queue.
     queued: Vec<(usize, Queued)>,
 }
 
@@ -70,14 +78,14 @@ impl Request {
     }
 }
 
-/// An event the bus has.
+/// An event that the bus accepted.
 pub(super) struct Accepted {
     pub(super) key: RowKey,
-    /// From its commit, by the writer's clock, until the bus answered, by ours.
+    /// The time from its commit, by the writer's clock, to the response of the bus, by ours.
     pub(super) commit_to_publish: SignedDuration,
 }
 
-/// What a schedule has come to.
+/// What became of all rows of a schedule.
 pub(super) struct Finished {
     pub(super) accepted: Vec<Accepted>,
     pub(super) suspects: Vec<(Arc<OutboxRow>, Poison)>,
@@ -86,7 +94,7 @@ pub(super) struct Finished {
 }
 
 impl Schedule {
-    /// At most `poison_left` rows may be found at fault.
+    /// Creates an empty schedule. At most `poison_left` rows may be judged poison.
     pub(super) fn new(limits: BusLimits, poison_left: usize) -> Self {
         Self {
             limits,
@@ -100,7 +108,7 @@ impl Schedule {
         }
     }
 
-    /// More rows, all that there are of their aggregates. No two may have the same key.
+    /// Adds rows: all rows of their aggregates, no key twice.
     pub(super) fn add(&mut self, mut rows: Vec<Arc<OutboxRow>>) {
         if let Some(error) = &self.halted {
             let failure = |row: Arc<OutboxRow>| (row.key.clone(), Failure::SetUp(error.clone()));
@@ -108,6 +116,8 @@ impl Schedule {
             return;
         }
         let first = self.queues.len();
+        // The oldest events first across aggregates; within one, the sequence decides, for
+        // the clocks of writers differ.
         rows.sort_by(|a, b| a.committed_at.cmp(&b.committed_at).then(a.key.cmp(&b.key)));
         for row in rows {
             self.enqueue(row);
@@ -118,7 +128,7 @@ impl Schedule {
         }
     }
 
-    /// Counts a row as at fault itself. Answers whether it is among as many as may be.
+    /// Counts a row as poison. Returns false if too many were counted before.
     pub(super) fn count_poison(&mut self) -> bool {
         let counts = self.poison_left > 0;
         self.poison_left -= usize::from(counts);
@@ -139,7 +149,7 @@ impl Schedule {
         });
     }
 
-    /// The next request to send, if one can be sent now.
+    /// Returns the next request to send, if one can be sent now.
     pub(super) fn next(&mut self, now: Instant) -> Option<Request> {
         if self.halted.is_some() {
             return None;
@@ -153,8 +163,10 @@ impl Schedule {
             let mut rest = room;
             let sendable = queue.sendable();
             let rows = queue.rows.iter().take(sendable);
-            let fitting = rows.take_while(|row| rest.admits(row)).count();
+            let fitting = rows.take_while(|row| rest.add(row)).count();
             let whole = fitting == sendable;
+            // A queue is cut only if it alone exceeds a request. If it were cut to fill up a
+            // request, its rest would have to wait for the response.
             if fitting == 0 || !(whole || request.queued.is_empty()) {
                 continue;
             }
@@ -166,8 +178,7 @@ impl Schedule {
         (!request.queued.is_empty()).then_some(request)
     }
 
-    /// When the next request can be sent; `None` if none is waiting for time to
-    /// pass.
+    /// Returns when the next pause of an aggregate ends; `None` if none pauses.
     pub(super) fn wake_at(&self) -> Option<Instant> {
         if self.halted.is_some() {
             return None;
@@ -179,9 +190,9 @@ impl Schedule {
             .min()
     }
 
-    /// The bus answered a request at this time. `pause` gives the time an
-    /// aggregate waits after so many failures in a row. Answers the rows the bus
-    /// has now.
+    /// Takes in the results of a request, which the bus returned at this time. `pause`
+    /// returns until when an aggregate pauses after so many consecutive failures.
+    /// Returns the rows that the bus accepted.
     pub(super) fn answered(
         &mut self,
         request: Request,
@@ -190,12 +201,12 @@ impl Schedule {
         pause: impl Fn(u32) -> Instant,
     ) -> Vec<RowKey> {
         let no_result = || {
-            let message = "the bus answered without a result for it".to_owned();
+            let message = "the bus returned no result for it".to_owned();
             PutResult::Refused(EntryError::Transient(message))
         };
         let results = results.into_iter().chain(std::iter::repeat_with(no_result));
         let mut accepted = Vec::new();
-        let mut again = Vec::new();
+        let mut retried = Vec::new();
         for ((index, mut queued), result) in request.queued.into_iter().zip(results) {
             self.queues[index].busy = false;
             match result {
@@ -209,7 +220,7 @@ impl Schedule {
                 }
                 PutResult::Refused(EntryError::Transient(error)) => {
                     queued.goes_alone = true;
-                    again.push((index, queued, error));
+                    retried.push((index, queued, error));
                 }
                 PutResult::Refused(EntryError::SetUp(error)) => {
                     self.fail(index, queued.row.key.clone(), Failure::SetUp(error));
@@ -219,31 +230,33 @@ impl Schedule {
                 }
             }
         }
-        self.put_back(again, pause);
+        self.put_back(retried, pause);
         accepted
     }
 
-    /// A request failed whole, for now.
+    /// Takes in that a request failed as a whole, for now.
     pub(super) fn failed_for_now(
         &mut self,
         request: Request,
         error: &str,
         pause: impl Fn(u32) -> Instant,
     ) {
-        let again = request
+        let retried = request
             .queued
             .into_iter()
             .map(|(index, queued)| (index, queued, error.to_owned()))
             .collect();
-        self.put_back(again, pause);
+        self.put_back(retried, pause);
     }
 
-    /// A request was refused whole for its content: it is split, and a row that
-    /// stood alone is the culprit.
+    /// Takes in that the bus rejected a request as a whole for its content.
     pub(super) fn refused_for_content(&mut self, request: Request, error: &str) {
+        // The bus doesn't say which entry is at fault. Halving the requests finds it: it is
+        // the one that is rejected alone.
         let half = request.queued.len() / 2;
-        let again = request.queued.into_iter().rev();
-        for (index, mut queued) in again {
+        // In reverse, since each is put at the front of its queue.
+        let retried = request.queued.into_iter().rev();
+        for (index, mut queued) in retried {
             self.queues[index].busy = false;
             if half == 0 {
                 let poison = Poison::new("RequestRefused", error);
@@ -255,7 +268,8 @@ impl Schedule {
         }
     }
 
-    /// The set-up is at fault: nothing more is sent.
+    /// Takes in that permissions or configuration are at fault. Nothing more is sent, since
+    /// every other request would fail as well.
     pub(super) fn halt(&mut self, request: Request, error: &str) {
         self.halted = Some(error.to_owned());
         for (index, queued) in request.queued {
@@ -271,8 +285,8 @@ impl Schedule {
         self.failed.extend(rest.map(failure));
     }
 
-    /// Nothing more will be sent: what still waits has failed. Requests under
-    /// way must have been answered.
+    /// Ends the schedule: rows that are still queued have failed. No request may be in
+    /// flight.
     pub(super) fn finish(mut self) -> Finished {
         for queue in self.queues {
             let mut first: Option<RowKey> = None;
@@ -297,9 +311,11 @@ impl Schedule {
         }
     }
 
-    fn put_back(&mut self, again: Vec<(usize, Queued, String)>, pause: impl Fn(u32) -> Instant) {
+    /// Puts rows of a request back to the front of their queues, for another attempt after
+    /// a pause.
+    fn put_back(&mut self, retried: Vec<(usize, Queued, String)>, pause: impl Fn(u32) -> Instant) {
         let mut touched = Vec::new();
-        for (index, mut queued, error) in again.into_iter().rev() {
+        for (index, mut queued, error) in retried.into_iter().rev() {
             let queue = &mut self.queues[index];
             queue.busy = false;
             if let Some(earlier) = &queue.held_behind {
@@ -311,6 +327,7 @@ impl Schedule {
             queue.rows.push_front(queued);
             touched.push(index);
         }
+        // Several rows of a queue in one request are one failure of it.
         touched.sort_unstable();
         touched.dedup();
         for index in touched {
@@ -320,8 +337,7 @@ impl Schedule {
         }
     }
 
-    /// A row failed for this invocation, and holds back the later ones of its
-    /// aggregate.
+    /// Fails a row for this invocation, and with it the later ones of its aggregate.
     fn fail(&mut self, index: usize, key: RowKey, failure: Failure) {
         let queue = &mut self.queues[index];
         queue.held_behind.get_or_insert_with(|| key.clone());
@@ -332,8 +348,8 @@ impl Schedule {
         self.failed.push((key, failure));
     }
 
-    /// A row seems to be at fault itself. It does not hold back the later ones:
-    /// it is about to be parked.
+    /// Takes in that the bus rejected a row for its content. It doesn't hold back later
+    /// rows, since it will be parked.
     fn suspect(&mut self, index: usize, queued: Queued, poison: Poison) {
         if self.count_poison() {
             self.suspects.push((queued.row, poison));
@@ -352,7 +368,7 @@ impl Queue {
         !self.busy && !self.rows.is_empty() && self.not_before.is_none_or(|time| time <= now)
     }
 
-    /// How many from the front may go together.
+    /// Returns how many rows from the front may be sent together.
     fn sendable(&self) -> usize {
         match self.rows.iter().position(|queued| queued.goes_alone) {
             Some(0) => 1,
@@ -362,10 +378,12 @@ impl Queue {
     }
 }
 
-/// What a request has room for.
+/// What a request still has room for.
 #[derive(Clone, Copy)]
 struct Room {
+    /// How many it has.
     entries: usize,
+    /// How many it may have: the least that one of its rows allows.
     most_entries: usize,
     bytes_left: usize,
 }
@@ -379,8 +397,8 @@ impl Room {
         }
     }
 
-    /// Takes a row in, if there is room for it.
-    fn admits(&mut self, queued: &Queued) -> bool {
+    /// Adds a row. Returns false, and adds nothing, if there is no room for it.
+    fn add(&mut self, queued: &Queued) -> bool {
         let most_entries = self.most_entries.min(queued.largest_request);
         let bytes = queued.row.entry_bytes();
         if self.entries >= most_entries || bytes > self.bytes_left {

@@ -5,25 +5,25 @@ use serde_json::value::RawValue;
 
 use crate::{OutboxRow, event::string, json_text::examine, limits};
 
-/// A `detail` that could not be published, or not as the same event.
+/// A `detail` that can't be published, or that would be another event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidDetail(String);
 
-/// Checks a new `detail` for a row: a JSON object within the bus's limit that
-/// still names the same event.
+/// Checks a new `detail` for a row: it must be a JSON object within the bus's limit, and
+/// still name the same event.
 ///
 /// # Errors
 ///
-/// Saying what is wrong.
+/// What is wrong with it.
 pub fn check_detail(row: &OutboxRow, detail: &str) -> Result<(), InvalidDetail> {
     let invalid = |problem: String| Err(InvalidDetail(problem));
-    // Its other values are not read: JSON allows numbers that no type here holds.
+    // Only its syntax is checked: JSON allows numbers that no type here can hold.
     if let Err(error) = serde_json::from_str::<IgnoredAny>(detail) {
         return invalid(format!("it is not JSON: {error}"));
     }
     if !detail.trim_start().starts_with('{') {
-        return invalid("it is no JSON object".to_owned());
+        return invalid("it is not a JSON object".to_owned());
     }
     let examined = examine(detail);
     if let Some(string) = examined.invalid_string {
@@ -41,7 +41,7 @@ pub fn check_detail(row: &OutboxRow, detail: &str) -> Result<(), InvalidDetail> 
     }
     let found: Identity<'_> = match serde_json::from_str(detail) {
         Ok(found) => found,
-        Err(error) => return invalid(format!("consumers would not agree on it: {error}")),
+        Err(error) => return invalid(format!("consumers would read it differently: {error}")),
     };
     for (name, found, expected) in [
         ("id", found.id, row.event_id.to_string()),
@@ -51,7 +51,7 @@ pub fn check_detail(row: &OutboxRow, detail: &str) -> Result<(), InvalidDetail> 
     ] {
         if found.and_then(string) != Some(expected.clone()) {
             return invalid(format!(
-                "its {name:?} must stay {expected:?}: consumers know the event by it"
+                "its {name:?} must stay {expected:?}: consumers identify the event by it"
             ));
         }
     }
@@ -69,7 +69,7 @@ pub fn check_detail(row: &OutboxRow, detail: &str) -> Result<(), InvalidDetail> 
     Ok(())
 }
 
-/// The members of a detail by which consumers know the event.
+/// The members of a detail by which consumers identify the event.
 #[derive(Deserialize)]
 struct Identity<'d> {
     #[serde(borrow)]

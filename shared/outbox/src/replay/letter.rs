@@ -1,3 +1,6 @@
+//! Dead letters: parses Lambda's pointers into the stream, and the relay's references to
+//! rows.
+
 use std::{cmp::Ordering, collections::HashMap, fmt};
 
 use jiff::Timestamp;
@@ -9,54 +12,54 @@ use crate::{
     ports::{DeadLetter, sequence_number},
 };
 
-/// What lies in the dead-letter queue.
+/// A message of the dead-letter queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Letter {
-    /// Lambda gave up on a part of the stream, and tells which.
+    /// Lambda gave up on a part of the stream.
     Pointer(Pointer),
-    /// The relay set a row aside, and tells which.
+    /// The relay parked a row.
     Reference(DeadLetter),
 }
 
-/// A message that is no dead letter of an outbox.
+/// A message that is not a dead letter of an outbox.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct NotADeadLetter(String);
 
-/// Where in the stream the records are that Lambda gave up on. It never holds
-/// the records themselves.
+/// The range of the stream that Lambda gave up on. It never contains the records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pointer {
     /// Why Lambda gave up: `RetryAttemptsExhausted` or `RecordAgeExceeded`.
     pub condition: String,
-    /// How often it had invoked the function with the records.
+    /// How often Lambda invoked the function with the records.
     pub invoke_count: Option<u64>,
-    /// What the function had answered, if it is known: `Unhandled`.
+    /// The function's error, if there was one: `Unhandled`.
     pub function_error: Option<String>,
-    /// The stream.
+    /// The ARN of the stream.
     pub stream_arn: String,
     /// The shard.
     pub shard_id: String,
-    /// The first record.
+    /// The sequence number of the first record.
     pub start: String,
-    /// The last record. Records of others lie between them.
+    /// The sequence number of the last record. The range may contain records that Lambda did
+    /// not give up on.
     pub end: String,
     /// How many records Lambda gave up on.
     pub batch_size: u64,
-    /// When the first of them came into the stream, in whole seconds.
+    /// When the first of them was written to the stream, in whole seconds.
     pub first_arrival: Option<Timestamp>,
-    /// When the last of them came into the stream, in whole seconds.
+    /// When the last of them was written to the stream, in whole seconds.
     pub last_arrival: Timestamp,
     /// When Lambda gave up.
     pub at: Option<Timestamp>,
 }
 
 impl Letter {
-    /// Reads a message's body.
+    /// Parses the body of a message.
     ///
     /// # Errors
     ///
-    /// If it is neither Lambda's pointer nor the relay's reference.
+    /// If it is neither a pointer of Lambda nor a reference of the relay.
     pub fn parse(body: &str) -> Result<Self, NotADeadLetter> {
         let wrong = |error: serde_json::Error| NotADeadLetter(error.to_string());
         if serde_json::from_str::<&RawValue>(body).is_err() {
@@ -95,8 +98,8 @@ impl fmt::Display for Letter {
     }
 }
 
-/// A reference as the relay writes it. Read without serde's `flatten`, which would also
-/// read the numbers of fields that are none of ours.
+/// A reference as the relay writes it. Without serde's `flatten`, which would also read the
+/// numbers of unknown members.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct WrittenReference {
@@ -129,8 +132,8 @@ impl From<WrittenReference> for DeadLetter {
     }
 }
 
-/// A pointer as Lambda writes it ("Retaining discarded batches" in its
-/// developer guide). Age exceeded comes without a `responseContext`.
+/// A pointer as Lambda writes it ("Retaining discarded batches" in its developer guide). With
+/// the condition `RecordAgeExceeded` it has no `responseContext`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct WrittenPointer {
@@ -182,15 +185,14 @@ impl TryFrom<WrittenPointer> for Pointer {
             let problem = format!("its range ends before it begins: {start} to {end}");
             return Err(NotADeadLetter(problem));
         }
-        // A message is written after its records have arrived, so its time is a
-        // bound for theirs.
+        // The message is written after its records, so its time is an upper bound for theirs.
         let last_arrival = batch
             .approximate_arrival_of_last_record
             .or(written.timestamp)
-            .ok_or_else(|| NotADeadLetter("it says no time".to_owned()))?;
+            .ok_or_else(|| NotADeadLetter("it has no timestamp".to_owned()))?;
         Ok(Self {
             condition: match written.request_context.condition.as_str() {
-                // As an emulator writes it.
+                // The spelling of an emulator.
                 "MaxRecordAgeExceeded" => "RecordAgeExceeded".to_owned(),
                 condition => condition.to_owned(),
             },
@@ -210,7 +212,8 @@ impl TryFrom<WrittenPointer> for Pointer {
     }
 }
 
-/// Up to 40 decimal digits: a stream refuses any other.
+/// Returns whether the text is a sequence number: up to 40 decimal digits. A stream rejects
+/// anything else.
 fn is_sequence_number(text: &str) -> bool {
     (1..=40).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -257,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn lambda_s_pointer_is_read() {
+    fn a_pointer_of_lambda_is_parsed() {
         let expected = Pointer {
             condition: "RetryAttemptsExhausted".into(),
             invoke_count: Some(1),
@@ -275,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn every_variation_of_a_pointer_is_read() {
+    fn every_variation_of_a_pointer_is_parsed() {
         let mut partial = pointer();
         partial["responseContext"]["functionError"] = Value::Null;
         assert_eq!(parsed(&partial).function_error, None);
@@ -303,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn the_relay_s_reference_is_read() {
+    fn a_reference_of_the_relay_is_parsed() {
         let letter = DeadLetter {
             table: "outbox".into(),
             key: crate::RowKey {
@@ -322,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_any_size_beside_what_is_read_are_passed_over() {
+    fn unknown_members_with_numbers_of_any_size_are_ignored() {
         let reference = json!({
             "table": "outbox", "aggregateId": "a", "position": "1", "eventId": null,
             "code": "TooLarge", "message": "too large", "bytes": 1, "sha256": "00",
@@ -336,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused_with_the_reason() {
+    fn any_other_message_is_an_error_with_the_reason() {
         let mut no_shard = pointer();
         let batch = no_shard["DDBStreamBatchInfo"].as_object_mut();
         batch.unwrap().remove("shardId");
@@ -375,7 +378,7 @@ mod tests {
                 backwards.to_string(),
                 "its range ends before it begins: 800000000003126276364 to 800000000003126276363",
             ),
-            (timeless.to_string(), "it says no time"),
+            (timeless.to_string(), "it has no timestamp"),
             (reference("", "1"), no_row),
             (reference("a", ""), no_row),
             (reference(&"a".repeat(2049), "1"), no_row),
@@ -386,7 +389,7 @@ mod tests {
             ),
         ] {
             let error = Letter::parse(&body).unwrap_err();
-            // Of a field, serde_json also says in which line it is missed.
+            // For a missing field, serde_json appends the line.
             assert!(error.to_string().starts_with(problem), "{body}: {error}");
         }
     }

@@ -1,12 +1,12 @@
-//! Fixing what the relay could not: replaying dead letters, and settling parked rows.
+//! Handles what the relay could not: replays dead letters, and settles parked rows.
 //!
-//! A dead letter is a hint and no more: what is published comes from the rows of the
-//! outbox's own table, and a letter is deleted when nothing it names is still pending. So a
-//! replay can be stopped anywhere and run again, and two at once cost a duplicate at worst.
+//! A dead letter is only a hint: events are published from the rows of the outbox's own
+//! table, and a letter is deleted when nothing that it names is still pending. So a
+//! replay can be stopped anywhere and run again, and two replays at once cause a
+//! duplicate at worst.
 //!
-//! [`Replay`] goes through the dead-letter queue;
-//! [`ParkedRows`](crate::ports::ParkedRows) is what an operator can do about a single row.
-//! [`Relay`](crate::relay::Relay) publishes for both.
+//! [`Replay`] processes the dead-letter queue; [`ParkedRows`](crate::ports::ParkedRows) is what
+//! an operator can do about a single row. [`Relay`](crate::relay::Relay) publishes for both.
 
 mod detail;
 mod letter;

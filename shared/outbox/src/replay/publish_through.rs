@@ -1,3 +1,5 @@
+//! Publishes given rows, in the order of their aggregates.
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use futures::{StreamExt, stream};
@@ -9,28 +11,27 @@ use crate::{
     relay::{Failure, Fate, Outcome, Relay, Settled, backlog::Backlog, patience::PATIENCE},
 };
 
-/// Aggregates that are read at once.
+/// How many aggregates are read at once.
 const AGGREGATES_AT_ONCE: usize = 10;
 
 /// What became of rows that were to be published.
 #[derive(Debug, Default)]
 pub struct Through {
-    /// Of each row that was wanted.
+    /// What became of each wanted row.
     pub fates: HashMap<RowKey, Fate>,
-    /// Rows that were published, those included that came before.
+    /// How many rows were published, including the rows before the wanted ones.
     pub published: usize,
-    /// Why nothing can be published until somebody mends the set-up, if so.
+    /// Why nothing can be published until permissions or configuration are fixed, if so.
     pub halted: Option<String>,
 }
 
 impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
-    /// Publishes rows, and before each whatever is pending before it in its
-    /// aggregate: nothing makes disorder that was not there. What is set aside
-    /// stays so.
+    /// Publishes rows, and before each the pending rows before it in its aggregate, so that
+    /// the order of the aggregate is kept. Parked rows stay parked.
     pub async fn publish_through(&self, wanted: &BTreeSet<RowKey>) -> Through {
         let mut last_of: BTreeMap<&str, &RowKey> = BTreeMap::new();
         for key in wanted {
-            // Ascending, so the last one stays.
+            // The keys are in ascending order, so the last one of an aggregate remains.
             last_of.insert(&key.aggregate_id, key);
         }
         let mut publishing = Publishing {
@@ -54,6 +55,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
     }
 }
 
+/// Reads the next page of an aggregate, up to and including its last wanted row.
 async fn page<B: EventBus, T: OutboxTable, D: DeadLetters>(
     relay: &Relay<B, T, D>,
     last: &RowKey,
@@ -63,15 +65,18 @@ async fn page<B: EventBus, T: OutboxTable, D: DeadLetters>(
     relay.patiently(query).await
 }
 
+/// A running call of [`Relay::publish_through`].
 struct Publishing<'r, B, T, D> {
     relay: &'r Relay<B, T, D>,
     wanted: &'r BTreeSet<RowKey>,
+    /// Rows that were read and are not published yet.
     backlog: Backlog,
+    /// The result so far.
     through: Through,
 }
 
 impl<B: EventBus, T: OutboxTable, D: DeadLetters> Publishing<'_, B, T, D> {
-    /// Publishes an aggregate's rows up to and with the last wanted one.
+    /// Publishes an aggregate's rows up to and including the last wanted one.
     async fn aggregate(&mut self, last: &RowKey, first_page: Result<Page, CallError>) {
         let mut rows = first_page;
         loop {
@@ -101,8 +106,8 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Publishing<'_, B, T, D> {
         }
     }
 
-    /// An aggregate could not be read on: what is wanted of it and was not read
-    /// has failed.
+    /// Fails the wanted rows of an aggregate that were not read, because it can't be read
+    /// further.
     fn fail_rest(&mut self, last: &RowKey, error: &CallError) {
         let aggregate = &last.aggregate_id;
         for key in self
@@ -125,7 +130,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Publishing<'_, B, T, D> {
     fn take(&mut self, outcome: &Outcome) {
         self.through.halted.clone_from(&outcome.halted);
         for (key, fate) in outcome.fates() {
-            // Its letter lies in the queue by now: going on would only add more.
+            // Its letter is in the queue already; each further attempt would add another.
             if let Fate::Failed(failure @ Failure::Park(_)) = fate {
                 self.through.halted = Some(format!("{key} {failure}"));
             }
@@ -157,7 +162,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Publishing<'_, B, T, D> {
             let fate = match (&self.through.halted, self.backlog.held_back_by(key)) {
                 (Some(reason), _) => Fate::Failed(Failure::SetUp(reason.clone())),
                 (None, Some(earlier)) => Fate::Failed(Failure::HeldBack(earlier.clone())),
-                // The aggregate was read, and it was not there.
+                // The aggregate was read to its end, and the row was not there.
                 (None, None) => Fate::Settled(Settled::Absent),
             };
             self.through.fates.insert(key.clone(), fate);

@@ -1,4 +1,4 @@
-//! Reading the part of the stream a pointer names.
+//! Reads the part of the stream that a pointer names.
 
 use std::{cmp::Ordering, time::Duration};
 
@@ -11,14 +11,16 @@ use crate::{
     replay::letter::Pointer,
 };
 
-/// A pause after a page without records: a shard takes five reads a second, and
-/// Lambda's own make four.
+/// The pause after a page without records. A shard allows five reads a second, of which
+/// Lambda's poller uses four.
 const AFTER_EMPTY_PAGE: Duration = Duration::from_millis(250);
 
-/// The rows that were inserted within a pointer's range.
+/// Returns the rows that were inserted within a pointer's range.
 ///
-/// The range counts as read only if both of its ends were seen: otherwise a part
-/// of it may have been trimmed, and it is gone.
+/// # Errors
+///
+/// [`StreamError::Gone`] unless both ends of the range were read: a part of it may have been
+/// trimmed. Otherwise the error of a call.
 pub(super) async fn rows_in_range<S: StreamReader>(
     stream: &S,
     pauses: &Pauses,
@@ -61,19 +63,26 @@ pub(super) async fn rows_in_range<S: StreamReader>(
 struct Range<'p, S> {
     stream: &'p S,
     pointer: &'p Pointer,
+    /// Where to read on; `None` before the first read, and after an iterator has expired.
     iterator: Option<String>,
+    /// The sequence number of the last record that was read.
     last_read: Option<String>,
+    /// The rows that were inserted so far.
     rows: Vec<RowKey>,
 }
 
+/// The result of one call.
 enum Step {
+    /// The end of the range is not reached yet.
     Advanced,
-    /// There were no records, and more may come.
+    /// There were no records; there may be more later.
     Nothing,
+    /// The last record of the range was read.
     Done,
 }
 
 impl<S: StreamReader> Range<'_, S> {
+    /// Opens an iterator, or reads one page.
     async fn advance(&mut self) -> Result<Step, StreamError> {
         let Some(iterator) = &self.iterator else {
             self.iterator = Some(self.stream.open(&self.place()).await?);
@@ -95,6 +104,7 @@ impl<S: StreamReader> Range<'_, S> {
         })
     }
 
+    /// Returns where to open an iterator.
     fn place(&self) -> Place<'_> {
         Place {
             stream_arn: &self.pointer.stream_arn,
@@ -106,7 +116,7 @@ impl<S: StreamReader> Range<'_, S> {
         }
     }
 
-    /// Takes the next record in. Answers whether it is the last.
+    /// Adds the next record. Returns whether it is the last of the range.
     fn take(&mut self, record: StreamRecord) -> Result<bool, StreamError> {
         let gone = |what: &str| {
             let message = format!("the stream does not have the {what} record of the range");

@@ -1,3 +1,6 @@
+//! Settles single dead letters: finds out which rows a letter names, and publishes those
+//! that are pending.
+
 use std::{
     collections::{BTreeSet, HashMap},
     time::Duration,
@@ -17,32 +20,33 @@ use crate::{
     },
 };
 
-/// How far the clock of a writer may be off: what a trimmed part of the stream
-/// held was committed at most so long after the stream had it.
+/// How far the clock of a writer may be ahead of the stream's: `committedAt` of a row is at
+/// most this long after its record was written to the stream.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
-/// How long one pass over the table may take before it is begun anew.
+/// How long one pass over the table may take; if it takes longer, another pass begins.
 const ONE_SWEEP: Duration = Duration::from_mins(5);
 
-/// Replays dead letters: publishes what they name and is still pending.
+/// Replays dead letters: publishes the rows that they name and that are still pending.
 pub struct Replay<B, T, D, S, Q> {
     pub(super) relay: Relay<B, T, D>,
     pub(super) stream: S,
     pub(super) queue: Q,
+    /// The ARN of the relay's table.
     table_arn: String,
 }
 
-/// What a dead letter names.
+/// The rows that a dead letter names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Named {
     /// These rows.
     Rows(Vec<RowKey>),
-    /// Rows that nobody knows any more, because the stream no longer has them.
-    /// They are among those committed until then.
+    /// Unknown rows, because the stream no longer contains their records. They are among
+    /// the rows committed until then.
     CommittedUntil {
-        /// Until when.
+        /// The latest time of their commits.
         until: Timestamp,
-        /// Why they are not known.
+        /// Why they are unknown.
         reason: String,
     },
 }
@@ -50,18 +54,18 @@ pub enum Named {
 /// What became of a dead letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// Nothing it names is still pending: the letter is deleted.
+    /// No row that it names is still pending: the letter is deleted.
     Settled {
-        /// How many rows it names that are published now.
+        /// How many of its rows were published now.
         published: usize,
-        /// How many rows it names that were settled before.
+        /// How many of its rows were settled before.
         before: usize,
         /// Why it was settled from the table rather than the stream, if it was.
         from_table: Option<String>,
     },
-    /// Some of what it names is still there: the letter stays.
+    /// Some rows that it names are still there: the letter stays.
     Pending {
-        /// Rows that are set aside, until a person decides.
+        /// Rows that are parked until an operator decides.
         parked: Vec<RowKey>,
         /// Rows that could not be published, and why.
         failed: Vec<(RowKey, Failure)>,
@@ -74,31 +78,31 @@ pub enum Verdict {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unsettled {
-    /// The message is no dead letter.
-    #[error("no dead letter: {0}")]
+    /// The message is not a dead letter.
+    #[error("not a dead letter: {0}")]
     NotADeadLetter(String),
-    /// It is about something else than this outbox.
+    /// It is a letter of another outbox.
     #[error("of another outbox: {0}")]
     Foreign(String),
-    /// What it names cannot be found out for now.
+    /// The stream could not be read, so its rows are unknown for now.
     #[error("the stream could not be read: {0}")]
     Stream(String),
-    /// The table could not be gone through.
+    /// The pending rows of the table could not be published.
     #[error("the table could not be settled: {0}")]
     Table(String),
-    /// Everything it names is settled, but the letter could not be deleted.
+    /// All of its rows are settled, but the letter could not be deleted.
     #[error("settled, but the letter could not be deleted: {0}")]
     NotDeleted(String),
 }
 
-/// What is known while dead letters are settled, one batch after another.
+/// The state that batches of one replay share.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
-    /// Nothing pending was committed until then.
+    /// All rows committed until then are settled.
     settled_until: Option<Timestamp>,
-    /// Why nothing can be published until somebody mends the set-up, if so.
+    /// Why nothing can be published until permissions or configuration are fixed, if so.
     pub(super) halted: Option<String>,
-    /// Rows that were published.
+    /// How many rows were published.
     pub(super) published: usize,
 }
 
@@ -109,8 +113,8 @@ where
     D: DeadLetters,
     S: StreamReader,
 {
-    /// Replays the letters of this queue. `table_arn` is the ARN of the relay's
-    /// outbox table, by which letters of other tables are told.
+    /// Creates a replay of the letters of this queue. `table_arn` is the ARN of the relay's
+    /// table; letters of other tables are not replayed.
     pub fn new(relay: Relay<B, T, D>, stream: S, queue: Q, table_arn: impl Into<String>) -> Self {
         Self {
             relay,
@@ -120,21 +124,21 @@ where
         }
     }
 
-    /// What publishes.
+    /// Returns the relay that publishes.
     pub fn relay(&self) -> &Relay<B, T, D> {
         &self.relay
     }
 
-    /// Where the letters are.
+    /// Returns the dead-letter queue.
     pub fn queue(&self) -> &Q {
         &self.queue
     }
 
-    /// Finds out what a letter names.
+    /// Returns the rows that a letter names.
     ///
     /// # Errors
     ///
-    /// If it is about another table, or the stream cannot be read.
+    /// If it is of another table, or the stream can't be read.
     pub async fn named(&self, letter: &Letter) -> Result<Named, Unsettled> {
         match letter {
             Letter::Reference(letter) if letter.table == self.relay.table().name() => {
@@ -168,13 +172,14 @@ where
         }
     }
 
-    /// What has become of rows; a row nobody told of has the reason.
+    /// Returns the state of each row, or why the look-up failed.
     pub async fn states(&self, rows: &[RowKey]) -> HashMap<RowKey, Result<RowState, String>> {
         let budget = Budget::until(Instant::now() + PATIENCE);
         look_up(self.relay.table(), self.relay.pauses(), rows, &budget).await
     }
 
-    /// Settles messages together. Nothing is deleted from the queue here.
+    /// Settles messages together, so that rows which several letters name are published once.
+    /// No message is deleted here.
     pub(super) async fn settle(
         &self,
         messages: &[Message],
@@ -203,7 +208,7 @@ where
         verdicts
     }
 
-    /// What settling messages would come to. Nothing is published.
+    /// Returns what settling messages would come to. Nothing is published.
     pub(super) async fn foresee(&self, messages: &[Message]) -> Vec<Verdict> {
         let mut verdicts = Vec::new();
         for message in messages {
@@ -257,8 +262,7 @@ where
         fates
     }
 
-    /// Settles rows that nobody knows: everything pending that was committed
-    /// until then is published.
+    /// Settles unknown rows: publishes all pending rows that were committed until then.
     async fn settle_table(
         &self,
         until: Timestamp,
@@ -271,7 +275,7 @@ where
             published += swept.published;
             progress.published += swept.published;
             let problem = match swept.cut_short {
-                // They would count as published with every pass.
+                // Another pass would find and count them again, and so would the next.
                 _ if swept.undeleted > 0 => {
                     format!(
                         "{} rows are published, but could not be deleted",
@@ -283,7 +287,7 @@ where
                     continue;
                 }
                 None => format!("{} rows could not be published", swept.failed),
-                // What was published is no longer there, so the next pass gets on.
+                // The published rows are deleted, so the next pass gets further.
                 Some(CutShort::OutOfTime) if swept.published > 0 => continue,
                 Some(CutShort::SetUp(reason)) => {
                     progress.halted = Some(reason.clone());
@@ -301,7 +305,7 @@ where
     }
 }
 
-/// What became of a row in this state; nothing yet, if it is pending.
+/// Returns what became of a row in this state; `None` if it is pending.
 fn fate(state: Result<RowState, String>) -> Option<Fate> {
     match state {
         Ok(RowState::Pending | RowState::Edited(_)) => None,
@@ -311,8 +315,7 @@ fn fate(state: Result<RowState, String>) -> Option<Fate> {
     }
 }
 
-/// What a letter comes to that names these rows. A row without a fate is
-/// pending.
+/// Returns what became of a letter that names these rows. A row without a result is pending.
 fn verdict(rows: &[RowKey], fates: &HashMap<RowKey, Fate>) -> Verdict {
     let mut published = 0;
     let mut before = 0;

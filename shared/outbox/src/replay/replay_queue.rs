@@ -1,3 +1,6 @@
+//! Replays the dead-letter queue: receives letters, settles them, and deletes those that
+//! are settled.
+
 use std::{collections::HashSet, pin::pin, time::Duration};
 
 use tokio::time::{Instant, interval_at};
@@ -10,43 +13,44 @@ use crate::{
     replay::replay_letter::{Progress, Replay, Unsettled, Verdict},
 };
 
-/// How long a message is hidden from others while it is worked on. It is
-/// hidden anew as long as that takes; whoever is killed leaves it hidden so
-/// long.
+/// How long a message is hidden from other readers while it is settled. The time is extended
+/// while that takes longer. Short, because a replay that is killed leaves its messages
+/// hidden for this long.
 const HIDDEN_FOR: Duration = Duration::from_secs(30);
 
-/// What SQS hands out at once.
+/// The most messages of one SQS request.
 const AT_ONCE: usize = 10;
 
-/// Which dead letters are meant.
+/// Which dead letters to replay.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
-    /// By their message ids; all, if there are none.
+    /// Their message ids; empty for all letters.
     pub ids: HashSet<String>,
-    /// At most so many.
+    /// The most letters.
     pub limit: Option<usize>,
 }
 
-/// What a replay came to.
+/// The result of a replay.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Letters that were settled, and deleted.
+    /// Letters that were settled and deleted.
     pub settled: usize,
-    /// Letters that stay.
+    /// Letters that stay in the queue.
     pub left: usize,
-    /// Rows that were published, those included that came before a named one.
+    /// Rows that were published, including the rows before the named ones.
     pub published: usize,
     /// Why the replay ended early, if it did.
     pub halted: Option<String>,
 }
 
-/// Messages of a replay that stay in the queue.
+/// Messages that a replay has received and that stay in the queue.
 #[derive(Default)]
-struct Left {
+struct Kept {
+    /// The messages, without their bodies.
     messages: Vec<Message>,
     ids: HashSet<String>,
-    /// How many of them came again since the last new one.
-    again: usize,
+    /// How many of them were received again since the last new message.
+    repeated: usize,
 }
 
 impl<B, T, D, S, Q> Replay<B, T, D, S, Q>
@@ -57,14 +61,14 @@ where
     S: StreamReader,
     Q: DeadLetterQueue,
 {
-    /// Replays the selected letters, and tells of each what became of it. Ends
-    /// between two batches when `stop` says so.
+    /// Replays the selected letters, and reports to `tell` what became of each. Ends after a
+    /// batch if `stop` returns true.
     ///
-    /// Letters that stay are given back in the end.
+    /// Letters that stay are made visible again at the end.
     ///
     /// # Errors
     ///
-    /// If the queue cannot be read.
+    /// If the queue can't be read.
     pub async fn run(
         &self,
         selection: &Selection,
@@ -73,13 +77,13 @@ where
     ) -> Result<Summary, CallError> {
         let mut summary = Summary::default();
         let mut progress = Progress::default();
-        let mut left = Left::default();
+        let mut kept = Kept::default();
         let result = loop {
             let handled = summary.settled + summary.left;
             if stop() || progress.halted.is_some() || !selection.wants_more(handled) {
                 break Ok(());
             }
-            let wanted = match self.next(selection, handled, &mut left).await {
+            let wanted = match self.next(selection, handled, &mut kept).await {
                 Ok(Some(wanted)) => wanted,
                 Ok(None) => break Ok(()),
                 Err(error) => break Err(error),
@@ -93,21 +97,22 @@ where
                     summary.settled += 1;
                 } else {
                     summary.left += 1;
-                    left.keep(message);
+                    kept.add(message);
                 }
             }
         };
-        self.give_back(&left.messages).await;
+        self.give_back(&kept.messages).await;
         summary.published = progress.published;
         summary.halted = progress.halted;
         result.map(|()| summary)
     }
 
-    /// Tells what [`run`](Self::run) would do, and gives every letter back.
+    /// Reports what [`run`](Self::run) would do. No letter is changed, and all are made visible
+    /// again.
     ///
     /// # Errors
     ///
-    /// If the queue cannot be read.
+    /// If the queue can't be read.
     pub async fn dry_run(
         &self,
         selection: &Selection,
@@ -122,22 +127,22 @@ where
         Ok(())
     }
 
-    /// Looks at the selected letters, and gives every one back.
+    /// Returns the selected letters, and makes all visible again.
     ///
     /// # Errors
     ///
-    /// If the queue cannot be read.
+    /// If the queue can't be read.
     pub async fn peek(&self, selection: &Selection) -> Result<Vec<Message>, CallError> {
         let mut found = Vec::new();
-        let mut left = Left::default();
+        let mut kept = Kept::default();
         let result = loop {
             if !selection.wants_more(found.len()) {
                 break Ok(());
             }
-            match self.next(selection, found.len(), &mut left).await {
+            match self.next(selection, found.len(), &mut kept).await {
                 Ok(Some(wanted)) => {
                     for message in wanted {
-                        left.keep(message.clone());
+                        kept.add(message.clone());
                         found.push(message);
                     }
                 }
@@ -145,16 +150,16 @@ where
                 Err(error) => break Err(error),
             }
         };
-        self.give_back(&left.messages).await;
+        self.give_back(&kept.messages).await;
         result.map(|()| found)
     }
 
-    /// The next messages that are wanted; `None` if there are no more.
+    /// Returns the next selected messages; `None` if there are no more.
     async fn next(
         &self,
         selection: &Selection,
         handled: usize,
-        left: &mut Left,
+        kept: &mut Kept,
     ) -> Result<Option<Vec<Message>>, CallError> {
         loop {
             let most = selection.most(handled);
@@ -165,48 +170,49 @@ where
             }
             let mut wanted = Vec::new();
             for message in received {
-                if left.ids.contains(&message.id) {
-                    left.again += 1;
+                if kept.ids.contains(&message.id) {
+                    kept.repeated += 1;
                 } else if selection.includes(&message) {
                     wanted.push(message);
                 } else {
-                    left.keep(message);
+                    kept.add(message);
                 }
             }
             if !wanted.is_empty() {
-                left.again = 0;
+                kept.repeated = 0;
                 return Ok(Some(wanted));
             }
-            // They come again once they are no longer hidden: after a whole round
-            // of them there is nothing else.
-            if left.again > left.messages.len() {
+            // Kept messages become visible while the replay runs. Once all of them were
+            // received again and nothing else, there are no other messages.
+            if kept.repeated > kept.messages.len() {
                 return Ok(None);
             }
         }
     }
 
-    /// Keeps messages hidden as long as something takes.
+    /// Keeps messages hidden until `work` is done.
     async fn hidden_during<R>(&self, messages: &[Message], work: impl Future<Output = R>) -> R {
         let mut work = pin!(work);
         let period = HIDDEN_FOR / 3;
         let mut ticks = interval_at(Instant::now() + period, period);
         loop {
             tokio::select! {
-                // Not by chance, so that a simulated history can be repeated.
+                // In a fixed order, so that a simulation is reproducible.
                 biased;
                 done = &mut work => return done,
                 _ = ticks.tick() => {
                     let hide = self.queue.hide(messages, HIDDEN_FOR);
                     if let Err(error) = within(Instant::now() + period, hide).await {
-                        // Somebody else may get them too: a duplicate at worst.
-                        tracing::warn!(%error, "dead letters may be seen by others");
+                        // Another replay may receive them, too: a duplicate at worst.
+                        tracing::warn!(%error, "another replay may receive the same dead letters");
                     }
                 }
             }
         }
     }
 
-    /// Deletes what is settled. What cannot be deleted is not settled.
+    /// Deletes the settled messages. The verdict on one that can't be deleted becomes
+    /// [`Unsettled::NotDeleted`].
     async fn delete_settled(
         &self,
         messages: &[Message],
@@ -223,7 +229,7 @@ where
         }
         let delete = || self.queue.delete(&settled);
         let (undeleted, reason) = match self.relay.patiently(delete).await {
-            Ok(undeleted) => (undeleted, "the queue did not".to_owned()),
+            Ok(undeleted) => (undeleted, "the queue did not delete it".to_owned()),
             Err(error) => {
                 let all = settled.iter().map(|message| message.id.clone());
                 (all.collect(), error.to_string())
@@ -237,10 +243,11 @@ where
         verdicts
     }
 
+    /// Makes messages visible again.
     async fn give_back(&self, messages: &[Message]) {
         for batch in messages.chunks(AT_ONCE) {
             let hide = self.queue.hide(batch, Duration::ZERO);
-            // Those that are not given back are seen again soon all the same.
+            // On an error they become visible anyway, after `HIDDEN_FOR`.
             let _ = within(Instant::now() + PATIENCE, hide).await;
         }
     }
@@ -256,9 +263,10 @@ impl Selection {
             && (self.ids.is_empty() || handled < self.ids.len())
     }
 
+    /// Returns how many messages to receive at once.
     fn most(&self, handled: usize) -> usize {
         let left = self.limit.map_or(AT_ONCE, |limit| limit - handled);
-        // Among those that are taken, others may be, too.
+        // Letters with other ids may be received first, so the limit doesn't bound a request.
         if self.ids.is_empty() {
             left.min(AT_ONCE)
         } else {
@@ -267,8 +275,8 @@ impl Selection {
     }
 }
 
-impl Left {
-    fn keep(&mut self, message: Message) {
+impl Kept {
+    fn add(&mut self, message: Message) {
         self.ids.insert(message.id.clone());
         self.messages.push(Message {
             body: String::new(),

@@ -1,3 +1,5 @@
+//! Reads the whole table.
+
 use futures::{StreamExt, stream::FuturesUnordered};
 use tokio::time::{Instant, timeout_at};
 
@@ -7,13 +9,13 @@ use crate::{
     relay::Relay,
 };
 
-/// Parts of the table that are read at once.
+/// How many segments of the table are read at once.
 const SEGMENTS: u32 = 4;
 
 impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
-    /// Reads the whole table, or as much of it as can be read by `until`, and
-    /// shows every row: an aggregate's in sequence. Answers whether that was the
-    /// whole.
+    /// Reads the whole table, or as much of it as can be read by `until`, and passes every row
+    /// to `show`, those of an aggregate in sequence. Returns whether the whole table was
+    /// read.
     ///
     /// # Errors
     ///

@@ -1,7 +1,7 @@
-//! Reading a row from the attributes of its item.
+//! Reads a row from the attributes of its item.
 //!
-//! By hand rather than by serde: what is wrong becomes part of a dead letter,
-//! and serde's messages quote values, while these name attributes alone.
+//! By hand rather than by serde: the error becomes part of a dead letter, which must not
+//! contain the event. Serde's messages quote values; these only name attributes.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::{
     row::{self, AGGREGATE_ID, EDITS, POSITION},
 };
 
-/// The row's key, or `None` if the attributes do not hold one.
+/// Returns the row's key, or `None` if the attributes don't contain one.
 pub(crate) fn key(attributes: &Item) -> Option<RowKey> {
     let key = RowKey {
         aggregate_id: text(attributes, AGGREGATE_ID).ok()?.to_owned(),
@@ -24,8 +24,9 @@ pub(crate) fn key(attributes: &Item) -> Option<RowKey> {
     key.is_possible().then_some(key)
 }
 
-/// The row. Attributes this version does not know are ignored.
+/// Returns the row. Attributes that this version doesn't know are ignored.
 pub(crate) fn row(key: &RowKey, item: &Item) -> Result<Arc<OutboxRow>, Unreadable> {
+    // First, for a newer format may have changed everything else.
     let v = number::<u64>(item, "v")?;
     if v > row::FORMAT {
         return Err(Unreadable::NewerFormat(v));
@@ -33,7 +34,7 @@ pub(crate) fn row(key: &RowKey, item: &Item) -> Result<Arc<OutboxRow>, Unreadabl
     let sequence = number(item, "sequence")?;
     let event_id = text(item, "eventId")?
         .parse::<Uuid>()
-        .map_err(|_| malformed("eventId", "is no UUID"))?;
+        .map_err(|_| malformed("eventId", "is not a UUID"))?;
     if *key != RowKey::new(&key.aggregate_id, sequence, event_id) {
         return Err(malformed(POSITION, "does not match sequence and eventId"));
     }
@@ -55,7 +56,7 @@ pub(crate) fn row(key: &RowKey, item: &Item) -> Result<Arc<OutboxRow>, Unreadabl
     Ok(Arc::new(row))
 }
 
-/// How often the row was edited; rows that never were do not tell.
+/// Returns how often the row was edited; a row that never was has no count.
 pub(crate) fn edits(item: &Item) -> Result<u64, Unreadable> {
     if item.contains_key(EDITS) {
         number(item, EDITS)
@@ -68,13 +69,13 @@ fn parked(item: &Item) -> Result<Option<Parked>, Unreadable> {
     item.get("parked")
         .map(|mark| serde_dynamo::from_attribute_value(mark.clone()))
         .transpose()
-        .map_err(|_| malformed("parked", "is no mark of a parked row"))
+        .map_err(|_| malformed("parked", "is not the mark of a parked row"))
 }
 
 fn text<'i>(item: &'i Item, name: &str) -> Result<&'i str, Unreadable> {
     match item.get(name) {
         Some(AttributeValue::S(text)) => Ok(text),
-        Some(_) => Err(malformed(name, "is no text")),
+        Some(_) => Err(malformed(name, "is not text")),
         None => Err(malformed(name, "is missing")),
     }
 }
@@ -90,8 +91,8 @@ fn number<N: std::str::FromStr>(item: &Item, name: &str) -> Result<N, Unreadable
     match item.get(name) {
         Some(AttributeValue::N(number)) => number
             .parse()
-            .map_err(|_| malformed(name, "is no whole number in range")),
-        Some(_) => Err(malformed(name, "is no number")),
+            .map_err(|_| malformed(name, "is not an integer in range")),
+        Some(_) => Err(malformed(name, "is not a number")),
         None => Err(malformed(name, "is missing")),
     }
 }

@@ -1,3 +1,5 @@
+//! The row of the outbox table: its key, its attributes, and the mark of a parked row.
+
 #[cfg(feature = "relay")]
 pub(crate) mod decode;
 
@@ -22,12 +24,12 @@ pub(crate) const POSITION: &str = "position";
 #[cfg(feature = "relay")]
 pub(crate) const EDITS: &str = "edits";
 
-/// What the aggregate id of a discarded row begins with. Such a row is kept for
-/// a while to tell who discarded what; nobody publishes it.
+/// The prefix of a discarded row's aggregate id. Such a row is kept for a while as an audit
+/// record, and is never published.
 pub(crate) const DISCARDED: &str = "discarded#";
 
-/// Names a row of the outbox, and with it one event for ever: the event's id is
-/// part of the sort key, so no other event ever gets the same one.
+/// The key of a row, and so of one event: the event's id is part of the sort key, so a key
+/// is never used for another event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RowKey {
@@ -45,19 +47,19 @@ impl RowKey {
         }
     }
 
-    /// Position in the aggregate's history; `None` if the key is none that this
-    /// library writes.
+    /// Returns the position in the aggregate's history; `None` if this library did not write
+    /// the key.
     pub fn sequence(&self) -> Option<u64> {
         self.position.split('#').next()?.parse().ok()
     }
 
-    /// The event's id, as the key tells it.
+    /// Returns the event's id, from the key; `None` if this library did not write the key.
     pub fn event_id(&self) -> Option<&str> {
         Some(self.position.split_once('#')?.1)
     }
 
-    /// About when the event was committed, as its id tells: a UUIDv7 holds the
-    /// time it was made.
+    /// Returns about when the event was committed: its id is a UUIDv7, which contains the
+    /// time of its creation.
     pub fn event_time(&self) -> Option<Timestamp> {
         let (seconds, nanoseconds) = self
             .event_id()?
@@ -69,14 +71,14 @@ impl RowKey {
         Timestamp::new(seconds, i32::try_from(nanoseconds).ok()?).ok()
     }
 
-    /// Whether DynamoDB takes it for a key. For one that it does not take, it refuses
-    /// whatever else a request is about.
+    /// Returns whether DynamoDB accepts it as a key. One key that it doesn't accept makes it
+    /// reject the whole request.
     #[cfg(feature = "relay")]
     pub(crate) fn is_possible(&self) -> bool {
         (1..=2048).contains(&self.aggregate_id.len()) && (1..=1024).contains(&self.position.len())
     }
 
-    /// Where the row is kept once it is discarded.
+    /// Returns the key of the row once it is discarded.
     #[cfg(feature = "replay")]
     #[must_use]
     pub fn discarded(&self) -> Self {
@@ -86,7 +88,7 @@ impl RowKey {
         }
     }
 
-    /// Whether this is what is left of a discarded row.
+    /// Returns whether this is the key of a discarded row.
     #[cfg(feature = "relay")]
     pub(crate) fn is_discarded(&self) -> bool {
         self.aggregate_id.starts_with(DISCARDED)
@@ -94,7 +96,7 @@ impl RowKey {
 }
 
 impl fmt::Display for RowKey {
-    /// `AGGREGATE/SEQUENCE`, as people name a row.
+    /// Writes `AGGREGATE/SEQUENCE`, the name of a row in commands and messages.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.sequence() {
             Some(sequence) => write!(f, "{}/{sequence}", self.aggregate_id),
@@ -107,7 +109,7 @@ impl fmt::Display for RowKey {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OutboxRow {
-    /// Which event.
+    /// The key.
     #[serde(flatten)]
     pub key: RowKey,
     /// The row format.
@@ -128,19 +130,19 @@ pub struct OutboxRow {
     /// The X-Ray trace the event belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trace_header: Option<String>,
-    /// How often a person has replaced the detail. The stream shows the row as
-    /// it was before.
+    /// How often an operator has replaced the detail. The stream's record of the insert shows
+    /// the row before all edits.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub edits: u64,
-    /// Why and since when the row is set aside; nobody publishes it but a
-    /// person.
+    /// Why and since when the row is parked, if it is. A parked row is published only after
+    /// an operator unparks it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parked: Option<Parked>,
 }
 
 impl OutboxRow {
-    /// The size of the event as EventBridge counts it ("Calculating event entry
-    /// size" in its user guide); 14 bytes are for `Time`, which is always sent.
+    /// Returns the size of the event in bytes, as EventBridge counts it ("Calculating event
+    /// entry size" in its user guide). 14 bytes are for `Time`, which is always sent.
     pub fn entry_bytes(&self) -> usize {
         14 + self.source.len() + self.detail_type.len() + self.detail.len()
     }
@@ -151,18 +153,18 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-/// The mark on a row that cannot be published.
+/// The mark on a row that can't be published.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parked {
-    /// Why, for a person.
+    /// Why, for the operator: `CODE: message`.
     pub reason: String,
-    /// Since when.
+    /// Since when the row is parked.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub at: Timestamp,
 }
 
 impl Parked {
-    /// What kind of fault: the reason up to its colon.
+    /// Returns the kind of fault: the reason up to its colon.
     pub fn code(&self) -> &str {
         self.reason.split(':').next().unwrap_or_default()
     }
@@ -173,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_tells_when_its_event_was_made() {
+    fn the_time_of_an_event_is_read_from_its_key() {
         let key = |position: &str| RowKey {
             aggregate_id: "a".into(),
             position: position.into(),

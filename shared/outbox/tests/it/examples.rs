@@ -18,7 +18,7 @@ use wiremock::{
 
 use crate::relay::adapters::{accept_all, event_bridge, everything, published_ids};
 
-/// Cargo builds examples beside the tests.
+/// Cargo builds the examples together with the tests.
 fn program(example: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let profile = test.ancestors().nth(2).unwrap();
@@ -31,7 +31,7 @@ fn program(example: &str) -> PathBuf {
     program
 }
 
-/// The example in a world of its own, where every service is on loopback.
+/// The command of an example, with every service on loopback.
 fn example(name: &str, dynamodb: Address) -> Command {
     let mut command = Command::new(program(name));
     command
@@ -55,7 +55,7 @@ fn lines(output: &Output) -> Vec<&str> {
         .collect()
 }
 
-/// A table of outbox rows and one of things.
+/// Creates a table of outbox rows and one of things.
 async fn tables() -> (Address, aws_sdk_dynamodb::Client) {
     let address = dynamodb_in_process::listen().await;
     let client = client(address);
@@ -71,7 +71,7 @@ fn append(address: Address) -> Command {
     append
 }
 
-/// Waits elsewhere than on the thread that serves the tables.
+/// Waits on another thread than the one that serves the tables.
 async fn output(mut command: Command) -> Output {
     let output = tokio::task::spawn_blocking(move || command.output());
     output.await.unwrap().unwrap()
@@ -125,7 +125,7 @@ async fn consume_once_counts_once() {
     assert!(counters.contains(&counter), "{counters:?}");
 }
 
-/// Ends a function when the test does.
+/// Ends a function at the end of the test.
 struct Function(Child);
 
 impl Drop for Function {
@@ -135,8 +135,7 @@ impl Drop for Function {
     }
 }
 
-/// Lambda's Runtime API with one event. What the function answers comes through
-/// the channel.
+/// Lambda's Runtime API with one event. The function's response goes to the channel.
 async fn runtime_api(event: Value) -> (MockServer, mpsc::UnboundedReceiver<(String, Value)>) {
     let stub = MockServer::start().await;
     let next = || Mock::given(method("GET")).and(path_regex("/invocation/next$"));
@@ -167,7 +166,7 @@ async fn runtime_api(event: Value) -> (MockServer, mpsc::UnboundedReceiver<(Stri
 }
 
 #[tokio::test]
-async fn relay_brings_rows_to_the_bus_from_within_lambda() {
+async fn relay_publishes_rows_within_lambda() {
     let (address, client) = tables().await;
     lines(&output(append(address)).await);
     let rows: Vec<OutboxRow> = items(&client, "outbox").await;

@@ -18,7 +18,7 @@ use outbox::{
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-/// Answers a request to the bus; `None` accepts everything.
+/// Responds to a request to the bus; `None` accepts everything.
 type Answer = Box<dyn FnMut(&[RowKey]) -> Option<Result<Vec<PutResult>, CallError>> + Send>;
 
 /// The world around a relay. Cloned handles share it.
@@ -30,7 +30,7 @@ pub(crate) struct State {
     pub(crate) exists_calls: usize,
     pub(crate) answer: Option<Answer>,
     pub(crate) put_latency: Duration,
-    /// Every request, with the time it came.
+    /// Every request, with its time.
     pub(crate) requests: Vec<(Instant, Vec<RowKey>)>,
     /// Every event the bus has, in order of arrival.
     pub(crate) published: Vec<RowKey>,
@@ -47,7 +47,7 @@ pub(crate) struct State {
     pub(crate) look_up_latency: Duration,
     /// Pages of the table that were read.
     pub(crate) scans: usize,
-    /// How often rows were to be deleted.
+    /// How many deletes were requested.
     pub(crate) deletes: usize,
     pub(crate) delete_errors: VecDeque<CallError>,
     pub(crate) park_errors: VecDeque<CallError>,
@@ -67,7 +67,7 @@ pub(crate) struct State {
     pub(crate) stream_errors: VecDeque<StreamError>,
     /// How often the stream was read.
     pub(crate) stream_reads: usize,
-    /// Calls never answered.
+    /// Calls that never return.
     pub(crate) hang: bool,
     /// What happened, in order: `put`, `delete`, `letter`, `park`.
     pub(crate) log: Vec<String>,
@@ -150,7 +150,7 @@ impl World {
         self.with(|state| state.answer = Some(Box::new(answer)));
     }
 
-    /// Writes a row at this moment and answers the record that tells of it.
+    /// Writes a row now, and returns the record of its insert.
     pub(crate) fn insert(&self, aggregate: &str, sequence: u64) -> Arrival {
         self.insert_row(row(aggregate, sequence))
     }
@@ -213,7 +213,7 @@ pub(crate) fn row_with_detail(aggregate: &str, sequence: u64, detail: &str) -> O
     .unwrap()
 }
 
-/// The stream record of an arrival, as Lambda hands it over.
+/// The stream record of a row, as Lambda passes it on.
 pub(crate) fn record(sequence_number: &str, arrival: &Arrival) -> Value {
     let row = arrival.row.as_deref().unwrap();
     let image: serde_dynamo::Item = serde_dynamo::to_item(row).unwrap();
@@ -244,7 +244,7 @@ pub(crate) fn poison() -> EntryError {
     })
 }
 
-/// Accepts every entry but those of the given name, `AGGREGATE/SEQUENCE`.
+/// Accepts every entry except the one with the given name, `AGGREGATE/SEQUENCE`.
 pub(crate) fn refuse(
     name: &str,
     error: EntryError,

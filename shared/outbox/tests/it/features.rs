@@ -1,4 +1,4 @@
-//! What each feature pulls in.
+//! The dependencies of each feature.
 
 use std::process::Command;
 

@@ -1,3 +1,5 @@
+//! Commits: what is written, and what is not.
+
 use aws_sdk_dynamodb::types::{Delete, Update};
 use outbox::{CloudEvent, CommitError, Participant, Revision, Traceparent};
 use serde_json::{Value, json};
@@ -61,7 +63,7 @@ async fn the_aggregate_and_its_events_are_written_together() {
 }
 
 #[tokio::test]
-async fn sequences_go_on_where_the_last_change_ended() {
+async fn sequences_continue_after_the_last_change() {
     let fixture = Fixture::start().await;
     let first = fixture
         .create("a")
@@ -88,7 +90,7 @@ async fn sequences_go_on_where_the_last_change_ended() {
 }
 
 #[tokio::test]
-async fn of_two_writers_on_one_revision_the_second_is_told() {
+async fn of_two_writers_on_one_revision_the_second_fails() {
     let fixture = Fixture::start().await;
     let first = fixture
         .create("a")
@@ -137,7 +139,7 @@ async fn the_same_transaction_committed_again_is_written_once() {
 }
 
 #[tokio::test]
-async fn the_callers_actions_are_part_of_it() {
+async fn the_callers_actions_are_part_of_the_transaction() {
     let fixture = Fixture::start().await;
     for id in ["updated", "deleted", "checked"] {
         fixture.create(id).commit().await.unwrap();
@@ -192,7 +194,7 @@ async fn a_failed_condition_of_the_caller_is_named_and_nothing_is_written() {
 }
 
 #[tokio::test]
-async fn each_notation_of_a_trace_is_made_of_the_other() {
+async fn each_trace_format_is_derived_from_the_other() {
     let header = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
     let other = Traceparent::parse("00-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-bbbbbbbbbbbbbbbb-00");
     let other = other.unwrap();

@@ -1,3 +1,5 @@
+//! The errors of a commit, and whether a retry may help.
+
 use outbox::{CommitError, Outbox, Participant};
 use serde_json::{Value, json};
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
@@ -5,7 +7,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
 use super::fixture::*;
 
 #[tokio::test]
-async fn a_refusal_says_so_and_is_not_retryable() {
+async fn a_rejection_is_reported_and_not_retryable() {
     let client = dynamodb_in_process::start().await;
     let outbox = Outbox::new(client, "outbox", "things").unwrap();
     let fixture = Fixture {
@@ -57,7 +59,7 @@ async fn a_rejected_action_is_named_with_dynamodbs_reason() {
     let conflict = commit_answered_with(400, canceled(["TransactionConflict", "None"])).await;
     assert_eq!(
         conflict.to_string(),
-        "another request is writing one of the items, nothing was written: \
+        "a concurrent request is writing one of the items, nothing was written: \
          aggregate things[pk=thing#a]: TransactionConflict"
     );
     let denied = json!({"__type": "com.amazonaws.dynamodb.v20120810#AccessDeniedException",
@@ -70,8 +72,8 @@ async fn a_rejected_action_is_named_with_dynamodbs_reason() {
 }
 
 #[tokio::test]
-async fn no_answer_is_an_unknown_outcome_and_retryable() {
-    // A port nobody listens on: bound, and closed again.
+async fn no_response_is_an_unknown_outcome_and_retryable() {
+    // A port without a listener: bound, then closed.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
@@ -83,7 +85,7 @@ async fn no_answer_is_an_unknown_outcome_and_retryable() {
     assert!(error.is_retryable());
 }
 
-/// Commits against a stub that answers every request alike.
+/// Commits against a stub that returns the same response to every request.
 async fn commit_answered_with(status: u16, answer: Value) -> CommitError {
     let stub = MockServer::start().await;
     Mock::given(any())
@@ -118,7 +120,7 @@ fn canceled_for(reasons: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn conflicts_and_throttling_are_told_from_failed_conditions() {
+async fn conflicts_and_throttling_are_not_failed_conditions() {
     type IsExpected = fn(&CommitError) -> bool;
     let conflict: IsExpected = |error| matches!(error, CommitError::Conflict { .. });
     let throttled: IsExpected = |error| matches!(error, CommitError::Throttled { .. });
@@ -173,8 +175,7 @@ async fn conflicts_and_throttling_are_told_from_failed_conditions() {
 }
 
 #[tokio::test]
-async fn after_an_attempt_without_an_answer_only_a_failed_condition_tells_that_nothing_was_written()
-{
+async fn after_an_attempt_without_response_only_a_condition_is_definite() {
     let unknown: fn(&CommitError) -> bool = |error| matches!(error, CommitError::OutcomeUnknown(_));
     let condition: fn(&CommitError) -> bool =
         |error| matches!(error, CommitError::ConditionFailed(_));
@@ -201,7 +202,7 @@ async fn after_an_attempt_without_an_answer_only_a_failed_condition_tells_that_n
 }
 
 #[test]
-fn a_source_eventbridge_refuses_is_refused_at_once() {
+fn a_source_that_eventbridge_rejects_is_an_error() {
     let client = dynamodb_in_process::client(std::net::SocketAddr::from(([127, 0, 0, 1], 9)));
     for source in ["", "aws.orders", &"x".repeat(257)] {
         assert!(Outbox::new(client.clone(), "outbox", source).is_err());

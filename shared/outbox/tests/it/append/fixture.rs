@@ -1,4 +1,4 @@
-//! Things with names, and what the tests write of them.
+//! The aggregates of these tests: things with names.
 
 use std::collections::HashMap;
 

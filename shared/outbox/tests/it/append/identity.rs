@@ -123,7 +123,7 @@ async fn collections_hold_aggregates_under_any_key_and_each_once() {
 }
 
 #[tokio::test]
-async fn an_aggregate_without_events_is_claimed_by_its_first() {
+async fn an_aggregate_is_claimed_with_its_first_event() {
     let fixture = fixture().await;
     let item = json!({"pk": "other"});
     let write = AggregateWrite::create("A#6", "things", things_key(), &item);
@@ -170,7 +170,7 @@ impl Fixture {
 }
 
 #[tokio::test]
-async fn an_unnamed_item_whose_key_is_the_id_goes_on() {
+async fn an_unnamed_item_whose_key_is_the_id_is_accepted() {
     let fixture = fixture().await;
     let base = fixture.put_unnamed(&[("pk", "A#6")], "things").await;
     let item = json!({"pk": "A#6"});
@@ -232,7 +232,7 @@ async fn a_numeric_sort_key_is_one_key_however_it_is_written() {
 }
 
 #[tokio::test]
-async fn stale_missing_existing_and_never_versioned_are_told_apart() {
+async fn stale_missing_existing_and_unversioned_items_are_distinguished() {
     let fixture = fixture().await;
     let first = fixture.create_in("A#6", "A#6").await.unwrap();
     let replace = |id: &str, base| {
@@ -270,7 +270,7 @@ async fn stale_missing_existing_and_never_versioned_are_told_apart() {
 }
 
 #[tokio::test]
-async fn attributes_that_belong_to_the_library_are_refused_in_an_item() {
+async fn attributes_of_the_library_are_rejected_in_an_item() {
     let fixture = fixture().await;
     let problems_of = async |item: Value| {
         let write = AggregateWrite::create("A#6", "things", things_key(), &item);
@@ -316,7 +316,7 @@ async fn an_item_is_read_as_state_and_revision() {
     let item = item.key("pk", text("A#6")).send().await.unwrap().item;
     let read = Versioned::<Value>::from_item(item.unwrap()).unwrap();
     assert_eq!(read.revision, written);
-    // What it is read as can be written again.
+    // The state can be written again.
     assert_eq!(read.state, json!({"pk": "A#6", "aggregateId": "A#6"}));
     let write = AggregateWrite::replace("A#6", "things", things_key(), &read.state, written);
     fixture.commit(write).await.unwrap();

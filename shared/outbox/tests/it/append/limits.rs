@@ -1,3 +1,5 @@
+//! The limits that are checked before anything is sent.
+
 use aws_sdk_dynamodb::types::Put;
 use outbox::{CommitError, Participant, Problem};
 use serde_json::json;
@@ -5,7 +7,7 @@ use serde_json::json;
 use super::fixture::*;
 
 #[tokio::test]
-async fn an_aggregate_id_must_leave_room_for_what_is_kept_of_a_discarded_event() {
+async fn an_aggregate_id_must_leave_room_for_the_discarded_prefix() {
     let fixture = Fixture::start().await;
     let problems_of = async |aggregate_id: &str| {
         let item = json!({"pk": aggregate_id});
@@ -72,7 +74,7 @@ async fn every_broken_limit_is_reported_before_anything_is_sent() {
 }
 
 #[tokio::test]
-async fn an_event_may_be_as_large_as_the_bus_takes_it() {
+async fn an_event_may_be_as_large_as_the_bus_allows() {
     let fixture = Fixture::start().await;
     let one = |bytes: usize| {
         fixture
@@ -91,7 +93,7 @@ async fn an_event_may_be_as_large_as_the_bus_takes_it() {
 }
 
 #[tokio::test]
-async fn a_transaction_holds_100_actions() {
+async fn a_transaction_may_have_100_actions() {
     let fixture = Fixture::start().await;
     let of = |id: &str, events: usize| {
         (0..events).fold(fixture.create(id), |transaction, _| {
@@ -106,7 +108,7 @@ async fn a_transaction_holds_100_actions() {
 }
 
 #[tokio::test]
-async fn items_and_the_whole_transaction_have_a_size() {
+async fn items_and_transactions_have_a_maximum_size() {
     let fixture = Fixture::start().await;
     let large = |id: &str, bytes: usize| {
         let mut put = put(id);

@@ -1,3 +1,5 @@
+//! Appending: an aggregate and its events in one transaction.
+
 mod commit;
 mod errors;
 mod fixture;

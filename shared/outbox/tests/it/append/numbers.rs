@@ -28,7 +28,7 @@ fn measured<T>(value: T) -> Measured<T> {
 }
 
 #[tokio::test]
-async fn a_number_that_json_does_not_have_is_refused_with_its_path() {
+async fn a_number_that_json_cannot_express_is_an_error_with_its_path() {
     let fixture = Fixture::start().await;
     let transaction = fixture
         .create("a")
@@ -75,7 +75,7 @@ async fn a_number_is_in_the_event_as_its_type_writes_it() {
 }
 
 #[tokio::test]
-async fn a_number_that_readers_would_change_is_refused() {
+async fn a_number_that_readers_would_change_is_an_error() {
     let fixture = Fixture::start().await;
     let raw = |json: &str| RawValue::from_string(json.to_owned()).unwrap();
     for (transaction, number) in [

@@ -1,4 +1,4 @@
-//! Whatever append accepts is read back equal, by the documented way.
+//! Whatever append accepts is read back equal, in the documented way.
 
 use std::collections::BTreeMap;
 
@@ -33,7 +33,7 @@ enum Step {
     Moved { to: BTreeMap<u8, String> },
 }
 
-/// The state as the item carries it.
+/// The state as it is in the item.
 #[derive(Serialize)]
 struct Item<'s> {
     pk: &'s str,
@@ -55,7 +55,7 @@ impl DomainEvent for Changed<'_> {
     }
 }
 
-/// Mostly what both a JSON text and an item can hold; at times, anything.
+/// Mostly numbers that both JSON and an item can contain; sometimes any.
 fn double() -> impl Strategy<Value = f64> {
     prop_oneof![
         8 => -1e9..1e9_f64,
@@ -138,7 +138,7 @@ async fn is_accepted_and_read_back(fixture: &Fixture, id: &str, state: &State) -
 }
 
 #[test]
-fn what_is_accepted_is_read_back_equal_from_the_item_and_from_the_event() {
+fn accepted_values_are_read_back_equal_from_item_and_event() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let fixture = runtime.block_on(Fixture::start());
     let accepted = std::cell::Cell::new(0_u32);

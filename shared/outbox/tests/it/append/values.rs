@@ -1,4 +1,4 @@
-//! Values that DynamoDB rejects, refused before anything is sent.
+//! Values that DynamoDB would reject are reported before anything is sent.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -68,7 +68,7 @@ async fn a_value_that_dynamodb_rejects_is_named_with_its_path_and_not_sent() {
 }
 
 #[tokio::test]
-async fn an_aggregate_with_a_number_that_dynamodb_does_not_have_is_refused() {
+async fn an_aggregate_with_a_number_outside_of_dynamodb_is_rejected() {
     let fixture = Fixture::start().await;
     for value in [f64::NAN, f64::INFINITY, f64::MAX, 1e-200] {
         let item = BTreeMap::from([("pk", Either::Text("a")), ("ratio", Either::Number(value))]);

@@ -15,15 +15,15 @@ async fn the_table_conforms() {
     table::conforms(begin, &[]).await;
 }
 
-/// What dynoxide does otherwise than AWS; the stub of the streams does as AWS does.
+/// How dynoxide differs from AWS. The stub of the streams does what AWS does.
 const OF_DYNOXIDE: [Difference; 5] = [
     (
         "a_shard_that_has_ended_says_so_after_its_last_record",
         "its one shard never ends",
     ),
     (
-        "a_shard_that_is_not_there_is_gone",
-        "an iterator of any shard is given out",
+        "a_missing_shard_is_gone",
+        "it returns an iterator for any shard",
     ),
     ("what_was_trimmed_is_gone", "nothing is trimmed"),
     (
@@ -36,13 +36,13 @@ const OF_DYNOXIDE: [Difference; 5] = [
     ),
 ];
 
-/// What AWS's DynamoDB Local does otherwise: it would have to run for as long.
+/// How AWS's DynamoDB Local differs: the checks would have to wait in real time.
 const OF_DYNAMODB_LOCAL: [Difference; 3] = [
     ("what_was_trimmed_is_gone", "no day passes"),
     ("what_is_trimmed_under_an_iterator_is_gone", "no day passes"),
     (
         "an_iterator_lives_for_fifteen_minutes",
-        "no quarter of an hour passes",
+        "the check can't wait 15 minutes",
     ),
 ];
 

@@ -10,8 +10,8 @@ use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::any};
 use super::{answer, error, operation};
 use crate::relay::adapters::bus;
 
-/// What one entry has, and what a request has: `PutEvents` in the API reference, and
-/// "Amazon EventBridge quotas" in the user guide as long as it said 256 KB.
+/// The limits of an entry and of a request: `PutEvents` in the API reference, and "Amazon
+/// EventBridge quotas" in the user guide while it said 256 KB.
 const MOST_ENTRIES: usize = 10;
 const MOST_BYTES: usize = 256 * 1024;
 

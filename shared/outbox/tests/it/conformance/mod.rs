@@ -1,7 +1,6 @@
-//! The adapters to AWS do what the relay relies on: against DynamoDB in process, and
-//! against stubs of the other services that do what AWS documents. The simulation's
-//! twins run the same suites in `scripts/simulate`, the local AWS in
-//! `scripts/devstack`.
+//! The adapters to AWS do what the relay relies on: on DynamoDB in process, and on stubs of
+//! the other services that do what AWS documents. The simulated services pass the same
+//! suites in `scripts/simulate`, the local AWS in `scripts/devstack`.
 
 mod dynamodb;
 mod event_bridge;
@@ -11,7 +10,7 @@ mod streams;
 use serde_json::{Value, json};
 use wiremock::{Request, ResponseTemplate};
 
-/// The operation a request asks for, and what with.
+/// The operation of a request, and its body.
 fn operation(request: &Request) -> (String, Value) {
     let target = request.headers["x-amz-target"].to_str().unwrap();
     let operation = target.rsplit('.').next().unwrap().to_owned();

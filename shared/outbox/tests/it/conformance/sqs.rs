@@ -23,7 +23,7 @@ struct Message {
     id: String,
     body: String,
     sent_at: Duration,
-    /// By which it was last received.
+    /// The receipt handle of its last receive.
     receipt: Option<String>,
     hidden_until: Duration,
 }
@@ -87,7 +87,7 @@ impl State {
         answer(&json!({"Messages": received}))
     }
 
-    /// Tells of each entry whether it worked.
+    /// Returns for each entry whether it succeeded.
     fn batch(
         &mut self,
         body: &Value,
@@ -150,8 +150,8 @@ impl State {
     }
 }
 
-/// `SendMessage` in the API reference: what XML has no place for becomes U+FFFD, or
-/// has the message refused, by the version of the page.
+/// `SendMessage` in the API reference: depending on its version, characters that XML doesn't
+/// allow become U+FFFD, or the message is rejected.
 fn allowed(character: char) -> char {
     match character {
         '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'.. => character,

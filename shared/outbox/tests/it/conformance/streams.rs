@@ -1,5 +1,5 @@
-//! DynamoDB streams as a stub with a clock of its own: for all that dynoxide does not
-//! do, the end of a shard, trimming and iterators that expire.
+//! DynamoDB Streams as a stub with a clock of its own, for what dynoxide doesn't do: shards
+//! that end, trimming, and iterators that expire.
 
 use std::{
     collections::BTreeMap,
@@ -21,13 +21,13 @@ const SHARD: &str = "shardId-00000001573689847184-864758bb";
 const RETENTION: Duration = Duration::from_hours(24);
 const LIFE_OF_AN_ITERATOR: Duration = Duration::from_mins(15);
 
-/// What a page holds at most; every other one is empty.
+/// The most records of a page; every other page is empty.
 const PAGE: usize = 7;
 
 #[derive(Default)]
 struct State {
     now: Duration,
-    /// Whether a row is set aside.
+    /// Whether a row is parked.
     rows: BTreeMap<RowKey, bool>,
     records: Vec<Record>,
     has_ended: bool,
@@ -59,7 +59,7 @@ impl State {
         });
     }
 
-    /// Where what is left of the shard begins.
+    /// The position of the first record that is not trimmed.
     fn horizon(&self) -> usize {
         let is_trimmed = |record: &Record| self.now > record.at + RETENTION;
         self.records.partition_point(is_trimmed)
@@ -121,7 +121,7 @@ impl State {
     }
 }
 
-/// The number of a record; they get a digit more soon.
+/// The sequence number of a record. After a few records it has one digit more.
 fn number(position: usize) -> String {
     (10_u128.pow(24) - 20 + 3 * position as u128).to_string()
 }

@@ -1,4 +1,4 @@
-//! The formats that are kept, and DynamoDB with what they hold.
+//! The formats that are kept, and DynamoDB with their items.
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
@@ -11,12 +11,12 @@ use serde_json::Value;
 
 use crate::fakes::start;
 
-/// A format as it was written once. Rows and inbox records are items as DynamoDB's
-/// JSON has them.
+/// A format that was written by some version. Rows and inbox records are items in DynamoDB's
+/// JSON.
 pub(super) struct Kept(PathBuf);
 
 impl Kept {
-    /// All of them, the oldest first.
+    /// Returns all formats, the oldest first.
     pub(super) fn all() -> Vec<Self> {
         let formats = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/formats"));
         let directories = fs::read_dir(formats).unwrap();
@@ -35,12 +35,12 @@ impl Kept {
         kept.collect()
     }
 
-    /// What is written now.
+    /// Returns the current format.
     pub(super) fn newest() -> Self {
         Self::all().pop().unwrap()
     }
 
-    /// What is in a file.
+    /// Returns the content of a file.
     pub(super) fn read(&self, file: &str) -> Value {
         let path = self.0.join(file);
         let json = fs::read_to_string(&path);
@@ -48,7 +48,7 @@ impl Kept {
         serde_json::from_str(&json).unwrap()
     }
 
-    /// What is in the files of a folder, by their paths.
+    /// Returns the contents of the files in a folder, by their paths.
     pub(super) fn read_all(&self, folder: &str) -> BTreeMap<String, Value> {
         let files = fs::read_dir(self.0.join(folder)).unwrap();
         let files: BTreeMap<String, Value> = files
@@ -64,7 +64,7 @@ impl Kept {
     }
 }
 
-/// The clock by which everything was written.
+/// The clock with which everything was written.
 pub(super) struct Then;
 
 impl Clock for Then {
@@ -73,7 +73,7 @@ impl Clock for Then {
     }
 }
 
-/// A database with the tables of a service, its outbox and a consumer, and these
+/// Starts a database with the tables of a service, its outbox and a consumer, and with these
 /// items in one of them.
 pub(super) async fn database_with(table: &str, kept: &[&Value]) -> Client {
     let client = dynamodb_in_process::start().await;
@@ -87,7 +87,7 @@ pub(super) async fn database_with(table: &str, kept: &[&Value]) -> Client {
     client
 }
 
-/// What is in a table, as DynamoDB's JSON has it.
+/// Returns the items of a table, in DynamoDB's JSON.
 pub(super) async fn stored(client: &Client, table: &str) -> Vec<Value> {
     let scan = client.scan().table_name(table).consistent_read(true);
     let items = scan.send().await.unwrap().items.unwrap_or_default();

@@ -1,5 +1,5 @@
-//! What lies in tables and queues when a new version comes: each format that was
-//! ever written is kept in `tests/formats`, a directory each, and is read for ever.
+//! What is in tables and queues when a new version is deployed: every format that was ever
+//! written is kept in a directory of `tests/formats`, and can always be read.
 
 mod kept;
 mod newer;

@@ -1,5 +1,5 @@
-//! An older relay beside a newer writer: what it cannot read, it leaves to its
-//! successor; what it need not read, it passes over.
+//! An older relay beside a newer writer: it leaves what it can't read to a newer relay, and
+//! ignores what it doesn't need.
 
 use jiff::SignedDuration;
 use outbox::replay::{Replay, Selection, Verdict};
@@ -16,13 +16,13 @@ fn newer() -> Value {
     let mut row = Kept::newest().read("rows/plain.json");
     let v: u64 = row["v"]["N"].as_str().unwrap().parse().unwrap();
     row["v"] = json!({"N": (v + 1).to_string()});
-    // Whatever it holds instead.
+    // Any other content.
     let detail = row.as_object_mut().unwrap().remove("detail").unwrap();
     row["payload"] = json!({"M": {"json": detail}});
     row
 }
 
-/// A row with more in it than today's relay knows.
+/// A row with more attributes than today's relay knows.
 fn with_more() -> Value {
     let mut row = Kept::newest().read("rows/plain.json");
     row["aggregateId"] = json!({"S": "thing#b"});
@@ -32,7 +32,7 @@ fn with_more() -> Value {
 }
 
 #[tokio::test]
-async fn a_newer_row_fails_for_now_and_one_with_more_in_it_is_published() {
+async fn a_newer_row_fails_and_one_with_more_attributes_is_published() {
     let (newer, with_more) = (newer(), with_more());
     let client = database_with("outbox", &[&newer, &with_more]).await;
     let publishing = Publishing::of(&client).await;
@@ -44,7 +44,7 @@ async fn a_newer_row_fails_for_now_and_one_with_more_in_it_is_published() {
 }
 
 #[tokio::test]
-async fn a_newer_row_that_has_failed_for_long_lets_others_pass_and_stays() {
+async fn a_newer_row_that_fails_for_long_is_left_to_the_sweeper() {
     let (newer, with_more) = (newer(), with_more());
     let client = database_with("outbox", &[&newer, &with_more]).await;
     let publishing = Publishing::of(&client).await;
@@ -56,7 +56,7 @@ async fn a_newer_row_that_has_failed_for_long_lets_others_pass_and_stays() {
 }
 
 #[tokio::test]
-async fn a_sweep_leaves_a_newer_row_to_a_newer_one() {
+async fn a_sweep_leaves_a_newer_row_to_a_newer_sweeper() {
     let (newer, with_more) = (newer(), with_more());
     let client = database_with("outbox", &[&newer, &with_more]).await;
     let publishing = Publishing::of(&client).await;
@@ -67,7 +67,7 @@ async fn a_sweep_leaves_a_newer_row_to_a_newer_one() {
 }
 
 #[tokio::test]
-async fn a_replay_keeps_the_letter_of_a_newer_row_and_reads_one_with_more_in_it() {
+async fn a_replay_keeps_the_letter_of_a_newer_row() {
     let (newer, with_more) = (newer(), with_more());
     let client = database_with("outbox", &[&newer, &with_more]).await;
     let publishing = Publishing::of(&client).await;

@@ -15,8 +15,8 @@ use wiremock::MockServer;
 
 use crate::relay::adapters::{accept_all, bus, event_bridge, queue};
 
-/// A relay of a table, and a bus that takes everything. Its dead-letter queue is a
-/// stub that refuses, so that a row that was set aside counts as failed.
+/// A relay of a table, with a bus that accepts everything. Its dead-letter queue is a stub
+/// that rejects all letters, so that a row that would be parked counts as failed.
 pub(super) struct Publishing {
     client: Client,
     stub: MockServer,
@@ -35,8 +35,8 @@ impl Publishing {
         Relay::new(bus(&self.stub), table, queue(&self.stub))
     }
 
-    /// Hands rows over as the stream does that saw them written so long ago. Answers
-    /// the one from which on they must come again.
+    /// Handles rows as records of the stream that were written so long ago. Returns the
+    /// sequence number from which on they have to be retried.
     pub(super) async fn stream(&self, rows: &[&Value], age: SignedDuration) -> Option<usize> {
         let written_at = Timestamp::now() - age;
         let record = |(index, row): (usize, &&Value)| {
@@ -65,7 +65,7 @@ impl Publishing {
         sweeper.sweep(deadline()).await
     }
 
-    /// What the bus was sent, and nothing was sent elsewhere.
+    /// Returns the entries that were sent to the bus. Nothing was sent to any other service.
     pub(super) async fn published(&self) -> Vec<Value> {
         let mut entries = Vec::new();
         for request in self.stub.received_requests().await.unwrap() {

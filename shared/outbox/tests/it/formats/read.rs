@@ -1,4 +1,4 @@
-//! What is kept of any format is read today.
+//! All formats that are kept can still be read.
 
 use jiff::SignedDuration;
 use outbox::{
@@ -18,7 +18,7 @@ use crate::{
     replay::world::{inserted, run, settled},
 };
 
-/// Whether a row waits for a person, or for nobody any more.
+/// Returns whether a row is parked or discarded.
 fn is_left_alone(row: &Value) -> bool {
     let aggregate = row["aggregateId"]["S"].as_str().unwrap();
     row.get("parked").is_some() || aggregate.starts_with("discarded#")
@@ -82,7 +82,7 @@ async fn every_kept_dead_letter_is_settled_by_a_replay() {
 }
 
 #[test]
-fn every_kept_event_is_read_whole() {
+fn every_kept_event_is_read_completely() {
     for kept in Kept::all() {
         for (file, event) in kept.read_all("events") {
             let read: CloudEvent = serde_json::from_value(event.clone()).unwrap();

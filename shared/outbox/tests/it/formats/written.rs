@@ -1,6 +1,6 @@
-//! What is written today is the newest format that is kept. Where one of these
-//! fails, the format has changed: leave what is kept as it is, and add a directory
-//! that holds everything as it is written now, for the versions to come.
+//! The current version writes the newest format that is kept. If one of these tests fails,
+//! the format has changed: don't change the kept formats, but add a directory with the
+//! new one, for later versions to read.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ impl DomainEvent for Renamed {
     }
 }
 
-/// The row that append writes of an event.
+/// The row that append writes for an event.
 async fn appended(event: Renamed, with: impl FnOnce(Transaction) -> Transaction) -> Value {
     let client = database_with("outbox", &[]).await;
     let outbox = Outbox::new(client.clone(), "outbox", "things").unwrap();
@@ -45,8 +45,8 @@ async fn appended(event: Renamed, with: impl FnOnce(Transaction) -> Transaction)
     stored(&client, "outbox").await.remove(0)
 }
 
-/// A row by another event id, and with its detail as JSON: the order of what is in
-/// there is no part of the format.
+/// Returns a row with another event id, and with its detail as JSON: the order of its members
+/// is not part of the format.
 fn readable(row: &Value, event_id: &Value) -> Value {
     let own_id = row["eventId"]["S"].as_str().unwrap();
     let row = row.to_string().replace(own_id, event_id.as_str().unwrap());
@@ -89,7 +89,7 @@ async fn append_writes_the_newest_kept_format() {
 }
 
 #[tokio::test]
-async fn relay_and_operators_mark_rows_as_the_newest_kept_format_has_them() {
+async fn relay_and_operators_mark_rows_in_the_newest_kept_format() {
     let newest = Kept::newest();
     let plain = newest.read("rows/plain.json");
     let client = database_with("outbox", &[&plain]).await;

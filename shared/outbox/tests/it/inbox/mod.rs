@@ -1,3 +1,5 @@
+//! The inbox: each event is handled once.
+
 mod once;
 mod refused;
 mod trouble;

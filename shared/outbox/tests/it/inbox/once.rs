@@ -1,3 +1,5 @@
+//! Duplicates, concurrent deliveries, and the record of an event.
+
 use futures::future::join_all;
 use jiff::SignedDuration;
 use outbox::{
@@ -10,7 +12,7 @@ use super::world::*;
 use crate::append::renamed;
 
 #[tokio::test]
-async fn what_the_consumer_writes_and_the_record_are_written_together() {
+async fn the_consumers_writes_and_the_record_are_written_together() {
     let world = World::start().await;
     let event = event("orders", "1");
     let handled = world.inbox.once(&event, put("a")).await.unwrap();
@@ -71,7 +73,7 @@ async fn of_deliveries_at_the_same_instant_one_is_handled() {
 }
 
 #[tokio::test]
-async fn a_condition_of_the_consumer_that_fails_is_no_duplicate() {
+async fn a_failed_condition_of_the_consumer_is_not_a_duplicate() {
     let world = World::start().await;
     let first = event("orders", "1");
     let _ = world.inbox.once(&first, put("a")).await.unwrap();
@@ -81,13 +83,13 @@ async fn a_condition_of_the_consumer_that_fails_is_no_duplicate() {
         panic!("{error:?}")
     };
     assert_eq!(failed[0].participant, Participant::Action(0));
-    // It is not remembered, so another decision can still be carried out.
+    // There is no record, so another decision can still be committed.
     let handled = world.inbox.once(&second, put("b")).await.unwrap();
     assert_eq!(handled, Handled::Now);
 }
 
 #[tokio::test]
-async fn events_of_one_name_are_told_apart_by_source_and_consumer() {
+async fn events_of_one_id_are_distinguished_by_source_and_consumer() {
     let world = World::start().await;
     let other = inbox(&world.client, "other");
     for event in [
@@ -104,7 +106,7 @@ async fn events_of_one_name_are_told_apart_by_source_and_consumer() {
 }
 
 #[tokio::test]
-async fn another_event_under_the_same_name_is_no_duplicate() {
+async fn another_event_with_the_same_id_is_not_a_duplicate() {
     let world = World::start().await;
     let first = event("orders", "1");
     let _ = world.inbox.once(&first, put("a")).await.unwrap();
@@ -133,7 +135,7 @@ async fn a_table_may_have_a_sort_key() {
 }
 
 #[tokio::test]
-async fn an_event_caused_by_an_event_says_by_which() {
+async fn an_event_names_the_event_that_caused_it() {
     let world = World::start().await;
     let client = &world.client;
     dynamodb_in_process::create_table(client, "outbox", "aggregateId", Some("position")).await;
@@ -159,7 +161,7 @@ async fn an_event_caused_by_an_event_says_by_which() {
         rows[0].trace_header.as_deref(),
         Some("Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1")
     );
-    // The business transaction goes on with what the effect causes.
+    // Events that the effect causes belong to the same business transaction.
     let further = outbox.transaction(AggregateWrite::create(
         "s#2",
         "table",

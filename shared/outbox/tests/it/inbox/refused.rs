@@ -1,3 +1,5 @@
+//! Events and settings that an inbox rejects.
+
 use jiff::{SignedDuration, Timestamp};
 use outbox::KeySchema;
 use outbox::inbox::{ConsumerWrites, Handled, Inbox, InvalidInbox, OnceError};
@@ -7,7 +9,7 @@ use super::world::*;
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 #[tokio::test]
-async fn an_event_that_may_be_forgotten_is_too_old() {
+async fn an_event_whose_record_may_have_expired_is_too_old() {
     let world = World::start().await;
     let week = inbox(&world.client, "week")
         .with_retention(DAY * 7)
@@ -27,7 +29,10 @@ async fn an_event_that_may_be_forgotten_is_too_old() {
             said.contains("event too old of orders is of 2026-"),
             "{said}"
         );
-        assert!(said.contains(&format!("for {days} days only")), "{said}");
+        assert!(
+            said.contains(&format!("the {days} days for which")),
+            "{said}"
+        );
     }
     assert_eq!(world.keys().await.len(), 2);
 }
@@ -48,7 +53,7 @@ async fn an_event_of_a_clock_ahead_is_remembered_until_it_is_too_old() {
 }
 
 #[tokio::test]
-async fn an_event_without_a_name_is_refused() {
+async fn an_event_without_id_or_source_is_rejected() {
     let world = World::start().await;
     for (event, attribute) in [(event("", "1"), "source"), (event("orders", ""), "id")] {
         let error = world.inbox.once(&event, put("a")).await.unwrap_err();
@@ -59,7 +64,7 @@ async fn an_event_without_a_name_is_refused() {
 }
 
 #[tokio::test]
-async fn an_event_whose_name_is_no_key_is_refused() {
+async fn an_event_whose_name_does_not_fit_a_key_is_rejected() {
     let world = World::start().await;
     let sorted = KeySchema::partition_key("pk").sort_key("sk");
     let sorted = Inbox::new(world.client.clone(), "table", sorted, "consumer").unwrap();
@@ -82,7 +87,7 @@ async fn an_event_whose_name_is_no_key_is_refused() {
 }
 
 #[tokio::test]
-async fn a_name_or_a_retention_that_does_not_work_is_refused() {
+async fn an_invalid_name_or_retention_is_an_error() {
     let client = dynamodb_in_process::client(std::net::SocketAddr::from(([127, 0, 0, 1], 9)));
     let inbox = |consumer: &str| Inbox::new(client.clone(), "table", key(), consumer);
     for consumer in ["", "a#b", &"x".repeat(129)] {

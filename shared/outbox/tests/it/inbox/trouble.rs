@@ -1,4 +1,4 @@
-//! What DynamoDB answers when it cannot, by a stub.
+//! DynamoDB's errors, from a stub.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -19,7 +19,7 @@ fn canceled(code: &str) -> (u16, Value) {
     (400, answer)
 }
 
-/// Answers these in turn, and the last one from then on.
+/// Returns these responses in turn, and then always the last one.
 async fn dynamodb(answers: Vec<(u16, Value)>) -> (MockServer, Inbox) {
     let stub = MockServer::start().await;
     let calls = AtomicUsize::new(0);
@@ -34,7 +34,7 @@ async fn dynamodb(answers: Vec<(u16, Value)>) -> (MockServer, Inbox) {
 }
 
 #[tokio::test]
-async fn a_conflict_is_no_duplicate_but_tried_again() {
+async fn a_conflict_is_not_a_duplicate_and_is_retried() {
     for passing in [
         canceled("TransactionConflict"),
         canceled("ThrottlingError"),
@@ -49,7 +49,7 @@ async fn a_conflict_is_no_duplicate_but_tried_again() {
             .map(|request| request.body_json::<Value>().unwrap()["ClientRequestToken"].clone())
             .collect();
         assert_eq!(tokens.len(), 3);
-        // An attempt whose answer was lost is not carried out twice.
+        // An attempt whose response was lost is not executed twice.
         assert!(tokens.iter().all(|token| *token == tokens[0]), "{tokens:?}");
     }
 }
@@ -67,7 +67,7 @@ async fn a_conflict_that_does_not_end_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_an_error_at_once() {
+async fn a_rejection_is_an_error_without_retries() {
     let denied = (400, json!({"__type": "AccessDeniedException"}));
     let (stub, inbox) = dynamodb(vec![denied]).await;
     let error = inbox
@@ -80,7 +80,7 @@ async fn a_refusal_is_an_error_at_once() {
 }
 
 #[tokio::test]
-async fn the_record_decides_whatever_else_does_not_hold() {
+async fn the_record_decides_whatever_other_conditions_fail() {
     let failed = json!({"Code": "ConditionalCheckFailed"});
     for of_consumer in [
         failed.clone(),

@@ -1,4 +1,4 @@
-//! A consumer that counts, and the events it counts.
+//! A consumer that counts events.
 
 use aws_sdk_dynamodb::{
     Client,

@@ -1,5 +1,5 @@
-//! AWS's services behind the relay's traits: DynamoDB in process, EventBridge
-//! and SQS as stubs, all through the real SDK clients.
+//! The adapters to AWS: DynamoDB in process, EventBridge and SQS as stubs, all through the
+//! real SDK clients.
 
 use std::{sync::Arc, time::Duration};
 
@@ -118,7 +118,7 @@ async fn accepted_means_an_event_id_and_no_error_code() {
 }
 
 #[tokio::test]
-async fn entry_errors_are_told_apart_by_their_codes() {
+async fn entry_errors_are_sorted_by_their_codes() {
     type IsExpected = fn(&EntryError) -> bool;
     let content: IsExpected = |error| matches!(error, EntryError::Content(_));
     let set_up: IsExpected = |error| matches!(error, EntryError::SetUp(_));
@@ -149,7 +149,7 @@ async fn entry_errors_are_told_apart_by_their_codes() {
 }
 
 #[tokio::test]
-async fn a_count_of_failures_nobody_named_is_believed() {
+async fn a_failed_entry_count_above_the_errors_is_believed() {
     let results = put(
         2,
         json!({"FailedEntryCount": 1, "Entries": [accepted(), accepted()]}),
@@ -170,7 +170,7 @@ async fn a_short_list_of_results_stays_short() {
 }
 
 #[tokio::test]
-async fn request_errors_are_told_apart() {
+async fn request_errors_are_sorted_by_their_codes() {
     type IsExpected = fn(&CallError) -> bool;
     let content: IsExpected = |error| matches!(error, CallError::Content(_));
     let set_up: IsExpected = |error| matches!(error, CallError::SetUp(_));
@@ -198,14 +198,14 @@ async fn request_errors_are_told_apart() {
 }
 
 #[tokio::test]
-async fn a_bus_that_nobody_may_describe_is_a_fault_of_the_set_up() {
+async fn missing_permission_to_describe_the_bus_is_a_configuration_fault() {
     let stub = answering(400, json!({"__type": "AccessDeniedException"})).await;
     let error = bus(&stub).exists().await.unwrap_err();
     assert!(matches!(error, CallError::SetUp(_)), "{error:?}");
 }
 
 #[tokio::test]
-async fn a_queue_that_refuses_is_an_error() {
+async fn a_rejected_dead_letter_is_an_error() {
     let stub = answering(
         400,
         json!({"__type": "com.amazonaws.sqs#QueueDoesNotExist"}),
@@ -257,7 +257,7 @@ pub(crate) async fn table_with_rows(count: usize) -> (aws_sdk_dynamodb::Client, 
 }
 
 #[tokio::test]
-async fn scans_are_consistent_on_the_wire_and_go_on_where_they_ended() {
+async fn scans_are_consistent_and_continue_after_the_last_page() {
     let key = row("a", 1).key;
     let last = json!({"aggregateId": {"S": "a"}, "position": {"S": key.position}});
     let stub = answering(200, json!({"Items": [], "LastEvaluatedKey": last})).await;
@@ -276,9 +276,9 @@ async fn scans_are_consistent_on_the_wire_and_go_on_where_they_ended() {
     assert_eq!(body["ExclusiveStartKey"], last);
 }
 
-/// As DynamoDB rejects a start key that is the end of the range, or lies behind it.
+/// DynamoDB rejects a start key at or behind the end of the range.
 #[tokio::test]
-async fn nothing_is_asked_for_behind_the_last_row_wanted() {
+async fn no_query_starts_at_the_last_wanted_row() {
     let stub = answering(
         400,
         json!({
@@ -325,13 +325,13 @@ async fn a_scan_ignores_attributes_of_a_newer_type() {
     };
     assert_eq!(**more.arrival.row.as_ref().unwrap(), row("a", 1));
     assert_eq!(more, deeper);
-    let malformed = Unreadable::Malformed("attribute \"detail\" is no text".into());
+    let malformed = Unreadable::Malformed("attribute \"detail\" is not text".into());
     assert_eq!(detail.arrival.row, Err(malformed));
     assert!(parked.parked.is_some());
 }
 
 #[tokio::test]
-async fn look_ups_are_consistent_on_the_wire_and_leave_unprocessed_keys_unknown() {
+async fn look_ups_are_consistent_and_unprocessed_keys_unknown() {
     let keys = [row("a", 1).key, row("a", 2).key];
     let unprocessed = json!({"aggregateId": {"S": "a"}, "position": {"S": keys[1].position}});
     let stub = answering(
@@ -356,14 +356,14 @@ async fn look_ups_are_consistent_on_the_wire_and_leave_unprocessed_keys_unknown(
 }
 
 #[tokio::test]
-async fn an_answer_without_the_table_is_no_answer() {
+async fn a_response_without_the_table_is_an_error() {
     let stub = answering(200, json!({})).await;
     let table = DynamoDbTable::new(dynamodb_in_process::client(*stub.address()), "outbox");
     assert!(table.look_up(&[row("a", 1).key]).await.is_err());
 }
 
 #[tokio::test]
-async fn keys_that_cannot_be_told_apart_are_not_taken_for_settled() {
+async fn rows_without_keys_are_not_taken_for_settled() {
     let nameless = json!({"aggregateId": {"S": "a"}});
     for answer in [
         json!({"Responses": {"outbox": []}, "UnprocessedKeys": {"outbox": {"Keys": [nameless]}}}),
@@ -383,7 +383,7 @@ async fn keys_that_cannot_be_told_apart_are_not_taken_for_settled() {
 }
 
 #[tokio::test]
-async fn unprocessed_deletes_are_answered() {
+async fn unprocessed_deletes_are_returned() {
     let keys = [row("a", 1).key, row("a", 2).key];
     let unprocessed = json!({"DeleteRequest": {"Key": {
         "aggregateId": {"S": "a"}, "position": {"S": keys[1].position},
@@ -393,7 +393,7 @@ async fn unprocessed_deletes_are_answered() {
     assert_eq!(table.delete(&keys).await.unwrap(), keys[1..]);
 }
 
-/// EventBridge as a stub: a bus that exists, and an answer for `PutEvents`.
+/// EventBridge as a stub: a bus that exists, and a response to `PutEvents`.
 pub(crate) async fn event_bridge(put_events: impl wiremock::Respond + 'static) -> MockServer {
     let stub = MockServer::start().await;
     Mock::given(header("x-amz-target", "AWSEvents.DescribeEventBus"))
@@ -431,7 +431,7 @@ pub(crate) async fn everything(client: &aws_sdk_dynamodb::Client) -> Value {
     json!({"Records": records})
 }
 
-/// Hands every row of the table to a relay between the real adapters.
+/// Passes every row of the table to a relay between the real adapters.
 async fn relay_everything(
     client: &aws_sdk_dynamodb::Client,
     stub: &MockServer,
@@ -456,7 +456,7 @@ async fn appended_events_reach_the_bus_and_leave_the_table() {
     assert_eq!(published, ids(&keys), "every event once, in sequence");
 }
 
-/// The CloudEvents ids of what reached the bus, in order.
+/// Returns the CloudEvents ids of the published events, in order.
 pub(crate) async fn published_ids(stub: &MockServer) -> Vec<String> {
     let mut ids = Vec::new();
     for request in stub.received_requests().await.unwrap() {
@@ -476,7 +476,7 @@ fn ids(keys: &[RowKey]) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_sweep_brings_what_is_left_in_the_table_to_the_bus() {
+async fn a_sweep_publishes_the_rows_of_the_table() {
     let (client, keys) = table_with_rows(30).await;
     let stub = event_bridge(accept_all).await;
     let table = DynamoDbTable::new(client.clone(), "outbox");

@@ -1,5 +1,5 @@
-//! Faults of rows, which are parked, told from faults of the set-up, which are
-//! not.
+//! Distinguishes faults of rows, which are parked, from faults of permissions and
+//! configuration, after which nothing is parked.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::publish::{failures, in_a_minute, insert, publish, settled_as, transie
 use crate::fakes::{LIMITS, World, poison, refuse, row_with_detail};
 
 #[tokio::test(start_paused = true)]
-async fn a_bus_not_known_to_exist_gets_nothing_and_nothing_is_parked() {
+async fn without_a_confirmed_bus_nothing_is_sent_or_parked() {
     for answer in [
         Ok(false),
         Err(CallError::SetUp("AccessDenied".into())),
@@ -37,7 +37,7 @@ async fn a_bus_not_known_to_exist_gets_nothing_and_nothing_is_parked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fault_of_the_set_up_stops_everything_and_parks_nothing() {
+async fn a_configuration_fault_stops_everything_and_parks_nothing() {
     let world = World::default();
     world.answer(|_| Some(Err(CallError::SetUp("AccessDeniedException".into()))));
     let arrivals = (0..1_000)
@@ -49,7 +49,7 @@ async fn a_fault_of_the_set_up_stops_everything_and_parks_nothing() {
     assert_eq!(failures(&outcome).len(), 1_000);
     assert!(
         world.with(|state| state.requests.len()) <= 64,
-        "no request after the first answer"
+        "no request after the first response"
     );
     assert!(
         begun.elapsed() < Duration::from_secs(1),
@@ -60,7 +60,7 @@ async fn a_fault_of_the_set_up_stops_everything_and_parks_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_entry_refused_for_the_set_up_fails_and_holds_back_its_aggregate() {
+async fn an_entry_without_permission_fails_and_holds_back_its_aggregate() {
     let world = World::default();
     world.answer(refuse(
         "a/1",
@@ -126,7 +126,7 @@ async fn poison_gets_a_dead_letter_then_is_parked_and_the_rest_is_published() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dead_letter_refers_to_the_event_and_does_not_hold_it() {
+async fn a_dead_letter_names_the_event_and_does_not_contain_it() {
     let world = World::default();
     let arrival = world.insert_row(row_with_detail("c", 1, "{secret"));
     publish(&world, vec![arrival.clone()]).await;
@@ -146,7 +146,7 @@ async fn a_dead_letter_refers_to_the_event_and_does_not_hold_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_bus_refuses_is_no_poison_while_it_accepts_nothing() {
+async fn a_rejected_event_is_not_poison_while_nothing_is_accepted() {
     let world = World::default();
     world.answer(refuse("a/1", poison()));
     let outcome = publish(&world, insert(&world, &[("a", 1)])).await;
@@ -155,7 +155,7 @@ async fn what_the_bus_refuses_is_no_poison_while_it_accepts_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_an_hour_it_is_poison_though_nothing_else_ever_comes() {
+async fn after_an_hour_a_suspect_is_poison_without_other_evidence() {
     let world = World::default();
     world.answer(refuse("a/1", poison()));
     let relay = world.relay();
@@ -170,12 +170,11 @@ async fn after_an_hour_it_is_poison_though_nothing_else_ever_comes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_not_sent_in_time_is_not_waited_for() {
+async fn unsent_events_are_not_waited_for_past_the_deadline() {
     let world = World::default();
     world.with(|state| state.put_latency = Duration::from_secs(4));
     world.answer(|_| Some(Err(transient_call())));
-    // More than can be under way at once: some wait for their turn until it is too
-    // late.
+    // More than can be in flight at once: some are not sent before the deadline.
     let names: Vec<String> = (0..200).map(|index| format!("aggregate{index}")).collect();
     let arrivals = names.iter().map(|name| world.insert(name, 1)).collect();
     let deadline = Instant::now() + Duration::from_secs(10);
@@ -185,7 +184,7 @@ async fn what_was_not_sent_in_time_is_not_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn more_than_ten_at_once_are_no_poison() {
+async fn more_than_ten_at_once_are_not_poison() {
     let world = World::default();
     world.answer(|keys| {
         let result = |key: &outbox::RowKey| {
@@ -214,7 +213,7 @@ async fn more_than_ten_at_once_are_no_poison() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_refused_whole_is_split_until_the_culprit_stands_alone() {
+async fn a_rejected_request_is_split_until_the_bad_event_is_alone() {
     let world = World::default();
     world.answer(|keys| {
         let culprit = keys.iter().any(|key| key.to_string() == "a/7");
@@ -234,7 +233,7 @@ async fn a_request_refused_whole_is_split_until_the_culprit_stands_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dead_letter_or_park_that_fails_leaves_the_row_to_come_again() {
+async fn a_row_whose_letter_or_park_fails_is_retried() {
     for (letter, park) in [(true, false), (false, true)] {
         let world = World::default();
         let arrival = world.insert_row(row_with_detail("a", 1, "x"));

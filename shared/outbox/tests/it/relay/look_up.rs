@@ -1,4 +1,4 @@
-//! What may have been published before is looked up, part by part.
+//! Rows that may have been published before are looked up, part by part.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::publish::{failures, in_a_minute, insert, publish, settled_as, transie
 use crate::fakes::World;
 
 #[tokio::test(start_paused = true)]
-async fn what_may_have_been_seen_is_looked_up_first() {
+async fn records_that_may_be_published_are_looked_up_first() {
     let world = World::default();
     let arrivals = insert(&world, &[("gone", 1), ("parked", 1), ("pending", 1)]);
     world.with(|state| {
@@ -39,7 +39,7 @@ fn insert_aged(world: &World, count: u64) -> Vec<Arrival> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whole_aggregates_are_looked_up_in_as_few_requests_as_that_takes() {
+async fn whole_aggregates_are_looked_up_in_as_few_requests_as_possible() {
     let world = World::default();
     let outcome = publish(&world, insert_aged(&world, 250)).await;
     assert_eq!(settled_as(&outcome, &Settled::Published), 250);
@@ -55,7 +55,7 @@ async fn whole_aggregates_are_looked_up_in_as_few_requests_as_that_takes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_need_not_be_looked_up_does_not_wait_for_what_must() {
+async fn new_records_do_not_wait_for_look_ups_of_others() {
     let world = World::default();
     let mut arrivals = insert(&world, &[("old", 1), ("old", 2), ("young", 1)]);
     arrivals[0].written_at = None;
@@ -73,7 +73,7 @@ async fn what_need_not_be_looked_up_does_not_wait_for_what_must() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_bus_every_part_fails_that_is_not_settled() {
+async fn without_a_bus_every_unsettled_row_fails() {
     let world = World::default();
     let arrivals = insert_aged(&world, 250);
     world.with(|state| {
@@ -89,7 +89,7 @@ async fn without_a_bus_every_part_fails_that_is_not_settled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_looked_up_after_the_bus_denied_access_fails_unpublished() {
+async fn rows_looked_up_after_the_bus_denied_access_fail() {
     let world = World::default();
     let mut arrivals = insert(&world, &[("old", 1), ("young", 1)]);
     arrivals[0].written_at = None;
@@ -103,7 +103,7 @@ async fn what_is_looked_up_after_the_bus_denied_access_fails_unpublished() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_looked_up_fails_unpublished() {
+async fn rows_that_cannot_be_looked_up_fail_unpublished() {
     let world = World::default();
     let mut arrivals = insert(&world, &[("old", 1), ("young", 1)]);
     arrivals[0].written_at = None;

@@ -1,3 +1,5 @@
+//! The relay: from rows of the table to events on the bus.
+
 pub(crate) mod adapters;
 mod faults;
 mod look_up;

@@ -1,3 +1,5 @@
+//! Publishing: requests, order, deletes and deadlines.
+
 use std::{sync::Arc, time::Duration};
 
 use outbox::{
@@ -45,7 +47,7 @@ pub(super) fn transient_call() -> CallError {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_published_is_deleted() {
+async fn published_rows_are_deleted() {
     let world = World::default();
     let arrivals = insert(&world, &[("a", 1), ("b", 1), ("a", 2)]);
     let outcome = publish(&world, arrivals).await;
@@ -93,7 +95,7 @@ async fn an_aggregate_s_events_share_a_request_in_sequence() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_long_history_goes_out_one_request_after_the_other() {
+async fn a_long_history_is_sent_one_request_at_a_time() {
     let world = World::default();
     let arrivals = (1..=35)
         .map(|sequence| world.insert("a", sequence))
@@ -112,7 +114,7 @@ async fn a_long_history_goes_out_one_request_after_the_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn different_aggregates_go_out_at_once() {
+async fn different_aggregates_are_sent_in_parallel() {
     let world = World::default();
     let arrivals = (0..80)
         .map(|index| world.insert(&format!("a{index}"), 1))
@@ -128,7 +130,7 @@ async fn different_aggregates_go_out_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_what_failed_is_sent_again_and_later_ones_wait_for_it() {
+async fn only_failed_entries_are_retried_and_later_ones_wait() {
     let world = World::default();
     let mut left = 3;
     world.answer(move |keys| {
@@ -153,7 +155,7 @@ async fn only_what_failed_is_sent_again_and_later_ones_wait_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_keeps_failing_is_reported_in_time_with_all_behind_it() {
+async fn an_event_that_keeps_failing_is_reported_in_time() {
     let world = World::default();
     world.answer(|keys| refuse("a/1", transient())(keys));
     let mut arrivals: Vec<Arrival> = (1..=11)
@@ -199,7 +201,7 @@ async fn a_row_without_a_result_is_not_accepted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_bus_is_asked_for_once_a_minute() {
+async fn the_bus_is_confirmed_once_a_minute() {
     let world = World::default();
     let relay = world.relay();
     for (wait, asked) in [(0, 1), (59, 1), (2, 2)] {
@@ -211,9 +213,9 @@ async fn the_bus_is_asked_for_once_a_minute() {
     }
 }
 
-/// A record shows a row as it was committed, however often it is delivered.
+/// A stream record shows a row as it was committed, before all edits.
 #[tokio::test(start_paused = true)]
-async fn a_row_that_was_edited_is_left_to_whoever_reads_the_table() {
+async fn an_edited_row_is_published_only_as_read_from_the_table() {
     let world = World::default();
     let mut arrivals = insert(&world, &[("a", 1), ("b", 1), ("c", 1), ("d", 1)]);
     let edit = |arrival: &mut Arrival, edits| {
@@ -227,10 +229,11 @@ async fn a_row_that_was_edited_is_left_to_whoever_reads_the_table() {
             state.rows.insert(arrival.key.clone(), RowState::Edited(2));
         }
     });
-    // As the stream shows it; as the table showed it once, and as it does now.
+    // a/1 is as the stream shows it, b/1 as the table showed it before the last edit, c/1 as
+    // the table shows it now.
     edit(&mut arrivals[1], 1);
     edit(&mut arrivals[2], 2);
-    // What the stream cannot show is not set aside again, be it as it may by now.
+    // An image that can't be read proves nothing about the edited row, which is not parked.
     arrivals[3].row = Err(Unreadable::Malformed("\"source\" is missing".into()));
     let relay = world.relay();
     tokio::time::advance(Duration::from_secs(2)).await;
@@ -241,7 +244,7 @@ async fn a_row_that_was_edited_is_left_to_whoever_reads_the_table() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_edited_row_that_nobody_can_read_is_set_aside_again() {
+async fn an_edited_row_that_cannot_be_read_is_parked_again() {
     let world = World::default();
     let mut arrivals = insert(&world, &[("a", 1)]);
     arrivals[0].row = Err(Unreadable::Malformed("\"source\" is missing".into()));
@@ -253,7 +256,7 @@ async fn an_edited_row_that_nobody_can_read_is_set_aside_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_row_that_could_not_be_deleted_is_remembered_and_never_published_again() {
+async fn an_undeleted_row_is_remembered_and_not_published_twice() {
     let world = World::default();
     let relay = world.relay();
     world.with(|state| {
@@ -274,7 +277,7 @@ async fn a_row_that_could_not_be_deleted_is_remembered_and_never_published_again
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_row_that_is_still_there_is_said_to_be_while_the_bus_is_gone() {
+async fn undeleted_rows_are_reported_while_the_bus_is_gone() {
     let world = World::default();
     let relay = world.relay();
     let arrivals = insert(&world, &[("a", 1), ("b", 1)]);
@@ -312,7 +315,7 @@ async fn deletes_that_fail_together_pause_as_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_of_deletes_are_full_while_more_comes() {
+async fn delete_requests_are_full_while_more_rows_arrive() {
     let world = World::default();
     let arrivals = (0..100)
         .map(|index| world.insert(&format!("a{index}"), 1))
@@ -323,7 +326,7 @@ async fn requests_of_deletes_are_full_while_more_comes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_delete_is_tried_again() {
+async fn a_failed_delete_is_retried() {
     let world = World::default();
     world.with(|state| {
         state
@@ -349,14 +352,14 @@ async fn services_that_hang_are_reported_in_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_record_that_came_twice_is_published_once() {
+async fn a_record_twice_in_a_batch_is_published_once() {
     let world = World::default();
     let arrival = world.insert("a", 1);
     publish(&world, vec![arrival.clone(), arrival]).await;
     assert_eq!(world.published(), ["a/1"]);
 }
 
-/// Answers with anything a bus may do, by a seed.
+/// Responds with anything that a bus may return, by a seed.
 fn erratic(
     seed: u64,
 ) -> impl FnMut(&[outbox::RowKey]) -> Option<Result<Vec<PutResult>, CallError>> {
@@ -385,11 +388,11 @@ fn erratic(
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
-    /// Whatever the bus does: a row counts as done only if it is published or
-    /// parked, every other row is still pending, every row has a fate, and no
-    /// event is published twice.
+    /// Whatever the bus does, a row counts as done only if it is published or parked, every
+    /// other row is still pending, the outcome contains every row, and no event is
+    /// published twice.
     #[test]
-    fn nothing_is_lost_and_nothing_is_done_without_a_reason(
+    fn no_row_is_lost_and_none_is_done_without_a_reason(
         seed in any::<u64>(),
         names in prop::collection::btree_map((0_u8..20, 1_u64..20), any::<bool>(), 1..300),
     ) {

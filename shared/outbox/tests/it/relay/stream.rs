@@ -1,3 +1,5 @@
+//! The function behind the stream: records, checkpoints, the log.
+
 use std::{
     io::{self, Write},
     sync::{Arc, Mutex},
@@ -15,10 +17,10 @@ use tracing::instrument::WithSubscriber;
 
 use crate::fakes::{World, record, refuse, row_with_detail, start, transient};
 
-/// Makes a record or its image wrong.
+/// Damages a record or its image.
 type Spoil = fn(&mut Value);
 
-/// Handles a batch; the answer is the identifier that was reported, if any.
+/// Handles a batch. Returns the reported identifier, if any.
 async fn handle(world: &World, records: Vec<Value>) -> Option<String> {
     let handler = StreamHandler::new(world.relay());
     handle_with(&handler, records).await
@@ -59,7 +61,7 @@ async fn the_sample_payload_is_published() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_that_is_done_is_answered_with_no_failures() {
+async fn a_batch_that_is_done_reports_no_failures() {
     let world = World::default();
     let records = vec![
         record("100", &world.insert("a", 1)),
@@ -95,7 +97,7 @@ async fn the_lowest_failing_sequence_number_is_reported_by_its_value() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_published_behind_a_failure_is_old_enough_to_be_looked_up_when_it_comes_again() {
+async fn published_records_behind_a_failure_are_looked_up_when_retried() {
     let world = World::default();
     world.answer(refuse("a/1", EntryError::SetUp("NotAuthorized".into())));
     let handler = StreamHandler::new(world.relay());
@@ -110,7 +112,7 @@ async fn what_is_published_behind_a_failure_is_old_enough_to_be_looked_up_when_i
     );
     assert!(
         begun.elapsed() >= Duration::from_secs(2),
-        "answered while b/1 was young"
+        "returned while b/1 was young"
     );
 
     world.with(|state| state.answer = None);
@@ -119,7 +121,7 @@ async fn what_is_published_behind_a_failure_is_old_enough_to_be_looked_up_when_i
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_with_nothing_published_behind_it_is_answered_at_once() {
+async fn a_failure_with_nothing_published_behind_it_is_not_delayed() {
     let world = World::default();
     world.answer(refuse("b/1", EntryError::SetUp("NotAuthorized".into())));
     let records = vec![
@@ -132,7 +134,7 @@ async fn a_failure_with_nothing_published_behind_it_is_answered_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn marks_and_deletes_are_nothing_to_do() {
+async fn records_of_marks_and_deletes_are_done() {
     let world = World::default();
     let mut records = vec![
         record("1", &world.insert("a", 1)),
@@ -145,7 +147,7 @@ async fn marks_and_deletes_are_nothing_to_do() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_left_of_a_discarded_event_is_never_published() {
+async fn a_discarded_event_is_never_published() {
     let world = World::default();
     let records = vec![record("1", &world.insert("discarded#a", 1))];
     assert_eq!(handle(&world, records).await, None);
@@ -153,7 +155,7 @@ async fn what_is_left_of_a_discarded_event_is_never_published() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_that_keeps_failing_while_others_get_through_is_left_to_the_sweeper() {
+async fn an_event_that_fails_while_others_are_accepted_is_left() {
     let world = World::default();
     world.answer(refuse("a/1", transient()));
     let handler = StreamHandler::new(world.relay());
@@ -169,7 +171,7 @@ async fn an_event_that_keeps_failing_while_others_get_through_is_left_to_the_swe
     assert_eq!(
         reported(&alone).as_deref(),
         Some("1"),
-        "nothing gets through"
+        "nothing else is accepted"
     );
 
     let other = record("3", &world.insert("c", 1));
@@ -181,7 +183,7 @@ async fn an_event_that_keeps_failing_while_others_get_through_is_left_to_the_swe
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_left_to_the_sweeper_while_the_set_up_is_at_fault() {
+async fn nothing_is_left_to_the_sweeper_on_a_configuration_fault() {
     let world = World::default();
     let handler = StreamHandler::new(world.relay());
     let stuck = record("1", &world.insert("a", 1));
@@ -218,7 +220,7 @@ async fn a_batch_is_counted() {
             commit_to_publish: vec![published; 2],
             ..Counts::default()
         },
-        "c/2 went along with c/1 in one request"
+        "c/2 was sent in the request of c/1"
     );
 }
 
@@ -278,9 +280,9 @@ async fn the_log_names_events_and_never_shows_them() {
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
     for (message, aggregate_id) in [
-        ("must come again", "a"),
+        ("will be retried", "a"),
         ("published, but not deleted: may be published twice", "b"),
-        ("parked, a dead letter is sent", "c"),
+        ("parked, with a dead letter", "c"),
     ] {
         let line = lines.iter().find(|line| {
             line["fields"]["message"] == message && line["fields"]["aggregate_id"] == aggregate_id
@@ -300,7 +302,7 @@ async fn an_attribute_of_a_newer_type_is_ignored() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_row_that_is_no_row_is_parked_and_the_rest_published() {
+async fn a_malformed_row_is_parked_and_the_rest_published() {
     let cases: [(&str, Spoil, &str); 9] = [
         (
             "detail",
@@ -310,7 +312,7 @@ async fn a_row_that_is_no_row_is_parked_and_the_rest_published() {
         (
             "detail",
             |image| image["detail"] = json!({"N": "1"}),
-            "attribute \"detail\" is no text",
+            "attribute \"detail\" is not text",
         ),
         (
             "source",
@@ -320,7 +322,7 @@ async fn a_row_that_is_no_row_is_parked_and_the_rest_published() {
         (
             "v",
             |image| image["v"] = json!({"S": "1"}),
-            "attribute \"v\" is no number",
+            "attribute \"v\" is not a number",
         ),
         (
             "sequence",
@@ -330,17 +332,17 @@ async fn a_row_that_is_no_row_is_parked_and_the_rest_published() {
         (
             "sequence",
             |image| image["sequence"] = json!({"N": "-1"}),
-            "attribute \"sequence\" is no whole number in range",
+            "attribute \"sequence\" is not an integer in range",
         ),
         (
             "eventId",
             |image| image["eventId"] = json!({"S": "secret"}),
-            "attribute \"eventId\" is no UUID",
+            "attribute \"eventId\" is not a UUID",
         ),
         (
             "detail of a newer type",
             |image| image["detail"] = json!({"TEXT": "secret"}),
-            "attribute \"detail\" is no text",
+            "attribute \"detail\" is not text",
         ),
         (
             "image",
@@ -376,7 +378,7 @@ async fn unknown_attributes_are_ignored() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_proves_nothing_about_the_row_fails_alone_and_parks_nothing() {
+async fn a_record_that_proves_nothing_fails_alone_unparked() {
     let cases: [(&str, Spoil); 7] = [
         ("newer format", |record| {
             record["dynamodb"]["NewImage"]["v"] = json!({"N": "2"});
@@ -414,7 +416,7 @@ async fn what_proves_nothing_about_the_row_fails_alone_and_parks_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_record_without_a_place_in_the_stream_fails_the_whole_batch() {
+async fn a_record_without_sequence_number_fails_the_whole_batch() {
     for broken in [json!("nonsense"), json!({}), json!(null)] {
         let world = World::default();
         let records = vec![record("1", &world.insert("a", 1)), broken];
@@ -424,7 +426,7 @@ async fn a_record_without_a_place_in_the_stream_fails_the_whole_batch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_creation_time_that_is_missing_or_odd_means_looking_up() {
+async fn a_record_without_valid_creation_time_is_looked_up() {
     for time in [Value::Null, json!("yesterday"), json!(1), json!(1e300)] {
         let world = World::default();
         let mut records = vec![record("1", &world.insert("a", 1))];
@@ -470,7 +472,7 @@ fn as_billions(seconds: i64) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deadline_already_past_is_taken_for_unknown() {
+async fn a_deadline_in_the_past_is_treated_as_unknown() {
     let world = World::default();
     let handler = StreamHandler::new(world.relay());
     let event = json!({"Records": [record("1", &world.insert("a", 1))]});
@@ -480,7 +482,7 @@ async fn a_deadline_already_past_is_taken_for_unknown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_answer_comes_before_the_deadline_whatever_fails() {
+async fn the_response_comes_before_the_deadline_whatever_fails() {
     let world = World::default();
     world.answer(|keys| refuse("a/1", transient())(keys));
     world.with(|state| {
@@ -502,6 +504,6 @@ async fn the_answer_comes_before_the_deadline_whatever_fails() {
 }
 
 #[test]
-fn an_event_without_records_is_refused() {
+fn a_payload_without_records_is_an_error() {
     assert!(serde_json::from_value::<StreamEvent>(json!({"Hello": 1})).is_err());
 }

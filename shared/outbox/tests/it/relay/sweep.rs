@@ -1,3 +1,5 @@
+//! The sweeper: which rows it publishes, and when it ends.
+
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -12,7 +14,7 @@ use crate::fakes::{World, poison, refuse, row, start, transient};
 
 const GRACE: SignedDuration = SignedDuration::from_mins(15);
 
-/// A row that was committed so long ago.
+/// Returns a row that was committed so long ago.
 fn row_of_age(aggregate: &str, sequence: u64, age: SignedDuration) -> OutboxRow {
     let mut row = row(aggregate, sequence);
     row.committed_at = start() - age;
@@ -41,7 +43,7 @@ async fn sweep(world: &World) -> Swept {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_older_than_the_grace_period_is_published() {
+async fn rows_older_than_the_grace_period_are_published() {
     let world = World::default();
     old(&world, "a", 1);
     young(&world, "b", 1);
@@ -60,14 +62,14 @@ async fn what_is_older_than_the_grace_period_is_published() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_empty_table_is_swept_to_its_end_and_the_bus_not_asked() {
+async fn an_empty_table_is_swept_without_a_call_to_the_bus() {
     let world = World::default();
     assert_eq!(sweep(&world).await, Swept::default());
     assert_eq!(world.with(|state| state.exists_calls), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_precedes_an_old_event_goes_out_before_it_and_what_follows_waits() {
+async fn rows_before_an_old_one_are_published_and_later_ones_left() {
     let world = World::default();
     young(&world, "a", 1);
     old(&world, "a", 2);
@@ -78,7 +80,7 @@ async fn what_precedes_an_old_event_goes_out_before_it_and_what_follows_waits() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_aggregate_stays_in_sequence_over_pages() {
+async fn an_aggregate_stays_in_sequence_across_pages() {
     let world = World::default();
     for sequence in 1..=7 {
         old(&world, "a", sequence);
@@ -91,17 +93,17 @@ async fn an_aggregate_stays_in_sequence_over_pages() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_follows_a_failure_waits_and_other_aggregates_do_not() {
+async fn rows_behind_a_failure_wait_and_other_aggregates_do_not() {
     let world = World::default();
     for sequence in 1..=600 {
         old(&world, "a", sequence);
     }
-    // In the same segment, behind all of the first.
+    // In the same segment, after all rows of the first aggregate.
     old(&world, "i", 1);
     world.answer(refuse("a/1", transient()));
     let swept = sweep(&world).await;
     let published = world.published();
-    // One request held the first ten, and the bus tells of each.
+    // The first ten were in one request, and the bus returns a result for each.
     let expected: Vec<String> = (2..=10).map(|sequence| format!("a/{sequence}")).collect();
     assert_eq!(published[..9], expected);
     assert_eq!(published[9..], ["i/1"]);
@@ -144,7 +146,7 @@ async fn a_row_that_cannot_be_read_is_parked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_set_up_that_is_at_fault_ends_the_sweep_and_nothing_is_deleted() {
+async fn a_configuration_fault_ends_the_sweep_and_deletes_nothing() {
     for (exists, answer, reason) in [
         (Ok(false), None, "there is no such bus"),
         (
@@ -169,7 +171,7 @@ async fn a_set_up_that_is_at_fault_ends_the_sweep_and_nothing_is_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_event_that_is_not_allowed_does_not_end_the_sweep() {
+async fn one_event_without_permission_does_not_end_the_sweep() {
     let world = World::default();
     for aggregate in ["a", "b", "c"] {
         old(&world, aggregate, 1);
@@ -182,7 +184,7 @@ async fn one_event_that_is_not_allowed_does_not_end_the_sweep() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_table_that_cannot_be_read_is_tried_again_and_then_said() {
+async fn a_table_that_cannot_be_read_is_retried_then_reported() {
     let world = World::default();
     old(&world, "a", 1);
     let throttled = || CallError::Transient("throttled".into());
@@ -211,7 +213,7 @@ async fn publishing_ends_in_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reading_ends_in_time_and_what_was_found_is_published() {
+async fn reading_ends_in_time_and_the_rows_found_are_published() {
     let world = World::default();
     for sequence in 1..=400 {
         old(&world, "a", sequence);
@@ -228,7 +230,7 @@ async fn reading_ends_in_time_and_what_was_found_is_published() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deadline_already_past_is_taken_for_unknown() {
+async fn a_deadline_in_the_past_is_treated_as_unknown() {
     let world = World::default();
     old(&world, "a", 1);
     let swept = sweeper(&world).sweep(Instant::now()).await;
@@ -248,7 +250,7 @@ async fn services_that_hang_end_a_sweep_in_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sweeps_cut_short_begin_elsewhere_so_that_every_row_has_its_turn() {
+async fn sweeps_that_are_cut_short_reach_every_row_in_the_end() {
     let world = World::default();
     for aggregate in ["a", "b", "c", "d", "e", "f", "g", "h"] {
         old(&world, aggregate, 1);
@@ -266,7 +268,7 @@ async fn sweeps_cut_short_begin_elsewhere_so_that_every_row_has_its_turn() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stream_and_sweeper_may_have_a_row_at_once() {
+async fn stream_and_sweeper_may_publish_a_row_at_once() {
     let world = World::default();
     let arrivals: Vec<_> = (1..=20)
         .map(|sequence| world.insert_row(row_of_age("a", sequence, GRACE)))
@@ -283,7 +285,7 @@ async fn stream_and_sweeper_may_have_a_row_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_age_of_a_row_that_cannot_be_read_counts() {
+async fn an_unreadable_row_counts_for_the_oldest_age() {
     let world = World::default();
     let key = world.insert("a", 1).key;
     world.with(|state| state.written.remove(&key));
@@ -293,7 +295,7 @@ async fn the_age_of_a_row_that_cannot_be_read_counts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_young_row_that_cannot_be_read_is_left_to_the_stream_with_what_precedes_it() {
+async fn a_young_unreadable_row_and_those_before_it_are_not_swept() {
     let world = World::default();
     world.insert("a", 1);
     let time = start().as_millisecond();

@@ -1,5 +1,5 @@
-//! What is sent to SQS and DynamoDB streams, and what their errors mean, by stubs and
-//! through the real SDK clients.
+//! The requests to SQS and DynamoDB Streams, and the handling of their errors, with stubs and
+//! the real SDK clients.
 
 use std::time::Duration;
 
@@ -56,11 +56,11 @@ async fn messages_are_received_with_the_time_they_were_sent() {
     let sent = sent(&stub).await;
     assert_eq!(sent["VisibilityTimeout"], 120);
     assert_eq!(sent["MaxNumberOfMessages"], 10);
-    assert_eq!(sent["WaitTimeSeconds"], 1, "every server is asked");
+    assert_eq!(sent["WaitTimeSeconds"], 1, "all servers are queried");
 }
 
 #[tokio::test]
-async fn what_was_not_deleted_is_answered() {
+async fn undeleted_messages_are_returned() {
     let failed = json!({"Id": "1", "Code": "ReceiptHandleIsInvalid", "SenderFault": true});
     let stub = answering(200, json!({"Successful": [], "Failed": [failed]})).await;
     let messages = [message("a"), message("b"), message("c")];
@@ -69,7 +69,7 @@ async fn what_was_not_deleted_is_answered() {
 }
 
 #[tokio::test]
-async fn a_queue_that_is_not_there_is_a_fault_of_the_set_up() {
+async fn a_missing_queue_is_a_configuration_fault() {
     let stub = answering(
         400,
         json!({"__type": "com.amazonaws.sqs#QueueDoesNotExist"}),
@@ -94,7 +94,7 @@ pub(crate) fn streams(address: impl Into<Address>) -> aws_sdk_dynamodbstreams::C
 }
 
 #[tokio::test]
-async fn errors_of_a_stream_are_told_apart() {
+async fn errors_of_a_stream_are_sorted_by_their_codes() {
     let is_gone: fn(&StreamError) -> bool = |error| matches!(error, StreamError::Gone(_));
     let is_expired: fn(&StreamError) -> bool = |error| *error == StreamError::Expired;
     let is_transient: fn(&StreamError) -> bool =

@@ -24,7 +24,7 @@ impl World {
         });
     }
 
-    /// What is in the dead-letter queue, by id.
+    /// Returns the ids of the messages in the dead-letter queue.
     pub(crate) fn dead_letters(&self) -> Vec<String> {
         self.with(|state| {
             let messages = state.queue.iter().map(|(message, _)| message.id.clone());
@@ -32,7 +32,7 @@ impl World {
         })
     }
 
-    /// Whether somebody else would see every message now.
+    /// Returns whether another reader would receive every message now.
     pub(crate) fn is_all_visible(&self) -> bool {
         let now = Instant::now();
         self.with(|state| {

@@ -1,4 +1,4 @@
-//! Every kind of dead letter, and what is none.
+//! Every kind of dead letter, and messages that are not dead letters.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::fakes::{World, poison, refuse, row_with_detail, transient};
 type Break = fn(&World);
 
 #[tokio::test(start_paused = true)]
-async fn what_a_pointer_names_is_published_and_the_letter_deleted_last() {
+async fn rows_of_a_pointer_are_published_before_the_letter_is_deleted() {
     let world = World::default();
     inserted(&world, "shard", "100", &world.insert("a", 1));
     inserted(&world, "shard", "101", &world.insert("b", 1));
@@ -33,7 +33,7 @@ async fn what_a_pointer_names_is_published_and_the_letter_deleted_last() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_range_is_read_through_empty_pages_past_others_to_its_end() {
+async fn a_range_is_read_to_its_end_through_empty_pages() {
     let world = World::default();
     inserted(&world, "shard", "99", &world.insert("before", 1));
     inserted(&world, "shard", "100", &world.insert("a", 1));
@@ -43,7 +43,7 @@ async fn a_range_is_read_through_empty_pages_past_others_to_its_end() {
     empty_pages(&world, "shard", 1);
     inserted(&world, "shard", "1000", &world.insert("b", 1));
     inserted(&world, "shard", "1001", &world.insert("after", 1));
-    // It says one record; the range says more.
+    // The pointer counts one record, but its range has more.
     world.dead_letter(pointer("shard", "100", "1000").to_string());
     let (_, verdicts) = run(&world).await;
     assert_eq!(verdicts[0].1, settled(2, 0));
@@ -52,7 +52,7 @@ async fn a_range_is_read_through_empty_pages_past_others_to_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_iterator_that_expires_is_replaced_where_reading_had_come_to() {
+async fn an_expired_iterator_is_replaced_after_the_last_record() {
     let world = World::default();
     for number in 100..106 {
         let row = world.insert("a", number - 99);
@@ -72,7 +72,7 @@ async fn an_iterator_that_expires_is_replaced_where_reading_had_come_to() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_settled_in_the_meantime_is_not_published_again() {
+async fn rows_settled_in_the_meantime_are_not_published_again() {
     let world = World::default();
     inserted(&world, "shard", "100", &world.insert("a", 1));
     let gone = world.insert("b", 1);
@@ -126,7 +126,7 @@ fn add_parked_to_stream(world: &World, key: &RowKey) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_precedes_a_dead_event_goes_out_before_it_and_what_follows_waits() {
+async fn rows_before_a_named_one_are_published_and_later_ones_left() {
     let world = World::default();
     for sequence in 1..=3 {
         world.insert("a", sequence);
@@ -141,7 +141,7 @@ async fn what_precedes_a_dead_event_goes_out_before_it_and_what_follows_waits() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_aggregate_is_read_over_pages_and_stays_in_sequence() {
+async fn an_aggregate_of_several_pages_stays_in_sequence() {
     let world = World::default();
     world.with(|state| state.page = 7);
     for sequence in 1..=20 {
@@ -154,7 +154,7 @@ async fn an_aggregate_is_read_over_pages_and_stays_in_sequence() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_fails_leaves_the_letter() {
+async fn the_letter_of_a_row_that_fails_stays() {
     let world = World::default();
     world.answer(refuse("a/1", transient()));
     let key = world.insert("a", 1).key;
@@ -205,7 +205,7 @@ async fn a_table_that_cannot_be_read_leaves_the_letter() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn poison_found_by_a_replay_is_parked_and_told_of() {
+async fn poison_found_by_a_replay_is_parked_with_a_letter() {
     let world = World::default();
     world.answer(refuse("a/1", poison()));
     let key = world.insert("a", 1).key;
@@ -251,7 +251,7 @@ async fn without_a_bus_nothing_is_deleted_and_the_replay_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_event_that_is_not_allowed_does_not_end_the_replay() {
+async fn one_event_without_permission_does_not_end_the_replay() {
     let world = World::default();
     world.answer(refuse("a/1", EntryError::SetUp("NotAuthorized".into())));
     world.dead_letter(reference(&world.insert("a", 1).key));
@@ -262,7 +262,7 @@ async fn one_event_that_is_not_allowed_does_not_end_the_replay() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn foreign_and_forged_messages_are_left_alone_and_said() {
+async fn foreign_and_forged_messages_stay_and_are_reported() {
     let world = World::default();
     let row = world.insert("a", 1);
     inserted(&world, "shard", "100", &row);
@@ -293,8 +293,8 @@ async fn foreign_and_forged_messages_are_left_alone_and_said() {
     assert_eq!(
         said,
         [
-            "no dead letter: it is not JSON",
-            "no dead letter: it has neither DDBStreamBatchInfo nor aggregateId",
+            "not a dead letter: it is not JSON",
+            "not a dead letter: it has neither DDBStreamBatchInfo nor aggregateId",
             "of another outbox: its stream is \"arn:aws:dynamodb:eu-central-1:1:table/outbox-of-others/stream/now\"",
             "of another outbox: its stream is \"arn:aws:dynamodb:eu-central-1:2:table/outbox/stream/now\"",
             "of another outbox: its table is \"other\"",
@@ -306,7 +306,7 @@ async fn foreign_and_forged_messages_are_left_alone_and_said() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reference_to_a_row_that_never_was_is_nothing_to_do() {
+async fn a_reference_to_a_row_that_never_existed_is_settled() {
     let world = World::default();
     world.dead_letter(reference(&row_with_detail("forged", 1, "{}").key));
     let (_, verdicts) = run(&world).await;
@@ -315,7 +315,7 @@ async fn a_reference_to_a_row_that_never_was_is_nothing_to_do() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_range_whose_end_never_comes_is_given_up_in_time() {
+async fn a_range_whose_end_never_arrives_is_given_up_in_time() {
     let world = World::default();
     inserted(&world, "shard", "100", &world.insert("a", 1));
     world.dead_letter(pointer("shard", "100", "999").to_string());
@@ -334,7 +334,7 @@ async fn a_range_whose_end_never_comes_is_given_up_in_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_must_not_be_read_leaves_the_letter() {
+async fn the_letter_stays_without_permission_to_read_the_stream() {
     let world = World::default();
     inserted(&world, "shard", "100", &world.insert("a", 1));
     world.dead_letter(pointer("shard", "100", "100").to_string());
@@ -351,7 +351,7 @@ async fn a_stream_that_must_not_be_read_leaves_the_letter() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_row_that_cannot_be_parked_ends_the_replay_before_letters_breed() {
+async fn a_row_that_cannot_be_parked_ends_the_replay() {
     let world = World::default();
     world.answer(refuse("a/1", poison()));
     world.dead_letter(reference(&world.insert("a", 1).key));
@@ -370,7 +370,7 @@ async fn a_row_that_cannot_be_parked_ends_the_replay_before_letters_breed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_letter_stays_while_its_row_is_published_but_still_there() {
+async fn a_letter_stays_while_its_published_row_is_not_deleted() {
     let world = World::default();
     world.with(|state| {
         let denied = CallError::SetUp("AccessDenied".into());

@@ -1,3 +1,5 @@
+//! Replaying dead letters, and settling parked rows.
+
 pub(crate) mod adapters;
 mod fakes;
 mod letters;

@@ -1,4 +1,4 @@
-//! What a person can do about a row that is set aside, on DynamoDB in process.
+//! What an operator can do about a parked row, on DynamoDB in process.
 
 use std::collections::HashMap;
 
@@ -102,7 +102,7 @@ async fn unparking_makes_a_row_pending_once() {
     assert_eq!(row.parked, None);
     let gone = row_with_detail("b", 1, "{}").key;
     assert_eq!(fixture.table.unpark(&gone).await, Ok(false));
-    assert_eq!(fixture.items().await.len(), 1, "nothing was made");
+    assert_eq!(fixture.items().await.len(), 1, "no item was created");
 }
 
 #[tokio::test]
@@ -131,7 +131,7 @@ async fn a_detail_is_replaced_only_if_it_is_as_it_was_seen() {
 }
 
 #[tokio::test]
-async fn a_verdict_on_a_row_as_it_was_before_an_edit_does_not_set_it_aside() {
+async fn a_row_edited_since_it_was_read_is_not_parked() {
     let fixture = Fixture::start().await;
     let key = fixture.write(&row_with_detail("a", 1, "broken")).await;
     fixture.park(&key).await;
@@ -143,11 +143,11 @@ async fn a_verdict_on_a_row_as_it_was_before_an_edit_does_not_set_it_aside() {
 }
 
 #[tokio::test]
-async fn a_discarded_row_is_kept_for_30_days_and_seen_by_no_publisher() {
+async fn a_discarded_row_is_kept_for_30_days_and_not_published() {
     let fixture = Fixture::start().await;
     let key = fixture.write(&row_with_detail("a", 1, "broken")).await;
     let discarded = fixture.table.discard(&key, &discard()).await;
-    assert_eq!(discarded, Ok(false), "only what is parked");
+    assert_eq!(discarded, Ok(false), "not parked");
     fixture.park(&key).await;
     assert_eq!(fixture.table.discard(&key, &discard()).await, Ok(true));
     assert_eq!(fixture.table.discard(&key, &discard()).await, Ok(false));
@@ -184,7 +184,7 @@ async fn a_discarded_row_is_kept_for_30_days_and_seen_by_no_publisher() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_can_be_discarded() {
+async fn a_row_that_cannot_be_read_can_be_discarded() {
     let fixture = Fixture::start().await;
     let key = RowKey {
         aggregate_id: "a".into(),
@@ -236,22 +236,22 @@ fn a_new_detail_must_be_the_same_event_and_fit_the_bus() {
             "{".to_owned(),
             "it is not JSON: EOF while parsing an object at line 1 column 1",
         ),
-        ("[]".to_owned(), "it is no JSON object"),
+        ("[]".to_owned(), "it is not a JSON object"),
         (
             with("id", json!("1")),
-            "its \"id\" must stay \"019ad0c5-0a4c-7000-8000-000000000001\": consumers know the event by it",
+            "its \"id\" must stay \"019ad0c5-0a4c-7000-8000-000000000001\": consumers identify the event by it",
         ),
         (
             with("source", json!("others")),
-            "its \"source\" must stay \"things\": consumers know the event by it",
+            "its \"source\" must stay \"things\": consumers identify the event by it",
         ),
         (
             with("type", Value::Null),
-            "its \"type\" must stay \"Renamed\": consumers know the event by it",
+            "its \"type\" must stay \"Renamed\": consumers identify the event by it",
         ),
         (
             with("subject", json!("b")),
-            "its \"subject\" must stay \"a\": consumers know the event by it",
+            "its \"subject\" must stay \"a\": consumers identify the event by it",
         ),
     ] {
         let error = check_detail(&row, &detail).unwrap_err();
@@ -260,7 +260,7 @@ fn a_new_detail_must_be_the_same_event_and_fit_the_bus() {
     let twice = event.to_string().replacen('{', r#"{"id":"other","#, 1);
     let error = check_detail(&row, &twice).unwrap_err().to_string();
     assert!(
-        error.starts_with("consumers would not agree on it: duplicate field `id`"),
+        error.starts_with("consumers would read it differently: duplicate field `id`"),
         "{error}"
     );
     let large = with("data", json!("x".repeat(256 * 1024)));

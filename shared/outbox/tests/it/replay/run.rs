@@ -1,4 +1,4 @@
-//! Going through the queue.
+//! Replaying the whole queue.
 
 use std::{cell::Cell, collections::HashSet, time::Duration};
 
@@ -35,7 +35,7 @@ async fn an_empty_queue_is_nothing_to_do() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn everything_is_gone_through_once_whatever_stays() {
+async fn every_letter_is_replayed_once_whatever_stays() {
     let world = World::default();
     dead(&world, 35);
     park_all(&world);
@@ -45,11 +45,11 @@ async fn everything_is_gone_through_once_whatever_stays() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn letters_that_are_seen_again_in_a_long_run_are_not_tried_again() {
+async fn letters_received_again_in_a_long_run_are_not_replayed_twice() {
     let world = World::default();
     dead(&world, 200);
     park_all(&world);
-    // So slow that what was seen first is seen again before the end.
+    // So slow that the first letters become visible again before the end.
     world.with(|state| state.look_up_latency = Duration::from_secs(30));
     let (summary, verdicts) = run(&world).await;
     let ids: HashSet<&String> = verdicts.iter().map(|(id, _)| id).collect();
@@ -58,7 +58,7 @@ async fn letters_that_are_seen_again_in_a_long_run_are_not_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_what_is_selected_is_replayed_and_the_rest_given_back() {
+async fn only_selected_letters_are_replayed_and_others_given_back() {
     let world = World::default();
     dead(&world, 25);
     let selection = Selection {
@@ -73,7 +73,7 @@ async fn only_what_is_selected_is_replayed_and_the_rest_given_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_more_are_replayed_than_wanted() {
+async fn no_more_letters_are_replayed_than_the_limit() {
     for limit in [1, 10, 15] {
         let world = World::default();
         dead(&world, 25);
@@ -89,7 +89,7 @@ async fn no_more_are_replayed_than_wanted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_replay_stops_between_batches_when_told() {
+async fn a_replay_stops_between_batches_when_asked_to() {
     let world = World::default();
     dead(&world, 25);
     let told = Cell::new(0);
@@ -139,7 +139,7 @@ async fn letters_stay_hidden_as_long_as_work_on_them_takes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_letter_that_cannot_be_deleted_is_said_and_settled_by_the_next_replay() {
+async fn an_undeleted_letter_is_reported_and_settled_by_the_next_replay() {
     let world = World::default();
     dead(&world, 1);
     world.with(|state| {
@@ -158,7 +158,7 @@ async fn a_letter_that_cannot_be_deleted_is_said_and_settled_by_the_next_replay(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_queue_that_cannot_be_read_is_an_error_and_what_stays_is_given_back() {
+async fn an_unreadable_queue_is_an_error_and_letters_are_given_back() {
     let world = World::default();
     dead(&world, 15);
     park_all(&world);
@@ -173,7 +173,7 @@ async fn a_queue_that_cannot_be_read_is_an_error_and_what_stays_is_given_back() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dry_run_tells_what_a_replay_would_do_and_does_nothing() {
+async fn a_dry_run_reports_what_a_replay_would_do_and_does_nothing() {
     let world = World::default();
     inserted(&world, "shard", "100", &world.insert("a", 1));
     let parked = world.insert("b", 1).key;
@@ -203,7 +203,7 @@ async fn a_dry_run_tells_what_a_replay_would_do_and_does_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn looking_leaves_every_letter_to_be_seen_by_others_at_once() {
+async fn peeking_leaves_every_letter_visible() {
     let world = World::default();
     dead(&world, 25);
     let messages = replay(&world).peek(&Selection::default()).await.unwrap();

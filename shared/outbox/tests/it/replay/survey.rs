@@ -1,4 +1,4 @@
-//! Looking at the whole table.
+//! Reading the whole table.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ async fn survey(world: &World, until: Option<Instant>) -> (Result<bool, CallErro
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_row_is_shown_once_and_an_aggregate_in_sequence() {
+async fn every_row_is_passed_on_once_and_aggregates_in_sequence() {
     let world = World::default();
     world.with(|state| state.page = 3);
     for sequence in 1..=10 {
@@ -41,7 +41,7 @@ async fn every_row_is_shown_once_and_an_aggregate_in_sequence() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_takes_too_long_is_left_and_said() {
+async fn a_survey_that_takes_too_long_ends_and_says_so() {
     let world = World::default();
     world.with(|state| {
         state.page = 1;
@@ -58,7 +58,7 @@ async fn what_takes_too_long_is_left_and_said() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_table_that_must_not_be_read_is_an_error() {
+async fn a_table_without_permission_to_read_is_an_error() {
     let world = World::default();
     let denied = CallError::SetUp("AccessDenied".into());
     world.with(|state| state.scan_errors.push_back(denied.clone()));

@@ -1,4 +1,4 @@
-//! Pointers into a stream that no longer has what they point to.
+//! Pointers to records that the stream no longer has.
 
 use jiff::{SignedDuration, ToSpan};
 use outbox::{
@@ -11,7 +11,7 @@ use serde_json::json;
 use super::world::{changed, inserted, pointer, pointer_of_age, run};
 use crate::fakes::{World, refuse, row, start, transient};
 
-/// A row that was committed so long after the pointers' records arrived.
+/// Returns a row that was committed so long after the records of the pointers arrived.
 fn committed_after(world: &World, aggregate: &str, age: SignedDuration) -> OutboxRow {
     let mut row = row(aggregate, 1);
     row.committed_at = start() + age;
@@ -31,7 +31,7 @@ fn from_table(verdict: &Verdict) -> (usize, &str) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_trimmed_pointer_is_settled_once_everything_that_old_is_published() {
+async fn a_trimmed_pointer_is_settled_once_all_older_rows_are_published() {
     let world = World::default();
     committed_after(&world, "old", SignedDuration::from_mins(-60));
     committed_after(&world, "slow clock", SignedDuration::from_mins(5));
@@ -92,7 +92,7 @@ async fn parked_rows_do_not_hold_up_a_trimmed_pointer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_trimmed_pointer_stays_while_something_that_old_cannot_be_published() {
+async fn a_trimmed_pointer_stays_while_an_older_row_fails() {
     let world = World::default();
     committed_after(&world, "a", SignedDuration::ZERO);
     committed_after(&world, "b", SignedDuration::ZERO);
@@ -150,7 +150,11 @@ async fn many_trimmed_pointers_cost_one_pass_over_the_table() {
     let scans = world.with(|state| state.scans);
     let (summary, _) = run(&world).await;
     assert_eq!(summary.settled, 30);
-    assert_eq!(world.with(|state| state.scans) - scans, 8, "one a segment");
+    assert_eq!(
+        world.with(|state| state.scans) - scans,
+        8,
+        "one per segment"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -172,7 +176,7 @@ async fn a_trimmed_pointer_stays_while_rows_cannot_be_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_range_that_is_read_from_later_on_counts_as_trimmed() {
+async fn a_range_read_from_a_later_record_counts_as_trimmed() {
     let world = World::default();
     world.with(|state| state.iterators_begin_anywhere = true);
     inserted(&world, "shard", "101", &world.insert("a", 1));

@@ -1,4 +1,4 @@
-//! Dead letters in the world of the fakes.
+//! Dead letters of the fake queue and stream.
 
 use jiff::Timestamp;
 use outbox::{
@@ -18,7 +18,7 @@ pub(super) fn replay(world: &World) -> Replay<World, World, World, World, World>
     Replay::new(world.relay(), world.clone(), world.clone(), TABLE_ARN)
 }
 
-/// Replays everything. The verdicts are by message id.
+/// Replays everything. Returns the verdicts by message id.
 pub(crate) async fn run(world: &World) -> (Summary, Vec<(String, Verdict)>) {
     run_selected(world, &Selection::default()).await
 }
@@ -94,12 +94,12 @@ pub(super) fn pointer_of_age(shard: &str, from: &str, to: &str, arrival: Timesta
     })
 }
 
-/// Adds what the stream knows of a row's commit.
+/// Adds the stream record of a row's insert.
 pub(crate) fn inserted(world: &World, shard: &str, number: &str, arrival: &Arrival) {
     add(world, shard, number, Some(arrival.key.clone()));
 }
 
-/// Adds a record of a mark or a delete.
+/// Adds a stream record of a mark or a delete.
 pub(super) fn changed(world: &World, shard: &str, number: &str) {
     add(world, shard, number, None);
 }
