@@ -76,6 +76,7 @@ fn is_text(token: &str) -> bool {
 fn is_unsafe(number: &str) -> bool {
     let digits = number.trim_start_matches('-');
     if digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        // A number that exceeds even u64 is unsafe, too.
         digits
             .parse::<u64>()
             .map_or(true, |number| number > MAX_JSON_INTEGER)

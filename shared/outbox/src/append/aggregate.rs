@@ -251,6 +251,7 @@ impl AggregateWrite {
         let put = Put::builder()
             .table_name(&self.table)
             .set_item(Some(item))
+            // The found item tells why the condition failed: another revision, or aggregate.
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let put = match self.base {
             None => put
@@ -276,6 +277,7 @@ impl AggregateWrite {
     /// event yet or is adopted, and its key doesn't name it already.
     pub(super) fn to_claim(&self) -> Result<Option<Put>, String> {
         let item = self.item.as_ref().map_err(Clone::clone)?;
+        // Once it is claimed, every change checks the `aggregateId` of the item.
         let is_first = self.base.unwrap_or_default().last_sequence == 0;
         if !(is_first || self.adopts)
             || claim::is_named_by_key(&self.key_schema, item, &self.aggregate_id)

@@ -127,6 +127,7 @@ pub(super) fn key_text(key: &HashMap<String, AttributeValue>) -> String {
             other => format!("{name}={other:?}"),
         })
         .collect();
+    // A map has no order, and messages should not vary.
     attributes.sort();
     attributes.join(", ")
 }

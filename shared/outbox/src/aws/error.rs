@@ -29,6 +29,7 @@ where
                 CallError::Transient(message)
             }
         }
+        // Nothing was sent, for lack of credentials for example.
         SdkError::ConstructionFailure(_) => CallError::SetUp(format!("{what}: {}", causes(error))),
         _ => CallError::Transient(format!("{what}: {}", causes(error))),
     }

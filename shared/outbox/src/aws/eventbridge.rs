@@ -119,6 +119,7 @@ fn results(output: &PutEventsOutput) -> Vec<PutResult> {
 
 fn result(entry: &PutEventsResultEntry) -> PutResult {
     match (entry.event_id(), entry.error_code()) {
+        // Only an event id proves acceptance; its absence is never taken for one.
         (Some(id), None) if !id.is_empty() => PutResult::Accepted,
         (_, Some(code)) => {
             PutResult::Refused(entry_error(code, entry.error_message().unwrap_or_default()))

@@ -117,6 +117,7 @@ impl ParkedRows for DynamoDbTable {
         let delete = Delete::builder()
             .table_name(table)
             .set_key(Some(attributes(key)))
+            // The same mark, or the row was unparked and parked again since it was read.
             .condition_expression("#parked = :mark")
             .expression_attribute_names("#parked", PARKED)
             .expression_attribute_values(":mark", mark)

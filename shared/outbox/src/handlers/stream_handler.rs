@@ -158,6 +158,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> StreamHandler<B, T, D> {
         let deadline = known_deadline(deadline);
         let answer_by = Budget::until(deadline).answer_by;
 
+        // A record that can't be read fails alone; the others are published nevertheless.
         let records: Vec<Record> = event.records.iter().map(|record| read(record)).collect();
         let arrivals = arrivals_of(&records).cloned().collect();
         let mut outcome = self.relay.publish(arrivals, deadline).await;

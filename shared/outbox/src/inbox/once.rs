@@ -56,8 +56,8 @@ pub enum OnceError {
     /// The event is so old that its record may have expired, so it is unknown whether it was
     /// handled. Leave it to a dead-letter queue, where the operator decides.
     #[error(
-        "event {id} from {event_source} ({time}) is older than the {} days for which {consumer} \
-         keeps records",
+        "event {id} from {event_source} ({time}) is older than {} days, so it is unknown whether \
+         {consumer} has handled it",
         .remembered.as_hours() / 24
     )]
     TooOld {

@@ -42,6 +42,7 @@ impl Backlog {
         deadline: Instant,
     ) -> Outcome {
         let mut due = std::mem::take(&mut self.due);
+        // The relay holds back rows behind a failure of the same call; this does it across calls.
         due.retain(|arrival| self.held_back_by(&arrival.key).is_none());
         if due.is_empty() {
             return Outcome::default();

@@ -158,6 +158,7 @@ impl Deletes {
             }
         };
         self.not_before = Some(not_before);
+        // Then the rows are left for the next call, which deletes them first.
         self.is_over |= !may_work_later || not_before >= until;
     }
 

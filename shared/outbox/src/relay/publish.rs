@@ -133,6 +133,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
             .confirm(&self.bus, &self.pauses, budget.put_until)
             .await
         {
+            // Rows that turn out to be settled need no retry, so the look-ups are finished.
             while let Some(part) = parts.next().await {
                 arrivals.extend(part.unsettled(&mut outcome));
             }
@@ -185,6 +186,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
     fn parts(&self, mut arrivals: Vec<Arrival>, outcome: &mut Outcome) -> Vec<Part> {
         let undeleted = self.undeleted();
         let mut seen: HashSet<RowKey> = HashSet::new();
+        // A look-up would find an undeleted row pending, and it would be published twice.
         arrivals.retain(|arrival| {
             let is_published = undeleted.contains(&arrival.key);
             if is_published {
@@ -221,6 +223,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
                 Triage::Publish(row) => rows.push(row),
                 Triage::Fail(failure) => outcome.fail(arrival.key, failure),
                 Triage::Poison(poison) => {
+                    // Counted together with the rows that the bus rejects.
                     if schedule.count_poison() {
                         poisoned.push(Poisoned {
                             key: arrival.key,
@@ -265,6 +268,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         let ((), undeleted) = tokio::join!(put, delete);
 
         let answer = undeleted.iter().cloned().collect();
+        // Added, not set: another call of this relay may have remembered rows meanwhile.
         let mut remembered = self.undeleted();
         remembered.extend(undeleted);
         let too_many = remembered.len().saturating_sub(MOST_REMEMBERED);

@@ -211,6 +211,7 @@ impl Schedule {
             self.queues[index].busy = false;
             match result {
                 PutResult::Accepted => {
+                    // The bus works again for this aggregate, so the next pause is short.
                     self.queues[index].failures = 0;
                     accepted.push(queued.row.key.clone());
                     self.accepted.push(Accepted {
@@ -297,6 +298,7 @@ impl Schedule {
                     (None, Some(first)) => Failure::HeldBack(first.clone()),
                     (None, None) => Failure::OutOfTime,
                 };
+                // An event that was not attempted is not what held the others back.
                 if !matches!(failure, Failure::OutOfTime) {
                     first.get_or_insert_with(|| key.clone());
                 }
@@ -318,6 +320,8 @@ impl Schedule {
         for (index, mut queued, error) in retried.into_iter().rev() {
             let queue = &mut self.queues[index];
             queue.busy = false;
+            // An earlier event of the same request failed for this invocation. Another attempt
+            // would publish this one before it.
             if let Some(earlier) = &queue.held_behind {
                 let failure = Failure::HeldBack(earlier.clone());
                 self.failed.push((queued.row.key.clone(), failure));

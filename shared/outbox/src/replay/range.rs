@@ -43,6 +43,7 @@ pub(super) async fn rows_in_range<S: StreamReader>(
             Ok(Step::Done) => return Ok(range.rows),
             Ok(Step::Advanced) => failures = 0,
             Ok(Step::Nothing) => sleep(AFTER_EMPTY_PAGE).await,
+            // A new iterator is opened after the last record.
             Err(StreamError::Expired) => range.iterator = None,
             Err(StreamError::Call(CallError::Transient(error))) => {
                 failures += 1;

@@ -161,6 +161,7 @@ where
         let deadline = Instant::now() + PATIENCE;
         match rows_in_range(&self.stream, self.relay.pauses(), pointer, deadline).await {
             Ok(rows) => Ok(Named::Rows(rows)),
+            // The table still has the rows, if they are pending. The time limits the search.
             Err(StreamError::Gone(reason)) => Ok(Named::CommittedUntil {
                 until: pointer
                     .last_arrival
@@ -270,6 +271,8 @@ where
         progress: &mut Progress,
     ) -> Verdict {
         let mut published = 0;
+        // A pass for a later time settles earlier letters, too, so many letters of one outage
+        // cost one pass.
         while progress.settled_until.is_none_or(|settled| settled < until) {
             let swept = sweep(&self.relay, until, Instant::now() + ONE_SWEEP).await;
             published += swept.published;

@@ -90,6 +90,7 @@ where
             };
             let settling = self.settle(&wanted, &mut progress);
             let verdicts = self.hidden_during(&wanted, settling).await;
+            // Deleted only now: a replay that is killed before leaves the letters in the queue.
             let verdicts = self.delete_settled(&wanted, verdicts).await;
             for (message, verdict) in wanted.into_iter().zip(verdicts) {
                 tell(&message, &verdict);
