@@ -134,7 +134,7 @@ lint-templates: prerequisites node-packages python-tools ## Check the CloudForma
 # Not of 'make test': it is fetched for this alone, and needs Java.
 .PHONY: conformance-dynamodb-local
 conformance-dynamodb-local: prerequisites ## Run what needs a table on AWS's own DynamoDB Local; needs Java 17
-	@scripts/conformance-dynamodb-local
+	@scripts/proof/dynamodb-in-process/conformance-dynamodb-local
 
 # On the local AWS, so apart from the tests that need nothing installed.
 .PHONY: test-end-to-end
@@ -179,7 +179,7 @@ model: prerequisites ## Check the protocol in every order of its steps: TROUBLES
 # toolchain does. What reaches new code is kept in corpus/ for the next time.
 .PHONY: fuzz
 fuzz: prerequisites $(CARGO_FUZZ) ## Look for bytes that break what reads them: TARGET=dead-letter SECONDS=600
-	@export $(fuzz_target); fuzz="$$PWD/$(CARGO_FUZZ)"; cd ./scripts/fuzz/fuzz && for target in $(or $(TARGET),$(FUZZ_TARGETS)); do \
+	@export $(fuzz_target); fuzz="$$PWD/$(CARGO_FUZZ)"; cd ./scripts/proof/fuzz/fuzz && for target in $(or $(TARGET),$(FUZZ_TARGETS)); do \
 		echo "fuzzing $$target"; \
 		mkdir -p corpus/$$target; \
 		"$$fuzz" run --fuzz-dir . --sanitizer none $$target corpus/$$target ../seeds/$$target -- \
@@ -332,7 +332,7 @@ node-packages: prerequisites
 
 .PHONY: bench-node-packages
 bench-node-packages: prerequisites
-	@$(install_node) scripts/bench/node "the AWS SDK for Node"
+	@$(install_node) scripts/proof/bench/node "the AWS SDK for Node"
 
 $(CARGO_FUZZ): | prerequisites
 	@echo "installing cargo-fuzz into target/tools"

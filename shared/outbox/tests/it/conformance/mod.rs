@@ -1,6 +1,6 @@
 //! The adapters to AWS do what the relay relies on: on DynamoDB in process, and on stubs of
 //! the other services that do what AWS documents. The simulated services pass the same
-//! suites in `scripts/simulate`, the local AWS in `scripts/devstack`.
+//! suites in `scripts/proof/simulate`, the local AWS in `scripts/devstack`.
 
 mod dynamodb;
 mod event_bridge;

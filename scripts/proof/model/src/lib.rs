@@ -35,7 +35,7 @@
 //!   deletes might as well have put the second event later.
 //! - The stream is one shard, read as one batch. Bisecting makes the smaller ones.
 //! - The set-up is well, the bus exists, rows can be read, the stream still has what a
-//!   pointer names. `scripts/simulate` tries the opposite, with the code itself.
+//!   pointer names. `scripts/proof/simulate` tries the opposite, with the code itself.
 
 mod action;
 mod event;

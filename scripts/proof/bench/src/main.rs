@@ -77,7 +77,7 @@ enum Instead {
     /// Count the instructions of an invocation, and fail if they have grown.
     Instructions {
         /// What is recorded.
-        #[arg(default_value = "scripts/bench/instructions.json")]
+        #[arg(default_value = "scripts/proof/bench/instructions.json")]
         file: PathBuf,
 
         /// Record what is counted.

@@ -70,8 +70,8 @@ impl Contestant {
             Self::Relay | Self::RelayAged => "target/lambda/bench/publish-events/bootstrap",
             Self::Bare => "target/lambda/bench/bare-handler/bootstrap",
             Self::CreateOrder => "target/lambda/bench/create-order/bootstrap",
-            Self::NodeOneByOne => "scripts/bench/node/one-by-one.mjs",
-            Self::NodeTensAtOnce => "scripts/bench/node/tens-at-once.mjs",
+            Self::NodeOneByOne => "scripts/proof/bench/node/one-by-one.mjs",
+            Self::NodeTensAtOnce => "scripts/proof/bench/node/tens-at-once.mjs",
         };
         project.join(name)
     }
