@@ -165,7 +165,7 @@ simulate: prerequisites ## Try to lose an event: SEEDS=1000 EVENTS=300, or SEED=
 
 .PHONY: simulate-bugs
 simulate-bugs: prerequisites ## Plant deliberate mistakes, and see the simulation find each
-	@cargo run --package simulate -- --bugs --seeds $(or $(SEEDS),300)
+	@cargo run --package simulate -- --mutants --seeds $(or $(SEEDS),300)
 
 .PHONY: compare
 compare: prerequisites ## Put what people write instead under the same faults: SEEDS=40

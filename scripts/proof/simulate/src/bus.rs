@@ -1,4 +1,4 @@
-//! The bus, as a process of ours sees it.
+//! The event bus, as a process of ours calls it.
 
 use std::sync::Arc;
 
@@ -8,11 +8,11 @@ use outbox::{
 };
 
 use crate::{
-    bugs::Bug,
     caller::Caller,
-    truth::Actor,
-    weather::{Fault, Operation},
-    world::State,
+    fault_plan::{Fault, Operation},
+    mutants::Mutant,
+    oracle::Actor,
+    state::State,
 };
 
 impl EventBus for Caller {
@@ -24,7 +24,7 @@ impl EventBus for Caller {
     }
 
     async fn exists(&self) -> Result<bool, CallError> {
-        if self.has(Bug::NoBusCheck) {
+        if self.has(Mutant::NoBusCheck) {
             return Ok(true);
         }
         let exists = |state: &mut State, _| state.bus_gone_since.is_none();
@@ -32,9 +32,9 @@ impl EventBus for Caller {
     }
 
     async fn put(&self, rows: &[Arc<OutboxRow>]) -> Result<Vec<PutResult>, CallError> {
-        expect_within(self.limits(), rows)?;
+        check_limits(self.limits(), rows)?;
         let by = self.actor();
-        if self.has(Bug::DeleteBeforePublish) {
+        if self.has(Mutant::DeleteBeforePublish) {
             self.world
                 .with(|state| rows.iter().for_each(|row| state.delete(&row.key)));
         }
@@ -49,20 +49,20 @@ impl EventBus for Caller {
             }
             results
         };
-        let answer = self.call(Operation::PutEvents, put).await;
-        if matches!(answer, Err(CallError::Content(_))) {
-            self.world.with(|state| state.wrong(rows));
+        let result = self.call(Operation::PutEvents, put).await;
+        if matches!(result, Err(CallError::Content(_))) {
+            self.world.with(|state| state.mark_rejected_wrongly(rows));
         }
-        self.world.tell_delivery();
-        let results = self.as_the_bug_has_it(rows.len(), answer)?;
-        // What was accepted is known to be so from now on.
+        self.world.notify_consumers();
+        let results = self.plant_in_results(rows.len(), result)?;
+        // From now on the actor knows what was accepted.
         self.world.with(|state| {
-            let told = rows.iter().zip(&results);
-            for (row, _) in told.filter(|(_, result)| **result == PutResult::Accepted) {
-                let truth = state.events.get_mut(&row.key);
-                let accepted = truth.map(|truth| truth.accepted.iter_mut());
+            let entries = rows.iter().zip(&results);
+            for (row, _) in entries.filter(|(_, result)| **result == PutResult::Accepted) {
+                let event = state.events.get_mut(&row.key);
+                let accepted = event.map(|event| event.accepted.iter_mut());
                 for accepted in accepted.into_iter().flatten() {
-                    accepted.is_answered |= accepted.by == by;
+                    accepted.is_confirmed |= accepted.by == by;
                 }
             }
         });
@@ -71,15 +71,16 @@ impl EventBus for Caller {
 }
 
 impl Caller {
-    fn as_the_bug_has_it(
+    /// Returns the results as the planted mistake reads them.
+    fn plant_in_results(
         &self,
         count: usize,
-        answer: Result<Vec<PutResult>, CallError>,
+        results: Result<Vec<PutResult>, CallError>,
     ) -> Result<Vec<PutResult>, CallError> {
-        if self.has(Bug::IgnoreFailedEntryCount) {
-            return answer.map(|_| vec![PutResult::Accepted; count]);
+        if self.has(Mutant::IgnoreFailedEntryCount) {
+            return results.map(|_| vec![PutResult::Accepted; count]);
         }
-        if self.has(Bug::AccessDeniedParks) {
+        if self.has(Mutant::AccessDeniedParks) {
             let as_poison = |error: EntryError| match error {
                 EntryError::SetUp(message) => EntryError::Content(Poison {
                     code: "AccessDeniedException".into(),
@@ -87,29 +88,29 @@ impl Caller {
                 }),
                 other => other,
             };
-            let results = answer?.into_iter().map(|result| match result {
+            let results = results?.into_iter().map(|result| match result {
                 PutResult::Refused(error) => PutResult::Refused(as_poison(error)),
                 PutResult::Accepted => PutResult::Accepted,
             });
             return Ok(results.collect());
         }
-        answer
+        results
     }
 }
 
 impl State {
-    /// The bus refuses what nothing is wrong with.
-    fn wrong(&mut self, rows: &[Arc<OutboxRow>]) {
+    /// The bus has rejected events that nothing is wrong with.
+    fn mark_rejected_wrongly(&mut self, rows: &[Arc<OutboxRow>]) {
         for row in rows {
-            if let Some(truth) = self.events.get_mut(&row.key) {
-                truth.was_wronged = true;
+            if let Some(event) = self.events.get_mut(&row.key) {
+                event.was_rejected_wrongly = true;
             }
         }
     }
 }
 
-/// A request of too many entries or bytes is refused whole.
-fn expect_within(limits: BusLimits, rows: &[Arc<OutboxRow>]) -> Result<(), CallError> {
+/// Rejects a whole request of too many entries or bytes, as EventBridge does.
+fn check_limits(limits: BusLimits, rows: &[Arc<OutboxRow>]) -> Result<(), CallError> {
     let bytes: usize = rows.iter().map(|row| row.entry_bytes()).sum();
     if rows.len() > limits.entries || bytes > limits.bytes {
         return Err(CallError::Content("ValidationException".into()));
@@ -120,15 +121,15 @@ fn expect_within(limits: BusLimits, rows: &[Arc<OutboxRow>]) -> Result<(), CallE
 fn put_one(state: &mut State, row: &OutboxRow, by: Actor, fault: Option<Fault>) -> PutResult {
     if fault == Some(Fault::Partial) && state.random.bool() {
         let kind = state.random.u8(..24);
-        if let Some(truth) = state.events.get_mut(&row.key) {
-            truth.was_refused = true;
-            truth.was_wronged |= kind == 3;
+        if let Some(event) = state.events.get_mut(&row.key) {
+            event.was_rejected_for_now = true;
+            event.was_rejected_wrongly |= kind == 3;
         }
         let error = match kind {
             0..3 => EntryError::SetUp("NotAuthorizedForSourceException".into()),
             3 => EntryError::Content(Poison {
                 code: "InvalidArgument".into(),
-                message: "the bus is wrong".into(),
+                message: "rejected wrongly".into(),
             }),
             _ => EntryError::Transient("InternalFailure".into()),
         };
@@ -137,7 +138,7 @@ fn put_one(state: &mut State, row: &OutboxRow, by: Actor, fault: Option<Fault>) 
     if state.poisoned.contains(&(row.key.clone(), row.edits)) {
         return PutResult::Refused(EntryError::Content(Poison {
             code: "InvalidArgument".into(),
-            message: "the bus does not like it".into(),
+            message: "poison".into(),
         }));
     }
     state.accept(row, by);

@@ -1,5 +1,5 @@
-//! A process of ours, and its calls of services: what it asks for happens, or not, or
-//! it dies of asking.
+//! A process of ours and its calls of services. A call has its effect or not, its
+//! response arrives or not, and the process may die in it.
 
 use std::{
     sync::{
@@ -16,58 +16,62 @@ use tokio::{
 };
 
 use crate::{
-    bugs::Bug,
-    truth::{Actor, End},
-    weather::{Fault, Operation},
-    world::{State, World},
+    fault_plan::{Fault, Operation},
+    mutants::Mutant,
+    oracle::{Actor, End},
+    state::State,
+    world::World,
 };
 
-/// A process of ours, and what it calls services with.
+/// A process of ours; it implements the library's traits for each service.
 #[derive(Clone)]
 pub(crate) struct Caller {
     pub(crate) world: World,
-    /// It is a command that a person has given.
-    is_by_hand: bool,
-    /// The invocation that is under way.
+    /// It runs an operator's command.
+    is_operator: bool,
+    /// The current invocation.
     actor: Arc<AtomicU32>,
+    /// Notified when a fault kills the process.
     death: Arc<Notify>,
 }
 
-/// What struck a call so that it has no answer.
+/// Why a call failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Struck {
+pub(crate) enum CallFailure {
     Throttled,
     Denied,
     Conflict,
-    /// It may have happened, or not.
-    CutOff,
-    /// The request is refused for what it holds.
-    Refused,
+    /// No response: it may have had its effect, or not.
+    NoResponse,
+    /// The request was rejected for its content.
+    Rejected,
 }
 
 impl Caller {
     pub(crate) fn new(world: &World) -> Self {
         Self {
             world: world.clone(),
-            is_by_hand: false,
+            is_operator: false,
             actor: Arc::default(),
             death: Arc::default(),
         }
     }
 
-    pub(crate) fn by_hand(world: &World) -> Self {
+    pub(crate) fn for_operator(world: &World) -> Self {
         Self {
-            is_by_hand: true,
+            is_operator: true,
             ..Self::new(world)
         }
     }
 
+    /// Starts an invocation.
     pub(crate) fn begin(&self) -> Actor {
-        let actor = self.world.begin(self.is_by_hand);
+        let actor = self.world.begin(self.is_operator);
         self.actor.store(actor, Ordering::Relaxed);
         actor
     }
 
+    /// Returns the current invocation.
     pub(crate) fn actor(&self) -> Actor {
         self.actor.load(Ordering::Relaxed)
     }
@@ -79,33 +83,34 @@ impl Caller {
 
     async fn die(&self) -> ! {
         self.death.notify_one();
+        // `run_invocation` now drops the future that got here.
         loop {
             std::future::pending::<()>().await;
         }
     }
 
-    /// A call by the errors that relay and replay know.
+    /// Calls a service, with the errors that the relay and replays know.
     pub(crate) async fn call<T>(
         &self,
         operation: Operation,
         effect: impl FnOnce(&mut State, Option<Fault>) -> T,
     ) -> Result<T, CallError> {
-        let answer = self.try_to_call(operation, effect).await;
-        answer.map_err(|struck| match struck {
-            Struck::Throttled => CallError::Transient("throttled".into()),
-            Struck::Conflict => CallError::Transient("in conflict with another".into()),
-            Struck::CutOff => CallError::Transient("cut off".into()),
-            Struck::Denied => CallError::SetUp("access denied".into()),
-            Struck::Refused => CallError::Content("refused".into()),
+        let result = self.try_call(operation, effect).await;
+        result.map_err(|failure| match failure {
+            CallFailure::Throttled => CallError::Transient("throttled".into()),
+            CallFailure::Conflict => CallError::Transient("conflict".into()),
+            CallFailure::NoResponse => CallError::Transient("no response".into()),
+            CallFailure::Denied => CallError::SetUp("access denied".into()),
+            CallFailure::Rejected => CallError::Content("rejected".into()),
         })
     }
 
-    /// A call: on its way, carried out, on its way back.
-    pub(crate) async fn try_to_call<T>(
+    /// Calls a service: the request travels, has its effect, and the response travels back.
+    pub(crate) async fn try_call<T>(
         &self,
         operation: Operation,
         effect: impl FnOnce(&mut State, Option<Fault>) -> T,
-    ) -> Result<T, Struck> {
+    ) -> Result<T, CallFailure> {
         let (there, back, fault, dies_before) = self.world.with(|state| {
             state.counts.calls += 1;
             let commits = matches!(
@@ -114,8 +119,8 @@ impl Caller {
             );
             state.counts.calls_to_commit += u64::from(commits);
             let fault = state
-                .weather
-                .strike(operation, &mut state.random, Instant::now());
+                .fault_plan
+                .fault_for(operation, &mut state.random, Instant::now());
             let mut latency = || Duration::from_millis(state.random.u64(1..15));
             let (there, mut back) = (latency(), latency());
             if fault == Some(Fault::Slow) {
@@ -126,41 +131,43 @@ impl Caller {
         if let Some(fault) = fault {
             let actor = self.actor();
             self.world
-                .log(|| format!("{operation:?} of {actor} is struck by {fault:?}"));
+                .log(|| format!("{operation:?} of {actor} is affected by {fault:?}"));
         }
         sleep(there).await;
         let without_effect = match fault {
-            Some(Fault::Throttled) => Some(Struck::Throttled),
-            Some(Fault::CutBefore) => Some(Struck::CutOff),
-            Some(Fault::Denied) => Some(Struck::Denied),
-            Some(Fault::Conflict) => Some(Struck::Conflict),
-            Some(Fault::Refused) => Some(Struck::Refused),
+            Some(Fault::Throttled) => Some(CallFailure::Throttled),
+            Some(Fault::CutBefore) => Some(CallFailure::NoResponse),
+            Some(Fault::Denied) => Some(CallFailure::Denied),
+            Some(Fault::Conflict) => Some(CallFailure::Conflict),
+            Some(Fault::Rejected) => Some(CallFailure::Rejected),
             Some(Fault::Crash) if dies_before => self.die().await,
             _ => None,
         };
-        let answer = match without_effect {
-            Some(struck) => Err(struck),
+        let result = match without_effect {
+            Some(failure) => Err(failure),
             None => Ok(self.world.with(|state| effect(state, fault))),
         };
         sleep(back).await;
         match fault {
             Some(Fault::Crash) => self.die().await,
-            Some(Fault::CutAfter) => Err(Struck::CutOff),
-            _ => answer,
+            Some(Fault::CutAfter) => Err(CallFailure::NoResponse),
+            _ => result,
         }
     }
 
-    /// Whoever knows its deadline answers before it.
-    pub(crate) fn expect_in_time(&self) {
+    /// Checks that Lambda's timeout didn't end the invocation: the relay and the sweeper
+    /// know their deadline, and must respond before it.
+    pub(crate) fn check_answered_in_time(&self) {
         let actor = self.actor() as usize;
         self.world.with(|state| {
-            if matches!(state.lives[actor].ended, Some((_, End::OutOfTime))) {
-                state.violate("did not answer in time", None);
+            if matches!(state.actors[actor].ended, Some((_, End::TimedOut))) {
+                state.violate("did not respond before its deadline", None);
             }
         });
     }
 
-    pub(crate) fn has(&self, bug: Bug) -> bool {
-        self.world.with(|state| state.bug == Some(bug))
+    /// Returns whether this mistake is planted.
+    pub(crate) fn has(&self, mutant: Mutant) -> bool {
+        self.world.with(|state| state.mutant == Some(mutant))
     }
 }

@@ -6,21 +6,24 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::{
-    designs::Design,
-    truth::{Accepted, Actor, Truth, Violation},
-    world::{DELETED_UNNOTICED, State},
+    design::Design,
+    oracle::{Acceptance, Actor, EventRecord, Violation},
+    state::{BUS_LOSS_WINDOW, State},
 };
 
-/// What the relay does not look up: records younger than this.
+/// The relay publishes records without a look-up if they are younger than 2 s. The rest
+/// is for what a batch may wait, and for skewed clocks.
 const YOUNG: SignedDuration = SignedDuration::from_secs(4);
 
-/// How long the relay holds on to a record that keeps failing.
+/// How long the relay retries a record before it leaves it to the sweeper, less what
+/// clocks may be wrong.
 const LEFT_TO_SWEEPER_AFTER: SignedDuration = SignedDuration::from_secs(10 * 60 - 3);
 
 impl State {
+    /// Records that something happened that must never happen.
     pub(crate) fn violate(&mut self, what: &'static str, key: Option<&RowKey>) {
         if self.design != Design::ThisOne {
-            // Nobody promises it.
+            // The other designs don't promise it.
             return;
         }
         let key = key.cloned();
@@ -28,33 +31,39 @@ impl State {
         self.violations.push(Violation { what, key });
     }
 
-    /// The bus takes an event.
+    /// The bus accepts an event.
     pub(crate) fn accept(&mut self, row: &OutboxRow, by: Actor) {
         let key = &row.key;
-        let Some(truth) = self.events.get(key) else {
-            return self.violate("published what was never committed", Some(key));
+        let Some(event) = self.events.get(key) else {
+            return self.violate("published an event that was never committed", Some(key));
         };
-        let version = truth.version(row.edits);
+        let version = event.version(row.edits);
         if version.is_none_or(|version| version.detail != row.detail) {
-            return self.violate("published what is not what was committed", Some(key));
+            return self.violate(
+                "published an event that differs from what was committed",
+                Some(key),
+            );
         }
-        if truth.is_discarded {
-            return self.violate("published what was discarded", Some(key));
+        if event.is_discarded {
+            return self.violate("published a discarded event", Some(key));
         }
-        let is_outdated = row.edits < truth.current().edits;
-        if is_outdated && truth.is_unedited_since(self.seen(by, key)) {
-            return self.violate("published what had been edited", Some(key));
+        let is_outdated = row.edits < event.current().edits;
+        if is_outdated && event.is_unedited_since(self.seen(by, key)) {
+            return self.violate(
+                "published an outdated version of an edited event",
+                Some(key),
+            );
         }
         let is_parked = self.rows.get(key).is_some_and(|row| row.parked.is_some());
-        let was_parked = truth.parked_at.is_some_and(|at| at < self.seen(by, key));
+        let was_parked = event.parked_at.is_some_and(|at| at < self.seen(by, key));
         if is_parked && was_parked && !self.is_young(key, by) {
-            return self.violate("published what is set aside", Some(key));
+            return self.violate("published a parked event", Some(key));
         }
         if let Some(gone_since) = self.bus_gone_since {
-            if gone_since.elapsed() < DELETED_UNNOTICED
-                && let Some(truth) = self.events.get_mut(key)
+            if gone_since.elapsed() < BUS_LOSS_WINDOW
+                && let Some(event) = self.events.get_mut(key)
             {
-                truth.excused = true;
+                event.is_loss_allowed = true;
             }
             return;
         }
@@ -62,12 +71,12 @@ impl State {
         self.check_duplicate(key, by);
         self.counts.accepted += 1;
         let at = self.now();
-        if let Some(truth) = self.events.get_mut(key) {
-            truth.accepted.push(Accepted {
+        if let Some(event) = self.events.get_mut(key) {
+            event.accepted.push(Acceptance {
                 by,
                 at,
-                // Until the process is told.
-                is_answered: false,
+                // Until the actor gets the response.
+                is_confirmed: false,
             });
         }
         self.deliver(row);
@@ -75,18 +84,19 @@ impl State {
 
     fn check_order(&mut self, row: &OutboxRow, by: Actor) {
         let aggregate = row.key.aggregate_id.clone();
-        let truth = self.events.get(&row.key);
-        let is_first = truth.is_some_and(|truth| truth.accepted.is_empty());
+        let event = self.events.get(&row.key);
+        let is_first = event.is_some_and(|event| event.accepted.is_empty());
         let latest = self.latest_on_bus.entry(aggregate).or_default();
         if is_first && *latest > row.sequence {
             self.counts.out_of_order += 1;
         }
         *latest = row.sequence.max(*latest);
-        // What was set aside, or refused alone of a request, is late, and said to be;
-        // what is repeated is a duplicate.
-        let is_late = |truth: &Truth| truth.released_at.is_some() || truth.was_refused;
-        let truth = self.events.get(&row.key);
-        if truth.is_some_and(|truth| is_late(truth) || !truth.accepted.is_empty()) {
+        // An event that was parked, or rejected alone of a request, may be late, as
+        // docs/guarantees.md says. A repetition is a duplicate, not disorder.
+        let is_late =
+            |event: &EventRecord| event.released_at.is_some() || event.was_rejected_for_now;
+        let event = self.events.get(&row.key);
+        if event.is_some_and(|event| is_late(event) || !event.accepted.is_empty()) {
             return;
         }
         let aggregate = row.key.aggregate_id.clone();
@@ -94,73 +104,79 @@ impl State {
             .published_by
             .insert((by, aggregate.clone()), row.sequence);
         if last.is_some_and(|last| last > row.sequence) {
-            self.violate("out of order within an invocation", Some(&row.key));
+            self.violate(
+                "published out of order within an invocation",
+                Some(&row.key),
+            );
         }
         let last = self.last_on_bus.insert(aggregate, row.sequence);
-        if self.is_calm && last.is_some_and(|last| last > row.sequence) {
-            self.violate("out of order though nothing went wrong", Some(&row.key));
+        if self.is_fault_free && last.is_some_and(|last| last > row.sequence) {
+            self.violate("published out of order without any fault", Some(&row.key));
         }
     }
 
-    /// Every duplicate is owed to one of the causes that docs/guarantees.md lists.
+    /// Checks that a duplicate has one of the causes that docs/guarantees.md lists.
     fn check_duplicate(&mut self, key: &RowKey, by: Actor) {
-        let Some(truth) = self.events.get(key) else {
+        let Some(event) = self.events.get(key) else {
             return;
         };
-        let Some(before) = truth.accepted.last() else {
+        let Some(before) = event.accepted.last() else {
             return;
         };
-        let (ours, theirs) = (self.lives[by as usize], self.lives[before.by as usize]);
+        let (ours, theirs) = (self.actors[by as usize], self.actors[before.by as usize]);
         let seen = self.seen(by, key);
 
-        // The row was there when it was seen: the one before was about to delete it,
-        // could not, or did not live to, or does not know that there is reason to.
-        let was_there = truth.deleted_at.is_none_or(|deleted| deleted >= seen);
+        // The row was still there when this actor read it: the publisher before was about
+        // to delete it, failed to, died before it could, or got no response that says
+        // there is something to delete.
+        let was_there = event.deleted_at.is_none_or(|deleted| deleted >= seen);
         let was_left_there = !theirs.is_over_before(seen)
             || theirs.has_died()
-            || theirs.could_not_delete
-            || truth.undeleted_by.contains(&before.by)
-            || !before.is_answered;
-        // It was gone, but nobody looked, because it was young, and it came again.
+            || theirs.has_failed_delete
+            || event.undeleted_by.contains(&before.by)
+            || !before.is_confirmed;
+        // The row was gone, but this actor didn't look it up, because the record was young,
+        // and the record was delivered twice.
         let is_read_twice = self
             .read_twice_until
             .is_some_and(|until| until > Instant::now());
-        let came_again = theirs.has_died() || theirs.is_by_hand || is_read_twice;
+        let is_redelivered = theirs.has_died() || theirs.is_operator || is_read_twice;
 
-        // Whoever was not told tries again without another look.
-        let tries_again = before.by == by && !before.is_answered;
+        // An actor that got no response retries without another look-up.
+        let is_retry = before.by == by && !before.is_confirmed;
 
         self.counts.duplicates += 1;
-        if !(tries_again || was_there && was_left_there || self.is_young(key, by) && came_again) {
-            let told = format!("{key}, seen {seen:?}: {truth:?}; we: {ours:?}, they: {theirs:?}");
-            self.note(told);
-            self.violate("a duplicate nobody can explain", Some(key));
+        if !(is_retry || was_there && was_left_there || self.is_young(key, by) && is_redelivered) {
+            let line = format!("{key}, seen {seen:?}: {event:?}; we: {ours:?}, they: {theirs:?}");
+            self.note(line);
+            self.violate("a duplicate without a cause", Some(key));
         }
     }
 
-    /// Whether it was so young when a process began that it need not look it up.
+    /// Returns whether a record was so young when an actor began that the relay doesn't look
+    /// it up.
     fn is_young(&self, key: &RowKey, by: Actor) -> bool {
-        let begun_at = self.lives[by as usize].begun_at;
-        let truth = self.events.get(key);
-        truth.is_some_and(|truth| begun_at.duration_since(truth.committed_at) < YOUNG)
+        let begun_at = self.actors[by as usize].begun_at;
+        let event = self.events.get(key);
+        event.is_some_and(|event| begun_at.duration_since(event.committed_at) < YOUNG)
     }
 
-    /// A row leaves the table for good.
+    /// Deletes a row, which must have been published.
     pub(crate) fn delete(&mut self, key: &RowKey) {
         if self.rows.remove(key).is_none() {
             return;
         }
-        let Some(truth) = self.events.get_mut(key) else {
+        let Some(event) = self.events.get_mut(key) else {
             return;
         };
-        truth.deleted_at = Some(Instant::now());
-        if !truth.is_settled() {
-            self.violate("deleted what was not published", Some(key));
+        event.deleted_at = Some(Instant::now());
+        if !event.is_settled() {
+            self.violate("deleted the row of an unpublished event", Some(key));
         }
     }
 
-    /// A process sets a row aside, which it has sent a dead letter of before. Answers
-    /// whether the row was there to be set aside.
+    /// Parks a row, if it is there, not parked yet, and not edited since it was read.
+    /// Returns whether it did. The actor must have sent the dead letter before.
     pub(crate) fn park(
         &mut self,
         key: &RowKey,
@@ -177,55 +193,57 @@ impl State {
         }
         row.parked = Some(mark.clone());
         let is_malformed = matches!(row.row, Err(Unreadable::Malformed(_)));
-        if let Some(truth) = self.events.get_mut(key) {
-            truth.parked_at = Some(Instant::now());
+        if let Some(event) = self.events.get_mut(key) {
+            event.parked_at = Some(Instant::now());
         }
-        let truth = self.events.get(key);
-        let was_wronged = truth.is_some_and(|truth| truth.was_wronged);
-        let has_letter = truth.is_some_and(|truth| truth.letters.contains(&by));
+        let event = self.events.get(key);
+        let was_rejected_wrongly = event.is_some_and(|event| event.was_rejected_wrongly);
+        let has_letter = event.is_some_and(|event| event.letters.contains(&by));
         if !has_letter {
             self.violate("parked without a dead letter", Some(key));
         }
         let is_poison = is_malformed || self.poisoned.contains(&(key.clone(), now));
-        if !is_poison && !was_wronged {
-            self.violate("parked what is no poison", Some(key));
+        if !is_poison && !was_rejected_wrongly {
+            self.violate("parked an event that is no poison", Some(key));
         }
         true
     }
 
-    /// The mapping counts a record as done, of a batch it handed over at `begun`.
-    pub(crate) fn count_as_done(&mut self, key: &RowKey, begun: Instant, now: Timestamp) {
-        let (Some(row), Some(truth)) = (self.rows.get(key), self.events.get(key)) else {
+    /// The mapping completes a record of a batch that it handed over at `begun`. Its event
+    /// must be settled, parked, or left to those that read the table.
+    pub(crate) fn complete_record(&mut self, key: &RowKey, begun: Instant, now: Timestamp) {
+        let (Some(row), Some(event)) = (self.rows.get(key), self.events.get(key)) else {
             return;
         };
-        let is_old = now.duration_since(truth.committed_at) >= LEFT_TO_SWEEPER_AFTER;
-        // A person may make a row pending again before the process that has set it
-        // aside has answered, and what was edited is published from the table.
-        let was_released = truth.released_at.is_some_and(|released| released >= begun);
-        let was_edited = truth.current().edits > 0;
+        let is_old = now.duration_since(event.committed_at) >= LEFT_TO_SWEEPER_AFTER;
+        // An operator may release a row before the process that parked it has responded,
+        // and edited events are published from the table.
+        let was_released = event.released_at.is_some_and(|released| released >= begun);
+        let was_edited = event.current().edits > 0;
         let is_left = is_old || was_released || was_edited;
-        if row.parked.is_none() && !truth.is_settled() && !is_left {
-            let told = format!("{key} counts as done: {row:?} of {truth:?}");
-            self.note(told);
-            self.violate("counted as done what is still pending", Some(key));
+        if row.parked.is_none() && !event.is_settled() && !is_left {
+            let line = format!("{key} is completed: {row:?} of {event:?}");
+            self.note(line);
+            self.violate("completed the record of a pending event", Some(key));
         }
     }
 
-    /// A person's replay takes a dead letter for settled.
+    /// A replay deletes a dead letter, whose rows must not be pending.
     pub(crate) fn delete_letter(&mut self, id: &str) {
         let Some(index) = self.queue.iter().position(|queued| queued.message.id == id) else {
             return;
         };
         let queued = self.queue.remove(index);
-        for key in self.named_by(&queued.message.body) {
+        for key in self.keys_named_in(&queued.message.body) {
             if self.rows.get(&key).is_some_and(|row| row.parked.is_none()) {
-                self.violate("deleted a dead letter of what is still pending", Some(&key));
+                self.violate("deleted the dead letter of a pending event", Some(&key));
             }
         }
     }
 
-    /// The rows a dead letter names, as only an onlooker knows them.
-    pub(crate) fn named_by(&self, body: &str) -> Vec<RowKey> {
+    /// Returns the rows that a dead letter is about. Only the oracle knows those of a
+    /// pointer to records that the stream has dropped.
+    pub(crate) fn keys_named_in(&self, body: &str) -> Vec<RowKey> {
         let Ok(body) = serde_json::from_str::<Value>(body) else {
             return Vec::new();
         };
@@ -242,30 +260,29 @@ impl State {
         )
     }
 
-    /// A consumer writes what it makes of an event.
-    pub(crate) fn take_effect(&mut self, event_id: &str) {
+    /// A consumer commits its effect of an event.
+    pub(crate) fn apply_effect(&mut self, event_id: &str) {
         let Some(key) = self.keys_by_event_id.get(event_id).cloned() else {
-            return self.violate("handled what was never committed", None);
+            return self.violate("handled an event that was never committed", None);
         };
-        let Some(truth) = self.events.get_mut(&key) else {
+        let Some(event) = self.events.get_mut(&key) else {
             return;
         };
-        truth.effects += 1;
-        if truth.accepted.is_empty() {
-            self.violate("handled what was never published", Some(&key));
-        } else if truth.effects > 1 {
-            self.violate("handled more than once", Some(&key));
+        event.effects += 1;
+        if event.accepted.is_empty() {
+            self.violate("handled an event that was never published", Some(&key));
+        } else if event.effects > 1 {
+            self.violate("handled an event more than once", Some(&key));
         }
     }
 
-    /// When a process last saw that a row was there; when it began, if it did not
-    /// look.
+    /// Returns when an actor last read a row; if it didn't, when it began.
     fn seen(&self, by: Actor, key: &RowKey) -> Instant {
         let seen = self.seen.get(&(by, key.clone())).copied();
-        seen.unwrap_or(self.lives[by as usize].begun)
+        seen.unwrap_or(self.actors[by as usize].begun)
     }
 
-    /// A process sees that a row is there.
+    /// An actor reads a row.
     pub(crate) fn see(&mut self, by: Actor, key: &RowKey) {
         self.seen.insert((by, key.clone()), Instant::now());
     }

@@ -1,4 +1,4 @@
-//! Who commits events: services that change things, several of them at once.
+//! Services that change things and commit events, several of them at once.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -11,17 +11,19 @@ use tokio::{task::spawn_local, time::sleep};
 
 use crate::{
     caller::Caller,
-    designs::{Design, publish_after_commit},
-    functions::{alive, nowhere},
-    weather::Operation,
-    world::{State, World},
+    design::Design,
+    fault_plan::Operation,
+    functions::{run_invocation, unreachable_client},
+    record_by_record::publish_after_commit,
+    state::State,
+    world::World,
 };
 
 /// How long a client waits for its command.
-const PATIENCE: Duration = Duration::from_secs(29);
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(29);
 
-/// How often a command is decided: again, if somebody else was faster.
-const DECISIONS: u32 = 5;
+/// How often a command is attempted, if others modify the thing concurrently.
+const ATTEMPTS: u32 = 5;
 
 #[derive(Serialize)]
 struct Thing {
@@ -44,33 +46,38 @@ impl DomainEvent for ThingHappened {
 struct Service {
     caller: Caller,
     outbox: Outbox,
-    /// Things as it saw them last; others may have changed them since.
+    /// The revisions it knows; another service may have changed the things since.
     known: HashMap<u64, Revision>,
 }
 
-/// What became of a command.
-enum Handled {
+/// The outcome of a command.
+enum Outcome {
     Done,
-    /// Told to the client, who gives up.
+    /// Reported to the client, which gives up.
     Failed,
 }
 
-/// Commits this many events, in bursts with pauses.
+/// Runs services until they have committed this many events, in bursts with pauses.
 pub(crate) async fn commit(world: World, events: u64) {
     let things = world.between(1..40);
-    let is_calm = world.with(|state| state.is_calm);
-    let services = if is_calm { 1 } else { world.between(1..4) };
+    let is_fault_free = world.with(|state| state.is_fault_free);
+    let services = if is_fault_free {
+        1
+    } else {
+        world.between(1..4)
+    };
     let services: Vec<_> = (0..services)
         .map(|_| spawn_local(serve(world.clone(), things, events)))
         .collect();
     for service in services {
-        // If it panicked, so does the history.
+        // A panic of a service is one of the history.
         service
             .await
             .unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
     }
 }
 
+/// Sends commands to a service, one at a time.
 async fn serve(world: World, things: u64, events: u64) {
     let mut service = Service::start(&world);
     while world.with(|state| state.counts.committed < events) {
@@ -78,13 +85,13 @@ async fn serve(world: World, things: u64, events: u64) {
         let thing = world.between(0..things);
         let count = world.between(1..4).min(left).max(1);
         let caller = service.caller.clone();
-        let handled = alive(&caller, PATIENCE, service.handle(thing, count)).await;
-        if handled.is_none() {
+        let outcome = run_invocation(&caller, CLIENT_TIMEOUT, service.handle(thing, count)).await;
+        if outcome.is_none() {
             service = Service::start(&world);
         }
         let pause = match world.between(0..100) {
-            // A client whose command failed does not come again at once.
-            _ if !matches!(handled, Some(Handled::Done)) => {
+            // After a failed command a client waits.
+            _ if !matches!(outcome, Some(Outcome::Done)) => {
                 Duration::from_secs(world.between(1..60))
             }
             0..60 => Duration::ZERO,
@@ -101,18 +108,18 @@ impl Service {
     fn start(world: &World) -> Self {
         let caller = Caller::new(world);
         Self {
-            // Its source is one the library takes.
+            // The source is valid.
             outbox: outbox(&caller).unwrap_or_else(|error| unreachable!("{error}")),
             caller,
             known: HashMap::new(),
         }
     }
 
-    /// Changes a thing, and tells of it by so many events.
-    async fn handle(&mut self, thing: u64, events: u64) -> Handled {
-        for _ in 0..DECISIONS {
+    /// Changes a thing, with this many events about it.
+    async fn handle(&mut self, thing: u64, events: u64) -> Outcome {
+        for _ in 0..ATTEMPTS {
             let Ok(base) = self.revision(thing).await else {
-                return Handled::Failed;
+                return Outcome::Failed;
             };
             let command = self.caller.world.with(State::new_id);
             let transaction = self.decide(thing, base, command, events);
@@ -120,17 +127,18 @@ impl Service {
             match committed {
                 Ok(revision) => {
                     self.known.insert(thing, revision);
-                    return Handled::Done;
+                    return Outcome::Done;
                 }
                 Err(CommitError::ConditionFailed(_)) => {
                     self.known.remove(&thing);
                 }
-                Err(_) => return Handled::Failed,
+                Err(_) => return Outcome::Failed,
             }
         }
-        Handled::Failed
+        Outcome::Failed
     }
 
+    /// Returns the transaction of a command, based on the revision that was read.
     fn decide(&self, thing: u64, base: Option<Revision>, command: u64, events: u64) -> Transaction {
         let id = format!("thing#{thing}");
         let item = Thing {
@@ -147,7 +155,7 @@ impl Service {
         self.outbox.transaction(write).events(events)
     }
 
-    /// Commits, and checks that what the library tells is so.
+    /// Commits, and checks that what the library reports is true.
     async fn commit(
         &self,
         transaction: &Transaction,
@@ -155,7 +163,7 @@ impl Service {
     ) -> Result<Revision, CommitError> {
         let world = &self.caller.world;
         let committed = match transaction.commit().await {
-            // Committing the same again is always safe.
+            // Retrying the same transaction is always safe.
             Err(error) if error.is_retryable() && world.chance(0.5) => transaction.commit().await,
             committed => committed,
         };
@@ -170,11 +178,11 @@ impl Service {
         let was_written = world.with(|state| state.items.commands.contains(&command));
         match &committed {
             Ok(_) if !was_written => {
-                world.with(|state| state.violate("told to be committed, and was not", None));
+                world.with(|state| state.violate("reported as committed, but was not", None));
             }
             Ok(_) | Err(CommitError::OutcomeUnknown(_)) => {}
             Err(_) if was_written => {
-                world.with(|state| state.violate("told not to be committed, and was", None));
+                world.with(|state| state.violate("reported as failed, but was committed", None));
             }
             Err(_) => {}
         }
@@ -185,6 +193,7 @@ impl Service {
         Ok(committed.revision)
     }
 
+    /// Returns the thing's revision; `None` if there is no such thing yet.
     async fn revision(&mut self, thing: u64) -> Result<Option<Revision>, ()> {
         if let Some(known) = self.known.get(&thing) {
             return Ok(Some(*known));
@@ -193,13 +202,13 @@ impl Service {
             let item = state.items.get("things", &format!("thing#{thing}"))?;
             serde_dynamo::from_item(item.clone()).ok()
         };
-        let read = self.caller.try_to_call(Operation::GetItem, read).await;
+        let read = self.caller.try_call(Operation::GetItem, read).await;
         read.map_err(|_| ())
     }
 }
 
 fn outbox(caller: &Caller) -> Result<Outbox, InvalidSource> {
-    let outbox = Outbox::new(nowhere(), "outbox", "things")?;
+    let outbox = Outbox::new(unreachable_client(), "outbox", "things")?;
     let outbox = outbox.with_clock(caller.world.clock());
     Ok(outbox.on(Arc::new(caller.clone())))
 }

@@ -1,7 +1,5 @@
-//! The simulated services do what AWS's do, by the suites that the adapters to AWS
-//! run: what a simulation proves among services that do otherwise is worth nothing.
-//!
-//! The weather is calm: faults are no part of what a service promises.
+//! Runs the conformance suites against the simulated services: what a simulation shows is
+//! only worth something if its services behave as AWS's do. No faults are planned here.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,14 +12,21 @@ use outbox::{
 use outbox_conformance::{bus, dead_letters, queue, stream, table};
 use tokio::time::{Instant, sleep};
 
-use crate::{caller::Caller, stream::Stream, world::World};
+use crate::{caller::Caller, design::Design, state::Setting, stream::Stream, world::World};
 
 /// The only shard there is at first.
 const SHARD: &str = "shardId-1";
 
-/// A process of ours in a world where nothing has happened yet.
+/// Returns a process of ours in a new history.
 async fn begin() -> Caller {
-    let caller = Caller::new(&World::new(1, None, true, false));
+    let world = World::new(&Setting {
+        seed: 1,
+        design: Design::ThisOne,
+        mutant: None,
+        is_fault_free: true,
+        keeps_history: false,
+    });
+    let caller = Caller::new(&world);
     caller.begin();
     caller
 }
@@ -34,7 +39,7 @@ impl Caller {
         let now = self.world.now();
         self.world.with(|state| {
             state.write(row, readable, String::new(), now);
-            state.tell_of("INSERT", &key, now);
+            state.add_stream_record("INSERT", &key, now);
         });
     }
 }
@@ -72,7 +77,7 @@ impl table::World for Caller {
     }
 
     async fn discard(&self, key: &RowKey) {
-        let discard = Discard::new("somebody", self.world.now(), "for this check").unwrap();
+        let discard = Discard::new("ada", self.world.now(), "for this check").unwrap();
         assert_eq!(ParkedRows::discard(self, key, &discard).await, Ok(true));
     }
 }
@@ -103,11 +108,11 @@ impl bus::World for Caller {
     async fn received(&self) -> Vec<String> {
         self.world.with(|state| {
             let events = state.events.values();
-            let received = events.flat_map(|truth| {
-                truth
+            let received = events.flat_map(|event| {
+                event
                     .accepted
                     .iter()
-                    .map(|_| truth.current().detail.clone())
+                    .map(|_| event.current().detail.clone())
             });
             received.collect()
         })
@@ -165,7 +170,7 @@ impl stream::World for Caller {
     async fn first_number(&self) -> String {
         let now = self.world.now();
         self.world.with(|state| {
-            let first = state.stream.trimmed(SHARD, now);
+            let first = state.stream.trim_index(SHARD, now);
             state.stream.shards[SHARD].records[first].number.clone()
         })
     }

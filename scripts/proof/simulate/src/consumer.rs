@@ -1,4 +1,4 @@
-//! Who consumes events: a function behind a queue of the bus, with an inbox.
+//! The consumer of the events: a function behind a queue, with an inbox.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,36 +11,30 @@ use outbox::{
 use tokio::time::Instant;
 
 use crate::{
-    bugs::Bug,
     caller::Caller,
-    functions::{alive, nowhere},
-    world::{State, World},
+    delivery::Delivery,
+    functions::{run_invocation, unreachable_client},
+    mutants::Mutant,
+    state::State,
+    world::World,
 };
 
-/// How long the function may take.
+/// The function's timeout.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a message is hidden that somebody has received.
-const HIDDEN_FOR: Duration = Duration::from_mins(1);
+/// The queue's visibility timeout.
+const VISIBILITY_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Messages received at once.
-const AT_ONCE: usize = 10;
+/// Most messages of one receive.
+const BATCH_SIZE: usize = 10;
 
-/// How long it takes at most until somebody looks whether there is more.
-const LOOK_AGAIN: Duration = Duration::from_mins(1);
-
-/// An event on its way to the consumer.
-#[derive(Debug, Clone)]
-pub(crate) struct Delivery {
-    id: u64,
-    detail: String,
-    hidden_until: Option<Instant>,
-}
+/// How long the consumer waits at most before it polls an empty queue.
+const POLL_INTERVAL: Duration = Duration::from_mins(1);
 
 impl State {
-    /// The bus brings an event to the consumer's queue, at times twice.
+    /// Delivers an event to the consumer's queue, at times twice.
     pub(crate) fn deliver(&mut self, row: &OutboxRow) {
-        let times = if !self.is_calm && self.random.u8(..50) == 0 {
+        let times = if !self.is_fault_free && self.random.u8(..50) == 0 {
             2
         } else {
             1
@@ -51,9 +45,9 @@ impl State {
                 detail: row.detail.clone(),
                 hidden_until: None,
             };
-            // A queue knows no order.
+            // A standard queue keeps no order.
             let last = self.deliveries.len();
-            let place = if self.is_calm {
+            let place = if self.is_fault_free {
                 last
             } else {
                 self.random.usize(..=last)
@@ -69,25 +63,25 @@ impl State {
             .iter_mut()
             .filter(|delivery| delivery.hidden_until.is_none_or(|until| until <= now));
         let mut received = Vec::new();
-        for delivery in visible.take(AT_ONCE) {
-            delivery.hidden_until = Some(now + HIDDEN_FOR);
+        for delivery in visible.take(BATCH_SIZE) {
+            delivery.hidden_until = Some(now + VISIBILITY_TIMEOUT);
             received.push(delivery.clone());
         }
         received
     }
 }
 
-/// Handles what comes, as long as the world lasts.
+/// Handles deliveries until the history ends.
 pub(crate) async fn consume(world: World) {
     let mut caller = Caller::new(&world);
     loop {
         let received = world.with(State::receive);
         if received.is_empty() {
-            world.delivery(LOOK_AGAIN).await;
+            world.delivery_or(POLL_INTERVAL).await;
             continue;
         }
         let handling = handle(&caller, &received);
-        match alive(&caller, TIMEOUT, handling).await {
+        match run_invocation(&caller, TIMEOUT, handling).await {
             Some(handled) => world.with(|state| {
                 state
                     .deliveries
@@ -98,7 +92,7 @@ pub(crate) async fn consume(world: World) {
     }
 }
 
-/// Answers which deliveries are handled.
+/// Handles deliveries, and returns the ids of those to delete.
 async fn handle(caller: &Caller, received: &[Delivery]) -> Vec<u64> {
     let Ok(inbox) = inbox(caller) else {
         return Vec::new();
@@ -115,13 +109,15 @@ async fn handle(caller: &Caller, received: &[Delivery]) -> Vec<u64> {
     handled
 }
 
+/// Handles an event once, unless a mistake is planted. Returns whether to delete its
+/// delivery.
 async fn once(caller: &Caller, inbox: &Inbox, event: &CloudEvent) -> bool {
     let effect = effect(event);
     let writes = ConsumerWrites::new().update(effect.clone());
-    if caller.has(Bug::NoInbox) {
+    if caller.has(Mutant::NoInbox) {
         return write(caller, effect).await;
     }
-    if caller.has(Bug::RecordBeforeEffect) {
+    if caller.has(Mutant::RecordBeforeEffect) {
         return match inbox.once(event, ConsumerWrites::new()).await {
             Ok(outbox::inbox::Handled::Now) => write(caller, effect).await,
             handled => handled.is_ok(),
@@ -130,17 +126,18 @@ async fn once(caller: &Caller, inbox: &Inbox, event: &CloudEvent) -> bool {
     let handled = inbox.once(event, writes).await;
     caller
         .world
-        .log(|| format!("the consumer of {}: {handled:?}", event.id));
+        .log(|| format!("the consumer handled {}: {handled:?}", event.id));
     handled.is_ok()
 }
 
+/// Commits an effect without a record that the event was handled.
 async fn write(caller: &Caller, effect: Update) -> bool {
     let item = aws_sdk_dynamodb::types::TransactWriteItem::builder().update(effect);
     let token = caller.world.with(State::new_id).to_string();
     caller.transact(vec![item.build()], token).await.is_ok()
 }
 
-/// What the consumer makes of an event: it counts it.
+/// Returns the consumer's effect of an event: a counter.
 fn effect(event: &CloudEvent) -> Update {
     let effect = Update::builder()
         .table_name("effects")
@@ -148,13 +145,13 @@ fn effect(event: &CloudEvent) -> Update {
         .update_expression("ADD effects :one")
         .expression_attribute_values(":one", AttributeValue::N("1".into()))
         .build();
-    // Table, key and expression are there.
+    // Table, key and expression, which an update requires, are set.
     effect.unwrap_or_else(|error| unreachable!("{error}"))
 }
 
 fn inbox(caller: &Caller) -> Result<Inbox, InvalidInbox> {
     let key = KeySchema::partition_key("pk");
-    let inbox = Inbox::new(nowhere(), "inbox", key, "consumer")?;
+    let inbox = Inbox::new(unreachable_client(), "inbox", key, "consumer")?;
     Ok(inbox
         .with_clock(caller.world.clock())
         .on(Arc::new(caller.clone())))

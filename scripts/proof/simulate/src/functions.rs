@@ -1,5 +1,5 @@
-//! Processes that are invoked, as Lambda has them: kept for the next invocation
-//! if they answer, gone with all they remember if they die.
+//! Invocations, as Lambda runs them: a process that responds is kept for the next one;
+//! a process that dies is gone with everything it remembers.
 
 use std::{
     cell::RefCell,
@@ -21,30 +21,30 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::{bugs::Bug, caller::Caller, truth::End, world::World};
+use crate::{caller::Caller, mutants::Mutant, oracle::End, world::World};
 
-/// The timeouts of the deployed functions.
+/// The timeouts with which the functions are deployed.
 pub(crate) const RELAY_TIMEOUT: Duration = Duration::from_mins(1);
 const SWEEPER_TIMEOUT: Duration = Duration::from_mins(4);
 
-/// How often the sweeper is deployed to run.
+/// How often the deployed schedule invokes the sweeper.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(5);
 
-/// The grace of the deployed sweeper.
+/// The age below which the deployed sweeper leaves rows to the stream.
 const GRACE: SignedDuration = SignedDuration::from_mins(15);
 
 /// A process of a function behind the stream.
 pub(crate) trait StreamFunction: Sized + 'static {
-    /// A new process.
+    /// Starts a process.
     fn start(world: &World) -> Self;
 
-    /// Handles a batch, or dies of it. Answers what the mapping is told, and the
-    /// process if it is still there.
+    /// Handles a batch, or dies in it. Returns what the mapping sees, and the process if
+    /// it is still alive.
     fn invoke(self, records: Vec<Value>)
     -> impl Future<Output = (Outcome, Option<Self>)> + 'static;
 }
 
-/// A process of our function behind the stream.
+/// A process of the relay.
 pub(crate) struct RelayProcess {
     caller: Caller,
     handler: StreamHandler<Caller, Caller, Caller>,
@@ -66,27 +66,27 @@ impl StreamFunction for RelayProcess {
             return (Outcome::FunctionError, Some(self));
         };
         let handling = self.handler.handle(event, Instant::now() + RELAY_TIMEOUT);
-        let Some(relayed) = alive(&self.caller, RELAY_TIMEOUT, handling).await else {
-            self.caller.expect_in_time();
+        let Some(relayed) = run_invocation(&self.caller, RELAY_TIMEOUT, handling).await else {
+            self.caller.check_answered_in_time();
             return (Outcome::FunctionError, None);
         };
         let mut answer = serde_json::to_value(relayed.response).unwrap_or(Value::Null);
-        let bug = self.caller.world.with(|state| state.bug);
-        spoil(bug, &mut answer, &numbers);
+        let mutant = self.caller.world.with(|state| state.mutant);
+        plant_in_response(mutant, &mut answer, &numbers);
         let payload = answer.to_string();
         (Outcome::Answered { payload }, Some(self))
     }
 }
 
-/// What a buggy function would answer.
-fn spoil(bug: Option<Bug>, answer: &mut Value, numbers: &[Value]) {
+/// Changes the response as the planted mistake would.
+fn plant_in_response(mutant: Option<Mutant>, answer: &mut Value, numbers: &[Value]) {
     let failed = answer["batchItemFailures"][0]["itemIdentifier"].clone();
     if failed.is_null() {
         return;
     }
-    match bug {
-        Some(Bug::NullResponse) => *answer = Value::Null,
-        Some(Bug::CheckpointPastFailure) => {
+    match mutant {
+        Some(Mutant::NullResponse) => *answer = Value::Null,
+        Some(Mutant::CheckpointPastFailure) => {
             let index = numbers.iter().position(|number| *number == failed);
             let next = index.and_then(|index| numbers.get(index + 1));
             answer["batchItemFailures"] = match next {
@@ -98,7 +98,7 @@ fn spoil(bug: Option<Bug>, answer: &mut Value, numbers: &[Value]) {
     }
 }
 
-/// A process of the function on the schedule.
+/// A process of the sweeper.
 pub(crate) struct SweeperProcess {
     caller: Caller,
     sweeper: Sweeper<Caller, Caller, Caller>,
@@ -111,20 +111,21 @@ impl SweeperProcess {
         Self { caller, sweeper }
     }
 
-    /// Sweeps, or dies of it.
+    /// Sweeps, or dies in it. Returns the process if it is still alive.
     pub(crate) async fn invoke(self) -> Option<Self> {
         let sweeping = self.sweeper.sweep(Instant::now() + SWEEPER_TIMEOUT);
-        if alive(&self.caller, SWEEPER_TIMEOUT, sweeping)
+        if run_invocation(&self.caller, SWEEPER_TIMEOUT, sweeping)
             .await
             .is_none()
         {
-            self.caller.expect_in_time();
+            self.caller.check_answered_in_time();
             return None;
         }
         Some(self)
     }
 }
 
+/// Returns a relay whose every service is simulated.
 pub(crate) fn relay(caller: &Caller) -> Relay<Caller, Caller, Caller> {
     let world = &caller.world;
     let random = fastrand::Rng::with_seed(world.between(0..u64::MAX));
@@ -132,41 +133,43 @@ pub(crate) fn relay(caller: &Caller) -> Relay<Caller, Caller, Caller> {
         .with_time_and_chance(Arc::new(world.clock()), random)
 }
 
-/// Lives through an invocation: ends with its answer, with death, or because the
-/// time is up.
-pub(crate) async fn alive<T>(
+/// Runs an invocation until it returns, dies, or times out. Returns `None` if it
+/// doesn't return.
+pub(crate) async fn run_invocation<T>(
     caller: &Caller,
     timeout: Duration,
     work: impl Future<Output = T>,
 ) -> Option<T> {
     let world = &caller.world;
     let actor = caller.begin();
-    let is_killed = world.with(|state| state.weather.kills(&mut state.random));
+    let is_killed = world.with(|state| state.fault_plan.kills(&mut state.random));
+    // Mostly early: most invocations end long before their timeout.
     let killed_after = timeout.mul_f64(world.with(|state| state.random.f64().powi(4)));
-    let (answer, end) = tokio::select! {
+    let (result, end) = tokio::select! {
         biased;
-        answer = work => (Some(answer), End::Answered),
+        result = work => (Some(result), End::Returned),
         () = caller.dies() => (None, End::Died),
         () = sleep(killed_after), if is_killed => (None, End::Died),
-        () = sleep(timeout) => (None, End::OutOfTime),
+        () = sleep(timeout) => (None, End::TimedOut),
     };
     world.log(|| format!("invocation {actor} {end:?}"));
     world.end(actor, end);
-    answer
+    result
 }
 
-/// A client of nothing: what would use it is handed something else.
-pub(crate) fn nowhere() -> aws_sdk_dynamodb::Client {
-    static NOWHERE: LazyLock<aws_sdk_dynamodb::Client> = LazyLock::new(|| {
+/// Returns a client without an endpoint. The library asks for a client, and calls what
+/// it is given in the client's place.
+pub(crate) fn unreachable_client() -> aws_sdk_dynamodb::Client {
+    static CLIENT: LazyLock<aws_sdk_dynamodb::Client> = LazyLock::new(|| {
         let config = aws_sdk_dynamodb::Config::builder().behavior_version_latest();
         aws_sdk_dynamodb::Client::from_conf(config.build())
     });
-    NOWHERE.clone()
+    CLIENT.clone()
 }
 
-/// The schedule and its function.
+/// Runs the schedule and the sweeper.
 pub(crate) async fn sweep(world: World) {
-    world.with(|state| state.is_sweeper_off = state.bug == Some(Bug::NoSweeper));
+    world.with(|state| state.is_sweeper_off = state.mutant == Some(Mutant::NoSweeper));
     let warm: Rc<RefCell<Option<SweeperProcess>>> = Rc::default();
     loop {
         sleep(SWEEP_INTERVAL).await;
@@ -174,9 +177,9 @@ pub(crate) async fn sweep(world: World) {
             continue;
         }
         let times = match world.between(0..20) {
-            // The schedule skips a beat, or has two.
-            0 if !world.with(|state| state.is_calm) => 0,
-            1 if !world.with(|state| state.is_calm) => 2,
+            // A schedule may skip an invocation, or repeat one.
+            0 if !world.with(|state| state.is_fault_free) => 0,
+            1 if !world.with(|state| state.is_fault_free) => 2,
             _ => 1,
         };
         for _ in 0..times {

@@ -1,37 +1,38 @@
 //! Tries to lose an event.
 //!
-//! The library's own append, inbox, relay, sweeper and replay, what the operators'
-//! tool is made of, and Lambda's stream mapping as the crate `stream-mapping` has it,
-//! run in a world of simulated services: a table with a stream whose shards split, a
-//! bus, queues, people. Time is simulated, and everything random comes from one seed,
-//! so that a seed always makes the same history. Faults strike at every call, and
-//! processes die at any of them and in between. What must hold is checked at every
-//! step (`checks`), and what must hold in the end once the faults have stopped.
+//! The library's own code runs unchanged: append, inbox, relay, sweeper, replay and what
+//! outboxctl is made of; so does the crate `stream-mapping`, which does what Lambda's
+//! stream mapping does. The services around it are simulated: a table with a stream whose
+//! shards split, a bus, queues, operators. So is time, and everything random comes from
+//! one seed, so that a seed always makes the same history.
 //!
-//! | file | what it is |
+//! Any call may fail, and a process may die in any call and between two of them. The
+//! oracle knows what really happened to each event. The checks compare the two at every
+//! step, and once more after the faults have stopped.
+//!
+//! | file | what is in it |
 //! |---|---|
-//! | `world` | all that is shared: time, chance, what services hold, what really happened |
-//! | `weather` | which faults strike when |
-//! | `trouble` | what weather, people and AWS do to the set-up |
-//! | `truth` | what really became of each event |
-//! | `checks` | what must hold at every step |
-//! | `caller` | a process of ours and its calls, faults included |
-//! | `transactions`, `table`, `parked_rows`, `bus`, `queue`, `stream_reader` | the services as such a process sees them |
-//! | `rows`, `stream` | the rows of the outbox, and the shards of the table's stream |
-//! | `commands` | who commits events |
-//! | `consumer` | who handles them, with an inbox |
-//! | `mapping` | Lambda's stream mapping, or two of them |
-//! | `functions` | processes that are invoked, and die |
-//! | `operators` | who replays, edits, discards, and forgets to |
-//! | `bugs` | deliberate mistakes, each of which must be found |
-//! | `designs` | what people write instead |
-//! | `report` | what became of it, in numbers |
 //! | `run` | one history, from its seed to its verdict |
+//! | `world`, `state` | what everything shares: time, randomness, what the services store |
+//! | `fault_plan` | which faults affect which calls, and when |
+//! | `incidents` | what operators and AWS do to the deployment while it runs |
+//! | `oracle` | what really happened to each event, and to each process |
+//! | `checks` | what must hold at every step |
+//! | `mutants` | deliberate mistakes, each of which the checks must find |
+//! | `caller` | a process and its calls, with the faults that affect them |
+//! | `transactions`, `table`, `parked_rows`, `bus`, `queue`, `stream_reader` | the services, as such a process calls them |
+//! | `rows`, `items`, `stream`, `delivery` | what the services store |
+//! | `commands` | services that commit events |
+//! | `mapping` | Lambda's stream mapping, or two of them |
+//! | `functions` | invocations of the relay and the sweeper |
+//! | `consumer` | a consumer with an inbox |
+//! | `operators` | operators who replay, edit and discard, at times carelessly |
+//! | `design`, `record_by_record` | what one would write without the library |
+//! | `report` | the numbers of a history |
 //!
-//! That the simulated services do what AWS's do is held by the suites of
-//! `outbox-conformance`, which the adapters to AWS run, too.
+//! The simulated services behave as AWS's do: they pass the suites of
+//! `outbox-conformance`, as the library's adapters to AWS do.
 
-mod bugs;
 mod bus;
 mod caller;
 mod checks;
@@ -39,27 +40,31 @@ mod commands;
 #[cfg(test)]
 mod conformance;
 mod consumer;
-mod designs;
+mod delivery;
+mod design;
+mod fault_plan;
 mod functions;
+mod incidents;
+mod items;
 mod mapping;
+mod mutants;
 mod operators;
+mod oracle;
 mod parked_rows;
 mod queue;
+mod record_by_record;
 mod report;
 mod rows;
 mod run;
+mod state;
 mod stream;
 mod stream_reader;
 mod table;
 mod transactions;
-mod trouble;
-mod truth;
-mod weather;
 mod world;
 
-pub use bugs::Bug;
-pub use designs::Design;
+pub use design::Design;
+pub use fault_plan::{Fault, Operation};
+pub use mutants::Mutant;
 pub use report::Report;
 pub use run::{Plan, Seed, run};
-pub use weather::{Fault, Operation};
-pub use world::World;

@@ -9,52 +9,52 @@ use std::{
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
-use simulate::{Bug, Design, Plan, Report, Seed, run};
+use simulate::{Design, Mutant, Plan, Report, Seed, run};
 
-/// Tries to lose an event: the whole pipeline in simulated time, with every fault
-/// there is.
+/// Tries to lose an event: the whole pipeline in simulated time, with every kind of
+/// fault.
 #[derive(Parser)]
 struct Arguments {
-    /// How many histories to make, each of a seed of its own.
+    /// How many histories to make, each from its own seed
     #[arg(long, default_value_t = 1_000)]
     seeds: u64,
 
-    /// The first seed.
+    /// The first seed
     #[arg(long, default_value_t = 0)]
     from: Seed,
 
-    /// One seed alone, with all that happened.
+    /// Make the history of this seed only, and show all that happens
     #[arg(long, conflicts_with_all = ["seeds", "from"])]
     seed: Option<Seed>,
 
-    /// How many events a history commits.
+    /// How many events each history commits
     #[arg(long, default_value_t = 300)]
     events: u64,
 
-    /// A deliberate mistake, to see it found.
+    /// Plant this deliberate mistake
     #[arg(long)]
-    bug: Option<Bug>,
+    mutant: Option<Mutant>,
 
-    /// What people write instead, under the same faults.
-    #[arg(long, conflicts_with_all = ["seed", "bug", "bugs"])]
+    /// Compare this library with other designs under the same faults
+    #[arg(long, conflicts_with_all = ["seed", "mutant", "mutants"])]
     compare: bool,
 
-    /// Every deliberate mistake in turn: how many seeds it takes to find each.
-    #[arg(long, conflicts_with_all = ["seed", "bug"])]
-    bugs: bool,
+    /// Plant every deliberate mistake in turn, and show which seed finds it
+    #[arg(long, conflicts_with_all = ["seed", "mutant"])]
+    mutants: bool,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if let Some(seed) = arguments.seed {
-        return tell(&arguments, seed);
+        return show_history(&arguments, seed);
     }
     if arguments.compare {
         compare(&arguments);
         return ExitCode::SUCCESS;
     }
-    if arguments.bugs {
-        return find_bugs(&arguments);
+    if arguments.mutants {
+        return find_mutants(&arguments);
     }
     let begun = Instant::now();
     let (total, violated) = simulate(&arguments, plan(&arguments));
@@ -66,7 +66,7 @@ fn main() -> ExitCode {
     );
     match violated {
         None => ExitCode::SUCCESS,
-        Some(seed) => tell(&arguments, seed),
+        Some(seed) => show_history(&arguments, seed),
     }
 }
 
@@ -74,13 +74,13 @@ fn plan(arguments: &Arguments) -> Plan {
     Plan {
         events: arguments.events,
         design: Design::default(),
-        bug: arguments.bug,
+        mutant: arguments.mutant,
         keeps_history: false,
     }
 }
 
-/// Makes the histories, as many at once as there are processors. Answers all
-/// together, and the lowest seed that went wrong.
+/// Makes the histories, as many at once as there are processors. Returns their sum, and
+/// the lowest seed with a violation.
 fn simulate(arguments: &Arguments, plan: Plan) -> (Report, Option<Seed>) {
     let next = AtomicU64::new(arguments.from);
     let end = arguments.from + arguments.seeds;
@@ -121,15 +121,15 @@ fn simulate(arguments: &Arguments, plan: Plan) -> (Report, Option<Seed>) {
     (total, violated)
 }
 
-/// Shows whoever waits at a terminal how long it will take.
+/// Shows on a terminal how long it will take.
 fn progress(seeds: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:30} {pos} of {len} seeds, {eta} left")
         .expect("a template that indicatif knows");
     ProgressBar::new(seeds).with_style(style)
 }
 
-/// Makes one history again, and shows it.
-fn tell(arguments: &Arguments, seed: Seed) -> ExitCode {
+/// Makes one history, and shows it line by line.
+fn show_history(arguments: &Arguments, seed: Seed) -> ExitCode {
     let report = run(
         seed,
         Plan {
@@ -145,7 +145,7 @@ fn tell(arguments: &Arguments, seed: Seed) -> ExitCode {
         println!("violated: {violation}");
     }
     println!(
-        "again: simulate --seed {seed} --events {}",
+        "to repeat it: simulate --seed {seed} --events {}",
         arguments.events
     );
     if report.violations.is_empty() {
@@ -155,14 +155,14 @@ fn tell(arguments: &Arguments, seed: Seed) -> ExitCode {
     }
 }
 
-/// Shows what becomes of events by each design.
+/// Shows the outcome of each design.
 fn compare(arguments: &Arguments) {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::ASCII_MARKDOWN);
     table.set_header([
         "of 100,000 events",
         "lost",
-        "wait for a person",
+        "need an operator",
         "twice",
         "out of order",
         "half within",
@@ -177,10 +177,10 @@ fn compare(arguments: &Arguments) {
                 ..plan(arguments)
             },
         );
-        total.waits.sort_unstable();
-        let wait = |part: usize| {
-            let wait = total.waits.get(total.waits.len() * part / 100);
-            wait.map_or(String::new(), |seconds| format!("{seconds} s"))
+        total.delays.sort_unstable();
+        let delay = |part: usize| {
+            let delay = total.delays.get(total.delays.len() * part / 100);
+            delay.map_or(String::new(), |seconds| format!("{seconds} s"))
         };
         let share = |count: u64| (count * 100_000 / total.committed.max(1)).to_string();
         #[expect(
@@ -191,22 +191,23 @@ fn compare(arguments: &Arguments) {
         table.add_row([
             design.to_string(),
             share(total.lost),
-            share(total.left),
+            share(total.unpublished),
             share(total.duplicates),
             share(total.out_of_order),
-            wait(50),
-            wait(99),
+            delay(50),
+            delay(99),
             format!("{calls:.2}"),
         ]);
     }
     println!("{table}");
 }
 
-fn find_bugs(arguments: &Arguments) -> ExitCode {
+/// Plants each mistake, and shows the first seed that finds it.
+fn find_mutants(arguments: &Arguments) -> ExitCode {
     let mut missed = 0;
-    for bug in Bug::all() {
+    for mutant in Mutant::all() {
         let plan = Plan {
-            bug: Some(*bug),
+            mutant: Some(*mutant),
             ..plan(arguments)
         };
         let seeds = arguments.from..arguments.from + arguments.seeds;
@@ -215,10 +216,10 @@ fn find_bugs(arguments: &Arguments) -> ExitCode {
             Some((seed, violation))
         });
         if let Some((seed, violation)) = found {
-            println!("{bug}: found by seed {seed}: {violation}");
+            println!("{mutant}: found by seed {seed}: {violation}");
         } else {
             missed += 1;
-            println!("{bug}: NOT FOUND by {} seeds", arguments.seeds);
+            println!("{mutant}: NOT FOUND by {} seeds", arguments.seeds);
         }
     }
     if missed == 0 {

@@ -1,5 +1,5 @@
-//! Lambda's mapping from the stream to the relay: the crate `stream-mapping`, fed
-//! from the simulated stream.
+//! Lambda's stream mapping from the outbox table to the relay: the crate
+//! `stream-mapping`, which reads the simulated stream.
 
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
 
@@ -14,38 +14,41 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{functions::StreamFunction, stream::Stream, world::World};
+use crate::{design::Design, functions::StreamFunction, stream::Stream, world::World};
 
-/// How long it takes at most until somebody looks whether there is more.
-const LOOK_AGAIN: Duration = Duration::from_mins(5);
+/// How long a shard that is idle waits at most before it reads again.
+const POLL_INTERVAL: Duration = Duration::from_mins(5);
 
-/// Records read at once.
+/// Most records of one read.
 const READ_AT_ONCE: usize = 1_000;
 
-/// A mapping; it ends when this is dropped, and its invocations go on.
+/// A running mapping. Dropping it ends the mapping; its invocations continue, as
+/// Lambda's do.
 pub(crate) struct Mapping {
     tasks: Rc<RefCell<Vec<AbortHandle>>>,
 }
 
+/// What drives the shards of one mapping.
 struct Driver<F> {
     world: World,
     settings: Settings,
-    /// Shards somebody reads or has read.
-    taken: Rc<RefCell<BTreeSet<String>>>,
+    /// The shards that are being read, or have been read to their end.
+    started: Rc<RefCell<BTreeSet<String>>>,
+    /// The shards that have been read to their end; only then are their children read.
     done: Rc<RefCell<BTreeSet<String>>>,
+    /// Processes that are ready for an invocation.
     idle: Rc<RefCell<Vec<F>>>,
     tasks: Rc<RefCell<Vec<AbortHandle>>>,
 }
 
 impl Mapping {
-    /// A mapping with the settings of the construct, from the beginning of what
-    /// the stream still has.
-    pub(crate) fn start<F: StreamFunction>(world: &World, settings: Settings) -> Self {
+    /// Starts a mapping at the oldest record that the stream still has.
+    fn start<F: StreamFunction>(world: &World, settings: Settings) -> Self {
         let tasks = Rc::new(RefCell::new(Vec::new()));
         let driver = Rc::new(Driver::<F> {
             world: world.clone(),
             settings,
-            taken: Rc::default(),
+            started: Rc::default(),
             done: Rc::default(),
             idle: Rc::default(),
             tasks: Rc::clone(&tasks),
@@ -56,9 +59,9 @@ impl Mapping {
     }
 }
 
-/// Starts the mapping of the design, if it has one.
+/// Starts the mapping of the history's design, if the design has one.
 pub(crate) fn start<F: StreamFunction>(world: &World) -> Option<Mapping> {
-    let settings = world.with(|state| state.design).mapping()?;
+    let settings = settings_of(world.with(|state| state.design))?;
     Some(Mapping::start::<F>(world, settings))
 }
 
@@ -70,8 +73,21 @@ impl Drop for Mapping {
     }
 }
 
-/// The settings of the deployed mapping.
-pub(crate) fn deployed() -> Settings {
+/// Returns the settings of a design's mapping, if it has one.
+fn settings_of(design: Design) -> Option<Settings> {
+    match design {
+        Design::DualWrite => None,
+        Design::TableStreamWithCare | Design::ThisOne => Some(deployed()),
+        Design::TableStream | Design::OneEventACall => Some(Settings {
+            batch_size: 100,
+            filter: inserts(),
+            ..Settings::new(StartingPosition::TrimHorizon)
+        }),
+    }
+}
+
+/// Returns the settings with which the construct deploys the mapping.
+fn deployed() -> Settings {
     Settings {
         batch_size: 100,
         maximum_retry_attempts: Some(30),
@@ -79,34 +95,41 @@ pub(crate) fn deployed() -> Settings {
         bisect_batch_on_function_error: true,
         report_batch_item_failures: true,
         has_on_failure_destination: true,
-        filter: Filter::from_patterns([r#"{"eventName":["INSERT"]}"#]).unwrap_or_default(),
+        filter: inserts(),
         ..Settings::new(StartingPosition::TrimHorizon)
     }
 }
 
+/// Returns the filter that passes inserted rows only.
+fn inserts() -> Filter {
+    Filter::from_patterns([r#"{"eventName":["INSERT"]}"#]).unwrap_or_default()
+}
+
 impl<F: StreamFunction> Driver<F> {
+    /// Drives each shard from when its parent has been read to its end.
     async fn find_shards(self: Rc<Self>) {
         loop {
             let ready: Vec<String> = self.world.with(|state| {
-                let mut taken = self.taken.borrow_mut();
+                let mut started = self.started.borrow_mut();
                 let done = self.done.borrow();
                 let shards = state.stream.shards.iter();
                 let ready = shards.filter(|(id, shard)| {
                     let parent = shard.parent.as_ref();
-                    !taken.contains(*id) && parent.is_none_or(|parent| done.contains(parent))
+                    !started.contains(*id) && parent.is_none_or(|parent| done.contains(parent))
                 });
                 let ready: Vec<String> = ready.map(|(id, _)| id.clone()).collect();
-                taken.extend(ready.iter().cloned());
+                started.extend(ready.iter().cloned());
                 ready
             });
             for shard in ready {
                 let task = spawn_local(Rc::clone(&self).drive(shard));
                 self.tasks.borrow_mut().push(task.abort_handle());
             }
-            self.world.news(LOOK_AGAIN).await;
+            self.world.stream_record_or(POLL_INTERVAL).await;
         }
     }
 
+    /// Reads a shard and invokes the function, until the shard ends.
     async fn drive(self: Rc<Self>, id: String) {
         let settings = self.settings.clone();
         let Ok(mut shard) = Shard::new(&id, Stream::ARN, "relay", settings) else {
@@ -118,23 +141,23 @@ impl<F: StreamFunction> Driver<F> {
             let wait = self.do_what_is_due(&mut shard).await;
             if has_ended && shard.backlog() == 0 {
                 self.done.borrow_mut().insert(id);
-                self.world.tell_news();
+                self.world.notify_mappings();
                 return;
             }
             match wait {
                 Some(wait) => tokio::time::sleep(wait).await,
-                None => self.world.news(LOOK_AGAIN).await,
+                None => self.world.stream_record_or(POLL_INTERVAL).await,
             }
-            // "Four times per second".
+            // Lambda polls each shard four times per second.
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
     }
 
-    /// Reads on. Answers whether there will never be more.
+    /// Reads the next records. Returns whether the shard has ended and was read to its end.
     fn read(&self, id: &str, position: &mut usize, shard: &mut Shard) -> bool {
         let now = self.world.now();
         self.world.with(|state| {
-            *position = (*position).max(state.stream.trimmed(id, now));
+            *position = (*position).max(state.stream.trim_index(id, now));
             let Some(source) = state.stream.shards.get(id) else {
                 return true;
             };
@@ -149,8 +172,8 @@ impl<F: StreamFunction> Driver<F> {
         })
     }
 
-    /// Invokes and tells as long as there is something to do. Answers when there
-    /// will be more, if that is known.
+    /// Invokes the function and sends on-failure messages until the shard has to wait.
+    /// Returns how long, if that is known.
     async fn do_what_is_due(&self, shard: &mut Shard) -> Option<Duration> {
         loop {
             let now = self.world.now();
@@ -167,10 +190,13 @@ impl<F: StreamFunction> Driver<F> {
                 Action::SendOnFailure(lane, on_failure) => {
                     let body = on_failure.message().to_string();
                     self.world.log(|| {
-                        format!("gives up: {}", on_failure.message()["DDBStreamBatchInfo"])
+                        format!(
+                            "gives up a batch: {}",
+                            on_failure.message()["DDBStreamBatchInfo"]
+                        )
                     });
                     self.world.with(|state| {
-                        // Lambda's own message may get lost, and the record with it.
+                        // Lambda's message may be lost; the rows remain, for the sweeper.
                         if state.random.u8(..20) > 0 {
                             state.send_letter(body, now);
                         }
@@ -183,7 +209,7 @@ impl<F: StreamFunction> Driver<F> {
     }
 
     async fn invoke(&self, shard: &mut Shard, lane: Lane, records: Vec<Value>) {
-        if self.world.chance(0.01) && !self.world.with(|state| state.is_calm) {
+        if self.world.chance(0.01) && !self.world.with(|state| state.is_fault_free) {
             shard.completed(
                 lane,
                 &Outcome::NotReached,
@@ -199,7 +225,7 @@ impl<F: StreamFunction> Driver<F> {
         }
         let process = self.idle.borrow_mut().pop();
         let process = process.unwrap_or_else(|| F::start(&self.world));
-        // A task of its own: it goes on if the mapping is deleted.
+        // A task of its own: an invocation continues if the mapping is deleted.
         let begun = Instant::now();
         let invocation: JoinHandle<(Outcome, Option<F>)> =
             spawn_local(process.invoke(records.clone()));
@@ -215,13 +241,14 @@ impl<F: StreamFunction> Driver<F> {
         self.world.with(|state| {
             for record in &records[..consequence.done] {
                 if let Some(key) = key_of(record) {
-                    state.count_as_done(&key, begun, now);
+                    state.complete_record(&key, begun, now);
                 }
             }
         });
     }
 }
 
+/// Returns the key of the row that a record is about.
 pub(crate) fn key_of(record: &Value) -> Option<RowKey> {
     let keys = &record["dynamodb"]["Keys"];
     Some(RowKey {

@@ -1,4 +1,4 @@
-//! Who is on call: late at times, not always careful, and not always alone.
+//! Operators on call: sometimes late, sometimes careless, sometimes two at once.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -12,15 +12,16 @@ use tokio::{task::spawn_local, time::sleep};
 
 use crate::{
     caller::Caller,
-    functions::{alive, relay},
+    functions::{relay, run_invocation},
+    state::State,
     stream::Stream,
-    world::{State, World},
+    world::World,
 };
 
-/// How long a person lets a command run.
-const PATIENCE: Duration = Duration::from_hours(2);
+/// How long an operator lets a command run.
+const COMMAND_TIMEOUT: Duration = Duration::from_hours(2);
 
-/// What a person does about a row that is set aside.
+/// What an operator does about a parked row.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Remedy {
     Edit,
@@ -28,12 +29,12 @@ pub(crate) enum Remedy {
     Unpark,
 }
 
-/// Looks in now and then, and does one thing or another.
-pub(crate) async fn be_on_call(world: World) {
-    // Some never look away.
-    let looks_away_for = if world.chance(0.3) { 60 } else { 6 * 3_600 };
+/// Looks at the outbox from time to time, and does one thing or another.
+pub(crate) async fn run_on_call(world: World) {
+    // Some operators look every minute.
+    let longest_pause = if world.chance(0.3) { 60 } else { 6 * 3_600 };
     loop {
-        sleep(Duration::from_secs(world.between(1..looks_away_for))).await;
+        sleep(Duration::from_secs(world.between(1..longest_pause))).await;
         match world.between(0..11) {
             0..5 => {
                 let world = world.clone();
@@ -43,26 +44,25 @@ pub(crate) async fn be_on_call(world: World) {
             7 => remedy_one(&world, Remedy::Discard).await,
             8 => remedy_one(&world, Remedy::Unpark).await,
             9 => publish_one(&world).await,
-            // A prank: letters of nobody, and about nothing.
-            _ => world.with(forge),
+            // Other software sends to the same queue.
+            _ => world.with(send_foreign_messages),
         }
     }
 }
 
-/// Answers the pager, at times before the process that set a row aside knows that it
-/// did.
-pub(crate) async fn answer_the_pager(world: World) {
+/// Responds to pages, at times before the process that parked a row knows that it did.
+pub(crate) async fn respond_to_pages(world: World) {
     loop {
         world.paged().await;
         let is_awake = world.chance(0.5);
-        let takes = world.between(1..if is_awake { 200 } else { 8_000 });
-        sleep(Duration::from_millis(takes)).await;
+        let response_time = world.between(1..if is_awake { 200 } else { 8_000 });
+        sleep(Duration::from_millis(response_time)).await;
         match world.between(0..4) {
             0 => remedy_one(&world, Remedy::Edit).await,
             1 => remedy_one(&world, Remedy::Discard).await,
             2 => replay(&world).await,
             _ => {
-                // A colleague does not wait for the other.
+                // A colleague acts at the same time.
                 let colleague = world.clone();
                 spawn_local(async move { publish_one(&colleague).await });
             }
@@ -70,9 +70,9 @@ pub(crate) async fn answer_the_pager(world: World) {
     }
 }
 
-/// Replays everything in the dead-letter queue, or dies of it.
+/// Replays everything in the dead-letter queue, or dies in it.
 pub(crate) async fn replay(world: &World) {
-    let caller = Caller::by_hand(world);
+    let caller = Caller::for_operator(world);
     let replay = Replay::new(
         relay(&caller),
         caller.clone(),
@@ -81,7 +81,7 @@ pub(crate) async fn replay(world: &World) {
     );
     let selection = Selection::default();
     let running = replay.run(&selection, || false, |_, _| {});
-    let summary = alive(&caller, PATIENCE, running).await;
+    let summary = run_invocation(&caller, COMMAND_TIMEOUT, running).await;
     world.log(|| format!("an operator replayed: {summary:?}"));
 }
 
@@ -96,9 +96,9 @@ async fn remedy_one(world: &World, what: Remedy) {
     }
 }
 
-/// Does something about a row, with what the operators' tool is made of.
+/// Does something about a row, with what outboxctl is made of.
 pub(crate) async fn remedy(world: &World, what: Remedy, key: &RowKey) {
-    let caller = Caller::by_hand(world);
+    let caller = Caller::for_operator(world);
     let relay = relay(&caller);
     let wanted = BTreeSet::from([key.clone()]);
     let work = async {
@@ -118,7 +118,7 @@ pub(crate) async fn remedy(world: &World, what: Remedy, key: &RowKey) {
         }
         is_done
     };
-    let done = alive(&caller, PATIENCE, work).await;
+    let done = run_invocation(&caller, COMMAND_TIMEOUT, work).await;
     world.log(|| format!("an operator: {what:?} {key}: {done:?}"));
 }
 
@@ -129,36 +129,36 @@ async fn edit(caller: &Caller, key: &RowKey) -> bool {
     let Ok(row) = stored.arrival.row else {
         return false;
     };
-    let told = caller.world.with(|state| state.told(key));
-    let mut detail: Value = serde_json::from_str(&told).unwrap_or_default();
+    let intended_detail = caller.world.with(|state| state.intended_detail(key));
+    let mut detail: Value = serde_json::from_str(&intended_detail).unwrap_or_default();
     detail["data"]["edited"] = json!(row.edits + 1);
     let detail = detail.to_string();
     if check_detail(&row, &detail).is_err() {
         return false;
     }
-    // A person takes their time, and a colleague may be faster.
+    // The operator takes time to think, and a colleague may be faster.
     let is_quick = caller.world.chance(0.5);
-    let thinks = caller.world.between(0..if is_quick { 100 } else { 20_000 });
-    sleep(Duration::from_millis(thinks)).await;
+    let thinking_time = caller.world.between(0..if is_quick { 100 } else { 20_000 });
+    sleep(Duration::from_millis(thinking_time)).await;
     let replaced = caller.replace_detail(key, &row.detail, &detail).await;
     replaced.is_ok_and(|is_done| is_done)
 }
 
-/// Publishes a row that is pending.
+/// Publishes a row from the table.
 async fn publish_one(world: &World) {
-    let pending = world.with(|state| {
+    let chosen = world.with(|state| {
         let keys: Vec<RowKey> = state.rows.keys().cloned().collect();
         state.random.choice(keys)
     });
-    let Some(key) = pending else { return };
-    let caller = Caller::by_hand(world);
+    let Some(key) = chosen else { return };
+    let caller = Caller::for_operator(world);
     let relay = relay(&caller);
     let wanted = BTreeSet::from([key]);
-    alive(&caller, PATIENCE, relay.publish_through(&wanted)).await;
+    run_invocation(&caller, COMMAND_TIMEOUT, relay.publish_through(&wanted)).await;
 }
 
-/// Messages that are no dead letters of this outbox.
-fn forge(state: &mut State) {
+/// Sends messages that are no dead letters of this outbox.
+fn send_foreign_messages(state: &mut State) {
     let some = state.events.len();
     for body in [
         json!({"hello": some}),
@@ -170,9 +170,11 @@ fn forge(state: &mut State) {
 }
 
 impl State {
-    /// What an event was to tell.
-    fn told(&self, key: &RowKey) -> String {
-        let truth = self.events.get(key);
-        truth.map(|truth| truth.told.clone()).unwrap_or_default()
+    /// Returns the detail that the service meant to commit.
+    fn intended_detail(&self, key: &RowKey) -> String {
+        let event = self.events.get(key);
+        event
+            .map(|event| event.intended_detail.clone())
+            .unwrap_or_default()
     }
 }

@@ -1,4 +1,4 @@
-//! Rows that are set aside, as an operator's tool sees them.
+//! Parked rows, as outboxctl reads and changes them.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use outbox::{
 };
 use tokio::time::Instant;
 
-use crate::{caller::Caller, table::stored, weather::Operation, world::State};
+use crate::{caller::Caller, fault_plan::Operation, state::State, table::stored};
 
 impl ParkedRows for Caller {
     async fn read(&self, key: &RowKey) -> Result<Option<StoredRow>, CallError> {
@@ -32,7 +32,7 @@ impl ParkedRows for Caller {
     }
 
     async fn discard(&self, key: &RowKey, _: &Discard) -> Result<bool, CallError> {
-        // What is read first is checked when it is written.
+        // As in DynamoDB: a read, then a write on condition that the mark is still the same.
         let read = |state: &mut State, _| Some(state.rows.get(key)?.parked.clone());
         let Some(mark) = self.call(Operation::GetItem, read).await?.flatten() else {
             return Ok(false);
@@ -57,10 +57,10 @@ impl State {
             return false;
         };
         row.parked = None;
-        if let Some(truth) = self.events.get_mut(key) {
-            truth.released_at = Some(Instant::now());
+        if let Some(event) = self.events.get_mut(key) {
+            event.released_at = Some(Instant::now());
         }
-        self.tell_of("MODIFY", key, self.now());
+        self.add_stream_record("MODIFY", key, self.now());
         true
     }
 
@@ -76,10 +76,10 @@ impl State {
         row.edits += 1;
         let row = Arc::new(row);
         stored.row = Ok(Arc::clone(&row));
-        if let Some(truth) = self.events.get_mut(key) {
-            truth.edit(Arc::clone(&row));
+        if let Some(event) = self.events.get_mut(key) {
+            event.edit(Arc::clone(&row));
         }
-        // Not every edit mends what is wrong.
+        // Not every edit fixes the event.
         if !self.is_over && self.random.u8(..6) == 0 {
             self.poisoned.insert((key.clone(), row.edits));
         }
@@ -90,11 +90,11 @@ impl State {
         self.rows.remove(key);
         self.counts.discarded += 1;
         self.audit.insert(key.clone());
-        // It is moved, in one transaction.
-        self.tell_of("INSERT", &key.discarded(), self.now());
-        self.tell_of("REMOVE", key, self.now());
-        if let Some(truth) = self.events.get_mut(key) {
-            truth.is_discarded = true;
+        // A discard moves the row, in one transaction.
+        self.add_stream_record("INSERT", &key.discarded(), self.now());
+        self.add_stream_record("REMOVE", key, self.now());
+        if let Some(event) = self.events.get_mut(key) {
+            event.is_discarded = true;
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The dead-letter queue, as a process of ours sees it.
+//! The dead-letter queue, as a process of ours calls it.
 
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ use outbox::{
 use tokio::time::Instant;
 
 use crate::{
-    bugs::Bug,
     caller::Caller,
-    weather::{Fault, Operation},
-    world::{Queued, State},
+    fault_plan::{Fault, Operation},
+    mutants::Mutant,
+    state::{QueuedMessage, State},
 };
 
-/// Messages that a request may be about.
+/// Most messages of one request.
 const AT_ONCE: usize = 10;
 
 impl DeadLetters for Caller {
     async fn send(&self, letter: &DeadLetter) -> Result<(), CallError> {
         let by = self.actor();
-        if self.has(Bug::ParkBeforeDeadLetter) {
+        if self.has(Mutant::ParkBeforeDeadLetter) {
             let mark = Parked {
                 reason: letter.code.clone(),
                 at: letter.at,
@@ -34,8 +34,8 @@ impl DeadLetters for Caller {
         let send = |state: &mut State, _| {
             let body = serde_json::to_string(letter).unwrap_or_default();
             state.send_letter(body, now);
-            if let Some(truth) = state.events.get_mut(&letter.key) {
-                truth.letters.insert(by);
+            if let Some(event) = state.events.get_mut(&letter.key) {
+                event.letters.insert(by);
             }
         };
         self.call(Operation::SendMessage, send).await
@@ -43,11 +43,11 @@ impl DeadLetters for Caller {
 }
 
 impl State {
-    /// A message comes to the dead-letter queue.
+    /// Adds a message to the dead-letter queue.
     pub(crate) fn send_letter(&mut self, body: String, now: Timestamp) {
         let id = format!("message-{}", self.new_id());
         self.counts.dead_letters += 1;
-        self.queue.push(Queued {
+        self.queue.push(QueuedMessage {
             message: Message {
                 id,
                 receipt: String::new(),
@@ -62,7 +62,7 @@ impl State {
 impl DeadLetterQueue for Caller {
     async fn receive(&self, most: usize, visibility: Duration) -> Result<Vec<Message>, CallError> {
         let most = most.clamp(1, AT_ONCE);
-        let deletes = self.has(Bug::DeleteMessageFirst);
+        let deletes = self.has(Mutant::DeleteMessageFirst);
         let receive = |state: &mut State, _| {
             let now = Instant::now();
             let mut received = Vec::new();
@@ -89,7 +89,7 @@ impl DeadLetterQueue for Caller {
     }
 
     async fn hide(&self, messages: &[Message], visibility: Duration) -> Result<(), CallError> {
-        expect_at_most_ten(messages)?;
+        check_message_count(messages)?;
         let hide = |state: &mut State, _| {
             let now = Instant::now();
             let mut hidden = 0;
@@ -109,7 +109,7 @@ impl DeadLetterQueue for Caller {
     }
 
     async fn delete(&self, messages: &[Message]) -> Result<Vec<String>, CallError> {
-        expect_at_most_ten(messages)?;
+        check_message_count(messages)?;
         let delete = |state: &mut State, fault| {
             let mut failed = Vec::new();
             for message in messages {
@@ -120,7 +120,7 @@ impl DeadLetterQueue for Caller {
                     .iter()
                     .any(|it| is_among(std::slice::from_ref(message), it))
                 {
-                    // By an old receipt nothing is deleted, and that is no error.
+                    // SQS ignores a delete by an old receipt, and reports no error.
                     state.delete_letter(&message.id);
                 }
             }
@@ -140,20 +140,20 @@ impl DeadLetterQueue for Caller {
     }
 }
 
-impl Queued {
+impl QueuedMessage {
     fn is_hidden(&self, now: Instant) -> bool {
         self.hidden_until.is_some_and(|until| until > now)
     }
 }
 
-/// Whether one of these receipts is the one a message was last received by.
-fn is_among(messages: &[Message], queued: &Queued) -> bool {
+/// Returns whether one of these is the queued message, by its latest receipt.
+fn is_among(messages: &[Message], queued: &QueuedMessage) -> bool {
     let receipt = &queued.message.receipt;
     messages.iter().any(|ours| ours.receipt == *receipt)
 }
 
-/// A request about too many messages is refused whole.
-fn expect_at_most_ten(messages: &[Message]) -> Result<(), CallError> {
+/// Rejects a whole request of too many messages, as SQS does.
+fn check_message_count(messages: &[Message]) -> Result<(), CallError> {
     if messages.len() > AT_ONCE {
         return Err(CallError::Transient("TooManyEntriesInBatchRequest".into()));
     }

@@ -1,4 +1,4 @@
-//! What became of a history, in numbers.
+//! The outcome of a history, in numbers.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,74 +9,75 @@ use std::{
 use tokio::time::Instant;
 
 use crate::{
-    designs::Design,
-    truth::Truth,
-    weather::{Fault, Operation},
-    world::{State, World},
+    design::Design,
+    fault_plan::{Fault, Operation},
+    oracle::EventRecord,
+    state::State,
+    world::World,
 };
 
-/// What became of a history.
+/// The outcome of a history, or of several.
 #[derive(Debug, Clone, Default)]
 pub struct Report {
     /// Events that were committed.
     pub committed: u64,
-    /// Events that nobody has any more, and the bus never got.
+    /// Events that the bus never got, and that are neither in the table nor in a dead letter.
     pub lost: u64,
-    /// Events that wait for a person in the table or the dead-letter queue.
-    pub left: u64,
+    /// Unpublished events that are in the table or in a dead letter.
+    pub unpublished: u64,
     /// Events that the bus got after a later one of their aggregate.
     pub out_of_order: u64,
-    /// How long each event took that the bus got, in seconds.
-    pub waits: Vec<i64>,
-    /// Times the bus took an event that it had taken before.
+    /// Seconds from the commit of each published event to the bus.
+    pub delays: Vec<i64>,
+    /// Times the bus accepted an event that it had accepted before.
     pub duplicates: u64,
-    /// Events that went to a bus deleted less than a minute before.
-    pub excused: u64,
-    /// Events a person discarded.
+    /// Events lost by a bus that had just been deleted.
+    pub allowed_losses: u64,
+    /// Events that operators discarded.
     pub discarded: u64,
     /// Dead letters sent.
     pub dead_letters: u64,
-    /// Times a function was invoked.
+    /// Invocations and commands of operators.
     pub invocations: u64,
-    /// Times a process died.
+    /// Processes that died or timed out.
     pub deaths: u64,
     /// Calls of services.
     pub calls: u64,
-    /// Those that were not there to commit.
+    /// The calls among them that weren't needed for a commit.
     pub calls_to_publish: u64,
     /// Simulated time.
     pub lasted: Duration,
-    /// How often each fault struck each operation.
+    /// How often each fault affected each operation.
     pub faults: BTreeMap<(Operation, Fault), u64>,
-    /// What must never have happened, and did.
+    /// What must never happen, and did.
     pub violations: Vec<String>,
-    /// What happened, if somebody wanted to read it.
+    /// What happened, line by line, if the plan asked for it.
     pub history: Vec<String>,
 }
 
 impl Report {
-    /// Adds another history's numbers.
+    /// Adds the numbers of another history.
     pub fn add(&mut self, other: &Self) {
         self.committed += other.committed;
         self.lost += other.lost;
-        self.left += other.left;
+        self.unpublished += other.unpublished;
         self.out_of_order += other.out_of_order;
-        self.waits.extend(&other.waits);
+        self.delays.extend(&other.delays);
         self.calls_to_publish += other.calls_to_publish;
         self.duplicates += other.duplicates;
-        self.excused += other.excused;
+        self.allowed_losses += other.allowed_losses;
         self.discarded += other.discarded;
         self.dead_letters += other.dead_letters;
         self.invocations += other.invocations;
         self.deaths += other.deaths;
         self.calls += other.calls;
         self.lasted += other.lasted;
-        for (struck, times) in &other.faults {
-            *self.faults.entry(*struck).or_default() += times;
+        for (affected, times) in &other.faults {
+            *self.faults.entry(*affected).or_default() += times;
         }
     }
 
-    /// How often each fault struck.
+    /// Returns how often each fault affected a call.
     pub fn faults_by_kind(&self) -> BTreeMap<Fault, u64> {
         let mut kinds = BTreeMap::new();
         for ((_, fault), times) in &self.faults {
@@ -93,8 +94,8 @@ impl fmt::Display for Report {
         for (name, count) in [
             ("events committed", self.committed),
             ("violations", self.violations.len() as u64),
-            ("duplicates, each explained", self.duplicates),
-            ("sent to a bus just deleted", self.excused),
+            ("duplicates, each with a cause", self.duplicates),
+            ("lost by a bus just deleted", self.allowed_losses),
             ("discarded by operators", self.discarded),
             ("dead letters", self.dead_letters),
             ("invocations", self.invocations),
@@ -105,26 +106,26 @@ impl fmt::Display for Report {
             table.add_row([name.to_owned(), count.to_string()]);
         }
         for (fault, times) in self.faults_by_kind() {
-            table.add_row([format!("struck by {fault:?}"), times.to_string()]);
+            table.add_row([format!("calls affected by {fault:?}"), times.to_string()]);
         }
         table.fmt(f)
     }
 }
 
+/// Returns the outcome of a history.
 pub(crate) fn report(world: &World, begun: Instant) -> Report {
-    let history = world.history();
     world.with(|state| Report {
-        lost: state.count_events(Ending::Lost),
-        left: state.count_events(Ending::Left),
+        lost: state.count_events(Place::Lost),
+        unpublished: state.count_events(Place::Kept),
         out_of_order: state.counts.out_of_order,
-        waits: state.waits(),
+        delays: state.delays(),
         calls_to_publish: state.counts.calls - state.counts.calls_to_commit,
         committed: state.counts.committed,
         duplicates: state.counts.duplicates,
-        excused: state
+        allowed_losses: state
             .events
             .values()
-            .filter(|truth| truth.excused && truth.accepted.is_empty())
+            .filter(|event| event.is_loss_allowed && event.accepted.is_empty())
             .count() as u64,
         discarded: state.counts.discarded,
         dead_letters: state.counts.dead_letters,
@@ -132,7 +133,7 @@ pub(crate) fn report(world: &World, begun: Instant) -> Report {
         deaths: state.counts.deaths,
         calls: state.counts.calls,
         lasted: begun.elapsed(),
-        faults: state.weather.met().clone(),
+        faults: state.fault_plan.fault_counts().clone(),
         violations: state
             .violations
             .iter()
@@ -141,39 +142,43 @@ pub(crate) fn report(world: &World, begun: Instant) -> Report {
                 None => violation.what.to_owned(),
             })
             .collect(),
-        history,
+        history: state.history(),
     })
 }
 
 /// Where an event is that the bus never got.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Ending {
+enum Place {
+    /// Nowhere.
     Lost,
-    Left,
+    /// In the table, or in a dead letter.
+    Kept,
 }
 
 impl State {
-    fn count_events(&self, ending: Ending) -> u64 {
+    /// Counts the unpublished events in this place.
+    fn count_events(&self, place: Place) -> u64 {
         let has_table = matches!(self.design, Design::OneEventACall | Design::ThisOne);
         let mut named = BTreeSet::new();
         for queued in &self.queue {
-            named.extend(self.named_by(&queued.message.body));
+            named.extend(self.keys_named_in(&queued.message.body));
         }
-        let unsettled = self.events.iter().filter(|(_, truth)| !truth.is_settled());
-        let endings = unsettled.map(|(key, _)| {
+        let unsettled = self.events.iter().filter(|(_, event)| !event.is_settled());
+        let places = unsettled.map(|(key, _)| {
             if has_table && self.rows.contains_key(key) || named.contains(key) {
-                Ending::Left
+                Place::Kept
             } else {
-                Ending::Lost
+                Place::Lost
             }
         });
-        endings.filter(|found| *found == ending).count() as u64
+        places.filter(|found| *found == place).count() as u64
     }
 
-    fn waits(&self) -> Vec<i64> {
-        let first = |truth: &Truth| {
-            let first = truth.accepted.first()?;
-            Some(first.at.duration_since(truth.committed_at).as_secs())
+    /// Returns the seconds from each commit to its event's first arrival at the bus.
+    fn delays(&self) -> Vec<i64> {
+        let first = |event: &EventRecord| {
+            let first = event.accepted.first()?;
+            Some(first.at.duration_since(event.committed_at).as_secs())
         };
         self.events.values().filter_map(first).collect()
     }

@@ -1,5 +1,5 @@
-//! The rows of the outbox table: how they come to be, and what the stream tells of
-//! them.
+//! The rows of the outbox table: how they are written, and which stream records that
+//! makes.
 
 use std::sync::Arc;
 
@@ -8,27 +8,27 @@ use outbox::{OutboxRow, RowKey, relay::Unreadable};
 use serde_json::json;
 
 use crate::{
+    oracle::EventRecord,
+    state::{Row, State},
     stream::Record,
-    truth::Truth,
-    world::{Row, State},
 };
 
 impl State {
-    /// A transaction writes the row of an event. Some are spoiled on the way, as a
-    /// script would do that writes rows by hand.
+    /// Writes the row of an event. Some are damaged or poison, as those of a script may be
+    /// that writes rows without the library.
     pub(crate) fn insert(&mut self, mut row: OutboxRow, now: Timestamp) {
-        let kind = if self.is_calm {
+        let kind = if self.is_fault_free {
             255
         } else {
             self.random.u8(..)
         };
-        let told = row.detail.clone();
+        let intended_detail = row.detail.clone();
         if kind == 0 {
             row.detail.truncate(20);
         }
         let key = row.key.clone();
         if self.events.contains_key(&key) {
-            self.violate("committed twice", Some(&key));
+            self.violate("committed an event twice", Some(&key));
         }
         let row = Arc::new(row);
         if matches!(kind, 0..3) {
@@ -39,23 +39,25 @@ impl State {
             4 => Err(Unreadable::Malformed("\"source\" is missing".into())),
             _ => Ok(Arc::clone(&row)),
         };
-        self.write(row, readable, told, now);
+        self.write(row, readable, intended_detail, now);
     }
 
-    /// Writes a row, which can be read or not.
+    /// Writes a row, which is readable or not.
     pub(crate) fn write(
         &mut self,
         row: Arc<OutboxRow>,
         readable: Result<Arc<OutboxRow>, Unreadable>,
-        told: String,
+        intended_detail: String,
         now: Timestamp,
     ) {
         let key = row.key.clone();
         self.counts.committed += 1;
         self.keys_by_event_id
             .insert(row.event_id.to_string(), key.clone());
-        self.events
-            .insert(key.clone(), Truth::committed(row, told, now));
+        self.events.insert(
+            key.clone(),
+            EventRecord::committed(row, intended_detail, now),
+        );
         let row = Row {
             row: readable,
             parked: None,
@@ -63,8 +65,8 @@ impl State {
         self.rows.insert(key, row);
     }
 
-    /// The stream tells of a change of a row.
-    pub(crate) fn tell_of(&mut self, event_name: &str, key: &RowKey, now: Timestamp) {
+    /// Adds the stream record of a change of a row.
+    pub(crate) fn add_stream_record(&mut self, event_name: &str, key: &RowKey, now: Timestamp) {
         let number = self.stream.next_number();
         let is_insert = event_name == "INSERT";
         let image = is_insert.then(|| self.image(key)).flatten();
@@ -73,7 +75,7 @@ impl State {
             "eventName": event_name,
             "eventSource": "aws:dynamodb",
             "dynamodb": {
-                // A number with a point or an exponent, as Lambda writes it.
+                // Lambda writes this as a floating-point number.
                 "ApproximateCreationDateTime": now.as_duration().as_secs_f64().floor(),
                 "Keys": {
                     "aggregateId": {"S": key.aggregate_id},
@@ -93,7 +95,7 @@ impl State {
         self.stream.push(&key.aggregate_id, record);
     }
 
-    /// The row as it was inserted.
+    /// Returns the image of the row as it was inserted.
     fn image(&self, key: &RowKey) -> Option<serde_json::Value> {
         let inserted = self.events.get(key)?.version(0)?;
         let item: serde_dynamo::Item = serde_dynamo::to_item(&**inserted).ok()?;
@@ -108,13 +110,13 @@ impl State {
         Some(image)
     }
 
-    /// A newer version of the functions is deployed, which reads every row.
+    /// Deploys a newer version of the functions, which reads rows of newer formats.
     pub(crate) fn read_newer_rows(&mut self) {
         for (key, row) in &mut self.rows {
             if matches!(row.row, Err(Unreadable::NewerFormat(_)))
-                && let Some(truth) = self.events.get(key)
+                && let Some(event) = self.events.get(key)
             {
-                row.row = Ok(Arc::clone(truth.current()));
+                row.row = Ok(Arc::clone(event.current()));
             }
         }
     }

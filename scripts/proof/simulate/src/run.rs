@@ -1,4 +1,4 @@
-//! One history: trouble, then none, then the verdict.
+//! One history: a time with faults, a time without, then the verdict.
 
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
@@ -12,53 +12,55 @@ use tokio::{
 };
 
 use crate::{
-    bugs::Bug,
     commands::commit,
     consumer::consume,
-    designs::{Design, RecordByRecord},
-    functions::{RelayProcess, nowhere, sweep},
+    design::Design,
+    functions::{RelayProcess, sweep, unreachable_client},
+    incidents::{cause_incidents, vary_faults},
     mapping::start,
-    operators::{Remedy, answer_the_pager, be_on_call, remedy, replay},
+    mutants::Mutant,
+    operators::{Remedy, remedy, replay, respond_to_pages, run_on_call},
+    oracle::EventRecord,
+    record_by_record::RecordByRecord,
     report::{Report, report},
-    trouble::{meddle, turn_weather},
-    truth::Truth,
+    state::Setting,
     world::World,
 };
 
-/// How long the table may take to drain once nothing goes wrong any more. A shard
-/// may wait a minute for its next try; the sweeper then takes a quarter of an
-/// hour, and some.
-const DRAINED_WITHIN: Duration = Duration::from_hours(2);
+/// How long the table may take to drain after the faults have stopped: a shard may wait a
+/// minute for its next retry, and the sweeper publishes rows that are 15 minutes old, in
+/// a run every five minutes.
+const DRAIN_TIMEOUT: Duration = Duration::from_hours(2);
 
-/// What makes a history, together with the plan.
+/// The seed of a history: with the same plan it makes the same history.
 pub type Seed = u64;
 
-/// What a history is to be like.
+/// What kind of history to make.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
-    /// How many events are committed.
+    /// How many events to commit.
     pub events: u64,
     /// What publishes.
     pub design: Design,
-    /// A deliberate mistake.
-    pub bug: Option<Bug>,
-    /// Whether somebody will read what happened.
+    /// The deliberate mistake to plant, if there is one.
+    pub mutant: Option<Mutant>,
+    /// Whether the report is to say what happened, line by line.
     pub keeps_history: bool,
 }
 
-/// Makes the history of a seed, from its begin to its verdict.
+/// Makes the history of a seed, from its start to its verdict.
 ///
 /// # Panics
 ///
-/// If the runtime cannot be made.
+/// If the runtime can't be started.
 pub fn run(seed: Seed, plan: Plan) -> Report {
-    // It takes chances when it is made, once in a process.
-    nowhere();
-    // Code of ours that is not told its chance takes it from here.
+    // The first client draws random numbers, so it must be there before the seed is set.
+    unreachable_client();
+    // For code that isn't given a random source.
     fastrand::seed(seed);
-    simulation::begin(match plan.bug {
-        Some(Bug::SequenceNumbersAsText) => Some(Mistake::SequenceNumbersAsText),
-        Some(Bug::AnswerTooEarly) => Some(Mistake::AnswerTooEarly),
+    simulation::begin(match plan.mutant {
+        Some(Mutant::SequenceNumbersAsText) => Some(Mistake::SequenceNumbersAsText),
+        Some(Mutant::AnswerTooEarly) => Some(Mistake::AnswerTooEarly),
         _ => None,
     });
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -67,16 +69,21 @@ pub fn run(seed: Seed, plan: Plan) -> Report {
         .build()
         .expect("a runtime that needs nothing but time");
     let local = LocalSet::new();
-    let report = local.block_on(&runtime, live(seed, plan));
+    let report = local.block_on(&runtime, run_history(seed, plan));
     drop(local);
     report
 }
 
-async fn live(seed: Seed, plan: Plan) -> Report {
+async fn run_history(seed: Seed, plan: Plan) -> Report {
     let begun = Instant::now();
-    let is_calm = seed % 8 == 7;
-    let world = World::new(seed, plan.bug, is_calm, plan.keeps_history);
-    world.with(|state| state.design = plan.design);
+    let is_fault_free = seed % 8 == 7;
+    let world = World::new(&Setting {
+        seed,
+        design: plan.design,
+        mutant: plan.mutant,
+        is_fault_free,
+        keeps_history: plan.keeps_history,
+    });
     if plan.design != Design::ThisOne {
         return compare(&world, plan, begun).await;
     }
@@ -87,36 +94,36 @@ async fn live(seed: Seed, plan: Plan) -> Report {
     }
     let lasting = tasks.len();
     let committing = spawn_local(commit(world.clone(), plan.events));
-    if !is_calm {
-        tasks.push(spawn_local(turn_weather(world.clone())));
-        tasks.push(spawn_local(meddle::<RelayProcess>(
+    if !is_fault_free {
+        tasks.push(spawn_local(vary_faults(world.clone())));
+        tasks.push(spawn_local(cause_incidents::<RelayProcess>(
             world.clone(),
             Rc::clone(&mapping),
         )));
-        tasks.push(spawn_local(be_on_call(world.clone())));
-        tasks.push(spawn_local(answer_the_pager(world.clone())));
+        tasks.push(spawn_local(run_on_call(world.clone())));
+        tasks.push(spawn_local(respond_to_pages(world.clone())));
     }
 
-    // What was paused is not over before it goes on.
+    // While publishing is paused, events stay unpublished: the pause must end first.
     let is_paused = || mapping.borrow().is_none();
     until(&world, || committing.is_finished() && !is_paused()).await;
-    if !is_calm {
+    if !is_fault_free {
         let at_most = if world.chance(0.2) { 36 } else { 6 };
         let more = Duration::from_secs(world.between(60..at_most * 3_600));
         let end = Instant::now() + more;
         until(&world, || Instant::now() >= end).await;
     }
 
-    // From now on nothing goes wrong.
+    // From now on nothing fails.
     for task in tasks.drain(lasting..) {
         task.abort();
     }
     let calls = world.with(|state| {
-        state.weather.clear();
+        state.fault_plan.clear();
         state.is_over = true;
         state.is_relay_broken = false;
         state.bus_gone_since = None;
-        state.is_sweeper_off = state.bug == Some(Bug::NoSweeper);
+        state.is_sweeper_off = state.mutant == Some(Mutant::NoSweeper);
         state.read_newer_rows();
         state.counts.calls
     });
@@ -126,49 +133,53 @@ async fn live(seed: Seed, plan: Plan) -> Report {
     *mapping.borrow_mut() = start::<RelayProcess>(&world);
     drain(&world).await;
     expect_nothing_pending(&world);
-    settle_what_is_parked(&world).await;
-    judge(&world, calls, plan.events);
+    resolve_parked_rows(&world).await;
+    check_final_state(&world, calls, plan.events);
     for task in tasks {
         task.abort();
     }
     report(&world, begun)
 }
 
-/// The history of a design that has nothing but a function behind a stream.
+/// Makes the history of another design, which has no sweeper, consumer or operators.
 async fn compare(world: &World, plan: Plan, begun: Instant) -> Report {
     let mapping = Rc::new(RefCell::new(start::<RecordByRecord>(world)));
-    let trouble = [
-        spawn_local(turn_weather(world.clone())),
-        spawn_local(meddle::<RecordByRecord>(world.clone(), Rc::clone(&mapping))),
+    let faults = [
+        spawn_local(vary_faults(world.clone())),
+        spawn_local(cause_incidents::<RecordByRecord>(
+            world.clone(),
+            Rc::clone(&mapping),
+        )),
     ];
     commit(world.clone(), plan.events).await;
     let more = Duration::from_secs(world.between(60..36 * 3_600));
     sleep(more).await;
-    for task in trouble {
+    for task in faults {
         task.abort();
     }
     world.with(|state| {
-        state.weather.clear();
+        state.fault_plan.clear();
         state.is_relay_broken = false;
         state.bus_gone_since = None;
     });
     if mapping.borrow().is_none() {
         *mapping.borrow_mut() = start::<RecordByRecord>(world);
     }
-    // Longer than a stream keeps what cannot be published.
+    // Twice as long as a stream keeps records: what isn't published by then never will be.
     sleep(Duration::from_hours(50)).await;
     report(world, begun)
 }
 
+/// Waits until this is so, or until a check has failed.
 async fn until(world: &World, is_over: impl Fn() -> bool) {
     while !is_over() && !world.is_violated() {
         sleep(Duration::from_secs(20)).await;
     }
 }
 
-/// Waits until nothing is pending, as long as that may take.
+/// Waits until nothing is pending, for as long as that may take.
 async fn drain(world: &World) {
-    let end = Instant::now() + DRAINED_WITHIN;
+    let end = Instant::now() + DRAIN_TIMEOUT;
     let is_drained = || {
         world.with(|state| {
             state.deliveries.is_empty() && state.rows.values().all(|row| row.parked.is_some())
@@ -177,15 +188,16 @@ async fn drain(world: &World) {
     until(world, is_drained).await;
 }
 
-/// In the end every operator does what there is to do.
-async fn settle_what_is_parked(world: &World) {
-    for mends in [true, false] {
+/// Resolves every parked row, as operators do in the end: some by an edit, which may need
+/// a second round.
+async fn resolve_parked_rows(world: &World) {
+    for is_edit_allowed in [true, false] {
         let parked: Vec<RowKey> = world.with(|state| {
             let parked = state.rows.iter().filter(|(_, row)| row.parked.is_some());
             parked.map(|(key, _)| key.clone()).collect()
         });
         for key in parked {
-            let is_edited = mends && world.chance(0.5);
+            let is_edited = is_edit_allowed && world.chance(0.5);
             let what = if is_edited {
                 Remedy::Edit
             } else {
@@ -199,60 +211,58 @@ async fn settle_what_is_parked(world: &World) {
     }
 }
 
-/// What is still pending now would be for ever.
+/// Checks that nothing is pending: what still is would be for ever.
 fn expect_nothing_pending(world: &World) {
     world.with(|state| {
         let mut pending = state.rows.iter().filter(|(_, row)| row.parked.is_none());
         let left = pending.next().map(|(key, row)| (key.clone(), row.clone()));
         if let Some((key, row)) = left {
-            let told = format!("{key} is left: {row:?} of {:?}", state.events.get(&key));
-            state.note(told);
+            let line = format!("{key} is pending: {row:?} of {:?}", state.events.get(&key));
+            state.note(line);
             state.violate(
-                "still pending long after the faults have stopped",
+                "left an event pending long after the faults had stopped",
                 Some(&key),
             );
         }
     });
 }
 
-/// What must hold once all is over.
-fn judge(world: &World, calls_before: u64, events: u64) {
+/// Checks what must hold in the end.
+fn check_final_state(world: &World, calls_before: u64, events: u64) {
     world.with(|state| {
         if !state.violations.is_empty() {
             return;
         }
-        let unsettled = |(_, truth): &(&RowKey, &Truth)| !truth.is_settled();
+        let unsettled = |(_, event): &(&RowKey, &EventRecord)| !event.is_settled();
         let lost = state
             .events
             .iter()
             .find(|event| unsettled(event) && !state.rows.contains_key(event.0));
         if let Some(key) = lost.map(|(key, _)| key.clone()) {
-            state.violate("lost", Some(&key));
+            state.violate("lost an event", Some(&key));
         }
-        let is_unhandled =
-            |(_, truth): &(&RowKey, &Truth)| truth.effects != u32::from(!truth.accepted.is_empty());
+        let is_unhandled = |(_, event): &(&RowKey, &EventRecord)| {
+            event.effects != u32::from(!event.accepted.is_empty())
+        };
         let unhandled = state.events.iter().find(is_unhandled);
         if let Some(key) = unhandled.map(|(key, _)| key.clone()) {
-            state.violate("published, and never handled", Some(&key));
+            state.violate("published an event that was never handled", Some(&key));
         }
         let left = state.rows.keys().next().cloned();
         if let Some(key) = left {
-            state.violate(
-                "left in the table though everybody has done their part",
-                Some(&key),
-            );
+            state.violate("left in the table after every replay and fix", Some(&key));
         }
         let discarded = state
             .events
             .iter()
-            .find(|(key, truth)| truth.is_discarded && !state.audit.contains(*key));
+            .find(|(key, event)| event.is_discarded && !state.audit.contains(*key));
         if let Some(key) = discarded.map(|(key, _)| key.clone()) {
-            state.violate("discarded without a trace", Some(&key));
+            state.violate("discarded an event without a trace", Some(&key));
         }
         // A sweep of an empty table takes eight calls.
         let most = 20_000 + 20 * events;
         if state.counts.calls - calls_before > most {
-            state.violate("no end of calls, though nothing goes wrong", None);
+            state.violate("made calls without end after the faults had stopped", None);
         }
     });
 }

@@ -1,3 +1,5 @@
+//! The stream of the outbox table: shards, records and their sequence numbers.
+
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
@@ -11,10 +13,9 @@ const RETENTION: SignedDuration = SignedDuration::from_hours(24);
 #[derive(Debug)]
 pub(crate) struct Stream {
     pub(crate) shards: BTreeMap<String, Shard>,
-    /// The open shard for each part of the partitions.
+    /// The shards that get new records; a partition's place decides which one.
     open: Vec<String>,
-    /// Sequence numbers are taken from here; their digits grow in the course of a
-    /// history.
+    /// The sequence number given last. Numbers gain digits in the course of a history.
     last_number: u128,
 }
 
@@ -29,9 +30,9 @@ pub(crate) struct Shard {
 pub(crate) struct Record {
     pub(crate) number: String,
     pub(crate) at: Timestamp,
-    /// The row, if one was inserted.
+    /// The row, if the record is about an insert.
     pub(crate) key: Option<RowKey>,
-    /// As Lambda hands it over.
+    /// The record as Lambda hands it over.
     pub(crate) json: Value,
 }
 
@@ -47,26 +48,27 @@ impl Default for Stream {
 }
 
 impl Stream {
-    /// The ARN it has.
+    /// Its ARN.
     pub(crate) const ARN: &str =
         "arn:aws:dynamodb:eu-central-1:000000000000:table/outbox/stream/2026-11-24T09:00:00.000";
 
     /// The ARN of its table.
     pub(crate) const TABLE_ARN: &str = "arn:aws:dynamodb:eu-central-1:000000000000:table/outbox";
 
-    /// From where on numbers are given; they get a digit more early in a history.
-    pub(crate) fn begin_with_numbers_shortly_before_a_new_digit(&mut self, before: u64) {
+    /// Sets the last number to `before` below a power of ten, so that numbers gain a digit
+    /// early in a history: comparing them as text is then wrong.
+    pub(crate) fn start_just_below_a_new_digit(&mut self, before: u64) {
         self.last_number = 10_u128.pow(20) - u128::from(before);
     }
 
     pub(crate) fn next_number(&mut self) -> String {
-        // They get a digit more every hundred records or so, as long as they may.
+        // They gain a digit about every hundred records, up to DynamoDB's limit.
         let most = 10_u128.pow(37);
         self.last_number += 1 + (self.last_number / 50) * u128::from(self.last_number < most);
         self.last_number.to_string()
     }
 
-    /// Adds a record to the shard its partition key belongs to.
+    /// Adds a record to the shard of its partition key.
     pub(crate) fn push(&mut self, partition: &str, record: Record) {
         let sum: usize = partition.bytes().map(usize::from).sum();
         let shard = self.open[sum % self.open.len()].clone();
@@ -75,7 +77,7 @@ impl Stream {
         }
     }
 
-    /// Ends a shard, or all, and goes on in two for each.
+    /// Ends all open shards, and opens two children for each.
     pub(crate) fn split(&mut self) {
         if self.open.len() >= 8 {
             return;
@@ -101,8 +103,8 @@ impl Stream {
         self.open = children;
     }
 
-    /// Where what is left of a shard begins.
-    pub(crate) fn trimmed(&self, shard: &str, now: Timestamp) -> usize {
+    /// Returns the index of the oldest record of a shard that the stream still has.
+    pub(crate) fn trim_index(&self, shard: &str, now: Timestamp) -> usize {
         let Some(shard) = self.shards.get(shard) else {
             return 0;
         };
@@ -110,7 +112,7 @@ impl Stream {
         shard.records.partition_point(is_gone)
     }
 
-    /// The rows inserted between two records of a shard, both included.
+    /// Returns the rows inserted from one record of a shard to another, both included.
     pub(crate) fn between(&self, shard: &str, start: &str, end: &str) -> Vec<RowKey> {
         let number = |text: &str| text.parse::<u128>().unwrap_or_default();
         let range = number(start)..=number(end);

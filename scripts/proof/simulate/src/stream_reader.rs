@@ -1,4 +1,4 @@
-//! The table's stream, as a replay reads it.
+//! The stream of the outbox table, as a replay reads it.
 
 use jiff::{SignedDuration, Timestamp};
 use outbox::{
@@ -7,24 +7,24 @@ use outbox::{
 };
 
 use crate::{
-    bugs::Bug,
     caller::Caller,
+    fault_plan::{Fault, Operation},
+    mutants::Mutant,
+    state::State,
     stream::Stream,
-    weather::{Fault, Operation},
-    world::State,
 };
 
-/// How long an iterator can be used.
-const LIFE_OF_AN_ITERATOR: SignedDuration = SignedDuration::from_mins(15);
+/// How long an iterator is valid.
+const ITERATOR_LIFETIME: SignedDuration = SignedDuration::from_mins(15);
 
-/// An iterator at a position of a shard.
+/// Returns an iterator at a position of a shard: both, and when it was issued.
 fn iterator_at(shard: &str, position: usize, now: Timestamp) -> String {
     format!("{shard} {position} {}", now.as_millisecond())
 }
 
-fn has_expired(given_out: &str, now: Timestamp) -> bool {
-    let given_out = given_out.parse().map(Timestamp::from_millisecond);
-    !matches!(given_out, Ok(Ok(at)) if now.duration_since(at) < LIFE_OF_AN_ITERATOR)
+fn has_expired(issued: &str, now: Timestamp) -> bool {
+    let issued = issued.parse().map(Timestamp::from_millisecond);
+    !matches!(issued, Ok(Ok(at)) if now.duration_since(at) < ITERATOR_LIFETIME)
 }
 
 impl StreamReader for Caller {
@@ -44,9 +44,9 @@ impl StreamReader for Caller {
 }
 
 impl State {
-    /// An iterator is the shard, a position in it, and when it was given out, or, of a
-    /// buggy reader, how many records it still reads and what it takes the last one
-    /// for.
+    /// Returns an iterator. A planted mistake needs its own kinds: with how many records
+    /// it still reads and the number that the last one pretends to have, or one that
+    /// pretends to read the whole range.
     fn open(&self, place: &Place<'_>, now: Timestamp) -> Result<String, StreamError> {
         let gone = |why: &str| StreamError::Gone(why.to_owned());
         if place.stream_arn != Stream::ARN {
@@ -63,14 +63,14 @@ impl State {
             .iter()
             .position(|record| record.number == number);
         let position = position.ok_or_else(|| gone("there is no such record"))? + behind;
-        if position < self.stream.trimmed(place.shard_id, now) {
-            if self.bug == Some(Bug::TrimmedIsSettled) {
+        if position < self.stream.trim_index(place.shard_id, now) {
+            if self.mutant == Some(Mutant::TrimmedIsSettled) {
                 let end = self.end_of_pointer(place.shard_id, number);
                 return Ok(format!("{} fake {number} {end}", place.shard_id));
             }
             return Err(gone("trimmed"));
         }
-        if self.bug == Some(Bug::BatchSizeAsStop) && behind == 0 {
+        if self.mutant == Some(Mutant::BatchSizeAsStop) && behind == 0 {
             let (end, size) = self.pointer_at(place.shard_id, number);
             return Ok(format!("{} {position} {size} {end}", place.shard_id));
         }
@@ -84,25 +84,25 @@ impl State {
         now: Timestamp,
     ) -> Result<StreamPage, StreamError> {
         let parts: Vec<&str> = iterator.split(' ').collect();
-        let told = |number: &str, inserted: Option<RowKey>| StreamRecord {
+        let record_of = |number: &str, inserted: Option<RowKey>| StreamRecord {
             sequence_number: number.to_owned(),
             inserted,
         };
         if let [_, "fake", start, end] = parts[..] {
-            let records = vec![told(start, None), told(end, None)];
+            let records = vec![record_of(start, None), record_of(end, None)];
             return Ok(StreamPage {
                 records,
                 next: None,
             });
         }
-        if let [_, _, given_out] = parts[..]
-            && has_expired(given_out, now)
+        if let [_, _, issued] = parts[..]
+            && has_expired(issued, now)
         {
             return Err(StreamError::Expired);
         }
         let shard_id = parts.first().copied().unwrap_or_default();
         let position: usize = parts.get(1).and_then(|text| text.parse().ok()).unwrap_or(0);
-        if position < self.stream.trimmed(shard_id, now) {
+        if position < self.stream.trim_index(shard_id, now) {
             return Err(StreamError::Gone("trimmed".into()));
         }
         let is_empty = fault == Some(Fault::Partial) || self.random.u8(..5) == 0;
@@ -118,7 +118,7 @@ impl State {
         let mut records: Vec<StreamRecord> = rest
             .iter()
             .take(most)
-            .map(|record| told(&record.number, record.key.clone()))
+            .map(|record| record_of(&record.number, record.key.clone()))
             .collect();
         let next = position + records.len();
         if let [_, _, left, end] = parts[..] {
@@ -138,7 +138,7 @@ impl State {
         Ok(StreamPage { records, next })
     }
 
-    /// The end of the range, and how many were given up, of a pointer in the queue.
+    /// Returns the end of the range of a pointer in the queue, and its number of records.
     fn pointer_at(&self, shard: &str, start: &str) -> (String, usize) {
         let mut latest_first = self.queue.iter().rev();
         let pointer = latest_first.find_map(|queued| {

@@ -1,4 +1,4 @@
-//! The outbox table, as a process of ours sees it.
+//! The outbox table, as a process of ours calls it.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -11,14 +11,14 @@ use outbox::{
 };
 
 use crate::{
-    bugs::Bug,
     caller::Caller,
-    truth::Actor,
-    weather::{Fault, Operation},
-    world::{Row, State},
+    fault_plan::{Fault, Operation},
+    mutants::Mutant,
+    oracle::Actor,
+    state::{Row, State},
 };
 
-/// Rows of a page.
+/// Most rows of a page.
 const PAGE: usize = 50;
 
 impl OutboxTable for Caller {
@@ -27,11 +27,11 @@ impl OutboxTable for Caller {
     }
 
     async fn look_up(&self, keys: &[RowKey]) -> Result<HashMap<RowKey, RowState>, CallError> {
-        expect_at_most(LOOK_UP_KEYS, keys)?;
-        let lags = self.has(Bug::EventuallyConsistentLookUp);
-        let absent_if_unprocessed = self.has(Bug::UnprocessedIsAbsent);
-        let sees_no_marks = self.has(Bug::SweepParkedRows);
-        let ignores_edits = self.has(Bug::IgnoreEdits);
+        check_key_count(LOOK_UP_KEYS, keys)?;
+        let lags = self.has(Mutant::EventuallyConsistentLookUp);
+        let absent_if_unprocessed = self.has(Mutant::UnprocessedIsAbsent);
+        let sees_no_marks = self.has(Mutant::SweepParkedRows);
+        let ignores_edits = self.has(Mutant::IgnoreEdits);
         let now = self.world.now();
         let by = self.actor();
         let look_up = |state: &mut State, fault| {
@@ -43,7 +43,7 @@ impl OutboxTable for Caller {
                     }
                     continue;
                 }
-                let committed_at = state.events.get(key).map(|truth| truth.committed_at);
+                let committed_at = state.events.get(key).map(|event| event.committed_at);
                 let is_new = committed_at.is_some_and(|at| now.duration_since(at).as_secs() < 10);
                 let row = state.rows.get(key);
                 let row = row.filter(|_| !(lags && is_new)).cloned();
@@ -68,13 +68,13 @@ impl OutboxTable for Caller {
     }
 
     async fn delete(&self, keys: &[RowKey]) -> Result<Vec<RowKey>, CallError> {
-        expect_at_most(DELETE_KEYS, keys)?;
+        check_key_count(DELETE_KEYS, keys)?;
         let by = self.actor();
-        // Until it is known to be done.
+        // Until the response confirms the delete.
         self.world.with(|state| {
             for key in keys {
-                if let Some(truth) = state.events.get_mut(key) {
-                    truth.undeleted_by.insert(by);
+                if let Some(event) = state.events.get_mut(key) {
+                    event.undeleted_by.insert(by);
                 }
             }
         });
@@ -86,7 +86,7 @@ impl OutboxTable for Caller {
                     unprocessed.push(key.clone());
                 } else {
                     if state.rows.contains_key(key) {
-                        state.tell_of("REMOVE", key, now);
+                        state.add_stream_record("REMOVE", key, now);
                     }
                     state.delete(key);
                 }
@@ -96,12 +96,12 @@ impl OutboxTable for Caller {
         let deleted = self.call(Operation::BatchWriteItem, delete).await;
         let all_deleted = deleted.as_ref().is_ok_and(Vec::is_empty);
         self.world
-            .with(|state| state.lives[by as usize].could_not_delete |= !all_deleted);
+            .with(|state| state.actors[by as usize].has_failed_delete |= !all_deleted);
         let unprocessed = deleted?;
         self.world.with(|state| {
             for key in keys.iter().filter(|key| !unprocessed.contains(key)) {
-                if let Some(truth) = state.events.get_mut(key) {
-                    truth.undeleted_by.remove(&by);
+                if let Some(event) = state.events.get_mut(key) {
+                    event.undeleted_by.remove(&by);
                 }
             }
         });
@@ -110,15 +110,15 @@ impl OutboxTable for Caller {
 
     async fn park(&self, key: &RowKey, edits: Option<u64>, mark: &Parked) -> Result<(), CallError> {
         let by = self.actor();
-        let is_unconditional = self.has(Bug::UnconditionalPark);
-        let edits = edits.filter(|_| !self.has(Bug::IgnoreEdits));
+        let is_unconditional = self.has(Mutant::UnconditionalPark);
+        let edits = edits.filter(|_| !self.has(Mutant::IgnoreEdits));
         let now = self.world.now();
         let park = |state: &mut State, _| {
             if is_unconditional && !state.rows.contains_key(key) {
-                state.bring_back(key, mark);
+                state.resurrect(key, mark);
             }
             if state.park(key, edits, mark, by) {
-                state.tell_of("MODIFY", key, now);
+                state.add_stream_record("MODIFY", key, now);
             }
             self.world.page();
         };
@@ -126,7 +126,7 @@ impl OutboxTable for Caller {
     }
 
     async fn scan(&self, segment: Segment, after: Option<&RowKey>) -> Result<Page, CallError> {
-        let sweeps_parked = self.has(Bug::SweepParkedRows);
+        let sweeps_parked = self.has(Mutant::SweepParkedRows);
         let by = self.actor();
         let scan = |state: &mut State, _| {
             let wanted = state
@@ -166,6 +166,7 @@ impl OutboxTable for Caller {
     }
 }
 
+/// Returns the first page of these rows.
 fn page<'s>(rows: impl Iterator<Item = (&'s RowKey, &'s Row)>) -> Page {
     let rows: Vec<StoredRow> = rows.take(PAGE).map(stored).collect();
     let last = rows.last().filter(|_| rows.len() == PAGE);
@@ -173,28 +174,29 @@ fn page<'s>(rows: impl Iterator<Item = (&'s RowKey, &'s Row)>) -> Page {
     Page { rows, next }
 }
 
+/// Returns a row as the table returns it.
 pub(crate) fn stored((key, row): (&RowKey, &Row)) -> StoredRow {
     StoredRow {
         arrival: Arrival {
             key: key.clone(),
-            row: as_it_lies(row),
+            row: with_parked_mark(row),
             written_at: None,
         },
         parked: row.parked.clone(),
     }
 }
 
-/// The row with its mark, which is an attribute as any other.
-fn as_it_lies(row: &Row) -> Result<Arc<OutboxRow>, Unreadable> {
-    let mut lies = row.row.clone()?;
+/// Returns the row with its parked mark, which is an attribute of the item, too.
+fn with_parked_mark(row: &Row) -> Result<Arc<OutboxRow>, Unreadable> {
+    let mut marked = row.row.clone()?;
     if row.parked.is_some() {
-        Arc::make_mut(&mut lies).parked.clone_from(&row.parked);
+        Arc::make_mut(&mut marked).parked.clone_from(&row.parked);
     }
-    Ok(lies)
+    Ok(marked)
 }
 
-/// A request that names too many keys is refused whole.
-fn expect_at_most(most: usize, keys: &[RowKey]) -> Result<(), CallError> {
+/// Rejects a whole request of too many keys, as DynamoDB does.
+fn check_key_count(most: usize, keys: &[RowKey]) -> Result<(), CallError> {
     if keys.len() > most {
         return Err(CallError::SetUp("ValidationException".into()));
     }
@@ -213,15 +215,15 @@ impl State {
         }
     }
 
-    /// What a park without a condition makes of a row that is gone.
-    fn bring_back(&mut self, key: &RowKey, mark: &Parked) {
+    /// Parks a row that is gone: without a condition, DynamoDB creates it.
+    fn resurrect(&mut self, key: &RowKey, mark: &Parked) {
         self.rows.insert(
             key.clone(),
             Row {
-                row: Err(Unreadable::Malformed("there is nothing but a mark".into())),
+                row: Err(Unreadable::Malformed("only the parked mark".into())),
                 parked: Some(mark.clone()),
             },
         );
-        self.violate("brought a row back that was gone", Some(key));
+        self.violate("created a row that was gone", Some(key));
     }
 }

@@ -1,13 +1,8 @@
-//! DynamoDB's `TransactWriteItems`, as a process of ours sees it.
+//! DynamoDB's `TransactWriteItems`, as a process of ours calls it.
 
 #![expect(clippy::result_large_err, reason = "the error is the SDK's")]
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    future::Future,
-    pin::Pin,
-    time::Duration,
-};
+use std::{collections::HashMap, future::Future, pin::Pin, time::Duration};
 
 use aws_sdk_dynamodb::{
     error::{ErrorMetadata, SdkError},
@@ -32,37 +27,20 @@ use tokio::{
 };
 
 use crate::{
-    bugs::Bug,
-    caller::{Caller, Struck},
-    weather::{Fault, Operation},
-    world::{State, World},
+    caller::{CallFailure, Caller},
+    fault_plan::{Fault, Operation},
+    mutants::Mutant,
+    state::State,
+    world::World,
 };
 
-/// How long the library waits for an answer.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long the library waits for a response.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long DynamoDB knows a transaction by its token.
+/// How long DynamoDB treats a transaction with the same token as the same.
 const TOKEN_KNOWN_FOR: Duration = Duration::from_mins(10);
 
-type Item = HashMap<String, AttributeValue>;
-type Refusal = SdkError<TransactWriteItemsError>;
-
-/// What transactions have written besides the rows of events.
-#[derive(Debug, Default)]
-pub(crate) struct Items {
-    /// By table and partition key.
-    items: BTreeMap<(String, String), Item>,
-    /// When each token was first used for what was then written.
-    tokens: HashMap<String, Instant>,
-    /// The commands whose transactions were written.
-    pub(crate) commands: BTreeSet<u64>,
-}
-
-impl Items {
-    pub(crate) fn get(&self, table: &str, key: &str) -> Option<&Item> {
-        self.items.get(&(table.to_owned(), key.to_owned()))
-    }
-}
+type TransactError = SdkError<TransactWriteItemsError>;
 
 impl Transact for Caller {
     fn transact(
@@ -71,8 +49,8 @@ impl Transact for Caller {
         token: String,
     ) -> Pin<Box<dyn Future<Output = Transacted> + Send + '_>> {
         Box::pin(async move {
-            let written = timeout(ANSWER_TIMEOUT, self.carry_out(items, token)).await;
-            written.unwrap_or_else(|_| Err(SdkError::timeout_error("no answer in time")))
+            let written = timeout(RESPONSE_TIMEOUT, self.carry_out(items, token)).await;
+            written.unwrap_or_else(|_| Err(SdkError::timeout_error("no response in time")))
         })
     }
 }
@@ -82,30 +60,30 @@ impl Caller {
         let world = self.world.clone();
         let write = move |state: &mut State, fault| {
             if fault == Some(Fault::Late) {
-                write_later(world, items, token, state.random.u64(4..30));
+                write_late(world, items, token, state.random.u64(4..30));
                 return None;
             }
             Some(write(&world, state, &items, &token))
         };
-        let written = self.try_to_call(Operation::TransactWriteItems, write).await;
+        let written = self.try_call(Operation::TransactWriteItems, write).await;
         match written {
             Ok(Some(written)) => written,
             Ok(None) => std::future::pending().await,
-            Err(struck) => Err(refusal(struck, self.has(Bug::SilenceIsRefusal))),
+            Err(failure) => Err(sdk_error(failure, self.has(Mutant::SilenceIsRefusal))),
         }
     }
 }
 
-/// It was under way for long, and happens when nobody waits for it any more.
-fn write_later(world: World, items: Vec<TransactWriteItem>, token: String, seconds: u64) {
+/// Writes after the caller has timed out: the request was in flight for long.
+fn write_late(world: World, items: Vec<TransactWriteItem>, token: String, seconds: u64) {
     spawn_local(async move {
         sleep(Duration::from_secs(seconds)).await;
-        // Nobody is told.
+        // The caller gets no response.
         let _ = world.with(|state| write(&world, state, &items, &token));
     });
 }
 
-/// Writes everything or nothing.
+/// Writes all items or none.
 fn write(world: &World, state: &mut State, items: &[TransactWriteItem], token: &str) -> Transacted {
     let used = state.items.tokens.get(token);
     if used.is_some_and(|used| used.elapsed() < TOKEN_KNOWN_FOR) {
@@ -134,14 +112,14 @@ fn write(world: &World, state: &mut State, items: &[TransactWriteItem], token: &
         if let Some(update) = item.update()
             && let Some(AttributeValue::S(event_id)) = update.key().get("eventId")
         {
-            state.take_effect(event_id);
+            state.apply_effect(event_id);
         }
     }
-    show(world, state, rows);
+    stream(world, state, rows);
     Ok(())
 }
 
-/// Whether an action can be done, and why not.
+/// Returns the cancellation reason of an action; `None` as its code if it can be done.
 fn reason(state: &mut State, item: &TransactWriteItem) -> CancellationReason {
     let reason = CancellationReason::builder();
     let Some(put) = item.put() else {
@@ -149,7 +127,7 @@ fn reason(state: &mut State, item: &TransactWriteItem) -> CancellationReason {
     };
     let existing = match row(put) {
         Some(row) => state.rows.contains_key(&row.key).then(HashMap::new),
-        None => state.items.items.get(&address(put)).cloned(),
+        None => state.items.by_address.get(&address(put)).cloned(),
     };
     let holds = match put.condition_expression() {
         Some("attribute_not_exists(#key)") => existing.is_none(),
@@ -165,7 +143,7 @@ fn reason(state: &mut State, item: &TransactWriteItem) -> CancellationReason {
             is_same("version") && is_same("lastSequence") && is_same("aggregateId")
         }
         _ => {
-            state.violate("a condition that is not simulated", None);
+            state.violate("sent a condition that is not simulated", None);
             false
         }
     };
@@ -179,7 +157,7 @@ fn reason(state: &mut State, item: &TransactWriteItem) -> CancellationReason {
     }
 }
 
-/// The row of an event, if that is what is put.
+/// Returns the row of an event, if that is what is put.
 fn row(put: &Put) -> Option<OutboxRow> {
     if put.table_name() != "outbox" {
         return None;
@@ -187,6 +165,7 @@ fn row(put: &Put) -> Option<OutboxRow> {
     serde_dynamo::from_item(put.item().clone()).ok()
 }
 
+/// Returns the table and the partition key of an item.
 fn address(put: &Put) -> (String, String) {
     let key = put.item().get("pk").and_then(|key| key.as_s().ok());
     let key = key.cloned().unwrap_or_default();
@@ -198,63 +177,66 @@ impl State {
         if let Some(AttributeValue::N(command)) = put.item().get("command") {
             self.items.commands.extend(command.parse::<u64>());
         }
-        self.items.items.insert(address(put), put.item().clone());
+        self.items
+            .by_address
+            .insert(address(put), put.item().clone());
     }
 }
 
-/// The stream shows the rows of a transaction, in their order or another, and after
-/// those of transactions before.
-fn show(world: &World, state: &mut State, mut keys: Vec<RowKey>) {
+/// Adds the stream records of a transaction's rows: in any order among themselves, and
+/// after those of earlier transactions.
+fn stream(world: &World, state: &mut State, mut keys: Vec<RowKey>) {
     let Some(aggregate_id) = keys.first().map(|key| key.aggregate_id.clone()) else {
         return;
     };
-    let shuffles = !state.is_calm && state.random.u8(..4) == 0;
+    let shuffles = !state.is_fault_free && state.random.u8(..4) == 0;
     if shuffles {
         state.random.shuffle(&mut keys);
     }
-    let shown_until = state
-        .shown_until
+    let streamed_until = state
+        .streamed_until
         .entry(aggregate_id)
         .or_insert_with(Instant::now);
     let mut times = Vec::new();
-    let mut time = (*shown_until).max(Instant::now());
+    let mut time = (*streamed_until).max(Instant::now());
     for key in keys {
         times.push((time, key));
         if shuffles {
             time += Duration::from_millis(state.random.u64(0..300));
         }
     }
-    *shown_until = time;
+    *streamed_until = time;
     let world = world.clone();
     spawn_local(async move {
         for (time, key) in times {
             sleep_until(time).await;
             let now = world.now();
             world.with(|state| {
-                state.tell_of("INSERT", &key, now);
+                state.add_stream_record("INSERT", &key, now);
                 if state.random.u8(..8) == 0 {
-                    // Somebody has touched the row, and nothing came of it.
-                    state.tell_of("MODIFY", &key, now);
+                    // An update that changes nothing of interest.
+                    state.add_stream_record("MODIFY", &key, now);
                 }
             });
         }
-        world.tell_news();
+        world.notify_mappings();
     });
 }
 
-fn refusal(struck: Struck, silence_is_refusal: bool) -> Refusal {
+/// Returns the SDK's error for a failed call.
+fn sdk_error(failure: CallFailure, silence_is_refusal: bool) -> TransactError {
     let refused = |code: &str, status| {
         let meta = ErrorMetadata::builder().code(code).build();
         SdkError::service_error(TransactWriteItemsError::generic(meta), response(status))
     };
-    match struck {
-        Struck::CutOff if silence_is_refusal => refused("AccessDeniedException", 400),
-        Struck::CutOff => {
+    match failure {
+        CallFailure::NoResponse if silence_is_refusal => refused("AccessDeniedException", 400),
+        CallFailure::NoResponse => {
             SdkError::dispatch_failure(ConnectorError::io("the connection was cut".into()))
         }
-        Struck::Throttled => refused("ThrottlingException", 400),
-        Struck::Denied | Struck::Refused => refused("AccessDeniedException", 400),
-        Struck::Conflict => {
+        CallFailure::Throttled => refused("ThrottlingException", 400),
+        CallFailure::Denied | CallFailure::Rejected => refused("AccessDeniedException", 400),
+        CallFailure::Conflict => {
             let reason = CancellationReason::builder().code("TransactionConflict");
             let canceled = TransactionCanceledException::builder()
                 .cancellation_reasons(reason.build())
@@ -266,7 +248,7 @@ fn refusal(struck: Struck, silence_is_refusal: bool) -> Refusal {
 }
 
 fn response(status: u16) -> HttpResponse {
-    // Both are statuses of HTTP.
+    // All callers pass a valid HTTP status.
     let status = StatusCode::try_from(status).unwrap_or_else(|_| unreachable!());
     HttpResponse::new(status, SdkBody::empty())
 }

@@ -5,7 +5,7 @@ use std::{
     thread,
 };
 
-use simulate::{Bug, Design, Plan, Report, Seed, run};
+use simulate::{Design, Mutant, Plan, Report, Seed, run};
 
 /// What a history of these tests commits.
 const EVENTS: u64 = 300;
@@ -13,11 +13,11 @@ const EVENTS: u64 = 300;
 /// Within how many seeds every deliberate mistake has to be found.
 const FOUND_WITHIN: Seed = 300;
 
-fn plan(bug: Option<Bug>) -> Plan {
+fn plan(mutant: Option<Mutant>) -> Plan {
     Plan {
         events: EVENTS,
         design: Design::default(),
-        bug,
+        mutant,
         keeps_history: false,
     }
 }
@@ -56,13 +56,13 @@ fn no_event_is_lost() {
 
 #[test]
 fn every_deliberate_mistake_is_found() {
-    let bugs = Bug::all();
-    assert!(bugs.len() >= 15);
-    for_each(0..bugs.len() as u64, |index| {
-        let bug = bugs[usize::try_from(index).expect("a small number")];
-        let is_found = |seed: Seed| !run(seed, plan(Some(bug))).violations.is_empty();
+    let mutants = Mutant::all();
+    assert!(mutants.len() >= 15);
+    for_each(0..mutants.len() as u64, |index| {
+        let mutant = mutants[usize::try_from(index).expect("a small number")];
+        let is_found = |seed: Seed| !run(seed, plan(Some(mutant))).violations.is_empty();
         let found = (0..FOUND_WITHIN).find(|seed| is_found(*seed));
-        let seed = found.unwrap_or_else(|| panic!("{bug} was not found"));
+        let seed = found.unwrap_or_else(|| panic!("{mutant} was not found"));
         // The mistake is what was found.
         assert!(run(seed, plan(None)).violations.is_empty(), "seed {seed}");
     });

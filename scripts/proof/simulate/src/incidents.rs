@@ -1,4 +1,4 @@
-//! What the weather, people and AWS do to the set-up.
+//! Incidents: what operators and AWS do to the deployment while it runs.
 
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
@@ -6,28 +6,31 @@ use outbox::RowKey;
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    bugs::Bug,
-    designs::Design,
+    design::Design,
     functions::StreamFunction,
     mapping::{Mapping, start},
+    mutants::Mutant,
     operators::replay,
     world::World,
 };
 
-/// One kind of trouble after the other.
-pub(crate) async fn turn_weather(world: World) {
+/// Starts one episode of faults after the other.
+pub(crate) async fn vary_faults(world: World) {
     loop {
-        let told = world.with(|state| {
+        let episode = world.with(|state| {
             let mut random = state.random.fork();
-            state.weather.turn(&mut random, Instant::now())
+            state.fault_plan.start_episode(&mut random, Instant::now())
         });
-        world.log(|| told);
+        world.log(|| episode);
         sleep(Duration::from_secs(world.between(5..1_800))).await;
     }
 }
 
-/// What people and AWS do to the set-up.
-pub(crate) async fn meddle<F: StreamFunction>(world: World, mapping: Rc<RefCell<Option<Mapping>>>) {
+/// Causes one incident after the other.
+pub(crate) async fn cause_incidents<F: StreamFunction>(
+    world: World,
+    mapping: Rc<RefCell<Option<Mapping>>>,
+) {
     loop {
         sleep(Duration::from_secs(world.between(60..4 * 3_600))).await;
         match world.between(0..10) {
@@ -35,13 +38,13 @@ pub(crate) async fn meddle<F: StreamFunction>(world: World, mapping: Rc<RefCell<
                 world.log(|| "the sweeper is off".to_owned());
                 world.with(|state| state.is_sweeper_off = true);
                 sleep(Duration::from_secs(world.between(600..12 * 3_600))).await;
-                world.log(|| "the sweeper is on again".to_owned());
-                world.with(|state| state.is_sweeper_off = state.bug == Some(Bug::NoSweeper));
+                world.log(|| "the sweeper is on".to_owned());
+                world.with(|state| state.is_sweeper_off = state.mutant == Some(Mutant::NoSweeper));
             }
             1..3 => {
                 world.log(|| "the shards split".to_owned());
                 world.with(|state| state.stream.split());
-                world.tell_news();
+                world.notify_mappings();
             }
             3 => {
                 world.log(|| "a second mapping reads the stream".to_owned());
@@ -54,8 +57,8 @@ pub(crate) async fn meddle<F: StreamFunction>(world: World, mapping: Rc<RefCell<
                 world.log(|| "publishing is paused".to_owned());
                 *mapping.borrow_mut() = None;
                 world.with(|state| state.is_sweeper_off = state.random.bool());
-                // After a day, what the mapping no longer hands over is still in the
-                // stream for an hour, and given up by the batch.
+                // For an hour after the mapping's maximum record age, which is 23 h, the
+                // stream still has the records, and the mapping gives up whole batches.
                 let a_day = world.chance(0.5);
                 let lasts = if a_day {
                     23 * 3_600..25 * 3_600
@@ -63,11 +66,11 @@ pub(crate) async fn meddle<F: StreamFunction>(world: World, mapping: Rc<RefCell<
                     10..30 * 3_600
                 };
                 sleep(Duration::from_secs(world.between(lasts))).await;
-                world.log(|| "the mapping begins anew".to_owned());
+                world.log(|| "the mapping starts from the oldest record".to_owned());
                 world.read_twice_for(Duration::ZERO);
                 *mapping.borrow_mut() = start::<F>(&world);
                 replay_before_the_sweeper(&world).await;
-                world.with(|state| state.is_sweeper_off = state.bug == Some(Bug::NoSweeper));
+                world.with(|state| state.is_sweeper_off = state.mutant == Some(Mutant::NoSweeper));
             }
             5 => {
                 world.log(|| "a release breaks the relay".to_owned());
@@ -76,35 +79,35 @@ pub(crate) async fn meddle<F: StreamFunction>(world: World, mapping: Rc<RefCell<
                     state.is_sweeper_off |= state.random.bool();
                 });
                 sleep(Duration::from_secs(world.between(60..4 * 3_600))).await;
-                world.log(|| "the release is taken back".to_owned());
+                world.log(|| "the release is rolled back".to_owned());
                 world.with(|state| state.is_relay_broken = false);
                 replay_before_the_sweeper(&world).await;
-                world.with(|state| state.is_sweeper_off = state.bug == Some(Bug::NoSweeper));
+                world.with(|state| state.is_sweeper_off = state.mutant == Some(Mutant::NoSweeper));
             }
             6 => {
                 world.log(|| "the bus is deleted".to_owned());
                 world.with(|state| state.bus_gone_since = Some(Instant::now()));
                 sleep(Duration::from_secs(world.between(10..7_200))).await;
-                world.log(|| "there is a bus again".to_owned());
+                world.log(|| "the bus exists again".to_owned());
                 world.with(|state| state.bus_gone_since = None);
             }
             7..9 => world.with(|state| {
-                // The bus comes to like what it refused.
+                // The bus accepts an event that it rejected before, as after a change of its policy.
                 let poisoned: Vec<_> = state.poisoned.iter().cloned().collect();
-                let set_aside = |(key, _): &&(RowKey, u64)| {
+                let is_fixable = |(key, _): &&(RowKey, u64)| {
                     let row = state.rows.get(key);
                     row.is_some_and(|row| {
                         let is_json = row.row.as_ref().is_ok_and(|row| row.detail.ends_with('}'));
                         row.parked.is_some() && is_json
                     })
                 };
-                if let Some(poisoned) = poisoned.iter().find(set_aside) {
+                if let Some(poisoned) = poisoned.iter().find(is_fixable) {
                     state.poisoned.remove(poisoned);
                 }
             }),
             _ => world.with(|state| {
                 if !state.queue.is_empty() {
-                    // A dead letter gets lost.
+                    // A dead letter is lost.
                     let index = state.random.usize(..state.queue.len());
                     state.queue.remove(index);
                 }
@@ -113,7 +116,7 @@ pub(crate) async fn meddle<F: StreamFunction>(world: World, mapping: Rc<RefCell<
     }
 }
 
-/// What a person does at times, who does not wait for the sweeper.
+/// At times, an operator replays the dead letters before the sweeper runs.
 async fn replay_before_the_sweeper(world: &World) {
     let has_replay = world.with(|state| state.design) == Design::ThisOne;
     if has_replay && world.chance(0.5) {

@@ -1,77 +1,23 @@
-//! What people write instead, to be compared under the same faults.
+//! What one would write without the library, to be compared under the same faults.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use outbox::{
     OutboxRow, RowKey,
     ports::{CallError, EventBus, OutboxTable, PutResult},
 };
 use serde_json::{Value, json};
-use stream_mapping::{Filter, Outcome, Settings, StartingPosition};
+use stream_mapping::Outcome;
 
 use crate::{
     caller::Caller,
-    functions::{RELAY_TIMEOUT, StreamFunction, alive},
-    mapping::{deployed, key_of},
+    design::Design,
+    functions::{RELAY_TIMEOUT, StreamFunction, run_invocation},
+    mapping::key_of,
     world::World,
 };
 
-/// How events get from a service to the bus.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Design {
-    /// The service saves, then publishes.
-    DualWrite,
-    /// A function publishes what the stream of the aggregates' table shows, by a
-    /// mapping as it is unless somebody sets more.
-    TableStream,
-    /// The same, with batches halved, partial responses, 30 retries and a dead-letter
-    /// queue.
-    TableStreamWithCare,
-    /// An outbox whose relay puts one event a call, deletes its row, and fails whole
-    /// batches.
-    OneEventACall,
-    /// This library.
-    #[default]
-    ThisOne,
-}
-
-impl Design {
-    /// All, the simplest first.
-    pub const ALL: [Self; 5] = [
-        Self::DualWrite,
-        Self::TableStream,
-        Self::TableStreamWithCare,
-        Self::OneEventACall,
-        Self::ThisOne,
-    ];
-
-    /// The settings of its stream mapping, if it has one.
-    pub(crate) fn mapping(self) -> Option<Settings> {
-        match self {
-            Self::DualWrite => None,
-            Self::TableStreamWithCare | Self::ThisOne => Some(deployed()),
-            Self::TableStream | Self::OneEventACall => Some(Settings {
-                batch_size: 100,
-                filter: Filter::from_patterns([r#"{"eventName":["INSERT"]}"#]).unwrap_or_default(),
-                ..Settings::new(StartingPosition::TrimHorizon)
-            }),
-        }
-    }
-}
-
-impl fmt::Display for Design {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::DualWrite => "save, then publish",
-            Self::TableStream => "stream of the table, mapping as it is",
-            Self::TableStreamWithCare => "the same, bisected, partial, dead letters",
-            Self::OneEventACall => "outbox, one event a call, whole batches",
-            Self::ThisOne => "this one",
-        })
-    }
-}
-
-/// A function that publishes record by record.
+/// A function behind a stream that publishes record by record.
 pub(crate) struct RecordByRecord {
     caller: Caller,
     design: Design,
@@ -87,7 +33,7 @@ impl StreamFunction for RecordByRecord {
 
     async fn invoke(self, records: Vec<Value>) -> (Outcome, Option<Self>) {
         let handling = self.handle(&records);
-        let Some(failed) = alive(&self.caller, RELAY_TIMEOUT, handling).await else {
+        let Some(failed) = run_invocation(&self.caller, RELAY_TIMEOUT, handling).await else {
             return (Outcome::FunctionError, None);
         };
         let outcome = match failed {
@@ -108,7 +54,7 @@ impl StreamFunction for RecordByRecord {
 }
 
 impl RecordByRecord {
-    /// Publishes until one fails. Answers which.
+    /// Publishes records until one fails, and returns that one.
     async fn handle<'r>(&self, records: &'r [Value]) -> Option<&'r Value> {
         for record in records {
             let Some(key) = key_of(record) else { continue };
@@ -129,7 +75,7 @@ impl RecordByRecord {
     }
 }
 
-/// What a service does that publishes itself, after its commit.
+/// Publishes events right after their commit, as a service without an outbox does.
 pub(crate) async fn publish_after_commit(caller: &Caller, events: &[RowKey]) {
     for key in events {
         if let Some(row) = caller.row_of(key) {
@@ -138,7 +84,7 @@ pub(crate) async fn publish_after_commit(caller: &Caller, events: &[RowKey]) {
     }
 }
 
-/// Puts one event, three times at most, as the SDK does.
+/// Puts one event, in up to three attempts, as the SDK does.
 async fn put_one(caller: &Caller, row: &Arc<OutboxRow>) -> bool {
     for _ in 0..3 {
         match caller.put(std::slice::from_ref(row)).await {
@@ -151,7 +97,7 @@ async fn put_one(caller: &Caller, row: &Arc<OutboxRow>) -> bool {
 }
 
 impl Caller {
-    /// The event as it was committed.
+    /// Returns the event as it was committed.
     fn row_of(&self, key: &RowKey) -> Option<Arc<OutboxRow>> {
         self.world
             .with(|state| state.events.get(key)?.version(0).cloned())

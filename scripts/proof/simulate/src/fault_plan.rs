@@ -1,8 +1,10 @@
+//! Which faults affect which calls, and when.
+
 use std::{collections::BTreeMap, time::Duration};
 
 use tokio::time::Instant;
 
-/// What a process of ours may ask a service for.
+/// The operations of the services that our processes call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Operation {
     /// `DescribeEventBus`.
@@ -13,7 +15,7 @@ pub enum Operation {
     BatchGetItem,
     /// `BatchWriteItem`, deletes alone.
     BatchWriteItem,
-    /// `UpdateItem`, to set a row aside, and what operators do about that.
+    /// `UpdateItem`, to park a row, or to edit or release a parked one.
     UpdateItem,
     /// `GetItem`.
     GetItem,
@@ -58,27 +60,27 @@ const OPERATIONS: [Operation; 15] = [
 /// What can go wrong with a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Fault {
-    /// Refused for now, without effect.
+    /// Rejected by throttling, without effect.
     Throttled,
-    /// Refused for want of rights, without effect.
+    /// Rejected for missing permissions, without effect.
     Denied,
-    /// The connection breaks before anything happened.
+    /// The connection breaks before the service does anything.
     CutBefore,
-    /// It happens, and the connection breaks before the answer.
+    /// The service does it, and the connection breaks before the response.
     CutAfter,
-    /// It happens, and the answer comes after some seconds, or too late.
+    /// The service does it, and the response takes seconds, or arrives too late.
     Slow,
-    /// Some of what was asked for is not done.
+    /// The service does a part of it.
     Partial,
     /// The list of results is too short.
     ShortList,
-    /// Refused because another request writes the same, without effect.
+    /// Rejected because another request writes the same item, without effect.
     Conflict,
-    /// Refused for what it holds, although nothing is wrong with it.
-    Refused,
-    /// It happens long after whoever asked has given up.
+    /// Rejected for its content, although nothing is wrong with it.
+    Rejected,
+    /// The service does it long after the caller has timed out.
     Late,
-    /// The process dies before the call, or between effect and answer.
+    /// The process dies before the call, or between its effect and the response.
     Crash,
 }
 
@@ -91,15 +93,15 @@ const FAULTS: [Fault; 11] = [
     Fault::Partial,
     Fault::ShortList,
     Fault::Conflict,
-    Fault::Refused,
+    Fault::Rejected,
     Fault::Late,
     Fault::Crash,
 ];
 
 impl Fault {
-    /// Whether it would be felt: not every answer has parts, or a list that could be
-    /// too short.
-    fn can_strike(self, operation: Operation) -> bool {
+    /// Returns whether the fault makes a difference to this operation: not every
+    /// response has parts, or a list that could be too short.
+    fn can_affect(self, operation: Operation) -> bool {
         match self {
             Self::Partial => matches!(
                 operation,
@@ -109,43 +111,44 @@ impl Fault {
                     | Operation::DeleteMessage
                     | Operation::GetRecords
             ),
-            Self::ShortList | Self::Refused => operation == Operation::PutEvents,
+            Self::ShortList | Self::Rejected => operation == Operation::PutEvents,
             Self::Conflict | Self::Late => operation == Operation::TransactWriteItems,
             _ => true,
         }
     }
 }
 
-/// Faults of a kind, for a while.
+/// A time in which calls are affected by one kind of fault.
 #[derive(Debug)]
 struct Episode {
-    /// All, if none is named.
+    /// `None`: all operations.
     operation: Option<Operation>,
     fault: Fault,
     probability: f64,
     until: Instant,
 }
 
-/// Which faults strike now.
+/// Which faults affect calls now.
 #[derive(Debug, Default)]
-pub(crate) struct Weather {
+pub(crate) struct FaultPlan {
     episodes: Vec<Episode>,
-    /// How likely an invocation is killed at some time.
-    kills: f64,
-    met: BTreeMap<(Operation, Fault), u64>,
+    /// The probability that an invocation is killed.
+    kill_probability: f64,
+    /// How often each fault affected each operation.
+    fault_counts: BTreeMap<(Operation, Fault), u64>,
 }
 
-impl Weather {
-    /// A new kind of trouble begins.
-    pub(crate) fn turn(&mut self, random: &mut fastrand::Rng, now: Instant) -> String {
-        self.kills = if random.bool() {
+impl FaultPlan {
+    /// Starts a new episode, and returns its description.
+    pub(crate) fn start_episode(&mut self, random: &mut fastrand::Rng, now: Instant) -> String {
+        self.kill_probability = if random.bool() {
             0.0
         } else {
             random.f64() * 0.05
         };
         let operation = (random.u8(..) > 40).then(|| OPERATIONS[random.usize(..OPERATIONS.len())]);
         let fault = FAULTS[random.usize(..FAULTS.len())];
-        // Mostly a little, at times always.
+        // Mostly a few calls fail, at times all.
         let probability = match random.u8(..10) {
             0..6 => 0.01 + random.f64() * 0.15,
             6..9 => 0.2 + random.f64() * 0.6,
@@ -156,47 +159,49 @@ impl Weather {
             6..9 => Duration::from_secs(random.u64(120..3_600)),
             _ => Duration::from_secs(random.u64(3_600..6 * 3_600)),
         };
-        let told = format!("{fault:?} strikes {operation:?} with {probability:.2} for {lasts:?}");
+        let description = format!(
+            "{fault:?} affects {operation:?} with probability {probability:.2} for {lasts:?}"
+        );
         self.episodes.push(Episode {
             operation,
             fault,
             probability,
             until: now + lasts,
         });
-        told
+        description
     }
 
-    /// Faults are over.
+    /// Ends all faults.
     pub(crate) fn clear(&mut self) {
         self.episodes.clear();
-        self.kills = 0.0;
+        self.kill_probability = 0.0;
     }
 
-    /// What strikes this call, if something does.
-    pub(crate) fn strike(
+    /// Returns the fault that affects this call, if one does, and counts it.
+    pub(crate) fn fault_for(
         &mut self,
         operation: Operation,
         random: &mut fastrand::Rng,
         now: Instant,
     ) -> Option<Fault> {
         self.episodes.retain(|episode| episode.until > now);
-        let struck = self.episodes.iter().find(|episode| {
-            episode.fault.can_strike(operation)
+        let affecting = self.episodes.iter().find(|episode| {
+            episode.fault.can_affect(operation)
                 && episode.operation.is_none_or(|of| of == operation)
                 && random.f64() < episode.probability
         });
-        let fault = struck?.fault;
-        *self.met.entry((operation, fault)).or_default() += 1;
+        let fault = affecting?.fault;
+        *self.fault_counts.entry((operation, fault)).or_default() += 1;
         Some(fault)
     }
 
-    /// Whether an invocation that begins now is killed, wherever it is then.
+    /// Returns whether the invocation that begins now is to be killed at some point.
     pub(crate) fn kills(&self, random: &mut fastrand::Rng) -> bool {
-        random.f64() < self.kills
+        random.f64() < self.kill_probability
     }
 
-    /// How often each fault struck each operation.
-    pub(crate) fn met(&self) -> &BTreeMap<(Operation, Fault), u64> {
-        &self.met
+    /// Returns how often each fault affected each operation.
+    pub(crate) fn fault_counts(&self) -> &BTreeMap<(Operation, Fault), u64> {
+        &self.fault_counts
     }
 }

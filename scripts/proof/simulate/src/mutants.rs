@@ -1,0 +1,68 @@
+//! Deliberate mistakes.
+
+use std::fmt;
+
+use clap::ValueEnum;
+
+/// A deliberate mistake, of a kind that other implementations make. The checks are only
+/// worth something if they find every one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Mutant {
+    /// Rows are deleted before they are published.
+    DeleteBeforePublish,
+    /// All entries of a `PutEvents` request count as accepted, whatever the response says.
+    IgnoreFailedEntryCount,
+    /// The bus is assumed to exist.
+    NoBusCheck,
+    /// The response names the record after the one that failed.
+    CheckpointPastFailure,
+    /// The response to a failure is `null`.
+    NullResponse,
+    /// Rows are looked up in a copy that lags behind.
+    EventuallyConsistentLookUp,
+    /// A key that the table left unprocessed counts as absent.
+    UnprocessedIsAbsent,
+    /// Parking creates the row if it is gone.
+    UnconditionalPark,
+    /// Rows are parked before the dead letter is sent.
+    ParkBeforeDeadLetter,
+    /// Missing permissions count as a fault of the event.
+    AccessDeniedParks,
+    /// Messages are deleted when they are received.
+    DeleteMessageFirst,
+    /// A replay reads as many records of a pointer's range as the batch had.
+    BatchSizeAsStop,
+    /// A pointer to records that the stream has dropped counts as settled.
+    TrimmedIsSettled,
+    /// The sweeper publishes parked rows, too.
+    SweepParkedRows,
+    /// An edited row is published, or parked, as the stream shows it.
+    IgnoreEdits,
+    /// What the relay leaves to the sweeper is never swept.
+    NoSweeper,
+    /// Sequence numbers are compared as text.
+    SequenceNumbersAsText,
+    /// Failures are reported at once, while what was published is too young to be
+    /// looked up.
+    AnswerTooEarly,
+    /// A transaction without a response counts as not written.
+    SilenceIsRefusal,
+    /// A consumer handles every delivery.
+    NoInbox,
+    /// A consumer records that it has handled an event before it handles it.
+    RecordBeforeEffect,
+}
+
+impl Mutant {
+    /// Returns all of them.
+    pub fn all() -> &'static [Self] {
+        Self::value_variants()
+    }
+}
+
+impl fmt::Display for Mutant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = self.to_possible_value();
+        f.write_str(value.as_ref().map_or("", |value| value.get_name()))
+    }
+}

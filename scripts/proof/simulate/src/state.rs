@@ -1,0 +1,196 @@
+//! What everything in a history shares: what the services store, and what the oracle
+//! knows. Each service adds its own methods where it is simulated.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+
+use jiff::{SignedDuration, Timestamp};
+use outbox::{OutboxRow, Parked, RowKey, relay::Unreadable, replay::Message};
+use tokio::time::Instant;
+
+use crate::{
+    delivery::Delivery,
+    design::Design,
+    fault_plan::FaultPlan,
+    items::Items,
+    mutants::Mutant,
+    oracle::{Actor, ActorRecord, EventRecord, Violation},
+    stream::Stream,
+};
+
+/// How long after its deletion a bus may still accept events and lose them: the relay
+/// relies for a minute on having seen the bus, and a request may be in flight.
+pub(crate) const BUS_LOSS_WINDOW: Duration = Duration::from_secs(75);
+
+/// The time at which every history begins.
+const EPOCH: Timestamp = Timestamp::constant(1_795_510_800, 0);
+
+/// A row of the outbox table.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    pub(crate) row: Result<Arc<OutboxRow>, Unreadable>,
+    pub(crate) parked: Option<Parked>,
+}
+
+/// A message of the dead-letter queue.
+#[derive(Debug, Clone)]
+pub(crate) struct QueuedMessage {
+    pub(crate) message: Message,
+    /// Until when a received message is hidden.
+    pub(crate) hidden_until: Option<Instant>,
+}
+
+/// What a history is made from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setting {
+    pub(crate) seed: u64,
+    /// What publishes.
+    pub(crate) design: Design,
+    /// The deliberate mistake, if there is one.
+    pub(crate) mutant: Option<Mutant>,
+    /// No fault and no incident happens, so events must arrive in order.
+    pub(crate) is_fault_free: bool,
+    /// Whether to write down what happens.
+    pub(crate) keeps_history: bool,
+}
+
+#[expect(clippy::struct_excessive_bools, reason = "they are independent")]
+pub(crate) struct State {
+    begun: Instant,
+    pub(crate) random: fastrand::Rng,
+    pub(crate) mutant: Option<Mutant>,
+    pub(crate) design: Design,
+    pub(crate) fault_plan: FaultPlan,
+    /// The outbox table.
+    pub(crate) rows: BTreeMap<RowKey, Row>,
+    /// The rows that were discarded, which the table keeps with who did it and why.
+    pub(crate) audit: BTreeSet<RowKey>,
+    pub(crate) stream: Stream,
+    /// The dead-letter queue.
+    pub(crate) queue: Vec<QueuedMessage>,
+    /// Since when the bus doesn't exist, if it doesn't.
+    pub(crate) bus_gone_since: Option<Instant>,
+    /// What the bus will never accept: events as they are after this many edits.
+    pub(crate) poisoned: BTreeSet<(RowKey, u64)>,
+    /// The other tables.
+    pub(crate) items: Items,
+    /// When the stream will have shown everything written so far of each aggregate.
+    pub(crate) streamed_until: HashMap<String, Instant>,
+    /// The consumer's queue.
+    pub(crate) deliveries: Vec<Delivery>,
+    /// What really happened to each event.
+    pub(crate) events: HashMap<RowKey, EventRecord>,
+    pub(crate) keys_by_event_id: HashMap<String, RowKey>,
+    /// When each actor last read each row.
+    pub(crate) seen: HashMap<(Actor, RowKey), Instant>,
+    /// What really happened to each actor, by its number.
+    pub(crate) actors: Vec<ActorRecord>,
+    /// The last sequence that each actor has published of each aggregate.
+    pub(crate) published_by: HashMap<(Actor, String), u64>,
+    /// The last sequence that the bus got of each aggregate.
+    pub(crate) last_on_bus: HashMap<String, u64>,
+    /// The highest sequence that the bus got of each aggregate.
+    pub(crate) latest_on_bus: HashMap<String, u64>,
+    /// Until when two functions may handle the same records without knowing it.
+    pub(crate) read_twice_until: Option<Instant>,
+    /// The deployed relay fails before it looks at a record.
+    pub(crate) is_relay_broken: bool,
+    /// An operator has disabled the sweeper.
+    pub(crate) is_sweeper_off: bool,
+    /// The faults have stopped.
+    pub(crate) is_over: bool,
+    /// No fault and no incident happens in this history.
+    pub(crate) is_fault_free: bool,
+    pub(crate) counts: Counts,
+    pub(crate) violations: Vec<Violation>,
+    /// What happened, line by line, if it is to be shown.
+    history: Option<Vec<String>>,
+    next_id: u64,
+}
+
+/// What happened, in numbers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) committed: u64,
+    pub(crate) accepted: u64,
+    pub(crate) duplicates: u64,
+    pub(crate) discarded: u64,
+    pub(crate) dead_letters: u64,
+    pub(crate) invocations: u64,
+    pub(crate) deaths: u64,
+    pub(crate) calls: u64,
+    /// The calls among them that commit, or read what a commit is based on.
+    pub(crate) calls_to_commit: u64,
+    /// Events that the bus got after a later one of their aggregate.
+    pub(crate) out_of_order: u64,
+}
+
+impl State {
+    pub(crate) fn new(setting: &Setting, begun: Instant) -> Self {
+        let mut random = fastrand::Rng::with_seed(setting.seed);
+        let mut stream = Stream::default();
+        stream.start_just_below_a_new_digit(random.u64(1..400));
+        Self {
+            begun,
+            random,
+            mutant: setting.mutant,
+            design: setting.design,
+            fault_plan: FaultPlan::default(),
+            rows: BTreeMap::new(),
+            audit: BTreeSet::new(),
+            stream,
+            queue: Vec::new(),
+            bus_gone_since: None,
+            poisoned: BTreeSet::new(),
+            items: Items::default(),
+            streamed_until: HashMap::new(),
+            deliveries: Vec::new(),
+            events: HashMap::new(),
+            keys_by_event_id: HashMap::new(),
+            seen: HashMap::new(),
+            actors: Vec::new(),
+            published_by: HashMap::new(),
+            last_on_bus: HashMap::new(),
+            latest_on_bus: HashMap::new(),
+            read_twice_until: None,
+            is_relay_broken: false,
+            is_sweeper_off: false,
+            is_over: false,
+            is_fault_free: setting.is_fault_free,
+            counts: Counts::default(),
+            violations: Vec::new(),
+            history: setting.keeps_history.then(Vec::new),
+            next_id: 0,
+        }
+    }
+
+    /// Returns the true time, which the services use.
+    pub(crate) fn now(&self) -> Timestamp {
+        let elapsed = SignedDuration::try_from(self.begun.elapsed()).unwrap_or_default();
+        EPOCH.saturating_add(elapsed).unwrap_or(EPOCH)
+    }
+
+    pub(crate) fn new_id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
+    }
+
+    /// Adds a line to the history, if it is to be shown.
+    pub(crate) fn note(&mut self, line: String) {
+        if let Some(history) = &mut self.history {
+            history.push(line);
+        }
+    }
+
+    pub(crate) fn keeps_history(&self) -> bool {
+        self.history.is_some()
+    }
+
+    /// Returns what happened, line by line.
+    pub(crate) fn history(&self) -> Vec<String> {
+        self.history.clone().unwrap_or_default()
+    }
+}
