@@ -128,6 +128,12 @@ pub(crate) struct Counts {
     pub(crate) out_of_order: u64,
 }
 
+/// Returns the time now, in a history that began then.
+pub(crate) fn time_since(begun: Instant) -> Timestamp {
+    let elapsed = SignedDuration::try_from(begun.elapsed()).unwrap_or_default();
+    EPOCH.saturating_add(elapsed).unwrap_or(EPOCH)
+}
+
 impl State {
     pub(crate) fn new(setting: &Setting, begun: Instant) -> Self {
         let mut random = fastrand::Rng::with_seed(setting.seed);
@@ -169,8 +175,7 @@ impl State {
 
     /// Returns the true time, which the services use.
     pub(crate) fn now(&self) -> Timestamp {
-        let elapsed = SignedDuration::try_from(self.begun.elapsed()).unwrap_or_default();
-        EPOCH.saturating_add(elapsed).unwrap_or(EPOCH)
+        time_since(self.begun)
     }
 
     pub(crate) fn new_id(&mut self) -> u64 {

@@ -15,7 +15,7 @@ use tokio::{
 
 use crate::{
     oracle::{Actor, ActorRecord, End},
-    state::{Setting, State},
+    state::{Setting, State, time_since},
 };
 
 /// Everything in a history. Clones share it.
@@ -23,6 +23,8 @@ use crate::{
 pub(crate) struct World(Arc<Shared>);
 
 struct Shared {
+    /// Also part of the state, but here readable without its lock.
+    begun: Instant,
     state: Mutex<State>,
     stream_record_added: Notify,
     pager: Notify,
@@ -31,8 +33,10 @@ struct Shared {
 
 impl World {
     pub(crate) fn new(setting: &Setting) -> Self {
+        let begun = Instant::now();
         Self(Arc::new(Shared {
-            state: Mutex::new(State::new(setting, Instant::now())),
+            begun,
+            state: Mutex::new(State::new(setting, begun)),
             stream_record_added: Notify::new(),
             pager: Notify::new(),
             delivery_added: Notify::new(),
@@ -53,7 +57,8 @@ impl World {
 
     /// Returns the true time, which the services use.
     pub(crate) fn now(&self) -> Timestamp {
-        self.state().now()
+        // Services ask for the time while they change the state, so this must not lock it.
+        time_since(self.0.begun)
     }
 
     /// Returns the clock of a process, which is up to half a second wrong.
