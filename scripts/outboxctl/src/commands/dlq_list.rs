@@ -1,10 +1,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use outbox::{
-    ports::{DeadLetterQueue, Depth, Message},
-    replay::{Letter, Selection},
-};
+use outbox::{ports::{DeadLetterQueue, Depth, Message}, replay::{Letter, Selection}};
 use serde::Serialize;
 
 use super::{Context, Ending};

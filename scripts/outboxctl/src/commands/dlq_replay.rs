@@ -1,11 +1,6 @@
 use std::fmt;
 
-use outbox::{
-    RowKey,
-    ports::{DeadLetterQueue, Message},
-    relay::Failure,
-    replay::{Selection, Summary, Verdict},
-};
+use outbox::{RowKey, ports::{DeadLetterQueue, Message}, relay::Failure, replay::{Selection, Summary, Verdict}};
 use serde::Serialize;
 
 use super::{Context, Ending};

@@ -1,10 +1,7 @@
 use std::{collections::BinaryHeap, fmt};
 
 use jiff::Timestamp;
-use outbox::{
-    ports::{OutboxTable, StoredRow},
-    relay::Arrival,
-};
+use outbox::{ports::{OutboxTable, StoredRow}, relay::Arrival};
 use serde::Serialize;
 
 use super::{Context, Ending};

@@ -1,10 +1,6 @@
 use std::{collections::BTreeSet, fmt};
 
-use outbox::{
-    RowKey,
-    relay::{Fate, Settled},
-    replay::Through,
-};
+use outbox::{RowKey, relay::{Fate, Settled}, replay::Through};
 use serde::Serialize;
 
 use super::{Context, Ending};

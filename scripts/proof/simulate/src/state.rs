@@ -8,7 +8,7 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use outbox::{OutboxRow, Parked, RowKey, relay::Unreadable, replay::Message};
+use outbox::{OutboxRow, Parked, RowKey, ports::Message, relay::Unreadable};
 use tokio::time::Instant;
 
 use crate::{

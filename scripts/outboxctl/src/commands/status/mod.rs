@@ -7,10 +7,7 @@ mod relay;
 use std::{collections::BTreeMap, fmt, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
-use outbox::{
-    ports::{DeadLetterQueue, Depth},
-    replay::Selection,
-};
+use outbox::{ports::{DeadLetterQueue, Depth}, replay::Selection};
 use serde::Serialize;
 use tokio::time::Instant;
 
