@@ -242,7 +242,7 @@ destroy: environment destroyable account build ## Delete the stack of dev or sta
 
 .PHONY: smoke
 smoke: environment account ## Place one order in the deployed ENV, see it ship, cancel it, see that stopped
-	@$(node) deployed/smoke.ts $(ENV)
+	@$(node) smoke/smoke.ts $(ENV)
 
 # --- For whoever is on call. ENV may be local, too: the stack of make dev.
 
@@ -311,7 +311,7 @@ operator-tool: operated $(if $(filter local,$(ENV)),running)
 
 .PHONY: account
 account: prerequisites node-packages
-	@$(node) deployed/account.ts
+	@$(node) smoke/account.ts
 
 # The installers look up in each run what is missing, so these are no files to make.
 .PHONY: python-tools

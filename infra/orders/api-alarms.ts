@@ -12,17 +12,18 @@ import { type AlarmTopics, RunbookAlarm } from "transactional-outbox";
 
 const PERIOD = Duration.minutes(5);
 
+/** The API to watch, and the topics that its alarms are sent to. */
 export interface ApiAlarmsProps {
   readonly api: HttpApi;
   readonly topics: AlarmTopics;
 }
 
-/** Tells people that callers are not served as they should be. */
+/** The alarms for an API that fails or is slow. */
 export class ApiAlarms extends Construct {
-  /** Ticket: requests are answered with 5xx. */
+  /** Ticket: requests fail with 5xx. */
   readonly faults: Alarm;
 
-  /** Ticket: requests are answered late. */
+  /** Ticket: requests are slow. */
   readonly latency: Alarm;
 
   constructor(scope: Construct, id: string, props: ApiAlarmsProps) {
@@ -31,6 +32,7 @@ export class ApiAlarms extends Construct {
     this.latency = this.#latency(props);
   }
 
+  /** All alarms, the most urgent first. */
   get all(): Alarm[] {
     return [this.faults, this.latency];
   }
@@ -39,7 +41,7 @@ export class ApiAlarms extends Construct {
     return new RunbookAlarm(this, "Faults", {
       topics,
       grade: "ticket",
-      meaning: "Of 100 requests to the API more than one is answered with 5xx.",
+      meaning: "More than 1 % of the requests to the API fail with 5xx.",
       section: "the-api-fails",
       metric: new MathExpression({
         expression: "100 * faults / requests",
@@ -47,15 +49,15 @@ export class ApiAlarms extends Construct {
           faults: api.metricServerError({ period: PERIOD }),
           requests: api.metricCount({ period: PERIOD }),
         },
-        label: "requests answered with 5xx, in percent",
+        label: "requests that fail with 5xx, in percent",
         period: PERIOD,
       }),
       comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
       threshold: 1,
-      // With few requests one is more than 1 %: once is no reason to call.
+      // With few requests a single failure is more than 1 %, so one period does not count.
       evaluationPeriods: 3,
       datapointsToAlarm: 2,
-      // There were no requests.
+      // No data means no requests.
       treatMissingData: TreatMissingData.NOT_BREACHING,
     });
   }
@@ -64,12 +66,13 @@ export class ApiAlarms extends Construct {
     return new RunbookAlarm(this, "Latency", {
       topics,
       grade: "ticket",
-      meaning: "The slowest of 100 requests to the API takes over two seconds, for 15 minutes.",
+      meaning:
+        "For 15 minutes, the slowest 1 % of the requests to the API have taken over two seconds.",
       section: "the-api-is-slow",
       metric: api.metricLatency({ statistic: Stats.p(99), period: PERIOD }),
       comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
       threshold: Duration.seconds(2).toMilliseconds(),
-      // With few requests this is the slowest of all, a cold start for instance.
+      // With few requests the p99 is the slowest of all requests, for example a cold start.
       evaluationPeriods: 3,
       treatMissingData: TreatMissingData.NOT_BREACHING,
     });

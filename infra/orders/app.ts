@@ -17,7 +17,7 @@ const stack = new OrdersStack(app, `orders-${environmentName}`, {
 Tags.of(stack).add("service", "orders");
 Tags.of(stack).add("environment", environmentName);
 
-/** A path below Cargo's target directory. */
+/** Returns a path below Cargo's target directory. */
 function target(path: string): string {
   return fileURLToPath(new URL(`../../target/${path}`, import.meta.url));
 }

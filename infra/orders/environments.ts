@@ -2,15 +2,15 @@ import { Duration, RemovalPolicy } from "aws-cdk-lib";
 import { ApplicationLogLevel, Architecture } from "aws-cdk-lib/aws-lambda";
 import { RetentionDays } from "aws-cdk-lib/aws-logs";
 
-/** What differs between environments, and nothing else. */
+/** The settings that differ between environments. */
 export interface Environment {
-  /** Whether the stack lives in the emulator on this machine. */
+  /** Whether the stack is deployed to the emulator on this machine. */
   readonly local: boolean;
 
-  /** What becomes of tables when the stack goes. */
+  /** What happens to tables when the stack is deleted. */
   readonly tableRemovalPolicy: RemovalPolicy;
 
-  /** Whether the stack and its tables refuse to be deleted. */
+  /** Whether the stack and its tables are protected from deletion. */
   readonly deletionProtection: boolean;
 
   /** Whether tables can be restored to a point in time. */
@@ -22,13 +22,13 @@ export interface Environment {
   /** How long logs are kept. */
   readonly logRetention: RetentionDays;
 
-  /** Whether there are alarms, with topics for them, and a dashboard. */
+  /** Whether there are alarms with their topics, and a dashboard. */
   readonly monitoring: boolean;
 
   /**
-   * How long an archive keeps what was published; without, there is none. Where
-   * tables can be restored it reaches back as far as they do, 35 days: what was
-   * published since comes from it.
+   * How long the archive keeps published events; without it there is no archive. If
+   * tables can be restored, it covers the same 35 days: after a restore, events that were
+   * published since are replayed from it.
    */
   readonly eventArchiveRetention?: Duration;
 
@@ -36,7 +36,7 @@ export interface Environment {
   readonly architecture: Architecture;
 }
 
-/** Locally functions run on the machine itself. */
+/** Local functions run on this machine, so they are built for its processor. */
 const hostArchitecture = process.arch === "arm64" ? Architecture.ARM_64 : Architecture.X86_64;
 
 const environments = {
@@ -89,15 +89,15 @@ export type EnvironmentName = keyof typeof environments;
 
 export const environmentNames = Object.keys(environments) as EnvironmentName[];
 
-/** What is particular to an environment. */
+/** Returns the settings of an environment. */
 export function environment(name: EnvironmentName): Environment {
   return environments[name];
 }
 
 /**
- * The environment a person asked for.
+ * Parses the name of an environment.
  *
- * @throws Error if there is none with this name
+ * @throws Error if there is no environment with this name
  */
 export function parseEnvironmentName(name: unknown): EnvironmentName {
   const found = environmentNames.find((known) => known === name);

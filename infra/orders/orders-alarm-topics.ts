@@ -5,11 +5,11 @@ import { Construct } from "constructs";
 import type { AlarmTopics } from "transactional-outbox";
 
 /**
- * The topics that the alarms of the orders service go to. Who is called is not
- * code: people subscribe.
+ * The topics for the alarms of the orders service. Subscriptions are not part of the
+ * code: on-call subscribes after the deployment.
  *
- * They have no key of their own. An alarm says nothing about a customer, and a
- * key that is disabled or has the wrong policy would silence all of them.
+ * They are not encrypted with a key of their own. An alarm contains no customer data, and
+ * a key that is disabled or has the wrong policy would silence all alarms.
  */
 export class OrdersAlarmTopics extends Construct implements AlarmTopics {
   readonly page: Topic;
@@ -23,8 +23,8 @@ export class OrdersAlarmTopics extends Construct implements AlarmTopics {
 
   #createTopic(id: string, displayName: string): Topic {
     const topic = new Topic(this, id, { displayName, enforceSSL: true });
-    // A topic without a policy lets the account's alarms in. This one has one, as
-    // it refuses plain text, so they have to be let in by it.
+    // By default a topic accepts alarms of its own account. This topic has a policy,
+    // which rejects plain text, so the policy must also allow the alarms.
     topic.addToResourcePolicy(
       new PolicyStatement({
         principals: [new ServicePrincipal("cloudwatch.amazonaws.com")],

@@ -7,15 +7,15 @@ import type { Construct } from "constructs";
 import type { Environment } from "./environments.ts";
 
 /**
- * Requests a second, over time. EventBridge takes 400 in the smallest Regions:
- * of more, the events would only pile up in the outbox.
+ * Requests per second, on average. EventBridge accepts 400 PutEvents requests per second
+ * in the smallest Regions; with more requests, events would pile up in the outbox.
  */
 const RATE_LIMIT = 400;
 
-/** Requests at once: what a second of waiting makes of the rate. */
+/** Requests at once: two seconds' worth of the rate. */
 const BURST_LIMIT = 800;
 
-/** What is known of a request; nothing of its body. */
+/** The fields of an access log line; nothing of the request's body. */
 const ACCESS_LOG_FIELDS = {
   requestTime: "$context.requestTime",
   requestId: "$context.requestId",
@@ -26,24 +26,25 @@ const ACCESS_LOG_FIELDS = {
   status: "$context.status",
   responseLatency: "$context.responseLatency",
   integrationLatency: "$context.integration.latency",
-  // Why the gateway itself refused, or could not reach the function.
+  // Why the gateway itself rejected the request or could not reach the function.
   error: "$context.error.message",
   integrationError: "$context.integration.error",
 };
 
-/** The HTTP API of the orders service: for callers that IAM knows, throttled, with a log of who asked what. */
+/** The HTTP API of the orders service: IAM authorization, throttling and access logs. */
 export class OrdersApi extends HttpApi {
   constructor(scope: Construct, id: string, settings: Environment) {
     super(scope, id, {
       description: "Orders",
-      // Callers are services that IAM knows; the emulator knows nobody.
+      // Callers are services with IAM credentials; the emulator has no IAM.
       ...(!settings.local && { defaultAuthorizer: new HttpIamAuthorizer() }),
       createDefaultStage: false,
     });
     if (settings.local) {
       Validations.of(this).acknowledge({
         id: "AwsSolutions::AwsSolutions-APIG4",
-        reason: "The stack on the emulator, which listens on this machine alone and knows no IAM.",
+        reason:
+          "This is the stack on the emulator, which listens on this machine only and has no IAM.",
       });
     }
     new HttpStage(this, "DefaultStage", {

@@ -15,16 +15,17 @@ import type { IEventBus } from "aws-cdk-lib/aws-events";
 import type { Construct } from "constructs";
 import { OutboxWidgets, type TransactionalOutbox } from "transactional-outbox";
 import type { Shipping } from "./shipping.ts";
-import { delivered, oldest, waiting } from "./shipping-metrics.ts";
+import { oldestMessageAge, ruleMetric, visibleMessages } from "./shipping-metrics.ts";
 
 const PERIOD = Duration.minutes(5);
 
-/** All that a dashboard has. */
+/** The width of a dashboard. */
 const FULL_WIDTH = 24;
 
-/** One for each of the stations below. */
+/** One column for each step of an event. */
 const COLUMN_WIDTH = FULL_WIDTH / 6;
 
+/** The parts of the stack that the dashboard shows. */
 export interface OrdersDashboardProps {
   readonly api: HttpApi;
   readonly orders: TableV2;
@@ -37,8 +38,9 @@ export interface OrdersDashboardProps {
 }
 
 /**
- * The alarms; below, from left to right as an event travels: API, tables, stream
- * mapping, relay, bus, shipping; below that, what has not got through.
+ * The dashboard of the orders service. The first row shows the alarms. The next rows show,
+ * from left to right, the steps of an event: API, tables, stream mapping, relay, bus,
+ * shipping. The last row shows pending and parked events and dead letters.
  */
 export class OrdersDashboard extends Dashboard {
   constructor(scope: Construct, id: string, props: OrdersDashboardProps) {
@@ -93,7 +95,7 @@ function ordersTable(orders: TableV2): IWidget {
   return graph({
     title: "Orders table: writes",
     left: [orders.metricConsumedWriteCapacityUnits({ period: PERIOD })],
-    // Somebody was faster, or DynamoDB has too much to do.
+    // Concurrent writes to the same item, or throttling.
     right: [
       orders.metricConditionalCheckFailedRequests({ period: PERIOD }),
       orders.metric("TransactionConflict", sum),
@@ -107,11 +109,11 @@ function shippingColumn({ shipping, eventBus }: OrdersDashboardProps): IWidget {
     graph({
       title: "Shipping: rule and queue",
       left: [
-        delivered(eventBus, shipping.rule, "Invocations"),
-        delivered(eventBus, shipping.rule, "FailedInvocations"),
-        waiting(shipping.queue),
+        ruleMetric(eventBus, shipping.rule, "Invocations"),
+        ruleMetric(eventBus, shipping.rule, "FailedInvocations"),
+        visibleMessages(shipping.queue),
       ],
-      right: [oldest(shipping.queue)],
+      right: [oldestMessageAge(shipping.queue)],
     }),
     graph({
       title: "Shipping: function",
@@ -129,12 +131,12 @@ function shippingDeadLetters(shipping: Shipping): IWidget {
   return graph({
     title: "Dead letters of shipping",
     left: [
-      waiting(shipping.deadLetterQueue, "of the function"),
-      waiting(shipping.ruleDeadLetterQueue, "of the rule"),
+      visibleMessages(shipping.deadLetterQueue, "of the function"),
+      visibleMessages(shipping.ruleDeadLetterQueue, "of the rule"),
     ],
     right: [
-      oldest(shipping.deadLetterQueue, "age, of the function"),
-      oldest(shipping.ruleDeadLetterQueue, "age, of the rule"),
+      oldestMessageAge(shipping.deadLetterQueue, "age, of the function"),
+      oldestMessageAge(shipping.ruleDeadLetterQueue, "age, of the rule"),
     ],
   });
 }

@@ -12,40 +12,40 @@ import type { BuiltFunctionCode } from "transactional-outbox";
 import type { Environment } from "./environments.ts";
 
 export interface OrdersFunctionProps {
-  /** What it does, for people. */
+  /** What the function does. */
   readonly description: string;
 
-  /** Its crate. */
+  /** The name of its crate. */
   readonly crate: string;
 
   /** The functions' code, built for the environment's processor. */
   readonly code: BuiltFunctionCode;
 
-  /** How long it may take. */
+  /** Its timeout. */
   readonly timeout: Duration;
 
-  /** The variables it reads. */
+  /** The environment variables that it reads. */
   readonly environment: Record<string, string>;
 
-  /** What is particular to the environment. */
+  /** The settings of the environment. */
   readonly settings: Environment;
 }
 
-/** A function of the orders service, outside of its outbox. */
+/** A function of the orders service that is not part of its outbox. */
 export class OrdersFunction extends LambdaFunction {
   constructor(scope: Construct, id: string, props: OrdersFunctionProps) {
     const logGroup = new LogGroup(scope, `${id}Logs`, {
       retention: props.settings.logRetention,
       removalPolicy: RemovalPolicy.DESTROY,
     });
-    // Not the role that the CDK makes: that may write to every log group.
+    // Not the CDK's default role, which may write to every log group.
     const role = new Role(scope, `${id}Role`, {
       assumedBy: new ServicePrincipal("lambda.amazonaws.com"),
     });
     logGroup.grantWrite(role);
     Validations.of(role).acknowledge({
       id: "AwsSolutions::AwsSolutions-IAM5[Resource::*]",
-      reason: "The two X-Ray actions of a traced function take no resource.",
+      reason: "The two X-Ray actions of a traced function support no resource.",
     });
     super(scope, id, {
       role,
@@ -56,13 +56,13 @@ export class OrdersFunction extends LambdaFunction {
       code: props.code.of(props.crate),
       memorySize: 512,
       timeout: props.timeout,
-      // Not so for relay and sweeper: their batches hold events of many traces,
-      // and each event takes its own along to the bus.
+      // The relay and the sweeper are not traced: a batch holds events of many traces,
+      // and each event carries its own trace header to the bus.
       tracing: Tracing.ACTIVE,
       loggingFormat: LoggingFormat.JSON,
       applicationLogLevelV2: props.settings.logLevel,
       logGroup,
-      // The AWS SDK tells it in every call, and CloudTrail by which function one was made.
+      // The AWS SDK sends it with every call, so CloudTrail shows which function made the call.
       environment: { ...props.environment, AWS_SDK_UA_APP_ID: props.crate },
     });
   }

@@ -26,7 +26,7 @@ export interface OrdersStackProps extends StackProps {
   readonly code: BuiltFunctionCode;
 }
 
-/** A route of the API, and the function that answers it. */
+/** A route of the API and the function that handles it. */
 interface RouteProps {
   readonly method: HttpMethod;
   readonly path: string;
@@ -35,7 +35,7 @@ interface RouteProps {
   readonly environment: Record<string, string>;
 }
 
-/** The orders service: orders in by HTTP, events out on a bus, and on to shipping. */
+/** The orders service: an HTTP API for orders, the outbox that publishes their events, and shipping, which consumes them. */
 export class OrdersStack extends Stack {
   readonly #settings: Environment;
 
@@ -44,7 +44,7 @@ export class OrdersStack extends Stack {
     super(scope, id, { terminationProtection: settings.deletionProtection, ...props });
     this.#settings = settings;
 
-    // Idempotency keys expire; orders do not have the attribute.
+    // The time to live is for idempotency keys; orders do not have the attribute.
     const orders = new OrdersTable(this, "Orders", this.#settings);
     const eventBus = this.#createEventBus(props.environmentName);
     this.#archive(eventBus);
@@ -56,7 +56,7 @@ export class OrdersStack extends Stack {
       settings: this.#settings,
     });
 
-    // What is published before there is a rule never reaches shipping.
+    // Events that are published before the rule exists never reach shipping.
     outbox.streamMapping.node.addDependency(shipping.rule);
     outbox.sweepSchedule.node.addDependency(shipping.rule);
 
@@ -115,24 +115,24 @@ export class OrdersStack extends Stack {
   #createEventBus(environmentName: EnvironmentName): EventBus {
     const eventBus = new EventBus(this, "EventBus", {
       eventBusName: `orders-${environmentName}`,
-      description: "What happened to orders",
+      description: "Events of orders",
     });
-    // A bus that is gone accepts events all the same: it outlives the stack, so
-    // that no relay ever publishes into nothing.
+    // PutEvents succeeds even if the bus does not exist, and the events are lost.
+    // So the bus outlives the stack.
     eventBus.applyRemovalPolicy(
       this.#settings.local ? RemovalPolicy.DESTROY : RemovalPolicy.RETAIN,
     );
     return eventBus;
   }
 
-  /** What consumers have lost can be replayed from it: the outbox no longer has it. */
+  /** Creates the archive. Consumers replay lost events from it, since published events are deleted from the outbox. */
   #archive(eventBus: EventBus): void {
     const retention = this.#settings.eventArchiveRetention;
     if (retention === undefined) {
       return;
     }
     new Archive(this, "EventArchive", {
-      description: "What happened to orders, as it was published",
+      description: "Events of orders as they were published",
       sourceEventBus: eventBus,
       eventPattern: { source: ["orders"] },
       retention,
@@ -171,8 +171,7 @@ export class OrdersStack extends Stack {
       sweeperCode: code.of("sweep-outbox"),
       eventBus,
       architecture: this.#settings.architecture,
-      // The emulator's own mapping loses records, so the local stack is driven
-      // from outside.
+      // The emulator's own mapping loses records, so devstack invokes the relay instead.
       streamMappingEnabled: !this.#settings.local,
       removalPolicy: this.#settings.tableRemovalPolicy,
       deletionProtection: this.#settings.deletionProtection,
@@ -188,7 +187,7 @@ export class OrdersStack extends Stack {
       description: `${route.method} ${route.path}`,
       crate: route.crate,
       code: route.code,
-      // The API gives up after 30 s; a transaction takes some 20 ms.
+      // Less than the API's own limit of 30 s; a transaction takes about 20 ms.
       timeout: Duration.seconds(10),
       environment: route.environment,
       settings: this.#settings,

@@ -3,8 +3,8 @@ import type { Construct } from "constructs";
 import type { Environment } from "./environments.ts";
 
 /**
- * A table of the orders service, outside of its outbox: items that are found by
- * one key, and gone after their `expiresAt` if they have one.
+ * A table of the orders service that is not part of its outbox. Items have the partition
+ * key `pk` and are deleted after `expiresAt`, if they have it.
  */
 export class OrdersTable extends TableV2 {
   constructor(scope: Construct, id: string, settings: Environment) {

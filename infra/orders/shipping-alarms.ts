@@ -5,31 +5,32 @@ import type { IQueue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import { type AlarmTopics, RunbookAlarm } from "transactional-outbox";
 import type { Shipping } from "./shipping.ts";
-import { delivered, oldest, waiting } from "./shipping-metrics.ts";
+import { oldestMessageAge, ruleMetric, visibleMessages } from "./shipping-metrics.ts";
 
 const { GREATER_THAN_THRESHOLD, GREATER_THAN_OR_EQUAL_TO_THRESHOLD } = ComparisonOperator;
 
+/** What the alarms watch, and the topics that they are sent to. */
 export interface ShippingAlarmsProps {
   readonly shipping: Shipping;
   readonly eventBus: IEventBus;
   readonly topics: AlarmTopics;
 }
 
-/** Tells people of events that shipping has not acted on. */
+/** The alarms for events that shipping has not handled. */
 export class ShippingAlarms extends Construct {
-  /** Page: an event was lost on its way to the queue. */
+  /** Page: an event was lost between the bus and the queue. */
   readonly lostEvent: Alarm;
 
-  /** Page: SQS drops what nobody sees to, in a few days. */
+  /** Page: SQS will delete an event in a few days. One alarm per queue. */
   readonly expiring: Alarm[];
 
   /** Ticket: the function does not keep up, or does not run. */
   readonly behind: Alarm;
 
-  /** Ticket: the function has given up on an event. */
+  /** Ticket: an event failed too often and is in the dead-letter queue. */
   readonly deadLetters: Alarm;
 
-  /** Ticket: EventBridge has given up on one. */
+  /** Ticket: EventBridge could not send an event to the queue. */
   readonly ruleDeadLetters: Alarm;
 
   readonly #topics: AlarmTopics;
@@ -48,18 +49,18 @@ export class ShippingAlarms extends Construct {
     this.deadLetters = this.#deadLetters(
       "DeadLetters",
       deadLetterQueue,
-      "start-shipping has failed at an event five times. The event waits in its dead-letter queue.",
+      "start-shipping has failed to handle an event five times. The event is in its dead-letter queue.",
       "what-start-shipping-failed-at",
     );
     this.ruleDeadLetters = this.#deadLetters(
       "RuleDeadLetters",
       ruleDeadLetterQueue,
-      "EventBridge could not hand an event to shipping's queue. It waits in the rule's dead-letter queue.",
+      "EventBridge could not send an event to shipping's queue. The event is in the rule's dead-letter queue.",
       "what-never-reached-the-queue",
     );
   }
 
-  /** All of them, the most urgent first. */
+  /** All alarms, the most urgent first. */
   get all(): Alarm[] {
     return [this.lostEvent, ...this.expiring, this.behind, this.deadLetters, this.ruleDeadLetters];
   }
@@ -69,14 +70,14 @@ export class ShippingAlarms extends Construct {
       topics: this.#topics,
       grade: "page",
       meaning:
-        "EventBridge could hand an event neither to shipping's queue nor to the rule's dead-letter queue. " +
+        "EventBridge could send an event neither to shipping's queue nor to the rule's dead-letter queue. " +
         "Only the archive still has it.",
       section: "what-never-reached-the-queue",
-      metric: delivered(eventBus, shipping.rule, "InvocationsFailedToBeSentToDlq"),
+      metric: ruleMetric(eventBus, shipping.rule, "InvocationsFailedToBeSentToDlq"),
       comparisonOperator: GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
       threshold: 1,
       evaluationPeriods: 1,
-      // It is told only when it happens.
+      // The metric has data only when an event is lost.
       treatMissingData: TreatMissingData.NOT_BREACHING,
     });
   }
@@ -86,15 +87,15 @@ export class ShippingAlarms extends Construct {
       topics: this.#topics,
       grade: "page",
       meaning:
-        "An event for shipping has waited for four days, and nobody has seen to it. " +
-        "In as little as three more SQS drops it.",
+        "An event for shipping has been in a queue for four days. " +
+        "SQS deletes it in as little as three more days.",
       section,
-      metric: oldest(queue),
+      metric: oldestMessageAge(queue),
       comparisonOperator: GREATER_THAN_THRESHOLD,
-      // What waited for seven days before it became a dead letter has seven left.
+      // A message that became a dead letter after seven days has seven of its 14 days left.
       threshold: Duration.days(4).toSeconds(),
       evaluationPeriods: 1,
-      // SQS tells nothing of a queue that nobody used for six hours.
+      // SQS sends no metrics for a queue that was not used for six hours.
       treatMissingData: TreatMissingData.IGNORE,
     });
   }
@@ -104,11 +105,11 @@ export class ShippingAlarms extends Construct {
       topics: this.#topics,
       grade: "ticket",
       meaning:
-        "An event has waited in shipping's queue for over 15 minutes; usually it takes a second.",
+        "An event has been in shipping's queue for over 15 minutes; usually it is handled within a second.",
       section: "shipping-is-behind",
-      metric: oldest(queue),
+      metric: oldestMessageAge(queue),
       comparisonOperator: GREATER_THAN_THRESHOLD,
-      // Five tries take this long; then it is a dead letter.
+      // After five receives, which take this long, a message becomes a dead letter.
       threshold: Duration.minutes(15).toSeconds(),
       evaluationPeriods: 2,
       treatMissingData: TreatMissingData.IGNORE,
@@ -119,9 +120,9 @@ export class ShippingAlarms extends Construct {
     return new RunbookAlarm(this, id, {
       topics: this.#topics,
       grade: "ticket",
-      meaning: `${meaning} Shipping has not acted on it.`,
+      meaning: `${meaning} Shipping has not handled it.`,
       section,
-      metric: waiting(queue),
+      metric: visibleMessages(queue),
       comparisonOperator: GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
       threshold: 1,
       evaluationPeriods: 1,

@@ -5,8 +5,8 @@ import type { IQueue } from "aws-cdk-lib/aws-sqs";
 
 const PERIOD = Duration.minutes(5);
 
-/** Messages that lie in a queue, beside those in somebody's hands. */
-export function waiting(queue: IQueue, label?: string): Metric {
+/** Returns the number of messages in a queue, without those in flight. */
+export function visibleMessages(queue: IQueue, label?: string): Metric {
   return queue.metricApproximateNumberOfMessagesVisible({
     statistic: Stats.MAXIMUM,
     period: PERIOD,
@@ -15,10 +15,10 @@ export function waiting(queue: IQueue, label?: string): Metric {
 }
 
 /**
- * How long the oldest of them has been there, in seconds. SQS passes over what
- * was received three times.
+ * Returns the age of a queue's oldest message in seconds. SQS leaves out messages that
+ * were received three times or more.
  */
-export function oldest(queue: IQueue, label?: string): Metric {
+export function oldestMessageAge(queue: IQueue, label?: string): Metric {
   return queue.metricApproximateAgeOfOldestMessage({
     statistic: Stats.MAXIMUM,
     period: PERIOD,
@@ -26,8 +26,8 @@ export function oldest(queue: IQueue, label?: string): Metric {
   });
 }
 
-/** How often a rule of a bus handed events to its target, or did not. */
-export function delivered(
+/** Returns how often a rule of a bus sent events to its target or failed to. */
+export function ruleMetric(
   bus: IEventBus,
   rule: IRule,
   metricName: "Invocations" | "FailedInvocations" | "InvocationsFailedToBeSentToDlq",
@@ -41,7 +41,7 @@ export function delivered(
   });
 }
 
-/** CloudFormation's name of a rule holds that of its bus, too; its ARN has them apart. */
+/** Returns the name of a rule from its ARN: CloudFormation's `Ref` of it also contains the bus. */
 function nameOf(rule: IRule): string {
   return Fn.select(2, Fn.split("/", rule.ruleArn));
 }

@@ -10,45 +10,45 @@ import type { Environment } from "./environments.ts";
 import { OrdersFunction } from "./orders-function.ts";
 import { OrdersTable } from "./orders-table.ts";
 
-/** How long `start-shipping` may take for a batch. */
+/** The timeout of `start-shipping` for one batch. */
 const TIMEOUT = Duration.seconds(30);
 
-/** How often a message is tried before a person has to look. */
+/** How often a message is received before it becomes a dead letter. */
 const MAX_RECEIVES = 5;
 
 export interface ShippingProps {
-  /** The bus that tells what happened to orders. */
+  /** The bus with the events of orders. */
   readonly eventBus: IEventBus;
 
   /** The functions' code, built for the environment's processor. */
   readonly code: BuiltFunctionCode;
 
-  /** What is particular to the environment. */
+  /** The settings of the environment. */
   readonly settings: Environment;
 }
 
 /**
- * A consumer of the events: it ships what was ordered, and not what was
- * cancelled.
+ * A consumer of the events: it starts the shipment of a placed order, and stops it if the
+ * order is cancelled.
  *
- * The bus hands an event to the queue, and the queue to the function. Each step
- * has a dead-letter queue of its own: both hold events as they were published,
- * but what failed, and so what a person does about it, differs.
+ * A rule on the bus sends events to the queue, and the queue invokes the function. Each of
+ * the two steps has a dead-letter queue of its own. Both contain events as they were
+ * published, but the failure differs, and so does what the operator does about it.
  */
 export class Shipping extends Construct {
-  /** What shipping knows of each order. */
+  /** The shipment of each order. */
   readonly table: TableV2;
 
-  /** The events that wait for the function. */
+  /** The queue of events that the function has not handled yet. */
   readonly queue: Queue;
 
-  /** The events that the function could not handle. */
+  /** The queue of events that the function failed to handle. */
   readonly deadLetterQueue: Queue;
 
-  /** The events that EventBridge could not hand to the queue. */
+  /** The queue of events that EventBridge could not send to `queue`. */
   readonly ruleDeadLetterQueue: Queue;
 
-  /** Which events the queue gets. */
+  /** The rule that selects the events for the queue. */
   readonly rule: Rule;
 
   /** The function that handles them. */
@@ -62,23 +62,22 @@ export class Shipping extends Construct {
     this.#settings = props.settings;
     this.deadLetterQueue = this.#createDeadLetterQueue("DeadLetterQueue");
     this.queue = this.#createQueue("Queue", {
-      // AWS recommends six times the function's timeout: a message must stay
-      // hidden while Lambda, throttled, tries to get its batch to the function.
+      // AWS recommends six times the function's timeout: a message must stay hidden
+      // while Lambda retries a throttled invocation.
       visibilityTimeout: Duration.seconds(6 * TIMEOUT.toSeconds()),
-      // What still waits then is dropped without a dead letter: this outlasts a
-      // mapping that is disabled over a long weekend. The dead-letter queue's 14
-      // days count from when a message was first sent, so that this leaves a
-      // week to look there.
+      // SQS deletes older messages without a dead letter. Seven days are longer than a
+      // mapping is disabled over a long weekend. The dead-letter queue's 14 days count
+      // from when a message was first sent, so this leaves a week to handle it there.
       retentionPeriod: Duration.days(7),
       deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: MAX_RECEIVES },
     });
     this.ruleDeadLetterQueue = this.#createDeadLetterQueue("RuleDeadLetterQueue");
     Validations.of(this.ruleDeadLetterQueue).acknowledge({
       id: "AwsSolutions::AwsSolutions-SQS3",
-      reason: "It is a dead-letter queue: of an EventBridge rule.",
+      reason: "It is itself the dead-letter queue of an EventBridge rule.",
     });
     this.rule = new Rule(this, "Rule", {
-      description: "Hands to shipping what it needs to know of orders",
+      description: "Sends events of orders to shipping",
       eventBus: props.eventBus,
       eventPattern: { source: ["orders"], detailType: ["OrderCreated", "OrderCancelled"] },
       targets: [new SqsQueue(this.queue, { deadLetterQueue: this.ruleDeadLetterQueue })],
@@ -88,7 +87,7 @@ export class Shipping extends Construct {
 
   #createStartShipping(props: ShippingProps): LambdaFunction {
     const startShipping = new OrdersFunction(this, "StartShipping", {
-      description: "Starts shipping what was ordered",
+      description: "Starts and stops shipments of orders",
       crate: "start-shipping",
       code: props.code,
       timeout: TIMEOUT,
@@ -101,7 +100,7 @@ export class Shipping extends Construct {
       "dynamodb:GetItem",
       "dynamodb:PutItem",
     );
-    // What Lambda needs to hand the messages to the function.
+    // Lambda reads the queue with the function's role.
     this.queue.grant(
       startShipping,
       "sqs:DeleteMessage",
@@ -111,15 +110,15 @@ export class Shipping extends Construct {
     startShipping.addEventSourceMapping("QueueMapping", {
       eventSourceArn: this.queue.queueArn,
       batchSize: 10,
-      // Otherwise one event that fails would bring back the whole batch.
+      // Without it, one failed event would make SQS redeliver the whole batch.
       reportBatchItemFailures: true,
     });
     return startShipping;
   }
 
   #createDeadLetterQueue(id: string): Queue {
-    // The longest there is. A message's age counts from when it was first sent,
-    // so it must be more than what the queue before it allows.
+    // The longest retention of SQS. A message's age counts from when it was first sent,
+    // so this must be longer than the retention of the queue before it.
     return this.#createQueue(id, { retentionPeriod: Duration.days(14) });
   }
 
@@ -128,7 +127,7 @@ export class Shipping extends Construct {
       ...own,
       encryption: QueueEncryption.SQS_MANAGED,
       enforceSSL: true,
-      // An event in here is nowhere else any more.
+      // A published event is no longer in the outbox, so the queue may have the only copy.
       removalPolicy: this.#settings.tableRemovalPolicy,
     });
   }

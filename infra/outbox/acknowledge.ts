@@ -1,8 +1,8 @@
 import type { Construct } from "constructs";
 
 /**
- * Says why a rule of cdk-nag's AwsSolutions may be broken, as `Validations.acknowledge` of the CDK
- * records it. Not by that class, which older versions of the CDK lack.
+ * Records why a construct may break a rule of cdk-nag's AwsSolutions, in the format of the CDK's
+ * `Validations.acknowledge`. That class itself is missing in the older CDK versions that this package supports.
  */
 export function acknowledge(construct: Construct, rule: string, reason: string): void {
   construct.node.addMetadata("aws:cdk:acknowledged-rules", { [`AwsSolutions::${rule}`]: reason });

@@ -1,10 +1,10 @@
 import type { ITopic } from "aws-cdk-lib/aws-sns";
 
-/** Where alarms go, by how soon a person has to look. */
+/** The topics that alarms are sent to, by urgency. */
 export interface AlarmTopics {
-  /** Wakes somebody: events do not arrive, or nobody would know. */
+  /** Pages on-call at once: events do not arrive, or their monitoring has stopped. */
   readonly page: ITopic;
 
-  /** Is seen to in working hours: it is not urgent, or mends itself for now. */
+  /** For working hours: not urgent, or the outbox still recovers by itself. */
   readonly ticket: ITopic;
 }

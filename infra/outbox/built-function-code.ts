@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { Code } from "aws-cdk-lib/aws-lambda";
 
-/** A function's executable is missing. */
+/** The error for a function whose executable is missing. */
 export class NotBuiltError extends Error {
   constructor(path: string, buildCommand: string) {
     super(`${path} does not exist: build the functions first, with '${buildCommand}'`);
@@ -14,15 +14,15 @@ export interface BuiltFunctionCodeProps {
   /** cargo-lambda's output directory. */
   readonly directory: string;
 
-  /** What a person runs to fill it. */
+  /** The command that builds the functions into `directory`; error messages show it. */
   readonly buildCommand: string;
 }
 
 /**
- * The code of functions that cargo-lambda has built.
+ * Finds the code of functions that cargo-lambda has built.
  *
- * The directory becomes the asset, not cargo-lambda's zip: a zip holds the time
- * of the build, so every build would look like a change.
+ * The directory becomes the asset, not cargo-lambda's zip: a zip contains the time of
+ * the build, so every build would look like a change.
  */
 export class BuiltFunctionCode {
   readonly #props: BuiltFunctionCodeProps;
@@ -32,9 +32,9 @@ export class BuiltFunctionCode {
   }
 
   /**
-   * The code of one function.
+   * Returns the code of one function.
    *
-   * @param name the function's crate
+   * @param name the name of the function's crate
    * @throws NotBuiltError if it has not been built
    */
   of(name: string): Code {

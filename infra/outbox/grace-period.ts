@@ -2,9 +2,12 @@ import type { Duration } from "aws-cdk-lib";
 import { SWEEP_DEFAULTS } from "./sweep-defaults.ts";
 
 /**
- * Refuses a grace period in which the relay may still be at work on an event:
- * the sweeper would publish it a second time. And one that is longer than the
- * default, since outboxctl and the alarms count an event as late by that.
+ * Rejects a grace period that is too short or too long.
+ *
+ * Too short: the relay may still be publishing the event, and the sweeper would
+ * publish it a second time. Longer than the default: `outboxctl` and the alarms
+ * use the default to decide that an event is late, so they would report events
+ * that the sweeper has not had to publish yet.
  */
 export function requireGracePeriod(
   gracePeriod: Duration,
@@ -16,12 +19,12 @@ export function requireGracePeriod(
   if (seconds < least) {
     throw new Error(
       `sweepGracePeriod is ${seconds} s, but the relay may take ${least} s: maxBatchingWindow and its timeout. ` +
-        "The sweeper would publish what the relay is about to: allow at least that",
+        "The sweeper would publish events that the relay is still publishing: allow at least that",
     );
   }
   if (seconds > most) {
     throw new Error(
-      `sweepGracePeriod is ${seconds} s, but an event counts as late when the sweeper should have had it ` +
+      `sweepGracePeriod is ${seconds} s, but outboxctl and the alarms expect the sweeper to publish an event ` +
         `after ${most} s: allow at most that`,
     );
   }

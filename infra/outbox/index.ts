@@ -16,7 +16,7 @@ export {
 } from "./outbox-metrics.ts";
 export type { OutboxTableProps } from "./outbox-table.ts";
 export { OutboxWidgets, type OutboxWidgetsProps } from "./outbox-widgets.ts";
-export { RunbookAlarm, type RunbookAlarmProps } from "./runbook-alarm.ts";
+export { DEFAULT_RUNBOOK_LINK, RunbookAlarm, type RunbookAlarmProps } from "./runbook-alarm.ts";
 export { STREAM_MAPPING_DEFAULTS } from "./stream-mapping-defaults.ts";
 export type { StreamMappingSettings } from "./stream-mapping-settings.ts";
 export { SWEEP_DEFAULTS } from "./sweep-defaults.ts";

@@ -15,67 +15,74 @@ const { GREATER_THAN_THRESHOLD, GREATER_THAN_OR_EQUAL_TO_THRESHOLD, LESS_THAN_TH
 const { BREACHING, IGNORE, NOT_BREACHING } = TreatMissingData;
 
 /**
- * What an alarm watches for. The periods are five minutes; each value is a
- * decision about who is woken, so they live in one place.
+ * The thresholds of the alarms. Each value decides when on-call is paged, so all are in
+ * one place. The periods are five minutes.
  */
 export const ALARM_THRESHOLDS = {
-  /** The sweeper's grace period and a sweep: both ways out have had their turn. */
+  /** The sweeper's grace period and its interval: both the relay and the sweeper had time to publish. */
   late: Duration.minutes(20),
-  /** Before the sweeper takes over. */
+  /** Less than the grace period, so that it is seen before the sweeper takes over. */
   streamBehind: Duration.minutes(10),
-  /** Long enough for a weekend; SQS drops letters after 14 days. */
+  /** Long enough for a weekend; SQS deletes messages after 14 days. */
   oldDeadLetter: Duration.days(3),
-  /** Of the relay's timeout. It stops sending at 65 %, and answers by 95 %. */
+  /** Fraction of the relay's timeout. The relay stops sending at 65 % and returns by 95 %. */
   relayDuration: 0.8,
 } as const;
 
 export interface OutboxAlarmsProps {
-  /** What the alarms watch. */
+  /** The metrics that the alarms watch. */
   readonly metrics: OutboxMetrics;
 
-  /** Where they go. */
+  /** The topics that the alarms are sent to. */
   readonly topics: AlarmTopics;
 
-  /** How long the relay may take for a batch. */
+  /** The relay's timeout. */
   readonly relayTimeout: Duration;
+
+  /**
+   * The runbook that the alarms link to, as in `RunbookAlarmProps`.
+   *
+   * @default DEFAULT_RUNBOOK_LINK
+   */
+  readonly runbookLink?: string;
 }
 
-/** Tells people what an outbox cannot mend by itself. */
+/** The alarms for problems that an outbox cannot fix by itself. */
 export class OutboxAlarms extends Construct {
-  /** Page: an event should have left both ways, and has not. */
+  /** Page: neither the relay nor the sweeper has published an event in time. */
   readonly lateEvent: Alarm;
 
-  /** Page: an event can never be published as it is. */
+  /** Page: an event is parked because it can't be published as it is. */
   readonly parkedRows: Alarm;
 
-  /** Page: nobody would know of the other two. */
+  /** Page: without the sweeper the two alarms above see nothing. */
   readonly sweeperStopped: Alarm;
 
-  /** Page: the sweeper runs, and does not see everything. */
+  /** Page: the sweeper runs, but does not read the whole table. */
   readonly sweepsCutShort: Alarm;
 
-  /** Ticket: somebody gave up on something. */
+  /** Ticket: there are dead letters. */
   readonly deadLetters: Alarm;
 
-  /** Ticket: and nobody has looked for days. */
+  /** Ticket: a dead letter has been in the queue for days. */
   readonly oldDeadLetter: Alarm;
 
-  /** Ticket: Lambda gave up, and could not even send a letter. */
+  /** Ticket: Lambda gave up on records and could not send a dead letter. */
   readonly droppedEvents: Alarm;
 
-  /** Ticket: events come again and again. */
+  /** Ticket: events fail and are retried. */
   readonly failingEvents: Alarm;
 
-  /** Ticket: events wait in the stream. */
+  /** Ticket: the relay receives events late. */
   readonly streamBehind: Alarm;
 
-  /** Ticket: the relay ends with an error, or not in time. */
+  /** Ticket: the relay ends with an error or a timeout. */
   readonly relayErrors: Alarm;
 
-  /** Ticket: Lambda does not run the relay for want of concurrency. */
+  /** Ticket: Lambda throttles the relay because no concurrency is left. */
   readonly relayThrottles: Alarm;
 
-  /** Ticket: the relay hardly gets done in time. */
+  /** Ticket: the relay takes almost its whole timeout. */
   readonly relayDuration: Alarm;
 
   readonly #props: OutboxAlarmsProps;
@@ -119,15 +126,15 @@ export class OutboxAlarms extends Construct {
     return this.#page("LateEvent", {
       meaning:
         "An event was committed over 20 minutes ago and is not published: " +
-        "neither the stream nor the sweeper got it out, and consumers do not hear of it.",
+        "neither the relay nor the sweeper could publish it, so consumers have not received it.",
       section: "an-event-has-waited-too-long",
-      metric: this.#props.metrics.counted("OldestPendingAge", Stats.MAXIMUM),
+      metric: this.#props.metrics.outboxMetric("OldestPendingAge", Stats.MAXIMUM),
       comparisonOperator: GREATER_THAN_THRESHOLD,
       threshold: ALARM_THRESHOLDS.late.toSeconds(),
-      // A sweep that is a few seconds late finds an event over the threshold,
-      // and publishes it.
+      // A sweep that starts a few seconds late may find an event above the threshold
+      // and publish it.
       evaluationPeriods: 2,
-      // Without sweeps nobody knows: that it is over has to be seen.
+      // Without sweeps the age is unknown: the alarm ends only when a sweep reports it.
       treatMissingData: IGNORE,
     });
   }
@@ -135,10 +142,10 @@ export class OutboxAlarms extends Construct {
   #parkedRows(): Alarm {
     return this.#page("ParkedRows", {
       meaning:
-        "An event can never be published as it is. It is set aside, and waits for a person. " +
-        "As long as one is, this stays in alarm and does not tell of others.",
-      section: "rows-are-set-aside",
-      metric: this.#props.metrics.counted("ParkedEvents", Stats.MAXIMUM),
+        "An event can't be published as it is, so its row is parked until the operator decides. " +
+        "While any row is parked, this alarm stays on and does not notify of further rows.",
+      section: "rows-are-parked",
+      metric: this.#props.metrics.outboxMetric("ParkedEvents", Stats.MAXIMUM),
       comparisonOperator: GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
       threshold: 1,
       evaluationPeriods: 1,
@@ -149,13 +156,13 @@ export class OutboxAlarms extends Construct {
   #sweeperStopped(): Alarm {
     return this.#page("SweeperStopped", {
       meaning:
-        "No sweep has come to its end for 15 minutes: it is switched off, does not start, or dies. " +
-        "What the stream leaves behind waits, and nobody is told of late or set-aside events.",
+        "No sweep has finished for 15 minutes: the sweeper is disabled, does not start, or crashes. " +
+        "Events that the stream missed stay unpublished, and the alarms for late and parked events see nothing.",
       section: "the-sweeper-does-not-run",
       metric: this.#props.metrics.sweeps(),
       comparisonOperator: LESS_THAN_THRESHOLD,
       threshold: 1,
-      // Sweeps take between a second and four minutes, so one period may go without.
+      // A sweep takes between a second and four minutes, so one period may have none.
       evaluationPeriods: 3,
       treatMissingData: BREACHING,
     });
@@ -164,11 +171,11 @@ export class OutboxAlarms extends Construct {
   #sweepsCutShort(): Alarm {
     return this.#page("SweepsCutShort", {
       meaning:
-        "For 15 minutes no sweep has read the whole table: it may not, nothing can be published, " +
-        "or there is too much. Late and set-aside events may go unseen.",
+        "For 15 minutes no sweep has read the whole table: it lacks permissions, nothing can be published, " +
+        "or there are too many rows. Late and parked events may not be reported.",
       section: "the-table-was-not-read-to-its-end",
-      // A sweep that may not read at all finds nothing that is late.
-      metric: this.#props.metrics.counted("SweepCutShort", Stats.MINIMUM),
+      // A sweep that may not read the table finds no late event, so LateEvent would stay quiet.
+      metric: this.#props.metrics.outboxMetric("SweepCutShort", Stats.MINIMUM),
       comparisonOperator: GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
       threshold: 1,
       evaluationPeriods: 3,
@@ -179,22 +186,21 @@ export class OutboxAlarms extends Construct {
   #deadLetters(): Alarm {
     return this.#ticket("DeadLetters", {
       meaning:
-        "There are dead letters: Lambda gave up on a part of the stream, or a row was set aside. " +
-        "The events themselves are in the table, or published by now.",
+        "There are dead letters: Lambda gave up on records of the stream, or a row was parked. " +
+        "The events themselves are still in the table, or have been published since.",
       section: "dead-letters",
       metric: this.#props.metrics.deadLetters(),
       comparisonOperator: GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
       threshold: 1,
       evaluationPeriods: 1,
-      // SQS tells nothing of a queue that nobody used for six hours.
+      // SQS sends no metrics for a queue that was not used for six hours.
       treatMissingData: IGNORE,
     });
   }
 
   #oldDeadLetter(): Alarm {
     return this.#ticket("OldDeadLetter", {
-      meaning:
-        "A dead letter has lain for three days, and nobody has looked at it. SQS drops it after 14.",
+      meaning: "A dead letter has been in the queue for three days. SQS deletes it after 14 days.",
       section: "dead-letters",
       metric: this.#props.metrics.oldestDeadLetterAge(),
       comparisonOperator: GREATER_THAN_THRESHOLD,
@@ -207,11 +213,11 @@ export class OutboxAlarms extends Construct {
   #droppedEvents(): Alarm {
     return this.#ticket("DroppedEvents", {
       meaning:
-        "Lambda gave up on a part of the stream and could not send a dead letter of it. " +
-        "The sweeper publishes what is in the table; the queue, or the right to it, is to be mended.",
+        "Lambda gave up on records of the stream and could not send a dead letter. " +
+        "The sweeper publishes the events in the table; fix the queue or the permission to send to it.",
       section: "dead-letters",
-      // Those of which there is a letter do not count.
-      metric: this.#props.metrics.streamed("DroppedEventCount"),
+      // Records with a dead letter do not count as dropped.
+      metric: this.#props.metrics.streamMappingMetric("DroppedEventCount"),
       comparisonOperator: GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
       threshold: 1,
       evaluationPeriods: 1,
@@ -223,12 +229,12 @@ export class OutboxAlarms extends Construct {
     return this.#ticket("FailingEvents", {
       meaning:
         "For 15 minutes there have been events that the relay could not publish. " +
-        "They come again; what goes on failing is left to the sweeper.",
+        "They are retried; events that keep failing are left to the sweeper.",
       section: "the-stream-is-behind",
-      metric: this.#props.metrics.streamed("FailedInvokeEventCount"),
+      metric: this.#props.metrics.streamMappingMetric("FailedInvokeEventCount"),
       comparisonOperator: GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
       threshold: 1,
-      // For a short time EventBridge or DynamoDB may throttle.
+      // EventBridge or DynamoDB may throttle for a short time.
       evaluationPeriods: 3,
       treatMissingData: NOT_BREACHING,
     });
@@ -236,7 +242,7 @@ export class OutboxAlarms extends Construct {
 
   #streamBehind(): Alarm {
     return this.#ticket("StreamBehind", {
-      meaning: "Events have waited in the stream for over ten minutes before the relay got them.",
+      meaning: "Events were in the stream for over ten minutes before the relay received them.",
       section: "the-stream-is-behind",
       metric: this.#props.metrics.iteratorAge(),
       comparisonOperator: GREATER_THAN_THRESHOLD,
@@ -249,7 +255,7 @@ export class OutboxAlarms extends Construct {
   #relayErrors(): Alarm {
     return this.#ticket("RelayErrors", {
       ...MORE_THAN_ONCE,
-      meaning: "The relay ends with an error, or not in time, and more than once.",
+      meaning: "The relay has ended with an error or a timeout more than once.",
       section: "the-stream-cannot-be-relayed",
       metric: this.#props.metrics.relayErrors(),
     });
@@ -258,7 +264,7 @@ export class OutboxAlarms extends Construct {
   #relayThrottles(): Alarm {
     return this.#ticket("RelayThrottles", {
       ...MORE_THAN_ONCE,
-      meaning: "Lambda does not run the relay, because no concurrency is left for it.",
+      meaning: "Lambda throttles the relay because no concurrency is left for it.",
       section: "the-stream-cannot-be-relayed",
       metric: this.#props.metrics.relayThrottles(),
     });
@@ -269,7 +275,7 @@ export class OutboxAlarms extends Construct {
     return this.#ticket("RelayDuration", {
       ...MORE_THAN_ONCE,
       meaning:
-        "A batch takes the relay over 80 % of its time: EventBridge or DynamoDB is slow or throttles, " +
+        "A batch takes the relay over 80 % of its timeout: EventBridge or DynamoDB is slow or throttles, " +
         "or batches are too large.",
       section: "the-stream-cannot-be-relayed",
       metric: metrics.relayDuration(),
@@ -279,15 +285,24 @@ export class OutboxAlarms extends Construct {
   }
 
   #page(id: string, alarm: Omit<RunbookAlarmProps, "topics" | "grade">): Alarm {
-    return new RunbookAlarm(this, id, { ...alarm, topics: this.#props.topics, grade: "page" });
+    return this.#alarm(id, { ...alarm, grade: "page" });
   }
 
   #ticket(id: string, alarm: Omit<RunbookAlarmProps, "topics" | "grade">): Alarm {
-    return new RunbookAlarm(this, id, { ...alarm, topics: this.#props.topics, grade: "ticket" });
+    return this.#alarm(id, { ...alarm, grade: "ticket" });
+  }
+
+  #alarm(id: string, alarm: Omit<RunbookAlarmProps, "topics">): Alarm {
+    const { topics, runbookLink } = this.#props;
+    return new RunbookAlarm(this, id, {
+      ...alarm,
+      topics,
+      ...(runbookLink !== undefined && { runbookLink }),
+    });
   }
 }
 
-/** What happens once is retried: twice within 15 minutes is no accident. */
+/** One failure is retried; two within 15 minutes are a problem. */
 const MORE_THAN_ONCE = {
   comparisonOperator: GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
   threshold: 1,

@@ -2,16 +2,16 @@ import { type Environment, RemovalPolicy, Stack, Token } from "aws-cdk-lib";
 import { EventBus, type IEventBus } from "aws-cdk-lib/aws-events";
 import type { Construct } from "constructs";
 
-/** A bus for the events of one outbox. */
+/** Creates a bus for the events of one outbox. */
 export function createEventBus(scope: Construct, id: string): EventBus {
   const eventBus = new EventBus(scope, id);
-  // A bus that is gone accepts events all the same: it outlives the stack, so
-  // that no relay ever publishes into nothing.
+  // PutEvents succeeds even if the bus does not exist, and the events are lost.
+  // So the bus outlives the stack.
   eventBus.applyRemovalPolicy(RemovalPolicy.RETAIN);
   return eventBus;
 }
 
-/** Refuses a bus that the relay, which knows no more than a name, would not find. */
+/** Rejects a bus that the relay would not find: it looks for a name, in its own account and Region. */
 export function requireEventBus(scope: Construct, eventBus: IEventBus): void {
   const path = eventBus.node.path;
   if (!eventBus.eventBusName) {
@@ -22,7 +22,7 @@ export function requireEventBus(scope: Construct, eventBus: IEventBus): void {
     if (here !== there && !Token.isUnresolved(here) && !Token.isUnresolved(there)) {
       throw new Error(
         `eventBus ${path} is in ${what} ${there}, the outbox in ${here}: ` +
-          "publish to a bus beside the outbox, and let a rule of it send events on",
+          "publish to a bus in the same account and Region, and let a rule forward the events",
       );
     }
   }

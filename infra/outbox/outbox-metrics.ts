@@ -4,10 +4,10 @@ import type { ITable } from "aws-cdk-lib/aws-dynamodb";
 import type { IEventSourceMapping, IFunction } from "aws-cdk-lib/aws-lambda";
 import type { IQueue } from "aws-cdk-lib/aws-sqs";
 
-/** CloudWatch's namespace of what relay and sweeper count. */
+/** The CloudWatch namespace of the relay's and the sweeper's metrics. */
 export const OUTBOX_NAMESPACE = "TransactionalOutbox";
 
-/** What the relay writes to its log, for each batch. */
+/** The metrics that the relay writes to its log for each batch. */
 export const RELAY_METRICS = [
   "Published",
   "Skipped",
@@ -18,7 +18,7 @@ export const RELAY_METRICS = [
   "CommitToPublish",
 ] as const;
 
-/** What the sweeper writes to its log, for each sweep. */
+/** The metrics that the sweeper writes to its log for each sweep. */
 export const SWEEPER_METRICS = [
   "PendingEvents",
   "OldestPendingAge",
@@ -31,7 +31,7 @@ export const SWEEPER_METRICS = [
 
 export type OutboxMetricName = (typeof RELAY_METRICS)[number] | (typeof SWEEPER_METRICS)[number];
 
-/** What Lambda counts for a stream mapping with `EventCount`. */
+/** The metrics that Lambda reports for a stream mapping with `EventCount`. */
 export type StreamMappingMetricName =
   | "PolledEventCount"
   | "FilteredOutEventCount"
@@ -40,9 +40,10 @@ export type StreamMappingMetricName =
   | "DroppedEventCount"
   | "OnFailureDestinationDeliveredEventCount";
 
-/** As often as the sweeper tells what it has found. */
+/** The sweeper's interval: it writes its metrics once per sweep. */
 const PERIOD = Duration.minutes(5);
 
+/** The resources whose metrics are read. */
 export interface OutboxMetricsProps {
   readonly table: ITable;
   readonly deadLetterQueue: IQueue;
@@ -50,7 +51,7 @@ export interface OutboxMetricsProps {
   readonly streamMapping: IEventSourceMapping;
 }
 
-/** What can be known of an outbox without asking it. */
+/** The CloudWatch metrics of one outbox. */
 export class OutboxMetrics {
   readonly #props: OutboxMetricsProps;
 
@@ -58,8 +59,8 @@ export class OutboxMetrics {
     this.#props = props;
   }
 
-  /** What relay or sweeper count. */
-  counted(metricName: OutboxMetricName, statistic: string): Metric {
+  /** Returns a metric of the relay or the sweeper. */
+  outboxMetric(metricName: OutboxMetricName, statistic: string): Metric {
     return new Metric({
       namespace: OUTBOX_NAMESPACE,
       metricName,
@@ -69,19 +70,19 @@ export class OutboxMetrics {
     });
   }
 
-  /** How many sweeps have told what they found; 0, not nothing, if none has. */
+  /** Returns the number of sweeps that wrote their metrics; 0 if there was none, rather than no data. */
   sweeps(): MathExpression {
     return new MathExpression({
-      // Of missing data an alarm makes up its mind only after several periods more.
+      // With missing data an alarm waits for several more periods before it changes state.
       expression: "FILL(sweeps, 0)",
-      usingMetrics: { sweeps: this.counted("PendingEvents", Stats.SAMPLE_COUNT) },
+      usingMetrics: { sweeps: this.outboxMetric("PendingEvents", Stats.SAMPLE_COUNT) },
       label: "sweeps",
       period: PERIOD,
     });
   }
 
-  /** Events, as the stream mapping counts them. */
-  streamed(metricName: StreamMappingMetricName): Metric {
+  /** Returns a metric of the stream mapping. */
+  streamMappingMetric(metricName: StreamMappingMetricName): Metric {
     return new Metric({
       namespace: "AWS/Lambda",
       metricName,
@@ -91,25 +92,27 @@ export class OutboxMetrics {
     });
   }
 
-  /** How old a record was when the relay got it, in milliseconds. */
+  /** Returns the age of the records when the relay received them, in milliseconds. */
   iteratorAge(): Metric {
     return this.#props.relay.metric("IteratorAge", { statistic: Stats.MAXIMUM, period: PERIOD });
   }
 
+  /** Returns the number of relay invocations that ended with an error or a timeout. */
   relayErrors(): Metric {
     return this.#props.relay.metricErrors({ period: PERIOD });
   }
 
+  /** Returns the number of relay invocations that Lambda throttled. */
   relayThrottles(): Metric {
     return this.#props.relay.metricThrottles({ period: PERIOD });
   }
 
-  /** In milliseconds. */
+  /** Returns the relay's longest duration, in milliseconds. */
   relayDuration(): Metric {
     return this.#props.relay.metricDuration({ statistic: Stats.MAXIMUM, period: PERIOD });
   }
 
-  /** Letters that lie in the queue, beside those in somebody's hands. */
+  /** Returns the number of dead letters in the queue, without those in flight. */
   deadLetters(): Metric {
     return this.#props.deadLetterQueue.metricApproximateNumberOfMessagesVisible({
       statistic: Stats.MAXIMUM,
@@ -117,7 +120,7 @@ export class OutboxMetrics {
     });
   }
 
-  /** In seconds; SQS passes over letters that were looked at three times. */
+  /** Returns the oldest dead letter's age in seconds. SQS leaves out letters received three times or more. */
   oldestDeadLetterAge(): Metric {
     return this.#props.deadLetterQueue.metricApproximateAgeOfOldestMessage({
       statistic: Stats.MAXIMUM,
@@ -125,12 +128,12 @@ export class OutboxMetrics {
     });
   }
 
-  /** What appending, publishing and sweeping cost the table. */
+  /** Returns the write capacity that appending, publishing and sweeping consume. */
   writes(): Metric {
     return this.#props.table.metricConsumedWriteCapacityUnits({ period: PERIOD });
   }
 
-  /** Writes that DynamoDB refused for now. */
+  /** Returns the number of writes that DynamoDB throttled. */
   writeThrottles(): Metric {
     return this.#props.table.metric("WriteThrottleEvents", {
       statistic: Stats.SUM,
@@ -139,10 +142,10 @@ export class OutboxMetrics {
   }
 
   /**
-   * Entries of `PutEvents` in the whole account and Region: EventBridge does not
-   * tell them apart by bus.
+   * Returns a metric of `PutEvents` for the whole account and Region: EventBridge has
+   * none per bus.
    */
-  entries(
+  putEventsMetric(
     metricName:
       | "PutEventsEntriesCount"
       | "PutEventsFailedEntriesCount"

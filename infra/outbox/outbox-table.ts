@@ -14,29 +14,28 @@ import type { Construct } from "constructs";
 const PARTITION_KEY = { name: "aggregateId", type: AttributeType.STRING };
 const SORT_KEY = { name: "position", type: AttributeType.STRING };
 
-// Only what a person has discarded has the attribute: nothing that is not
-// settled ever expires.
+// Only discarded rows have the attribute, so no pending row ever expires.
 const TIME_TO_LIVE_ATTRIBUTE = "expiresAt";
 
-/** How the table is kept that an outbox makes for itself. */
+/** Settings of the table, if the outbox creates it. */
 export interface OutboxTableProps {
   /**
-   * What becomes of the table when the stack goes.
+   * What happens to the table when the stack is deleted.
    *
    * @default RemovalPolicy.RETAIN
    */
   readonly removalPolicy?: RemovalPolicy;
 
   /**
-   * Whether the table refuses to be deleted.
+   * Whether the table is protected from deletion.
    *
    * @default true
    */
   readonly deletionProtection?: boolean;
 
   /**
-   * Whether the table can be restored to a point in time. A restore brings back
-   * events that were published since, or loses those committed since.
+   * Whether the table can be restored to a point in time. A restored table contains
+   * events that have been published since, and lacks events committed since.
    *
    * @default true
    */
@@ -50,7 +49,7 @@ export interface OutboxTableProps {
   readonly tableEncryption?: TableEncryptionV2;
 }
 
-/** The table of an outbox. */
+/** Creates the table of an outbox. */
 export function createOutboxTable(scope: Construct, id: string, props: OutboxTableProps): TableV2 {
   return new TableV2(scope, id, {
     partitionKey: PARTITION_KEY,
@@ -67,7 +66,7 @@ export function createOutboxTable(scope: Construct, id: string, props: OutboxTab
   });
 }
 
-/** Refuses settings of a table that the outbox does not make. */
+/** Rejects table settings if the outbox is given an existing table. */
 export function requireNoTableProps(props: OutboxTableProps): void {
   for (const name of [
     "removalPolicy",
@@ -77,30 +76,30 @@ export function requireNoTableProps(props: OutboxTableProps): void {
   ] as const satisfies (keyof OutboxTableProps)[]) {
     if (props[name] !== undefined) {
       throw new Error(
-        `${name} is for the table that an outbox makes for itself: set it where the one that you hand over is made`,
+        `${name} applies only to a table that the outbox creates: set it where the given table is created`,
       );
     }
   }
 }
 
 /**
- * The ARN of a table's stream.
+ * Returns the ARN of a table's stream.
  *
- * @throws Error if it has none
+ * @throws Error if the table has no stream
  */
 export function requireStream(table: ITable): string {
   if (table.tableStreamArn === undefined) {
     throw new Error(
-      `table ${table.node.path} has no stream, from which the relay gets its events: ` +
-        "give it one of new images; of a table that is imported, say tableStreamArn",
+      `table ${table.node.path} has no stream, from which the relay reads events: ` +
+        "enable one with NEW_IMAGE; for an imported table, give tableStreamArn",
     );
   }
   return table.tableStreamArn;
 }
 
 /**
- * What keeps a table from being an outbox's, as far as can be seen when the app
- * is synthesized: of a table that is only imported, nothing.
+ * Returns why a table cannot be used for an outbox, as far as the app shows it when
+ * it is synthesized. An imported table shows nothing.
  */
 export function outboxTableFaults(table: ITable): string[] {
   const resource = table.node.defaultChild;
@@ -128,21 +127,21 @@ export function outboxTableFaults(table: ITable): string[] {
   const view = streamSpecification?.streamViewType;
   if (view !== StreamViewType.NEW_IMAGE && view !== StreamViewType.NEW_AND_OLD_IMAGES) {
     faults.push(
-      `the stream of the Outbox table must have new images, or the relay gets no events: it is ${view}`,
+      `the stream of the Outbox table must have new images, or the relay receives no events: it is ${view}`,
     );
   }
   const expiry = timeToLiveSpecification?.attributeName;
   if (expiry !== TIME_TO_LIVE_ATTRIBUTE) {
     faults.push(
       `the Outbox table's time to live must be the attribute ${TIME_TO_LIVE_ATTRIBUTE}, ` +
-        `by which discarded events go: it is ${expiry}`,
+        `which deletes discarded events: it is ${expiry}`,
     );
   }
   faults.push(...replicaFaults(table, resource));
   return faults;
 }
 
-/** A table's properties, once their tokens are resolved. */
+/** A table's properties with their tokens resolved. */
 interface TableShape {
   readonly keySchema: { readonly attributeName: string; readonly keyType: string }[];
   readonly attributeDefinitions: {
@@ -153,6 +152,7 @@ interface TableShape {
   readonly timeToLiveSpecification?: { readonly attributeName?: string };
 }
 
+/** Returns an error for a table with replicas: every Region's relay would publish every event. */
 function replicaFaults(table: ITable, resource: CfnGlobalTable | CfnTable): string[] {
   const replicas =
     resource instanceof CfnGlobalTable

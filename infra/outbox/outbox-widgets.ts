@@ -2,16 +2,16 @@ import { Column, GraphWidget, type IWidget, Row, Stats } from "aws-cdk-lib/aws-c
 import type { OutboxMetrics } from "./outbox-metrics.ts";
 
 export interface OutboxWidgetsProps {
-  /** What they show. */
+  /** The metrics that the widgets show. */
   readonly metrics: OutboxMetrics;
 
-  /** How wide one is. A dashboard has 24 units. */
+  /** The width of one widget. A dashboard has 24 units. */
   readonly width: number;
 }
 
 /**
- * An outbox on a dashboard: the stations of an event, to be put side by side in
- * its order, and a row of what has not got through.
+ * Dashboard widgets of an outbox: one column for each step of an event, to be placed
+ * side by side in this order, and a row for pending events, parked events and dead letters.
  */
 export class OutboxWidgets {
   readonly #props: OutboxWidgetsProps;
@@ -20,7 +20,7 @@ export class OutboxWidgets {
     this.#props = props;
   }
 
-  /** First station: the transaction that writes the rows. */
+  /** Step 1: the transaction that writes the rows. */
   table(): IWidget {
     const { metrics } = this.#props;
     return this.#graph({
@@ -30,37 +30,37 @@ export class OutboxWidgets {
     });
   }
 
-  /** Second station. */
+  /** Step 2: Lambda reads the stream. */
   streamMapping(): IWidget {
     const { metrics } = this.#props;
     return new Column(
       this.#graph({
         title: "Stream mapping: events",
         left: [
-          metrics.streamed("PolledEventCount"),
-          metrics.streamed("FilteredOutEventCount"),
-          metrics.streamed("InvokedEventCount"),
-          metrics.streamed("FailedInvokeEventCount"),
-          metrics.streamed("OnFailureDestinationDeliveredEventCount"),
-          metrics.streamed("DroppedEventCount"),
+          metrics.streamMappingMetric("PolledEventCount"),
+          metrics.streamMappingMetric("FilteredOutEventCount"),
+          metrics.streamMappingMetric("InvokedEventCount"),
+          metrics.streamMappingMetric("FailedInvokeEventCount"),
+          metrics.streamMappingMetric("OnFailureDestinationDeliveredEventCount"),
+          metrics.streamMappingMetric("DroppedEventCount"),
         ],
       }),
       this.#graph({ title: "Stream mapping: iterator age", left: [metrics.iteratorAge()] }),
     );
   }
 
-  /** Third station. */
+  /** Step 3: the relay publishes. */
   relay(): IWidget {
     const { metrics } = this.#props;
     return new Column(
       this.#graph({
         title: "Relay: events",
         left: [
-          metrics.counted("Published", Stats.SUM),
-          metrics.counted("Skipped", Stats.SUM),
-          metrics.counted("Failed", Stats.SUM),
-          metrics.counted("Undeleted", Stats.SUM),
-          metrics.counted("LeftToSweeper", Stats.SUM),
+          metrics.outboxMetric("Published", Stats.SUM),
+          metrics.outboxMetric("Skipped", Stats.SUM),
+          metrics.outboxMetric("Failed", Stats.SUM),
+          metrics.outboxMetric("Undeleted", Stats.SUM),
+          metrics.outboxMetric("LeftToSweeper", Stats.SUM),
         ],
       }),
       this.#graph({
@@ -71,53 +71,53 @@ export class OutboxWidgets {
     );
   }
 
-  /** Fourth station. */
+  /** Step 4: the bus accepts the events. */
   bus(): IWidget {
     const { metrics } = this.#props;
     return new Column(
       this.#graph({
         title: "Bus: commit to publish",
         left: [
-          metrics.counted("CommitToPublish", Stats.p(50)),
-          metrics.counted("CommitToPublish", Stats.p(99)),
+          metrics.outboxMetric("CommitToPublish", Stats.p(50)),
+          metrics.outboxMetric("CommitToPublish", Stats.p(99)),
         ],
       }),
       this.#graph({
         title: "PutEvents of the account",
         left: [
-          metrics.entries("PutEventsEntriesCount", Stats.SUM),
-          metrics.entries("PutEventsFailedEntriesCount", Stats.SUM),
-          metrics.entries("PutEventsApproximateThrottledCount", Stats.SUM),
+          metrics.putEventsMetric("PutEventsEntriesCount", Stats.SUM),
+          metrics.putEventsMetric("PutEventsFailedEntriesCount", Stats.SUM),
+          metrics.putEventsMetric("PutEventsApproximateThrottledCount", Stats.SUM),
         ],
-        right: [metrics.entries("PutEventsLatency", Stats.p(99))],
+        right: [metrics.putEventsMetric("PutEventsLatency", Stats.p(99))],
       }),
     );
   }
 
-  /** What waits, is set aside, or was given up. */
+  /** Pending events, parked events, sweeps and dead letters. */
   backlog(): IWidget {
     const { metrics } = this.#props;
     return new Row(
       this.#graph({
         title: "Pending",
-        left: [metrics.counted("PendingEvents", Stats.MAXIMUM)],
-        right: [metrics.counted("OldestPendingAge", Stats.MAXIMUM)],
+        left: [metrics.outboxMetric("PendingEvents", Stats.MAXIMUM)],
+        right: [metrics.outboxMetric("OldestPendingAge", Stats.MAXIMUM)],
       }),
       this.#graph({
-        title: "Set aside",
+        title: "Parked",
         left: [
-          metrics.counted("ParkedEvents", Stats.MAXIMUM),
-          metrics.counted("Parked", Stats.SUM),
-          metrics.counted("SweptParked", Stats.SUM),
+          metrics.outboxMetric("ParkedEvents", Stats.MAXIMUM),
+          metrics.outboxMetric("Parked", Stats.SUM),
+          metrics.outboxMetric("SweptParked", Stats.SUM),
         ],
       }),
       this.#graph({
         title: "Sweeps",
         left: [
           metrics.sweeps(),
-          metrics.counted("SweepCutShort", Stats.SUM),
-          metrics.counted("Swept", Stats.SUM),
-          metrics.counted("SweepFailed", Stats.SUM),
+          metrics.outboxMetric("SweepCutShort", Stats.SUM),
+          metrics.outboxMetric("Swept", Stats.SUM),
+          metrics.outboxMetric("SweepFailed", Stats.SUM),
         ],
       }),
       this.#graph({

@@ -1,18 +1,18 @@
 import { Duration } from "aws-cdk-lib";
 
 /**
- * How Lambda drives the relay. Each value is a decision about lost, late or
- * repeated events, so they live in one place.
+ * How Lambda invokes the relay. Each value affects whether events are late or
+ * duplicated, so all are in one place.
  */
 export const STREAM_MAPPING_DEFAULTS = {
-  /** Records of one invocation: ten requests of ten events. */
+  /** Records per invocation: ten PutEvents requests of ten entries. */
   batchSize: 100,
-  /** Never wait for a batch to fill: an event is late enough already. */
+  /** Do not wait for a batch to fill: waiting would add to every event's latency. */
   maxBatchingWindow: Duration.seconds(0),
-  /** One batch a shard at a time: order is kept within an aggregate. */
+  /** One batch per shard at a time, which keeps an aggregate's events in order. */
   parallelizationFactor: 1,
-  /** The relay retries by itself; what still fails after these needs a person. */
+  /** The relay retries by itself; a batch that still fails after these needs the operator. */
   retryAttempts: 30,
-  /** An hour before the stream drops a record, it goes to the dead-letter queue. */
+  /** One hour less than the stream keeps records, so that a dead letter is sent before a record expires. */
   maxRecordAge: Duration.hours(23),
 } as const;

@@ -1,17 +1,17 @@
 import { type Duration, Token } from "aws-cdk-lib";
 
-/** What a service with many events may want otherwise. */
+/** Settings of the stream mapping that services with many events may change. */
 export interface StreamMappingSettings {
   /**
-   * How many records the relay gets at once, 1 to 10,000. It has a minute for
-   * them: what is left then comes again.
+   * How many records the relay receives per invocation, 1 to 10,000. It has one
+   * minute for them; records that are left are retried.
    *
    * @default 100
    */
   readonly batchSize?: number;
 
   /**
-   * How many batches of a shard the relay gets at once, 1 to 10. Above 1, events
+   * How many batches of a shard are processed concurrently, 1 to 10. Above 1, events
    * of one aggregate may be published out of order.
    *
    * @default 1
@@ -19,15 +19,15 @@ export interface StreamMappingSettings {
   readonly parallelizationFactor?: number;
 
   /**
-   * How long Lambda waits for a batch to fill, up to 5 minutes: fewer
-   * invocations, for events that are late by as much.
+   * How long Lambda waits for a batch to fill, up to 5 minutes. Longer means fewer
+   * invocations, and events that arrive later by up to this time.
    *
    * @default Duration.seconds(0)
    */
   readonly maxBatchingWindow?: Duration;
 }
 
-/** Refuses what Lambda would refuse, before anything is deployed. */
+/** Rejects settings that Lambda would reject, before anything is deployed. */
 export function requireStreamMapping(settings: StreamMappingSettings): void {
   requireWithin("batchSize", settings.batchSize, 1, 10_000);
   requireWithin("parallelizationFactor", settings.parallelizationFactor, 1, 10);
@@ -40,7 +40,7 @@ function requireWithin(name: string, value: number | undefined, least: number, m
   }
   if (!Number.isInteger(value) || value < least || value > most) {
     throw new Error(
-      `${name} is ${value}: Lambda takes whole numbers from ${least} to ${most.toLocaleString("en")}`,
+      `${name} is ${value}: Lambda accepts whole numbers from ${least} to ${most.toLocaleString("en")}`,
     );
   }
 }

@@ -13,22 +13,22 @@ import {
 } from "aws-cdk-lib";
 import type { IConstruct } from "constructs";
 
-/** By type of resource, the property that holds the ARN of the stream it reads. */
+/** For each resource type that can read a stream, the property with the stream's ARN. */
 const STREAM_PROPERTIES: Readonly<Record<string, string>> = {
   "AWS::Lambda::EventSourceMapping": "EventSourceArn",
   "AWS::Pipes::Pipe": "Source",
 };
 
 /**
- * The resources of the same stage that read a table's stream, whichever construct
- * made them: as far as can be seen when the app is synthesized.
+ * Returns the resources of the same stage that read a table's stream, no matter which
+ * construct created them. Resources outside of the app are not seen.
  */
 export function streamReaders(
   scope: IConstruct,
   table: { readonly tableArn: string; readonly tableStreamArn?: string },
 ): CfnResource[] {
   const streamArn = comparable(scope, table.tableStreamArn);
-  // Of an imported table, others may name an older stream.
+  // Another resource may read an older stream of an imported table.
   const anyStreamArn = `${comparable(scope, table.tableArn)}/stream/`;
   return (Stage.of(scope) ?? scope.node.root).node
     .findAll()
@@ -39,14 +39,14 @@ export function streamReaders(
     });
 }
 
-/** The ARN of the stream that a resource reads, be it set by a property or an override. */
+/** Returns the ARN of the stream that a resource reads, set by a property or an override. */
 function streamRead(resource: CfnResource): unknown {
   const property = STREAM_PROPERTIES[resource.cfnResourceType];
   if (property === undefined) {
     return undefined;
   }
-  // There is no public way to the properties of every CfnResource. The CDK renders
-  // templates by this one, since its first version.
+  // The CDK has no public method that returns the properties of any CfnResource. It has
+  // rendered templates with this one since its first version.
   const { Resources } = (resource as unknown as Rendered)._toCloudFormation();
   const [rendered] = Object.values(resolve(resource, Resources) as Resources);
   return rendered?.Properties?.[property];
@@ -58,11 +58,11 @@ interface Rendered {
   _toCloudFormation(): { readonly Resources: unknown };
 }
 
-/** An ARN as text that is the same wherever in the app it is written. */
+/** Returns an ARN as text that is equal for equal ARNs, in whichever stack they are written. */
 function comparable(scope: IConstruct, arn: unknown): string {
   const resolved = resolve(scope, arn);
   const text = typeof resolved === "string" ? resolved : (JSON.stringify(resolved) ?? "");
-  // An account is in one partition, which may be written or not.
+  // An account is in one partition, so a written partition and the token are equal.
   return text.replace(/^arn:(aws[\w-]*|\{"Ref":"AWS::Partition"\}):/, "arn::");
 }
 
@@ -71,7 +71,7 @@ function resolve(scope: IConstruct, value: unknown): unknown {
   return Tokenization.resolve(value, { scope, resolver, preparing: false });
 }
 
-/** Joins the parts of a string to text, those that are known only when deployed too. */
+/** Joins the parts of a string to text, including tokens that are resolved at deployment. */
 class Text extends StringConcat {
   override join(left: unknown, right: unknown): string {
     return [left, right]
@@ -82,8 +82,9 @@ class Text extends StringConcat {
 }
 
 /**
- * Resolves what another stack refers to by an export, and itself directly, to the
- * same text, and what depends on the environment to that of the stack.
+ * Resolves tokens so that ARNs from different stacks can be compared: a reference within
+ * its stack and one by an export become the same text, and the pseudo parameters become
+ * the stack's account and Region.
  */
 class ComparableTokens extends DefaultTokenResolver {
   readonly #environment: Readonly<Record<string, string>>;

@@ -1,11 +1,11 @@
 import { Duration } from "aws-cdk-lib";
 
-/** How often, and for how long, the outbox is swept. */
+/** How often the sweeper runs, how long it may take, and which events it publishes. */
 export const SWEEP_DEFAULTS = {
-  /** An event that the stream left behind is late by this and the grace period. */
+  /** An event that the stream missed is published after the grace period and up to this. */
   interval: Duration.minutes(5),
-  /** Below the interval, so that sweeps hardly overlap; if they do, nothing is lost. */
+  /** Below the interval, so that sweeps rarely overlap; if they do, nothing is lost. */
   timeout: Duration.minutes(4),
-  /** What is younger is left to the stream. */
+  /** Younger events are left to the stream. */
   gracePeriod: Duration.minutes(15),
 } as const;

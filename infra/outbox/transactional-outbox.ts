@@ -47,10 +47,10 @@ import { requireStreamMapping, type StreamMappingSettings } from "./stream-mappi
 import { streamReaders } from "./stream-readers.ts";
 import { SWEEP_DEFAULTS } from "./sweep-defaults.ts";
 
-/** Most of it is for retries: a batch takes well under a second. */
+/** Mostly reserved for retries: a batch takes well under a second. */
 const RELAY_TIMEOUT = Duration.seconds(60);
 
-/** The levels at which Lambda keeps the lines that hold the functions' metrics. */
+/** The log levels at which Lambda keeps the log lines with the functions' metrics. */
 const LOG_LEVELS_WITH_METRICS: readonly ApplicationLogLevel[] = [
   ApplicationLogLevel.INFO,
   ApplicationLogLevel.DEBUG,
@@ -65,20 +65,20 @@ export interface TransactionalOutboxProps extends StreamMappingSettings, OutboxT
   readonly sweeperCode: Code;
 
   /**
-   * Where events are published. It must exist as long as the outbox does.
+   * The bus that events are published to. It must exist as long as the outbox does.
    *
-   * @default a bus of its own, which outlives the stack
+   * @default a new bus, which outlives the stack
    */
   readonly eventBus?: IEventBus;
 
   /**
-   * The table that events are written to, if it is there already: with the keys
-   * `aggregateId` and `position`, both strings, a stream of new images, the time
-   * to live `expiresAt`, and no replicas. Nothing else may read its stream: no
-   * other outbox, event source mapping or pipe.
+   * An existing table for the events. It needs the keys `aggregateId` and `position`,
+   * both strings, a stream of new images, the time-to-live attribute `expiresAt`, and
+   * no replicas. Nothing else may read its stream: no other outbox, event source
+   * mapping or pipe.
    *
-   * @default a table of its own, as `removalPolicy`, `deletionProtection`,
-   * `pointInTimeRecovery` and `tableEncryption` say
+   * @default a new table with `removalPolicy`, `deletionProtection`,
+   * `pointInTimeRecovery` and `tableEncryption`
    */
   readonly table?: ITable;
 
@@ -90,84 +90,93 @@ export interface TransactionalOutboxProps extends StreamMappingSettings, OutboxT
   readonly architecture?: Architecture;
 
   /**
-   * Whether Lambda reads the stream. Turn it off where something else drives
-   * the relay: with both, events are published twice.
+   * Whether Lambda reads the stream. Turn it off if something else invokes the
+   * relay: with both, events are published twice.
    *
    * @default true
    */
   readonly streamMappingEnabled?: boolean;
 
   /**
-   * How old an event is before the sweeper takes it on. Shorter is sooner for
-   * what the stream left behind; it must be longer than the relay may take.
+   * How old an event is before the sweeper publishes it. A shorter period publishes
+   * events sooner that the stream missed; it must be longer than the relay may take.
    *
-   * @default Duration.minutes(15), which is the most
+   * @default Duration.minutes(15), which is the maximum
    */
   readonly sweepGracePeriod?: Duration;
 
   /**
-   * How much the functions log: INFO, DEBUG or TRACE. Their metrics are lines
-   * of the log that Lambda takes for INFO, so any other level would drop them.
+   * How much the functions log: INFO, DEBUG or TRACE. Their metrics are log lines
+   * of level INFO, so any other level would drop them.
    *
    * @default INFO
    */
   readonly logLevel?: ApplicationLogLevel;
 
   /**
-   * How long their logs are kept.
+   * How long the functions' logs are kept.
    *
    * @default RetentionDays.ONE_MONTH
    */
   readonly logRetention?: RetentionDays;
 
   /**
-   * Whom the outbox tells of what it cannot mend by itself. CloudWatch must be
-   * allowed to publish to the topics.
+   * The topics for alarms about problems that the outbox cannot fix by itself.
+   * CloudWatch must be allowed to publish to them.
    *
-   * @default there are no alarms
+   * @default no alarms
    */
   readonly alarmTopics?: AlarmTopics;
+
+  /**
+   * The runbook that the alarms link to, by a URL or a path: your copy of
+   * `docs/operations.md`, or a document with the same sections.
+   *
+   * @default docs/operations.md in the repository that this package comes from
+   */
+  readonly runbookLink?: string;
 }
 
 /**
- * Events written with the state they tell of, published to a bus, deleted once
- * the bus has them, and kept for an operator if they cannot be published.
+ * A transactional outbox. Events are written in one transaction with the state that they
+ * are about, published to a bus, deleted once the bus has accepted them, and parked for
+ * the operator if they can't be published.
  *
- * There is one Region: the table has no replicas, because a replicated row
- * would be published by each Region's relay.
+ * It works in one Region: the table has no replicas, because each Region's relay would
+ * publish a replicated row.
  */
 export class TransactionalOutbox extends Construct {
-  /** The rows that wait: exactly the events that are not settled yet. */
+  /** The table of the rows: the events that are not published or discarded yet. */
   readonly table: ITable;
 
-  /** Where they are published. */
+  /** The bus that events are published to. */
   readonly eventBus: IEventBus;
 
-  /** Tells operators of what could not be published. */
+  /** The queue for dead letters about records and rows that could not be published. */
   readonly deadLetterQueue: Queue;
 
-  /** The function that publishes. */
+  /** The function that publishes the stream's events. */
   readonly relay: LambdaFunction;
 
-  /** What the stream invokes; it follows the newest version. */
+  /** The alias that the stream mapping invokes; it points to the newest version. */
   readonly relayAlias: Alias;
 
-  /** Publishes, every few minutes, what the stream has left behind. */
+  /** The function that publishes, every few minutes, events that the stream missed. */
   readonly sweeper: LambdaFunction;
 
-  /** When the sweeper runs; disabled, it does not. */
+  /** The schedule of the sweeper; disabling it stops the sweeps. */
   readonly sweepSchedule: Rule;
 
-  /** How the stream invokes the relay. */
+  /** The event source mapping that invokes the relay with the stream's records. */
   readonly streamMapping: EventSourceMapping;
 
-  /** What can be known of the outbox in CloudWatch. */
+  /** The outbox's metrics in CloudWatch. */
   readonly metrics: OutboxMetrics;
 
-  /** What people are told; nothing without `alarmTopics`. */
+  /** The alarms; undefined without `alarmTopics`. */
   readonly alarms?: OutboxAlarms;
 
-  /** Who runs `outboxctl`. The account's IAM decides which people may assume it. */
+  /** The role for `outboxctl`. The account's IAM decides who may assume it. */
   readonly operatorRole: Role;
 
   constructor(scope: Construct, id: string, props: TransactionalOutboxProps) {
@@ -186,10 +195,10 @@ export class TransactionalOutbox extends Construct {
     }
     this.table = props.table ?? createOutboxTable(this, "Table", props);
     const streamArn = requireStream(this.table);
-    // When all is there: replicas, say, can be added later.
+    // Checked when the app is synthesized, because replicas, for example, can be added later.
     this.node.addValidation({ validate: () => outboxTableFaults(this.table) });
     this.deadLetterQueue = new Queue(this, "DeadLetterQueue", {
-      // The longest there is. No redrive from here: Lambda's messages are
+      // The longest retention of SQS. There is no redrive: Lambda's messages are
       // pointers into the stream, which SQS cannot replay.
       retentionPeriod: Duration.days(14),
       encryption: QueueEncryption.SQS_MANAGED,
@@ -198,7 +207,7 @@ export class TransactionalOutbox extends Construct {
     acknowledge(
       this.deadLetterQueue,
       "AwsSolutions-SQS3",
-      "It is a dead-letter queue: of Lambda's stream mapping, of the relay and the sweeper.",
+      "It is itself the dead-letter queue of the stream mapping, the relay and the sweeper.",
     );
     this.relay = this.#createFunction("Relay", "publish-events", props, {
       description: "Publishes the events of the outbox",
@@ -222,33 +231,36 @@ export class TransactionalOutbox extends Construct {
         metrics: this.metrics,
         topics: props.alarmTopics,
         relayTimeout: RELAY_TIMEOUT,
+        ...(props.runbookLink !== undefined && { runbookLink: props.runbookLink }),
       });
     }
   }
 
-  /** Allows writing events, as part of a transaction, and nothing else. */
-  grantAppend(grantee: IGrantable): void {
-    this.#grantOnTable(grantee, "dynamodb:PutItem");
+  /** Allows writing events as part of a transaction, and nothing else. */
+  grantAppend(grantee: IGrantable): Grant {
+    return this.#grantOnTable(grantee, "dynamodb:PutItem");
   }
 
   /**
-   * Allows what `outboxctl` does: to see what waits, to replay or remove what is
-   * stuck, and to pause and resume publishing.
+   * Allows everything that `outboxctl` does: list pending and parked events, replay,
+   * edit or discard them, and pause and resume publishing.
    */
-  grantOperate(grantee: IGrantable): void {
-    // A replay publishes.
-    this.#grantPublishing(grantee);
-    this.#grantMending(grantee);
-    this.#grantPausing(grantee);
-    // CloudWatch knows no narrower resource.
-    grant(grantee, "*", "cloudwatch:GetMetricData");
-    // The stack's outputs name everything else.
-    grant(grantee, this.#stackArn, "cloudformation:DescribeStacks");
+  grantOperate(grantee: IGrantable): Grant {
+    return combined([
+      // A replay publishes.
+      this.#grantPublishing(grantee),
+      this.#grantRepair(grantee),
+      this.#grantPause(grantee),
+      // The action has no resource types.
+      grant(grantee, "*", "cloudwatch:GetMetricData"),
+      // outboxctl finds everything else by the stack's outputs.
+      grant(grantee, this.#stackArn, "cloudformation:DescribeStacks"),
+    ]);
   }
 
   /**
-   * Makes outputs of the stack of what `outboxctl --stack` looks for there: for
-   * one outbox a stack.
+   * Adds the stack outputs that `outboxctl --stack` reads. Their names are fixed, so it
+   * works for one outbox per stack.
    */
   addOperatorOutputs(): void {
     const outputs = {
@@ -264,7 +276,7 @@ export class TransactionalOutbox extends Construct {
     }
   }
 
-  /** Every publisher needs the same: the table, the bus, the dead-letter queue. */
+  /** Creates a function that publishes: the relay and the sweeper need the same table, bus and dead-letter queue. */
   #createFunction(
     id: string,
     crate: string,
@@ -278,7 +290,7 @@ export class TransactionalOutbox extends Construct {
       retention: props.logRetention ?? RetentionDays.ONE_MONTH,
       removalPolicy: RemovalPolicy.DESTROY,
     });
-    // Not the role that the CDK makes: that may write to every log group.
+    // Not the CDK's default role, which may write to every log group.
     const role = new Role(this, `${id}Role`, {
       assumedBy: new ServicePrincipal("lambda.amazonaws.com"),
     });
@@ -297,7 +309,7 @@ export class TransactionalOutbox extends Construct {
         OUTBOX_TABLE: this.table.tableName,
         EVENT_BUS_NAME: this.eventBus.eventBusName,
         DEAD_LETTER_QUEUE_URL: this.deadLetterQueue.queueUrl,
-        // The AWS SDK tells it in every call, and CloudTrail by which function one was made.
+        // The AWS SDK sends it with every call, so CloudTrail shows which function made the call.
         AWS_SDK_UA_APP_ID: crate,
         ...own.environment,
       },
@@ -306,7 +318,7 @@ export class TransactionalOutbox extends Construct {
 
   #createSweeper(props: TransactionalOutboxProps, gracePeriod: Duration): LambdaFunction {
     const sweeper = this.#createFunction("Sweeper", "sweep-outbox", props, {
-      description: "Publishes what the stream of the outbox has left behind",
+      description: "Publishes events of the outbox that the stream missed",
       code: props.sweeperCode,
       timeout: SWEEP_DEFAULTS.timeout,
       environment: { GRACE_PERIOD_SECONDS: String(gracePeriod.toSeconds()) },
@@ -331,89 +343,96 @@ export class TransactionalOutbox extends Construct {
 
   #createOperatorRole(): Role {
     const role = new Role(this, "Operator", {
-      description: "Sees what waits in the outbox and puts right what is stuck",
+      description: "Lists pending and parked events of the outbox and fixes and republishes them",
       assumedBy: new AccountRootPrincipal(),
     });
     this.grantOperate(role);
     acknowledgeWildcard(
       role,
       this.#anyStreamArn,
-      "The name of a stream is the time it was made: one that was replaced can still be read for 24 hours.",
+      "A stream's name is its creation time, and a replaced stream can still be read for 24 hours.",
     );
     acknowledgeWildcard(
       role,
       this.#stackArn,
-      "The ARN of a stack ends in an id, and the stack is asked for by its name.",
+      "The ARN of a stack ends in an id, and outboxctl names the stack without it.",
     );
     acknowledgeWildcard(
       role,
       "*",
-      "The metrics of the outbox are read by an action that takes no resource.",
+      "The action that reads the metrics of the outbox supports no resource.",
     );
     return role;
   }
 
-  #grantOnTable(grantee: IGrantable, ...actions: string[]): void {
-    this.table.grant(grantee, ...actions);
-    // The table's own `grant` leaves its key out.
-    this.table.encryptionKey?.grantEncryptDecrypt(grantee);
+  #grantOnTable(grantee: IGrantable, ...actions: string[]): Grant {
+    const onTable = this.table.grant(grantee, ...actions);
+    // `grant` of the table does not include its key.
+    const onKey = this.table.encryptionKey?.grantEncryptDecrypt(grantee);
+    return onKey === undefined ? onTable : onTable.combine(onKey);
   }
 
-  #grantPublishing(publisher: IGrantable): void {
-    this.#grantOnTable(
-      publisher,
-      "dynamodb:BatchGetItem",
-      "dynamodb:BatchWriteItem",
-      "dynamodb:UpdateItem",
-    );
-    this.deadLetterQueue.grant(publisher, "sqs:SendMessage");
-    grant(publisher, this.eventBus.eventBusArn, "events:DescribeEventBus", "events:PutEvents");
+  #grantPublishing(publisher: IGrantable): Grant {
+    return combined([
+      this.#grantOnTable(
+        publisher,
+        "dynamodb:BatchGetItem",
+        "dynamodb:BatchWriteItem",
+        "dynamodb:UpdateItem",
+      ),
+      this.deadLetterQueue.grant(publisher, "sqs:SendMessage"),
+      grant(publisher, this.eventBus.eventBusArn, "events:DescribeEventBus", "events:PutEvents"),
+    ]);
   }
 
-  /** Any row, any dead letter, and the records that Lambda's dead letters point to. */
-  #grantMending(operator: IGrantable): void {
-    this.#grantOnTable(
-      operator,
-      "dynamodb:DeleteItem",
-      "dynamodb:DescribeTable",
-      "dynamodb:GetItem",
-      "dynamodb:PutItem",
-      "dynamodb:Query",
-      "dynamodb:Scan",
-    );
-    grant(operator, this.#anyStreamArn, "dynamodb:GetRecords", "dynamodb:GetShardIterator");
-    this.deadLetterQueue.grant(
-      operator,
-      "sqs:ChangeMessageVisibility",
-      "sqs:DeleteMessage",
-      "sqs:GetQueueAttributes",
-      "sqs:ReceiveMessage",
-    );
+  /** Allows reading and changing rows and dead letters, and reading the records that Lambda's dead letters point to. */
+  #grantRepair(operator: IGrantable): Grant {
+    return combined([
+      this.#grantOnTable(
+        operator,
+        "dynamodb:DeleteItem",
+        "dynamodb:DescribeTable",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:Query",
+        "dynamodb:Scan",
+      ),
+      grant(operator, this.#anyStreamArn, "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
+      this.deadLetterQueue.grant(
+        operator,
+        "sqs:ChangeMessageVisibility",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:ReceiveMessage",
+      ),
+    ]);
   }
 
-  /** Both ways out of the outbox: the stream and the sweep. */
-  #grantPausing(operator: IGrantable): void {
-    grant(
-      operator,
-      this.streamMapping.eventSourceMappingArn,
-      "lambda:GetEventSourceMapping",
-      "lambda:UpdateEventSourceMapping",
-    );
-    grant(
-      operator,
-      this.sweepSchedule.ruleArn,
-      "events:DescribeRule",
-      "events:DisableRule",
-      "events:EnableRule",
-    );
+  /** Allows pausing and resuming both ways out of the outbox: the stream mapping and the sweeper. */
+  #grantPause(operator: IGrantable): Grant {
+    return combined([
+      grant(
+        operator,
+        this.streamMapping.eventSourceMappingArn,
+        "lambda:GetEventSourceMapping",
+        "lambda:UpdateEventSourceMapping",
+      ),
+      grant(
+        operator,
+        this.sweepSchedule.ruleArn,
+        "events:DescribeRule",
+        "events:DisableRule",
+        "events:EnableRule",
+      ),
+    ]);
   }
 
-  /** Of the table's stream, and of any that it replaced. */
+  /** The ARN of the table's stream and of any stream that it replaced. */
   get #anyStreamArn(): string {
     return `${this.table.tableArn}/stream/*`;
   }
 
-  /** A stack that is asked for by name is checked against this, without the id at its end. */
+  /** The ARN that IAM checks when a stack is named without the id at its end. */
   get #stackArn(): string {
     return Stack.of(this).formatArn({
       service: "cloudformation",
@@ -433,23 +452,23 @@ export class TransactionalOutbox extends Construct {
       target: this.relayAlias,
       eventSourceArn: streamArn,
       enabled: props.streamMappingEnabled ?? true,
-      // LATEST could miss events committed while the mapping is created.
+      // LATEST could miss events that are committed while the mapping is created.
       startingPosition: StartingPosition.TRIM_HORIZON,
       filters: [FilterCriteria.filter({ eventName: FilterRule.isEqual("INSERT") })],
       bisectBatchOnError: true,
       reportBatchItemFailures: true,
-      // The relay may send to it already, which is all that Lambda needs.
+      // Lambda uses the relay's role, which may already send to the queue. So `bind` adds no grant.
       onFailure: { bind: () => ({ destination: this.deadLetterQueue.queueArn }) },
       metricsConfig: { metrics: [MetricType.EVENT_COUNT] },
     });
-    // A new logical id would make a new mapping beside the old one: both would
-    // read the stream from its start, and publish what is pending twice.
+    // With a new logical id CloudFormation would create a second mapping before it deletes
+    // the first: both would read the stream from its start and publish pending events twice.
     const resource = mapping.node.defaultChild as CfnEventSourceMapping;
     resource.overrideLogicalId(`${this.#idInStack()}StreamMapping`);
     return mapping;
   }
 
-  /** What else reads the stream, and why it must not. */
+  /** Returns an error for each other resource that reads the table's stream. */
   #otherReaders(): string[] {
     return streamReaders(this, this.table)
       .filter((resource) => resource !== this.streamMapping.node.defaultChild)
@@ -459,12 +478,12 @@ export class TransactionalOutbox extends Construct {
           ? `outbox ${outbox.node.path} has the same table as outbox ${this.node.path}: ` +
               "both relays would publish every event. Give each outbox a table of its own"
           : `${node.path} reads the stream of the Outbox table, as does the relay of ${this.node.path}: ` +
-              "a stream serves two readers at most, and outboxctl is the second. " +
-              "Let it have the events by a rule of the bus";
+              "a stream supports two readers at most, and outboxctl is the second. " +
+              "Let it receive the events by a rule on the bus";
       });
   }
 
-  /** The outbox's path in its stack, as a logical id has it. */
+  /** Returns the outbox's path in its stack, as the start of a logical id. */
   #idInStack(): string {
     const scopes = this.node.scopes;
     const ids = scopes.slice(scopes.indexOf(Stack.of(this)) + 1).map(({ node }) => node.id);
@@ -472,11 +491,16 @@ export class TransactionalOutbox extends Construct {
   }
 }
 
-function grant(grantee: IGrantable, resourceArn: string, ...actions: string[]): void {
-  Grant.addToPrincipal({ grantee, actions, resourceArns: [resourceArn] });
+function grant(grantee: IGrantable, resourceArn: string, ...actions: string[]): Grant {
+  return Grant.addToPrincipal({ grantee, actions, resourceArns: [resourceArn] });
 }
 
-/** Refuses a log level that would silence the functions' metrics. */
+/** Returns one grant for all of these, of which there is at least one. */
+function combined(grants: readonly Grant[]): Grant {
+  return grants.reduce((all, next) => all.combine(next));
+}
+
+/** Rejects a log level that would drop the functions' metrics. */
 function requireMetrics(logLevel = ApplicationLogLevel.INFO): void {
   if (!LOG_LEVELS_WITH_METRICS.includes(logLevel)) {
     throw new Error(

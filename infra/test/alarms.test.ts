@@ -4,12 +4,17 @@ import { EventBus } from "aws-cdk-lib/aws-events";
 import { Topic } from "aws-cdk-lib/aws-sns";
 import { beforeAll, describe, expect, test } from "vitest";
 import { environmentNames } from "../orders/environments.ts";
-import { ALARM_THRESHOLDS, SWEEP_DEFAULTS, TransactionalOutbox } from "../outbox/index.ts";
+import {
+  ALARM_THRESHOLDS,
+  SWEEP_DEFAULTS,
+  TransactionalOutbox,
+  type TransactionalOutboxProps,
+} from "../outbox/index.ts";
 import { type AlarmProperties, alarmsOf } from "./metrics.ts";
 import { isAbout, read, runbook, statusLines } from "./runbook.ts";
 import { logicalId, ordersTemplate, placeholderCode } from "./template.ts";
 
-/** The longest description that CloudWatch takes. */
+/** The longest description that CloudWatch accepts. */
 const LONGEST_DESCRIPTION = 1024;
 
 describe.each(environmentNames.filter((name) => name !== "local"))("alarms in %s", (name) => {
@@ -21,7 +26,7 @@ describe.each(environmentNames.filter((name) => name !== "local"))("alarms in %s
     alarms = alarmsOf(template);
   });
 
-  test("each watches for this, over periods of five minutes", () => {
+  test("each has this condition, over periods of five minutes", () => {
     expect(Object.fromEntries([...alarms].map(([id, alarm]) => [id, condition(alarm)]))).toEqual({
       OutboxAlarmsLateEvent: "Maximum OldestPendingAge > 1200, 2 of 2, missing: ignore",
       OutboxAlarmsParkedRows: "Maximum ParkedEvents >= 1, 1 of 1, missing: ignore",
@@ -60,7 +65,7 @@ describe.each(environmentNames.filter((name) => name !== "local"))("alarms in %s
     );
   });
 
-  test("each watches its own queue, function, mapping, table, bus, rule or API", () => {
+  test("each watches the right resource", () => {
     const watched = [...alarms].map(([id, alarm]) => [id, resources(alarm)]);
     const queue = (prefix: string) => [logicalId(template, prefix)];
     expect(Object.fromEntries(watched)).toEqual({
@@ -91,7 +96,7 @@ describe.each(environmentNames.filter((name) => name !== "local"))("alarms in %s
     });
   });
 
-  test("a rule on a bus is watched by its name alone", () => {
+  test("a rule on a bus is watched by its name, without the bus", () => {
     // CloudFormation's Ref is `bus|rule`: there is no such metric.
     expect(alarms.get("ShippingAlarmsLostEvent")?.Dimensions).toContainEqual({
       Name: "RuleName",
@@ -104,7 +109,7 @@ describe.each(environmentNames.filter((name) => name !== "local"))("alarms in %s
     });
   });
 
-  test("each says what it means, and where it is said what to do", () => {
+  test("each says what it means, and links to a runbook section", () => {
     const anchors = runbook().map(({ anchor }) => anchor);
     for (const { AlarmDescription } of alarms.values()) {
       const [, meaning, anchor] =
@@ -115,7 +120,7 @@ describe.each(environmentNames.filter((name) => name !== "local"))("alarms in %s
     }
   });
 
-  test("each tells one topic when it begins, and the same when it is over", () => {
+  test("each notifies one topic when it begins and when it is over", () => {
     for (const alarm of alarms.values()) {
       expect(alarm.AlarmActions).toHaveLength(1);
       expect(["page", "ticket"]).toContain(grade(alarm));
@@ -124,7 +129,7 @@ describe.each(environmentNames.filter((name) => name !== "local"))("alarms in %s
     }
   });
 
-  test("the runbook says which alarms lead to which section, and in which grade", () => {
+  test("the runbook lists each section's alarms and their grades", () => {
     const named = [...alarms].map(([id, alarm]) => {
       const anchor = alarm.AlarmDescription.split("#")[1];
       return `${anchor}: ${grade(alarm)} ${id}`;
@@ -135,7 +140,7 @@ describe.each(environmentNames.filter((name) => name !== "local"))("alarms in %s
     expect(shown.sort()).toEqual(named.sort());
   });
 
-  test.each(["Page", "Ticket"])("CloudWatch alone may use the topic %s, and over TLS", (id) => {
+  test.each(["Page", "Ticket"])("only CloudWatch may publish to %s, over TLS", (id) => {
     const topic = { Ref: logicalId(template, `AlarmTopics${id}`) };
     const policies = Object.values(template.findResources("AWS::SNS::TopicPolicy"));
     const policy = policies.find(({ Properties }) => Properties.Topics[0].Ref === topic.Ref);
@@ -177,7 +182,7 @@ test("the local stack has no alarms, topics or dashboard", () => {
 });
 
 describe("the runbook", () => {
-  test("every state is shown by an alarm or a line of status", () => {
+  test("every state is reported by an alarm or a line of status", () => {
     const sections = runbook();
     const states = sections.filter(({ isState }) => isState);
     expect(states.length).toBeGreaterThan(10);
@@ -192,7 +197,7 @@ describe("the runbook", () => {
     expect(unseen).toEqual([]);
   });
 
-  test("every line of status has one section, and no section names another", () => {
+  test("every line of status has exactly one section", () => {
     const lines = statusLines();
     expect(lines.length).toBeGreaterThan(5);
     const words = runbook().flatMap((section) => section.statusLines);
@@ -210,7 +215,7 @@ describe("the runbook", () => {
     }
   });
 
-  test("every link within it leads somewhere", () => {
+  test("every link within it has a target", () => {
     const anchors = runbook().map(({ anchor }) => anchor);
     const links = read("docs/operations.md").matchAll(/\]\(#([\w-]+)\)/g);
     expect(new Set(anchors).size).toBe(anchors.length);
@@ -220,7 +225,7 @@ describe("the runbook", () => {
   });
 });
 
-test("an event is late when the sweeper should have had it, as status says, too", () => {
+test("an event is late for the alarms when it is for status", () => {
   const [, grace] =
     /DEFAULT_GRACE: SignedDuration = SignedDuration::from_mins\((\d+)\)/.exec(
       read("shared/outbox/src/relay/sweep.rs"),
@@ -234,7 +239,10 @@ test("an event is late when the sweeper should have had it, as status says, too"
 });
 
 describe("the construct alone", () => {
-  function outbox(alarmed: boolean): { stack: Stack; outbox: TransactionalOutbox } {
+  function outbox(
+    alarmed: boolean,
+    props: Partial<TransactionalOutboxProps> = {},
+  ): { stack: Stack; outbox: TransactionalOutbox } {
     const stack = new Stack();
     const code = placeholderCode();
     const alarmTopics = { page: new Topic(stack, "Page"), ticket: new Topic(stack, "Ticket") };
@@ -245,26 +253,48 @@ describe("the construct alone", () => {
         sweeperCode: code.of("sweep-outbox"),
         eventBus: new EventBus(stack, "EventBus"),
         ...(alarmed && { alarmTopics }),
+        ...props,
       }),
     };
   }
 
-  test("has no alarms unless it is told where they go", () => {
+  test("has no alarms without topics", () => {
     const { stack, outbox: silent } = outbox(false);
     expect(silent.alarms).toBeUndefined();
     Template.fromStack(stack).resourceCountIs("AWS::CloudWatch::Alarm", 0);
   });
 
-  test("hands out all of its alarms", () => {
+  test("lists all of its alarms", () => {
     const { stack, outbox: alarmed } = outbox(true);
     const all = alarmed.alarms?.all ?? [];
     Template.fromStack(stack).resourceCountIs("AWS::CloudWatch::Alarm", all.length);
     expect(all).toContain(alarmed.alarms?.lateEvent);
     expect(new Set(all.map(({ node }) => node.id)).size).toBe(12);
   });
+
+  test("links its alarms to the runbook that it is given", () => {
+    const runbookLink = "https://wiki.example.com/outbox";
+    const { stack } = outbox(true, { runbookLink });
+    const descriptions = [...alarmsOf(Template.fromStack(stack)).values()].map(
+      ({ AlarmDescription }) => AlarmDescription,
+    );
+    expect(descriptions).toHaveLength(12);
+    for (const description of descriptions) {
+      expect(description).toMatch(/ What to do: https:\/\/wiki\.example\.com\/outbox#[\w-]+$/);
+    }
+  });
+
+  test.each(["", "our wiki", "https://wiki.example.com/outbox#alarms"])(
+    "rejects %j as a runbook link",
+    (runbookLink) => {
+      expect(() => outbox(true, { runbookLink })).toThrow(
+        `runbookLink is ${JSON.stringify(runbookLink)}: give a URL or a path without spaces and without #`,
+      );
+    },
+  );
 });
 
-/** The condition of an alarm, for people. */
+/** Returns the condition of an alarm in one line. */
 function condition(alarm: AlarmProperties): string {
   const metrics = alarm.Metrics?.map(
     ({ Expression, MetricStat }) =>
@@ -283,7 +313,7 @@ function condition(alarm: AlarmProperties): string {
   ].join(", ");
 }
 
-/** The logical ids of what an alarm is about. */
+/** Returns the logical ids of the resources that an alarm watches. */
 function resources({ Dimensions, Metrics }: AlarmProperties): string[] {
   const text = JSON.stringify([Dimensions, Metrics]);
   const found = text.matchAll(/"(?:Ref":|Fn::GetAtt":\[)"(\w+)"/g);

@@ -26,71 +26,71 @@ beforeEach(async () => {
 
 afterEach(() => project.stop());
 
-test("an audit that finds nothing ends well", async () => {
-  const { status, said } = await project.audit();
-  expect(said).toContain("advisories ok");
-  expect(said).toContain("found 0 vulnerabilities");
-  expect(said).not.toContain("were not checked");
+test("an audit without findings succeeds", async () => {
+  const { status, output } = await project.audit();
+  expect(output).toContain("advisories ok");
+  expect(output).toContain("found 0 vulnerabilities");
+  expect(output).not.toContain("were not checked");
   expect(status).toBe(0);
 });
 
-test("what is known of a crate fails the audit", async () => {
-  project.knowOfCrate("RUSTSEC-2026-0001");
-  const { status, said } = await project.audit();
-  expect(said).toContain("RUSTSEC-2026-0001");
-  expect(said).toContain("found 0 vulnerabilities");
+test("an advisory for a crate fails the audit", async () => {
+  project.addAdvisory("RUSTSEC-2026-0001");
+  const { status, output } = await project.audit();
+  expect(output).toContain("RUSTSEC-2026-0001");
+  expect(output).toContain("found 0 vulnerabilities");
   expect(status).toBe(1);
 });
 
-test("what is known of a package fails the audit, however little and for development alone", async () => {
-  project.registryAnswers(COIN);
-  const { status, said } = await project.audit({ NODE_ENV: "production" });
-  expect(said).toContain("Always heads");
-  expect(said).not.toContain("were not checked");
+test("a low advisory for a development package fails the audit", async () => {
+  project.setRegistryResponse(COIN);
+  const { status, output } = await project.audit({ NODE_ENV: "production" });
+  expect(output).toContain("Always heads");
+  expect(output).not.toContain("were not checked");
   expect(status).toBe(1);
 });
 
 test("a database that cannot be reached is no finding and no success", async () => {
   project.loseDatabase();
-  const { status, said } = await project.audit();
-  expect(said).toContain(`${RUST}: `);
-  expect(said).toContain("failed to fetch advisory database");
-  expect(said).toContain("found 0 vulnerabilities");
+  const { status, output } = await project.audit();
+  expect(output).toContain(`${RUST}: `);
+  expect(output).toContain("failed to fetch advisory database");
+  expect(output).toContain("found 0 vulnerabilities");
   expect(status).toBe(2);
 });
 
-test("a registry that does not tell is no finding and no success", async () => {
-  project.registryAnswers({ status: 405, body: "" });
-  const { status, said } = await project.audit();
-  expect(said).toContain("advisories ok");
-  expect(said).toContain(`${NPM}: `);
-  expect(said).toContain("405 Method Not Allowed");
+test("a registry without advisories is no finding and no success", async () => {
+  project.setRegistryResponse({ status: 405, body: "" });
+  const { status, output } = await project.audit();
+  expect(output).toContain("advisories ok");
+  expect(output).toContain(`${NPM}: `);
+  expect(output).toContain("405 Method Not Allowed");
   expect(status).toBe(2);
 });
 
-test("whether a crate is yanked is not known without its index", async () => {
-  project.askForYanked();
-  const { status, said } = await project.audit();
-  expect(said).toContain("unable to check for yanked crates");
-  expect(said).toContain(RUST);
+test("a check for yanked crates fails without their index", async () => {
+  project.checkForYanked();
+  const { status, output } = await project.audit();
+  expect(output).toContain("unable to check for yanked crates");
+  expect(output).toContain(RUST);
   expect(status).toBe(2);
 });
 
-test("a finding counts even if the other side could not be asked", async () => {
+test("a finding counts even if the other source is unreachable", async () => {
   project.loseDatabase();
-  project.registryAnswers(COIN);
-  const { status, said } = await project.audit();
-  expect(said).toContain(RUST);
-  expect(said).toContain("Always heads");
+  project.setRegistryResponse(COIN);
+  const { status, output } = await project.audit();
+  expect(output).toContain(RUST);
+  expect(output).toContain("Always heads");
   expect(status).toBe(1);
 });
 
-test("npm asks although its configuration says no", async () => {
-  project.registryAnswers(COIN);
-  const { status, said } = await project.audit({
+test("npm audits even if its configuration disables it", async () => {
+  project.setRegistryResponse(COIN);
+  const { status, output } = await project.audit({
     npm_config_offline: "true",
     npm_config_audit_level: "high",
   });
-  expect(said).toContain("Always heads");
+  expect(output).toContain("Always heads");
   expect(status).toBe(1);
 });

@@ -12,31 +12,31 @@ const DATABASE = "https://advisories.invalid/database";
 /** How an audit ended. */
 export interface Audit {
   readonly status: number;
-  readonly said: string;
+  readonly output: string;
 }
 
-/** What npm's registry answers to the question for advisories. */
-export interface RegistryAnswer {
+/** The response of npm's registry to a request for advisories. */
+export interface RegistryResponse {
   readonly status: number;
   readonly body: string;
 }
 
 /**
- * A project of one crate and one package, and on this machine what its audit asks: a
- * database of advisories for the crate, a registry for the package.
+ * A project of one crate and one package. The servers that its audit asks are local: an
+ * advisory database for the crate, a registry for the package.
  */
 export class AuditedProject {
   readonly #directory = mkdtempSync(join(tmpdir(), "audit-"));
   readonly #registry: Server;
-  #registryAnswer: RegistryAnswer = { status: 200, body: "{}" };
+  #registryResponse: RegistryResponse = { status: 200, body: "{}" };
   #databaseIsThere = true;
 
   private constructor() {
     this.#registry = createServer((request, response) => {
       request.resume();
       const asked = request.url === "/-/npm/v1/security/advisories/bulk";
-      response.writeHead(asked ? this.#registryAnswer.status : 404);
-      response.end(asked ? this.#registryAnswer.body : "{}");
+      response.writeHead(asked ? this.#registryResponse.status : 404);
+      response.end(asked ? this.#registryResponse.body : "{}");
     });
   }
 
@@ -55,22 +55,23 @@ export class AuditedProject {
     this.#registry.close();
   }
 
-  /** Makes something known of the crate `dice`. */
-  knowOfCrate(id: string): void {
+  /** Adds an advisory for the crate `dice`. */
+  addAdvisory(id: string): void {
     this.#writeAdvisory(id, "dice");
   }
 
-  /** Has the registry answer this. */
-  registryAnswers(answer: RegistryAnswer): void {
-    this.#registryAnswer = answer;
+  /** Sets the registry's response. */
+  setRegistryResponse(response: RegistryResponse): void {
+    this.#registryResponse = response;
   }
 
+  /** Makes the advisory database unreachable. */
   loseDatabase(): void {
     this.#databaseIsThere = false;
   }
 
-  /** Asks whether crates are yanked, too: the crate's registry is a folder, which cannot tell. */
-  askForYanked(): void {
+  /** Makes the audit check for yanked crates, which fails: the crate's registry is a folder without an index. */
+  checkForYanked(): void {
     this.#writeDenyConfiguration("deny");
   }
 
@@ -90,7 +91,7 @@ export class AuditedProject {
     };
     return new Promise((ended) => {
       execFile(join(this.#directory, "scripts/audit"), { env }, (error, stdout, stderr) =>
-        ended({ status: error ? Number(error.code) : 0, said: stdout + stderr }),
+        ended({ status: error ? Number(error.code) : 0, output: stdout + stderr }),
       );
     });
   }
@@ -200,7 +201,7 @@ patched = []
   }
 
   #git(...args: string[]): void {
-    // Neither the user's hooks nor, in a hook of git, the repository that it runs for.
+    // Without the user's hooks and, if a git hook runs this, without that hook's repository.
     const settings = Object.entries(process.env).filter(([name]) => !name.startsWith("GIT_"));
     execFileSync("git", args, {
       cwd: join(this.#directory, "database"),

@@ -4,7 +4,7 @@ import { CloudFormationClient } from "@aws-sdk/client-cloudformation";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { STSClient } from "@aws-sdk/client-sts";
 import { AwsClient } from "aws4fetch";
-import type { Clients } from "../deployed/orders-deployment.ts";
+import type { Clients } from "../smoke/orders-deployment.ts";
 
 /** A request as the stub received it. */
 export interface Received {
@@ -14,8 +14,8 @@ export interface Received {
   readonly body: string;
 }
 
-/** What the stub answers. */
-export interface Answer {
+/** A response of the stub. */
+export interface Response {
   readonly status?: number;
   readonly body: string;
 }
@@ -23,20 +23,20 @@ export interface Answer {
 const credentials = { accessKeyId: "access-key", secretAccessKey: "secret" };
 const region = "eu-central-1";
 
-/** Answers requests to AWS, on loopback, by what is asked for. */
+/** A stub of AWS on loopback. It responds by the action or the path of the request. */
 export class AwsStub {
   readonly received: Received[] = [];
-  readonly #answers = new Map<string, Answer[]>();
+  readonly #responses = new Map<string, Response[]>();
   readonly #server: Server;
 
   private constructor() {
     this.#server = createServer(async (request, response) => {
       const received = await receive(request);
       this.received.push(received);
-      const answers = this.#answers.get(received.target) ?? [];
-      const answer = answers.length > 1 ? answers.shift() : answers[0];
-      response.writeHead(answer?.status ?? (answer ? 200 : 501));
-      response.end(answer?.body ?? `no answer to ${received.target}`);
+      const prepared = this.#responses.get(received.target) ?? [];
+      const next = prepared.length > 1 ? prepared.shift() : prepared[0];
+      response.writeHead(next?.status ?? (next ? 200 : 501));
+      response.end(next?.body ?? `no response for ${received.target}`);
     });
   }
 
@@ -57,9 +57,9 @@ export class AwsStub {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** Answers an action, or a path, with these in turn and then with the last. */
-  answer(target: string, ...answers: Answer[]): void {
-    this.#answers.set(target, answers);
+  /** Prepares the responses to an action or a path: in this order, the last one repeatedly. */
+  respond(target: string, ...responses: Response[]): void {
+    this.#responses.set(target, responses);
   }
 
   get sts(): STSClient {
@@ -76,7 +76,7 @@ export class AwsStub {
   }
 }
 
-/** The action of an AWS protocol, or the path where there is none. */
+/** Reads a request. Its target is the action of the AWS protocol, or else method and path. */
 async function receive(request: IncomingMessage): Promise<Received> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) {

@@ -1,5 +1,5 @@
-// A service that is not orders, on a table and a bus that others have made. It
-// is CommonJS, and knows the construct by its package alone.
+// Another service, with an existing table and bus. It is CommonJS and imports the construct
+// from its package.
 import { App, Duration, Stack } from "aws-cdk-lib";
 import { TableV2 } from "aws-cdk-lib/aws-dynamodb";
 import { EventBus } from "aws-cdk-lib/aws-events";

@@ -32,7 +32,7 @@ describe.each(environmentNames.filter((name) => name !== "local"))("dashboard in
     });
   });
 
-  test("it reads from left to right as an event travels, alarms above, what is stuck below", () => {
+  test("it shows alarms, then the steps of an event, then what is stuck", () => {
     const rows = [...new Set(widgets.map(({ y }) => y))].sort((one, other) => one - other);
     const titles = rows.map((row) =>
       widgets
@@ -58,7 +58,7 @@ describe.each(environmentNames.filter((name) => name !== "local"))("dashboard in
         "PutEvents of the account",
         "Shipping: function",
       ],
-      ["Pending", "Set aside", "Sweeps", "Dead letters of the outbox", "Dead letters of shipping"],
+      ["Pending", "Parked", "Sweeps", "Dead letters of the outbox", "Dead letters of shipping"],
     ]);
     for (const { x, width } of widgets) {
       expect(x + width).toBeLessThanOrEqual(24);
@@ -71,7 +71,7 @@ describe.each(environmentNames.filter((name) => name !== "local"))("dashboard in
     expect(alarms?.properties.alarms?.toSorted()).toEqual(ids.map((id) => `<${id}>`).sort());
   });
 
-  test("somebody writes every metric that a widget or an alarm reads", () => {
+  test("every metric that a widget or an alarm reads is written", () => {
     const read = [
       ...widgets.flatMap(metricsShown),
       ...[...alarmsOf(template).values()].flatMap(metricsOf),
@@ -80,14 +80,14 @@ describe.each(environmentNames.filter((name) => name !== "local"))("dashboard in
     expect(read.filter((metric) => !isOfAws(metric) && !isOfOutbox(metric))).toEqual([]);
   });
 
-  test("it shows everything that relay and sweeper count", () => {
+  test("it shows every metric of the relay and the sweeper", () => {
     const shown = widgets.flatMap(metricsShown).map(({ name }) => name);
-    // How many sweeps there were is shown by an expression over `PendingEvents`.
+    // The number of sweeps is shown by an expression over `PendingEvents`.
     expect(shown).toEqual(expect.arrayContaining([...counted("Relay"), ...counted("Sweeper")]));
   });
 });
 
-test("the construct knows what relay and sweeper count, and nothing else", () => {
+test("the construct lists the metrics of the relay and the sweeper", () => {
   expect(OUTBOX_NAMESPACE).toBe(/NAMESPACE: &str = "(\w+)"/.exec(RUST)?.[1]);
   expect([...RELAY_METRICS]).toEqual(counted("Relay"));
   expect([...SWEEPER_METRICS]).toEqual(counted("Sweeper"));
@@ -102,14 +102,14 @@ function isOfOutbox({ namespace, name, dimensions }: MetricName): boolean {
   );
 }
 
-/** The metrics that a function of the outbox writes, as its source has them. */
+/** Returns the metrics that a function of the outbox writes, from its source. */
 function counted(by: "Relay" | "Sweeper"): string[] {
   const declaration = new RegExp(
     `#\\[entry\\(rename_all = "PascalCase"\\)\\]\nstruct ${by}Metrics<'m> \\{\n([\\s\\S]*?)\n\\}`,
   );
   const [, fields] = declaration.exec(RUST) ?? [];
   if (fields === undefined) {
-    throw new Error(`metrics.rs has no ${by}Metrics in PascalCase any more: read it otherwise`);
+    throw new Error(`metrics.rs has no ${by}Metrics in PascalCase: change how this test reads it`);
   }
   return [...fields.matchAll(/^ {4}(\w+): (.+),$/gm)]
     .filter(([, , type]) => type !== "SystemTime" && type !== "&'m str")

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { Outside, REPOSITORY } from "./outside.ts";
 
-/** The environment of a recipe, if make is called in this one. */
+/** Returns the environment that a recipe sees if make is called with this one. */
 function recipeSees(environment: Record<string, string>, ...parameters: string[]) {
   const outside = new Outside();
   outside.write("probe.mk", `include ${"scripts/environment.mk"}\nprobe:\n\t@env\n`);
@@ -103,7 +103,7 @@ test.each([
   expect(recipeSees({ [name]: "value" }).seen[name]).toBe("value");
 });
 
-test("settings of cargo that a configuration file could hold are given", () => {
+test("cargo settings that a configuration file could contain are fixed", () => {
   const { seen } = recipeSees({
     RUSTFLAGS: "-C target-cpu=native",
     CARGO_TARGET_DIR: "/elsewhere",
@@ -120,7 +120,7 @@ test("settings of cargo that a configuration file could hold are given", () => {
   });
 });
 
-test("of the options of Node.js, those about certificates and memory pass", () => {
+test("Node.js options about certificates and memory pass, no others", () => {
   const options = "--require ./hook.js --use-system-ca --inspect-brk --max-old-space-size=4096";
   expect(recipeSees({ NODE_OPTIONS: options }).seen.NODE_OPTIONS).toBe(
     "--use-system-ca --max-old-space-size=4096",
@@ -128,7 +128,7 @@ test("of the options of Node.js, those about certificates and memory pass", () =
 });
 
 test.each(["ENV", "ARGS", "TARGET", "TO", "FUNCTION", "SEEDS"])(
-  "%s counts as an argument, not as a variable that is exported",
+  "%s counts as an argument, not as an exported variable",
   (name) => {
     expect(recipeSees({ [name]: "exported" }).seen[name]).toBe("");
     expect(recipeSees({ [name]: "exported" }, `${name}=given`).seen[name]).toBe("given");

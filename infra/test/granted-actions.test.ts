@@ -8,7 +8,7 @@ beforeAll(() => {
   granted = grantedActions(ordersTemplate("local").toJSON() as FunctionsTemplate);
 });
 
-test("every function is there, by the name of its crate", () => {
+test("every function is listed by the name of its crate", () => {
   expect(Object.keys(granted).sort()).toEqual([
     "cancel-order",
     "create-order",
@@ -19,7 +19,7 @@ test("every function is there, by the name of its crate", () => {
   ]);
 });
 
-test("what a function calls is told from what Lambda does in its name, on what outputs name", () => {
+test("actions of a function and of Lambda are listed apart", () => {
   expect(granted["start-shipping"]).toEqual({
     function: [
       { action: "dynamodb:ConditionCheckItem", on: "ShipmentsTableName" },
@@ -46,7 +46,7 @@ test("what a function calls is told from what Lambda does in its name, on what o
   ]);
 });
 
-test("every action is either on something that an output names, or Lambda's own", () => {
+test("every action of a function is on a resource that an output names", () => {
   for (const [crate, actions] of Object.entries(granted)) {
     expect(actions.function, crate).not.toHaveLength(0);
     for (const { on } of actions.function) {

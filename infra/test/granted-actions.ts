@@ -1,19 +1,19 @@
-/** An action that a role may take, and the output of the stack that names what it may take it on. */
+/** An action that a role is allowed, and the stack output that names the resource. */
 export interface GrantedAction {
   readonly action: string;
-  /** A logical id, if no output names it. */
+  /** The name of the output, or the logical id if no output names the resource. */
   readonly on: string;
 }
 
-/** What a function's role may do. */
+/** The permissions of a function's role. */
 export interface GrantedActions {
-  /** What the function's own code is for. */
+  /** Actions of the function's own code. */
   readonly function: GrantedAction[];
-  /** What Lambda does in its name: to log, to trace, to read what invokes it. */
+  /** Actions of Lambda with the function's role: logs, traces, reading the event source. */
   readonly lambda: GrantedAction[];
 }
 
-/** As much of a template as it takes. */
+/** The parts of a template that are read here. */
 export interface FunctionsTemplate {
   readonly Resources: Readonly<Record<string, Resource>>;
   readonly Outputs: Readonly<Record<string, { readonly Value: unknown }>>;
@@ -47,7 +47,7 @@ const BY_LAMBDA = [
   "xray:PutTraceSegments",
 ];
 
-/** What each function may do, by the name of its crate, as its output has it: `CreateOrderFunctionName`. */
+/** Returns each function's permissions by the name of its crate, which its output contains: `CreateOrderFunctionName`. */
 export function grantedActions(template: FunctionsTemplate): Record<string, GrantedActions> {
   const functions = Object.entries(template.Outputs).flatMap(([output, { Value }]) => {
     const [, name] = /^(\w+)FunctionName$/.exec(output) ?? [];
@@ -83,7 +83,7 @@ function actionsOf(template: FunctionsTemplate, role: string): GrantedAction[] {
     .sort((one, other) => `${one.action} ${one.on}`.localeCompare(`${other.action} ${other.on}`));
 }
 
-/** `OutboxTableName` of the ARN of the outbox table: by the output that has its `Ref`. */
+/** Returns the name of the output with a resource's `Ref`, such as `OutboxTableName` for the ARN of the outbox table. */
 function nameOf(template: FunctionsTemplate, resource: unknown): string {
   const logicalId = logicalIdIn(resource);
   const named = Object.entries(template.Outputs).find(
@@ -92,7 +92,7 @@ function nameOf(template: FunctionsTemplate, resource: unknown): string {
   return named?.[0] ?? logicalId;
 }
 
-/** The resource that a `Ref` or an `Fn::GetAtt` points to; any other value as it is. */
+/** Returns the logical id in a `Ref` or an `Fn::GetAtt`, or any other value as text. */
 function logicalIdIn(value: unknown): string {
   const { Ref, "Fn::GetAtt": attribute } = (value ?? {}) as {
     Ref?: string;

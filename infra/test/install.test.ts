@@ -1,4 +1,4 @@
-// That the scripts which install packages call something installed only if it is there.
+// Tests that the install scripts report success only if the packages are complete.
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
@@ -9,7 +9,7 @@ beforeEach(() => {
   outside = new Outside();
 });
 
-/** Whether anything was to be installed: then the script says so. */
+/** Returns whether the script installed something: it prints that. */
 function installing({ stdout }: Ended): boolean {
   return stdout.includes("installing the tools into ");
 }
@@ -36,7 +36,7 @@ describe("npm", () => {
     outside.write("app/package.json", JSON.stringify({ name: "app", workspaces: ["lib"] }));
     outside.write("app/package-lock.json", JSON.stringify({ packages }));
     outside.write("app/lib/package.json", "{}");
-    // Installs all, or what it is told to.
+    // Installs the packages in INSTALLS.
     outside.program(
       "bin/npm",
       'echo "$@" >>../npm.log',
@@ -50,7 +50,7 @@ describe("npm", () => {
     );
   });
 
-  test("is asked once for what is complete, with developers' and optional packages", () => {
+  test("runs once, with development and optional packages", () => {
     const first = install({ NODE_ENV: "production", npm_config_omit: "dev" });
     expect(first).toMatchObject({ status: 0, stderr: "" });
     expect(installing(first)).toBe(true);
@@ -62,7 +62,7 @@ describe("npm", () => {
     }
   });
 
-  test("that leaves something out is found out, and the next run repairs it", () => {
+  test("that leaves something out is noticed, and the next run repairs it", () => {
     const half = install({ INSTALLS: "coin" });
     expect(half.status).toBe(1);
     expect(half.stderr).toContain(
@@ -77,7 +77,7 @@ describe("npm", () => {
     "node_modules/.bin/flip",
     "node_modules/lib",
     "node_modules/coin-here/package.json",
-  ])("is asked again once %s is gone", (path) => {
+  ])("runs again if %s is missing", (path) => {
     install();
     rmSync(join(outside.path("app"), path), { recursive: true });
     const repaired = install();
@@ -86,13 +86,13 @@ describe("npm", () => {
     expect(installing(install())).toBe(false);
   });
 
-  test("is asked again for another version", () => {
+  test("runs again for another version", () => {
     install();
     outside.write("app/node_modules/coin/package.json", '{"version":"1.2.2"}');
     expect(installing(install())).toBe(true);
   });
 
-  test("that fails is said, with its status", () => {
+  test("that fails is reported with its status", () => {
     outside.program("bin/npm", "exit 7");
     const { status, stderr } = install();
     expect(status).toBe(1);
@@ -112,8 +112,8 @@ describe("pip", () => {
 
   beforeEach(() => {
     outside.write("requirements.txt", "# Pinned.\nCoin.Flip==1.2.3\ndice==2.0 # two\n");
-    // In place of .venv's Python: its pip installs all, or what it is told to, and its
-    // configuration is the real pip's.
+    // A stub of .venv's Python: its pip installs the packages in INSTALLS, and reads the
+    // real pip's configuration.
     outside.program(
       ".venv/bin/python",
       'case "$*" in',
@@ -129,7 +129,7 @@ describe("pip", () => {
     );
   });
 
-  test("is asked once for what is complete", () => {
+  test("runs once if everything is complete", () => {
     const first = install();
     expect(first).toMatchObject({ status: 0, stderr: "" });
     expect(installing(first)).toBe(true);
@@ -139,7 +139,7 @@ describe("pip", () => {
     );
   });
 
-  test("that leaves something out is found out, and the next run repairs it", () => {
+  test("that leaves something out is noticed, and the next run repairs it", () => {
     const half = install({ INSTALLS: "dice-2.0" });
     expect(half.status).toBe(1);
     expect(half.stderr).toContain(
@@ -149,7 +149,7 @@ describe("pip", () => {
   });
 
   test.each(["dice-2.0.dist-info", "dice-2.0.dist-info/RECORD", "dice-2.0/roll.py"])(
-    "is asked again once %s is gone",
+    "runs again if %s is missing",
     (path) => {
       install();
       rmSync(outside.path(join("packages", path)), { recursive: true });
@@ -160,7 +160,7 @@ describe("pip", () => {
     },
   );
 
-  test("is configured by nothing but how it reaches packages", () => {
+  test("uses only the network settings of pip's configuration", () => {
     outside.write(
       "pip.conf",
       "[global]\nuser = true\nrequire-hashes = true\nindex-url = https://mirror.invalid/simple\n" +
@@ -181,14 +181,14 @@ describe("pip", () => {
     expect(seen.join("\n")).not.toMatch(/PIP_(USER|REQUIRE_HASHES|TARGET|DRY_RUN|QUIET)/);
   });
 
-  test("that fails is said", () => {
+  test("that fails is reported", () => {
     outside.program(".venv/bin/python", '[ "$2" = -c ] && echo "$PWD/packages"');
     const { status, stderr } = install();
     expect(status).toBe(1);
     expect(stderr).toContain("the tools could not be installed into .venv: see above");
   });
 
-  test("gets an environment of its own, in place of one whose Python is gone", () => {
+  test("replaces an environment whose Python is missing", () => {
     rmSync(outside.path(".venv/bin/python"));
     outside.write("requirements.txt", "nothing-of-this-name==1\n");
     const { stdout } = install({ PIP_NO_INDEX: "1", PYTHONHOME: "/elsewhere", PIP_USER: "1" });

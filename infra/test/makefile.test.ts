@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { type Ended, Outside, REPOSITORY } from "./outside.ts";
 
-/** Runs make without anything by which it could reach AWS. */
+/** Runs make without credentials or endpoints of AWS. */
 function make(...targets: string[]): Ended {
   return makeWith({}, ...targets);
 }
@@ -13,12 +13,12 @@ function makeWith(environment: Record<string, string>, ...targets: string[]): En
   return spawnSync("scripts/without-aws", ["make", ...targets], {
     cwd: REPOSITORY,
     encoding: "utf8",
-    // Not what the make that runs the tests was told.
+    // Without the flags of the make that runs these tests.
     env: { ...process.env, MAKEFLAGS: "", ENV: "", ...environment },
   });
 }
 
-test("prod is not destroyed, and make says what to do instead", () => {
+test("make destroy rejects prod and says what to do instead", () => {
   const { status, stderr } = make("destroy", "ENV=prod");
   expect(status).toBe(2);
   expect(stderr).toContain("prod is not destroyed from here");
@@ -26,7 +26,7 @@ test("prod is not destroyed, and make says what to do instead", () => {
 });
 
 test.each(["status", "replay", "outboxctl"])(
-  "make %s tells outboxctl that make has started it, for what it suggests",
+  "make %s lets outboxctl suggest make commands",
   (target) => {
     const { stdout } = make("--dry-run", target, "ENV=dev");
     expect(stdout).toMatch(/OUTBOXCTL_STARTED_BY=make .*outboxctl/);
@@ -34,7 +34,7 @@ test.each(["status", "replay", "outboxctl"])(
 );
 
 test.each(["destroy", "deploy", "diff", "synth", "bootstrap", "smoke"])(
-  "make %s without an environment, or with one that there is not, does nothing",
+  "make %s does nothing without a valid environment",
   (target) => {
     for (const environment of [[], ["ENV=production"], ["ENV=local"]]) {
       const { status, stderr } = make(target, ...environment);
@@ -50,7 +50,7 @@ test("an exported ENV chooses no environment", () => {
   expect(stderr).toContain("say which environment on make's command line: ENV=dev");
 });
 
-test("a function that is not there is not invoked", () => {
+test("make invoke rejects an unknown function", () => {
   for (const name of [[], ["FUNCTION=create-orders"]]) {
     const { status, stderr } = make("invoke", ...name);
     expect(status).toBe(2);
@@ -60,10 +60,10 @@ test("a function that is not there is not invoked", () => {
 
 describe("make pack", () => {
   const outside = new Outside();
-  // Packs nothing, and says where it was called and how.
+  // Packs nothing, and logs its folder and arguments.
   outside.program("bin/npm", 'echo "$PWD: $@" >>"$HOME/npm.log"', "echo package.tgz");
   const environment = {
-    // Would lead to another infra.
+    // Without care, `cd infra` would go to this folder's.
     CDPATH: outside.directory,
     HOME: outside.directory,
     PATH: `${outside.path("bin")}:${process.env.PATH}`,
@@ -76,7 +76,7 @@ describe("make pack", () => {
     [outside.path("a b"), outside.path("a b")],
     ["target/packed here", join(REPOSITORY, "target/packed here")],
     ["~/c d", outside.path("c d")],
-  ])("packs into %s, which it makes", (to, directory) => {
+  ])("creates %s and packs into it", (to, directory) => {
     const ended = makeWith(environment, "pack", `TO=${to}`);
     expect(ended, ended.stderr).toMatchObject({ status: 0 });
     expect(ended.stdout).toContain(`packed ${directory}/package.tgz\n`);
@@ -86,7 +86,7 @@ describe("make pack", () => {
     expect(call).toContain(`--pack-destination=${directory}`);
   });
 
-  test("refuses what is no directory, and says so", () => {
+  test("rejects a TO that is no directory", () => {
     outside.write("file", "");
     const { status, stderr } = make("pack", `TO=${outside.path("file")}`);
     expect(status).toBe(2);
@@ -99,7 +99,7 @@ describe("make pack", () => {
 describe("a folder that was copied or moved after its build", () => {
   const notice = join(REPOSITORY, "scripts/notice-move");
 
-  test("is noticed once, and its crates are built again", () => {
+  test("is noticed once, and its crates are rebuilt", () => {
     const outside = new Outside();
     outside.program("bin/cargo", 'echo "$PWD: $@" >>"$LOG"');
     mkdirSync(outside.path("first"));
@@ -125,8 +125,8 @@ describe("a folder that was copied or moved after its build", () => {
 describe("what is compiled", () => {
   const makefile = readFileSync(join(REPOSITORY, "Makefile"), "utf8");
 
-  test("is shown: no target compiles in silence", () => {
-    // What stands behind -- is for the program.
+  test("is shown: no target compiles silently", () => {
+    // Arguments after -- are the program's.
     const silent = makefile
       .split("\n")
       .map((line) => line.split(" -- ")[0] ?? "")
@@ -135,21 +135,21 @@ describe("what is compiled", () => {
           !line.startsWith("#") &&
           /cargo (build|check|doc|install|run|test) .*(--quiet|-q\b)/.test(line),
       );
-    // operator-tool has built it then.
+    // operator-tool has built it before.
     expect(silent).toEqual([expect.stringContaining("cargo run --quiet --bin outboxctl")]);
     for (const target of ["status", "replay", "outboxctl"]) {
       expect(makefile).toMatch(new RegExp(`^${target}: operator-tool `, "m"));
     }
   });
 
-  test("of outboxctl is what the local stack has, with the same features", () => {
+  test("for outboxctl has the same features as for the local stack", () => {
     const { stdout } = make("--dry-run", "status", "ENV=dev");
     expect(stdout).toContain("cargo build --bin outboxctl\n");
     expect(stdout).not.toContain("--package");
   });
 });
 
-test("every documented cargo install keeps to the lock file", () => {
+test("every documented cargo install uses the lock file", () => {
   const documents = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "Makefile"].concat(
     ["docs", ".github", "shared", "scripts", "lambdas", "infra/outbox"].flatMap((folder) =>
       readdirSync(join(REPOSITORY, folder), { recursive: true, encoding: "utf8" })

@@ -8,7 +8,7 @@ export interface MetricName {
   readonly dimensions: string[];
 }
 
-/** What AWS documents of the services used here: names by namespace and dimensions. */
+/** The documented metrics of the AWS services used here, by namespace and dimensions. */
 const AWS_METRICS: Record<string, Record<string, string[]>> = {
   "AWS/ApiGateway": {
     ApiId: ["4xx", "5xx", "Count", "DataProcessed", "IntegrationLatency", "Latency"],
@@ -76,7 +76,7 @@ const AWS_METRICS: Record<string, Record<string, string[]>> = {
   },
 };
 
-/** Whether a service of AWS writes such a metric. */
+/** Returns whether an AWS service writes this metric. */
 export function isOfAws({ namespace, name, dimensions }: MetricName): boolean {
   return AWS_METRICS[namespace]?.[dimensions.join()]?.includes(name) ?? false;
 }
@@ -107,13 +107,13 @@ export interface AlarmProperties extends Metric {
   readonly TreatMissingData?: string;
 }
 
-/** The alarms of a template, by their logical ids without the hash. */
+/** Returns the alarms of a template by their logical ids without the hash. */
 export function alarmsOf(template: Template): Map<string, AlarmProperties> {
   const alarms = Object.entries(template.findResources("AWS::CloudWatch::Alarm"));
   return new Map(alarms.map(([id, { Properties }]) => [id.slice(0, -8), Properties]));
 }
 
-/** What an alarm reads. */
+/** Returns the metrics that an alarm reads. */
 export function metricsOf(alarm: AlarmProperties): MetricName[] {
   const metrics = alarm.Metrics?.flatMap(({ MetricStat }) => MetricStat?.Metric ?? []) ?? [alarm];
   return metrics.map((metric) => ({
@@ -123,7 +123,7 @@ export function metricsOf(alarm: AlarmProperties): MetricName[] {
   }));
 }
 
-/** A widget as it lies in a dashboard. */
+/** A widget of a dashboard. */
 export interface Widget {
   readonly type: string;
   readonly x: number;
@@ -137,7 +137,7 @@ export interface Widget {
   };
 }
 
-/** The widgets of the only dashboard in a template; `<logical id>` stands for what only AWS knows. */
+/** Returns the widgets of a template's dashboard. `<logical id>` stands for values that are known only after deployment. */
 export function widgetsOf(template: Template): Widget[] {
   const [dashboard] = Object.values(template.findResources("AWS::CloudWatch::Dashboard"));
   const parts: unknown[] = dashboard?.Properties.DashboardBody["Fn::Join"][1];
@@ -147,14 +147,14 @@ export function widgetsOf(template: Template): Widget[] {
   return JSON.parse(body).widgets;
 }
 
-/** What a widget shows, expressions left out. */
+/** Returns the metrics that a widget shows, without expressions. */
 export function metricsShown(widget: Widget): MetricName[] {
   return (widget.properties.metrics ?? []).flatMap((row) => {
     const [namespace, name, ...rest] = row.filter((part) => typeof part === "string");
     if (namespace === undefined || name === undefined) {
       return [];
     }
-    // Name and value take turns.
+    // Names and values alternate.
     const dimensions = rest.filter((_, index) => index % 2 === 0);
     return [{ namespace, name, dimensions: dimensions.sort() }];
   });

@@ -1,8 +1,9 @@
+// The app for `local` with other functions, which stands for the next release. Tests of the
+// local stack deploy it.
 import { App, Tags } from "aws-cdk-lib";
 import { BuiltFunctionCode } from "transactional-outbox";
 import { OrdersStack } from "../orders/orders-stack.ts";
 
-/** The app as it is for `local`, with other functions: the next release. */
 const directory = process.env.FUNCTIONS;
 if (directory === undefined) {
   throw new Error("FUNCTIONS names the directory of the functions");

@@ -2,6 +2,7 @@ import { Match, type Template } from "aws-cdk-lib/assertions";
 import { beforeAll, describe, expect, test } from "vitest";
 import { environmentNames } from "../orders/environments.ts";
 import {
+  denyPlainText,
   grants,
   logging,
   logicalId,
@@ -10,7 +11,6 @@ import {
   outputsForOutboxctl,
   propertiesOf,
   queuePolicy,
-  refusesPlainText,
 } from "./template.ts";
 
 describe.each(environmentNames)("orders in %s", (name) => {
@@ -47,7 +47,7 @@ describe.each(environmentNames)("orders in %s", (name) => {
     });
   });
 
-  test("tables are kept and protected where it matters", () => {
+  test("tables are retained and protected in prod only", () => {
     template.allResources("AWS::DynamoDB::GlobalTable", {
       DeletionPolicy: prod ? "Retain" : "Delete",
       UpdateReplacePolicy: prod ? "Retain" : "Delete",
@@ -100,11 +100,11 @@ describe.each(environmentNames)("orders in %s", (name) => {
     });
   });
 
-  test("every queue is encrypted, on the way too", () => {
+  test("every queue is encrypted, at rest and in transit", () => {
     template.resourceCountIs("AWS::SQS::Queue", 4);
     template.allResourcesProperties("AWS::SQS::Queue", { SqsManagedSseEnabled: true });
     for (const queue of Object.keys(template.findResources("AWS::SQS::Queue"))) {
-      expect(queuePolicy(template, queue)).toContainEqual(refusesPlainText(queue));
+      expect(queuePolicy(template, queue)).toContainEqual(denyPlainText(queue));
     }
   });
 
@@ -115,7 +115,7 @@ describe.each(environmentNames)("orders in %s", (name) => {
     });
   });
 
-  test("functions are bootstraps for the right processor, with a deadline and a log level", () => {
+  test("functions have the processor, the timeout and the log level", () => {
     const architecture = local && process.arch !== "arm64" ? "x86_64" : "arm64";
     template.resourceCountIs("AWS::Lambda::Function", 6);
     template.allResourcesProperties("AWS::Lambda::Function", {
@@ -140,7 +140,7 @@ describe.each(environmentNames)("orders in %s", (name) => {
     });
   });
 
-  test("a function of the API gets the tables it uses, and ten seconds", () => {
+  test("a function of the API gets its tables and a timeout of 10 s", () => {
     const orders = { ORDERS_TABLE: { Ref: id("Orders") } };
     const ordersAndOutbox = { ...orders, OUTBOX_TABLE: { Ref: id("OutboxTable") } };
     for (const [handler, crate, Description, tables] of [
@@ -156,7 +156,7 @@ describe.each(environmentNames)("orders in %s", (name) => {
     }
   });
 
-  test("every function tells its crate's name in its calls", () => {
+  test("every function sends its crate's name with its calls", () => {
     const functions = Object.entries(template.findResources("AWS::Lambda::Function"));
     const outputs = Object.entries(template.findOutputs("*"));
     for (const [logicalId, { Properties }] of functions) {
@@ -166,14 +166,14 @@ describe.each(environmentNames)("orders in %s", (name) => {
     }
   });
 
-  test("every function has logs, and the API, kept as long as the environment says", () => {
+  test("the API's and the functions' logs have the environment's retention", () => {
     template.resourceCountIs("AWS::Logs::LogGroup", 7);
     template.allResourcesProperties("AWS::Logs::LogGroup", {
       RetentionInDays: logging[name].retentionInDays,
     });
   });
 
-  test("what handles one thing is traced, and what publishes batches of them is not", () => {
+  test("functions are traced, except the relay and the sweeper", () => {
     const functions = Object.entries(template.findResources("AWS::Lambda::Function"));
     const modes = functions.map(([logicalId, { Properties }]) => [
       logicalId.slice(0, -8),
@@ -189,7 +189,7 @@ describe.each(environmentNames)("orders in %s", (name) => {
     });
   });
 
-  test("the relay may do what it does, on its own resources, and nothing else", () => {
+  test("the relay has these permissions, and no others", () => {
     expect(grants(template, /OutboxRelay/)).toEqual([
       "dynamodb:BatchGetItem on OutboxTable",
       "dynamodb:BatchWriteItem on OutboxTable",
@@ -206,7 +206,7 @@ describe.each(environmentNames)("orders in %s", (name) => {
     ]);
   });
 
-  test("the sweeper runs every five minutes, and its next run is the retry", () => {
+  test("the sweeper runs every five minutes and is not retried", () => {
     template.hasResourceProperties("AWS::Events::Rule", {
       ScheduleExpression: "rate(5 minutes)",
       State: "ENABLED",
@@ -223,12 +223,12 @@ describe.each(environmentNames)("orders in %s", (name) => {
       MaximumRetryAttempts: 0,
     });
     template.hasResourceProperties("AWS::Lambda::Function", {
-      Description: "Publishes what the stream of the outbox has left behind",
+      Description: "Publishes events of the outbox that the stream missed",
       Timeout: 240,
     });
   });
 
-  test("the sweeper may read the table beside what the relay may, but no stream", () => {
+  test("the sweeper may scan the table, but not read the stream", () => {
     expect(grants(template, /OutboxSweeper/)).toEqual([
       "dynamodb:BatchGetItem on OutboxTable",
       "dynamodb:BatchWriteItem on OutboxTable",
@@ -267,13 +267,13 @@ describe.each(environmentNames)("orders in %s", (name) => {
     ]);
   });
 
-  test("no role has rights by another way than a policy of its own", () => {
+  test("every role has exactly one policy, its own", () => {
     for (const { Properties } of Object.values(template.findResources("AWS::IAM::Role"))) {
       expect(Properties).not.toHaveProperty("ManagedPolicyArns");
       expect(Properties).not.toHaveProperty("Policies");
     }
     template.resourceCountIs("AWS::IAM::ManagedPolicy", 0);
-    // Of the functions and the operator; the bus needs none to send to a queue.
+    // One for each function and the operator; the bus needs no role to send to a queue.
     template.resourceCountIs("AWS::IAM::Role", 7);
     template.resourceCountIs("AWS::IAM::Policy", 7);
   });
@@ -292,7 +292,7 @@ describe.each(environmentNames)("orders in %s", (name) => {
       "SHIPMENTS_TABLE",
     ]);
     for (const [variable, value] of variables) {
-      // A name that CloudFormation gives, but for a number and the name of a crate.
+      // A reference to a resource, except a number and the name of a crate.
       const expected = {
         GRACE_PERIOD_SECONDS: "900",
         AWS_SDK_UA_APP_ID: expect.stringMatching(/^[a-z]+-[a-z]+$/),
@@ -301,7 +301,7 @@ describe.each(environmentNames)("orders in %s", (name) => {
     }
   });
 
-  test("the API takes so much, and says who asked for what", () => {
+  test("the API is throttled and has an access log", () => {
     template.resourceCountIs("AWS::ApiGatewayV2::Stage", 1);
     const stage = propertiesOf(template, "ApiDefaultStage") as {
       AccessLogSettings: { Format: string };
@@ -320,11 +320,11 @@ describe.each(environmentNames)("orders in %s", (name) => {
     });
   });
 
-  test("the stack refuses to be deleted in prod alone", () => {
+  test("the stack is protected from deletion in prod only", () => {
     expect(ordersStack(name).terminationProtection).toBe(prod);
   });
 
-  test("the operator may see and mend the outbox, pause and resume it, and nothing else", () => {
+  test("the operator may repair, pause and resume the outbox, nothing else", () => {
     expect(grants(template, /OutboxOperator/)).toEqual([
       `cloudformation:DescribeStacks on stack/orders-${name}/*`,
       "cloudwatch:GetMetricData on *",
@@ -354,13 +354,13 @@ describe.each(environmentNames)("orders in %s", (name) => {
     ]);
   });
 
-  test("the account alone decides who is an operator", () => {
+  test("the account's IAM decides who may assume the operator role", () => {
     const partition = { Ref: "AWS::Partition" };
     const account = { Ref: "AWS::AccountId" };
     const role = template.toJSON().Resources[id("OutboxOperator")];
-    // Nothing beside: no managed policy, no inline one.
+    // No other properties: no managed policy and no inline policy.
     expect(role.Properties).toEqual({
-      Description: "Sees what waits in the outbox and puts right what is stuck",
+      Description: "Lists pending and parked events of the outbox and fixes and republishes them",
       AssumeRolePolicyDocument: {
         Version: "2012-10-17",
         Statement: [
@@ -376,7 +376,7 @@ describe.each(environmentNames)("orders in %s", (name) => {
     });
   });
 
-  test("each route has its function, for IAM principals only outside of the local stack", () => {
+  test("each route has its function, with IAM outside of the local stack", () => {
     const routes = Object.values(template.findResources("AWS::ApiGatewayV2::Route"));
     const handlers = routes.map(({ Properties }) => [Properties.RouteKey, handlerOf(Properties)]);
     expect(Object.fromEntries(handlers)).toEqual({
@@ -389,7 +389,7 @@ describe.each(environmentNames)("orders in %s", (name) => {
     });
   });
 
-  test("nothing is published before shipping is told of it", () => {
+  test("nothing is published before shipping's rule exists", () => {
     const resources = template.toJSON().Resources;
     const rule = logicalId(template, "ShippingRule");
     const sweepSchedule = logicalId(template, "OutboxSweepSchedule");
@@ -398,7 +398,7 @@ describe.each(environmentNames)("orders in %s", (name) => {
     }
   });
 
-  test("what people and tools need to know is an output", () => {
+  test("the stack has these outputs and no others", () => {
     expect(Object.keys(template.findOutputs("*")).sort()).toEqual([
       "ApiUrl",
       "CancelOrderFunctionName",
@@ -423,14 +423,14 @@ describe.each(environmentNames)("orders in %s", (name) => {
     ]);
   });
 
-  test("what outboxctl looks for is an output", () => {
+  test("every output that outboxctl reads exists", () => {
     expect(Object.keys(template.findOutputs("*"))).toEqual(
       expect.arrayContaining(outputsForOutboxctl()),
     );
     expect(outputsForOutboxctl()).toContain("OutboxTableName");
   });
 
-  /** The function that a route's integration calls. */
+  /** Returns the function that a route's integration calls. */
   function handlerOf(route: { Target: unknown }): unknown {
     const [, integration = ""] = /"Ref":"(\w+)"/.exec(JSON.stringify(route.Target)) ?? [];
     const { IntegrationUri } = template.toJSON().Resources[integration].Properties;

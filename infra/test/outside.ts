@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 
-/** The project. */
+/** The root of the repository. */
 export const REPOSITORY = resolve(import.meta.dirname, "../..");
 
 /** How a program ended. */
@@ -13,7 +13,7 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** A folder outside of the project, in which programs are run that scripts of the project call. */
+/** A temporary folder outside of the project, with stubs of the programs that its scripts call. */
 export class Outside {
   readonly directory = mkdtempSync(join(tmpdir(), "out side-"));
 
@@ -26,13 +26,13 @@ export class Outside {
     writeFileSync(this.path(name), content);
   }
 
-  /** A program, by its lines of shell. */
+  /** Writes a program as a shell script with these lines. */
   program(name: string, ...lines: string[]): void {
     this.write(name, ["#!/bin/sh", "set -eu", ...lines, ""].join("\n"));
     chmodSync(this.path(name), 0o755);
   }
 
-  /** Runs a program here, and finds those in `bin` before others. */
+  /** Runs a program in this folder, with `bin` first in PATH. */
   run(program: string, parameters: string[], environment: Record<string, string> = {}): Ended {
     return spawnSync(program, parameters, {
       cwd: this.directory,

@@ -18,14 +18,14 @@ import { grants, logicalId, outputsForOutboxctl } from "./template.ts";
 const infra = fileURLToPath(new URL("..", import.meta.url));
 const modules = join(infra, "node_modules");
 
-/** Where what the package is a peer of is installed: scripts/check-oldest-cdk has older versions. */
+/** Where the peer dependencies are installed; scripts/check-oldest-cdk sets a folder with older versions. */
 const peers = process.env.PEER_MODULES ?? modules;
 
-/** The tarball, and what is in it. */
+/** The tarball and its files. */
 let filename: string;
 let packed: string[];
 
-/** A directory in which npm has installed the package, and two apps that were compiled and run. */
+/** A directory in which npm installed the package, with two compiled and synthesized apps. */
 let apps: string;
 
 beforeAll(() => {
@@ -66,7 +66,7 @@ beforeAll(() => {
   run(apps, process.execPath, "billing.cjs");
 }, 300_000);
 
-test("the package holds its compiled modules, their types, what to read, and nothing else", () => {
+test("the package contains modules, types, README and licences only", () => {
   const compiled = readdirSync(join(infra, "outbox"))
     .filter((file) => file.endsWith(".ts"))
     .flatMap((file) => [file.replace(/ts$/, "d.ts"), file.replace(/ts$/, "js")])
@@ -76,7 +76,7 @@ test("the package holds its compiled modules, their types, what to read, and not
   );
 });
 
-test("the documentation names the tarball, and the versions that it is tested with", () => {
+test("the guide names the tarball and the tested versions", () => {
   const { dependencies, devDependencies } = JSON.parse(documented("tickets/infra/package.json"));
   const ours = JSON.parse(readFileSync(join(infra, "package.json"), "utf8"));
   const versions = { ...ours.dependencies, ...ours.devDependencies };
@@ -86,8 +86,8 @@ test("the documentation names the tarball, and the versions that it is tested wi
   }
 });
 
-test("the package takes the oldest CDK that it works with, and its README says which", () => {
-  // Whether it does is what 'make oldest-cdk' tries.
+test("the README names the oldest supported CDK", () => {
+  // 'make oldest-cdk' tests that it works.
   const { peerDependencies } = JSON.parse(readFileSync(join(infra, "outbox/package.json"), "utf8"));
   const readme = readFileSync(join(infra, "outbox/README.md"), "utf8");
   const oldest = readme.matchAll(/`([\w-]+)` from (\d+\.\d+\.\d+)/g);
@@ -96,7 +96,7 @@ test("the package takes the oldest CDK that it works with, and its README says w
   );
 });
 
-test("the service of the documentation, an ES module, is made of it", () => {
+test("the service of the guide, an ES module, uses it", () => {
   const template = synthesized("help-desk");
   template.resourceCountIs("AWS::Events::EventBus", 1);
   template.resourceCountIs("AWS::DynamoDB::GlobalTable", 2);
@@ -108,7 +108,7 @@ test("the service of the documentation, an ES module, is made of it", () => {
   expect(Object.keys(template.findOutputs("*")).sort()).toEqual(outputsForOutboxctl());
 });
 
-test("a CommonJS app uses it on a table and a bus that are there already", () => {
+test("a CommonJS app uses it with an existing table and bus", () => {
   const template = synthesized("billing");
   template.resourceCountIs("AWS::Events::EventBus", 0);
   template.resourceCountIs("AWS::DynamoDB::GlobalTable", 0);
@@ -139,7 +139,7 @@ test("a CommonJS app uses it on a table and a bus that are there already", () =>
   expect(Object.keys(template.findOutputs("*")).sort()).toEqual(outputsForOutboxctl());
 });
 
-/** The package as npm installs it; what it is a peer of, from here: there may be no network. */
+/** Installs the package with npm. Its peer dependencies are linked from here, since there may be no network. */
 function install(tarball: string): void {
   writeFileSync(join(apps, "package.json"), JSON.stringify({ private: true, type: "module" }));
   run(
@@ -164,7 +164,7 @@ function synthesized(stack: string): Template {
   );
 }
 
-/** A file of the service that docs/your-own-service.md builds. */
+/** Returns a file of the service in docs/your-own-service.md. */
 function documented(path: string): string {
   const guide = readFileSync(new URL("../../docs/your-own-service.md", import.meta.url), "utf8");
   const [, content] = guide.split(`\`${path}\`\n\n`)[1]?.match(/^```\w+\n(.*?)^```/ms) ?? [];
@@ -174,7 +174,7 @@ function documented(path: string): string {
   return content;
 }
 
-/** Files that stand in for executables: to synthesize, nothing has to run. */
+/** Writes placeholders for executables: a synthesis runs none. */
 function buildFunctions(directory: string): void {
   for (const name of ["publish-events", "sweep-outbox", "tickets", "invoice"]) {
     mkdirSync(join(directory, name), { recursive: true });
@@ -182,12 +182,12 @@ function buildFunctions(directory: string): void {
   }
 }
 
-/** What a program prints. */
+/** Runs a program and returns its output. */
 function run(directory: string, program: string, ...parameters: string[]): string {
   const { status, stdout, stderr } = spawnSync(program, parameters, {
     cwd: directory,
     encoding: "utf8",
-    // Of npm's configuration, nothing is needed without a network.
+    // Without a network, npm needs no configuration.
     env: { ...process.env, CDK_OUTDIR: "cdk.out", npm_config_userconfig: "/dev/null" },
   });
   if (status !== 0) {

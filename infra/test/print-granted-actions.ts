@@ -1,5 +1,5 @@
-// Prints as JSON what the role of each function may do, by a template of the
-// orders stack: `print-granted-actions.ts TEMPLATE`.
+// Prints the permissions of each function's role as JSON, from a template of the orders
+// stack: `print-granted-actions.ts TEMPLATE`.
 import { readFileSync } from "node:fs";
 import { type FunctionsTemplate, grantedActions } from "./granted-actions.ts";
 

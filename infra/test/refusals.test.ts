@@ -30,7 +30,7 @@ import { placeholderCode } from "./template.ts";
 const env = { account: "111122223333", region: "eu-central-1" };
 const code = placeholderCode();
 
-/** A stack with an outbox. */
+/** Creates a stack with an outbox. */
 function stackWith(props: (stack: Stack) => Partial<TransactionalOutboxProps>): Stack {
   const stack = new Stack(new App(), "Stack", { env });
   new TransactionalOutbox(stack, "Outbox", {
@@ -41,7 +41,7 @@ function stackWith(props: (stack: Stack) => Partial<TransactionalOutboxProps>): 
   return stack;
 }
 
-/** A table as an outbox needs it, but for this. */
+/** Creates a table for an outbox, with some properties changed. */
 function table(stack: Stack, otherwise: Partial<TablePropsV2> = {}): TableV2 {
   return new TableV2(stack, "Existing", {
     partitionKey: { name: "aggregateId", type: AttributeType.STRING },
@@ -54,25 +54,25 @@ function table(stack: Stack, otherwise: Partial<TablePropsV2> = {}): TableV2 {
 
 describe("the stream mapping", () => {
   test.each([
-    [{ batchSize: 10_001 }, "batchSize is 10001: Lambda takes whole numbers from 1 to 10,000"],
-    [{ batchSize: 0 }, "batchSize is 0: Lambda takes whole numbers from 1 to 10,000"],
-    [{ batchSize: 1.5 }, "batchSize is 1.5: Lambda takes whole numbers from 1 to 10,000"],
+    [{ batchSize: 10_001 }, "batchSize is 10001: Lambda accepts whole numbers from 1 to 10,000"],
+    [{ batchSize: 0 }, "batchSize is 0: Lambda accepts whole numbers from 1 to 10,000"],
+    [{ batchSize: 1.5 }, "batchSize is 1.5: Lambda accepts whole numbers from 1 to 10,000"],
     [
       { parallelizationFactor: 11 },
-      "parallelizationFactor is 11: Lambda takes whole numbers from 1 to 10",
+      "parallelizationFactor is 11: Lambda accepts whole numbers from 1 to 10",
     ],
     [
       { maxBatchingWindow: Duration.seconds(301) },
-      "maxBatchingWindow, in seconds, is 301: Lambda takes whole numbers from 0 to 300",
+      "maxBatchingWindow, in seconds, is 301: Lambda accepts whole numbers from 0 to 300",
     ],
-  ])("%j is refused", (settings, message) => {
+  ])("%j is rejected", (settings, message) => {
     expect(() => stackWith(() => settings)).toThrow(message);
   });
 
   test.each([
     { batchSize: 1, parallelizationFactor: 1, maxBatchingWindow: Duration.seconds(0) },
     { batchSize: 10_000, parallelizationFactor: 10, maxBatchingWindow: Duration.minutes(5) },
-  ])("%j is taken", (settings) => {
+  ])("%j is accepted", (settings) => {
     Template.fromStack(stackWith(() => settings)).hasResourceProperties(
       "AWS::Lambda::EventSourceMapping",
       {
@@ -85,7 +85,7 @@ describe("the stream mapping", () => {
 });
 
 describe("the grace period", () => {
-  test("must not end while the relay may be at work", () => {
+  test("must not end while the relay may still publish", () => {
     expect(() => stackWith(() => ({ sweepGracePeriod: Duration.seconds(59) }))).toThrow(
       "sweepGracePeriod is 59 s, but the relay may take 60 s",
     );
@@ -97,13 +97,13 @@ describe("the grace period", () => {
     ).toThrow("sweepGracePeriod is 99 s, but the relay may take 100 s");
   });
 
-  test("must not be so long that an event counts as late before the sweeper has it", () => {
+  test("must not exceed what outboxctl and the alarms expect", () => {
     expect(() => stackWith(() => ({ sweepGracePeriod: Duration.minutes(16) }))).toThrow(
-      "sweepGracePeriod is 960 s, but an event counts as late when the sweeper should have had it after 900 s",
+      "sweepGracePeriod is 960 s, but outboxctl and the alarms expect the sweeper to publish an event after 900 s",
     );
   });
 
-  test("is handed to the sweeper, from the least to the most", () => {
+  test("is passed to the sweeper, at both limits", () => {
     for (const seconds of [60, 900]) {
       const stack = stackWith(() => ({ sweepGracePeriod: Duration.seconds(seconds) }));
       Template.fromStack(stack).hasResourceProperties("AWS::Lambda::Function", {
@@ -112,7 +112,7 @@ describe("the grace period", () => {
     }
   });
 
-  test("is by default the one that outboxctl reckons with", () => {
+  test("is by default the one that outboxctl uses", () => {
     const source = readFileSync(
       new URL("../../shared/outbox/src/relay/sweep.rs", import.meta.url),
       "utf8",
@@ -144,7 +144,7 @@ describe("the bus", () => {
     expect(() => stackWith(bus)).toThrow(`eventBus Stack/Bus is in ${message}`);
   });
 
-  test("may be a default one, or another stack's", () => {
+  test("may be the default bus, or another stack's", () => {
     expect(() =>
       stackWith((stack) => ({ eventBus: EventBus.fromEventBusName(stack, "Bus", "default") })),
     ).not.toThrow();
@@ -156,7 +156,7 @@ describe("the bus", () => {
     ).not.toThrow();
   });
 
-  test("is one of its own if none is given, which outlives the stack", () => {
+  test("is created if none is given, and outlives the stack", () => {
     const template = Template.fromStack(stackWith(() => ({})));
     template.hasResource("AWS::Events::EventBus", { DeletionPolicy: "Retain" });
     const [bus] = Object.keys(template.findResources("AWS::Events::EventBus"));
@@ -172,8 +172,8 @@ describe("the table", () => {
       table: TableV2.fromTableName(stack, "Imported", "outbox"),
     });
     expect(() => stackWith(imported)).toThrow(
-      "table Stack/Imported has no stream, from which the relay gets its events: " +
-        "give it one of new images; of a table that is imported, say tableStreamArn",
+      "table Stack/Imported has no stream, from which the relay reads events: " +
+        "enable one with NEW_IMAGE; for an imported table, give tableStreamArn",
     );
   });
 
@@ -192,12 +192,12 @@ describe("the table", () => {
     [
       "keys in its stream only",
       { dynamoStream: StreamViewType.KEYS_ONLY },
-      "the stream of the Outbox table must have new images, or the relay gets no events: it is KEYS_ONLY",
+      "the stream of the Outbox table must have new images, or the relay receives no events: it is KEYS_ONLY",
     ],
     [
       "another time to live",
       { timeToLiveAttribute: "ttl" },
-      "the Outbox table's time to live must be the attribute expiresAt, by which discarded events go: it is ttl",
+      "the Outbox table's time to live must be the attribute expiresAt, which deletes discarded events: it is ttl",
     ],
     [
       "a replica",
@@ -209,7 +209,7 @@ describe("the table", () => {
     expect(() => Template.fromStack(stack)).toThrow(message);
   });
 
-  test("must not get a replica later, be it its own or another's", () => {
+  test("must not get a replica later, created or given", () => {
     const own = stackWith(() => ({}));
     const outbox = own.node.findChild("Outbox") as TransactionalOutbox;
     (outbox.table as TableV2).addReplica({ region: "eu-west-1" });
@@ -219,7 +219,7 @@ describe("the table", () => {
     expect(() => Template.fromStack(given)).toThrow("the Outbox table has replicas (1)");
   });
 
-  test("must not be replicated in the way of older tables", () => {
+  test("must not have replicas of the older kind", () => {
     const stack = stackWith((within) => ({
       table: new Table(within, "Older", {
         partitionKey: { name: "aggregateId", type: AttributeType.STRING },
@@ -232,7 +232,7 @@ describe("the table", () => {
     expect(() => Template.fromStack(stack)).toThrow("the Outbox table has replicas (1)");
   });
 
-  test("may be made elsewhere, in either way, with old images in its stream", () => {
+  test("may exist already, of both kinds, with old images in its stream", () => {
     const dynamoStream = StreamViewType.NEW_AND_OLD_IMAGES;
     const stack = stackWith((within) => ({ table: table(within, { dynamoStream }) }));
     Template.fromStack(stack).resourceCountIs("AWS::DynamoDB::GlobalTable", 1);
@@ -252,10 +252,10 @@ describe("the table", () => {
     { deletionProtection: false },
     { pointInTimeRecovery: false },
     { tableEncryption: TableEncryptionV2.awsManagedKey() },
-  ])("is not changed if it is another's: %j", (props) => {
+  ])("has no settings if it exists already: %j", (props) => {
     expect(() => stackWith((stack) => ({ table: table(stack), ...props }))).toThrow(
-      `${Object.keys(props)} is for the table that an outbox makes for itself: ` +
-        "set it where the one that you hand over is made",
+      `${Object.keys(props)} applies only to a table that the outbox creates: ` +
+        "set it where the given table is created",
     );
   });
 });
@@ -263,7 +263,7 @@ describe("the table", () => {
 describe("the stream", () => {
   const given = "arn:aws:dynamodb:eu-central-1:111122223333:table/given";
 
-  /** An outbox in a stack. */
+  /** Creates an outbox in a stack. */
   function outboxIn(stack: Stack, id: string, props: Partial<TransactionalOutboxProps> = {}) {
     return new TransactionalOutbox(stack, id, {
       relayCode: code.of("publish-events"),
@@ -272,7 +272,7 @@ describe("the stream", () => {
     });
   }
 
-  /** A table that is made elsewhere, by the ARN of its stream. */
+  /** Imports a table with a stream. */
   function imported(
     stack: Stack,
     id: string,
@@ -293,7 +293,7 @@ describe("the stream", () => {
 
   const twice = "both relays would publish every event. Give each outbox a table of its own";
 
-  test("is not relayed by two outboxes, on one table or on what another has made", () => {
+  test("is not relayed by two outboxes of one stack", () => {
     const stack = new Stack(new App(), "Stack", { env });
     const first = outboxIn(stack, "First", { table: table(stack) });
     outboxIn(stack, "Second", { table: first.table });
@@ -305,7 +305,7 @@ describe("the stream", () => {
     expect(() => Template.fromStack(own)).toThrow(twice);
   });
 
-  test("is not relayed by outboxes of two stacks, whether the table is made there or imported", () => {
+  test("is not relayed by outboxes of two stacks", () => {
     const app = new App();
     const first = outboxIn(new Stack(app, "Orders", { env }), "Outbox");
     outboxIn(new Stack(app, "Invoices", { env }), "Outbox", { table: first.table });
@@ -384,12 +384,12 @@ describe("the stream", () => {
         outbox,
       );
       expect(() => (stack.node.root as App).synth()).toThrow(
-        /reads the stream of the Outbox table, as does the relay of Stack\/Outbox: .* by a rule of the bus/,
+        /reads the stream of the Outbox table, as does the relay of Stack\/Outbox: .* by a rule on the bus/,
       );
     }
   });
 
-  test("of another table may be read, and so may it where it is another environment's", () => {
+  test("of another table or environment may be read", () => {
     const app = new App();
     const stack = new Stack(app, "Stack", { env });
     outboxIn(stack, "First");

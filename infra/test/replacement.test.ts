@@ -3,9 +3,8 @@ import { environmentNames } from "../orders/environments.ts";
 import { ordersTemplate } from "./template.ts";
 
 /**
- * Which properties CloudFormation replaces a resource for when they change; and
- * of a table those that make it a new stream. Another logical id is another
- * resource in any case.
+ * The properties whose change makes CloudFormation replace a resource, or create a new
+ * stream of a table. A changed logical id is always a new resource.
  */
 const REPLACING: Readonly<Record<string, readonly string[]>> = {
   "AWS::ApiGatewayV2::Api": ["ProtocolType"],
@@ -30,14 +29,13 @@ const byKey = {
   AttributeDefinitions: [{ AttributeName: "pk", AttributeType: "S" }],
 };
 
-// A difference here is a deploy that leaves something behind, with what it
-// holds: a table its items, a queue or a bus its events, a mapping its place in
-// the stream, the API its address.
+// A difference here means that a deploy loses something: the items of a table, the events
+// of a queue or a bus, a mapping's position in the stream, or the API's URL.
 describe.each(environmentNames)("an update of %s replaces", (name) => {
   const resources: Record<string, Resource> = ordersTemplate(name).toJSON().Resources;
 
   test("no table, and not the outbox's stream", () => {
-    expect(lasting(resources, "AWS::DynamoDB::GlobalTable")).toEqual({
+    expect(resourcesOf(resources, "AWS::DynamoDB::GlobalTable")).toEqual({
       OrdersA9B65338: byKey,
       ShippingShipments34DDDF2D: byKey,
       OutboxTableF17138FA: {
@@ -55,13 +53,13 @@ describe.each(environmentNames)("an update of %s replaces", (name) => {
   });
 
   test("not the bus", () => {
-    expect(lasting(resources, "AWS::Events::EventBus")).toEqual({
+    expect(resourcesOf(resources, "AWS::Events::EventBus")).toEqual({
       EventBus7B8748AA: { Name: `orders-${name}` },
     });
   });
 
   test("no mapping", () => {
-    expect(lasting(resources, "AWS::Lambda::EventSourceMapping")).toEqual({
+    expect(resourcesOf(resources, "AWS::Lambda::EventSourceMapping")).toEqual({
       OutboxStreamMapping: {
         EventSourceArn: { "Fn::GetAtt": ["OutboxTableF17138FA", "StreamArn"] },
         StartingPosition: "TRIM_HORIZON",
@@ -73,7 +71,7 @@ describe.each(environmentNames)("an update of %s replaces", (name) => {
   });
 
   test("no queue", () => {
-    expect(lasting(resources, "AWS::SQS::Queue")).toEqual({
+    expect(resourcesOf(resources, "AWS::SQS::Queue")).toEqual({
       OutboxDeadLetterQueue99946628: {},
       ShippingQueue6957D966: {},
       ShippingDeadLetterQueue2C4BAF0C: {},
@@ -82,7 +80,7 @@ describe.each(environmentNames)("an update of %s replaces", (name) => {
   });
 
   test("not the API", () => {
-    expect(lasting(resources, "AWS::ApiGatewayV2::Api")).toEqual({
+    expect(resourcesOf(resources, "AWS::ApiGatewayV2::Api")).toEqual({
       ApiF70053CD: { ProtocolType: "HTTP" },
     });
   });
@@ -93,8 +91,8 @@ interface Resource {
   readonly Properties?: Record<string, unknown>;
 }
 
-/** All resources of a type: logical ids, and the properties that replace. */
-function lasting(resources: Record<string, Resource>, type: string): Record<string, unknown> {
+/** Returns the resources of a type: logical ids with the properties of `REPLACING`. */
+function resourcesOf(resources: Record<string, Resource>, type: string): Record<string, unknown> {
   const found = Object.entries(resources).filter(([, { Type }]) => Type === type);
   return Object.fromEntries(
     found.map(([logicalId, { Properties = {} }]) => [

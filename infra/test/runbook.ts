@@ -2,23 +2,23 @@ import { readFileSync } from "node:fs";
 
 /** A section of the runbook, with the sections below it left out. */
 export interface Section {
-  /** What links and alarms name it by. */
+  /** The anchor in links to it. */
   readonly anchor: string;
 
-  /** Whether it is about a state of the system, and not about a procedure. */
+  /** Whether it describes a state of the system, rather than a procedure. */
   readonly isState: boolean;
 
-  /** The lines of `outboxctl status` that lead there, `...` for what varies. */
+  /** The lines of `outboxctl status` that it explains; `...` stands for variable text. */
   readonly statusLines: string[];
 
-  /** The alarms that lead there, as `grade name`. */
+  /** The alarms that link to it, as `grade name`. */
   readonly alarms: string[];
 
   /** The anchor of the section that this one is a part of. */
   readonly partOf?: string;
 }
 
-/** The sections of docs/operations.md. */
+/** Returns the sections of docs/operations.md. */
 export function runbook(): Section[] {
   const sections: Section[] = [];
   let chapter: string | undefined;
@@ -45,7 +45,7 @@ export function runbook(): Section[] {
   return sections;
 }
 
-/** What `outboxctl status` says of each problem; its own tests hold it to these lines. */
+/** Returns the lines of `outboxctl status` for each problem, from outboxctl's own test of them. */
 export function statusLines(): string[] {
   const source = read("scripts/outboxctl/src/commands/status/problems.rs");
   const [, test = ""] =
@@ -55,13 +55,13 @@ export function statusLines(): string[] {
   );
 }
 
-/** Whether the runbook's words are about this line. */
+/** Returns whether a quote in the runbook matches this line. */
 export function isAbout(words: string, line: string): boolean {
   const pattern = words.split("...").map((part) => part.replace(/[^\w\s]/g, "\\$&"));
   return new RegExp(`^${pattern.join(".*")}$`).test(line);
 }
 
-/** A file of the repository. */
+/** Reads a file of the repository. */
 export function read(path: string): string {
   return readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
 }

@@ -2,13 +2,13 @@ import type { Template } from "aws-cdk-lib/assertions";
 import { beforeAll, describe, expect, test } from "vitest";
 import { environmentNames } from "../orders/environments.ts";
 import {
+  denyPlainText,
   grants,
   logging,
   logicalId,
   ordersTemplate,
   propertiesOf,
   queuePolicy,
-  refusesPlainText,
 } from "./template.ts";
 
 const DAY = 24 * 60 * 60;
@@ -21,7 +21,7 @@ describe.each(environmentNames)("shipping in %s", (name) => {
     template = ordersTemplate(name);
   });
 
-  test("shipments are found by one key, may expire, and have no stream", () => {
+  test("shipments have one key, a time to live, and no stream", () => {
     expect(propertiesOf(template, "ShippingShipments")).toEqual({
       AttributeDefinitions: [{ AttributeName: "pk", AttributeType: "S" }],
       KeySchema: [{ AttributeName: "pk", KeyType: "HASH" }],
@@ -39,14 +39,14 @@ describe.each(environmentNames)("shipping in %s", (name) => {
     });
   });
 
-  test("shipments are kept and protected as orders are", () => {
+  test("shipments are retained and protected like orders", () => {
     const { Properties: orders, ...ordersPolicies } = resource("Orders");
     const { Properties: shipments, ...shipmentsPolicies } = resource("ShippingShipments");
     expect(shipments).toEqual(orders);
     expect(shipmentsPolicies).toEqual(ordersPolicies);
   });
 
-  test("the queue hides a message for six timeouts, and gives it up after five receives or a week", () => {
+  test("the queue has these timeouts and a limit of five receives", () => {
     expect(propertiesOf(template, "ShippingQueue")).toEqual({
       VisibilityTimeout: 6 * 30,
       MessageRetentionPeriod: 7 * DAY,
@@ -65,7 +65,7 @@ describe.each(environmentNames)("shipping in %s", (name) => {
     },
   );
 
-  test("queues are kept as tables are: an event in them is nowhere else", () => {
+  test("queues are retained like tables, since they hold the only copy", () => {
     const { DeletionPolicy } = resource("ShippingShipments");
     for (const queue of [
       "ShippingQueue",
@@ -79,13 +79,13 @@ describe.each(environmentNames)("shipping in %s", (name) => {
     }
   });
 
-  test("the rule hands orders' events to the queue, and what it cannot to its own dead letters", () => {
+  test("the rule sends orders' events to the queue, with its own DLQ", () => {
     expect(propertiesOf(template, "ShippingRule")).toEqual({
-      Description: "Hands to shipping what it needs to know of orders",
+      Description: "Sends events of orders to shipping",
       EventBusName: { Ref: id("EventBus") },
       EventPattern: { source: ["orders"], "detail-type": ["OrderCreated", "OrderCancelled"] },
       State: "ENABLED",
-      // No input transformer: the function gets events as they were published.
+      // No input transformer: the function receives events as they were published.
       Targets: [
         {
           Id: "Target0",
@@ -94,13 +94,13 @@ describe.each(environmentNames)("shipping in %s", (name) => {
         },
       ],
     });
-    // Beside the schedule of the sweeper, which has no bus.
+    // The other rule is the schedule of the sweeper, which has no bus.
     template.resourceCountIs("AWS::Events::Rule", 2);
   });
 
-  test("the queue takes messages from the rule alone, over TLS", () => {
+  test("the queue accepts messages from the rule only, over TLS", () => {
     expect(queuePolicy(template, id("ShippingQueue"))).toEqual([
-      refusesPlainText(id("ShippingQueue")),
+      denyPlainText(id("ShippingQueue")),
       {
         ...fromRule("ShippingQueue"),
         Action: ["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage"],
@@ -108,9 +108,9 @@ describe.each(environmentNames)("shipping in %s", (name) => {
     ]);
   });
 
-  test("the rule's dead-letter queue takes messages from the rule alone, over TLS", () => {
+  test("the rule's DLQ accepts messages from the rule only, over TLS", () => {
     expect(queuePolicy(template, id("ShippingRuleDeadLetterQueue"))).toEqual([
-      refusesPlainText(id("ShippingRuleDeadLetterQueue")),
+      denyPlainText(id("ShippingRuleDeadLetterQueue")),
       {
         ...fromRule("ShippingRuleDeadLetterQueue"),
         Action: "sqs:SendMessage",
@@ -119,17 +119,17 @@ describe.each(environmentNames)("shipping in %s", (name) => {
     ]);
   });
 
-  test("the queue's dead-letter queue lets nobody in by itself", () => {
-    // SQS moves messages there without asking the policy.
+  test("the queue's DLQ accepts messages from no principal", () => {
+    // SQS itself moves messages there, which needs no policy.
     expect(queuePolicy(template, id("ShippingDeadLetterQueue"))).toEqual([
-      refusesPlainText(id("ShippingDeadLetterQueue")),
+      denyPlainText(id("ShippingDeadLetterQueue")),
     ]);
   });
 
-  test("the function gets its table and half a minute, and logs like the others", () => {
+  test("the function has its table, 30 s, and logs like the others", () => {
     const properties = propertiesOf(template, "ShippingStartShipping");
     expect(properties).toMatchObject({
-      Description: "Starts shipping what was ordered",
+      Description: "Starts and stops shipments of orders",
       Timeout: 30,
       TracingConfig: { Mode: "Active" },
       LoggingConfig: {
@@ -146,7 +146,7 @@ describe.each(environmentNames)("shipping in %s", (name) => {
     });
   });
 
-  test("the queue drives the function with these settings and no others", () => {
+  test("the queue invokes the function with these settings", () => {
     const mappings = template.findResources("AWS::Lambda::EventSourceMapping", {
       Properties: { FunctionName: { Ref: id("ShippingStartShipping") } },
     });
@@ -160,7 +160,7 @@ describe.each(environmentNames)("shipping in %s", (name) => {
     ]);
   });
 
-  test("the function may read and write shipments, consume its queue, and nothing else", () => {
+  test("the function has these permissions, and no others", () => {
     expect(grants(template, /StartShipping/)).toEqual([
       "dynamodb:ConditionCheckItem on ShippingShipments",
       "dynamodb:GetItem on ShippingShipments",
@@ -187,7 +187,7 @@ describe.each(environmentNames)("shipping in %s", (name) => {
     }
   });
 
-  /** Lets EventBridge in, on behalf of the rule. */
+  /** Allows EventBridge to send messages for the rule. */
   function fromRule(queue: string): object {
     return {
       Effect: "Allow",

@@ -7,7 +7,7 @@ import { BuiltFunctionCode } from "transactional-outbox";
 import type { EnvironmentName } from "../orders/environments.ts";
 import { OrdersStack } from "../orders/orders-stack.ts";
 
-/** The feature flags that the app is deployed with. */
+/** The feature flags in cdk.json. */
 const { context } = JSON.parse(readFileSync(new URL("../cdk.json", import.meta.url), "utf8")) as {
   context: Record<string, unknown>;
 };
@@ -22,7 +22,7 @@ const functionNames = [
   "sweep-outbox",
 ];
 
-/** Code that stands in for the functions: templates need no build. */
+/** Creates placeholders for the functions' code, since templates need no build. */
 export function placeholderCode(): BuiltFunctionCode {
   const directory = mkdtempSync(join(tmpdir(), "functions-"));
   for (const name of functionNames) {
@@ -32,7 +32,7 @@ export function placeholderCode(): BuiltFunctionCode {
   return new BuiltFunctionCode({ directory, buildCommand: "make build" });
 }
 
-/** The orders stack of an environment, in an app of its own. */
+/** Creates the orders stack of an environment in an app of its own. */
 export function ordersStack(environmentName: EnvironmentName, props: AppProps = {}): OrdersStack {
   return new OrdersStack(new App({ context, ...props }), `orders-${environmentName}`, {
     environmentName,
@@ -40,24 +40,24 @@ export function ordersStack(environmentName: EnvironmentName, props: AppProps = 
   });
 }
 
-/** The template of the orders stack in an environment. */
+/** Returns the template of the orders stack in an environment. */
 export function ordersTemplate(environmentName: EnvironmentName): Template {
   return Template.fromStack(ordersStack(environmentName));
 }
 
-/** The logical id that begins with a construct path. */
+/** Returns the logical id that begins with a construct path. */
 export function logicalId(template: Template, prefix: string): string {
   const resources: Record<string, unknown> = template.toJSON().Resources;
   const found = Object.keys(resources).find((id) => new RegExp(`^${prefix}[0-9A-F]{8}$`).test(id));
   return found ?? `no resource ${prefix}`;
 }
 
-/** The properties of the resource whose logical id begins with a construct path. */
+/** Returns the properties of the resource whose logical id begins with a construct path. */
 export function propertiesOf(template: Template, prefix: string): unknown {
   return template.toJSON().Resources[logicalId(template, prefix)]?.Properties;
 }
 
-/** What an environment tells functions to log, and how long logs are kept. */
+/** The log level and log retention of each environment. */
 export const logging = {
   local: { level: "DEBUG", retentionInDays: 1 },
   dev: { level: "DEBUG", retentionInDays: 7 },
@@ -65,13 +65,13 @@ export const logging = {
   prod: { level: "INFO", retentionInDays: 365 },
 } as const satisfies Record<EnvironmentName, object>;
 
-/** A policy statement as it lies in a template. */
+/** A policy statement of a template. */
 interface Statement {
   readonly Action: string | string[];
   readonly Resource: unknown;
 }
 
-/** Everything that the policy of a queue itself says. */
+/** Returns the statements of a queue's own policy. */
 export function queuePolicy(template: Template, queueId: string): Statement[] {
   return Object.values(template.findResources("AWS::SQS::QueuePolicy"))
     .filter(({ Properties }) =>
@@ -80,8 +80,8 @@ export function queuePolicy(template: Template, queueId: string): Statement[] {
     .flatMap(({ Properties }) => Properties.PolicyDocument.Statement as Statement[]);
 }
 
-/** The statement that refuses whoever does not use TLS. */
-export function refusesPlainText(queueId: string): object {
+/** Returns the statement that denies access to a queue without TLS. */
+export function denyPlainText(queueId: string): object {
   return {
     Effect: "Deny",
     Principal: { AWS: "*" },
@@ -92,8 +92,7 @@ export function refusesPlainText(queueId: string): object {
 }
 
 /**
- * What a role may do: actions and the logical ids they are granted on, sorted,
- * `action on logicalId`.
+ * Returns a role's permissions, sorted, as `action on logicalId`.
  */
 export function grants(template: Template, roleName: RegExp): string[] {
   const granted = Object.values(template.findResources("AWS::IAM::Policy"))
@@ -121,7 +120,7 @@ function targets(resource: unknown): string[] {
   });
 }
 
-/** Which part of a resource is meant, if it is not the whole. */
+/** Returns which part of a resource an ARN means, if not the whole. */
 function partOf(target: string): string {
   if (target.includes("/stream/*")) {
     return " any stream";
@@ -129,7 +128,7 @@ function partOf(target: string): string {
   return target.includes("StreamArn") ? " stream" : "";
 }
 
-/** The outputs that outboxctl asks for, and the role that runs it. */
+/** Returns the stack outputs that outboxctl reads, and its role's. */
 export function outputsForOutboxctl(): string[] {
   const source = readFileSync(
     new URL("../../scripts/outboxctl/src/deployment.rs", import.meta.url),

@@ -22,7 +22,7 @@ function outbox(stack: Stack, props: Partial<TransactionalOutboxProps> = {}): Tr
 }
 
 test.each([WARN, ERROR, FATAL])(
-  "log level %s would drop the metrics, so it is refused",
+  "log level %s would drop the metrics, so it is rejected",
   (level) => {
     expect(() => outbox(new Stack(), { logLevel: level })).toThrow(
       `logLevel ${level} would drop the functions' metrics, which are written to the log as INFO: ` +
@@ -35,19 +35,26 @@ test.each([undefined, INFO, DEBUG, TRACE])("log level %s keeps the metrics", (le
   expect(() => outbox(new Stack(), level ? { logLevel: level } : {})).not.toThrow();
 });
 
-test("a role of one's own can be made an operator", () => {
+test("another role can be granted the operator's permissions", () => {
   const stack = new Stack();
   const role = new Role(stack, "OnCall", { assumedBy: new AccountRootPrincipal() });
-  outbox(stack).grantOperate(role);
+  const granted = outbox(stack).grantOperate(role);
+  expect(granted.success).toBe(true);
   const template = Template.fromStack(stack);
   expect(grants(template, /OnCall/)).toEqual(grants(template, /OutboxOperator/));
 });
 
-test("whoever may use the table may use its key", () => {
+test("every role that may use the table may use its key", () => {
   const stack = new Stack(undefined, "Stack", { env: { region: "eu-central-1" } });
   const key = new Key(stack, "Key");
   const writer = new Role(stack, "Writer", { assumedBy: new AccountRootPrincipal() });
-  outbox(stack, { tableEncryption: TableEncryptionV2.customerManagedKey(key) }).grantAppend(writer);
+  const { success, principalStatements } = outbox(stack, {
+    tableEncryption: TableEncryptionV2.customerManagedKey(key),
+  }).grantAppend(writer);
+  expect(success).toBe(true);
+  expect(principalStatements.flatMap(({ actions }) => actions)).toEqual(
+    expect.arrayContaining(["dynamodb:PutItem", "kms:Decrypt"]),
+  );
   const template = Template.fromStack(stack);
   for (const role of [/Writer/, /OutboxRelay/, /OutboxSweeper/, /OutboxOperator/]) {
     const granted = grants(template, role);

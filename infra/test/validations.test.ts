@@ -9,11 +9,11 @@ import { describe, expect, test } from "vitest";
 import { environmentNames } from "../orders/environments.ts";
 import { ordersStack, placeholderCode } from "./template.ts";
 
-/** What the report of a synthesis says of one rule. */
+/** A rule's entry in the validation report. */
 interface Violation {
   readonly ruleName: string;
   readonly violatingConstructs: { readonly constructPath: string }[];
-  /** Why it may be so. */
+  /** Why it is acknowledged. */
   readonly reason?: string;
 }
 
@@ -25,7 +25,7 @@ interface Report {
   }[];
 }
 
-/** Synthesizes the app as for a deployment, under cdk-nag's rules and the CDK's own. */
+/** Synthesizes the app as for a deployment, with cdk-nag's rules and the CDK's own. */
 function validate(app: App): Report {
   const exitCode = process.exitCode;
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
@@ -40,7 +40,7 @@ function validate(app: App): Report {
   return JSON.parse(readFileSync(join(app.outdir, "validation-report.json"), "utf8"));
 }
 
-/** `rule at path`, without the stack's name. */
+/** Returns `rule at path`, without the stack's name. */
 function describeViolation({ ruleName, violatingConstructs }: Violation): string[] {
   return violatingConstructs.map(
     ({ constructPath }) => `${ruleName} at ${constructPath.replace(/^orders-\w+\//, "")}`,
@@ -51,13 +51,13 @@ describe.each(environmentNames)("the stack of %s", (name) => {
   const local = name === "local";
   const { pluginReports } = validate(ordersStack(name).node.root as App);
 
-  test("breaks no rule of cdk-nag or of the CDK without saying why", () => {
+  test("breaks no rule of cdk-nag or the CDK unacknowledged", () => {
     expect(
       pluginReports.flatMap(({ violations }) => violations.flatMap(describeViolation)),
     ).toEqual([]);
   });
 
-  test("says why of these, and of no others", () => {
+  test("acknowledges these rules and no others", () => {
     const acknowledged = pluginReports.flatMap((report) => report.suppressedViolations ?? []);
     expect(acknowledged.flatMap(describeViolation).sort()).toEqual([
       ...(local
@@ -84,7 +84,7 @@ describe.each(environmentNames)("the stack of %s", (name) => {
   });
 });
 
-test("a stack that breaks rules is found out by both", () => {
+test("both validations find a stack that breaks rules", () => {
   const stack = ordersStack("prod");
   new CfnQueue(stack, "Queue", { messageRetentionPeriod: 5 });
   const { pluginReports } = validate(stack.node.root as App);
@@ -100,7 +100,7 @@ test("a stack that breaks rules is found out by both", () => {
   ]);
 });
 
-test("an outbox breaks none in a stack of others, on a table of its own or another's", () => {
+test("an outbox breaks no rule, with its own or an existing table", () => {
   const app = new App();
   const code = placeholderCode();
   const functions = () => ({

@@ -3,25 +3,28 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { CommandError, reasonOf } from "./command.ts";
 import type { OrdersDeployment, ShipmentStatus } from "./orders-deployment.ts";
 
-/** How long each step may take, and how often to look; milliseconds. */
-export interface Patience {
-  readonly atMost: number;
-  readonly between: number;
+/** How long to wait for each step, in milliseconds. */
+export interface Polling {
+  /** The timeout of a step. */
+  readonly timeout: number;
+
+  /** The pause between two looks. */
+  readonly interval: number;
 }
 
 /**
- * Places one order and waits until shipping has started its shipment; cancels
- * it and waits until the shipment is stopped, so that nothing real is left.
+ * Places one order and waits until its shipment is started. Then cancels the order and
+ * waits until the shipment is stopped, so that nothing is shipped.
  *
- * @throws CommandError if the order is refused, or if it stays on its way
+ * @throws CommandError if the order is rejected, or if a step takes too long
  */
 export async function smokeTest(
   deployment: OrdersDeployment,
-  patience: Patience = { atMost: 60_000, between: 1_000 },
+  polling: Polling = { timeout: 60_000, interval: 1_000 },
 ): Promise<void> {
   const orderId = await deployment.placeOrder(`smoke-test ${randomUUID()}`);
   console.log(`order ${orderId} is placed`);
-  const order = new PlacedOrder(deployment, orderId, patience);
+  const order = new PlacedOrder(deployment, orderId, polling);
   try {
     await order.leavesOutbox("OrderCreated");
     await order.shipmentIs("started");
@@ -34,19 +37,19 @@ export async function smokeTest(
   await order.shipmentIs("stopped");
 }
 
-/** The order of a smoke test, on its way through the service. */
+/** The order of a smoke test. */
 class PlacedOrder {
   readonly #deployment: OrdersDeployment;
   readonly #id: string;
-  readonly #patience: Patience;
+  readonly #polling: Polling;
 
-  constructor(deployment: OrdersDeployment, id: string, patience: Patience) {
+  constructor(deployment: OrdersDeployment, id: string, polling: Polling) {
     this.#deployment = deployment;
     this.#id = id;
-    this.#patience = patience;
+    this.#polling = polling;
   }
 
-  /** Waits until the event has left the outbox, which it does only once the bus has it. */
+  /** Waits until the event has left the outbox: the relay deletes it once the bus has accepted it. */
   async leavesOutbox(event: string): Promise<void> {
     const seconds = await this.#secondsUntil(
       async () => {
@@ -65,7 +68,7 @@ class PlacedOrder {
     console.log(`its ${event} was accepted by the bus after ${seconds} s`);
   }
 
-  /** Waits until shipping has done this with the order's shipment. */
+  /** Waits until the order's shipment has this status. */
   async shipmentIs(status: ShipmentStatus): Promise<void> {
     const seconds = await this.#secondsUntil(
       async () => (await this.#deployment.shipmentStatus(this.#id)) === status,
@@ -82,8 +85,8 @@ class PlacedOrder {
   }
 
   /**
-   * Cancels the order of a test that has failed. If it was the cancelling that
-   * failed, this tries once more.
+   * Cancels the order after the test has failed. If the cancellation itself had failed,
+   * this is the second attempt.
    *
    * @throws CommandError with both reasons, if the order cannot be cancelled
    */
@@ -97,19 +100,19 @@ class PlacedOrder {
     });
   }
 
-  /** Looks until it is so, and tells how long that took. */
+  /** Polls until the condition holds. Returns the seconds that it took. */
   async #secondsUntil(
-    isSo: () => Promise<boolean>,
-    otherwise: string,
+    condition: () => Promise<boolean>,
+    problem: string,
     advice: string,
   ): Promise<string> {
     const begun = performance.now();
-    while (performance.now() - begun < this.#patience.atMost) {
-      if (await isSo()) {
+    while (performance.now() - begun < this.#polling.timeout) {
+      if (await condition()) {
         return ((performance.now() - begun) / 1_000).toFixed(1);
       }
-      await sleep(this.#patience.between);
+      await sleep(this.#polling.interval);
     }
-    throw new CommandError(`${otherwise} after ${this.#patience.atMost / 1_000} s: ${advice}`);
+    throw new CommandError(`${problem} after ${this.#polling.timeout / 1_000} s: ${advice}`);
   }
 }

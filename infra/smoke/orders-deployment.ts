@@ -4,46 +4,47 @@ import type { AwsClient } from "aws4fetch";
 import type { EnvironmentName } from "../orders/environments.ts";
 import { CommandError, reasonOf } from "./command.ts";
 
-/** The means to reach a deployed orders service. */
+/** The clients that reach a deployed orders service. */
 export interface Clients {
   readonly cloudFormation: CloudFormationClient;
   readonly dynamoDb: DynamoDBClient;
-  /** Signs requests to the HTTP API, which lets nobody in whom IAM does not know. */
+  /** Signs requests to the HTTP API, which requires IAM authorization. */
   readonly api: AwsClient;
 }
 
-/** An event that has not left the outbox. */
+/** An event that is still in the outbox. */
 export interface PendingEvent {
-  /** Why it is set aside, if it is. */
+  /** Why it is parked, if it is. */
   readonly parkedBecause: string | undefined;
 }
 
-/** What shipping is doing about an order. */
+/** The status of an order's shipment. */
 export type ShipmentStatus = "started" | "stopped";
 
-/** Where the parts of a deployed orders service are. */
-interface Places {
+/** The stack outputs of a deployed orders service. */
+interface Outputs {
   readonly apiUrl: string;
   readonly outboxTable: string;
   readonly shipmentsTable: string;
 }
 
-/** A request to the HTTP API, and the status that means it was done. */
+/** A request to the HTTP API. */
 interface ApiRequest {
   readonly path: string;
   readonly headers?: Record<string, string>;
   readonly body?: string;
-  readonly done: number;
+  /** The status of a successful response. */
+  readonly expectedStatus: number;
 }
 
-/** An orders service that is deployed somewhere. */
+/** A deployed orders service. */
 export class OrdersDeployment {
   readonly #clients: Clients;
-  readonly #places: Places;
+  readonly #outputs: Outputs;
 
-  private constructor(clients: Clients, places: Places) {
+  private constructor(clients: Clients, outputs: Outputs) {
     this.#clients = clients;
-    this.#places = places;
+    this.#outputs = outputs;
   }
 
   /**
@@ -61,13 +62,15 @@ export class OrdersDeployment {
           { cause },
         );
       });
-    const outputs = new Map(
+    const found = new Map(
       Stacks?.[0]?.Outputs?.map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue]),
     );
     const output = (name: string): string => {
-      const value = outputs.get(name);
+      const value = found.get(name);
       if (value === undefined) {
-        throw new CommandError(`stack ${stackName} has no output ${name}: deploy it again`);
+        throw new CommandError(
+          `stack ${stackName} has no output ${name}: is it an orders stack? If it was deployed before this version, redeploy it`,
+        );
       }
       return value;
     };
@@ -79,7 +82,7 @@ export class OrdersDeployment {
   }
 
   /**
-   * Places a small order. The key makes a repetition safe.
+   * Places a small order. The key makes a retry safe.
    *
    * @returns the order's id
    * @throws CommandError if the service does not accept it
@@ -93,29 +96,29 @@ export class OrdersDeployment {
         currency: "EUR",
         items: [{ productId: "smoke-test", quantity: 1, unitPrice: 100 }],
       }),
-      done: 201,
+      expectedStatus: 201,
     });
     const { id } = JSON.parse(order) as { id: string };
     return id;
   }
 
   /**
-   * Cancels an order. One that is cancelled already stays so.
+   * Cancels an order. A cancelled order stays cancelled.
    *
    * @throws CommandError if the service does not cancel it
    */
   async cancelOrder(orderId: string): Promise<void> {
-    await this.#post({ path: `/orders/${orderId}/cancel`, done: 200 });
+    await this.#post({ path: `/orders/${orderId}/cancel`, expectedStatus: 200 });
   }
 
   /**
-   * The events about an order that wait in the outbox.
+   * Returns the events of an order that are still in the outbox.
    *
    * @throws CommandError if the outbox cannot be read
    */
   async pendingEvents(orderId: string): Promise<PendingEvent[]> {
     const query = new QueryCommand({
-      TableName: this.#places.outboxTable,
+      TableName: this.#outputs.outboxTable,
       KeyConditionExpression: "aggregateId = :order",
       ExpressionAttributeValues: { ":order": { S: `order#${orderId}` } },
       ProjectionExpression: "parked",
@@ -128,15 +131,15 @@ export class OrdersDeployment {
   }
 
   /**
-   * What shipping is doing about an order, if it has heard of it.
+   * Returns the status of an order's shipment, if there is one.
    *
    * @throws CommandError if the shipments cannot be read
    */
   async shipmentStatus(orderId: string): Promise<ShipmentStatus | undefined> {
     const get = new GetItemCommand({
-      TableName: this.#places.shipmentsTable,
+      TableName: this.#outputs.shipmentsTable,
       Key: { pk: { S: `shipment#${orderId}` } },
-      // DynamoDB reserves the word.
+      // `status` is a reserved word of DynamoDB.
       ProjectionExpression: "#status",
       ExpressionAttributeNames: { "#status": "status" },
       ConsistentRead: true,
@@ -147,18 +150,18 @@ export class OrdersDeployment {
     return Item?.status?.S as ShipmentStatus | undefined;
   }
 
-  /** The body of the answer. */
-  async #post({ path, done, ...request }: ApiRequest): Promise<string> {
-    const url = `${this.#places.apiUrl}${path}`;
+  /** Sends a request and returns the body of the response. */
+  async #post({ path, expectedStatus, ...request }: ApiRequest): Promise<string> {
+    const url = `${this.#outputs.apiUrl}${path}`;
     const { status, body } = await this.#fetch(url, {
       ...request,
       method: "POST",
       signal: AbortSignal.timeout(30_000),
     }).catch((cause: unknown) => {
-      throw new CommandError(`POST ${url} got no answer: ${reasonOf(cause)}`, { cause });
+      throw new CommandError(`POST ${url} got no response: ${reasonOf(cause)}`, { cause });
     });
-    if (status !== done) {
-      throw new CommandError(`POST ${url} answers ${status}: ${body}`);
+    if (status !== expectedStatus) {
+      throw new CommandError(`POST ${url} returned ${status}: ${body}`);
     }
     return body;
   }

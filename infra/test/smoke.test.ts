@@ -1,9 +1,9 @@
 import { STSClient } from "@aws-sdk/client-sts";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { describeAccount } from "../deployed/caller.ts";
-import { CommandError, runCommand } from "../deployed/command.ts";
-import { OrdersDeployment } from "../deployed/orders-deployment.ts";
-import { smokeTest } from "../deployed/smoke-test.ts";
+import { describeAccount } from "../smoke/caller.ts";
+import { CommandError, runCommand } from "../smoke/command.ts";
+import { OrdersDeployment } from "../smoke/orders-deployment.ts";
+import { smokeTest } from "../smoke/smoke-test.ts";
 import { AwsStub } from "./aws-stub.ts";
 
 const ORDER = "0197f0a0-0000-7000-8000-000000000001";
@@ -24,11 +24,11 @@ let aws: AwsStub;
 
 beforeEach(async () => {
   aws = await AwsStub.start();
-  aws.answer("DescribeStacks", stack({ ApiUrl: aws.url, ...OUTPUTS }));
-  aws.answer("POST /orders", { status: 201, body: JSON.stringify({ id: ORDER }) });
-  aws.answer("Query", NONE);
-  aws.answer("GetItem", STARTED, STOPPED);
-  aws.answer(CANCEL, CANCELLED);
+  aws.respond("DescribeStacks", stack({ ApiUrl: aws.url, ...OUTPUTS }));
+  aws.respond("POST /orders", { status: 201, body: JSON.stringify({ id: ORDER }) });
+  aws.respond("Query", NONE);
+  aws.respond("GetItem", STARTED, STOPPED);
+  aws.respond(CANCEL, CANCELLED);
   vi.spyOn(console, "log").mockReturnValue();
 });
 
@@ -54,16 +54,16 @@ function shipment(status: string) {
 
 async function smoke() {
   const deployment = await OrdersDeployment.find(aws.clients, "dev");
-  await smokeTest(deployment, { atMost: 500, between: 10 });
+  await smokeTest(deployment, { timeout: 500, interval: 10 });
 }
 
 function received(target: string) {
   return aws.received.filter((request) => request.target === target);
 }
 
-test("an order goes through the whole, and is cancelled", async () => {
-  aws.answer("Query", PENDING, PENDING, NONE, PENDING, NONE);
-  aws.answer("GetItem", NO_SHIPMENT, STARTED, STARTED, STOPPED);
+test("an order is placed, shipped and cancelled", async () => {
+  aws.respond("Query", PENDING, PENDING, NONE, PENDING, NONE);
+  aws.respond("GetItem", NO_SHIPMENT, STARTED, STARTED, STOPPED);
   await smoke();
 
   expect(aws.received.map(({ target }) => target)).toEqual([
@@ -77,7 +77,7 @@ test("an order goes through the whole, and is cancelled", async () => {
   ]);
 });
 
-test.each(["POST /orders", CANCEL])("%s is sent as IAM asks for", async (target) => {
+test.each(["POST /orders", CANCEL])("%s is signed for IAM", async (target) => {
   await smoke();
   expect(received(target)[0]?.authorization).toMatch(
     /^AWS4-HMAC-SHA256 Credential=access-key\/\d{8}\/eu-central-1\/execute-api\/aws4_request/,
@@ -89,7 +89,7 @@ test("a repeated request does not place a second order", async () => {
   expect(received("POST /orders")[0]?.idempotencyKey).toMatch(/^smoke-test /);
 });
 
-test("the tables are asked for this order, as it is now", async () => {
+test("the tables are read consistently, for this order", async () => {
   await smoke();
   expect(JSON.parse(received("Query")[0]?.body ?? "")).toMatchObject({
     TableName: "outbox",
@@ -103,16 +103,16 @@ test("the tables are asked for this order, as it is now", async () => {
   });
 });
 
-test("an event that does not leave fails the test, and the order is cancelled", async () => {
-  aws.answer("Query", PENDING);
+test("an event that stays fails the test, and the order is cancelled", async () => {
+  aws.respond("Query", PENDING);
   await expect(smoke()).rejects.toThrow(
     `OrderCreated of order ${ORDER} is still in the outbox after 0.5 s: look at the relay's log`,
   );
   expect(received(CANCEL)).toHaveLength(1);
 });
 
-test("a parked event fails the test at once, with its reason, and the order is cancelled", async () => {
-  aws.answer("Query", PENDING, PARKED);
+test("a parked event fails the test, and the order is cancelled", async () => {
+  aws.respond("Query", PENDING, PARKED);
   await expect(smoke()).rejects.toThrow(
     `OrderCreated of order ${ORDER} is parked: it is too large`,
   );
@@ -123,8 +123,8 @@ test("a parked event fails the test at once, with its reason, and the order is c
 test.each([
   ["there", NO_SHIPMENT],
   ["started", STOPPED],
-])("a shipment that is not %s fails the test, and the order is cancelled", async (_, answer) => {
-  aws.answer("GetItem", answer);
+])("a shipment that is not %s fails the test, and the order is cancelled", async (_, response) => {
+  aws.respond("GetItem", response);
   await expect(smoke()).rejects.toThrow(
     `the shipment of order ${ORDER} is still not started after 0.5 s: look at start-shipping's log ` +
       "and at shipping's dead-letter queues, see docs/operations.md#dead-letters-of-shipping",
@@ -132,23 +132,23 @@ test.each([
   expect(received(CANCEL)).toHaveLength(1);
 });
 
-test("an order that is not cancelled fails the test, and is cancelled at the second try", async () => {
-  aws.answer(CANCEL, FAULT, CANCELLED);
-  await expect(smoke()).rejects.toThrow(/\/cancel answers 500: out of order$/);
+test("a failed cancellation fails the test, and is retried", async () => {
+  aws.respond(CANCEL, FAULT, CANCELLED);
+  await expect(smoke()).rejects.toThrow(/\/cancel returned 500: out of order$/);
   expect(received(CANCEL)).toHaveLength(2);
 });
 
-test("an order that cannot be cancelled is left to a person", async () => {
-  aws.answer("Query", PARKED);
-  aws.answer(CANCEL, FAULT);
+test("an order that cannot be cancelled is left to the operator", async () => {
+  aws.respond("Query", PARKED);
+  aws.respond(CANCEL, FAULT);
   await expect(smoke()).rejects.toThrow(
     `is parked: it is too large. And order ${ORDER} could not be cancelled: ` +
-      `POST ${aws.url}/orders/${ORDER}/cancel answers 500: out of order. Cancel it by hand`,
+      `POST ${aws.url}/orders/${ORDER}/cancel returned 500: out of order. Cancel it by hand`,
   );
 });
 
 test("a cancellation that does not leave the outbox fails the test", async () => {
-  aws.answer("Query", NONE, PENDING);
+  aws.respond("Query", NONE, PENDING);
   await expect(smoke()).rejects.toThrow(
     `OrderCancelled of order ${ORDER} is still in the outbox after 0.5 s: look at the relay's log`,
   );
@@ -156,7 +156,7 @@ test("a cancellation that does not leave the outbox fails the test", async () =>
 });
 
 test("a parked cancellation fails the test at once, with its reason", async () => {
-  aws.answer("Query", NONE, PARKED);
+  aws.respond("Query", NONE, PARKED);
   await expect(smoke()).rejects.toThrow(
     `OrderCancelled of order ${ORDER} is parked: it is too large`,
   );
@@ -164,7 +164,7 @@ test("a parked cancellation fails the test at once, with its reason", async () =
 });
 
 test("a shipment that does not stop fails the test", async () => {
-  aws.answer("GetItem", STARTED);
+  aws.respond("GetItem", STARTED);
   await expect(smoke()).rejects.toThrow(
     `the shipment of order ${ORDER} is still not stopped after 0.5 s: look at start-shipping's log`,
   );
@@ -176,24 +176,24 @@ test.each([
   ["GetItem", "the shipments cannot be read: not authorized"],
 ])("a %s that is not allowed says so, and the order is cancelled", async (action, reason) => {
   const denied = { __type: "AccessDeniedException", message: "not authorized" };
-  aws.answer(action, { status: 400, body: JSON.stringify(denied) });
+  aws.respond(action, { status: 400, body: JSON.stringify(denied) });
   await expect(smoke()).rejects.toThrow(new CommandError(reason));
   expect(received(CANCEL)).toHaveLength(1);
 });
 
-test("a refused order fails the test with the answer", async () => {
-  aws.answer("POST /orders", { status: 403, body: '{"message":"Forbidden"}' });
-  await expect(smoke()).rejects.toThrow('answers 403: {"message":"Forbidden"}');
+test("a rejected order fails the test with the response", async () => {
+  aws.respond("POST /orders", { status: 403, body: '{"message":"Forbidden"}' });
+  await expect(smoke()).rejects.toThrow('returned 403: {"message":"Forbidden"}');
   expect(aws.received.at(-1)?.target).toBe("POST /orders");
 });
 
-test("an API that is not there is named", async () => {
-  aws.answer("DescribeStacks", stack({ ApiUrl: "http://127.0.0.1:1", ...OUTPUTS }));
-  await expect(smoke()).rejects.toThrow("POST http://127.0.0.1:1/orders got no answer");
+test("an API that does not respond is named", async () => {
+  aws.respond("DescribeStacks", stack({ ApiUrl: "http://127.0.0.1:1", ...OUTPUTS }));
+  await expect(smoke()).rejects.toThrow("POST http://127.0.0.1:1/orders got no response");
 });
 
-test("a stack that is not there says how to deploy it", async () => {
-  aws.answer("DescribeStacks", {
+test("a missing stack says how to deploy it", async () => {
+  aws.respond("DescribeStacks", {
     status: 400,
     body: `<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code>
       <Message>Stack with id orders-dev does not exist</Message></Error></ErrorResponse>`,
@@ -203,19 +203,21 @@ test("a stack that is not there says how to deploy it", async () => {
   );
 });
 
-test("another stack of that name is not taken for the orders service", async () => {
-  aws.answer("DescribeStacks", stack({ ApiUrl: aws.url }));
-  await expect(smoke()).rejects.toThrow("stack orders-dev has no output OutboxTableName");
+test("a stack of that name without the outputs is rejected", async () => {
+  aws.respond("DescribeStacks", stack({ ApiUrl: aws.url }));
+  await expect(smoke()).rejects.toThrow(
+    "stack orders-dev has no output OutboxTableName: is it an orders stack?",
+  );
 });
 
-test("a stack from before there was shipping gets no order", async () => {
-  aws.answer("DescribeStacks", stack({ ApiUrl: aws.url, OutboxTableName: "outbox" }));
-  await expect(smoke()).rejects.toThrow("no output ShipmentsTableName: deploy it again");
+test("a stack without shipping gets no order", async () => {
+  aws.respond("DescribeStacks", stack({ ApiUrl: aws.url, OutboxTableName: "outbox" }));
+  await expect(smoke()).rejects.toThrow("If it was deployed before this version, redeploy it");
   expect(received("POST /orders")).toEqual([]);
 });
 
-test("the account, the Region and the caller are said", async () => {
-  aws.answer("GetCallerIdentity", {
+test("the account, the Region and the caller are printed", async () => {
+  aws.respond("GetCallerIdentity", {
     body: `<GetCallerIdentityResponse><GetCallerIdentityResult><Account>111122223333</Account>
       <Arn>arn:aws:iam::111122223333:user/ann</Arn></GetCallerIdentityResult></GetCallerIdentityResponse>`,
   });
@@ -224,8 +226,8 @@ test("the account, the Region and the caller are said", async () => {
   );
 });
 
-test("credentials that AWS does not take say what to do", async () => {
-  aws.answer("GetCallerIdentity", {
+test("credentials that AWS rejects say what to do", async () => {
+  aws.respond("GetCallerIdentity", {
     status: 403,
     body: `<ErrorResponse><Error><Code>ExpiredToken</Code>
       <Message>The security token included in the request is expired</Message></Error></ErrorResponse>`,
@@ -240,7 +242,7 @@ test("a missing Region says what to do", async () => {
   await expect(describeAccount(new STSClient({ region }))).rejects.toThrow("export AWS_REGION");
 });
 
-test("what a person can put right is said without a stack trace", async () => {
+test("an error that the user can fix has no stack trace", async () => {
   const said = vi.spyOn(console, "error").mockReturnValue();
   await runCommand(() => Promise.reject(new CommandError("the oven is cold")));
   expect(said).toHaveBeenCalledExactlyOnceWith("error: the oven is cold");

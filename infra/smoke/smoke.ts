@@ -1,4 +1,4 @@
-// Shows that a deployed orders service works: `smoke.ts ENVIRONMENT`.
+// Checks that a deployed orders service works: `smoke.ts ENVIRONMENT`.
 import { CloudFormationClient } from "@aws-sdk/client-cloudformation";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { AwsClient } from "aws4fetch";

@@ -1,4 +1,4 @@
-/** Something a person can put right; said to them without a stack trace. */
+/** An error that the user can fix, so it is printed without a stack trace. */
 export class CommandError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
@@ -6,12 +6,12 @@ export class CommandError extends Error {
   }
 }
 
-/** What was thrown, in its own words. */
+/** Returns the message of a thrown value. */
 export function reasonOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
 
-/** Runs a command; what goes wrong is said on stderr, and the exit status is 1. */
+/** Runs a command. An error is printed to stderr and sets the exit status to 1. */
 export async function runCommand(command: () => Promise<void>): Promise<void> {
   try {
     await command();

@@ -1,4 +1,4 @@
-// Says which account and Region the commands that follow will change.
+// Prints which account and Region the commands that follow will change.
 import { STSClient } from "@aws-sdk/client-sts";
 import { describeAccount } from "./caller.ts";
 import { runCommand } from "./command.ts";

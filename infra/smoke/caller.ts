@@ -2,9 +2,9 @@ import { GetCallerIdentityCommand, type STSClient } from "@aws-sdk/client-sts";
 import { CommandError, reasonOf } from "./command.ts";
 
 /**
- * The account and Region that commands reach, and as whom.
+ * Returns the account, the Region and the identity that commands use.
  *
- * @throws CommandError if there is no Region, or no credentials that AWS takes
+ * @throws CommandError if no Region is set, or if AWS rejects the credentials
  */
 export async function describeAccount(sts: STSClient): Promise<string> {
   const region = await sts.config.region().catch((cause: unknown) => {
@@ -14,7 +14,7 @@ export async function describeAccount(sts: STSClient): Promise<string> {
   });
   const caller = await sts.send(new GetCallerIdentityCommand()).catch((cause: unknown) => {
     throw new CommandError(
-      `AWS does not say who you are: ${reasonOf(cause)}. Sign in, or export AWS_PROFILE`,
+      `AWS rejects the credentials: ${reasonOf(cause)}. Sign in, or export AWS_PROFILE`,
       { cause },
     );
   });
