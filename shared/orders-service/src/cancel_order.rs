@@ -1,23 +1,25 @@
+//! The handler of `POST /orders/{id}/cancel`.
+
 use lambda_http::{Body, Request, Response, http::StatusCode};
 use tracing::Instrument;
 
 use crate::{
-    OrderService, origin::Origin, problem::Problem, report::report, request, response,
+    OrderService, log_error::log_error, origin::Origin, problem::Problem, request, response,
     service::CancelOrderError, store::StoredOrder,
 };
 
-/// Answers `POST /orders/{id}/cancel`: 200 with the order, or an error as
-/// `application/problem+json`. The request needs no body, and can be repeated
+/// Handles `POST /orders/{id}/cancel`. Returns 200 with the order, or an error as
+/// `application/problem+json`. The request needs no body and can be repeated
 /// safely.
 ///
 /// | status | when |
 /// |---|---|
-/// | 200 | the order is cancelled, now or before |
-/// | 404 | there is none |
-/// | 409 | others are changing it right now |
-/// | 503 | DynamoDB cannot take it now: come again after `Retry-After` seconds |
+/// | 200 | the order is cancelled, by this or an earlier request |
+/// | 404 | there is no such order |
+/// | 409 | the order was modified concurrently, twice in a row |
+/// | 503 | DynamoDB is unavailable or throttles: retry after `Retry-After` seconds |
 pub async fn cancel_order(service: &OrderService, request: Request) -> Response<Body> {
-    let origin = Origin::of(&request);
+    let origin = request::origin(&request);
     let span = origin.span();
     let answer = async {
         match cancel(service, &request, &origin).await {
@@ -37,10 +39,10 @@ async fn cancel(
     let cancelled = service.cancel_order(id, origin).await;
     match &cancelled {
         Ok(_) => tracing::info!(order = %id, "order is cancelled"),
-        Err(error @ (CancelOrderError::Unknown(_) | CancelOrderError::BeingChanged(_))) => {
+        Err(error @ (CancelOrderError::Unknown(_) | CancelOrderError::Conflict(_))) => {
             tracing::info!(%error, "order not cancelled");
         }
-        Err(error) => report("order not cancelled", error),
+        Err(error) => log_error("order not cancelled", error),
     }
     Ok(cancelled?)
 }

@@ -1,3 +1,5 @@
+//! The handler of `POST /orders`.
+
 use lambda_http::{
     Body, Request, Response,
     http::{StatusCode, header::LOCATION},
@@ -5,23 +7,23 @@ use lambda_http::{
 use tracing::Instrument;
 
 use crate::{
-    OrderService, PlaceOrderError, origin::Origin, problem::Problem, report::report, request,
+    OrderService, PlaceOrderError, log_error::log_error, origin::Origin, problem::Problem, request,
     response, store::StoredOrder,
 };
 
-/// Answers `POST /orders`: 201 with the order, its `Location` and its version as
-/// `ETag`, or an error as `application/problem+json`.
+/// Handles `POST /orders`. Returns 201 with the order, its `Location` and its
+/// version as `ETag`, or an error as `application/problem+json`.
 ///
 /// | status | when |
 /// |---|---|
-/// | 201 | the order is saved, now or by an earlier request with the same `Idempotency-Key` |
+/// | 201 | the order is saved, by this or an earlier request with the same `Idempotency-Key` |
 /// | 400 | the body is not JSON, or the `Idempotency-Key` does not have 1 to 255 bytes, has a comma, or is sent twice |
 /// | 413 | the body has over 256 KB |
 /// | 415 | the content type is not `application/json` |
 /// | 422 | the order is invalid, or the `Idempotency-Key` was used for another order |
-/// | 503 | DynamoDB cannot take it now: come again after `Retry-After` seconds |
+/// | 503 | DynamoDB is unavailable or throttles: retry after `Retry-After` seconds |
 pub async fn create_order(service: &OrderService, request: Request) -> Response<Body> {
-    let origin = Origin::of(&request);
+    let origin = request::origin(&request);
     let span = origin.span();
     let answer = async {
         match place(service, &request, &origin).await {
@@ -43,11 +45,11 @@ async fn place(
     match &placed {
         Ok(placed) => tracing::info!(order = %placed.state.id, "order placed"),
         Err(error @ (PlaceOrderError::Invalid(_) | PlaceOrderError::KeyReused)) => {
-            tracing::info!(%error, "order refused");
+            tracing::info!(%error, "order rejected");
         }
-        Err(error) => report("order not placed", error),
+        Err(error) => log_error("order not placed", error),
     }
-    placed.map_err(|error| Problem::of(error, key.is_some()))
+    placed.map_err(|error| Problem::of_place_order(error, key.is_some()))
 }
 
 fn created(placed: &StoredOrder) -> Response<Body> {

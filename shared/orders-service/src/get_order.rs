@@ -1,22 +1,24 @@
+//! The handler of `GET /orders/{id}`.
+
 use headers::{ETag, HeaderMapExt, IfNoneMatch};
 use lambda_http::{Body, Request, Response, http::StatusCode};
 use tracing::Instrument;
 
 use crate::{
-    Orders, origin::Origin, problem::Problem, report::report, request, response, store::StoredOrder,
+    Orders, log_error::log_error, problem::Problem, request, response, store::StoredOrder,
 };
 
-/// Answers `GET /orders/{id}`: 200 with the order as it is now and its version
+/// Handles `GET /orders/{id}`. Returns 200 with the current order and its version
 /// as `ETag`, or an error as `application/problem+json`.
 ///
 /// | status | when |
 /// |---|---|
 /// | 200 | there is such an order |
-/// | 304 | it still has the version that `If-None-Match` names |
-/// | 404 | there is none |
-/// | 503 | DynamoDB cannot tell now: come again after `Retry-After` seconds |
+/// | 304 | the order still has the version in `If-None-Match` |
+/// | 404 | there is no such order |
+/// | 503 | DynamoDB is unavailable or throttles: retry after `Retry-After` seconds |
 pub async fn get_order(orders: &Orders, request: Request) -> Response<Body> {
-    let span = Origin::of(&request).span();
+    let span = request::origin(&request).span();
     let answer = async {
         match find(orders, &request).await {
             Ok(found) => answer(&found, &request),
@@ -32,7 +34,7 @@ async fn find(orders: &Orders, request: &Request) -> Result<StoredOrder, Problem
         Ok(Some(found)) => Ok(found),
         Ok(None) => Err(Problem::unknown_order(&id.to_string())),
         Err(error) => {
-            report("order not read", &error);
+            log_error("order not read", &error);
             Err(error.into())
         }
     }

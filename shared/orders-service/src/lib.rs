@@ -1,24 +1,23 @@
-//! What stands between HTTP and the order domain.
+//! The layer between HTTP and the order domain.
 //!
-//! | route | answered by |
+//! | route | handler |
 //! |---|---|
 //! | `POST /orders` | [`create_order`] |
 //! | `POST /orders/{id}/cancel` | [`cancel_order`] |
 //! | `GET /orders/{id}` | [`get_order`] |
 //!
-//! [`OrderService`] carries a command out once, however often it is repeated, and
-//! [`OrderStore`] keeps orders, their events and the idempotency keys in
-//! DynamoDB. Nothing in here decides what a valid order is; that is the `orders`
-//! crate.
+//! [`OrderService`] executes a command once, even if the request is repeated.
+//! [`OrderStore`] stores orders, their events and the idempotency keys in
+//! DynamoDB. The `orders` crate decides what a valid order is.
 
 mod cancel_order;
 mod create_order;
 mod get_order;
 mod idempotency;
+mod log_error;
 mod media_type;
 mod origin;
 mod problem;
-mod report;
 mod request;
 mod response;
 mod service;

@@ -1,7 +1,10 @@
+//! Logging of errors with their causes.
+
 use std::error::Error;
 
-/// Tells the operator what happened; the caller is told what to do.
-pub(crate) fn report(what: &'static str, error: &dyn Error) {
+/// Logs an error with all of its causes, for the operator. The response to the
+/// caller contains no causes.
+pub(crate) fn log_error(what: &'static str, error: &dyn Error) {
     let mut causes = Vec::new();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -1,4 +1,4 @@
-//! Media types of bodies.
+//! Media types of request bodies.
 
 use lambda_http::http::HeaderValue;
 use mediatype::{
@@ -6,9 +6,9 @@ use mediatype::{
     names::{APPLICATION, JSON},
 };
 
-/// Whether a `Content-Type` is `application/json`, in any spelling that RFC 9110
-/// (section 8.3.1) allows. JSON has no parameters (RFC 8259, section 11), so none
-/// has a meaning. Types that end in `+json` are other formats.
+/// Returns whether a `Content-Type` is `application/json`, in any spelling that RFC
+/// 9110 (section 8.3.1) allows. JSON defines no parameters (RFC 8259, section 11),
+/// so all are ignored. Types that end in `+json` are other formats.
 pub(crate) fn is_json(content_type: &HeaderValue) -> bool {
     let Ok(text) = content_type.to_str() else {
         return false;
@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is() {
+    fn other_types_are_rejected() {
         for content_type in [
             "",
             "json",

@@ -1,3 +1,5 @@
+//! Errors as responses: `application/problem+json` (RFC 9457).
+
 use lambda_http::{
     Body, Response,
     http::{
@@ -14,21 +16,24 @@ use crate::{
     store::ReadError,
 };
 
-/// Seconds after which an overloaded service may be asked again.
+/// The `Retry-After` of an unavailable service, in seconds.
 const RETRY_AFTER_SECONDS: u32 = 1;
 
-/// An error as the caller gets it: `application/problem+json` (RFC 9457).
+/// An error as the caller receives it.
 #[derive(Debug, Serialize)]
 pub(crate) struct Problem {
     #[serde(rename = "type")]
+    /// The `type`, a URN that never changes: callers match on it.
     problem_type: &'static str,
     title: &'static str,
+    /// The HTTP status.
     status: u16,
-    /// What is wrong with this very request. Never tells of our own insides.
+    /// What is wrong with this request. Never contains internal details.
     detail: String,
-    /// Each field that is wrong, of an invalid order.
+    /// The invalid fields of an order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     violations: Vec<Violation>,
+    /// Whether the response has a `Retry-After`.
     #[serde(skip)]
     retry: bool,
 }
@@ -89,7 +94,7 @@ impl Problem {
         }
     }
 
-    /// `id` as the caller spelled it.
+    /// Returns 404 for an id, which is quoted as the caller wrote it.
     pub(crate) fn unknown_order(id: &str) -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
@@ -99,12 +104,12 @@ impl Problem {
         )
     }
 
-    fn being_changed() -> Self {
+    fn conflict() -> Self {
         Self::new(
             StatusCode::CONFLICT,
             "urn:problem-type:orders:being-changed",
             "The order is being changed",
-            "Others are changing the order right now, so nothing was saved. Send the request again.",
+            "The order was modified concurrently, so nothing was saved. Send the request again.",
         )
     }
 
@@ -129,9 +134,9 @@ impl Problem {
         )
     }
 
-    /// The problem behind an error; `repeatable` tells whether the caller may
-    /// send the request again without placing a second order.
-    pub(crate) fn of(error: PlaceOrderError, repeatable: bool) -> Self {
+    /// Converts an error. `repeatable` says whether the caller may send the request
+    /// again without placing a second order.
+    pub(crate) fn of_place_order(error: PlaceOrderError, repeatable: bool) -> Self {
         match error {
             PlaceOrderError::Invalid(InvalidOrder { violations }) => {
                 Self::invalid_order(violations)
@@ -183,7 +188,7 @@ impl From<CancelOrderError> for Problem {
     fn from(error: CancelOrderError) -> Self {
         match error {
             CancelOrderError::Unknown(id) => Self::unknown_order(&id.to_string()),
-            CancelOrderError::BeingChanged(_) => Self::being_changed(),
+            CancelOrderError::Conflict(_) => Self::conflict(),
             CancelOrderError::Unavailable(_) => {
                 Self::unavailable("The order may have been cancelled. Send the request again.")
             }

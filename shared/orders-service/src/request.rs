@@ -1,25 +1,28 @@
-//! What an HTTP request asks for.
+//! Reads commands, ids and headers from HTTP requests.
 
 use lambda_http::{
     Request, RequestExt, aws_lambda_events::apigw::ApiGatewayV2httpRequestContext,
     http::header::CONTENT_TYPE, request::RequestContext,
 };
 use orders::{OrderId, PlaceOrder, Violation};
+use outbox::Traceparent;
 use serde::de::IgnoredAny;
 
 use crate::{
     idempotency::{IdempotencyKey, InvalidIdempotencyKey},
     media_type,
+    origin::Origin,
     problem::Problem,
     single_header::{Repeated, single_header},
 };
 
-/// Bytes of a body. 100 items of the longest names are 30 KB.
+/// The largest body in bytes. 100 items with the longest names are 30 KB.
 const MOST_BODY_BYTES: usize = 256 * 1024;
 
-/// The caller where the API does not ask who it is: the local stack alone.
+/// The caller of an API without authorization: only the local stack's.
 const ANONYMOUS: &str = "anonymous";
 
+/// Parses the command to place an order.
 pub(crate) fn place_order(request: &Request) -> Result<PlaceOrder, Problem> {
     if !is_json(request) {
         return Err(Problem::unsupported_media_type());
@@ -36,13 +39,13 @@ pub(crate) fn place_order(request: &Request) -> Result<PlaceOrder, Problem> {
     Ok(command)
 }
 
-/// Returns the problem of a body that is not JSON, or that is JSON but no order.
-/// The latter is reported one field at a time: there is no order yet to check as
-/// a whole.
+/// Returns the problem of a body that is not JSON, or that is JSON but not an
+/// order. The latter names only the first wrong field, because there is no command
+/// yet that could be validated as a whole.
 ///
-/// Only the grammar decides which of the two it is. The parser reports a syntax
-/// error, too, where a value is beyond its own limits: JSON has numbers of any
-/// size, halves of surrogate pairs, and arrays in arrays of any depth.
+/// Only the grammar decides between the two. The parser also reports a syntax error
+/// for a value beyond its own limits, although JSON allows numbers of any size,
+/// lone surrogates, and any depth of arrays.
 fn not_a_command(body: &[u8], field: &str, error: &serde_json::Error) -> Problem {
     match check_grammar(body) {
         Err(malformed) => Problem::malformed_json(malformed),
@@ -53,30 +56,30 @@ fn not_a_command(body: &[u8], field: &str, error: &serde_json::Error) -> Problem
     }
 }
 
-/// Checks that bytes are JSON by its grammar, whatever the values are.
+/// Checks that bytes follow the grammar of JSON, regardless of the values.
 fn check_grammar(body: &[u8]) -> Result<(), String> {
-    // The parser skips over strings without looking at their encoding.
+    // The parser skips strings without checking their encoding.
     let text = str::from_utf8(body).map_err(|error| error.to_string())?;
     let skipped: Result<IgnoredAny, _> = serde_json::from_str(text);
     skipped.map(drop).map_err(|error| error.to_string())
 }
 
 fn is_json(request: &Request) -> bool {
-    // The parser of media types refuses values that were joined by a comma.
+    // Two values that were joined by a comma are no media type, so they are rejected.
     let content_type = single_header(request.headers(), CONTENT_TYPE.as_str());
     matches!(content_type, Ok(Some(value)) if media_type::is_json(value))
 }
 
-/// Returns the key that makes repeating the request safe, if it has one.
+/// Returns the request's idempotency key, if it has one.
 pub(crate) fn idempotency_key(request: &Request) -> Result<Option<IdempotencyKey>, Problem> {
     let key = single_header(request.headers(), "idempotency-key")
         .map_err(|Repeated| InvalidIdempotencyKey::Repeated)?;
-    let key = key.map(|key| IdempotencyKey::to_place_an_order(&caller(request), key.as_bytes()));
+    let key = key.map(|key| IdempotencyKey::for_place_order(&caller(request), key.as_bytes()));
     Ok(key.transpose()?)
 }
 
-/// The order that the path is about, `/orders/{id}` or what lies below it. A
-/// function URL does not tell what is in the path.
+/// Returns the order id in the path `/orders/{id}` or below. With a function URL there
+/// are no path parameters, so the path itself is parsed.
 pub(crate) fn order_id(request: &Request) -> Result<OrderId, Problem> {
     let parameters = request.path_parameters();
     let in_path = || {
@@ -84,12 +87,12 @@ pub(crate) fn order_id(request: &Request) -> Result<OrderId, Problem> {
         below.split('/').next()
     };
     let id = parameters.first("id").or_else(in_path).unwrap_or_default();
-    // No order has an id that is no UUID.
+    // Every order id is a UUID, so another id is unknown rather than malformed.
     id.parse().map_err(|_| Problem::unknown_order(id))
 }
 
-/// Who sent the request, by IAM. A caller id is `role-id:session`, and sessions
-/// come and go while the caller stays the same.
+/// Returns who sent the request, from IAM. A caller id is `role-id:session`; the
+/// session is left out, because it changes between retries of the same caller.
 fn caller(request: &Request) -> String {
     http_context(request)
         .and_then(|context| {
@@ -106,7 +109,24 @@ fn caller(request: &Request) -> String {
         .to_owned()
 }
 
-pub(crate) fn http_context(request: &Request) -> Option<&ApiGatewayV2httpRequestContext> {
+/// Returns the ids that connect the request with its events and log lines.
+pub(crate) fn origin(request: &Request) -> Origin {
+    let lambda = request.lambda_context_ref();
+    let trace_header = lambda.and_then(|context| context.xray_trace_id.clone());
+    // Of two headers it is unknown which is right, so both are ignored. Joined by a comma
+    // they are not a valid traceparent either.
+    let callers = single_header(request.headers(), "traceparent")
+        .ok()
+        .flatten();
+    let callers = callers.and_then(|value| Traceparent::parse(value.to_str().ok()?));
+    Origin {
+        correlation_id: http_context(request).and_then(|context| context.request_id.clone()),
+        traceparent: callers.or_else(|| Traceparent::from_x_ray(trace_header.as_deref()?)),
+        trace_header,
+    }
+}
+
+fn http_context(request: &Request) -> Option<&ApiGatewayV2httpRequestContext> {
     match request.request_context_ref()? {
         RequestContext::ApiGatewayV2(context) => Some(context),
         _ => None,

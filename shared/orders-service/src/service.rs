@@ -1,3 +1,5 @@
+//! Executes commands: domain, store, idempotency and retries.
+
 use std::{sync::Arc, time::Duration};
 
 use aws_sdk_dynamodb::error::BoxError;
@@ -15,38 +17,39 @@ use crate::{
     store::{OrderStore, PastRequest, ReadError, StoredOrder},
 };
 
-/// How often a transaction that conflicts is committed again before the caller is
-/// told to come again.
+/// How often a transaction is retried after a conflict before the caller has to
+/// retry the request.
 const RETRIES: usize = 2;
 
-/// Carries out what callers ask for, once.
+/// Executes commands, each of them once.
 #[derive(Clone)]
 pub struct OrderService {
     store: OrderStore,
+    /// The source of timestamps, ids and expiry times.
     clock: Arc<dyn Clock>,
 }
 
 /// Why an order was not placed, or may not have been.
 #[derive(Debug, thiserror::Error)]
 pub enum PlaceOrderError {
-    /// The command is wrong.
+    /// The command is invalid.
     #[error(transparent)]
     Invalid(#[from] InvalidOrder),
     /// The idempotency key was used for another order.
     #[error("the idempotency key was used for another order")]
     KeyReused,
-    /// The order was placed before, by a request with the same key, and cannot be
+    /// The order was placed by an earlier request with the same key, but cannot be
     /// read.
     #[error("the order was placed before, but cannot be read")]
     PlacedBefore(#[source] ReadError),
-    /// DynamoDB cannot do it now; nothing was written.
+    /// DynamoDB throttled or rejected the transaction for now; nothing was written.
     #[error("the order could not be saved now")]
     Unavailable(#[source] CommitError),
-    /// Nobody knows whether the order is saved. Repeating the request is safe
-    /// only with an idempotency key.
+    /// It is unknown whether the order is saved. Repeating the request is safe only
+    /// with an idempotency key.
     #[error("it is not known whether the order is saved")]
     OutcomeUnknown(#[source] CommitError),
-    /// A fault of this service or its set-up.
+    /// A fault of this service or its configuration.
     #[error("the order could not be saved")]
     Internal(#[source] BoxError),
 }
@@ -57,20 +60,19 @@ pub enum CancelOrderError {
     /// There is no such order.
     #[error("there is no order {0}")]
     Unknown(OrderId),
-    /// Others are changing it.
-    #[error("the order is being changed by others")]
-    BeingChanged(#[source] CommitError),
-    /// DynamoDB cannot do it now, or did not answer. Repeating the request is
-    /// safe.
+    /// The order was modified concurrently, and so it was when this was retried.
+    #[error("the order was modified concurrently")]
+    Conflict(#[source] CommitError),
+    /// DynamoDB throttled, or did not respond. Repeating the request is safe.
     #[error("the order could not be cancelled now")]
     Unavailable(#[source] BoxError),
-    /// A fault of this service or its set-up.
+    /// A fault of this service or its configuration.
     #[error("the order could not be cancelled")]
     Internal(#[source] BoxError),
 }
 
 impl OrderService {
-    /// A service that keeps orders in the given store.
+    /// Creates a service with the given store.
     pub fn new(store: OrderStore) -> Self {
         Self {
             store,
@@ -78,7 +80,7 @@ impl OrderService {
         }
     }
 
-    /// The same service by another clock.
+    /// Replaces the clock.
     #[must_use]
     pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
         Self {
@@ -87,8 +89,8 @@ impl OrderService {
         }
     }
 
-    /// Places an order and tells of it. A repeated request, known by its key,
-    /// is answered with the order as it is now.
+    /// Places an order with its event. For a repeated request, recognised by its key,
+    /// returns the current order.
     pub(crate) async fn place_order(
         &self,
         command: PlaceOrder,
@@ -102,7 +104,7 @@ impl OrderService {
             key.map(|key| PastRequest::new(key, fingerprint.clone(), placed.order.id, now));
         let transaction = self
             .store
-            .placing(&placed, request, origin, now)
+            .place_transaction(&placed, request, origin, now)
             .map_err(PlaceOrderError::Internal)?;
 
         match commit(&transaction).await {
@@ -110,14 +112,17 @@ impl OrderService {
                 state: placed.order,
                 revision,
             }),
-            Err(error) => match PastRequest::that_was_first(&error) {
-                Some(first) if first.fingerprint == fingerprint => self.order_of(&first).await,
+            // The condition on the key fails if an earlier request used it. The same
+            // fingerprint means that this is a retry of that request.
+            Err(error) => match PastRequest::from_conflict(&error) {
+                Some(past) if past.fingerprint == fingerprint => self.order_of(&past).await,
                 Some(_) => Err(PlaceOrderError::KeyReused),
                 None => Err(error.into()),
             },
         }
     }
 
+    /// Returns the order that an earlier request placed.
     async fn order_of(&self, request: &PastRequest) -> Result<StoredOrder, PlaceOrderError> {
         let id = request.order_id;
         let found = self.store.order(id).await;
@@ -125,8 +130,8 @@ impl OrderService {
         found.ok_or_else(|| internal(format!("order {id} of a past request is gone")))
     }
 
-    /// Cancels an order and tells of it; one that is cancelled already is left
-    /// as it is. If others change it meanwhile, it is decided anew, once.
+    /// Cancels an order with its event. A cancelled order stays unchanged. After a
+    /// concurrent modification, reads the order and decides once more.
     pub(crate) async fn cancel_order(
         &self,
         id: OrderId,
@@ -135,7 +140,7 @@ impl OrderService {
         let once_more = backoff().with_max_times(1);
         (|| self.try_to_cancel(id, origin))
             .retry(once_more)
-            .when(|error| matches!(error, CancelOrderError::BeingChanged(_)))
+            .when(|error| matches!(error, CancelOrderError::Conflict(_)))
             .await
     }
 
@@ -148,10 +153,11 @@ impl OrderService {
         let found = found.ok_or(CancelOrderError::Unknown(id))?;
         let base = found.revision;
         let change = found.state.cancel(self.clock.now());
+        // Without events the order was already cancelled, so nothing is written.
         let revision = if change.events.is_empty() {
             base
         } else {
-            let transaction = self.store.changing(&change, base, origin);
+            let transaction = self.store.change_transaction(&change, base, origin);
             transaction.commit().await?.revision
         };
         Ok(StoredOrder {
@@ -177,9 +183,9 @@ impl From<CommitError> for CancelOrderError {
     fn from(error: CommitError) -> Self {
         match error {
             CommitError::ConditionFailed(ref failed) if failed.iter().any(is_stale) => {
-                Self::BeingChanged(error)
+                Self::Conflict(error)
             }
-            CommitError::Conflict { .. } => Self::BeingChanged(error),
+            CommitError::Conflict { .. } => Self::Conflict(error),
             CommitError::Throttled { .. } | CommitError::OutcomeUnknown(_) => {
                 Self::Unavailable(error.into())
             }
@@ -188,7 +194,7 @@ impl From<CommitError> for CancelOrderError {
     }
 }
 
-/// Returns whether reading the order again and deciding again can help.
+/// Returns whether a retry with the current order can succeed.
 fn is_stale(failed: &FailedCondition) -> bool {
     use ConditionFailure::{Missing, Stale};
     matches!(failed.failure, Stale { .. } | Missing)
@@ -203,8 +209,8 @@ impl From<ReadError> for CancelOrderError {
     }
 }
 
-/// Commits, again after a conflict: of two requests with one key at the same
-/// instant, the one that comes again finds the other's order.
+/// Commits, and retries after a conflict. Of two concurrent requests with the same
+/// key one conflicts; its retry finds the other's order.
 async fn commit(transaction: &Transaction) -> Result<Revision, CommitError> {
     let committed = (|| transaction.commit())
         .retry(backoff())
@@ -221,7 +227,7 @@ fn backoff() -> ExponentialBuilder {
         .with_jitter()
 }
 
-/// A UUIDv7 of the given time.
+/// Creates a UUIDv7 with the given time.
 fn new_order_id(now: Timestamp) -> OrderId {
     let seconds = u64::try_from(now.as_second()).unwrap_or(0);
     let nanoseconds = now.subsec_nanosecond().unsigned_abs();

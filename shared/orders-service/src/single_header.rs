@@ -1,16 +1,16 @@
-//! Headers that a request has once.
+//! Headers that a request may have only once.
 
 use lambda_http::http::{HeaderMap, HeaderValue};
 
-/// A header that a request may have once was sent more often.
+/// The error for a header that is sent more than once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Repeated;
 
-/// Returns the value of a header that a request may have once.
+/// Returns the value of a header that a request may have only once.
 ///
-/// API Gateway and function URLs hand over a header that was sent twice as one
-/// value, joined by a comma (payload format 2.0). Of that nothing is seen here, so
-/// the reader of the value has to refuse the comma.
+/// API Gateway and function URLs join a header that was sent twice into one value
+/// with a comma (payload format 2.0). That is not visible here, so the caller has to
+/// reject the comma.
 pub(crate) fn single_header<'a>(
     headers: &'a HeaderMap,
     name: &str,

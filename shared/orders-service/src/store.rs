@@ -1,3 +1,5 @@
+//! Orders and idempotency keys in DynamoDB, with events in the outbox.
+
 use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_dynamodb::{
@@ -16,27 +18,27 @@ use serde::{Deserialize, Serialize};
 
 use crate::{idempotency::IdempotencyKey, origin::Origin};
 
-/// How long a repeated request is recognised.
-const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
+/// How long a repeated request is recognised by its key.
+const IDEMPOTENCY_PERIOD: SignedDuration = SignedDuration::from_hours(24);
 
 /// The partition key of the orders table.
 const KEY: &str = "pk";
 
-/// Orders in DynamoDB, their events in the outbox.
+/// Writes orders to DynamoDB, with their events in the outbox.
 #[derive(Clone)]
 pub struct OrderStore {
     orders: Orders,
     outbox: Outbox,
 }
 
-/// The orders table, to read from.
+/// Reads orders from DynamoDB.
 #[derive(Clone)]
 pub struct Orders {
     client: Client,
     table: String,
 }
 
-/// An order as it lies in the table.
+/// An order as an item of the table.
 #[derive(Serialize)]
 struct OrderItem<'a> {
     pk: String,
@@ -44,39 +46,42 @@ struct OrderItem<'a> {
     order: &'a Order,
 }
 
-/// An order, and what a change of it is based on.
+/// An order with the revision that a change of it is based on.
 pub(crate) type StoredOrder = Versioned<Order>;
 
-/// What is remembered of a request with an idempotency key.
+/// The item about an earlier request with an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PastRequest {
+    /// `idem#` and the hash of the key.
     pk: String,
+    /// The order that the request placed.
     pub(crate) order_id: OrderId,
+    /// Recognises a different command with the same key.
     pub(crate) fingerprint: String,
-    /// Epoch seconds, the table's TTL attribute.
+    /// The table's TTL attribute, in epoch seconds.
     expires_at: i64,
 }
 
 /// Why an order could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// DynamoDB cannot tell now.
+    /// DynamoDB throttled, or did not respond.
     #[error("the order could not be read now")]
     Unavailable(#[source] BoxError),
-    /// A fault of this service or its set-up.
+    /// A fault of this service or its configuration.
     #[error("the order could not be read")]
     Internal(#[source] BoxError),
 }
 
 impl Orders {
-    /// Orders in the given table, whose partition key is `pk`.
+    /// Creates a reader of the given table, whose partition key is `pk`.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
         let table = table.into();
         Self { client, table }
     }
 
-    /// The order as it is now.
+    /// Returns the current order, by a consistent read.
     pub(crate) async fn order(&self, id: OrderId) -> Result<Option<StoredOrder>, ReadError> {
         let output = self
             .client
@@ -85,7 +90,7 @@ impl Orders {
             .key(KEY, AttributeValue::S(aggregate_id(id)))
             .consistent_read(true)
             .customize()
-            .config_override(in_time())
+            .config_override(call_timeouts())
             .send()
             .await?;
         let order = output.item.map(Versioned::from_item).transpose();
@@ -94,19 +99,19 @@ impl Orders {
 }
 
 impl OrderStore {
-    /// Orders in the given table, with their events in the outbox.
+    /// Creates a store with the given table and outbox.
     pub fn new(orders: Orders, outbox: Outbox) -> Self {
         Self { orders, outbox }
     }
 
-    /// The order as it is now.
+    /// Returns the current order, by a consistent read.
     pub(crate) async fn order(&self, id: OrderId) -> Result<Option<StoredOrder>, ReadError> {
         self.orders.order(id).await
     }
 
-    /// The transaction that saves a new order, its events, and what is
-    /// remembered of the request.
-    pub(crate) fn placing(
+    /// Builds the transaction that saves a new order, its events, and its
+    /// idempotency key.
+    pub(crate) fn place_transaction(
         &self,
         placed: &Change,
         request: Option<PastRequest>,
@@ -117,15 +122,20 @@ impl OrderStore {
         let write = AggregateWrite::create(id, &self.orders.table, key_schema(), &item);
         let mut transaction = self.transaction(write, placed, origin);
         if let Some(request) = request {
-            let put = self.remember(&request, now)?;
+            let put = self.put_request(&request, now)?;
             transaction = transaction.put(put, key_schema());
         }
         Ok(transaction)
     }
 
-    /// The transaction that saves a change of an order that was read at `base`,
-    /// and its events.
-    pub(crate) fn changing(&self, change: &Change, base: Revision, origin: &Origin) -> Transaction {
+    /// Builds the transaction that saves a change of an order, read at revision
+    /// `base`, and its events.
+    pub(crate) fn change_transaction(
+        &self,
+        change: &Change,
+        base: Revision,
+        origin: &Origin,
+    ) -> Transaction {
         let (id, item) = item(&change.order);
         let write = AggregateWrite::replace(id, &self.orders.table, key_schema(), &item, base);
         self.transaction(write, change, origin)
@@ -145,9 +155,10 @@ impl OrderStore {
         transaction
     }
 
-    /// Remembers a request, unless one with its key is remembered already.
-    /// DynamoDB may take days to delete what has expired, so that is checked.
-    fn remember(&self, request: &PastRequest, now: Timestamp) -> Result<Put, BoxError> {
+    /// Builds the put of a request's item, on condition that there is no earlier one
+    /// with its key. DynamoDB may take days to delete expired items, so the condition
+    /// ignores them.
+    fn put_request(&self, request: &PastRequest, now: Timestamp) -> Result<Put, BoxError> {
         let put = Put::builder()
             .table_name(&self.orders.table)
             .set_item(Some(serde_dynamo::to_item(request)?))
@@ -172,12 +183,12 @@ impl PastRequest {
             pk: format!("idem#{}", key.digest()),
             order_id,
             fingerprint,
-            expires_at: now.as_second() + REMEMBERED.as_secs(),
+            expires_at: now.as_second() + IDEMPOTENCY_PERIOD.as_secs(),
         }
     }
 
-    /// The request that was there first, if that is why a commit failed.
-    pub(crate) fn that_was_first(error: &CommitError) -> Option<Self> {
+    /// Returns the earlier request with the same key, if that is why a commit failed.
+    pub(crate) fn from_conflict(error: &CommitError) -> Option<Self> {
         let CommitError::ConditionFailed(failed) = error else {
             return None;
         };
@@ -191,9 +202,10 @@ impl PastRequest {
 }
 
 impl From<SdkError<GetItemError>> for ReadError {
-    /// A refusal will be repeated; anything else is worth another try.
+    /// A retry helps after a throttled call, a server error or a lost connection;
+    /// DynamoDB would reject any other request again.
     fn from(error: SdkError<GetItemError>) -> Self {
-        let passes = match &error {
+        let is_transient = match &error {
             SdkError::ConstructionFailure(_) => false,
             SdkError::ServiceError(service) => {
                 service.raw().status().is_server_error()
@@ -208,7 +220,7 @@ impl From<SdkError<GetItemError>> for ReadError {
             }
             _ => true,
         };
-        if passes {
+        if is_transient {
             Self::Unavailable(error.into())
         } else {
             Self::Internal(error.into())
@@ -216,9 +228,9 @@ impl From<SdkError<GetItemError>> for ReadError {
     }
 }
 
-/// A connection that died while the function was frozen is given up in time for
-/// another attempt.
-fn in_time() -> Builder {
+/// Returns timeouts that allow a second attempt: a connection may have died while
+/// Lambda had frozen the function.
+fn call_timeouts() -> Builder {
     let timeouts = TimeoutConfig::builder()
         .operation_attempt_timeout(Duration::from_secs(1))
         .operation_timeout(Duration::from_secs(3));

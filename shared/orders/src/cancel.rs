@@ -1,10 +1,12 @@
+//! Cancelling an order.
+
 use jiff::Timestamp;
 
 use crate::{Change, Order, OrderCancelled, OrderEvent, OrderStatus};
 
 impl Order {
-    /// Cancels the order at the given time. An order that is cancelled already
-    /// stays as it is, and there is nothing to tell.
+    /// Cancels the order at the given time. A cancelled order stays unchanged and
+    /// has no new event.
     #[must_use]
     pub fn cancel(self, now: Timestamp) -> Change {
         if self.status == OrderStatus::Cancelled {

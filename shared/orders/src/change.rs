@@ -1,11 +1,13 @@
+//! The result of a command.
+
 use crate::{Order, OrderEvent};
 
-/// What a command has made of an order, and the events that tell of it. Save
-/// both or neither.
+/// An order after a command, with the command's events. Save both or neither, in
+/// one transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// The order as it is now.
+    /// The new state of the order.
     pub order: Order,
-    /// What happened, in this order; nothing if there was nothing to do.
+    /// The events, in this order; none if the command changed nothing.
     pub events: Vec<OrderEvent>,
 }

@@ -1,3 +1,5 @@
+//! The events of an order, as they are published.
+
 use jiff::Timestamp;
 use outbox::DomainEvent;
 use schemars::JsonSchema;
@@ -5,18 +7,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Money, OrderId, OrderItem};
 
-/// What can happen to an order.
+/// An event of an order.
 ///
-/// Each event is a promise to consumers: its schema lies in `schemas/`, named by
-/// `dataschema`. What would break a consumer is told by a new event, with a type
-/// (`OrderCreated.v2`) and a schema of its own, beside the old one for as long as
-/// somebody reads that.
+/// Each event is a contract with consumers: its schema is in `schemas/`, and
+/// `dataschema` names it. A change that would break a consumer is a new event with
+/// its own type (`OrderCreated.v2`) and schema. Both are published as long as
+/// consumers read the old one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum OrderEvent {
-    /// A customer placed it.
+    /// The order was placed.
     OrderCreated(OrderCreated),
-    /// It was cancelled.
+    /// The order was cancelled.
     OrderCancelled(OrderCancelled),
 }
 
@@ -40,11 +42,11 @@ impl DomainEvent for OrderEvent {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderCreated {
-    /// Which order.
+    /// The id of the order.
     pub order_id: OrderId,
-    /// Who ordered.
+    /// The customer who placed it.
     pub customer_id: String,
-    /// What was ordered.
+    /// The ordered products.
     pub items: Vec<OrderItem>,
     /// The sum over all items.
     pub total: Money,
@@ -54,7 +56,7 @@ pub struct OrderCreated {
 }
 
 impl OrderCreated {
-    /// Names the schema, and its version.
+    /// The name of the schema with its version.
     pub const SCHEMA: &str = "urn:event-schema:orders:OrderCreated:1";
 }
 
@@ -62,9 +64,9 @@ impl OrderCreated {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderCancelled {
-    /// Which order.
+    /// The id of the order.
     pub order_id: OrderId,
-    /// Who had ordered.
+    /// The customer who had placed it.
     pub customer_id: String,
     /// When it was cancelled.
     #[schemars(with = "String", extend("format" = "date-time"))]
@@ -72,6 +74,6 @@ pub struct OrderCancelled {
 }
 
 impl OrderCancelled {
-    /// Names the schema, and its version.
+    /// The name of the schema with its version.
     pub const SCHEMA: &str = "urn:event-schema:orders:OrderCancelled:1";
 }

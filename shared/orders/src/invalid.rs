@@ -1,9 +1,10 @@
+//! Why a command is invalid, with one violation per field.
+
 use std::fmt;
 
 use serde::Serialize;
 
-/// A command that cannot be carried out as it stands, and everything wrong
-/// with it.
+/// The error for an invalid command, with every violation.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the order is invalid: {}", join(.violations))]
 pub struct InvalidOrder {
@@ -11,12 +12,12 @@ pub struct InvalidOrder {
     pub violations: Vec<Violation>,
 }
 
-/// One thing wrong with a command.
+/// An invalid field of a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Violation {
-    /// Where, as a path into the command's JSON: `items[3].quantity`.
+    /// The field, as a path in the command's JSON: `items[3].quantity`.
     pub field: String,
-    /// What, for a person.
+    /// What is wrong with it, as text for the caller's user.
     pub message: String,
 }
 
@@ -45,7 +46,7 @@ impl From<garde::Report> for InvalidOrder {
     }
 }
 
-/// The path as the command's JSON spells it: `unit_price` is `unitPrice` there.
+/// Converts a path of Rust fields to one of JSON fields: `unit_price` is `unitPrice`.
 fn json_path(rust_path: &str) -> String {
     let mut parts = rust_path.split('_');
     let first = parts.next().unwrap_or_default().to_owned();

@@ -1,8 +1,8 @@
-//! The order domain: what an order is, what makes one valid, and the events
-//! that tell of it. Pure: no AWS, no I/O, no clock.
+//! The order domain: what an order is, what makes one valid, and its events.
+//! Pure: no AWS, no I/O, no clock.
 //!
-//! A command goes in; the new state and its events come out together, so that
-//! nobody can save the one and forget the other.
+//! A command returns the new state and its events together in a [`Change`], so
+//! that callers can't save one without the other.
 //!
 //! ```
 //! use orders::{Order, OrderId, PlaceOrder, PlaceOrderItem};

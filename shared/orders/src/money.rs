@@ -1,10 +1,12 @@
+//! Amounts of money.
+
 use std::fmt;
 
 use iso_currency::Currency;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// An amount of one currency.
+/// An amount in one currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Money {
     /// In minor units: 3900 EUR are 39.00 euros, 3900 JPY are 3900 yen.
@@ -15,7 +17,7 @@ pub struct Money {
 }
 
 impl Money {
-    /// The largest amount every JSON reader understands exactly, 2^53 - 1
+    /// The largest amount that every JSON parser reads exactly, 2^53 - 1
     /// (RFC 8259, section 6).
     pub const MAX_AMOUNT: u64 = (1 << 53) - 1;
 }
@@ -38,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shows_minor_units_as_the_currency_writes_them() {
+    fn minor_units_are_printed_as_the_currency_defines() {
         let cases = [
             (5, Currency::EUR, "0.05 EUR"),
             (3900, Currency::EUR, "39.00 EUR"),

@@ -1,3 +1,5 @@
+//! The order and its parts.
+
 use std::{fmt, str::FromStr};
 
 use jiff::Timestamp;
@@ -7,17 +9,17 @@ use uuid::Uuid;
 
 use crate::Money;
 
-/// An order, as it stands.
+/// The current state of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Order {
-    /// Names the order for ever.
+    /// The id, which never changes.
     pub id: OrderId,
-    /// Who ordered.
+    /// The customer who placed it.
     pub customer_id: String,
-    /// How far it has come.
+    /// The status.
     pub status: OrderStatus,
-    /// What was ordered, 1 to 100 items.
+    /// The ordered products, 1 to 100.
     pub items: Vec<OrderItem>,
     /// The sum over all items.
     pub total: Money,
@@ -27,14 +29,14 @@ pub struct Order {
     pub updated_at: Timestamp,
 }
 
-/// The id of an order: a UUID, version 7 where this project makes one, so that
-/// ids sort by time.
+/// The id of an order: a UUID. The orders service creates version 7, so that ids
+/// sort by time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct OrderId(Uuid);
 
 impl OrderId {
-    /// An order id from a UUID the caller made.
+    /// Creates an order id from a UUID.
     pub const fn new(id: Uuid) -> Self {
         Self(id)
     }
@@ -54,13 +56,13 @@ impl FromStr for OrderId {
     }
 }
 
-/// How far an order has come.
+/// The status of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum OrderStatus {
-    /// Accepted.
+    /// The order is accepted.
     Placed,
-    /// Called off.
+    /// The order is cancelled.
     Cancelled,
 }
 
@@ -68,10 +70,10 @@ pub enum OrderStatus {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderItem {
-    /// Which product.
+    /// The id of the product.
     pub product_id: String,
-    /// How many, 1 to 10,000.
+    /// The quantity, 1 to 10,000.
     pub quantity: u64,
-    /// The price of one, in minor units of the order's currency.
+    /// The price of one piece, in minor units of the order's currency.
     pub unit_price: u64,
 }

@@ -1,3 +1,5 @@
+//! Placing an order: the command and its validation.
+
 use garde::Validate;
 use iso_currency::Currency;
 use jiff::Timestamp;
@@ -8,20 +10,20 @@ use crate::{
     Violation, whole_number,
 };
 
-/// Place an order: what a customer asks for, not yet checked.
+/// The command to place an order, not validated yet.
 ///
-/// Numbers are signed and the currency is text so that a wrong value is
-/// reported together with every other, rather than alone by the JSON parser.
+/// Numbers are signed and the currency is text, so that the validation reports a
+/// wrong value together with all others. The JSON parser would report it alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Validate)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PlaceOrder {
-    /// Who orders, 1 to 128 bytes.
+    /// The customer's id, 1 to 128 bytes.
     #[garde(custom(name_of_1_to_128_bytes))]
     pub customer_id: String,
     /// The currency of every price, an ISO 4217 code: `EUR`.
     #[garde(custom(currency_code))]
     pub currency: String,
-    /// What is ordered, 1 to 100 items.
+    /// The ordered products, 1 to 100.
     #[garde(custom(between_1_and_100_items), dive)]
     pub items: Vec<PlaceOrderItem>,
 }
@@ -30,25 +32,25 @@ pub struct PlaceOrder {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Validate)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PlaceOrderItem {
-    /// Which product, 1 to 128 bytes.
+    /// The id of the product, 1 to 128 bytes.
     #[garde(custom(name_of_1_to_128_bytes))]
     pub product_id: String,
-    /// How many, 1 to 10,000.
+    /// The quantity, 1 to 10,000.
     #[serde(deserialize_with = "whole_number::deserialize")]
     #[garde(custom(within(1..=10_000)))]
     pub quantity: i64,
-    /// The price of one in minor units (cents), 0 to 2^53 - 1.
+    /// The price of one piece in minor units (cents), 0 to 2^53 - 1.
     #[serde(deserialize_with = "whole_number::deserialize")]
     #[garde(custom(within(0..=Money::MAX_AMOUNT.cast_signed())))]
     pub unit_price: i64,
 }
 
 impl Order {
-    /// Places an order under the given id at the given time.
+    /// Places an order with the given id at the given time.
     ///
     /// # Errors
     ///
-    /// [`InvalidOrder`] with every field that is wrong and why.
+    /// [`InvalidOrder`] with every invalid field.
     pub fn place(command: PlaceOrder, id: OrderId, now: Timestamp) -> Result<Change, InvalidOrder> {
         command.validate()?;
         let total = total(&command)?;
@@ -77,7 +79,7 @@ impl Order {
 }
 
 impl From<PlaceOrderItem> for OrderItem {
-    /// Of a validated item: no number is negative.
+    /// Converts a validated item, in which no number is negative.
     fn from(item: PlaceOrderItem) -> Self {
         Self {
             product_id: item.product_id,
@@ -87,6 +89,7 @@ impl From<PlaceOrderItem> for OrderItem {
     }
 }
 
+/// Returns the sum of a validated command.
 fn total(command: &PlaceOrder) -> Result<Money, InvalidOrder> {
     let currency = parse_currency(&command.currency);
     let amount = command.items.iter().try_fold(0_u64, |sum, item| {
@@ -109,8 +112,8 @@ fn total(command: &PlaceOrder) -> Result<Money, InvalidOrder> {
     }
 }
 
-/// A current currency people pay with: not superseded, no precious metal, no
-/// test code. Those have no minor unit to count prices in.
+/// Parses the code of a currency that is in use: not superseded, no precious
+/// metal, no test code. Those have no minor unit for prices.
 fn parse_currency(code: &str) -> Option<Currency> {
     Currency::from_code(code).filter(|currency| {
         !currency.is_special()

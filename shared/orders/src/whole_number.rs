@@ -1,4 +1,4 @@
-//! Whole numbers, as a command spells them.
+//! Whole numbers in the JSON of a command.
 
 use std::fmt;
 
@@ -7,11 +7,11 @@ use serde::{
     de::{Error, Visitor},
 };
 
-/// Reads a whole number that is written in digits alone.
+/// Deserializes a whole number that is written with digits only.
 ///
-/// `20.0` and `2e1` are refused, although they are 20, too: prices are in minor
-/// units, and what has a point is more likely meant as 20 euros than as 20 cents.
-/// And no parser hands them over without rounding.
+/// `20.0` and `2e1` are rejected although they equal 20: prices are in minor
+/// units, and a number with a decimal point more likely means 20 euros than 20
+/// cents. Also, the JSON parser would round them.
 pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
     from.deserialize_i64(WholeNumber)
 }
@@ -30,17 +30,17 @@ impl Visitor<'_> for WholeNumber {
     }
 
     fn visit_u64<E: Error>(self, number: u64) -> Result<i64, E> {
-        i64::try_from(number).map_err(|_| self.refused())
+        i64::try_from(number).map_err(|_| self.rejected())
     }
 
-    /// Without the number, which is rounded by now.
+    /// The message does not contain the number, since the parser has rounded it.
     fn visit_f64<E: Error>(self, _: f64) -> Result<i64, E> {
-        Err(self.refused())
+        Err(self.rejected())
     }
 }
 
 impl WholeNumber {
-    fn refused<E: Error>(&self) -> E {
+    fn rejected<E: Error>(&self) -> E {
         E::custom(format_args!("must be {}", self as &dyn serde::de::Expected))
     }
 }

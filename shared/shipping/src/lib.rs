@@ -1,15 +1,15 @@
-//! A consumer of the orders' events: it ships what was ordered, and not what was
-//! cancelled.
+//! A consumer of the orders' events: it starts the shipment of a placed order, and
+//! stops it if the order is cancelled.
 //!
-//! Events come from a queue, more than once at times, and in any order.
-//! [`Shipping`] handles each once, by the inbox of the `outbox` crate, and what a
-//! [`Shipment`] becomes does not depend on which event comes first:
+//! Events arrive from a queue, sometimes more than once, and in any order.
+//! [`Shipping`] handles each event once, with the inbox of the `outbox` crate. The
+//! resulting [`Shipment`] does not depend on the order of the events:
 //!
-//! | what is known | `OrderCreated` | `OrderCancelled` |
+//! | shipment | `OrderCreated` | `OrderCancelled` |
 //! |---|---|---|
-//! | nothing | the shipment starts | it is remembered: nothing will start |
-//! | it was started | nothing changes | it is stopped |
-//! | it was stopped | nothing starts; what was ordered is noted | nothing changes |
+//! | none yet | started | stopped, so that it never starts |
+//! | started | unchanged | stopped |
+//! | stopped | stays stopped; the items are recorded | unchanged |
 
 mod message;
 mod order_event;

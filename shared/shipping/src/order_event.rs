@@ -1,13 +1,15 @@
+//! The orders' events, as far as shipping reads them.
+
 use outbox::{CloudEvent, InvalidData};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-/// What shipping wants to know of an order. Whatever else the events tell, now
-/// or later, is passed over.
+/// An event of an order. Fields that shipping does not need are ignored, so that new
+/// ones can be added.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OrderEvent {
-    /// It was placed.
+    /// The order was placed.
     Created(OrderCreated),
-    /// It was cancelled.
+    /// The order was cancelled.
     Cancelled(OrderCancelled),
 }
 
@@ -15,9 +17,9 @@ pub enum OrderEvent {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderCreated {
-    /// Which order.
+    /// The id of the order.
     pub order_id: String,
-    /// What is to be shipped.
+    /// The products to ship.
     pub items: Vec<OrderItem>,
 }
 
@@ -25,7 +27,7 @@ pub struct OrderCreated {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderCancelled {
-    /// Which order.
+    /// The id of the order.
     pub order_id: String,
 }
 
@@ -33,17 +35,17 @@ pub struct OrderCancelled {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderItem {
-    /// Which product.
+    /// The id of the product.
     pub product_id: String,
-    /// How many.
+    /// The quantity.
     pub quantity: u64,
 }
 
-/// An event that shipping can make nothing of.
+/// Why shipping cannot handle an event.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidOrderEvent {
-    /// It is none that shipping knows: its rule should not match it.
+    /// Its type is unknown: the rule should not match it.
     #[error(
         "an event of type {event_type:?} is nothing to shipping: correct the rule that sends it"
     )]
@@ -51,7 +53,7 @@ pub enum InvalidOrderEvent {
         /// CloudEvents `type`.
         event_type: String,
     },
-    /// Its data is not as the schema promises.
+    /// Its data does not match the schema.
     #[error("{event_type}: {}: {}", .source.path, .source.source)]
     Data {
         /// CloudEvents `type`.
@@ -62,7 +64,7 @@ pub enum InvalidOrderEvent {
 }
 
 impl OrderEvent {
-    /// Which order it happened to.
+    /// Returns the id of the order.
     pub fn order_id(&self) -> &str {
         match self {
             Self::Created(created) => &created.order_id,

@@ -1,20 +1,22 @@
+//! The shipment of an order, and how events change it.
+
 use outbox::inbox::Continuity;
 use serde::{Deserialize, Serialize};
 
 use crate::order_event::{OrderEvent, OrderItem};
 
-/// What shipping has made of an order.
+/// The shipment of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Shipment {
-    /// Which order.
+    /// The id of the order.
     pub order_id: String,
-    /// Whether it is to be shipped.
+    /// Whether the order is to be shipped.
     pub status: ShipmentStatus,
-    /// What was ordered; nothing yet if only the cancellation is known.
+    /// The ordered products; empty if only the cancellation has arrived.
     #[serde(default)]
     pub items: Vec<OrderItem>,
-    /// The `sequence` of the latest event of the order that is known.
+    /// The highest `sequence` of the order's events so far.
     pub order_sequence: u64,
 }
 
@@ -22,21 +24,21 @@ pub struct Shipment {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ShipmentStatus {
-    /// It is.
+    /// It is to be shipped.
     Started,
-    /// It is not, or no longer.
+    /// It is not to be shipped, or no longer.
     Stopped,
 }
 
 impl Shipment {
-    /// What becomes of a shipment, if there is one yet, by an event at this
-    /// position in the history of its order.
+    /// Returns the shipment after an event with this sequence, given the shipment
+    /// before it, if there is one.
     #[must_use]
     pub fn after(known: Option<&Self>, event: &OrderEvent, sequence: u64) -> Self {
         let last_known = known.map_or(0, |shipment| shipment.order_sequence);
         let is_late = Continuity::of(sequence, last_known) == Continuity::Late;
         let status = match (known, event) {
-            // Whatever happened later has been decided already.
+            // A later event has already decided the status.
             (Some(shipment), _) if is_late => shipment.status,
             (_, OrderEvent::Created(_)) => ShipmentStatus::Started,
             (_, OrderEvent::Cancelled(_)) => ShipmentStatus::Stopped,
@@ -60,7 +62,7 @@ mod tests {
     use crate::order_event::{OrderCancelled, OrderCreated};
 
     #[test]
-    fn what_a_shipment_becomes_does_not_depend_on_which_event_comes_first() {
+    fn a_shipment_does_not_depend_on_the_order_of_events() {
         let items = vec![OrderItem {
             product_id: "teapot".into(),
             quantity: 2,

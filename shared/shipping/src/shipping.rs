@@ -1,3 +1,5 @@
+//! Handles batches of messages.
+
 use std::{error::Error, time::Duration};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
@@ -18,31 +20,30 @@ use crate::{
     store::{SaveError, ShipmentStore},
 };
 
-/// How often it is decided anew what becomes of a shipment that others change
-/// meanwhile.
+/// How often an event is retried after a concurrent modification of its shipment.
 const RETRIES: usize = 5;
 
-/// What is left of an invocation to answer in.
+/// The time of an invocation that is reserved for the response.
 const MARGIN: Duration = Duration::from_secs(1);
 
-/// Starts and stops shipments, as the events of orders tell.
+/// Starts and stops shipments by the orders' events.
 #[derive(Clone)]
 pub struct Shipping {
     store: ShipmentStore,
 }
 
-/// Why an event was not handled. It is safe to handle it again.
+/// Why an event was not handled. A retry is safe.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ShippingError {
-    /// The message holds no event.
+    /// The message contains no event.
     #[error(transparent)]
     Message(#[from] InvalidMessage),
-    /// The event is none that shipping can make something of.
+    /// The event is none that shipping can handle.
     #[error(transparent)]
     Event(#[from] InvalidOrderEvent),
-    /// The event does not tell its position in the history of its order.
-    #[error("the event has no sequence, so it cannot be told whether it is late")]
+    /// The event has no `sequence`, its position in the history of its order.
+    #[error("the event has no sequence, which says whether it is late")]
     NoSequence,
     /// The shipment could not be read.
     #[error("the shipment could not be read")]
@@ -50,29 +51,29 @@ pub enum ShippingError {
     /// The shipment could not be saved.
     #[error("the shipment could not be saved")]
     Save(#[source] BoxError),
-    /// The invocation was about to end.
+    /// The timeout of the invocation was too close.
     #[error("the event was not handled in time")]
     OutOfTime,
-    /// The event could not be handled once: it is too old, or the transaction
-    /// was not committed.
+    /// The inbox failed: the event is too old, or the transaction was not committed.
     #[error(transparent)]
     Once(OnceError),
 }
 
 impl Shipping {
-    /// Shipping with its shipments in the given store.
+    /// Creates a handler with the given store.
     pub fn new(store: ShipmentStore) -> Self {
         Self { store }
     }
 
-    /// Handles a batch of messages, and answers which of them failed. These stay
-    /// in the queue; after some attempts SQS moves them to its dead-letter queue.
-    /// What is not handled shortly before the deadline counts as failed, so that
-    /// it does not take the others along.
+    /// Handles a batch of messages and returns which of them failed. SQS redelivers
+    /// those, and after some attempts moves them to its dead-letter queue.
+    ///
+    /// Messages that are not handled shortly before the deadline count as failed: a
+    /// timeout of the invocation would fail the whole batch.
     pub async fn handle_batch(&self, batch: SqsEvent, deadline: Instant) -> SqsBatchResponse {
-        let answer_by = deadline.checked_sub(MARGIN).unwrap_or(deadline);
+        let return_by = deadline.checked_sub(MARGIN).unwrap_or(deadline);
         let handled = batch.records.iter().map(|message| async move {
-            let handled = timeout_at(answer_by, self.handle(message)).await;
+            let handled = timeout_at(return_by, self.handle(message)).await;
             handled.unwrap_or_else(|_| {
                 let message_id = message.message_id.as_deref();
                 tracing::error!(message_id, "message not handled in time");
@@ -82,15 +83,15 @@ impl Shipping {
         let mut response = SqsBatchResponse::default();
         for (message, handled) in batch.records.iter().zip(join_all(handled).await) {
             if handled.is_err() {
-                // A message without an id, which SQS never sends, would count as
-                // the failure of all.
+                // SQS always sends an id. Without one, Lambda would count the whole batch
+                // as failed, which loses nothing.
                 response.add_failure(message.message_id.clone().unwrap_or_default());
             }
         }
         response
     }
 
-    /// Handles one message, and reports how that went.
+    /// Handles one message and logs an error.
     async fn handle(&self, message: &SqsMessage) -> Result<Handled, ShippingError> {
         let message_id = message.message_id.as_deref();
         let event = match message::event(message) {
@@ -120,17 +121,17 @@ impl Shipping {
     pub async fn handle_event(&self, event: &CloudEvent) -> Result<Handled, ShippingError> {
         let order_event = OrderEvent::try_from(event)?;
         let sequence = event.sequence.ok_or(ShippingError::NoSequence)?;
-        let anew = ExponentialBuilder::default()
+        let retries = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(10))
             .with_max_times(RETRIES)
             .with_jitter();
-        (|| self.decide(event, &order_event, sequence))
-            .retry(anew)
-            .when(ShippingError::is_a_change_by_others)
+        (|| self.try_to_handle(event, &order_event, sequence))
+            .retry(retries)
+            .when(ShippingError::is_conflict)
             .await
     }
 
-    async fn decide(
+    async fn try_to_handle(
         &self,
         event: &CloudEvent,
         order_event: &OrderEvent,
@@ -153,7 +154,7 @@ impl Shipping {
 }
 
 impl ShippingError {
-    fn is_a_change_by_others(&self) -> bool {
+    fn is_conflict(&self) -> bool {
         matches!(
             self,
             Self::Once(OnceError::Commit(CommitError::ConditionFailed(_)))
@@ -164,7 +165,7 @@ impl ShippingError {
 impl From<SaveError> for ShippingError {
     fn from(error: SaveError) -> Self {
         match error {
-            SaveError::NoItem(cause) => Self::Save(cause),
+            SaveError::InvalidItem(cause) => Self::Save(cause),
             SaveError::Once(error) => Self::Once(error),
         }
     }

@@ -1,3 +1,5 @@
+//! Shipments in DynamoDB, with the inbox in the same table.
+
 use std::time::Duration;
 
 use aws_sdk_dynamodb::{
@@ -17,16 +19,16 @@ use crate::shipment::Shipment;
 /// The partition key of the shipments table.
 const KEY: &str = "pk";
 
-/// Counts the changes of a shipment.
+/// The attribute that counts the changes of a shipment.
 const VERSION: &str = "version";
 
-/// The condition that nobody has changed a shipment since it was read.
+/// The condition that a shipment was not modified since it was read.
 const IS_AT_VERSION: &str = "#version = :version";
 
-/// Names this consumer among those who record what they have handled.
+/// The name of this consumer in inbox records.
 const CONSUMER: &str = "shipping";
 
-/// Shipments in DynamoDB, and beside them which events were handled.
+/// Stores shipments, each with the record that its event was handled.
 #[derive(Clone)]
 pub struct ShipmentStore {
     client: Client,
@@ -34,7 +36,7 @@ pub struct ShipmentStore {
     inbox: Inbox,
 }
 
-/// A shipment as it lies in the table.
+/// A shipment as an item of the table.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct StoredShipment {
     pk: String,
@@ -44,12 +46,12 @@ pub(crate) struct StoredShipment {
 }
 
 impl ShipmentStore {
-    /// Shipments in the given table, whose partition key is `pk` and whose TTL
+    /// Creates a store with the given table, whose partition key is `pk` and whose TTL
     /// attribute is `expiresAt`.
     ///
     /// # Errors
     ///
-    /// None with the name this consumer has.
+    /// If the inbox rejects the consumer's name, which it does not.
     pub fn new(client: Client, table: impl Into<String>) -> Result<Self, InvalidInbox> {
         let table = table.into();
         let inbox = Inbox::new(client.clone(), &table, key_schema(), CONSUMER)?;
@@ -60,7 +62,7 @@ impl ShipmentStore {
         })
     }
 
-    /// The shipment of an order as it is now.
+    /// Returns the current shipment of an order, by a consistent read.
     pub(crate) async fn shipment(
         &self,
         order_id: &str,
@@ -72,14 +74,14 @@ impl ShipmentStore {
             .key(KEY, AttributeValue::S(pk(order_id)))
             .consistent_read(true)
             .customize()
-            .config_override(in_time())
+            .config_override(call_timeouts())
             .send()
             .await?;
         Ok(output.item.map(serde_dynamo::from_item).transpose()?)
     }
 
-    /// Saves what an event has made of a shipment that was read as `known`, once.
-    /// The condition fails if it was changed since.
+    /// Saves the shipment after an event, once. `known` is the shipment before it; the
+    /// condition fails if that was modified since it was read.
     pub(crate) async fn save(
         &self,
         shipment: Shipment,
@@ -88,11 +90,11 @@ impl ShipmentStore {
     ) -> Result<Handled, SaveError> {
         let writes = match known {
             Some(known) if known.shipment == shipment => {
-                let unchanged = self.unchanged(known).map_err(SaveError::NoItem)?;
+                let unchanged = self.unchanged(known).map_err(SaveError::InvalidItem)?;
                 ConsumerWrites::new().condition_check(unchanged)
             }
             _ => {
-                let put = self.put(shipment, known).map_err(SaveError::NoItem)?;
+                let put = self.put(shipment, known).map_err(SaveError::InvalidItem)?;
                 ConsumerWrites::new().put(put, key_schema())
             }
         };
@@ -121,7 +123,8 @@ impl ShipmentStore {
         Ok(put.build()?)
     }
 
-    /// That nothing is to be written holds only as long as nobody else writes.
+    /// Checks that an unchanged shipment was not modified since: the decision to leave
+    /// it was based on what was read.
     fn unchanged(&self, known: &StoredShipment) -> Result<ConditionCheck, BoxError> {
         let check = ConditionCheck::builder()
             .table_name(&self.table)
@@ -136,8 +139,8 @@ impl ShipmentStore {
 /// Why a shipment was not saved.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SaveError {
-    #[error("the shipment cannot be an item")]
-    NoItem(#[source] BoxError),
+    #[error("the shipment cannot be converted to an item")]
+    InvalidItem(#[source] BoxError),
     #[error(transparent)]
     Once(#[from] OnceError),
 }
@@ -146,9 +149,9 @@ fn number(value: u64) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 
-/// A connection that died while the function was frozen is given up in time for
-/// another attempt.
-fn in_time() -> Builder {
+/// Returns timeouts that allow a second attempt: a connection may have died while
+/// Lambda had frozen the function.
+fn call_timeouts() -> Builder {
     let timeouts = TimeoutConfig::builder()
         .operation_attempt_timeout(Duration::from_secs(1))
         .operation_timeout(Duration::from_secs(3));
