@@ -1,4 +1,4 @@
-//! `POST /orders/{id}/cancel`, request to response.
+//! `POST /orders/{id}/cancel`, from request to response.
 
 use futures::future::join_all;
 use orders_service::cancel_order;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::fixture::*;
 
 #[tokio::test]
-async fn an_order_is_cancelled_with_the_event_that_tells_of_it() {
+async fn a_cancelled_order_has_its_event() {
     let fixture = Fixture::start().await;
     let id = fixture.placed().await;
     let answer = fixture.cancel(&id).await;
@@ -45,7 +45,7 @@ async fn cancelling_twice_is_200_with_nothing_written() {
 }
 
 #[tokio::test]
-async fn of_requests_at_the_same_instant_one_tells() {
+async fn concurrent_requests_write_one_event() {
     let fixture = Fixture::start().await;
     let id = fixture.placed().await;
     let answers = join_all((0..8).map(|_| fixture.cancel(&id))).await;
@@ -67,7 +67,7 @@ async fn the_sample_payload_names_an_order() {
 }
 
 #[tokio::test]
-async fn an_order_nobody_placed_is_404() {
+async fn an_unknown_order_is_404() {
     let fixture = Fixture::start().await;
     for id in ["019ad0c5-0a4c-7000-8000-000000000001", "nonsense", ""] {
         let answer = fixture.cancel(id).await;
@@ -97,7 +97,7 @@ fn found() -> (u16, Value) {
 }
 
 #[tokio::test]
-async fn a_change_under_way_is_tried_once_more_and_then_409() {
+async fn a_conflict_is_retried_once_and_then_409() {
     let done = (200, json!({}));
     for code in ["ConditionalCheckFailed", "TransactionConflict"] {
         for (answers, status) in [
@@ -105,12 +105,12 @@ async fn a_change_under_way_is_tried_once_more_and_then_409() {
             (vec![canceled(code)], 409),
         ] {
             let dynamodb =
-                DynamoDb::answering(&[("GetItem", &[found()]), ("TransactWriteItems", &answers)])
+                DynamoDb::responding(&[("GetItem", &[found()]), ("TransactWriteItems", &answers)])
                     .await;
             let answer = Answer::of(cancel_order(&service(&dynamodb.client), cancel(ID)).await);
             assert_eq!(answer.status, status, "{code}: {answer:?}");
             assert_eq!(dynamodb.calls("TransactWriteItems").await, 2);
-            // It was read again, and decided anew.
+            // The retry reads the order and decides on the current state.
             assert_eq!(dynamodb.calls("GetItem").await, 2);
             if status == 409 {
                 answer.assert_problem(409, "being-changed");
@@ -120,7 +120,7 @@ async fn a_change_under_way_is_tried_once_more_and_then_409() {
 }
 
 #[tokio::test]
-async fn what_passes_is_503_with_retry_after() {
+async fn a_transient_failure_is_503_with_retry_after() {
     let throttled = json!({"__type": "ProvisionedThroughputExceededException"});
     let down = json!({"__type": "InternalServerError"});
     for (read, write) in [
@@ -130,7 +130,7 @@ async fn what_passes_is_503_with_retry_after() {
         (found(), (500, down)),
     ] {
         let dynamodb =
-            DynamoDb::answering(&[("GetItem", &[read]), ("TransactWriteItems", &[write])]).await;
+            DynamoDb::responding(&[("GetItem", &[read]), ("TransactWriteItems", &[write])]).await;
         let answer = Answer::of(cancel_order(&service(&dynamodb.client), cancel(ID)).await);
         answer.assert_problem(503, "unavailable");
         assert_eq!(answer.header("retry-after"), "1");
@@ -138,14 +138,14 @@ async fn what_passes_is_503_with_retry_after() {
 }
 
 #[tokio::test]
-async fn a_fault_of_the_set_up_is_500_and_tells_nothing_of_it() {
+async fn a_wrong_configuration_is_500_without_details() {
     let denied = (
         400,
         json!({"__type": "AccessDeniedException", "message": "secret role"}),
     );
     for (read, write) in [(denied.clone(), canceled("None")), (found(), denied)] {
         let dynamodb =
-            DynamoDb::answering(&[("GetItem", &[read]), ("TransactWriteItems", &[write])]).await;
+            DynamoDb::responding(&[("GetItem", &[read]), ("TransactWriteItems", &[write])]).await;
         let answer = Answer::of(cancel_order(&service(&dynamodb.client), cancel(ID)).await);
         assert_eq!(answer.status, 500);
         assert!(!answer.body.to_string().contains("secret"), "{answer:?}");

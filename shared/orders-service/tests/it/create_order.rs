@@ -1,4 +1,4 @@
-//! `POST /orders`, request to response.
+//! `POST /orders`, from request to response.
 
 use jiff::SignedDuration;
 use lambda_http::{Body, Request, http};
@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use crate::fixture::*;
 
-async fn answered_by_dynamodb(answer: (u16, Value), request: Request) -> Answer {
-    let dynamodb = DynamoDb::answering(&[("TransactWriteItems", &[answer])]).await;
+async fn with_dynamodb(answer: (u16, Value), request: Request) -> Answer {
+    let dynamodb = DynamoDb::responding(&[("TransactWriteItems", &[answer])]).await;
     Answer::of(create_order(&service(&dynamodb.client), request).await)
 }
 
@@ -79,7 +79,7 @@ async fn every_invalid_field_is_named() {
 }
 
 #[tokio::test]
-async fn json_that_is_no_order_names_the_field() {
+async fn json_that_is_not_an_order_names_the_field() {
     let fixture = Fixture::start().await;
     for (pointer, value, field) in [
         ("/customerId", json!(7), "customerId"),
@@ -101,8 +101,7 @@ async fn json_that_is_no_order_names_the_field() {
         .assert_problem(422, "invalid-order");
 }
 
-/// Numbers by JSON's grammar, none of which is a whole number in a sixty-four bit
-/// integer's digits.
+/// JSON numbers that are not whole numbers in the digits of a 64-bit integer.
 const NUMBERS: [&str; 16] = [
     "1e999",
     "-1e400",
@@ -122,7 +121,7 @@ const NUMBERS: [&str; 16] = [
     "123456789012345678901234567890123456789012345678901234567890",
 ];
 
-/// An order as it is spelled, with a placeholder for the value of a field.
+/// Returns the JSON of an order with a placeholder for the value of a field.
 fn spelled(field: &str, value: &str) -> String {
     let mut order = order();
     *order.pointer_mut(field).unwrap() = json!("placeholder");
@@ -140,7 +139,7 @@ async fn assert_field(fixture: &Fixture, body: &str, field: &str) {
 }
 
 #[tokio::test]
-async fn any_number_of_json_is_accepted_or_refused_with_its_field() {
+async fn any_json_number_is_accepted_or_rejected_with_its_field() {
     let fixture = Fixture::start().await;
     let digits = "9".repeat(400);
     let fraction = format!("1.{digits}");
@@ -156,7 +155,7 @@ async fn any_number_of_json_is_accepted_or_refused_with_its_field() {
         ] {
             assert_field(&fixture, &spelled(pointer, number), field).await;
         }
-        // A field that no order has.
+        // A field that does not exist.
         let more = format!("{{\"discount\":{number},{}", &order().to_string()[1..]);
         assert_field(&fixture, &more, "discount").await;
         let of_an_item = spelled("/items/0/quantity", &format!("1,\"discount\":{number}"));
@@ -177,7 +176,7 @@ async fn any_number_of_json_is_accepted_or_refused_with_its_field() {
 }
 
 #[tokio::test]
-async fn what_only_looks_like_a_number_is_no_json() {
+async fn text_like_a_number_is_not_json() {
     let fixture = Fixture::start().await;
     for value in [
         "01", "-", "+1", "1.", ".5", "1e", "1e+", "0x10", "1_000", "NaN", "Infinity", "1e999.",
@@ -191,13 +190,13 @@ async fn what_only_looks_like_a_number_is_no_json() {
 }
 
 #[tokio::test]
-async fn json_that_the_parser_has_limits_for_is_refused_with_its_field() {
+async fn json_beyond_the_parser_s_limits_names_the_field() {
     let fixture = Fixture::start().await;
     let deep = format!("{}{}", "[".repeat(1_000), "]".repeat(1_000));
     for value in ["\"\\ud800\"", "\"\\udc00x\"", &deep] {
         assert_field(&fixture, &spelled("/currency", value), "currency").await;
     }
-    // What is wrong with an order counts for nothing if it is no JSON.
+    // A body that is not JSON is reported as that, not as an invalid order.
     for body in ["{\"currency\": 1e999", "{\"discount\": 1,}", "1e999 1"] {
         let request = request().body(Body::Text(body.into())).unwrap();
         let answer = fixture.post(request).await;
@@ -206,7 +205,7 @@ async fn json_that_the_parser_has_limits_for_is_refused_with_its_field() {
 }
 
 #[tokio::test]
-async fn what_is_no_json_is_400() {
+async fn a_body_that_is_not_json_is_400() {
     let fixture = Fixture::start().await;
     let trailing = format!("{} x", order());
     for body in ["", "{", "not json", &trailing] {
@@ -278,10 +277,10 @@ async fn only_json_is_accepted() {
 }
 
 #[tokio::test]
-async fn a_repeated_request_is_answered_with_the_same_order() {
+async fn a_repeated_request_returns_the_same_order() {
     let fixture = Fixture::start().await;
     let first = fixture.post(post_with_key(&order(), "key")).await;
-    // The same order, written differently.
+    // The same order, formatted differently.
     let spelled = serde_json::to_string_pretty(&order()).unwrap();
     let again = request()
         .header("idempotency-key", "key")
@@ -322,7 +321,7 @@ async fn an_invalid_order_does_not_use_up_its_key() {
 }
 
 #[tokio::test]
-async fn two_requests_at_the_same_instant_make_one_order() {
+async fn two_concurrent_requests_place_one_order() {
     let fixture = Fixture::start().await;
     let post = || fixture.post(post_with_key(&order(), "key"));
     let (a, b, c) = tokio::join!(post(), post(), post());
@@ -392,7 +391,7 @@ async fn a_header_that_was_sent_twice_arrives_as_one_with_a_comma() {
 }
 
 #[tokio::test]
-async fn a_request_is_the_same_however_it_is_delivered() {
+async fn one_request_in_several_encodings_places_one_order() {
     let fixture = Fixture::start().await;
     let body = order().to_string();
     let base64 = data_encoding::BASE64.encode(body.as_bytes());
@@ -415,7 +414,7 @@ async fn a_request_is_the_same_however_it_is_delivered() {
 }
 
 #[tokio::test]
-async fn a_key_is_remembered_for_a_day_even_if_dynamodb_has_not_deleted_it() {
+async fn a_key_is_recognised_for_a_day() {
     let fixture = Fixture::start().await;
     let first = fixture.post(post_with_key(&order(), "key")).await;
     for (hours, same) in [(23, true), (25, false)] {
@@ -434,26 +433,26 @@ async fn a_key_is_remembered_for_a_day_even_if_dynamodb_has_not_deleted_it() {
 #[tokio::test]
 async fn throttling_and_conflicts_are_503_with_retry_after() {
     for code in ["ThrottlingError", "TransactionConflict"] {
-        let answer = answered_by_dynamodb(canceled(code), post(&order())).await;
+        let answer = with_dynamodb(canceled(code), post(&order())).await;
         answer.assert_problem(503, "unavailable");
         assert_eq!(answer.header("retry-after"), "1");
     }
 }
 
 #[tokio::test]
-async fn an_unknown_outcome_is_worth_repeating_only_with_a_key() {
+async fn an_unknown_outcome_is_retryable_only_with_a_key() {
     let error = (500, json!({"__type": "InternalServerError"}));
     let with_key = post_with_key(&order(), "key");
-    let answer = answered_by_dynamodb(error.clone(), with_key).await;
+    let answer = with_dynamodb(error.clone(), with_key).await;
     answer.assert_problem(503, "unavailable");
-    let answer = answered_by_dynamodb(error, post(&order())).await;
+    let answer = with_dynamodb(error, post(&order())).await;
     assert_eq!(answer.status, 500);
     assert!(answer.headers.get("retry-after").is_none());
 }
 
 #[tokio::test]
-async fn a_throttled_attempt_after_one_without_an_answer_is_no_reason_to_say_nothing_was_saved() {
-    let dynamodb = DynamoDb::answering(&[(
+async fn a_throttled_retry_after_a_timeout_is_an_unknown_outcome() {
+    let dynamodb = DynamoDb::responding(&[(
         "TransactWriteItems",
         &[
             (500, json!({"__type": "InternalServerError"})),
@@ -468,7 +467,7 @@ async fn a_throttled_attempt_after_one_without_an_answer_is_no_reason_to_say_not
 }
 
 #[tokio::test]
-async fn an_order_placed_before_that_cannot_be_read_is_not_said_to_be_unsaved() {
+async fn a_past_order_that_cannot_be_read_is_reported_as_saved() {
     let fixture = Fixture::start().await;
     fixture.post(post_with_key(&order(), "key")).await;
     let past = &fixture.items("idem#").await[0];
@@ -485,7 +484,7 @@ async fn an_order_placed_before_that_cannot_be_read_is_not_said_to_be_unsaved() 
         }, {"Code": "None"}],
     });
     for (code, status) in [("ThrottlingException", 503), ("AccessDeniedException", 500)] {
-        let dynamodb = DynamoDb::answering(&[
+        let dynamodb = DynamoDb::responding(&[
             ("TransactWriteItems", &[(400, placed_before.clone())]),
             ("GetItem", &[(400, json!({"__type": code}))]),
         ])
@@ -499,9 +498,9 @@ async fn an_order_placed_before_that_cannot_be_read_is_not_said_to_be_unsaved() 
 }
 
 #[tokio::test]
-async fn a_fault_of_the_set_up_is_500_and_tells_nothing_of_it() {
+async fn a_wrong_configuration_is_500_without_details() {
     let denied = json!({"__type": "AccessDeniedException", "message": "secret role"});
-    let answer = answered_by_dynamodb((400, denied), post(&order())).await;
+    let answer = with_dynamodb((400, denied), post(&order())).await;
     assert_eq!(answer.status, 500);
     assert!(!answer.body.to_string().contains("secret"));
 }

@@ -40,7 +40,7 @@ impl Fixture {
         Answer::of(create_order(&self.service, request).await)
     }
 
-    /// An order that was placed, its id.
+    /// Places an order and returns its id.
     pub(crate) async fn placed(&self) -> String {
         let answer = self.post(post(&order())).await;
         answer.body["id"].as_str().unwrap().to_owned()
@@ -125,8 +125,8 @@ pub(crate) fn post_with_key(order: &Value, key: &str) -> Request {
     request.body(Body::Text(order.to_string())).unwrap()
 }
 
-/// A request to place an order as the event that API Gateway and function URLs
-/// make of it: payload format 2.0.
+/// Returns a request to place an order as API Gateway and function URLs deliver it:
+/// payload format 2.0.
 pub(crate) fn delivered(headers: &Value, body: &str, more: &Value) -> Request {
     let mut event = json!({
         "version": "2.0",
@@ -172,18 +172,18 @@ impl Clock for Later {
     }
 }
 
-/// What DynamoDB answers to a call, by a stub of it: the answers to each
-/// operation in turn, and the last one from then on.
+/// A stub of DynamoDB with prepared responses for each operation: in this order, the last
+/// one repeatedly.
 pub(crate) struct DynamoDb {
     pub(crate) stub: MockServer,
     pub(crate) client: aws_sdk_dynamodb::Client,
 }
 
 impl DynamoDb {
-    pub(crate) async fn answering(operations: &[(&str, &[(u16, Value)])]) -> Self {
+    pub(crate) async fn responding(operations: &[(&str, &[(u16, Value)])]) -> Self {
         let stub = MockServer::start().await;
-        for (operation, answers) in operations {
-            let answers = answers.to_vec();
+        for (operation, responses) in operations {
+            let responses = responses.to_vec();
             let calls = AtomicUsize::new(0);
             Mock::given(header(
                 "x-amz-target",
@@ -191,7 +191,7 @@ impl DynamoDb {
             ))
             .respond_with(move |_: &wiremock::Request| {
                 let call = calls.fetch_add(1, Ordering::Relaxed);
-                let (status, body) = &answers[call.min(answers.len() - 1)];
+                let (status, body) = &responses[call.min(responses.len() - 1)];
                 ResponseTemplate::new(*status).set_body_json(body)
             })
             .mount(&stub)
@@ -201,7 +201,7 @@ impl DynamoDb {
         Self { stub, client }
     }
 
-    /// How often an operation was called.
+    /// Returns how often an operation was called.
     pub(crate) async fn calls(&self, operation: &str) -> usize {
         let requests = self.stub.received_requests().await.unwrap();
         let of_operation = |request: &&wiremock::Request| {
@@ -213,9 +213,9 @@ impl DynamoDb {
 }
 
 pub(crate) fn canceled(code: &str) -> (u16, Value) {
-    let answer = json!({
+    let response = json!({
         "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
         "CancellationReasons": [{"Code": code}, {"Code": "None"}],
     });
-    (400, answer)
+    (400, response)
 }

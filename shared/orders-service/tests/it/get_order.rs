@@ -1,4 +1,4 @@
-//! `GET /orders/{id}`, request to response.
+//! `GET /orders/{id}`, from request to response.
 
 use lambda_http::{
     Body,
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::fixture::*;
 
 #[tokio::test]
-async fn an_order_is_answered_with_its_version() {
+async fn an_order_is_returned_with_its_version() {
     let fixture = Fixture::start().await;
     let placed = fixture.post(post(&order())).await;
     let id = placed.body["id"].as_str().unwrap();
@@ -61,7 +61,7 @@ async fn the_sample_payload_names_an_order() {
 }
 
 #[tokio::test]
-async fn an_order_nobody_placed_is_404() {
+async fn an_unknown_order_is_404() {
     let fixture = Fixture::start().await;
     for id in ["019ad0c5-0a4c-7000-8000-000000000001", "nonsense"] {
         let answer = fixture.get(get(id)).await;
@@ -70,7 +70,7 @@ async fn an_order_nobody_placed_is_404() {
 }
 
 #[tokio::test]
-async fn a_stage_may_stand_before_the_path() {
+async fn a_path_may_begin_with_a_stage() {
     let fixture = Fixture::start().await;
     let id = fixture.placed().await;
     for path in [format!("/live/orders/{id}"), format!("/orders/orders/{id}")] {
@@ -81,9 +81,9 @@ async fn a_stage_may_stand_before_the_path() {
 }
 
 #[tokio::test]
-async fn what_is_read_is_what_was_written_last() {
+async fn a_read_returns_the_last_write() {
     let none = (200, json!({}));
-    let dynamodb = DynamoDb::answering(&[("GetItem", &[none])]).await;
+    let dynamodb = DynamoDb::responding(&[("GetItem", &[none])]).await;
     let id = "019ad0c5-0a4c-7000-8000-000000000001";
     get_order(&orders(&dynamodb.client), get(id)).await;
     let requests = dynamodb.stub.received_requests().await.unwrap();
@@ -92,7 +92,7 @@ async fn what_is_read_is_what_was_written_last() {
 }
 
 #[tokio::test]
-async fn what_passes_is_503_and_what_does_not_is_500() {
+async fn transient_failures_are_503_and_others_500() {
     for (status, code, answered) in [
         (400, "ThrottlingException", 503),
         (503, "ServiceUnavailable", 503),
@@ -100,7 +100,7 @@ async fn what_passes_is_503_and_what_does_not_is_500() {
         (400, "ResourceNotFoundException", 500),
     ] {
         let error = (status, json!({"__type": code}));
-        let dynamodb = DynamoDb::answering(&[("GetItem", &[error])]).await;
+        let dynamodb = DynamoDb::responding(&[("GetItem", &[error])]).await;
         let id = "019ad0c5-0a4c-7000-8000-000000000001";
         let answer = Answer::of(get_order(&orders(&dynamodb.client), get(id)).await);
         assert_eq!(answer.status, answered, "{code}");

@@ -1,4 +1,4 @@
-//! The trace of a request is that of its events.
+//! Events have the trace of their request.
 
 use lambda_http::{Context, Request, RequestExt, http::HeaderValue};
 use outbox::CloudEvent;
@@ -24,7 +24,7 @@ fn traced(mut request: Request, x_ray: Option<&str>, traceparent: Option<&'stati
 
 #[tokio::test]
 async fn events_carry_the_trace_of_the_invocation_and_of_the_caller() {
-    for (x_ray, traceparent, stored, told) in [
+    for (x_ray, traceparent, stored, published) in [
         (Some(X_RAY), None, Some(X_RAY), Some(OF_X_RAY)),
         (Some(X_RAY), Some(OF_CALLER), Some(X_RAY), Some(OF_CALLER)),
         (
@@ -50,14 +50,15 @@ async fn events_carry_the_trace_of_the_invocation_and_of_the_caller() {
             assert_eq!(row.trace_header.as_deref(), stored);
             let event: CloudEvent = serde_json::from_str(&row.detail).unwrap();
             let traceparent = event.traceparent.as_ref();
-            assert_eq!(traceparent.map(outbox::Traceparent::as_str), told);
+            assert_eq!(traceparent.map(outbox::Traceparent::as_str), published);
         }
     }
 }
 
-/// API Gateway joins by a comma what was sent twice; elsewhere two headers arrive.
+/// API Gateway joins a header that was sent twice with a comma; elsewhere two headers
+/// arrive.
 #[tokio::test]
-async fn a_traceparent_that_was_sent_twice_is_none() {
+async fn a_traceparent_that_was_sent_twice_is_ignored() {
     let fixture = Fixture::start().await;
     let joined = "00-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-bbbbbbbbbbbbbbbb-01,\
                   00-cccccccccccccccccccccccccccccccc-dddddddddddddddd-01";

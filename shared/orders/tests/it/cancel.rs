@@ -1,3 +1,5 @@
+//! Cancelling orders.
+
 use jiff::Timestamp;
 use orders::{Order, OrderCancelled, OrderEvent, OrderStatus};
 use serde_json::json;

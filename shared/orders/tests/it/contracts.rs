@@ -1,5 +1,5 @@
-//! What consumers were promised stays as it is: each event, in each version, is
-//! as the schema says that lies in `schemas/`.
+//! The contracts with consumers: each event, in each version, matches its schema in
+//! `schemas/`.
 
 use std::{collections::BTreeSet, fmt::Write, fs, path::PathBuf};
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::place::{command, item, place};
 
-/// Every event in every version there is a type for.
+/// Returns the schema of every event, in every version.
 fn schemas() -> [(&'static str, Value); 2] {
     [
         (OrderCreated::SCHEMA, schema::<OrderCreated>()),
@@ -49,25 +49,25 @@ fn committed(id: &str) -> Option<Value> {
     Some(serde_json::from_str(&json).unwrap())
 }
 
-/// What is no longer as it was promised, each with whether it breaks consumers.
+/// Returns the changes of a schema, each with whether it breaks consumers.
 ///
-/// The other way round than the comparison is meant: a consumer breaks if the
-/// schema it was written for does not hold for what is sent now.
+/// The arguments of the comparison are swapped: a consumer breaks if today's events do
+/// not match the schema that it was written for.
 fn changes(promised: &Value, sent: &Value) -> Vec<(String, bool)> {
     let changes = json_schema_diff::diff(sent.clone(), promised.clone()).unwrap();
-    let told = |change: Change| {
+    let judged = |change: Change| {
         let breaks = change.change.is_breaking();
-        let what = tell(&change.change);
+        let what = describe(&change.change);
         (format!("{}: {what}", path(&change)), breaks)
     };
     let unjudged = (not_compared(promised) != not_compared(sent)).then(|| {
         let what = "something differs that this test cannot judge: compare the schemas";
         (what.to_owned(), true)
     });
-    changes.into_iter().map(told).chain(unjudged).collect()
+    changes.into_iter().map(judged).chain(unjudged).collect()
 }
 
-/// What the comparison looks at, or what is for people alone.
+/// Keywords that the comparison supports, or that are only descriptions.
 const COMPARED: [&str; 14] = [
     "type",
     "required",
@@ -85,7 +85,7 @@ const COMPARED: [&str; 14] = [
     "description",
 ];
 
-/// What the comparison does not look at, with where it is.
+/// Returns the keywords that the comparison does not support, with their paths.
 fn not_compared(schema: &Value) -> Vec<String> {
     let mut found = Vec::new();
     let within = |name: &str, schema: &Value| -> Vec<String> {
@@ -113,12 +113,12 @@ fn path(change: &Change) -> &str {
     }
 }
 
-fn tell(change: &ChangeKind) -> String {
+fn describe(change: &ChangeKind) -> String {
     match change {
         ChangeKind::RequiredAdd { property } => format!("may now lack {property}"),
         ChangeKind::RequiredRemove { property } => format!("now always has {property}"),
-        ChangeKind::PropertyAdd { added, .. } => format!("no longer tells {added}"),
-        ChangeKind::PropertyRemove { removed, .. } => format!("now tells {removed}"),
+        ChangeKind::PropertyAdd { added, .. } => format!("no longer contains {added}"),
+        ChangeKind::PropertyRemove { removed, .. } => format!("now contains {removed}"),
         ChangeKind::TypeRemove { removed } => format!("may now be of type {removed:?}"),
         ChangeKind::TypeAdd { added } => format!("is no longer of type {added:?}"),
         ChangeKind::EnumRemove { removed, .. } => format!("may now be {removed}"),
@@ -127,7 +127,8 @@ fn tell(change: &ChangeKind) -> String {
     }
 }
 
-/// What to do about an event whose type and schema differ; `None` if they do not.
+/// Returns what to do about an event whose type and schema differ, or `None` if they
+/// match.
 fn complaint(id: &str, promised: Option<&Value>, sent: &Value) -> Option<String> {
     let Some(promised) = promised else {
         return Some(format!("{id} has no schema yet: run 'make schemas'"));
@@ -136,7 +137,7 @@ fn complaint(id: &str, promised: Option<&Value>, sent: &Value) -> Option<String>
         return None;
     }
     let changes = changes(promised, sent);
-    let mut said = format!("{id} is not as its consumers were promised.\n");
+    let mut said = format!("{id} does not match the schema that its consumers rely on.\n");
     for (change, breaks) in &changes {
         let what = if *breaks {
             "breaks consumers"
@@ -147,9 +148,9 @@ fn complaint(id: &str, promised: Option<&Value>, sent: &Value) -> Option<String>
     }
     said += if changes.iter().any(|(_, breaks)| *breaks) {
         "Undo this, or leave the event as it was and add one for the next version, with an \
-         event type and a SCHEMA of its own, and tell both while consumers change over."
+         event type and a SCHEMA of its own, and publish both while consumers change over."
     } else {
-        "No consumer breaks: run 'make schemas' to promise it."
+        "No consumer breaks: run 'make schemas' to update the schema."
     };
     Some(said)
 }
@@ -175,21 +176,21 @@ fn every_event_is_as_its_consumers_were_promised() {
 }
 
 #[test]
-fn no_schema_is_left_behind() {
+fn every_schema_has_an_event() {
     let known: BTreeSet<PathBuf> = schemas().iter().map(|(id, _)| file(id)).collect();
     let directory = known.first().unwrap().parent().unwrap();
     let there = fs::read_dir(directory).unwrap();
     let there: BTreeSet<PathBuf> = there.map(|entry| entry.unwrap().path()).collect();
-    // An event that nobody tells any more is known here as long as it may come.
+    // A retired event stays here as long as it may still be delivered.
     assert_eq!(there, known);
 }
 
 #[test]
-fn every_event_there_is_names_its_schema() {
+fn every_event_names_its_schema() {
     let placed = place(command(vec![item("teapot", 2, 1950)])).unwrap();
     let cancelled = placed.order.cancel(jiff::Timestamp::UNIX_EPOCH);
     for event in placed.events.iter().chain(&cancelled.events) {
-        // A new event does not compile here until it is told below.
+        // A new event does not compile here until it is added to the histories above.
         let (OrderEvent::OrderCreated(_) | OrderEvent::OrderCancelled(_)) = event;
         let id = event.data_schema().unwrap();
         assert!(id.contains(&format!(":{}:", event.event_type())), "{id}");
@@ -198,7 +199,7 @@ fn every_event_there_is_names_its_schema() {
 }
 
 #[test]
-fn a_change_tells_whether_it_breaks_consumers() {
+fn a_change_says_whether_it_breaks_consumers() {
     let promised = || {
         json!({
             "type": "object",
@@ -225,12 +226,12 @@ fn a_change_tells_whether_it_breaks_consumers() {
         (
             "/properties/note",
             json!(null),
-            "breaks consumers: the event: no longer tells note",
+            "breaks consumers: the event: no longer contains note",
         ),
         (
             "/properties/more",
             json!({"type": "string"}),
-            "harmless: the event: now tells more",
+            "harmless: the event: now contains more",
         ),
         (
             "/properties/id/type",
@@ -288,7 +289,7 @@ fn a_change_tells_whether_it_breaks_consumers() {
 
 proptest! {
     #[test]
-    fn events_are_as_their_schemas_say(
+    fn events_match_their_schemas(
         items in prop::collection::vec((1_i64..=10_000, 0_i64..=1_000_000), 1..=100)
     ) {
         let items = items.into_iter().map(|(quantity, price)| item("cup", quantity, price));

@@ -1,4 +1,4 @@
-//! Placing orders: what is accepted, and what every mistake is answered with.
+//! Placing orders: what is accepted, and the violation for each mistake.
 
 use orders::{Change, Money, Order, OrderEvent, OrderId, PlaceOrder, PlaceOrderItem};
 use outbox::DomainEvent;
@@ -32,7 +32,7 @@ pub(crate) fn place(command: PlaceOrder) -> Result<Change, Vec<(String, String)>
 }
 
 #[test]
-fn a_valid_order_comes_with_the_event_that_tells_of_it() {
+fn a_valid_order_has_its_event() {
     let placed = place(command(vec![item("teapot", 2, 1950), item("cup", 6, 400)])).unwrap();
 
     assert_eq!(placed.order.total.to_string(), "63.00 EUR");
@@ -46,7 +46,7 @@ fn a_valid_order_comes_with_the_event_that_tells_of_it() {
 }
 
 #[test]
-fn the_event_s_json_is_what_consumers_were_promised() {
+fn the_event_s_json_matches_the_contract() {
     let placed = place(command(vec![item("teapot", 2, 1950)])).unwrap();
     let json = serde_json::to_value(&placed.events[0]).unwrap();
     assert_eq!(
@@ -132,7 +132,7 @@ fn names_are_1_to_128_bytes_without_control_characters() {
 }
 
 #[test]
-fn a_total_json_cannot_carry_is_refused() {
+fn a_total_above_json_s_exact_range_is_rejected() {
     let max = Money::MAX_AMOUNT.cast_signed();
     assert!(place(command(vec![item("yacht", 1, max)])).is_ok());
     for items in [
@@ -156,7 +156,7 @@ proptest! {
     }
 
     #[test]
-    fn any_command_is_answered_never_with_a_panic(
+    fn no_command_causes_a_panic(
         customer_id in ".*", currency in "[A-Z]{0,4}",
         items in prop::collection::vec((any::<i64>(), any::<i64>()), 0..=110)
     ) {

@@ -1,3 +1,5 @@
+//! Batches of messages: which of them fail.
+
 use std::{
     io,
     sync::{Arc, Mutex},
@@ -44,10 +46,10 @@ async fn a_bad_message_fails_alone() {
 }
 
 #[tokio::test]
-async fn what_hangs_fails_alone_and_in_time() {
+async fn a_hanging_event_fails_alone_before_the_deadline() {
     let fixture = Fixture::start().await;
     let [created, _] = fixture.placed_and_cancelled(1).await;
-    // It takes connections, and answers nothing.
+    // It accepts connections and never responds.
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = dynamodb_in_process::client(silent.local_addr().unwrap());
     let messages = vec![text_message("bad", "nonsense"), message("hangs", &created)];
@@ -59,7 +61,7 @@ async fn what_hangs_fails_alone_and_in_time() {
 }
 
 #[tokio::test]
-async fn a_failure_nobody_can_name_fails_the_batch() {
+async fn a_failure_without_a_message_id_fails_the_batch() {
     let fixture = Fixture::start().await;
     let mut nameless = text_message("", "nonsense");
     nameless.message_id = None;
@@ -67,7 +69,7 @@ async fn a_failure_nobody_can_name_fails_the_batch() {
         .shipping
         .handle_batch(batch(vec![nameless]), in_time())
         .await;
-    // Lambda takes an empty identifier for a failure of all.
+    // To Lambda, an empty identifier means that the whole batch has failed.
     assert_eq!(failures(&response), [""]);
 }
 
@@ -76,7 +78,7 @@ async fn the_sample_payload_starts_a_shipment() {
     let fixture = Fixture::start().await;
     let sample = include_str!("../../../../samples/start-shipping.json");
     let mut sample: Value = serde_json::from_str(sample).unwrap();
-    // As it would be sent today: what is over 29 days old is refused.
+    // Sent today, since events older than 29 days are rejected.
     let body = sample["Records"][0]["body"].as_str().unwrap();
     let mut body: Value = serde_json::from_str(body).unwrap();
     body["detail"]["time"] = json!(jiff::Timestamp::now());
@@ -104,7 +106,7 @@ impl io::Write for Log {
 }
 
 #[tokio::test]
-async fn what_is_logged_tells_of_the_trace_the_event_belongs_to() {
+async fn log_lines_contain_the_trace_of_the_event() {
     let fixture = Fixture::start().await;
     let [mut created, _] = fixture.placed_and_cancelled(1).await;
     created["traceparent"] = json!("00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01");

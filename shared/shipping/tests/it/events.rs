@@ -1,3 +1,5 @@
+//! Single events: shipments, and errors.
+
 use outbox::inbox::Handled;
 use serde_json::{Value, json};
 use shipping::{InvalidOrderEvent, ShippingError};
@@ -17,7 +19,7 @@ fn shipment(detail: &Value, status: &str, items: &Value, order_sequence: u64) ->
 }
 
 #[tokio::test]
-async fn what_is_ordered_is_shipped_until_it_is_cancelled() {
+async fn a_shipment_is_started_and_then_stopped() {
     let fixture = Fixture::start().await;
     let [created, cancelled] = fixture.placed_and_cancelled(2).await;
     let items = json!([{"productId": "teapot", "quantity": 2}]);
@@ -37,7 +39,7 @@ async fn what_is_ordered_is_shipped_until_it_is_cancelled() {
 }
 
 #[tokio::test]
-async fn a_cancellation_that_comes_first_is_remembered_and_nothing_starts() {
+async fn a_cancellation_that_arrives_first_prevents_the_shipment() {
     let fixture = Fixture::start().await;
     let [created, cancelled] = fixture.placed_and_cancelled(2).await;
     let items = json!([{"productId": "teapot", "quantity": 2}]);
@@ -52,7 +54,7 @@ async fn a_cancellation_that_comes_first_is_remembered_and_nothing_starts() {
 }
 
 #[tokio::test]
-async fn what_shipping_can_make_nothing_of_says_why() {
+async fn an_invalid_event_says_why() {
     let fixture = Fixture::start().await;
     let [created, _] = fixture.placed_and_cancelled(2).await;
     for (pointer, value, says) in [
@@ -88,7 +90,7 @@ async fn what_shipping_can_make_nothing_of_says_why() {
 }
 
 #[tokio::test]
-async fn an_event_of_a_kind_to_come_is_told_from_a_broken_one() {
+async fn an_unknown_type_differs_from_invalid_data() {
     let fixture = Fixture::start().await;
     let [mut created, _] = fixture.placed_and_cancelled(2).await;
     created["data"]["more"] = json!("than shipping wants to know");
@@ -103,11 +105,11 @@ async fn an_event_of_a_kind_to_come_is_told_from_a_broken_one() {
     assert!(unknown, "{error:?}");
 }
 
-/// What a stub of DynamoDB answers to each operation, in turn.
+/// Starts a stub of DynamoDB with prepared responses for each operation, in this order.
 async fn stub(operations: &[(&str, &[(u16, Value)])]) -> MockServer {
     let stub = MockServer::start().await;
-    for (operation, answers) in operations {
-        for (status, body) in *answers {
+    for (operation, responses) in operations {
+        for (status, body) in *responses {
             Mock::given(header(
                 "x-amz-target",
                 format!("DynamoDB_20120810.{operation}"),
@@ -122,11 +124,11 @@ async fn stub(operations: &[(&str, &[(u16, Value)])]) -> MockServer {
 }
 
 #[tokio::test]
-async fn a_shipment_that_others_change_meanwhile_is_decided_anew() {
+async fn a_concurrently_modified_shipment_is_retried() {
     let fixture = Fixture::start().await;
     let [created, cancelled] = fixture.placed_and_cancelled(1).await;
     let order_id = &created["data"]["orderId"];
-    let refused = json!({
+    let canceled = json!({
         "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
         "CancellationReasons": [{"Code": "ConditionalCheckFailed"}, {"Code": "None"}],
     });
@@ -139,7 +141,7 @@ async fn a_shipment_that_others_change_meanwhile_is_decided_anew() {
     }});
     let stub = stub(&[
         ("GetItem", &[(200, json!({})), (200, found)]),
-        ("TransactWriteItems", &[(400, refused), (200, json!({}))]),
+        ("TransactWriteItems", &[(400, canceled), (200, json!({}))]),
     ])
     .await;
     let shipping = shipping(&dynamodb_in_process::client(*stub.address()));
@@ -161,7 +163,7 @@ async fn a_shipment_that_others_change_meanwhile_is_decided_anew() {
 }
 
 #[tokio::test]
-async fn dynamodb_s_refusals_are_errors() {
+async fn errors_of_dynamodb_are_errors() {
     let fixture = Fixture::start().await;
     let [created, _] = fixture.placed_and_cancelled(1).await;
     let denied = (400, json!({"__type": "AccessDeniedException"}));

@@ -1,3 +1,5 @@
+//! Many orders with duplicated and disordered events.
+
 use std::{
     collections::BTreeMap,
     sync::atomic::{AtomicUsize, Ordering},
@@ -14,7 +16,7 @@ const ORDERS: i64 = 500;
 
 const AT_ONCE: usize = 10;
 
-/// Shuffled, with every event up to five times.
+/// Returns the events shuffled, each up to five times.
 fn deliveries(events: &[Value], random: &mut fastrand::Rng) -> Vec<Value> {
     let mut deliveries = Vec::new();
     for event in events {
@@ -25,7 +27,7 @@ fn deliveries(events: &[Value], random: &mut fastrand::Rng) -> Vec<Value> {
     deliveries
 }
 
-/// The shipments, had each event come once and in order.
+/// Returns the shipments after each event once and in order.
 fn expected(events: &[Value]) -> Vec<Value> {
     let mut shipments: BTreeMap<String, Shipment> = BTreeMap::new();
     for detail in events {
@@ -47,7 +49,7 @@ fn expected(events: &[Value]) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn shipments_are_as_if_each_event_had_come_once_and_in_order() {
+async fn duplicates_and_disorder_do_not_change_shipments() {
     let fixture = Fixture::start().await;
     let placed = stream::iter(1..=ORDERS)
         .map(|number| fixture.placed_and_cancelled(1 + number % 10))
@@ -62,7 +64,7 @@ async fn shipments_are_as_if_each_event_had_come_once_and_in_order() {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut deliveries = deliveries(&events, &mut random);
     let handled_now = AtomicUsize::new(0);
-    // What fails is delivered again, as SQS does.
+    // Failed messages are redelivered, as by SQS.
     let mut rounds = 0;
     while !deliveries.is_empty() {
         rounds += 1;

@@ -1,5 +1,4 @@
-//! A shipments table, and orders whose events are as the orders service sends
-//! them.
+//! A shipments table, and events of orders as the orders service publishes them.
 
 use std::time::Duration;
 
@@ -29,8 +28,7 @@ impl Fixture {
         Self { client, shipping }
     }
 
-    /// The events of an order that was placed and cancelled, as they lie in the
-    /// outbox.
+    /// Places and cancels an order, and returns its events as they are in the outbox.
     pub(crate) async fn placed_and_cancelled(&self, quantity: i64) -> [Value; 2] {
         let outbox = Outbox::new(self.client.clone(), "outbox", "orders").unwrap();
         let id = OrderId::new(Uuid::now_v7());
@@ -63,8 +61,7 @@ impl Fixture {
         details.unwrap().try_into().unwrap()
     }
 
-    /// What lies in the table under a prefix, without what counts changes, by
-    /// key.
+    /// Returns the items with a key prefix, by key, without their versions.
     pub(crate) async fn items(&self, prefix: &str) -> Vec<Value> {
         let items: Vec<Value> = items(&self.client, "shipments").await;
         let of_kind = |item: &Value| item["pk"].as_str().unwrap().starts_with(prefix);
@@ -97,11 +94,11 @@ pub(crate) fn event(detail: &Value) -> CloudEvent {
     serde_json::from_value(detail.clone()).unwrap()
 }
 
-/// A message as a rule of EventBridge sends it.
+/// Returns a message as an EventBridge rule sends it.
 pub(crate) fn message(id: &str, detail: &Value) -> SqsMessage {
     let body = json!({
         "version": "0",
-        // Of EventBridge's own making: it differs from delivery to delivery.
+        // EventBridge's own id, which differs between deliveries.
         "id": Uuid::now_v7(),
         "detail-type": detail["type"],
         "source": detail["source"],
@@ -127,7 +124,7 @@ pub(crate) fn batch(messages: Vec<SqsMessage>) -> SqsEvent {
     batch
 }
 
-/// A deadline nobody reaches.
+/// Returns a deadline that no test reaches.
 pub(crate) fn in_time() -> Instant {
     Instant::now() + Duration::from_mins(1)
 }
