@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, timeout::TimeoutConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
-use stream_mapping_driver::DestinationClients;
+use stream_mapping_cli::DestinationClients;
 
 use crate::{
     endpoint::LocalEndpoint,

@@ -14,7 +14,7 @@ use aws_sdk_dynamodb::types::Select;
 use aws_sdk_sqs::types::QueueAttributeName;
 use comfy_table::{Table, presets::UTF8_FULL};
 use indicatif::ProgressBar;
-use stream_mapping_driver::Event;
+use stream_mapping_cli::Event;
 use tokio::time::Instant;
 
 use crate::{

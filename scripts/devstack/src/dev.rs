@@ -3,7 +3,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use stream_mapping_driver::Event;
+use stream_mapping_cli::Event;
 
 use crate::{
     endpoint::LocalEndpoint,

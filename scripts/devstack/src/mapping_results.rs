@@ -6,7 +6,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum};
 use aws_sdk_lambda::types::EventSourceMappingConfiguration;
 use jiff::Timestamp;
-use stream_mapping_driver::{Event, Observer};
+use stream_mapping_cli::{Event, Observer};
 use tokio::{
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
     time::sleep,

@@ -3,7 +3,7 @@ use aws_sdk_lambda::types::{
 };
 use jiff::SignedDuration;
 use stream_mapping::{Filter, Settings, StartingPosition};
-use stream_mapping_driver::{Destination, Function, Observer, Stream, StreamMapping};
+use stream_mapping_cli::{Destination, Function, Observer, Stream, StreamMapping};
 use tokio::task::JoinSet;
 
 use crate::{
@@ -279,7 +279,7 @@ mod tests {
                 mapping()
                     .starting_position(EventSourcePosition::Latest)
                     .tumbling_window_in_seconds(30),
-                "TumblingWindowInSeconds 30 is not supported: a tumbling window hands a state",
+                "TumblingWindowInSeconds 30 is not supported: a tumbling window passes state",
             ),
             (mapping(), "it has no StartingPosition, which is required"),
             (

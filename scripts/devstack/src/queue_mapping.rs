@@ -5,7 +5,7 @@ use aws_sdk_lambda::types::{EventSourceMappingConfiguration, FunctionResponseTyp
 use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName};
 use serde_json::{Map, Value, json};
 use stream_mapping::Outcome;
-use stream_mapping_driver::{Function, Invoked};
+use stream_mapping_cli::{Function, Invoked};
 use tokio::time::sleep;
 
 use crate::{clients::Clients, error::Error, log::tell, mappings::required};

@@ -1,4 +1,5 @@
-//! Makes sure that one mapping at a time drives a function with a stream, on this machine.
+//! A lock file, so that only one mapping on this machine drives a function with a
+//! stream.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
@@ -10,19 +11,20 @@ use std::{
 
 use uuid::Uuid;
 
-/// A locked file that holds the mapping's UUID. The lock ends with the process,
-/// however that ends.
+/// A locked file that contains the mapping's UUID. The operating system releases the
+/// lock when the process ends, also after a crash.
 #[derive(Debug)]
 pub(crate) struct Claim {
     path: PathBuf,
     _locked: File,
 }
 
-/// Why a claim was not made.
+/// Why a claim failed.
 #[derive(Debug)]
-pub(crate) enum Unclaimed {
-    /// Another mapping has it, with this UUID as far as that is written yet.
+pub(crate) enum ClaimError {
+    /// Another mapping has it, with this UUID; empty if it is not written yet.
     Held(String),
+    /// The file cannot be used.
     Failed(PathBuf, io::Error),
 }
 
@@ -33,12 +35,12 @@ impl Claim {
         stream_arn: &str,
         function_arn: &str,
         uuid: Uuid,
-    ) -> Result<Self, Unclaimed> {
+    ) -> Result<Self, ClaimError> {
         let mut hasher = DefaultHasher::new();
         (endpoint, stream_arn, function_arn).hash(&mut hasher);
         let name = format!("stream-mapping-{:016x}.lock", hasher.finish());
         let path = own_folder().join(name);
-        let failed = |error| Unclaimed::Failed(path.clone(), error);
+        let failed = |error| ClaimError::Failed(path.clone(), error);
         make_private(&own_folder()).map_err(failed)?;
         loop {
             let mut file = open(&path).map_err(failed)?;
@@ -47,12 +49,12 @@ impl Claim {
                 Err(TryLockError::WouldBlock) => {
                     let mut holder = String::new();
                     file.read_to_string(&mut holder).map_err(failed)?;
-                    return Err(Unclaimed::Held(holder));
+                    return Err(ClaimError::Held(holder));
                 }
                 Err(TryLockError::Error(error)) => return Err(failed(error)),
             }
-            // The process that held it before may have removed the file meanwhile, and what is
-            // locked then is no longer the file that others see.
+            // The previous holder may have removed the file between open and lock. Then this
+            // lock is on a file that no other process finds, so it is tried again.
             if is_same(&file, &path).map_err(failed)? {
                 write(&mut file, uuid).map_err(failed)?;
                 return Ok(Self {
@@ -66,7 +68,7 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        // While it is locked; a file that stays is locked by the next all the same.
+        // Removed while it is locked. If that fails, the next claim locks the same file.
         fs::remove_file(&self.path).ok();
     }
 }
@@ -118,19 +120,19 @@ fn write(file: &mut File, uuid: Uuid) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    fn claim(endpoint: &str, function: &str, uuid: u128) -> Result<Claim, Unclaimed> {
+    fn claim(endpoint: &str, function: &str, uuid: u128) -> Result<Claim, ClaimError> {
         Claim::make(endpoint, "arn:stream", function, Uuid::from_u128(uuid))
     }
 
     #[test]
-    fn a_mapping_is_there_once_until_it_ends() {
+    fn a_mapping_exists_once_until_it_ends() {
         let endpoint = Uuid::now_v7().to_string();
         let first = claim(&endpoint, "a", 1).unwrap();
-        let Err(Unclaimed::Held(uuid)) = claim(&endpoint, "a", 2) else {
+        let Err(ClaimError::Held(uuid)) = claim(&endpoint, "a", 2) else {
             panic!("claimed twice")
         };
         assert_eq!(uuid, Uuid::from_u128(1).to_string());
-        // Another function, and the same stream elsewhere, are other mappings.
+        // Another function or another endpoint is another mapping.
         let _other = claim(&endpoint, "b", 3).unwrap();
         let _elsewhere = claim(&Uuid::now_v7().to_string(), "a", 4).unwrap();
         let path = first.path.clone();

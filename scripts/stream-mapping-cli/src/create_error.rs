@@ -1,3 +1,5 @@
+//! Why a mapping cannot be created.
+
 use std::{io, path::PathBuf};
 
 use miette::Diagnostic;
@@ -8,76 +10,76 @@ use thiserror::Error;
 #[derive(Debug, Error, Diagnostic)]
 #[non_exhaustive]
 pub enum CreateError {
-    /// A setting is outside of what AWS allows, or not supported.
+    /// A setting is out of AWS's range, or not supported.
     #[error(transparent)]
     Settings(#[from] InvalidSettings),
-    /// What should be the stream's ARN is something else.
+    /// The text given as the stream's ARN is something else.
     #[error(transparent)]
     StreamArn(#[from] InvalidStreamArn),
-    /// There is no such stream; in AWS's words.
+    /// The stream does not exist. The message is AWS's.
     #[error("Stream not found: {arn}")]
     #[diagnostic(help(
-        "{endpoint} was asked. Which stream the table has now: aws dynamodb describe-table \
+        "{endpoint} does not have it. The table's current stream: aws dynamodb describe-table \
          --table-name {table} --region {region} --query Table.LatestStreamArn --output text \
          (None: the table has no stream)"
     ))]
     StreamNotFound {
         /// Its ARN.
         arn: String,
-        /// The table it would be of.
+        /// The table in the ARN.
         table: String,
-        /// The Region it would be in.
+        /// The Region in the ARN.
         region: String,
-        /// Where it was looked for.
+        /// The endpoint that was called.
         endpoint: String,
     },
-    /// Nothing answers as DynamoDB Streams would.
-    #[error("{endpoint} does not answer as DynamoDB Streams: {reason}")]
+    /// The endpoint does not respond like DynamoDB Streams.
+    #[error("{endpoint} does not respond like DynamoDB Streams: {reason}")]
     #[diagnostic(help(
         "AWS_ENDPOINT_URL_DYNAMODB_STREAMS, or else AWS_ENDPOINT_URL, says where DynamoDB \
          Streams is; without them it is AWS itself"
     ))]
-    NoAnswer {
-        /// What was asked.
+    NoResponse {
+        /// The endpoint that was called.
         endpoint: String,
         /// What happened.
         reason: String,
     },
-    /// DynamoDB Streams answers with an error.
-    #[error("{endpoint} was asked for stream {arn} and refused: {code}: {message}")]
-    Refused {
-        /// What was asked.
+    /// DynamoDB Streams returned an error.
+    #[error("{endpoint} rejected the request for stream {arn}: {code}: {message}")]
+    Rejected {
+        /// The endpoint that was called.
         endpoint: String,
         /// The stream's ARN.
         arn: String,
         /// The error's code.
         code: String,
-        /// What it said.
+        /// The error's message.
         message: String,
     },
-    /// Another mapping drives the function with the stream; in AWS's words.
+    /// Another mapping drives the function with the stream. The message is AWS's.
     #[error(
         "The event source arn (\" {stream_arn} \") and function (\" {function} \") provided \
          mapping already exists. Please update or delete the existing mapping with UUID {uuid}"
     )]
     #[diagnostic(help(
         "another process on this machine drives it, such as stream-mapping or make dev: stop \
-         that one first, or the function gets every record twice"
+         that one first, or the function receives every record twice"
     ))]
     AlreadyExists {
         /// The stream.
         stream_arn: String,
-        /// The function, as it was named.
+        /// The function, as it was given.
         function: String,
-        /// The other mapping.
+        /// The UUID of the other mapping.
         uuid: String,
     },
-    /// Whether there is another mapping cannot be found out.
-    #[error("whether another mapping drives the function cannot be noted in {path}")]
+    /// The lock file cannot be used.
+    #[error("could not lock {path}, which prevents a second mapping of the function")]
     Claim {
-        /// The file for that.
+        /// The lock file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Why.
         source: io::Error,
     },
 }

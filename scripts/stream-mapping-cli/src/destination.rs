@@ -1,3 +1,5 @@
+//! The on-failure destination: a queue, a topic or a bucket.
+
 use aws_config::SdkConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_sqs::error::BoxError;
@@ -7,7 +9,7 @@ use uuid::Uuid;
 
 use crate::event::reason;
 
-/// Clients of the services that destinations are in.
+/// The clients of the services that a destination can be in.
 #[derive(Debug, Clone)]
 pub struct DestinationClients {
     sqs: aws_sdk_sqs::Client,
@@ -29,20 +31,20 @@ enum Target {
     Bucket { name: String },
 }
 
-/// A destination that nothing can be sent to.
+/// Why a destination cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidDestination {
     /// It is of another kind.
     #[error(
-        "{0} is no SQS queue, SNS topic or S3 bucket: other on-failure destinations are not \
+        "{0} is not an SQS queue, SNS topic or S3 bucket: other on-failure destinations are not \
          supported"
     )]
     NotSupported(String),
-    /// Lambda takes standard queues and topics only.
-    #[error("{0} is first-in-first-out: Lambda takes standard queues and topics only")]
+    /// Lambda accepts only standard queues and topics.
+    #[error("{0} is first-in-first-out: Lambda accepts only standard queues and topics")]
     Fifo(String),
-    /// It isn't there, or it cannot be found out whether it is.
+    /// It does not exist, or the check failed.
     #[error("on-failure destination {arn} cannot be used: {reason}")]
     Unknown {
         /// Its ARN.
@@ -53,10 +55,10 @@ pub enum InvalidDestination {
 }
 
 impl DestinationClients {
-    /// Creates the clients; nothing is called.
+    /// Creates the clients, without any call.
     pub fn new(config: &SdkConfig) -> Self {
         let s3 = aws_sdk_s3::config::Builder::from(config)
-            // An emulator has no name for each bucket.
+            // An emulator has no host name for each bucket.
             .force_path_style(true)
             .build();
         Self {
@@ -72,7 +74,7 @@ impl Destination {
     ///
     /// # Errors
     ///
-    /// If it is none of these, or is not there.
+    /// If it is none of these, or does not exist.
     pub async fn find(clients: DestinationClients, arn: &str) -> Result<Self, InvalidDestination> {
         let parts: Vec<&str> = arn.splitn(6, ':').collect();
         let unknown = |reason: String| InvalidDestination::Unknown {
@@ -92,8 +94,8 @@ impl Destination {
         Ok(Self { clients, target })
     }
 
-    /// Sends what was given up: where the records lie, and to a bucket the records
-    /// themselves.
+    /// Sends the message about records that were given up; to a bucket, also the
+    /// records.
     pub(crate) fn send(
         &self,
         on_failure: &OnFailure,
@@ -116,7 +118,7 @@ impl DestinationClients {
     async fn queue(&self, account: &str, name: &str) -> Result<Target, BoxError> {
         let request = self.sqs.get_queue_url().queue_name(name);
         let found = request.queue_owner_aws_account_id(account).send().await?;
-        let url = found.queue_url.ok_or("the answer has no URL")?;
+        let url = found.queue_url.ok_or("the response has no URL")?;
         Ok(Target::Queue { url })
     }
 

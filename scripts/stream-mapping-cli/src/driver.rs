@@ -1,3 +1,5 @@
+//! A mapping of a stream to a function: finds shards and runs a task for each.
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
@@ -11,7 +13,7 @@ use tokio::{task::JoinSet, time::sleep};
 use uuid::Uuid;
 
 use crate::{
-    claim::{Claim, Unclaimed},
+    claim::{Claim, ClaimError},
     create_error::CreateError,
     destination::Destination,
     event::{Event, Observer, reason},
@@ -20,36 +22,37 @@ use crate::{
     stream::Stream,
 };
 
-/// How often new shards are looked for.
+/// The interval at which new shards are discovered.
 const DISCOVERY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What a shard may read ahead of its batches.
+/// How many records a shard may read in addition to those of its batches.
 const READ_AHEAD: usize = 1_000;
 
-/// A stream, a function that gets its records, and how.
+/// A mapping of a stream to a function, with its settings.
 #[derive(Clone)]
 pub struct StreamMapping {
     uuid: Uuid,
-    /// Held as long as any clone of the mapping lives.
+    /// Held as long as any clone of the mapping exists.
     _claim: Arc<Claim>,
     stream: Stream,
     function: Function,
     destination: Option<Destination>,
     settings: Settings,
     observer: Observer,
+    /// By shard.
     metrics: Arc<Mutex<BTreeMap<String, Metrics>>>,
 }
 
 impl StreamMapping {
-    /// Creates a mapping with these settings; that it has a destination is taken
-    /// from `destination`. The observer gets everything that happens. The UUID is in
-    /// the keys of objects in a bucket.
+    /// Creates a mapping with these settings, except `has_on_failure_destination`, which
+    /// `destination` decides. The observer receives all events. The UUID is part of the
+    /// keys of objects in a bucket.
     ///
     /// # Errors
     ///
-    /// If a setting is outside of what AWS allows, the stream is not there or cannot
-    /// be described, or a mapping of this machine drives the function with the stream
-    /// already.
+    /// If a setting is out of AWS's range, the stream does not exist or cannot be
+    /// described, or another mapping on this machine drives the function with the
+    /// stream.
     pub async fn create(
         uuid: Uuid,
         stream: Stream,
@@ -82,12 +85,12 @@ impl StreamMapping {
         })
     }
 
-    /// Drives the function until dropped. What is under way then is left to the
-    /// function; a mapping begins anew each time.
+    /// Drives the function until the future is dropped. The function still finishes
+    /// invocations that are in flight then. Each run begins at the starting position.
     ///
     /// # Errors
     ///
-    /// Never, but for settings that were checked before.
+    /// Never: [`create`](Self::create) has checked the settings.
     pub async fn run(&self) -> Result<(), InvalidSettings> {
         let mut lineage = Lineage::new(self.settings.starting_position);
         let mut tasks: JoinSet<String> = JoinSet::new();
@@ -95,7 +98,7 @@ impl StreamMapping {
             match self.stream.shards().await {
                 Ok(shards) => lineage.discovered(shards),
                 Err(error) => (self.observer)(&Event::Trouble {
-                    what: format!("stream {} cannot be looked at", self.stream.arn),
+                    what: format!("stream {} cannot be described", self.stream.arn),
                     reason: reason(&*error),
                 }),
             }
@@ -110,7 +113,7 @@ impl StreamMapping {
                         lineage.done(&shard);
                         (self.observer)(&Event::ShardDone { shard });
                     }
-                    // Tasks are never cancelled here; one that panicked takes us along.
+                    // Tasks are never cancelled here, so this one has panicked.
                     Err(error) => std::panic::resume_unwind(error.into_panic()),
                 },
                 () = sleep(DISCOVERY_INTERVAL) => {}
@@ -166,7 +169,7 @@ impl StreamMapping {
     }
 }
 
-/// Makes this the one mapping of the function on the stream.
+/// Claims the stream for the function, so that there is no second mapping.
 fn claim(
     endpoint: &str,
     stream: &Stream,
@@ -174,12 +177,12 @@ fn claim(
     uuid: Uuid,
 ) -> Result<Claim, CreateError> {
     let arn = function_arn(function.name(), &stream.arn);
-    Claim::make(endpoint, &stream.arn, &arn, uuid).map_err(|unclaimed| match unclaimed {
-        Unclaimed::Held(uuid) => CreateError::AlreadyExists {
+    Claim::make(endpoint, &stream.arn, &arn, uuid).map_err(|error| match error {
+        ClaimError::Held(uuid) => CreateError::AlreadyExists {
             stream_arn: stream.arn.clone(),
             function: function.name().to_owned(),
             uuid,
         },
-        Unclaimed::Failed(path, source) => CreateError::Claim { path, source },
+        ClaimError::Failed(path, source) => CreateError::Claim { path, source },
     })
 }

@@ -1,3 +1,5 @@
+//! Records which endpoint a call was sent to.
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_dynamodbstreams::{
@@ -7,14 +9,14 @@ use aws_sdk_dynamodbstreams::{
     error::BoxError,
 };
 
-/// Notes which endpoint a call went to: variables, profiles, the Region and the
-/// service decide that together, so nothing else knows it.
+/// Records the endpoint of a call. The SDK derives it from variables, profiles, the
+/// Region and the service, and offers no other way to read it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct NotesEndpoint(Arc<Mutex<Option<String>>>);
+pub(crate) struct EndpointRecorder(Arc<Mutex<Option<String>>>);
 
-impl NotesEndpoint {
-    /// The endpoint, once a call was sent to it.
-    pub(crate) fn noted(&self) -> Option<String> {
+impl EndpointRecorder {
+    /// Returns the endpoint, once a call was sent.
+    pub(crate) fn recorded(&self) -> Option<String> {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -22,9 +24,9 @@ impl NotesEndpoint {
     }
 }
 
-impl Intercept for NotesEndpoint {
+impl Intercept for EndpointRecorder {
     fn name(&self) -> &'static str {
-        "NotesEndpoint"
+        "EndpointRecorder"
     }
 
     fn read_before_transmit(
@@ -39,7 +41,7 @@ impl Intercept for NotesEndpoint {
     }
 }
 
-/// Scheme, host and port of a URI.
+/// Returns scheme, host and port of a URI.
 fn origin(uri: &str) -> &str {
     let host = uri.find("://").map_or(0, |scheme| scheme + 3);
     let end = uri[host..].find('/').map_or(uri.len(), |end| host + end);

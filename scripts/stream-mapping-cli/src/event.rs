@@ -1,10 +1,12 @@
+//! Events of a mapping, for logs and progress displays.
+
 use std::{fmt, time::Duration};
 
 use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
-/// Something that happened while a stream was driven.
+/// An event of a mapping.
 #[derive(Debug, Clone, Serialize)]
 #[serde(
     tag = "event",
@@ -13,77 +15,77 @@ use uuid::Uuid;
 )]
 #[non_exhaustive]
 pub enum Event {
-    /// The mapping was created: the stream is there, and reading begins.
+    /// The mapping was created: the stream exists, and reading begins.
     Created {
-        /// The mapping's UUID, new each time.
+        /// The mapping's UUID, a new one for each run.
         uuid: Uuid,
         /// The stream.
         stream: String,
         /// The function's ARN.
         function: String,
-        /// Where the stream is read.
+        /// The endpoint of DynamoDB Streams.
         endpoint: String,
     },
-    /// A shard is read from now on.
+    /// Reading a shard begins.
     ShardBegun {
-        /// Which.
+        /// The shard's id.
         shard: String,
     },
     /// A shard was read to its end, and all of its records are done.
     ShardDone {
-        /// Which.
+        /// The shard's id.
         shard: String,
     },
     /// The function was invoked.
     Invoked {
-        /// Whose records.
+        /// The shard's id.
         shard: String,
-        /// How many.
+        /// The number of records.
         records: usize,
         /// Sequence number of the first.
         first: String,
         /// Sequence number of the last.
         last: String,
-        /// What the function made of them.
+        /// The result, as text.
         outcome: String,
-        /// How long it took.
+        /// The duration.
         #[serde(rename = "milliseconds", serialize_with = "milliseconds")]
         took: Duration,
-        /// Records that are done.
+        /// The number of records that are done.
         done: usize,
-        /// Records to be tried again, by batches.
+        /// The sizes of the batches to retry.
         again: Vec<usize>,
-        /// Not before this.
+        /// The earliest time of the retry.
         not_before: Option<Timestamp>,
-        /// Records that are given up.
+        /// The number of records that are given up.
         given_up: usize,
     },
-    /// Records were given up, and the destination was told.
+    /// Records were given up, and the message was sent to the destination.
     SentOnFailure {
-        /// Whose records.
+        /// The shard's id.
         shard: String,
-        /// What the destination was told.
+        /// The message.
         message: serde_json::Value,
     },
-    /// Records were given up, and the destination could not be told.
+    /// Records were given up, and the message could not be sent.
     LostOnFailure {
-        /// Whose records.
+        /// The shard's id.
         shard: String,
-        /// What the destination should have been told.
+        /// The message.
         message: serde_json::Value,
-        /// Why it was not.
+        /// Why it could not be sent.
         reason: String,
     },
-    /// Something did not work and will be tried again.
+    /// A step failed and is retried.
     Trouble {
-        /// What.
+        /// The step that failed.
         what: String,
         /// Why.
         reason: String,
     },
 }
 
-/// Who is told of events.
+/// Receives the events.
 pub type Observer = std::sync::Arc<dyn Fn(&Event) + Send + Sync>;
 
 fn milliseconds<S: serde::Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
@@ -132,12 +134,12 @@ impl fmt::Display for Event {
                 Ok(())
             }
             Self::SentOnFailure { message, .. } => {
-                write!(f, "{}, the destination is told", given_up(message))
+                write!(f, "{}, sent to the destination", given_up(message))
             }
             Self::LostOnFailure {
                 message, reason, ..
             } => write!(f, "{} and LOST: {reason}", given_up(message)),
-            Self::Trouble { what, reason } => write!(f, "{what}, trying again: {reason}"),
+            Self::Trouble { what, reason } => write!(f, "{what}, retrying: {reason}"),
         }
     }
 }
@@ -162,7 +164,7 @@ fn plural(count: usize, thing: &str) -> String {
     }
 }
 
-/// The digits that tell one sequence number of a shard from the next.
+/// Returns the last digits, which differ between the sequence numbers of a shard.
 fn short(sequence_number: &str) -> &str {
     let digits = sequence_number.trim_start_matches('0');
     let hidden = digits.len().saturating_sub(8);
@@ -173,7 +175,7 @@ fn short(sequence_number: &str) -> &str {
 pub fn reason(error: &(dyn std::error::Error + 'static)) -> String {
     let chain = std::iter::successors(Some(error), |error| error.source());
     let mut texts: Vec<String> = chain.map(ToString::to_string).collect();
-    // The SDK's errors repeat those that they wrap.
+    // The SDK's errors repeat the text of the errors that they wrap.
     texts.dedup();
     texts.join(": ")
 }

@@ -1,3 +1,5 @@
+//! The function that receives the records.
+
 use std::time::Duration;
 
 use aws_sdk_lambda::{
@@ -16,35 +18,35 @@ use uuid::Uuid;
 
 use crate::event::reason;
 
-/// A function that gets records: in Lambda, in an emulator, or served by
-/// `cargo lambda watch`.
+/// A function: in Lambda, in an emulator, or served by `cargo lambda watch`.
 #[derive(Debug, Clone)]
 pub struct Function {
     client: Client,
+    /// The name or ARN to invoke.
     name: String,
-    /// By which messages name it, if not by what it is invoked by.
+    /// The ARN in failure messages, if it differs.
     arn: Option<String>,
 }
 
-/// Lambda ends a function after 15 minutes; what is not answered then never is,
-/// and counts as not reached.
+/// Lambda stops a function after 15 minutes. An invocation without a response by then
+/// never gets one and counts as not reached.
 const LONGEST_INVOCATION: Duration = Duration::from_mins(16);
 
-/// What came of an invocation.
+/// The result of an invocation.
 #[derive(Debug)]
 pub struct Invoked {
     /// How it ended.
     pub outcome: Outcome,
-    /// What is known of it.
+    /// Its details for failure messages.
     pub invocation: Invocation,
-    /// The error, if there was one, for people.
+    /// The error as text, if there was one.
     pub error: Option<String>,
 }
 
 impl Function {
-    /// The function with this name or ARN. The client's own retries and timeouts
-    /// are not used: the mapping's rules count each invocation, and a function
-    /// may take as long as Lambda lets it.
+    /// Creates a function with this name or ARN. The client's retries and timeouts are
+    /// not used: the mapping counts each invocation, and a function may take as long as
+    /// Lambda allows.
     pub fn new(client: Client, name: impl Into<String>) -> Self {
         Self {
             client,
@@ -53,15 +55,15 @@ impl Function {
         }
     }
 
-    /// The same function, which is deployed under this ARN and runs elsewhere under
-    /// its name.
+    /// Sets the ARN for failure messages: the function is deployed with this ARN, but
+    /// runs elsewhere under its name.
     #[must_use]
     pub fn deployed_as(self, arn: impl Into<String>) -> Self {
         let arn = Some(arn.into());
         Self { arn, ..self }
     }
 
-    /// Invokes it with records of a stream or messages of a queue.
+    /// Invokes the function with records of a stream or messages of a queue.
     pub async fn invoke(&self, records: Vec<Value>) -> Invoked {
         let payload = json!({"Records": records}).to_string();
         let timeouts = TimeoutConfig::builder()
@@ -72,7 +74,7 @@ impl Function {
         let config = aws_sdk_lambda::config::Builder::new()
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts);
-        let answer = self
+        let response = self
             .client
             .invoke()
             .function_name(&self.name)
@@ -81,18 +83,19 @@ impl Function {
             .config_override(config)
             .send()
             .await;
-        match answer {
+        match response {
             Ok(output) => answered(output),
             Err(error) => failed(&error),
         }
     }
 
-    /// Its name or ARN in messages.
+    /// Returns the name or ARN for failure messages.
     pub(crate) fn name(&self) -> &str {
         self.arn.as_deref().unwrap_or(&self.name)
     }
 }
 
+/// Returns the result of an invocation with a response.
 fn answered(output: InvokeOutput) -> Invoked {
     let mut invocation = invocation(output.request_id());
     invocation.executed_version = output.executed_version.unwrap_or_else(latest);
@@ -113,8 +116,9 @@ fn answered(output: InvokeOutput) -> Invoked {
     }
 }
 
-/// `cargo lambda watch` answers an error of the function as HTTP 500, with
-/// the body that Lambda sends with 200 and `X-Amz-Function-Error`.
+/// Returns the result of a failed call. `cargo lambda watch` returns an error of the
+/// function as HTTP 500, with the body that Lambda returns with 200 and
+/// `X-Amz-Function-Error`.
 fn failed(error: &SdkError<InvokeError, HttpResponse>) -> Invoked {
     let response = error.raw_response();
     let body = response
@@ -139,7 +143,8 @@ fn failed(error: &SdkError<InvokeError, HttpResponse>) -> Invoked {
     }
 }
 
-/// Where nobody gives requests an id, one is made up.
+/// Returns details with the request id, or with a new one: `cargo lambda watch` returns
+/// none.
 fn invocation(request_id: Option<&str>) -> Invocation {
     Invocation {
         request_id: request_id.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned),

@@ -1,9 +1,12 @@
 //! Drives a function with the records of a DynamoDB stream, by the rules of the
-//! [`stream_mapping`] crate: reads the stream, invokes the function, sends what was
-//! given up to the on-failure destination.
+//! [`stream_mapping`] crate: reads the stream, invokes the function, and sends
+//! messages about records that were given up to the on-failure destination.
 //!
-//! The stream, the function and the destination are reached through AWS SDK
-//! clients, so each may be AWS's own, an emulator's, or `cargo lambda watch`.
+//! The stream, the function and the destination are called through AWS SDK clients,
+//! so each can be AWS's own, an emulator's, or `cargo lambda watch`.
+//!
+//! This is the library of the command `stream-mapping`. The local AWS of this
+//! repository uses it, too.
 
 mod claim;
 mod create_error;

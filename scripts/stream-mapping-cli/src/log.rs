@@ -1,4 +1,4 @@
-//! What the command prints, as lines for people or for programs.
+//! The output of the command: lines of text or JSON.
 
 use std::{
     collections::BTreeMap,
@@ -12,21 +12,22 @@ use clap::ValueEnum;
 use jiff::Timestamp;
 use serde_json::json;
 use stream_mapping::Metrics;
-use stream_mapping_driver::{Event, Observer};
+use stream_mapping_cli::{Event, Observer};
 
-/// 128 and the number of SIGPIPE: what a shell reports of a program that its reader
-/// has left, as with `yes | head`.
+/// 128 plus the number of SIGPIPE: the status that a shell reports for a program whose
+/// reader has ended, as in `yes | head`.
 const READER_GONE: i32 = 141;
 
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum Log {
-    /// A line for people.
+    /// A line of text for each event.
     Pretty,
-    /// A JSON object for programs.
+    /// A JSON object for each event.
     Json,
 }
 
 impl Log {
+    /// Returns an observer that prints each event.
     pub(crate) fn observer(self) -> Observer {
         Arc::new(move |event: &Event| match self {
             Self::Pretty => print(format_args!(
@@ -41,6 +42,7 @@ impl Log {
         })
     }
 
+    /// Prints the counts.
     pub(crate) fn metrics(self, metrics: &Metrics) {
         let counts = [
             ("PolledEventCount", metrics.polled_event_count),
@@ -67,7 +69,7 @@ impl Log {
     }
 }
 
-/// Prints a line. Ends the process when its reader is gone, which is no error:
+/// Prints a line. Ends the process without a message if the reader has ended, as in
 /// `stream-mapping | head`.
 fn print(line: impl Display) {
     let mut stdout = io::stdout().lock();
@@ -76,7 +78,7 @@ fn print(line: impl Display) {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::BrokenPipe => exit(READER_GONE),
         Err(error) => {
-            // Standard error may be gone as well, and there is no third place.
+            // Standard error may be closed as well, and there is no other place to report to.
             writeln!(io::stderr(), "the log cannot be written: {error}").ok();
             exit(1);
         }

@@ -1,6 +1,6 @@
 //! `stream-mapping`: drives a function with a DynamoDB stream as Lambda would.
 
-// clap shows these comments as they are.
+// clap prints these comments unchanged.
 #![allow(clippy::doc_markdown)]
 
 mod configuration;
@@ -13,7 +13,7 @@ use clap::{CommandFactory, Parser, error::ErrorKind};
 use log::Log;
 use miette::{IntoDiagnostic, MietteHandlerOpts};
 use stream_mapping::StreamArn;
-use stream_mapping_driver::{Destination, DestinationClients, Function, Stream, StreamMapping};
+use stream_mapping_cli::{Destination, DestinationClients, Function, Stream, StreamMapping};
 use tokio::signal::unix::{SignalKind, signal};
 use uuid::Uuid;
 
@@ -21,27 +21,27 @@ use uuid::Uuid;
 /// source mapping would: batches, retries, bisecting, partial batch responses,
 /// record age, filters, the on-failure destination.
 ///
-/// The stream is reached through AWS_ENDPOINT_URL_DYNAMODB_STREAMS, the function
-/// through AWS_ENDPOINT_URL_LAMBDA, the destination through AWS_ENDPOINT_URL_SQS,
-/// _SNS or _S3, and each through AWS_ENDPOINT_URL otherwise; without them, AWS
-/// itself. Ctrl-C stops.
+/// The endpoint of the stream is AWS_ENDPOINT_URL_DYNAMODB_STREAMS, that of the
+/// function AWS_ENDPOINT_URL_LAMBDA, and that of the destination
+/// AWS_ENDPOINT_URL_SQS, _SNS or _S3. The default of each is AWS_ENDPOINT_URL, and
+/// without that AWS itself. Ctrl-C stops.
 ///
-/// Each start begins at the starting position: nothing is remembered.
+/// Each start begins at the starting position: no checkpoint is stored.
 #[derive(Parser)]
 #[command(name = "stream-mapping", version, verbatim_doc_comment, after_help = EXAMPLE)]
 struct Arguments {
     #[command(flatten)]
     mapping: options::Mapping,
 
-    /// How to show what happens.
+    /// The format of the output.
     #[arg(long, value_enum, default_value_t = Log::Pretty)]
     log: Log,
 }
 
 const EXAMPLE: &str = "\
 Example: a function served by `cargo lambda watch --timeout 60`, a table in an
-emulator. (With a timeout, since a call is never answered when its function dies
-or is replaced; here it counts as not reached.)
+emulator. (Without a timeout, a call never ends if its function crashes or is
+replaced. With it, the call counts as not reached.)
 
   export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1
   export AWS_ENDPOINT_URL=http://127.0.0.1:4566
@@ -55,7 +55,7 @@ or is replaced; here it counts as not reached.)
 #[tokio::main]
 async fn main() -> miette::Result<ExitCode> {
     let arguments = Arguments::parse();
-    // Commands and ARNs in messages can be copied only if they stay in one line.
+    // Lines are not wrapped, so that commands and ARNs in messages can be copied.
     let plain = |_: &_| Box::new(MietteHandlerOpts::new().wrap_lines(false).build()) as Box<_>;
     miette::set_hook(Box::new(plain)).into_diagnostic()?;
     let mapping = match arguments.mapping.settings() {
@@ -72,7 +72,7 @@ async fn main() -> miette::Result<ExitCode> {
     Ok(ExitCode::from(130))
 }
 
-/// Ctrl-C, or the end of the terminal or of whatever has started this.
+/// Waits for Ctrl-C, SIGTERM, or the end of the terminal.
 async fn stopped() {
     let signals = (
         signal(SignalKind::terminate()),
@@ -88,12 +88,13 @@ async fn stopped() {
     }
 }
 
+/// Creates the mapping from the arguments.
 async fn stream_mapping(
     arguments: &Arguments,
     settings: stream_mapping::Settings,
 ) -> miette::Result<StreamMapping> {
     let options = &arguments.mapping;
-    // What a look at it shows is said before anything is asked for.
+    // Parsed first: a wrong ARN is reported before a missing Region or credentials.
     let stream_arn: StreamArn = options.event_source_arn.parse().into_diagnostic()?;
     let config = configuration::load(&stream_arn).await?;
     let destination = match options.on_failure() {

@@ -1,4 +1,4 @@
-//! The command's options, spelled as in `aws lambda
+//! The command's options, with the names of `aws lambda
 //! create-event-source-mapping`.
 
 #![allow(clippy::doc_link_with_quotes)]
@@ -10,16 +10,16 @@ use stream_mapping::{Filter, Settings, StartingPosition};
 
 #[derive(Args)]
 pub(crate) struct Mapping {
-    /// The stream: its table's LatestStreamArn.
+    /// The stream: LatestStreamArn of its table.
     #[arg(long, value_name = "ARN")]
     pub(crate) event_source_arn: String,
 
-    /// The function: a name or an ARN; for cargo lambda watch, the name of its
+    /// The function: a name or an ARN; for cargo lambda watch, the name of the
     /// binary.
     #[arg(long, value_name = "NAME")]
     pub(crate) function_name: String,
 
-    /// Most records of one invocation: 1 to 10,000.
+    /// The most records of one invocation: 1 to 10,000.
     #[arg(long, value_name = "COUNT", default_value_t = 100)]
     batch_size: usize,
 
@@ -27,11 +27,11 @@ pub(crate) struct Mapping {
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     maximum_batching_window_in_seconds: u32,
 
-    /// Batches of one shard that are with the function at once: 1 to 10.
+    /// Batches of one shard that are in flight at once: 1 to 10.
     #[arg(long, value_name = "COUNT", default_value_t = 1)]
     parallelization_factor: usize,
 
-    /// Where to begin in the stream; AWS has no default.
+    /// Where reading begins; AWS has no default.
     #[arg(long, value_enum, value_name = "POSITION")]
     starting_position: Position,
 
@@ -39,34 +39,34 @@ pub(crate) struct Mapping {
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     tumbling_window_in_seconds: u32,
 
-    /// Halve a batch that failed, and try the halves.
+    /// Split a failed batch and retry the halves.
     #[arg(long, overrides_with = "no_bisect_batch_on_function_error")]
     bisect_batch_on_function_error: bool,
 
-    /// Try a batch that failed again as it is (the default).
+    /// Retry a failed batch as it is (the default).
     #[arg(long, overrides_with = "bisect_batch_on_function_error")]
     no_bisect_batch_on_function_error: bool,
 
-    /// Read the function's answer for failures.
+    /// Read failures from the function's response.
     #[arg(long, value_enum, num_args = 0.., value_name = "TYPE")]
     function_response_types: Vec<ResponseType>,
 
-    /// How often a batch is tried again: 0 to 10,000; -1 for without end.
+    /// How often a batch is retried: 0 to 10,000; -1 for no limit.
     #[arg(long, value_name = "COUNT", default_value_t = -1, allow_negative_numbers = true)]
     #[arg(value_parser = clap::value_parser!(i64).range(-1..))]
     maximum_retry_attempts: i64,
 
-    /// How old a record may be that is still tried: 60 to 604,800; -1 for any.
+    /// The age up to which a record is retried: 60 to 604,800; -1 for no limit.
     #[arg(long, value_name = "SECONDS", default_value_t = -1, allow_negative_numbers = true)]
     #[arg(value_parser = clap::value_parser!(i64).range(-1..))]
     maximum_record_age_in_seconds: i64,
 
-    /// Which records the function gets, as JSON or file://PATH:
+    /// Which records the function receives, as JSON or file://PATH:
     /// {"Filters": [{"Pattern": "{\"eventName\": [\"INSERT\"]}"}]}.
     #[arg(long, value_name = "JSON", value_parser = json_or_file::<FilterCriteria>)]
     filter_criteria: Option<FilterCriteria>,
 
-    /// The queue, topic or bucket that gets what is given up, as JSON or
+    /// The queue, topic or bucket for records that are given up, as JSON or
     /// file://PATH: {"OnFailure": {"Destination": "arn:aws:sqs:..."}}.
     #[arg(long, value_name = "JSON", value_parser = json_or_file::<DestinationConfig>)]
     destination_config: Option<DestinationConfig>,
@@ -75,9 +75,9 @@ pub(crate) struct Mapping {
 #[derive(Clone, Copy, ValueEnum)]
 #[value(rename_all = "SCREAMING_SNAKE_CASE")]
 enum Position {
-    /// The oldest record the stream has.
+    /// The oldest record of the stream.
     TrimHorizon,
-    /// What is written from now on.
+    /// Records that are written from now on.
     Latest,
 }
 
@@ -112,7 +112,7 @@ struct OnFailure {
 }
 
 impl Mapping {
-    /// The settings, held against AWS's ranges.
+    /// Returns the settings, checked against AWS's ranges.
     pub(crate) fn settings(&self) -> Result<Settings, Box<dyn std::error::Error>> {
         let patterns = self.filter_criteria.iter().flat_map(|criteria| {
             let patterns = criteria.filters.iter().flatten();
@@ -128,7 +128,7 @@ impl Mapping {
                 Position::TrimHorizon => StartingPosition::TrimHorizon,
                 Position::Latest => StartingPosition::Latest,
             },
-            // What does not fit is too large by far, and refused as that.
+            // A number that does not fit is above AWS's range, so the check rejects it.
             maximum_retry_attempts: limit(self.maximum_retry_attempts)
                 .map(|attempts| u32::try_from(attempts).unwrap_or(u32::MAX)),
             maximum_record_age: limit(self.maximum_record_age_in_seconds)
@@ -146,12 +146,12 @@ impl Mapping {
     pub(crate) fn on_failure(&self) -> Option<&str> {
         let config = self.destination_config.as_ref()?;
         let arn = config.on_failure.as_ref()?.destination.as_deref()?;
-        // AWS takes an empty one for none.
+        // To AWS an empty ARN means no destination.
         Some(arn).filter(|arn| !arn.is_empty())
     }
 }
 
-/// -1 stands for no limit.
+/// Converts -1 to no limit.
 fn limit(number: i64) -> Option<i64> {
     (number >= 0).then_some(number)
 }

@@ -1,4 +1,4 @@
-//! Records of a stream, in the form Lambda hands to functions.
+//! Converts stream records to the format of Lambda's events.
 
 use std::collections::HashMap;
 
@@ -11,6 +11,11 @@ use serde_dynamo::Item;
 use serde_json::{Value, json};
 use stream_mapping::Record;
 
+/// Converts a record.
+///
+/// # Errors
+///
+/// If a field that every record has is missing.
 pub(crate) fn lambda_record(record: &Read, stream_arn: &str) -> Result<Record, BoxError> {
     let change = record.dynamodb();
     let time = change.and_then(StreamRecord::approximate_creation_date_time);
@@ -19,7 +24,7 @@ pub(crate) fn lambda_record(record: &Read, stream_arn: &str) -> Result<Record, B
         // Lambda writes a number with a point or an exponent.
         "ApproximateCreationDateTime": time.map(DateTime::as_secs_f64),
         "SequenceNumber": change.and_then(StreamRecord::sequence_number),
-        // Functions cannot read a record without it.
+        // Required by the types with which functions parse records.
         "SizeBytes": change.and_then(StreamRecord::size_bytes).unwrap_or_default(),
         "StreamViewType": view.map(StreamViewType::as_str),
     });

@@ -1,4 +1,4 @@
-//! One shard: reading it, and doing what its state machine says.
+//! One shard: reads it and executes the actions of its state machine.
 
 use std::time::Duration;
 
@@ -24,56 +24,60 @@ use crate::{
 /// four times per second."
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
-/// How long to wait when the stream cannot be read.
+/// The pause after the stream could not be read.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
+/// The task of one shard.
 pub(crate) struct ShardTask {
     pub(crate) id: String,
+    /// Where reading begins.
     pub(crate) begin: StartingPosition,
     pub(crate) shard: Shard,
     pub(crate) stream: Stream,
     pub(crate) function: Function,
     pub(crate) destination: Option<Destination>,
-    /// The mapping's, for objects in a bucket.
+    /// The mapping's UUID, for objects in a bucket.
     pub(crate) mapping: Uuid,
     pub(crate) observer: Observer,
-    /// Told after each change.
+    /// Receives the metrics after each change.
     pub(crate) report: Box<dyn Fn(&Metrics) + Send>,
-    /// No more is read while this many records wait.
+    /// Reading pauses while this many records are pending.
     pub(crate) most_backlog: usize,
 }
 
-/// An invocation under way.
-struct UnderWay {
+/// An invocation that has ended.
+struct EndedInvocation {
     lane: Lane,
+    /// The number of records.
     records: usize,
+    /// The sequence number of the first record.
     first: String,
+    /// The sequence number of the last record.
     last: String,
     begun: Instant,
     invoked: Invoked,
 }
 
 impl ShardTask {
-    /// Reads the shard to its end, and returns once all of its records are
-    /// done.
+    /// Reads the shard to its end. Returns its id once all of its records are done.
     pub(crate) async fn run(mut self) -> String {
         let mut place = Place::Begin(self.begin);
         let mut last_read: Option<SequenceNumber> = None;
         let mut read_at = Instant::now();
-        // Tasks of their own: they go on while the stream is read.
-        let mut under_way = JoinSet::new();
+        // Invocations are tasks of their own, so that they continue while the stream is read.
+        let mut in_flight = JoinSet::new();
         loop {
-            let wake_at = self.do_what_is_due(&mut under_way).await;
+            let wake_at = self.execute_due_actions(&mut in_flight).await;
             (self.report)(self.shard.metrics());
             let is_read = matches!(place, Place::End);
-            if is_read && under_way.is_empty() && self.shard.backlog() == 0 {
+            if is_read && in_flight.is_empty() && self.shard.backlog() == 0 {
                 return self.id;
             }
             let may_read = !is_read && self.shard.backlog() < self.most_backlog;
             tokio::select! {
-                Some(ended) = under_way.join_next(), if !under_way.is_empty() => match ended {
-                    Ok(ended) => self.take(ended),
-                    // Tasks are never cancelled here; one that panicked takes us along.
+                Some(ended) = in_flight.join_next(), if !in_flight.is_empty() => match ended {
+                    Ok(ended) => self.complete(ended),
+                    // Tasks are never cancelled here, so this one has panicked.
                     Err(error) => std::panic::resume_unwind(error.into_panic()),
                 },
                 () = sleep_until(read_at), if may_read => {
@@ -98,9 +102,12 @@ impl ShardTask {
         }
     }
 
-    /// Begins every invocation that may begin, and sends to the destination.
-    /// Answers when there will be more to do.
-    async fn do_what_is_due(&mut self, under_way: &mut JoinSet<UnderWay>) -> Option<Instant> {
+    /// Starts all invocations that are due and sends messages to the destination.
+    /// Returns the time of the next action, if it is known.
+    async fn execute_due_actions(
+        &mut self,
+        in_flight: &mut JoinSet<EndedInvocation>,
+    ) -> Option<Instant> {
         loop {
             let now = Timestamp::now();
             match self.shard.next(now) {
@@ -110,7 +117,7 @@ impl ShardTask {
                     return Some(Instant::now() + wait);
                 }
                 Action::Invoke(lane, records) => {
-                    under_way.spawn(invoke(self.function.clone(), lane, records));
+                    in_flight.spawn(invoke(self.function.clone(), lane, records));
                 }
                 Action::SendOnFailure(lane, on_failure) => {
                     let message = on_failure.message().clone();
@@ -126,6 +133,7 @@ impl ShardTask {
         }
     }
 
+    /// Passes the result of sending a message to the state machine and the observer.
     fn sent_on_failure(
         &mut self,
         lane: Lane,
@@ -150,7 +158,8 @@ impl ShardTask {
         }
     }
 
-    fn take(&mut self, ended: UnderWay) {
+    /// Passes the result of an invocation to the state machine and the observer.
+    fn complete(&mut self, ended: EndedInvocation) {
         let Invoked {
             outcome,
             invocation,
@@ -185,7 +194,7 @@ fn invoke(
     function: Function,
     lane: Lane,
     records: &[Record],
-) -> impl Future<Output = UnderWay> + Send + use<> {
+) -> impl Future<Output = EndedInvocation> + Send + use<> {
     let number = |record: Option<&Record>| {
         record.map_or_else(String::new, |record| record.sequence_number().to_string())
     };
@@ -193,7 +202,7 @@ fn invoke(
     let json: Vec<serde_json::Value> = records.iter().map(|record| record.json().clone()).collect();
     let begun = Instant::now();
     async move {
-        UnderWay {
+        EndedInvocation {
             lane,
             records: json.len(),
             first,
@@ -204,6 +213,7 @@ fn invoke(
     }
 }
 
+/// Returns the result of an invocation as text.
 fn describe(outcome: &Outcome, consequence: &Consequence, error: Option<&str>) -> String {
     let error = error.unwrap_or_default();
     let all_done = consequence.again.is_empty() && consequence.given_up == 0;

@@ -1,3 +1,5 @@
+//! Reads a DynamoDB stream.
+
 use std::time::Duration;
 
 use aws_sdk_dynamodbstreams::{
@@ -11,7 +13,7 @@ use stream_mapping::{KnownShard, Record, SequenceNumber, StartingPosition, Strea
 use tokio::time::timeout;
 
 use crate::{
-    create_error::CreateError, endpoint::NotesEndpoint, event::reason, record::lambda_record,
+    create_error::CreateError, endpoint::EndpointRecorder, event::reason, record::lambda_record,
 };
 
 /// A DynamoDB stream.
@@ -19,51 +21,53 @@ use crate::{
 pub struct Stream {
     client: Client,
     pub(crate) arn: String,
-    endpoint: NotesEndpoint,
+    /// The endpoint of the calls.
+    endpoint: EndpointRecorder,
 }
 
-/// How long the first look at a stream may take, retries included: its
-/// outcome is waited for.
+/// The timeout of the check that a stream exists, retries included: the user waits
+/// for it.
 const LONGEST_CHECK: Duration = Duration::from_secs(10);
 
-/// Where reading goes on.
+/// The position at which reading continues.
 #[derive(Debug, Clone)]
 pub(crate) enum Place {
     Begin(StartingPosition),
     After(SequenceNumber),
-    /// Answered by the last read.
+    /// The iterator that the last read returned.
     Iterator(String),
-    /// Nothing more will come.
+    /// The shard is closed and read to its end.
     End,
 }
 
 impl Stream {
-    /// The stream with this ARN.
+    /// Creates a stream with this ARN.
     pub fn new(client: Client, arn: impl Into<String>) -> Self {
         Self {
             client,
             arn: arn.into(),
-            endpoint: NotesEndpoint::default(),
+            endpoint: EndpointRecorder::default(),
         }
     }
 
-    /// Makes sure that the stream is there. Returns the endpoint that was asked.
+    /// Checks that the stream exists. Returns the endpoint that was called.
     pub(crate) async fn check(&self) -> Result<String, CreateError> {
         let arn: StreamArn = self.arn.parse()?;
         let described = timeout(LONGEST_CHECK, self.shards()).await;
-        let endpoint = self.endpoint.noted();
+        let endpoint = self.endpoint.recorded();
         let endpoint = endpoint.unwrap_or_else(|| "DynamoDB Streams".to_owned());
         match described {
             Ok(Ok(_)) => Ok(endpoint),
-            Ok(Err(error)) => Err(self.why_not(&arn, endpoint, &error)),
-            Err(_) => Err(CreateError::NoAnswer {
+            Ok(Err(error)) => Err(self.create_error(&arn, endpoint, &error)),
+            Err(_) => Err(CreateError::NoResponse {
                 endpoint,
-                reason: format!("nothing came within {} s", LONGEST_CHECK.as_secs()),
+                reason: format!("no response within {} s", LONGEST_CHECK.as_secs()),
             }),
         }
     }
 
-    fn why_not(&self, arn: &StreamArn, endpoint: String, error: &BoxError) -> CreateError {
+    /// Converts an error of `DescribeStream`.
+    fn create_error(&self, arn: &StreamArn, endpoint: String, error: &BoxError) -> CreateError {
         let described = error.downcast_ref::<SdkError<DescribeStreamError>>();
         match described.and_then(ProvideErrorMetadata::code) {
             Some("ResourceNotFoundException") => CreateError::StreamNotFound {
@@ -72,7 +76,7 @@ impl Stream {
                 region: arn.region().to_owned(),
                 endpoint,
             },
-            Some(code) => CreateError::Refused {
+            Some(code) => CreateError::Rejected {
                 endpoint,
                 arn: self.arn.clone(),
                 code: code.to_owned(),
@@ -81,13 +85,14 @@ impl Stream {
                     .unwrap_or("no message")
                     .to_owned(),
             },
-            None => CreateError::NoAnswer {
+            None => CreateError::NoResponse {
                 endpoint,
                 reason: reason(&**error),
             },
         }
     }
 
+    /// Returns all shards of the stream.
     pub(crate) async fn shards(&self) -> Result<Vec<KnownShard>, BoxError> {
         let mut known = Vec::new();
         let mut page_after = None;
@@ -102,7 +107,7 @@ impl Stream {
                 .send()
                 .await?;
             let Some(description) = described.stream_description else {
-                return Err("DescribeStream answered without a description".into());
+                return Err("the response of DescribeStream has no description".into());
             };
             for shard in description.shards.unwrap_or_default() {
                 let Some(id) = shard.shard_id else { continue };
@@ -118,7 +123,8 @@ impl Stream {
         }
     }
 
-    /// What is there from a place on; perhaps nothing, and still not the end.
+    /// Reads records from a place on, and returns where to continue. An empty page is not
+    /// the end of a shard.
     pub(crate) async fn read(
         &self,
         shard: &str,
@@ -130,7 +136,7 @@ impl Stream {
             place => self.iterator(shard, place).await?,
         };
         let Some(iterator) = iterator else {
-            return Err("GetShardIterator answered without an iterator".into());
+            return Err("the response of GetShardIterator has no iterator".into());
         };
         let read = self
             .client
@@ -166,8 +172,8 @@ impl Stream {
     }
 }
 
-/// Where to go on after a read that failed: iterators live for 15 minutes, and
-/// what was not read in 24 hours is gone.
+/// Returns where to continue after a failed read. Iterators expire after 15 minutes,
+/// and records after 24 hours.
 pub(crate) fn place_after_failure(
     error: &BoxError,
     place: Place,

@@ -1,24 +1,25 @@
+//! The filter criteria of a mapping.
+
 use serde_json::Value;
 
-use crate::pattern::{InvalidPattern, Pattern};
+use crate::{invalid_pattern::InvalidPattern, pattern::Pattern};
 
-/// Most patterns one mapping may have: five, or ten where AWS has raised the
-/// quota.
+/// The most patterns of one mapping: five, or ten if AWS has raised the quota.
 const MOST_PATTERNS: usize = 10;
 
 /// `FilterCriteria` of a mapping: a record passes if any pattern matches; with
 /// no pattern, every record does.
 ///
-/// See [Control which events Lambda sends to your function][filtering]. Covered
-/// is what the page documents: a value equal to a text, number, boolean or
-/// `null`; `prefix`, `suffix`, `equals-ignore-case`, `anything-but` with values,
-/// `numeric`, `exists`, and `$or`. A rule beyond that is refused by its name.
+/// Supports the rules that AWS documents in [Control which events Lambda sends to
+/// your function][filtering]: a value equal to a text, number, boolean or `null`;
+/// `prefix`, `suffix`, `equals-ignore-case`, `anything-but` with values, `numeric`,
+/// `exists`, and `$or`. Any other rule is rejected by its name.
 ///
-/// Names are joined by dots before they are compared, [as in EventBridge][dots]:
-/// a field `a.b` and a field `b` in `a` are the same.
+/// Names are joined with dots before they are compared, [as in EventBridge][dots]:
+/// a field `a.b` and a field `b` in `a` are equal.
 ///
-/// Numbers of DynamoDB items are text in the record (`{"N": "42"}`), so
-/// `numeric` never matches them, [as AWS says][numbers].
+/// Numbers of DynamoDB items are text in the record (`{"N": "42"}`), so `numeric`
+/// never matches them, [as AWS documents][numbers].
 ///
 /// ```
 /// use stream_mapping::Filter;
@@ -35,14 +36,14 @@ pub struct Filter {
     patterns: Vec<Pattern>,
 }
 
-/// A filter AWS would refuse, or that AWS does not document.
+/// Why a filter is invalid: AWS would reject it, or does not document it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidFilter {
     /// There are too many patterns.
     #[error("FilterCriteria must have 0 to {MOST_PATTERNS} filters, not {0}")]
     TooMany(usize),
-    /// AWS would refuse a pattern, with the words at the beginning.
+    /// AWS would reject a pattern, with a message that begins in the same way.
     #[error("Invalid filter pattern definition. Filter {pattern}: {reason}")]
     Pattern {
         /// The pattern, as it was given.
@@ -71,12 +72,12 @@ impl InvalidFilter {
 }
 
 impl Filter {
-    /// A filter of patterns as they stand in the mapping, JSON text each.
+    /// Creates a filter from the mapping's patterns, each as JSON text.
     ///
     /// # Errors
     ///
-    /// If a pattern is no JSON, or asks for something that AWS does not document
-    /// for Lambda.
+    /// If there are too many patterns, or if one is not JSON, invalid, or has a rule
+    /// that AWS does not document for Lambda.
     pub fn from_patterns<'p>(
         patterns: impl IntoIterator<Item = &'p str>,
     ) -> Result<Self, InvalidFilter> {
@@ -92,7 +93,7 @@ impl Filter {
         Ok(Self { patterns })
     }
 
-    /// Whether a record passes.
+    /// Returns whether a record passes.
     pub fn passes(&self, record: &Value) -> bool {
         self.patterns.is_empty() || self.patterns.iter().any(|pattern| pattern.matches(record))
     }

@@ -1,11 +1,13 @@
+//! The ARN of a function from its name.
+
 use crate::stream_arn::StreamArn;
 
-/// Returns the ARN of a function that is named as in
-/// `CreateEventSourceMapping`: by its ARN, by account and name, or by its name
-/// alone, each with or without a version or alias.
+/// Returns the ARN of a function from its `FunctionName` in
+/// `CreateEventSourceMapping`: an ARN, an account and a name, or only a name, each
+/// with or without a version or alias.
 ///
-/// A function lies in the Region and account of the stream, unless it was named
-/// by more than its name.
+/// The Region and the account are those of the stream, unless the name contains
+/// them.
 ///
 /// ```
 /// use stream_mapping::function_arn;
@@ -36,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_function_is_known_by_its_arn_however_it_was_named() {
+    fn every_kind_of_name_becomes_an_arn() {
         let stream = "arn:aws-cn:dynamodb:cn-north-1:123456789012:table/orders/stream/2026-11-24T09:00:00.000";
         let arn = "arn:aws-cn:lambda:cn-north-1:123456789012:function:relay";
         for (name, expected) in [

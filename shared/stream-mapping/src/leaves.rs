@@ -1,42 +1,44 @@
-//! The values of a record, by the paths of names that lead to them.
+//! The values of a record with their paths.
 
 use serde_json::Value;
 
 /// A value that is neither an object nor a list.
 #[derive(Debug)]
 pub(crate) struct Leaf<'v> {
-    /// The names that lead to it, joined by dots, as EventBridge has it: a name
-    /// with a dot is no different from two names.
+    /// The names that lead to it, joined with dots. As in EventBridge, a name with a
+    /// dot equals two names.
     pub(crate) path: String,
+    /// The text, number, boolean or null.
     pub(crate) value: &'v Value,
+    /// The list elements that contain it.
     pub(crate) elements: Elements,
 }
 
-/// Which elements of which lists something lies in. A value that stands in a list
-/// itself, and not in an object in there, does not count as an element.
+/// A set of list elements, as pairs of a list's number and an index. Only elements
+/// that are objects or lists count, not values that are elements themselves.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Elements(Vec<(usize, usize)>);
 
 impl Leaf<'_> {
-    /// Whether it lies in no other element of a list than these.
+    /// Returns whether it is in no other element of these lists.
     pub(crate) fn is_within(&self, elements: &Elements) -> bool {
-        elements.together(&self.elements).is_some()
+        elements.merged(&self.elements).is_some()
     }
 }
 
 impl Elements {
-    /// Both together, unless they are in different elements of one list.
-    pub(crate) fn together(&self, other: &Self) -> Option<Self> {
-        let mut together = self.clone();
+    /// Returns the union, or `None` if it had two elements of one list.
+    pub(crate) fn merged(&self, other: &Self) -> Option<Self> {
+        let mut merged = self.clone();
         for &(list, element) in &other.0 {
             match self.0.iter().find(|(known, _)| *known == list) {
                 Some((_, known)) if *known != element => return None,
                 Some(_) => {}
-                None => together.0.push((list, element)),
+                None => merged.0.push((list, element)),
             }
         }
-        together.0.sort_unstable();
-        Some(together)
+        merged.0.sort_unstable();
+        Some(merged)
     }
 }
 
@@ -53,11 +55,15 @@ pub(crate) fn leaves<'v>(record: &'v Value, paths: &[&str]) -> Vec<Leaf<'v>> {
     walk.leaves
 }
 
+/// A walk through a record that collects the leaves.
 struct Walk<'p, 'v> {
+    /// The paths to collect.
     paths: &'p [&'p str],
+    /// The path of the current value.
     path: String,
+    /// The list elements that contain the current value.
     elements: Elements,
-    /// Lists seen so far: each has the number of those before it.
+    /// The number of lists so far, which numbers the next one.
     lists: usize,
     leaves: Vec<Leaf<'v>>,
 }
@@ -86,7 +92,8 @@ impl<'v> Walk<'_, 'v> {
             self.path.push('.');
         }
         self.path.push_str(name);
-        if self.leads_somewhere() {
+        // Skips fields that lead to none of the paths.
+        if self.is_prefix_of_a_path() {
             self.visit(value);
         }
         self.path.truncate(length);
@@ -107,7 +114,7 @@ impl<'v> Walk<'_, 'v> {
         }
     }
 
-    fn leads_somewhere(&self) -> bool {
+    fn is_prefix_of_a_path(&self) -> bool {
         self.paths.iter().any(|path| {
             path.strip_prefix(self.path.as_str())
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))

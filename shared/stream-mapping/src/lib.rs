@@ -1,15 +1,16 @@
 //! Lambda's event source mapping for DynamoDB streams, as AWS documents it, as
 //! a state machine without I/O.
 //!
-//! A [`Shard`] is told what was read from the stream and how invocations ended,
-//! and says what to do next. Reading, invoking, sending and waiting are the
-//! caller's, and so is the clock: a test can run through a day of retries in a
+//! The caller passes a [`Shard`] the records of the stream and the results of
+//! invocations, and gets the next action. The caller also reads, invokes, sends and
+//! waits, and passes in the time: a test can run through a day of retries in a
 //! millisecond.
 //!
-//! [`Shard`] lists the rules it follows, with AWS's pages; [`undocumented`] lists
-//! what these leave open, with the choice made for each. [`Settings`] are a mapping's settings by AWS's
-//! names, [`Filter`] its filter criteria; [`Lineage`] says which shards of a stream
-//! may be read. The command `stream-mapping` drives any function with this crate.
+//! [`Shard`] lists its rules with AWS's pages; [`undocumented`] lists what the pages
+//! leave open, with the choice made for each. [`Settings`] has AWS's names,
+//! [`Filter`] is the filter criteria, and [`Lineage`] says which shards of a stream
+//! may be read. The command `stream-mapping`, package `stream-mapping-cli`, drives
+//! any function with this crate.
 //!
 //! ```
 //! use stream_mapping::{
@@ -42,6 +43,8 @@
 mod batch;
 mod filter;
 mod function_arn;
+mod invalid_pattern;
+mod invocation;
 mod lane;
 mod leaves;
 mod lineage;
@@ -60,12 +63,18 @@ pub mod undocumented;
 
 pub use filter::{Filter, InvalidFilter};
 pub use function_arn::function_arn;
+pub use invalid_pattern::InvalidPattern;
+pub use invocation::Invocation;
 pub use lineage::{KnownShard, Lineage};
 pub use metrics::Metrics;
-pub use on_failure::{Condition, Invocation, Object, OnFailure};
-pub use pattern::InvalidPattern;
+pub use on_failure::{Condition, Object, OnFailure};
 pub use record::{InvalidRecord, Record};
 pub use sequence_number::{InvalidSequenceNumber, SequenceNumber};
 pub use settings::{InvalidSettings, Settings, StartingPosition};
 pub use shard::{Action, Consequence, Lane, Outcome, Shard};
 pub use stream_arn::{InvalidStreamArn, StreamArn};
+
+/// Runs the README's example as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,12 +1,11 @@
-//! Which shards of a stream may be read.
+//! The order in which the shards of a stream may be read.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::settings::StartingPosition;
 
-/// The shards of a stream, parents before children: a shard that was split has
-/// to be done before its children are read, or an item's records would be out
-/// of order ([Shards in DynamoDB Streams][streams]).
+/// The shards of a stream. A shard must be done before its children are read, or an
+/// item's records would be out of order ([Shards in DynamoDB Streams][streams]).
 ///
 /// ```
 /// use stream_mapping::{KnownShard, Lineage, StartingPosition};
@@ -31,11 +30,13 @@ use crate::settings::StartingPosition;
 #[derive(Debug)]
 pub struct Lineage {
     starting_position: StartingPosition,
-    is_first_look: bool,
-    shards: BTreeMap<String, Known>,
+    /// Whether no shards were discovered yet.
+    is_first_discovery: bool,
+    /// By id.
+    shards: BTreeMap<String, ShardState>,
 }
 
-/// A shard, as `DescribeStream` tells of it.
+/// A shard in the response of `DescribeStream`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownShard {
     /// `ShardId`.
@@ -45,8 +46,9 @@ pub struct KnownShard {
 }
 
 #[derive(Debug)]
-struct Known {
+struct ShardState {
     parent: Option<String>,
+    /// Where reading it begins.
     begin_at: StartingPosition,
     state: State,
 }
@@ -59,23 +61,23 @@ enum State {
 }
 
 impl Lineage {
-    /// A stream nobody has looked at yet.
+    /// Creates the lineage of a stream without any known shards.
     pub fn new(starting_position: StartingPosition) -> Self {
         Self {
             starting_position,
-            is_first_look: true,
+            is_first_discovery: true,
             shards: BTreeMap::new(),
         }
     }
 
-    /// Takes in the stream's shards, known ones included.
+    /// Adds the stream's shards; known ones may be among them.
     ///
-    /// Shards that come up later are read from their beginning, whatever the
-    /// starting position: they continue what is being read. From `LATEST`, what
-    /// has children at the first look counts as done.
+    /// Shards that appear later are read from their beginning, regardless of the
+    /// starting position, because they continue shards that are being read. With
+    /// `LATEST`, shards that have children at the first discovery count as done.
     pub fn discovered(&mut self, shards: impl IntoIterator<Item = KnownShard>) {
-        let is_first_look = std::mem::replace(&mut self.is_first_look, false);
-        let from_latest = is_first_look && self.starting_position == StartingPosition::Latest;
+        let is_first = std::mem::replace(&mut self.is_first_discovery, false);
+        let from_latest = is_first && self.starting_position == StartingPosition::Latest;
         let shards: Vec<KnownShard> = shards.into_iter().collect();
         let parents: BTreeSet<String> = shards
             .iter()
@@ -92,7 +94,7 @@ impl Lineage {
             } else {
                 StartingPosition::TrimHorizon
             };
-            self.shards.entry(id).or_insert(Known {
+            self.shards.entry(id).or_insert(ShardState {
                 parent,
                 begin_at,
                 state,
@@ -100,8 +102,8 @@ impl Lineage {
         }
     }
 
-    /// The shards whose turn it is, and where to begin; each once. A parent
-    /// that the stream no longer tells of is done.
+    /// Returns the shards that may be read now, with where to begin. Each shard is
+    /// returned once. A parent that the stream no longer lists counts as done.
     pub fn take_ready(&mut self) -> Vec<(String, StartingPosition)> {
         let is_done = |parent: &String| {
             self.shards
@@ -125,7 +127,7 @@ impl Lineage {
         taken
     }
 
-    /// A shard was read to its end, and all of its records are done.
+    /// Notes that a shard was read to its end and all of its records are done.
     pub fn done(&mut self, id: &str) {
         if let Some(shard) = self.shards.get_mut(id) {
             shard.state = State::Done;
@@ -157,13 +159,13 @@ mod tests {
         let oldest = |id: &str| (id.to_owned(), StartingPosition::TrimHorizon);
         assert_eq!(lineage.take_ready(), [oldest("a"), oldest("d")]);
         lineage.discovered(shards);
-        assert_eq!(lineage.take_ready(), [], "each comes once");
+        assert_eq!(lineage.take_ready(), [], "each is returned once");
         lineage.done("a");
         assert_eq!(lineage.take_ready(), [oldest("b"), oldest("c")]);
     }
 
     #[test]
-    fn from_latest_old_shards_are_passed_over_and_new_ones_read_whole() {
+    fn from_latest_old_shards_are_skipped_and_new_ones_read_fully() {
         let mut lineage = Lineage::new(StartingPosition::Latest);
         lineage.discovered([shard("a", None), shard("b", Some("a"))]);
         assert_eq!(

@@ -1,3 +1,5 @@
+//! Records that were given up, and the messages about them.
+
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use jiff::Timestamp;
@@ -6,18 +8,7 @@ use uuid::Uuid;
 
 use crate::{batch::Batch, record::Record};
 
-/// What is known of the invocation after which records were given up.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Invocation {
-    /// Lambda's id of the request.
-    pub request_id: String,
-    /// The version that ran: `$LATEST`, or a number.
-    pub executed_version: String,
-    /// `Unhandled`, or none if the function answered.
-    pub function_error: Option<String>,
-}
-
-/// What a message says of where records come from and where they went.
+/// The source and the target of records, as messages contain them.
 #[derive(Debug)]
 pub(crate) struct Place {
     pub(crate) shard_id: String,
@@ -34,8 +25,8 @@ pub enum Condition {
     RecordAgeExceeded,
 }
 
-/// Records that were given up. Nothing after them is tried until the
-/// destination has the message.
+/// Records that were given up. The lane continues once the destination has the
+/// message.
 #[derive(Debug)]
 pub struct OnFailure {
     pub(crate) batch: Batch,
@@ -45,13 +36,13 @@ pub struct OnFailure {
     message: Value,
 }
 
-/// What is put into a destination that is an S3 bucket.
+/// The object for a destination that is an S3 bucket.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Object {
-    /// Its key.
+    /// The key.
     pub key: String,
-    /// Its content: the message, and the invocation's event in `payload`, as
-    /// JSON text in a JSON string.
+    /// The content: the message, and the invocation's event in `payload` as a JSON
+    /// string that contains JSON text.
     pub body: Value,
 }
 
@@ -67,20 +58,20 @@ impl OnFailure {
         }
     }
 
-    /// Returns why.
+    /// Returns why the records were given up.
     pub fn condition(&self) -> Condition {
         self.condition
     }
 
-    /// Returns the message for a queue or a topic: where the records lie in the
-    /// stream, never what they hold.
+    /// Returns the message for a queue or a topic. It contains the position of the
+    /// records in the stream, not the records.
     pub fn message(&self) -> &Value {
         &self.message
     }
 
-    /// Returns the object for a bucket, which holds the records too. Its key is
+    /// Returns the object for a bucket, which also contains the records. Its key is
     /// `aws/lambda/MAPPING/SHARD/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-OBJECT`, in UTC,
-    /// with the UUID of the mapping and a random one of the object.
+    /// with the UUIDs of the mapping and of the object.
     pub fn object(&self, mapping: Uuid, object: Uuid) -> Object {
         let records: Vec<&Value> = self.batch.records.iter().map(Record::json).collect();
         let mut body = self.message.clone();
@@ -97,7 +88,7 @@ impl OnFailure {
 }
 
 fn message(batch: &Batch, condition: Condition, place: &Place, now: Timestamp) -> Value {
-    // Records may be too old before they were tried at all.
+    // Without an invocation: records may be too old before the first attempt.
     let invocation = batch.last_invocation.clone().unwrap_or_default();
     let first = batch.records.first();
     let last = batch.records.last();
@@ -115,7 +106,7 @@ fn message(batch: &Batch, condition: Condition, place: &Place, now: Timestamp) -
             },
             "approximateInvokeCount": match condition {
                 Condition::RetryAttemptsExhausted => batch.invocations,
-                // Lambda counts the try that was not made because of the age.
+                // Lambda also counts the attempt that was not made because of the age.
                 Condition::RecordAgeExceeded => batch.invocations + 1,
             },
         },
@@ -141,13 +132,13 @@ fn message(batch: &Batch, condition: Condition, place: &Place, now: Timestamp) -
     message
 }
 
-/// Whole seconds, as in Lambda's messages.
+/// Returns the creation time in whole seconds, as in Lambda's messages.
 fn arrival(record: &Record) -> String {
     format!("{:.0}", record.created_at)
 }
 
-/// A UUID for records that no invocation is known of. It is made from their
-/// place: this crate draws nothing at random, so that a run can be repeated.
+/// Returns a UUID for records without an invocation. It is derived from their position:
+/// this crate uses no randomness, so that a run can be repeated.
 fn request_id(first: Option<&Record>, place: &Place) -> String {
     let half = |which: u8| {
         let mut hasher = DefaultHasher::new();

@@ -1,65 +1,38 @@
-//! One pattern of a filter. The crates there are for EventBridge patterns know
-//! rules that Lambda does not document, and lack `$or`.
+//! One pattern of a filter. Existing crates for EventBridge patterns have rules that
+//! AWS does not document for Lambda, and lack `$or`.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
 use crate::{
+    invalid_pattern::{InvalidPattern, MOST_CHARACTERS, shape},
     leaves::{Elements, Leaf, leaves},
     rule::Rule,
 };
 
-/// Longest pattern, in characters ("Filter" in Lambda's API reference).
-const MOST_CHARACTERS: usize = 4096;
-
-/// What is wrong with a pattern.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum InvalidPattern {
-    /// It is too long.
-    #[error("it has {0} characters, {MOST_CHARACTERS} are allowed")]
-    TooLong(usize),
-    /// It is not JSON.
-    #[error("it is no JSON: {0}")]
-    NotJson(String),
-    /// It is JSON of another shape.
-    #[error("{field}: {problem}")]
-    Shape {
-        /// Where, as a path of names.
-        field: String,
-        /// What is wrong there.
-        problem: String,
-    },
-    /// A rule that Lambda does not document.
-    #[error("{field}: {rule:?} is no rule that AWS documents for Lambda")]
-    UnknownRule {
-        /// Where, as a path of names.
-        field: String,
-        /// The rule's name.
-        rule: String,
-    },
-}
-
-/// Fields that must all match, in the same elements of lists.
+/// A pattern: all of its fields must match, in the same elements of lists.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Pattern {
+    /// All must match.
     fields: Vec<Field>,
-    /// Each `$or`: one of its patterns must match.
+    /// Each `$or`: at least one of its patterns must match.
     alternatives: Vec<Vec<Pattern>>,
 }
 
-/// What is asked of the values at a path. EventBridge joins names by dots before it
-/// compares them, so `{"a": {"b": ..}}` and `{"a.b": ..}` are the same, in
-/// patterns as in records.
+/// The rules for the values at a path. EventBridge joins names with dots before it
+/// compares them, so `{"a": {"b": ..}}` and `{"a.b": ..}` are equal, both in
+/// patterns and in records.
 #[derive(Debug, Clone, PartialEq)]
 struct Field {
+    /// The names joined with dots.
     path: String,
-    /// One of them must match.
+    /// At least one must match.
     rules: Vec<Rule>,
 }
 
 impl Pattern {
+    /// Parses the JSON text of a pattern.
     pub(crate) fn parse(text: &str) -> Result<Self, InvalidPattern> {
         let characters = text.chars().count();
         if characters > MOST_CHARACTERS {
@@ -75,6 +48,7 @@ impl Pattern {
         Ok(pattern)
     }
 
+    /// Adds the fields of an object at a path.
     fn add(&mut self, json: &Map<String, Value>, path: Option<&str>) -> Result<(), InvalidPattern> {
         if json.is_empty() {
             let path = path.unwrap_or("the pattern");
@@ -109,6 +83,7 @@ impl Pattern {
         Ok(())
     }
 
+    /// Returns whether a record matches.
     pub(crate) fn matches(&self, record: &Value) -> bool {
         let mut paths = Vec::new();
         self.collect_paths(&mut paths);
@@ -132,28 +107,30 @@ impl Pattern {
     }
 }
 
-/// What a record has to have for a pattern to match.
+/// A part of a pattern that a record must match.
 #[derive(Clone, Copy)]
 enum Goal<'p> {
     Field(&'p Field),
+    /// The patterns of an `$or`.
     Either(&'p [Pattern]),
 }
 
-/// Where the values are that match a part of a pattern.
+/// The list elements that contain the values of a partial match.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Place<'p> {
     elements: Elements,
-    /// Paths that must have no value there.
+    /// Paths that must have no value in these elements.
     absent: BTreeSet<&'p str>,
 }
 
-/// The search for values that match a pattern together: in one element of each
-/// list.
+/// A search for values that match a pattern together. From each list all values must
+/// come from the same element.
 struct Search<'l> {
     leaves: &'l [Leaf<'l>],
 }
 
 impl Search<'_> {
+    /// Returns whether all goals can be met at a place, by backtracking.
     fn finds(&self, goals: &[Goal<'_>], place: &Place<'_>) -> bool {
         match goals.split_first() {
             None => place
@@ -167,8 +144,8 @@ impl Search<'_> {
         }
     }
 
-    /// Where a goal can be met, given where those before it are. Many values may
-    /// be in one place, which is looked at once.
+    /// Returns the places at which a goal can be met, given the place of the goals
+    /// before it. A set, since many values may lead to the same place.
     fn places<'p>(&self, goal: &Goal<'p>, from: &Place<'p>) -> BTreeSet<Place<'p>> {
         match goal {
             Goal::Field(field) => self.places_of_field(field, from),
@@ -188,7 +165,7 @@ impl Search<'_> {
     fn places_of_field<'p>(&self, field: &'p Field, from: &Place<'p>) -> BTreeSet<Place<'p>> {
         let matching = self.at(&field.path).filter(|leaf| field.matches(leaf));
         let mut places: BTreeSet<Place<'p>> = matching
-            .filter_map(|leaf| from.elements.together(&leaf.elements))
+            .filter_map(|leaf| from.elements.merged(&leaf.elements))
             .map(|elements| Place {
                 elements,
                 absent: from.absent.clone(),
@@ -196,7 +173,7 @@ impl Search<'_> {
             .collect();
         if field.rules.contains(&Rule::Absent) {
             let mut place = from.clone();
-            // Which elements it will be about is known once all goals are met.
+            // Checked at the end: only then all elements of the place are known.
             if self.at(&field.path).next().is_some() {
                 place.absent.insert(&field.path);
             }
@@ -216,6 +193,7 @@ impl Field {
     }
 }
 
+/// Parses the patterns of an `$or`.
 fn either(
     patterns: &[Value],
     path: Option<&str>,
@@ -233,11 +211,4 @@ fn either(
         _ => Err(shape(name, "must be a list of patterns")),
     };
     patterns.iter().map(parse).collect()
-}
-
-pub(crate) fn shape(field: &str, problem: &str) -> InvalidPattern {
-    InvalidPattern::Shape {
-        field: field.to_owned(),
-        problem: problem.to_owned(),
-    }
 }

@@ -1,22 +1,26 @@
-//! How far a shard has come.
+//! The checkpoint of a shard.
 
 use std::collections::VecDeque;
 
 use crate::sequence_number::SequenceNumber;
 
-/// Records that were read, in order, until all before them are done.
+/// The records that were read, from the first one that is not done.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
+    /// In order, with whether each is done.
     read: VecDeque<(SequenceNumber, bool)>,
+    /// The last record up to which all are done.
     checkpoint: Option<SequenceNumber>,
 }
 
 impl Progress {
+    /// Adds a record that was read; one that the filter dropped is done at once.
     pub(crate) fn read(&mut self, number: SequenceNumber, is_done: bool) {
         self.read.push_back((number, is_done));
         self.advance();
     }
 
+    /// Marks a record as done.
     pub(crate) fn done(&mut self, number: &SequenceNumber) {
         if let Ok(index) = self.read.binary_search_by(|(read, _)| read.cmp(number)) {
             self.read[index].1 = true;
@@ -24,7 +28,7 @@ impl Progress {
         self.advance();
     }
 
-    /// The last record before which, itself included, all are done.
+    /// Returns the last record up to which, itself included, all are done.
     pub(crate) fn checkpoint(&self) -> Option<&SequenceNumber> {
         self.checkpoint.as_ref()
     }

@@ -1,33 +1,36 @@
+//! A record of the stream.
+
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::sequence_number::{InvalidSequenceNumber, SequenceNumber};
 
-/// A record of the stream, as the function gets it.
+/// A record of the stream, as the function receives it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
     pub(crate) sequence_number: SequenceNumber,
     pub(crate) created_at: Timestamp,
     pub(crate) json: Value,
+    /// The length of the JSON text, which counts towards the 6 MB of an invocation.
     pub(crate) bytes: usize,
 }
 
-/// JSON that is no record of a DynamoDB stream.
+/// The error for JSON that is not a record of a DynamoDB stream.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidRecord {
-    /// A field every record has is missing or has another type.
+    /// A required field is missing or has another type.
     #[error("the record has no {0}")]
     Missing(&'static str),
-    /// Its place in the shard cannot be read.
+    /// The sequence number is invalid.
     #[error(transparent)]
     SequenceNumber(#[from] InvalidSequenceNumber),
 }
 
 impl Record {
-    /// A record in the form Lambda hands to functions; everything in it goes to
-    /// the function as it is. Lambda writes the creation time as a number with a
-    /// point or an exponent (`1.7955108E9`), others as an integer.
+    /// Parses a record in the format of Lambda's events. The function receives this
+    /// JSON unchanged. Lambda writes the creation time as a number with a point or an
+    /// exponent (`1.7955108E9`), emulators as an integer.
     ///
     /// # Errors
     ///
@@ -55,17 +58,18 @@ impl Record {
         })
     }
 
-    /// Its place in the shard.
+    /// Returns the position in the shard.
     pub fn sequence_number(&self) -> &SequenceNumber {
         &self.sequence_number
     }
 
-    /// The record as the function gets it.
+    /// Returns the record as the function receives it.
     pub fn json(&self) -> &Value {
         &self.json
     }
 }
 
+/// Returns an integer or a float as whole seconds.
 fn whole_seconds(number: &Value) -> Option<i64> {
     #[expect(clippy::cast_possible_truncation, reason = "whole seconds are wanted")]
     let from_float = |seconds: f64| seconds.floor() as i64;
@@ -106,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named() {
+    fn a_missing_field_is_named() {
         let whole = json!({
             "eventName": "INSERT",
             "dynamodb": {"SequenceNumber": "1", "ApproximateCreationDateTime": 1},

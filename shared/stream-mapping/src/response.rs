@@ -1,14 +1,14 @@
-//! What a function's answer says of a batch.
+//! The response of a function, as the result of a batch.
 
 use serde::Deserialize;
 
 use crate::record::Record;
 
-/// What is to come again.
+/// The result of a batch.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Success,
-    /// Everything from this index on.
+    /// The record with this index and all after it have failed.
     FailureFrom(usize),
     CompleteFailure,
 }
@@ -25,8 +25,8 @@ struct BatchItemFailure {
     item_identifier: Option<String>,
 }
 
-/// Reads the answer of a function that reports batch item failures. Whatever is
-/// not plainly a success or a partial failure is a complete failure.
+/// Parses the response of a function that reports batch item failures. A response
+/// that is neither a success nor a valid partial failure is a complete failure.
 pub(crate) fn read(payload: &str, batch: &[Record]) -> Verdict {
     if payload.trim().is_empty() {
         return Verdict::Success;
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_are_read_as_aws_documents() {
+    fn responses_are_parsed_as_aws_documents() {
         let record = |number: &str| {
             Record::from_json(json!({
                 "eventName": "INSERT",

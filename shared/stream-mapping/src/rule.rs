@@ -1,12 +1,13 @@
-//! What a filter asks of one field.
+//! The rules of a filter for the values of one field.
 
 use serde_json::{Number, Value};
 
-use crate::pattern::{InvalidPattern, shape};
+use crate::invalid_pattern::{InvalidPattern, shape};
 
-/// Numbers a `numeric` rule may hold.
+/// The numbers that a `numeric` rule may contain.
 const NUMBERS: std::ops::RangeInclusive<f64> = -5e9..=5e9;
 
+/// A rule for a value. At least one of a field's rules must match.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Rule {
     Equals(Value),
@@ -18,7 +19,7 @@ pub(crate) enum Rule {
     Numeric(Vec<(Comparison, f64)>),
     /// `exists: true`: there is a value.
     Present,
-    /// `exists: false`: there is none.
+    /// `exists: false`: there is no value.
     Absent,
 }
 
@@ -32,6 +33,7 @@ pub(crate) enum Comparison {
 }
 
 impl Rule {
+    /// Parses a rule for the field at a path.
     pub(crate) fn parse(json: &Value, path: &str) -> Result<Self, InvalidPattern> {
         let fields = match json {
             Value::Object(fields) => fields,
@@ -66,8 +68,8 @@ impl Rule {
         })
     }
 
-    /// Whether a value is one that the rule asks for; that a value must not be
-    /// there at all, no value is.
+    /// Returns whether a value matches. No value matches [`Rule::Absent`], which the
+    /// pattern checks by itself.
     pub(crate) fn matches(&self, leaf: &Value) -> bool {
         let text = leaf.as_str();
         match self {
@@ -113,8 +115,8 @@ impl Comparison {
     }
 }
 
-/// EventBridge nests rules (`{"prefix": {"equals-ignore-case": ..}}`), Lambda
-/// does not document that.
+/// Returns the error for a rule with a wrong value. EventBridge has nested rules
+/// (`{"prefix": {"equals-ignore-case": ..}}`), which AWS does not document for Lambda.
 fn unknown_unless_scalar(path: &str, name: &str, value: &Value, wanted: &str) -> InvalidPattern {
     match value.as_object().and_then(|nested| nested.keys().next()) {
         Some(nested) => InvalidPattern::UnknownRule {
@@ -138,8 +140,8 @@ fn values(value: &Value, path: &str) -> Result<Vec<Value>, InvalidPattern> {
     Ok(values)
 }
 
-/// One comparison, or a lower bound and then an upper one above it: what
-/// EventBridge's own compiler takes.
+/// Parses one comparison, or a lower bound and then an upper one above it. This is
+/// what EventBridge's own compiler accepts.
 fn comparisons(value: &Value, path: &str) -> Result<Vec<(Comparison, f64)>, InvalidPattern> {
     use Comparison::{Greater, GreaterOrEqual, Less, LessOrEqual};
     let wanted = "numeric must be one comparison, or a lower bound and then an upper one, \
@@ -172,7 +174,7 @@ fn comparison(pair: &[Value], path: &str) -> Result<Option<(Comparison, f64)>, I
         return Ok(None);
     };
     if !NUMBERS.contains(&number) {
-        return Err(shape(path, "numeric takes numbers from -5e9 to 5e9"));
+        return Err(shape(path, "numeric accepts numbers from -5e9 to 5e9"));
     }
     Ok(Some((comparison, number)))
 }

@@ -1,18 +1,20 @@
+//! Sequence numbers of stream records.
+
 use std::{cmp::Ordering, fmt, str::FromStr};
 
-/// A place in a shard: a decimal number of up to 40 digits, which no integer
-/// type holds. Emulators write it with leading zeros; they are kept, and do not
-/// count.
+/// A position in a shard: a decimal number of up to 40 digits, more than an integer
+/// type can hold. Emulators write leading zeros, which are kept but ignored in
+/// comparisons.
 #[derive(Debug, Clone)]
 pub struct SequenceNumber(String);
 
-/// Text that is no sequence number.
+/// The error for text that is not a sequence number.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no sequence number: 1 to 40 decimal digits")]
+#[error("{0:?} is not a sequence number: it must have 1 to 40 decimal digits")]
 pub struct InvalidSequenceNumber(String);
 
 impl SequenceNumber {
-    /// The digits.
+    /// Returns the digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -43,7 +45,7 @@ impl fmt::Display for SequenceNumber {
 }
 
 impl Ord for SequenceNumber {
-    /// By value: the longer number is the larger one.
+    /// Compares by value: without leading zeros, the longer number is the larger one.
     fn cmp(&self, other: &Self) -> Ordering {
         let (a, b) = (self.significant_digits(), other.significant_digits());
         a.len().cmp(&b.len()).then_with(|| a.cmp(b))
@@ -80,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn other_text_is_rejected() {
         for text in ["", "-1", "1.0", "x", &"1".repeat(41)] {
             assert!(text.parse::<SequenceNumber>().is_err(), "{text:?}");
         }

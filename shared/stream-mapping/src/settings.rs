@@ -1,9 +1,11 @@
+//! The settings of a mapping, with AWS's ranges and defaults.
+
 use jiff::SignedDuration;
 
 use crate::filter::Filter;
 
-/// The settings of an event source mapping, by AWS's names, in AWS's ranges and
-/// with AWS's defaults: [CreateEventSourceMapping][api].
+/// The settings of an event source mapping, with the names, ranges and defaults of
+/// [CreateEventSourceMapping][api].
 ///
 /// ```
 /// use stream_mapping::{Settings, StartingPosition};
@@ -18,16 +20,16 @@ use crate::filter::Filter;
 /// [api]: https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    /// `BatchSize`: most records of one invocation, 1 to 10,000; default 100.
+    /// `BatchSize`: the most records of one invocation, 1 to 10,000; default 100.
     pub batch_size: usize,
     /// `MaximumBatchingWindowInSeconds`: how long to wait for a batch to fill,
     /// 0 to 300 seconds; default 0.
     pub maximum_batching_window: SignedDuration,
-    /// `ParallelizationFactor`: batches of one shard that are with the function
-    /// at once, 1 to 10; default 1. Records of one item stay in order.
+    /// `ParallelizationFactor`: batches of one shard that are in flight at once, 1 to
+    /// 10; default 1. Records of one item stay in order.
     pub parallelization_factor: usize,
-    /// `StartingPosition`: where a stream is read from that was not read
-    /// before. It is required: AWS has no default.
+    /// `StartingPosition`: where reading the stream begins. It is required: AWS has no
+    /// default.
     pub starting_position: StartingPosition,
     /// `MaximumRetryAttempts`: 0 to 10,000, or `None` for "until the record
     /// expires" (AWS writes -1, the default).
@@ -35,33 +37,34 @@ pub struct Settings {
     /// `MaximumRecordAgeInSeconds`: 60 to 604,800 seconds, or `None` for "as
     /// long as the stream keeps it" (AWS writes -1, the default).
     pub maximum_record_age: Option<SignedDuration>,
-    /// `BisectBatchOnFunctionError`: halve a batch that failed, and retry the
-    /// halves; default no.
+    /// `BisectBatchOnFunctionError`: split a failed batch and retry the halves; default
+    /// no.
     pub bisect_batch_on_function_error: bool,
-    /// `ReportBatchItemFailures` in `FunctionResponseTypes`: read the answer
-    /// for failures instead of taking every answer for success; default no.
+    /// `ReportBatchItemFailures` in `FunctionResponseTypes`: read failures from the
+    /// response, instead of counting every response as success; default no.
     pub report_batch_item_failures: bool,
     /// `FilterCriteria`: records that match none are dropped; default none.
     pub filter: Filter,
-    /// `TumblingWindowInSeconds`: must be 0. Tumbling windows are not built: a
-    /// window hands a state from one invocation to the next, with events and
-    /// responses of another form and its own rules for retries.
+    /// `TumblingWindowInSeconds`: must be 0. Tumbling windows are not supported: a
+    /// window passes state from one invocation to the next, with other events and
+    /// responses and its own rules for retries.
     pub tumbling_window: SignedDuration,
-    /// Whether `DestinationConfig` has an `OnFailure` destination: without one,
-    /// records that are given up are gone.
+    /// Whether `DestinationConfig` has an `OnFailure` destination. Without one, records
+    /// that are given up are dropped.
     pub has_on_failure_destination: bool,
 }
 
-/// Where reading begins. (`AT_TIMESTAMP` is not for DynamoDB streams.)
+/// Where reading begins. (DynamoDB streams do not support `AT_TIMESTAMP`.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StartingPosition {
-    /// `TRIM_HORIZON`: the oldest record the stream has.
+    /// `TRIM_HORIZON`: the oldest record of the stream.
     TrimHorizon,
-    /// `LATEST`: what is written from now on.
+    /// `LATEST`: records that are written from now on.
     Latest,
 }
 
-/// A setting that AWS would refuse, or that this crate does not have.
+/// Why settings are invalid: AWS would reject them, or this crate does not support
+/// them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidSettings {
@@ -70,22 +73,22 @@ pub enum InvalidSettings {
     OutOfRange {
         /// The parameter.
         name: &'static str,
-        /// What it may be.
+        /// The allowed values.
         range: &'static str,
-        /// What it was.
+        /// The given value.
         value: i64,
     },
-    /// Tumbling windows are not built.
+    /// Tumbling windows are not supported.
     #[error(
-        "TumblingWindowInSeconds {0} is not supported: a tumbling window hands a state from one \
-         invocation to the next, with events and responses of another form. Use 0, and test the \
-         window on AWS"
+        "TumblingWindowInSeconds {0} is not supported: a tumbling window passes state from one \
+         invocation to the next, with other events and responses. Use 0, and test the window on \
+         AWS"
     )]
     TumblingWindow(i64),
 }
 
 impl Settings {
-    /// Returns AWS's defaults, for what has one.
+    /// Returns AWS's defaults. The starting position has none.
     pub fn new(starting_position: StartingPosition) -> Self {
         Self {
             batch_size: 100,
@@ -102,7 +105,7 @@ impl Settings {
         }
     }
 
-    /// Makes sure AWS would accept them.
+    /// Checks that AWS would accept the settings.
     ///
     /// # Errors
     ///

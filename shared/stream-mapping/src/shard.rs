@@ -1,3 +1,5 @@
+//! One shard of a stream: the state machine of its batches.
+
 use std::{
     collections::BTreeMap,
     hash::{DefaultHasher, Hash, Hasher},
@@ -7,11 +9,12 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::{
-    batch::{Batch, Rest},
+    batch::{Batch, Remainder},
     function_arn::function_arn,
-    lane::{Cut, Lane as LaneState},
+    invocation::Invocation,
+    lane::{LaneState, NextBatch},
     metrics::Metrics,
-    on_failure::{Condition, Invocation, OnFailure, Place},
+    on_failure::{Condition, OnFailure, Place},
     progress::Progress,
     record::Record,
     response::{self, Verdict},
@@ -19,35 +22,35 @@ use crate::{
     settings::{InvalidSettings, Settings},
 };
 
-/// One shard of a stream, and how far its records have come.
+/// One shard of a stream, with the state of its records.
 ///
 /// # The rules
 ///
 /// | rule | AWS's page |
 /// |---|---|
-/// | A batch goes to the function as soon as it holds `BatchSize` records or 6 MB, or the batching window is over. | [batching] |
-/// | Records that match no filter are dropped before batches are made. | [filtering] |
-/// | `ParallelizationFactor` batches are with the function at once; the records of one item (its partition and sort key) stay in order. | [streams] |
-/// | Without `ReportBatchItemFailures` every response is a success, whatever is in it. | [streams] |
+/// | A batch is sent to the function as soon as it has `BatchSize` records or 6 MB, or the batching window has ended. | [batching] |
+/// | Records that match no filter are dropped before batches are formed. | [filtering] |
+/// | `ParallelizationFactor` batches are in flight at once; the records of one item (its partition and sort key) stay in order. | [streams] |
+/// | Without `ReportBatchItemFailures` every response is a success, regardless of its content. | [streams] |
 /// | With it: a response that is empty, `null`, `{}`, `[]` or `""`, or whose `batchItemFailures` are empty or `null`, is a success. | [partial], recorded |
 /// | The lowest reported sequence number is the checkpoint: everything from it on is retried. | [partial] |
-/// | If that moves the checkpoint, the counts of retries and invocations and the pauses start afresh for the rest, with bisecting and without: three retries follow on a try that has none before it. If the first record is reported, the batch has failed as by an error. | recorded |
+/// | If that moves the checkpoint, the counts of retries and invocations and the pauses are reset for the rest, with and without bisecting: the first attempt of the rest is not a retry. If the first record is reported, the batch counts as failed by an error. | recorded |
 /// | An `itemIdentifier` that is empty, `null`, or under another name fails the whole batch. | [partial] |
 /// | An error of the function fails the whole batch. | [streams] |
-/// | With `BisectBatchOnFunctionError` a batch that failed is halved, and the halves are tried; a split uses up no retry. | [streams] |
+/// | With `BisectBatchOnFunctionError` a failed batch is split, and the halves are retried; a split uses up no retry. | [streams] |
 /// | With both, after a partial failure the batch is cut at the checkpoint, and only the rest is retried. | [partial] |
 /// | A batch is retried until it is done, `MaximumRetryAttempts` are used up, or its records are older than `MaximumRecordAgeInSeconds`. | [streams] |
 /// | An invocation that does not reach the function (throttled, not found) uses up no retry. | [streams] |
-/// | The next batching window begins when the invocation before has ended. | [batching] |
-/// | Nothing behind a failing batch is tried before it, and each retry waits longer. | [streams] |
-/// | What is given up is reported to the `OnFailure` destination, where it lies in the stream and, except to a bucket, not what it holds; then the shard goes on. Without a destination it is dropped. | [streams] |
+/// | The next batching window begins when the previous invocation has ended. | [batching] |
+/// | A failing batch blocks the batches behind it, and the pause before each retry grows. | [streams] |
+/// | Records that are given up are reported to the `OnFailure` destination: their position in the stream and, only for a bucket, the records. Then the shard continues. Without a destination they are dropped. | [streams] |
 /// | The message's `approximateInvokeCount` is the number of invocations since the checkpoint moved; for `RecordAgeExceeded` it is one more, so 1 if there was none, and there is no `responseContext`. | recorded |
-/// | The message's `functionArn` is an ARN, however the function was named. | recorded |
+/// | The message's `functionArn` is an ARN, even if the function was given by its name. | recorded |
 /// | If the destination cannot be reached, the records are dropped. | [metrics] |
 ///
-/// "Recorded" is what Lambda did when it was tried, in November 2025; its pages
-/// don't say it. What neither they nor recordings say is listed in
-/// [`undocumented`](crate::undocumented), with the choice made.
+/// "Recorded" is behaviour of Lambda that was observed in November 2025 and is not
+/// documented. [`undocumented`](crate::undocumented) lists what neither the
+/// documentation nor recordings answer, with the choice made.
 ///
 /// [batching]: https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventsourcemapping.html#invocation-eventsourcemapping-batching
 /// [filtering]: https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
@@ -56,41 +59,43 @@ use crate::{
 /// [metrics]: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
 #[derive(Debug)]
 pub struct Shard {
+    /// The ids for failure messages.
     place: Place,
     settings: Settings,
+    /// As many as the `ParallelizationFactor`.
     lanes: Vec<LaneState>,
     progress: Progress,
     metrics: Metrics,
 }
 
-/// Which of the batches that are under way at once; told back with what came of
-/// it.
+/// Names one of the lanes, each of which has at most one batch in flight. The caller
+/// passes it back with the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Lane(usize);
 
 /// What to do next.
 #[derive(Debug)]
 pub enum Action<'s> {
-    /// Invoke the function with these records, then tell
-    /// [`completed`](Shard::completed). Meanwhile ask again: another batch may
-    /// go to the function at the same time.
+    /// Invoke the function with these records, then call
+    /// [`completed`](Shard::completed). Call [`next`](Shard::next) meanwhile: another
+    /// batch may be ready to be sent at the same time.
     Invoke(Lane, &'s [Record]),
-    /// Send the message to the on-failure destination, then tell
+    /// Send the message to the on-failure destination, then call
     /// [`on_failure_sent`](Shard::on_failure_sent) or
     /// [`on_failure_lost`](Shard::on_failure_lost).
     SendOnFailure(Lane, &'s OnFailure),
-    /// Nothing before this time, unless more is read or an invocation ends.
+    /// Nothing until this time, unless records are read or an invocation ends.
     WaitUntil(Timestamp),
-    /// Nothing until more is read or an invocation ends.
+    /// Nothing until records are read or an invocation ends.
     Idle,
 }
 
 /// How an invocation ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// The function answered.
+    /// The function returned a response.
     Answered {
-        /// Its answer, JSON text.
+        /// The response as JSON text.
         payload: String,
     },
     /// The function failed: an error, a panic, a timeout.
@@ -99,16 +104,16 @@ pub enum Outcome {
     NotReached,
 }
 
-/// What follows from an invocation, in records.
+/// The consequence of an invocation, in records.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Consequence {
-    /// Done with.
+    /// How many are done.
     pub done: usize,
-    /// To be tried again: the sizes of the batches.
+    /// The sizes of the batches to retry.
     pub again: Vec<usize>,
-    /// Not tried again before this.
+    /// The earliest time of the retry.
     pub not_before: Option<Timestamp>,
-    /// Given up.
+    /// How many are given up.
     pub given_up: usize,
 }
 
@@ -123,7 +128,7 @@ impl Consequence {
     }
 }
 
-/// What a lane has to do.
+/// The next action of a lane.
 enum Next {
     Invoke,
     SendOnFailure,
@@ -132,8 +137,8 @@ enum Next {
 }
 
 impl Shard {
-    /// Creates a shard that nothing was read from yet. The stream's ARN and the
-    /// function, by name or ARN, are for messages alone.
+    /// Creates a shard without records. The stream's ARN and the function's name or ARN
+    /// are used only in failure messages.
     ///
     /// # Errors
     ///
@@ -162,8 +167,8 @@ impl Shard {
         })
     }
 
-    /// Takes in what was read from the stream now, in its order. Records the
-    /// filter does not let pass are dropped.
+    /// Adds records that were read from the stream, in its order. Records that do not
+    /// pass the filter are dropped.
     pub fn push(&mut self, records: Vec<Record>, now: Timestamp) {
         for record in records {
             self.metrics.polled_event_count += 1;
@@ -178,9 +183,9 @@ impl Shard {
         }
     }
 
-    /// What to do now. What was answered once is not answered again until it is
-    /// told what came of it, but for a message to the destination, which stands
-    /// until it is sent.
+    /// Returns the next action. A batch is returned once, until its result is passed to
+    /// [`completed`](Self::completed). A message to the destination is returned until
+    /// it is sent or lost.
     pub fn next(&mut self, now: Timestamp) -> Action<'_> {
         let mut wake_at: Option<Timestamp> = None;
         let mut turn = None;
@@ -206,8 +211,8 @@ impl Shard {
         }
     }
 
-    /// The invocation has ended. Answers what follows from it; nothing, if there
-    /// was no invocation in this lane.
+    /// Takes the result of an invocation and returns its consequence, which is empty if
+    /// there was no invocation in this lane.
     pub fn completed(
         &mut self,
         Lane(index): Lane,
@@ -250,7 +255,7 @@ impl Shard {
             self.progress.done(&record.sequence_number);
         }
         match batch.after(&verdict, &self.settings, now) {
-            Rest::Again(batches) => {
+            Remainder::Retry(batches) => {
                 let consequence = Consequence::again(done, &batches);
                 for batch in batches.into_iter().rev() {
                     lane.batches.push_front(batch);
@@ -258,7 +263,7 @@ impl Shard {
                 lane.begin_window(now);
                 consequence
             }
-            Rest::Exhausted(batch) => {
+            Remainder::Exhausted(batch) => {
                 let given_up = batch.records.len();
                 lane.begin_window(now);
                 self.give_up(index, batch, Condition::RetryAttemptsExhausted, now);
@@ -271,34 +276,35 @@ impl Shard {
         }
     }
 
-    /// The destination has the message.
+    /// Notes that the destination has the message.
     pub fn on_failure_sent(&mut self, lane: Lane) {
-        let told = self.let_go(lane);
-        self.metrics.on_failure_destination_delivered_event_count += told;
+        let count = self.release(lane);
+        self.metrics.on_failure_destination_delivered_event_count += count;
     }
 
-    /// The destination cannot be told: the records are gone.
+    /// Notes that the message could not be sent: the records are dropped.
     pub fn on_failure_lost(&mut self, lane: Lane) {
-        self.metrics.dropped_event_count += self.let_go(lane);
+        self.metrics.dropped_event_count += self.release(lane);
     }
 
-    /// The place up to which everything is done: where to go on reading after a
-    /// restart.
+    /// Returns the last record up to which all are done: reading continues after it if
+    /// the caller restarts.
     pub fn checkpoint(&self) -> Option<&SequenceNumber> {
         self.progress.checkpoint()
     }
 
-    /// Records read and not done yet.
+    /// Returns the number of records that were read and are not done yet.
     pub fn backlog(&self) -> usize {
         self.lanes.iter().map(LaneState::backlog).sum()
     }
 
-    /// What was counted so far.
+    /// Returns the counts so far.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
     }
 
-    /// An item's records share a lane, which keeps them in order.
+    /// Returns the lane of a record, by a hash of its key: an item's records share a
+    /// lane, which keeps them in order.
     fn lane_of(&self, record: &Record) -> usize {
         let mut hasher = DefaultHasher::new();
         let keys = record.json.pointer("/dynamodb/Keys");
@@ -325,7 +331,8 @@ impl Shard {
         Action::Invoke(Lane(index), &batch.records)
     }
 
-    /// Puts the batch to try next in front, giving up what has expired.
+    /// Returns the next action of a lane. Forms its next batch if there is none, and
+    /// gives up expired records.
     fn next_of(&mut self, index: usize, now: Timestamp) -> Next {
         loop {
             let lane = &mut self.lanes[index];
@@ -336,10 +343,10 @@ impl Shard {
                 return Next::SendOnFailure;
             }
             let Some(batch) = lane.batches.front_mut() else {
-                match lane.cut_batch(&self.settings, now) {
-                    Cut::Batch(batch) => lane.batches.push_back(batch),
-                    Cut::NotBefore(time) => return Next::WaitUntil(time),
-                    Cut::Nothing => return Next::Idle,
+                match lane.next_batch(&self.settings, now) {
+                    NextBatch::Batch(batch) => lane.batches.push_back(batch),
+                    NextBatch::NotBefore(time) => return Next::WaitUntil(time),
+                    NextBatch::Nothing => return Next::Idle,
                 }
                 continue;
             };
@@ -357,6 +364,7 @@ impl Shard {
         }
     }
 
+    /// Keeps records for the destination, or drops them if there is none.
     fn give_up(&mut self, index: usize, batch: Batch, condition: Condition, now: Timestamp) {
         let on_failure = OnFailure::new(batch, condition, &self.place, now);
         self.lanes[index].on_failure = Some(on_failure);
@@ -365,8 +373,8 @@ impl Shard {
         }
     }
 
-    /// Goes on behind what was given up, and tells how much that was.
-    fn let_go(&mut self, Lane(index): Lane) -> u64 {
+    /// Continues after records that were given up. Returns how many there were.
+    fn release(&mut self, Lane(index): Lane) -> u64 {
         let lane = self.lanes.get_mut(index);
         let Some(on_failure) = lane.and_then(|lane| lane.on_failure.take()) else {
             return 0;

@@ -1,3 +1,5 @@
+//! The ARN of a DynamoDB stream.
+
 use std::{fmt, str::FromStr};
 
 /// The ARN of a DynamoDB stream:
@@ -19,13 +21,14 @@ pub struct StreamArn {
     table: String,
 }
 
-/// Text that is no ARN of a DynamoDB stream, by what it is instead.
+/// The error for text that is not the ARN of a DynamoDB stream, by what it is
+/// instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidStreamArn {
-    /// What tools print for a `LatestStreamArn` that isn't there.
+    /// The text that tools print for a missing `LatestStreamArn`.
     #[error(
-        "{0:?} is no stream's ARN: it stands for a LatestStreamArn that isn't there, so the table \
+        "{0:?} is not a stream's ARN: tools print it for a missing LatestStreamArn, so the table \
          has no stream. Enable one: aws dynamodb update-table --table-name TABLE \
          --stream-specification StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES"
     )]
@@ -50,7 +53,7 @@ pub enum InvalidStreamArn {
     Kinesis(String),
     /// Anything else.
     #[error(
-        "{0:?} is no ARN of a DynamoDB stream, which looks like \
+        "{0:?} is not the ARN of a DynamoDB stream, which looks like \
          arn:aws:dynamodb:REGION:ACCOUNT:table/TABLE/stream/LABEL"
     )]
     Other(String),
@@ -97,7 +100,7 @@ impl FromStr for StreamArn {
             return Err(InvalidStreamArn::NoStream(text.to_owned()));
         }
         let other = || InvalidStreamArn::Other(text.to_owned());
-        // A stream's label has colons, too.
+        // A stream's label contains colons, too.
         let parts: Vec<&str> = text.splitn(6, ':').collect();
         let ["arn", partition, service, region, account, resource] = parts[..] else {
             return Err(other());
@@ -141,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stream_s_arn_is_taken_apart() {
+    fn a_stream_s_arn_is_parsed() {
         let text = "arn:aws:dynamodb:eu-central-1:123456789012:table/a.b-c_d/stream/2026-11-24T09:00:00.000";
         let arn: StreamArn = text.parse().unwrap();
         assert_eq!(arn.to_string(), text);
@@ -152,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused_by_what_it_is() {
+    fn other_text_is_rejected_by_what_it_is() {
         for (text, said) in [
             ("None", "the table has no stream"),
             ("null", "the table has no stream"),
@@ -171,21 +174,21 @@ mod tests {
             ),
             (
                 "arn:aws:sqs:eu-central-1:123456789012:orders",
-                "is no ARN of a DynamoDB stream",
+                "is not the ARN of a DynamoDB stream",
             ),
             (
                 "arn:aws:dynamodb:eu-central-1:123456789012:table/orders/index/by-customer",
-                "is no ARN of a DynamoDB stream",
+                "is not the ARN of a DynamoDB stream",
             ),
             (
                 "arn:aws:dynamodb:eu-central-1:123456789012:table/orders/stream/",
-                "is no ARN of a DynamoDB stream",
+                "is not the ARN of a DynamoDB stream",
             ),
             (
                 "arn:aws:dynamodb::123456789012:table/orders/stream/2026",
-                "is no ARN of a DynamoDB stream",
+                "is not the ARN of a DynamoDB stream",
             ),
-            ("orders", "is no ARN of a DynamoDB stream"),
+            ("orders", "is not the ARN of a DynamoDB stream"),
         ] {
             let error = text.parse::<StreamArn>().unwrap_err().to_string();
             assert!(error.contains(said), "{text}: {error}");

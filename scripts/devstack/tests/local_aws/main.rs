@@ -28,7 +28,7 @@ use row::{OLD, write_row};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use stream_mapping::{Settings, StartingPosition};
-use stream_mapping_driver::Event;
+use stream_mapping_cli::Event;
 
 /// Where a person's credentials would lead, were they not ignored: it counts
 /// who comes.

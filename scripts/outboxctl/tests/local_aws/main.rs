@@ -17,7 +17,7 @@ use deployed::{Answer, Deployed};
 use devstack::{Fault, Functions, Kind, Mappings, Stack};
 use row::Row;
 use serde_json::{Value, json};
-use stream_mapping_driver::{Event, Observer};
+use stream_mapping_cli::{Event, Observer};
 use tokio::time::sleep;
 
 #[tokio::test]

@@ -32,7 +32,7 @@ pub fn stream_record(bytes: &[u8]) {
             let error = error.to_string();
             let is_named = error.starts_with("the record has no ");
             assert!(
-                is_named || error.contains("is no sequence number"),
+                is_named || error.contains("is not a sequence number"),
                 "{error}"
             );
         }

@@ -1,5 +1,5 @@
-//! What the command does with a function that is missing, a filter, a starting
-//! position, and a second of its kind.
+//! The command with a missing function, a filter, a starting position, and a second
+//! mapping.
 
 use super::{
     function::{FailsBy, Function},
@@ -10,7 +10,7 @@ use super::{
 };
 
 #[tokio::test]
-async fn a_function_that_cannot_be_reached_is_waited_for() {
+async fn a_function_that_cannot_be_reached_is_retried() {
     let table = Table::start().await;
     table.put(1..=3).await;
     let lambda = Lambda::start(Dialect::Aws, 2).await;
@@ -30,13 +30,13 @@ async fn a_function_that_cannot_be_reached_is_waited_for() {
     };
     mapping.until(throttled).await;
 
-    // The invocation that follows waits until the function is there.
+    // The next invocation waits until the function runs.
     let _function = Function::start(lambda.address, FailsBy::Report);
     mapping.until(|log| settled(log) == 3).await;
     assert_eq!(lambda.batches(), [["1", "2", "3"]]);
     assert!(queue.messages().is_empty());
 
-    // What is written later goes on.
+    // Later items arrive, too.
     table.put(4..=5).await;
     mapping.until(|log| settled(log) == 5).await;
     let (_, counts) = mapping.stop().await;
@@ -44,7 +44,7 @@ async fn a_function_that_cannot_be_reached_is_waited_for() {
 }
 
 #[tokio::test]
-async fn the_filter_and_the_starting_position_are_heeded() {
+async fn the_filter_and_the_starting_position_are_applied() {
     let table = Table::start().await;
     table.put(1..=4).await;
     let lambda = Lambda::start(Dialect::Aws, 0).await;
@@ -67,7 +67,7 @@ async fn the_filter_and_the_starting_position_are_heeded() {
 }
 
 #[tokio::test]
-async fn from_latest_what_was_written_before_is_passed_over() {
+async fn from_latest_older_records_are_skipped() {
     let table = Table::start().await;
     table.put(1..=9).await;
     let lambda = Lambda::start(Dialect::Aws, 0).await;
@@ -78,10 +78,10 @@ async fn from_latest_what_was_written_before_is_passed_over() {
         .args(["--event-source-arn", &table.stream_arn])
         .args(["--starting-position", "LATEST"]);
     let mapping = StreamMapping::start(command);
-    // When reading has begun nobody can tell, so items are put until one comes.
+    // The start of reading is not visible, so items are put until one arrives.
     let mut number = 10;
     while settled(&mapping.log()) == 0 {
-        assert!(number < 500, "nothing comes: {:#?}", mapping.log());
+        assert!(number < 500, "no record arrives: {:#?}", mapping.log());
         table.put(number..=number).await;
         number += 1;
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
@@ -92,7 +92,7 @@ async fn from_latest_what_was_written_before_is_passed_over() {
 }
 
 #[tokio::test]
-async fn a_second_mapping_of_the_function_on_the_stream_is_refused() {
+async fn a_second_mapping_of_function_and_stream_is_rejected() {
     let table = Table::start().await;
     table.put(1..=1).await;
     let lambda = Lambda::start(Dialect::Aws, 0).await;
@@ -111,14 +111,14 @@ async fn a_second_mapping_of_the_function_on_the_stream_is_refused() {
     let created = first.log()[0].clone();
     assert_eq!(created["event"], "created");
 
-    // However the function is named, it is the same.
+    // By its name and by its ARN, it is the same function.
     let function_arn = created["function"].as_str().unwrap();
     for name in ["function", function_arn] {
         let mut second = command(name);
-        let refused = tokio::task::spawn_blocking(move || second.output());
-        let refused = refused.await.unwrap().unwrap();
-        assert_eq!(refused.status.code(), Some(1));
-        let said = String::from_utf8(refused.stderr).unwrap();
+        let rejected = tokio::task::spawn_blocking(move || second.output());
+        let rejected = rejected.await.unwrap().unwrap();
+        assert_eq!(rejected.status.code(), Some(1));
+        let said = String::from_utf8(rejected.stderr).unwrap();
         let text = format!(
             "The event source arn (\" {} \") and function (\" {name} \") provided mapping already \
              exists. Please update or delete the existing mapping with UUID {}",
@@ -127,7 +127,7 @@ async fn a_second_mapping_of_the_function_on_the_stream_is_refused() {
         );
         assert!(said.contains(&text), "{said}");
     }
-    // Another function may have the stream as well.
+    // Another function may read the stream as well.
     let other = StreamMapping::start(command("other"));
     other
         .until(|log| log.iter().any(|entry| entry["event"] == "created"))

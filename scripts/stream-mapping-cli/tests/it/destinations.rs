@@ -1,4 +1,4 @@
-//! On-failure destinations other than a queue, as stubs.
+//! Stubs of on-failure destinations other than a queue.
 
 use std::{
     collections::HashMap,
@@ -26,7 +26,7 @@ use super::{
 
 const TOPIC: &str = "arn:aws:sns:eu-central-1:000000000000:given-up";
 
-/// What was sent, by where to.
+/// What was sent, with the target.
 type Sent = Arc<Mutex<Vec<(String, Value)>>>;
 
 async fn start(router: Router<Sent>) -> (SocketAddr, Sent) {
@@ -38,7 +38,7 @@ async fn start(router: Router<Sent>) -> (SocketAddr, Sent) {
     (address, sent)
 }
 
-/// SNS takes forms and answers XML.
+/// SNS receives forms and returns XML.
 async fn sns(State(sent): State<Sent>, Form(form): Form<HashMap<String, String>>) -> String {
     assert_eq!(form["TopicArn"], TOPIC);
     let action = form["Action"].as_str();
@@ -73,7 +73,8 @@ async fn s3(
     .into_response()
 }
 
-/// Three records, one of which no function can deal with, until that is given up.
+/// Runs the command with three records until the poison among them is given up. Returns
+/// the log.
 async fn give_up(service: &str, address: SocketAddr, arn: &str) -> Vec<Value> {
     let table = Table::start().await;
     let poison: u32 = POISON.parse().unwrap();
@@ -113,7 +114,7 @@ fn message(log: &[Value]) -> Value {
 }
 
 #[tokio::test]
-async fn a_topic_gets_what_a_queue_would() {
+async fn a_topic_receives_the_same_message_as_a_queue() {
     let (address, sent) = start(Router::new().route("/", post(sns))).await;
     let log = give_up("SNS", address, TOPIC).await;
     let sent = sent.lock().unwrap().clone();
@@ -123,7 +124,7 @@ async fn a_topic_gets_what_a_queue_would() {
 }
 
 #[tokio::test]
-async fn a_bucket_gets_the_records_too() {
+async fn a_bucket_receives_the_records_too() {
     let router = Router::new().route("/{*path}", any(s3));
     let (address, sent) = start(router).await;
     let log = give_up("S3", address, "arn:aws:s3:::given-up").await;

@@ -1,4 +1,4 @@
-//! A function in a process of its own: this very program, started again.
+//! A function in a process of its own: this test program, started a second time.
 
 use std::{
     net::SocketAddr,
@@ -8,10 +8,10 @@ use std::{
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::{Value, json};
 
-/// The item that no function can deal with.
+/// The item at which the function fails.
 pub(crate) const POISON: &str = "42";
 
-/// How the function tells that it failed.
+/// How the function reports a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FailsBy {
     /// With an error.
@@ -64,7 +64,7 @@ async fn process() {
                 let failure = json!({"itemIdentifier": record["dynamodb"]["SequenceNumber"]});
                 Ok(json!({"batchItemFailures": [failure]}))
             }
-            Some(_) => Err(Error::from("cannot deal with this record")),
+            Some(_) => Err(Error::from("cannot handle this record")),
         }
     });
     lambda_runtime::run(handle).await.unwrap();

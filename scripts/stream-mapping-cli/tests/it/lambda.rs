@@ -1,5 +1,5 @@
-//! Lambda, as far as a function and its caller see it: the `Invoke` operation
-//! on one side, the Runtime API on the other.
+//! A stub of Lambda: the `Invoke` operation for callers, and the Runtime API for the
+//! function.
 
 use std::{
     net::SocketAddr,
@@ -17,7 +17,7 @@ use axum::{
 use serde_json::Value;
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
 
-/// How an error of the function is answered.
+/// How `Invoke` returns an error of the function.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Dialect {
     /// HTTP 200 with `X-Amz-Function-Error`.
@@ -34,7 +34,7 @@ pub(crate) struct Lambda {
 
 struct Shared {
     dialect: Dialect,
-    /// Invocations refused before one reaches the function.
+    /// The number of invocations to throttle first.
     throttles: Mutex<u32>,
     requests: mpsc::UnboundedSender<Request>,
     waiting: AsyncMutex<mpsc::UnboundedReceiver<Request>>,
@@ -43,12 +43,12 @@ struct Shared {
 }
 
 impl Shared {
-    /// Whether this invocation is refused.
-    fn throttles(&self) -> bool {
+    /// Returns whether to throttle this invocation, and counts it.
+    fn throttle(&self) -> bool {
         let mut left = self.throttles.lock().unwrap();
-        let refused = *left > 0;
+        let throttled = *left > 0;
         *left = left.saturating_sub(1);
-        refused
+        throttled
     }
 }
 
@@ -85,14 +85,14 @@ impl Lambda {
         Self { address, state }
     }
 
-    /// The batches that reached the function, by the names of their items.
+    /// Returns the batches that reached the function, as the names of their items.
     pub(crate) fn batches(&self) -> Vec<Vec<String>> {
         self.state.batches.lock().unwrap().clone()
     }
 }
 
 async fn invoke(State(state): State<Arc<Shared>>, payload: Bytes) -> Response {
-    if state.throttles() {
+    if state.throttle() {
         let body = r#"{"Type": "User", "message": "Rate exceeded"}"#;
         let error = ("x-amzn-errortype", "TooManyRequestsException");
         return (StatusCode::TOO_MANY_REQUESTS, [error], body).into_response();
@@ -119,7 +119,7 @@ async fn invoke(State(state): State<Arc<Shared>>, payload: Bytes) -> Response {
     (status, headers, payload).into_response()
 }
 
-/// The function fetches its next event.
+/// Handles the function's request for its next event.
 async fn next(State(state): State<Arc<Shared>>) -> Response {
     let request = state.waiting.lock().await.recv().await.unwrap();
     *state.answer.lock().unwrap() = Some(request.answer);
@@ -149,7 +149,7 @@ fn names(payload: &[u8]) -> Vec<String> {
     let records = event["Records"].as_array().unwrap();
     for record in records {
         let has_source = record["eventSourceARN"].is_string();
-        assert!(has_source, "functions tell streams apart by it");
+        assert!(has_source, "functions distinguish streams by it");
         let time = &record["dynamodb"]["ApproximateCreationDateTime"];
         assert!(
             time.is_f64(),

@@ -1,5 +1,5 @@
-//! The command against a real table's stream and a real function process, with
-//! Lambda and the queue as stubs.
+//! The command with a real table's stream and a real function process; Lambda and the
+//! queue are stubs.
 
 #![allow(clippy::unwrap_used)]
 
@@ -10,7 +10,7 @@ mod lambda;
 mod pipe;
 mod process;
 mod queue;
-mod refused;
+mod rejected;
 mod settings;
 mod shards;
 mod table;

@@ -1,4 +1,4 @@
-//! A reader that leaves, as `head` and `true` do.
+//! A reader that ends before the command, such as `head` or `true`.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -12,10 +12,11 @@ use super::{
     table::Table,
 };
 
-/// 128 and the number of SIGPIPE, as with other tools.
+/// 128 plus the number of SIGPIPE, as with other tools.
 const READER_GONE: i32 = 141;
 
-/// Reads so many lines and leaves. The command ends by itself then, and quietly.
+/// Reads some lines and closes the pipe. The command must end by itself, without a
+/// message.
 fn read_and_leave(mut command: Command, lines: usize) {
     let mut child = command
         .stdin(Stdio::null())
@@ -37,12 +38,12 @@ fn read_and_leave(mut command: Command, lines: usize) {
 }
 
 #[tokio::test]
-async fn a_reader_that_leaves_ends_the_command_quietly() {
+async fn a_closed_pipe_ends_the_command_silently() {
     for format in ["json", "pretty"] {
         for lines in [0, 1, 2] {
             let table = Table::start().await;
             table.put(1..=3).await;
-            // The function does not run, so that throttled batches go on and on.
+            // Every invocation is throttled, so the command never stops printing.
             let lambda = Lambda::start(Dialect::Aws, u32::MAX).await;
             let queue = Queue::start().await;
             let mut command = in_environment(table.address, &lambda, &queue);

@@ -1,4 +1,4 @@
-//! The command, running.
+//! A process of the command.
 
 use std::{
     io::{BufRead, BufReader},
@@ -19,7 +19,7 @@ pub(crate) struct StreamMapping {
     log: Arc<Mutex<Vec<Value>>>,
 }
 
-/// Where the command finds everything, a destination, and a log that can be read.
+/// Returns the command with its endpoints, a destination, and a JSON log.
 pub(crate) fn stream_mapping(
     streams: impl Into<Address>,
     lambda: &Lambda,
@@ -35,7 +35,7 @@ pub(crate) fn stream_mapping(
     command
 }
 
-/// Where the command finds everything.
+/// Returns the command with its endpoints.
 pub(crate) fn in_environment(
     streams: impl Into<Address>,
     lambda: &Lambda,
@@ -97,7 +97,7 @@ impl StreamMapping {
         assert!(waited.is_ok(), "not shown: {:#?}", self.log());
     }
 
-    /// Presses Ctrl-C. Answers what the command had counted.
+    /// Presses Ctrl-C. Returns the status and the counts.
     pub(crate) async fn stop(mut self) -> (ExitStatus, Value) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
         kill_process(pid, Signal::INT).unwrap();
@@ -116,7 +116,7 @@ impl Drop for StreamMapping {
     }
 }
 
-/// Records done or given up, as the log shows.
+/// Returns the number of records that are done or given up, from the log.
 pub(crate) fn settled(log: &[Value]) -> u64 {
     let count = |entry: &Value, name: &str| entry[name].as_u64().unwrap_or_default();
     log.iter()

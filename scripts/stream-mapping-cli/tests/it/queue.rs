@@ -1,4 +1,4 @@
-//! The dead-letter queue, as a stub.
+//! A stub of the dead-letter queue.
 
 use std::{
     net::SocketAddr,
@@ -17,7 +17,7 @@ impl Queue {
     pub(crate) async fn start() -> Self {
         let messages: Arc<Mutex<Vec<Value>>> = Arc::default();
         let router = Router::new()
-            .route("/", post(answer))
+            .route("/", post(respond))
             .with_state(Arc::clone(&messages));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -30,7 +30,7 @@ impl Queue {
     }
 }
 
-async fn answer(
+async fn respond(
     State(messages): State<Arc<Mutex<Vec<Value>>>>,
     headers: HeaderMap,
     request: Bytes,

@@ -1,4 +1,4 @@
-//! What is refused, at once and by what is wrong with it.
+//! Invalid arguments and missing configuration, which end the command at once.
 
 use std::{
     net::TcpListener,
@@ -17,7 +17,7 @@ use super::{
 const STREAM_ARN: &str =
     "arn:aws:dynamodb:eu-central-1:123456789012:table/orders/stream/2026-11-24T09:00:00.000";
 
-/// The command with nothing in its environment.
+/// Returns the command with an empty environment.
 fn command(stream_arn: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stream-mapping"));
     command
@@ -31,7 +31,7 @@ fn command(stream_arn: &str) -> Command {
     command
 }
 
-/// The same with a Region, credentials, and nothing that answers.
+/// Returns the command with a Region, credentials, and an endpoint that does not respond.
 fn command_without_aws(stream_arn: &str) -> Command {
     let mut command = command(stream_arn);
     command
@@ -42,27 +42,27 @@ fn command_without_aws(stream_arn: &str) -> Command {
     command
 }
 
-/// An endpoint that was free a moment ago.
+/// Returns an endpoint on which nothing listens.
 fn unused_endpoint() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     format!("http://{}", listener.local_addr().unwrap())
 }
 
-/// Runs it to its end, which is soon. Answers what it said.
-fn refused(mut command: Command, status: i32) -> String {
+/// Runs the command, which must fail with this status. Returns its standard error.
+fn rejected(mut command: Command, status: i32) -> String {
     let Output {
         status: ended,
         stderr,
         stdout,
     } = command.output().unwrap();
-    let said = String::from_utf8(stderr).unwrap();
-    assert_eq!(ended.code(), Some(status), "{said}");
+    let error = String::from_utf8(stderr).unwrap();
+    assert_eq!(ended.code(), Some(status), "{error}");
     assert!(stdout.is_empty(), "{}", String::from_utf8_lossy(&stdout));
-    said
+    error
 }
 
 #[test]
-fn what_is_no_stream_s_arn_is_refused_by_what_it_is() {
+fn other_arns_are_rejected_by_what_they_are() {
     for (arn, said) in [
         ("None", "the table has no stream"),
         ("", "the table has no stream"),
@@ -76,53 +76,53 @@ fn what_is_no_stream_s_arn_is_refused_by_what_it_is() {
         ),
         (
             "arn:aws:sqs:eu-central-1:123456789012:orders",
-            "is no ARN of a DynamoDB stream",
+            "is not the ARN of a DynamoDB stream",
         ),
     ] {
-        // Not even a Region is asked for.
-        let error = refused(command(arn), 1);
+        // Before a missing Region is reported.
+        let error = rejected(command(arn), 1);
         assert!(error.contains(said), "{arn}: {error}");
     }
 }
 
 #[test]
-fn a_region_and_credentials_must_be_there() {
-    let error = refused(command(STREAM_ARN), 1);
-    assert!(error.contains("there is no Region"), "{error}");
+fn a_region_and_credentials_are_required() {
+    let error = rejected(command(STREAM_ARN), 1);
+    assert!(error.contains("no Region is set"), "{error}");
     assert!(error.contains("export AWS_REGION=eu-central-1"), "{error}");
 
     let mut without_credentials = command(STREAM_ARN);
     without_credentials.env("AWS_REGION", "eu-central-1");
-    let error = refused(without_credentials, 1);
+    let error = rejected(without_credentials, 1);
     assert!(error.contains("there are no credentials"), "{error}");
     assert!(error.contains("AWS_PROFILE"), "{error}");
 }
 
 #[test]
-fn an_endpoint_that_does_not_answer_is_named() {
+fn an_endpoint_that_does_not_respond_is_named() {
     let endpoint = unused_endpoint();
     let mut command = command_without_aws(STREAM_ARN);
     command.env("AWS_ENDPOINT_URL_DYNAMODB_STREAMS", &endpoint);
-    let error = refused(command, 1);
-    let said = format!("{endpoint} does not answer as DynamoDB Streams");
+    let error = rejected(command, 1);
+    let said = format!("{endpoint} does not respond like DynamoDB Streams");
     assert!(error.contains(&said), "{error}");
     assert!(error.contains("Connection refused"), "{error}");
 }
 
 #[tokio::test]
-async fn an_endpoint_that_is_something_else_is_named() {
+async fn an_endpoint_of_another_service_is_named() {
     let lambda = Lambda::start(Dialect::Aws, 0).await;
     let endpoint = format!("http://{}", lambda.address);
     let mut command = command_without_aws(STREAM_ARN);
     command.env("AWS_ENDPOINT_URL", &endpoint);
-    let error = tokio::task::spawn_blocking(move || refused(command, 1));
+    let error = tokio::task::spawn_blocking(move || rejected(command, 1));
     let error = error.await.unwrap();
-    let said = format!("{endpoint} does not answer as DynamoDB Streams");
+    let said = format!("{endpoint} does not respond like DynamoDB Streams");
     assert!(error.contains(&said), "{error}");
 }
 
 #[tokio::test]
-async fn a_stream_that_is_not_there_is_refused_in_aws_s_words() {
+async fn a_missing_stream_is_reported_in_aws_s_words() {
     let table = Table::start().await;
     let lambda = Lambda::start(Dialect::Aws, 0).await;
     let queue = Queue::start().await;
@@ -131,11 +131,11 @@ async fn a_stream_that_is_not_there_is_refused_in_aws_s_words() {
     command
         .args(["--event-source-arn", &arn])
         .args(["--starting-position", "TRIM_HORIZON"]);
-    let error = tokio::task::spawn_blocking(move || refused(command, 1));
+    let error = tokio::task::spawn_blocking(move || rejected(command, 1));
     let error = error.await.unwrap();
     for said in [
         format!("Stream not found: {arn}"),
-        format!("http://{} was asked", table.address),
+        format!("http://{} does not have it", table.address),
         // In one line, so that it can be copied.
         "aws dynamodb describe-table --table-name others --region".to_owned(),
     ] {
@@ -144,7 +144,7 @@ async fn a_stream_that_is_not_there_is_refused_in_aws_s_words() {
 }
 
 #[tokio::test]
-async fn a_refusal_of_dynamodb_streams_is_shown_with_the_endpoint() {
+async fn an_error_of_dynamodb_streams_is_shown_with_the_endpoint() {
     let denied =
         r#"{"__type": "com.amazon.coral.service#AccessDeniedException", "message": "not you"}"#;
     let router = Router::new().fallback(move || async move { (StatusCode::BAD_REQUEST, denied) });
@@ -153,28 +153,31 @@ async fn a_refusal_of_dynamodb_streams_is_shown_with_the_endpoint() {
     tokio::spawn(async move { axum::serve(listener, router).await });
     let mut command = command_without_aws(STREAM_ARN);
     command.env("AWS_ENDPOINT_URL", &endpoint);
-    let error = tokio::task::spawn_blocking(move || refused(command, 1));
+    let error = tokio::task::spawn_blocking(move || rejected(command, 1));
     let error = error.await.unwrap();
-    let said = format!("{endpoint} was asked for stream {STREAM_ARN} and refused");
+    let said = format!("{endpoint} rejected the request for stream {STREAM_ARN}");
     assert!(error.contains(&said), "{error}");
     assert!(error.contains("AccessDeniedException: not you"), "{error}");
 }
 
 #[test]
-fn a_destination_of_another_kind_is_refused() {
+fn a_destination_of_another_kind_is_rejected() {
     for (destination, said) in [
         (
             "arn:aws:events:eu-central-1:000000000000:event-bus/orders",
-            "is no SQS queue, SNS topic or S3 bucket",
+            "is not an SQS queue, SNS topic or S3 bucket",
         ),
-        ("kafka://orders", "is no SQS queue, SNS topic or S3 bucket"),
+        (
+            "kafka://orders",
+            "is not an SQS queue, SNS topic or S3 bucket",
+        ),
         (
             "arn:aws:sqs:eu-central-1:000000000000:dead.fifo",
-            "Lambda takes standard queues and topics only",
+            "Lambda accepts only standard queues and topics",
         ),
         (
             "arn:aws:sns:eu-central-1:000000000000:dead.fifo",
-            "Lambda takes standard queues and topics only",
+            "Lambda accepts only standard queues and topics",
         ),
         (
             "arn:aws:sqs:eu-central-1:000000000000:dead",
@@ -192,7 +195,7 @@ fn a_destination_of_another_kind_is_refused() {
         let mut command = command_without_aws(STREAM_ARN);
         let config = format!(r#"{{"OnFailure": {{"Destination": "{destination}"}}}}"#);
         command.args(["--destination-config", &config]);
-        let error = refused(command, 1);
+        let error = rejected(command, 1);
         assert!(error.contains(said), "{destination}: {error}");
     }
 }
@@ -206,12 +209,12 @@ fn a_starting_position_is_required() {
         "--function-name",
         "function",
     ]);
-    let error = refused(command, 2);
+    let error = rejected(command, 2);
     assert!(error.contains("--starting-position <POSITION>"), "{error}");
 }
 
 #[test]
-fn options_outside_of_lambda_s_ranges_are_refused_by_name() {
+fn options_out_of_lambda_s_ranges_are_rejected_by_name() {
     let pattern = |pattern: &str| {
         let filter = serde_json::json!({"Filters": [{"Pattern": pattern}]});
         ["--filter-criteria".to_owned(), filter.to_string()]
@@ -240,7 +243,7 @@ fn options_outside_of_lambda_s_ranges_are_refused_by_name() {
         ),
         (
             option("--tumbling-window-in-seconds", "30"),
-            "TumblingWindowInSeconds 30 is not supported: a tumbling window hands a state",
+            "TumblingWindowInSeconds 30 is not supported: a tumbling window passes state",
         ),
         (
             option("--function-response-types", "Other"),
@@ -248,7 +251,7 @@ fn options_outside_of_lambda_s_ranges_are_refused_by_name() {
         ),
         (
             pattern(r#"{"a": [{"wildcard": "x"}]}"#),
-            "\"wildcard\" is no rule that AWS documents for Lambda",
+            "\"wildcard\" is not a rule that AWS documents for Lambda",
         ),
         (
             pattern("single-string"),
@@ -269,12 +272,12 @@ fn options_outside_of_lambda_s_ranges_are_refused_by_name() {
     ] {
         let mut command = command(STREAM_ARN);
         command.args(&arguments);
-        let error = refused(command, 2);
+        let error = rejected(command, 2);
         assert!(error.contains(said), "{arguments:?}: {error}");
     }
     let mut command = Command::new(env!("CARGO_BIN_EXE_stream-mapping"));
     command.args(["--starting-position", "AT_TIMESTAMP"]);
-    let error = refused(command, 2);
+    let error = rejected(command, 2);
     assert!(
         error.contains("[possible values: TRIM_HORIZON, LATEST]"),
         "{error}"

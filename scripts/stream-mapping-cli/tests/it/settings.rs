@@ -1,5 +1,5 @@
-//! A function that fails on one record of a hundred, under each setting of
-//! bisect and partial batches.
+//! A function that fails on one record of a hundred, with each combination of bisect and
+//! partial batch responses.
 
 use stream_mapping::StreamArn;
 
@@ -15,9 +15,9 @@ struct Case {
     bisect: bool,
     report: bool,
     dialect: Dialect,
-    /// First and last item of each batch the function gets.
+    /// First and last item of each batch that the function receives.
     batches: &'static [(u32, u32)],
-    /// First and last item of what the queue is told of.
+    /// First and last item of the message in the queue.
     given_up: (u32, u32),
 }
 
@@ -60,9 +60,9 @@ impl Case {
         assert_eq!(batches, self.batches);
         let messages = queue.messages();
         assert_eq!(messages.len(), 1, "{messages:#?}");
-        let told = &messages[0]["DDBStreamBatchInfo"];
+        let info = &messages[0]["DDBStreamBatchInfo"];
         let (first, last) = self.given_up;
-        assert_eq!(told["batchSize"], last - first + 1);
+        assert_eq!(info["batchSize"], last - first + 1);
         assert_eq!(
             messages[0]["requestContext"]["condition"],
             "RetryAttemptsExhausted"
@@ -73,7 +73,7 @@ impl Case {
         let stream: StreamArn = table.stream_arn.parse().unwrap();
         let (region, account) = (stream.region(), stream.account());
         let expected = format!("arn:aws:lambda:{region}:{account}:function:function");
-        assert_eq!(arn, expected, "it is named by its name alone");
+        assert_eq!(arn, expected, "the command has only its name");
         let error = &messages[0]["responseContext"]["functionError"];
         assert_eq!(error.is_null(), self.report, "{error}");
         assert_eq!(status.code(), Some(130));
@@ -86,7 +86,7 @@ impl Case {
 }
 
 #[tokio::test]
-async fn neither_the_whole_batch_is_tried_again_and_given_up() {
+async fn with_neither_the_whole_batch_is_given_up() {
     let case = Case {
         bisect: false,
         report: false,
@@ -98,7 +98,7 @@ async fn neither_the_whole_batch_is_tried_again_and_given_up() {
 }
 
 #[tokio::test]
-async fn bisect_alone_halves_until_the_poison_stands_alone() {
+async fn bisect_splits_until_the_poison_is_alone() {
     let case = Case {
         bisect: true,
         report: false,
@@ -127,7 +127,7 @@ async fn bisect_alone_halves_until_the_poison_stands_alone() {
 }
 
 #[tokio::test]
-async fn partial_batches_alone_give_up_all_behind_the_poison_with_it() {
+async fn partial_batches_give_up_the_poison_and_all_after_it() {
     let case = Case {
         bisect: false,
         report: true,
@@ -139,7 +139,7 @@ async fn partial_batches_alone_give_up_all_behind_the_poison_with_it() {
 }
 
 #[tokio::test]
-async fn both_cut_at_the_poison_which_alone_is_given_up() {
+async fn with_both_only_the_poison_is_given_up() {
     let case = Case {
         bisect: true,
         report: true,

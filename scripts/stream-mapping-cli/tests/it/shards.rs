@@ -1,4 +1,4 @@
-//! A stream whose shards split, as a stub: no emulator's does.
+//! A stub of a stream with shards that split, which no emulator has.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -15,12 +15,12 @@ use super::{
 const STREAM_ARN: &str =
     "arn:aws:dynamodb:eu-central-1:000000000000:table/things/stream/2026-11-24T09:00:00.000";
 
-/// Shards by id, with their parents, and the items written to each.
+/// Shards: id, parent, and items.
 struct Shards(Vec<(&'static str, Option<&'static str>, Vec<&'static str>)>);
 
 async fn start(shards: Shards) -> SocketAddr {
     let router = Router::new()
-        .route("/", post(answer))
+        .route("/", post(respond))
         .with_state(Arc::new(shards));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -28,8 +28,8 @@ async fn start(shards: Shards) -> SocketAddr {
     address
 }
 
-/// All shards are closed. Each answers an empty page first, as real ones do.
-async fn answer(
+/// All shards are closed. Each returns an empty page first, as real ones do.
+async fn respond(
     State(shards): State<Arc<Shards>>,
     headers: HeaderMap,
     request: Bytes,
@@ -57,7 +57,7 @@ async fn answer(
     })
 }
 
-/// One shard a page.
+/// Returns a page with one shard.
 fn describe(shards: &Shards, after: Option<&str>) -> Value {
     let is_after = |(id, ..): &&(&'static str, _, _)| after.is_some_and(|after| *id == after);
     let index = match after {
@@ -76,7 +76,7 @@ fn describe(shards: &Shards, after: Option<&str>) -> Value {
     json!({"StreamDescription": description})
 }
 
-/// They are written now: what is older than a day is no longer tried.
+/// Returns records with the current time, since records older than a day are given up.
 fn records(items: &[&str]) -> Vec<Value> {
     let now = jiff::Timestamp::now();
     items
@@ -96,7 +96,7 @@ fn records(items: &[&str]) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn children_are_read_after_their_parents_are_done_and_strangers_at_once() {
+async fn children_are_read_after_their_parents_others_at_once() {
     let streams = start(Shards(vec![
         ("child-1", Some("parent"), vec!["child 1"]),
         ("child-2", Some("parent"), vec!["child 2"]),

@@ -1,4 +1,4 @@
-//! A shard, driven by a function until it comes to rest.
+//! Drives a shard with a function until nothing is left to do.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ pub(crate) const WRITTEN_AT: i64 = 1_795_510_800;
 pub(crate) const STREAM_ARN: &str =
     "arn:aws:dynamodb:eu-central-1:123456789012:table/outbox/stream/2026-11-24T09:00:00.000";
 
-/// An insert; records with the same key are of one item.
+/// Returns an insert. Records with the same key are about one item.
 pub(crate) fn record_of(key: &str, number: u64) -> Record {
     Record::from_json(json!({
         "eventName": "INSERT",
@@ -25,7 +25,7 @@ pub(crate) fn record_of(key: &str, number: u64) -> Record {
     .unwrap()
 }
 
-/// An insert of an item of its own.
+/// Returns an insert of a new item.
 pub(crate) fn record(number: u64) -> Record {
     record_of(&number.to_string(), number)
 }
@@ -34,7 +34,7 @@ pub(crate) fn records(numbers: std::ops::RangeInclusive<u64>) -> Vec<Record> {
     numbers.map(record).collect()
 }
 
-/// Few retries, and everything that can be switched on.
+/// Returns settings with two retries and every feature enabled.
 pub(crate) fn settings() -> Settings {
     Settings {
         maximum_retry_attempts: Some(2),
@@ -83,23 +83,22 @@ pub(crate) fn numbers(batch: &[Record]) -> Vec<u64> {
         .collect()
 }
 
-/// Calls the function as told, waits whenever told to, and tells the
-/// destination.
+/// Executes the shard's actions with a clock that jumps.
 pub(crate) struct Drive {
     pub(crate) shard: Shard,
     pub(crate) now: Timestamp,
-    /// The batches the function got.
+    /// The batches that the function received.
     pub(crate) batches: Vec<Vec<u64>>,
-    /// The messages the destination got.
+    /// The messages that the destination received.
     pub(crate) messages: Vec<Value>,
-    /// What a bucket would have got.
+    /// The objects that a bucket would have received.
     pub(crate) objects: Vec<Object>,
 }
 
-/// The mapping's UUID in its objects.
+/// The mapping's UUID in objects.
 pub(crate) const MAPPING: Uuid = Uuid::from_u128(1);
 
-/// Each object's UUID; they are random in truth.
+/// The UUID of each object; outside of tests they are random.
 pub(crate) const OBJECT: Uuid = Uuid::from_u128(2);
 
 impl Drive {
@@ -115,7 +114,8 @@ impl Drive {
         }
     }
 
-    /// The function is told how often it was called before.
+    /// Runs until nothing is left to do. The function receives the number of earlier
+    /// calls and the batch.
     pub(crate) fn run(&mut self, mut function: impl FnMut(usize, &[u64]) -> Outcome) {
         for _ in 0..100_000 {
             match self.shard.next(self.now) {
@@ -138,7 +138,7 @@ impl Drive {
         panic!("the shard does not come to rest");
     }
 
-    /// First and last record of what was given up, in order.
+    /// Returns the first and last record of each message, in order.
     pub(crate) fn given_up(&self) -> Vec<(u64, u64)> {
         let number = |message: &Value, name: &str| {
             let number = message["DDBStreamBatchInfo"][name].as_str().unwrap();

@@ -1,3 +1,5 @@
+//! Filter criteria.
+
 use serde_json::{Value, json};
 use stream_mapping::Filter;
 
@@ -27,7 +29,7 @@ fn record() -> Value {
     })
 }
 
-/// A pattern for an attribute of the item.
+/// Returns a pattern for an attribute of the item.
 fn image(attribute: &str, pattern: &str) -> String {
     format!(r#"{{"dynamodb": {{"NewImage": {{"{attribute}": {pattern}}}}}}}"#)
 }
@@ -37,7 +39,7 @@ fn size(rules: &str) -> String {
 }
 
 #[test]
-fn a_record_passes_by_the_rules_that_aws_documents() {
+fn records_pass_by_the_documented_rules() {
     for (rule, pattern, passes) in [
         ("equals", r#"{"eventName": ["INSERT"]}"#.to_owned(), true),
         ("equals", r#"{"eventName": ["insert"]}"#.to_owned(), false),
@@ -121,7 +123,7 @@ fn a_record_passes_by_the_rules_that_aws_documents() {
 }
 
 #[test]
-fn names_with_dots_and_numbers_match_as_eventbridge_matches_them() {
+fn dots_and_numbers_match_as_in_eventbridge() {
     for (rule, pattern, passes) in [
         (
             "dots: as one name",
@@ -223,7 +225,7 @@ fn holds(rule: &str, pattern: &str, passes: bool) {
 }
 
 #[test]
-fn of_several_patterns_one_must_match() {
+fn one_of_several_patterns_must_match() {
     let (removes, inserts) = (
         r#"{"eventName": ["REMOVE"]}"#,
         r#"{"eventName": ["INSERT"]}"#,
@@ -237,17 +239,17 @@ fn of_several_patterns_one_must_match() {
     assert!(passes(&[]), "without a filter everything passes");
 }
 
-/// A pattern for one field.
+/// Returns a pattern for one field.
 fn a(rules: &str) -> String {
     format!(r#"{{"a": {{"b": {rules}}}}}"#)
 }
 
-fn refused(pattern: &str) -> String {
+fn rejection(pattern: &str) -> String {
     Filter::from_patterns([pattern]).unwrap_err().to_string()
 }
 
 #[test]
-fn what_aws_does_not_document_is_refused_by_name() {
+fn undocumented_rules_are_rejected_by_name() {
     for (pattern, rule) in [
         (a(r#"[{"wildcard": "x*"}]"#), "wildcard"),
         (a(r#"[{"cidr": "10.0.0.0/24"}]"#), "cidr"),
@@ -260,13 +262,13 @@ fn what_aws_does_not_document_is_refused_by_name() {
             "prefix equals-ignore-case",
         ),
     ] {
-        let reason = format!("a.b: {rule:?} is no rule that AWS documents for Lambda");
-        assert_eq!(refused(&pattern), format!("filter {pattern}: {reason}"));
+        let reason = format!("a.b: {rule:?} is not a rule that AWS documents for Lambda");
+        assert_eq!(rejection(&pattern), format!("filter {pattern}: {reason}"));
     }
 }
 
 #[test]
-fn numeric_takes_one_comparison_or_a_range() {
+fn numeric_accepts_one_comparison_or_a_range() {
     for accepted in [
         r#"["=", 1]"#,
         r#"["<", 1]"#,
@@ -279,7 +281,7 @@ fn numeric_takes_one_comparison_or_a_range() {
                  like [\">\", 0, \"<=\", 5]";
     let empty = "numeric must have a lower bound that is less than the upper one";
     for (numeric, reason) in [
-        // A lower bound twice, or an upper one.
+        // Two lower or two upper bounds.
         (r#"[">", 1, ">=", 2]"#, shape),
         (r#"["<", 2, "<=", 1]"#, shape),
         // The upper bound first.
@@ -289,7 +291,7 @@ fn numeric_takes_one_comparison_or_a_range() {
         (r#"["=", 1, "<", 5]"#, shape),
         (r#"[">", 1, "=", 5]"#, shape),
         (r#"["=", 1, "=", 1]"#, shape),
-        // Nothing is between.
+        // No number is between the bounds.
         (r#"[">", 5, "<", 1]"#, empty),
         (r#"[">", 5, "<", 5]"#, empty),
         (r#"[">=", 5, "<=", 5]"#, empty),
@@ -305,24 +307,24 @@ fn numeric_takes_one_comparison_or_a_range() {
         ("5", shape),
         (
             r#"["<", 5000000001]"#,
-            "numeric takes numbers from -5e9 to 5e9",
+            "numeric accepts numbers from -5e9 to 5e9",
         ),
         (
             r#"["=", -5000000001]"#,
-            "numeric takes numbers from -5e9 to 5e9",
+            "numeric accepts numbers from -5e9 to 5e9",
         ),
     ] {
         let pattern = a(&format!(r#"[{{"numeric": {numeric}}}]"#));
         assert_eq!(
-            refused(&pattern),
+            rejection(&pattern),
             format!("Invalid filter pattern definition. Filter {pattern}: a.b: {reason}")
         );
     }
 }
 
-/// The search for values stays short, however many of them match alone.
+/// The search stays short even if many values match on their own.
 #[test]
-fn a_pattern_with_many_choices_is_decided_at_once() {
+fn a_pattern_with_many_choices_matches_quickly() {
     let choices: Vec<String> = (0..60)
         .map(|n| format!(r#""{n:02}": {{"$or": [{{"x": [1]}}, {{"y": [1]}}]}}"#))
         .collect();
@@ -338,7 +340,7 @@ fn a_pattern_with_many_choices_is_decided_at_once() {
 }
 
 #[test]
-fn what_aws_refuses_is_refused_in_its_words() {
+fn invalid_patterns_are_rejected_in_aws_s_words() {
     for (pattern, reason) in [
         ("[]".into(), "the pattern: must be an object"),
         ("{}".into(), "the pattern: must have a field"),
@@ -378,14 +380,15 @@ fn what_aws_refuses_is_refused_in_its_words() {
         ("x".repeat(4097), "it has 4097 characters, 4096 are allowed"),
     ] {
         assert_eq!(
-            refused(&pattern),
+            rejection(&pattern),
             format!("Invalid filter pattern definition. Filter {pattern}: {reason}")
         );
     }
     // The recorded ones.
     for pattern in ["single-string", r#"[{"eventName": ["INSERT"=123}]"#] {
-        let error = refused(pattern);
-        let words = format!("Invalid filter pattern definition. Filter {pattern}: it is no JSON: ");
+        let error = rejection(pattern);
+        let words =
+            format!("Invalid filter pattern definition. Filter {pattern}: it is not JSON: ");
         assert!(error.starts_with(&words), "{error}");
     }
     let eleven = [r#"{"a": [1]}"#; 11];

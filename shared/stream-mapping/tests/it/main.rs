@@ -1,5 +1,4 @@
-//! The rules of the event source mapping, and what must hold whatever a
-//! function does.
+//! The rules of the event source mapping, and properties that hold for any function.
 
 #![allow(clippy::unwrap_used)]
 

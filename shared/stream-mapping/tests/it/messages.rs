@@ -1,3 +1,5 @@
+//! Messages and objects for the on-failure destination.
+
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use stream_mapping::{Outcome, Settings};
@@ -5,11 +7,11 @@ use uuid::Uuid;
 
 use super::drive::{Drive, MAPPING, OBJECT, STREAM_ARN, failure_from, records, settings, success};
 
-/// The function of the tests, which is named `relay:live`.
+/// The ARN of the tests' function `relay:live`.
 const FUNCTION_ARN: &str = "arn:aws:lambda:eu-central-1:123456789012:function:relay:live";
 
 #[test]
-fn the_message_says_where_the_records_lie() {
+fn the_message_contains_the_position_of_the_records() {
     let mut drive = Drive::new(settings(), records(7..=7));
     drive.run(|_, _| Outcome::FunctionError);
     assert_eq!(
@@ -54,14 +56,14 @@ fn records_over_the_maximum_age_are_given_up_without_a_response() {
     let message = &drive.messages[0];
     assert_eq!(message["requestContext"]["condition"], "RecordAgeExceeded");
     // With the other record at 0 s, then alone at 0.5, 1.5, 3.5, .. 31.5 s, and the
-    // try that came too late.
+    // attempt that was too late.
     assert_eq!(message["requestContext"]["approximateInvokeCount"], 8);
     assert_eq!(message["requestContext"]["requestId"], "request-1");
     assert!(message.get("responseContext").is_none());
 }
 
 #[test]
-fn a_record_that_keeps_failing_for_a_minute_was_invoked_seven_times_and_counts_eight() {
+fn a_record_failing_for_a_minute_has_an_invoke_count_of_eight() {
     let settings = Settings {
         maximum_record_age: Some(SignedDuration::from_mins(1)),
         maximum_retry_attempts: None,
@@ -76,7 +78,7 @@ fn a_record_that_keeps_failing_for_a_minute_was_invoked_seven_times_and_counts_e
 }
 
 #[test]
-fn what_was_never_tried_has_a_request_id_all_the_same_and_counts_one() {
+fn records_without_an_invocation_have_a_request_id() {
     let too_old = || {
         let settings = Settings {
             maximum_record_age: Some(SignedDuration::from_mins(1)),
@@ -97,10 +99,9 @@ fn what_was_never_tried_has_a_request_id_all_the_same_and_counts_one() {
     assert_eq!(too_old(), message, "a run can be repeated");
 }
 
-/// As recorded on AWS: a record that is always reported, behind others that are
-/// done.
+/// As recorded on AWS: a record that is always reported, after others that are done.
 #[test]
-fn what_a_partial_failure_leaves_is_counted_afresh() {
+fn a_partial_failure_resets_the_counts() {
     for bisect in [false, true] {
         let settings = Settings {
             batch_size: 3,
@@ -129,7 +130,7 @@ fn what_a_partial_failure_leaves_is_counted_afresh() {
 }
 
 #[test]
-fn a_bucket_gets_the_records_with_the_message() {
+fn an_object_contains_the_message_and_the_records() {
     let mut drive = Drive::new(settings(), records(7..=7));
     drive.run(|_, _| Outcome::FunctionError);
     let [object] = &drive.objects[..] else {
@@ -148,7 +149,7 @@ fn a_bucket_gets_the_records_with_the_message() {
 }
 
 #[test]
-fn what_did_not_reach_the_function_is_no_invocation() {
+fn an_unreached_function_is_no_invocation() {
     let mut drive = Drive::new(settings(), records(1..=1));
     drive.run(|call, _| match call {
         0..4 => Outcome::NotReached,

@@ -1,10 +1,12 @@
+//! The counts of a shard.
+
 use jiff::SignedDuration;
 use stream_mapping::{Action, Filter, Metrics, Outcome, Settings};
 
 use super::drive::{Drive, failure_from, records, settings, shard, start, success};
 
 #[test]
-fn records_are_counted_by_what_became_of_them() {
+fn records_are_counted_by_their_result() {
     let settings = Settings {
         bisect_batch_on_function_error: false,
         maximum_retry_attempts: Some(1),
@@ -38,7 +40,7 @@ fn records_are_counted_by_what_became_of_them() {
 }
 
 #[test]
-fn without_a_destination_what_is_given_up_is_dropped() {
+fn without_a_destination_records_are_dropped() {
     let settings = Settings {
         has_on_failure_destination: false,
         ..settings()
@@ -51,7 +53,7 @@ fn without_a_destination_what_is_given_up_is_dropped() {
 }
 
 #[test]
-fn what_the_destination_cannot_be_told_of_is_dropped() {
+fn records_whose_message_is_lost_are_dropped() {
     let settings = Settings {
         maximum_retry_attempts: Some(0),
         batch_size: 1,
@@ -80,7 +82,7 @@ fn what_the_destination_cannot_be_told_of_is_dropped() {
 }
 
 #[test]
-fn iterator_age_is_that_of_the_last_record_when_the_function_gets_it() {
+fn iterator_age_is_that_of_the_last_record_sent() {
     let mut drive = Drive::new(settings(), records(1..=2));
     drive.now = start() + SignedDuration::from_secs(7);
     drive.run(|_, _| success());

@@ -1,4 +1,4 @@
-//! What holds whatever a function does.
+//! Properties that hold for any function.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,12 +8,12 @@ use stream_mapping::{Action, Filter, Lane, Outcome, Record, Settings, StartingPo
 
 use super::drive::{failure_from, invocation, numbers, record_of, shard, start, success};
 
-/// Random choices, the same for the same seed.
+/// A random generator with a seed.
 struct Chance(u64);
 
 impl Chance {
     fn below(&mut self, bound: u64) -> u64 {
-        // A linear congruential generator; its upper bits are good enough.
+        // A linear congruential generator, whose upper bits are random enough.
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -22,7 +22,7 @@ impl Chance {
     }
 }
 
-/// Records that a filter lets pass, and every seventh that it does not.
+/// Returns the item of a record. The filter drops every seventh record.
 fn item_of(number: u64, items: u64) -> String {
     if number.is_multiple_of(7) {
         "filtered".to_owned()
@@ -61,9 +61,9 @@ fn settings() -> impl Strategy<Value = Settings> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
-    /// Each record ends in exactly one of done, filtered out, told to the
-    /// destination, dropped; an item's records are tried in order; the
-    /// checkpoint never passes a record that has not ended.
+    /// Each record ends in exactly one state: done, filtered out, sent to the destination,
+    /// or dropped. An item's records are sent in order. The checkpoint never passes a
+    /// record that has not ended.
     #[test]
     fn no_record_is_skipped_or_out_of_order(
         settings in settings(), count in 1_u64..80, items in 1_u64..10, seed in any::<u64>(),
@@ -77,7 +77,7 @@ proptest! {
         let mut now = start();
         let mut under_way: Vec<(Lane, Vec<u64>)> = Vec::new();
         let mut done: BTreeSet<u64> = BTreeSet::new();
-        let mut told = 0;
+        let mut sent = 0;
         loop {
             if chance.below(3) == 0 {
                 let some = usize::try_from(chance.below(30)).unwrap();
@@ -96,7 +96,7 @@ proptest! {
                 Action::SendOnFailure(lane, failure) => {
                     prop_assert!(has_destination);
                     let info = &failure.message()["DDBStreamBatchInfo"];
-                    told += info["batchSize"].as_u64().unwrap();
+                    sent += info["batchSize"].as_u64().unwrap();
                     shard.on_failure_sent(lane);
                 }
                 Action::WaitUntil(time) if under_way.is_empty() => now = time,
@@ -122,7 +122,7 @@ proptest! {
             }
             let checkpoint: u64 = shard.checkpoint().map_or(0, |n| n.as_str().parse().unwrap());
             for number in under_way.iter().flat_map(|(_, batch)| batch) {
-                prop_assert!(*number > checkpoint, "the checkpoint passed what is under way");
+                prop_assert!(*number > checkpoint, "the checkpoint passed a record in flight");
             }
             let metrics = shard.metrics();
             let ended = done.len() as u64 + metrics.filtered_out_event_count
@@ -134,11 +134,11 @@ proptest! {
         prop_assert_eq!(shard.checkpoint().unwrap().as_str(), count.to_string());
         let metrics = shard.metrics();
         prop_assert_eq!(metrics.filtered_out_event_count, count / 7);
-        prop_assert_eq!(metrics.on_failure_destination_delivered_event_count, told);
+        prop_assert_eq!(metrics.on_failure_destination_delivered_event_count, sent);
     }
 
-    /// An item's record is tried only when all earlier ones of the item have
-    /// ended or go with it, in front of it.
+    /// A record is sent only if all earlier records of its item have ended or are
+    /// before it in the batch.
     #[test]
     fn an_item_s_records_stay_in_order(
         settings in settings(), count in 1_u64..60, items in 1_u64..6, seed in any::<u64>(),

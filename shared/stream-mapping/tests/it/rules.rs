@@ -1,5 +1,5 @@
-//! One row a rule: what a function does, which batches it gets, and what is
-//! given up. Five records wait, and there are two retries.
+//! One row per rule: what a function does, which batches it receives, and what is given
+//! up. There are five records and two retries.
 
 use stream_mapping::{Filter, Outcome, Settings};
 
@@ -10,7 +10,7 @@ type Function = fn(usize, &[u64]) -> Outcome;
 struct Rule {
     rule: &'static str,
     settings: Settings,
-    /// What the function does, told how often it was called before.
+    /// The function, by the number of earlier calls and the batch.
     function: Function,
     batches: &'static [&'static [u64]],
     given_up: &'static [(u64, u64)],
@@ -29,7 +29,7 @@ fn bisect_and_report(bisect: bool, report: bool) -> Settings {
     })
 }
 
-/// Panics over record 3.
+/// Fails if record 3 is in the batch.
 fn fails_on_three(_: usize, batch: &[u64]) -> Outcome {
     if batch.contains(&3) {
         Outcome::FunctionError
@@ -57,7 +57,7 @@ fn rules() -> Vec<Rule> {
         ("a bare empty list is a success", |_, _| answer("[]")),
         ("an empty text is a success", |_, _| answer("\"\"")),
         (
-            "an answer without batchItemFailures is a success",
+            "a response without batchItemFailures is a success",
             |_, _| answer("{}"),
         ),
         ("null batchItemFailures are a success", |_, _| {
@@ -82,9 +82,10 @@ fn rules() -> Vec<Rule> {
             "an itemIdentifier of no record fails the whole batch",
             |_, _| answer(r#"{"batchItemFailures": [{"itemIdentifier": "9"}]}"#),
         ),
-        ("an answer that is no JSON fails the whole batch", |_, _| {
-            answer("oops")
-        }),
+        (
+            "a response that is not JSON fails the whole batch",
+            |_, _| answer("oops"),
+        ),
         ("an error of the function fails the whole batch", |_, _| {
             Outcome::FunctionError
         }),
@@ -269,7 +270,7 @@ fn rules() -> Vec<Rule> {
 }
 
 #[test]
-fn a_function_gets_the_batches_that_the_rules_say() {
+fn a_function_receives_the_batches_of_each_rule() {
     for rule in rules() {
         let mut drive = Drive::new(rule.settings, records(1..=5));
         drive.run(rule.function);

@@ -1,4 +1,4 @@
-//! What depends on time, on size, and on what is under way at once.
+//! Time, size, and batches that are in flight at once.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -46,7 +46,7 @@ fn a_full_batch_does_not_wait_and_the_next_has_a_window_of_its_own() {
 }
 
 #[test]
-fn a_window_begins_when_the_invocation_before_has_ended() {
+fn a_window_begins_when_the_last_invocation_has_ended() {
     let mut shard = shard(window(5));
     shard.push(records(1..=3), after(0));
     let Action::Invoke(lane, _) = shard.next(after(0)) else {
@@ -59,7 +59,7 @@ fn a_window_begins_when_the_invocation_before_has_ended() {
 }
 
 #[test]
-fn a_record_that_comes_after_the_window_has_one_of_its_own() {
+fn a_record_after_the_window_starts_a_new_one() {
     let mut shard = shard(window(5));
     shard.push(records(1..=3), after(0));
     let Action::Invoke(lane, _) = shard.next(after(0)) else {
@@ -71,7 +71,7 @@ fn a_record_that_comes_after_the_window_has_one_of_its_own() {
 }
 
 #[test]
-fn what_does_not_reach_the_function_waits_longer_each_time_too() {
+fn pauses_grow_for_an_unreached_function() {
     let mut shard = shard(settings());
     shard.push(records(1..=1), start());
     let mut now = start();
@@ -91,7 +91,7 @@ fn what_does_not_reach_the_function_waits_longer_each_time_too() {
 }
 
 #[test]
-fn without_limits_a_record_is_tried_until_it_expires() {
+fn without_limits_a_record_is_retried_until_it_expires() {
     let settings = Settings {
         maximum_retry_attempts: None,
         maximum_record_age: None,
@@ -106,7 +106,7 @@ fn without_limits_a_record_is_tried_until_it_expires() {
 }
 
 #[test]
-fn a_batch_stays_below_the_payload_limit_and_is_full_then() {
+fn a_batch_is_full_at_the_payload_limit() {
     let large = |number: u64| {
         Record::from_json(json!({
             "eventName": "INSERT",
@@ -132,7 +132,7 @@ fn a_batch_stays_below_the_payload_limit_and_is_full_then() {
 }
 
 #[test]
-fn retries_wait_longer_each_time_up_to_a_minute() {
+fn pauses_grow_up_to_a_minute() {
     let settings = Settings {
         maximum_retry_attempts: None,
         ..settings()
@@ -158,7 +158,7 @@ fn retries_wait_longer_each_time_up_to_a_minute() {
 }
 
 #[test]
-fn as_many_batches_are_under_way_as_parallelization_factor_says() {
+fn parallelization_factor_batches_are_in_flight() {
     for factor in [1, 2, 10] {
         let settings = Settings {
             batch_size: 1,
@@ -176,7 +176,7 @@ fn as_many_batches_are_under_way_as_parallelization_factor_says() {
 }
 
 #[test]
-fn an_item_s_records_are_never_under_way_twice_and_others_do_not_wait_for_it() {
+fn an_item_has_one_batch_in_flight_and_blocks_no_other() {
     let settings = Settings {
         batch_size: 1,
         parallelization_factor: 10,
@@ -205,7 +205,7 @@ fn an_item_s_records_are_never_under_way_twice_and_others_do_not_wait_for_it() {
 }
 
 #[test]
-fn the_checkpoint_stands_before_the_first_record_that_is_not_done() {
+fn the_checkpoint_is_before_the_first_record_not_done() {
     let settings = Settings {
         batch_size: 1,
         parallelization_factor: 10,
@@ -229,7 +229,7 @@ fn the_checkpoint_stands_before_the_first_record_that_is_not_done() {
 }
 
 #[test]
-fn after_a_partial_failure_the_checkpoint_stands_before_it() {
+fn a_partial_failure_moves_the_checkpoint() {
     let mut shard = shard(settings());
     shard.push(records(1..=5), start());
     let Action::Invoke(lane, _) = shard.next(start()) else {
@@ -241,7 +241,7 @@ fn after_a_partial_failure_the_checkpoint_stands_before_it() {
 }
 
 #[test]
-fn what_follows_from_an_invocation_is_told() {
+fn completed_returns_the_consequence() {
     let settings = Settings {
         maximum_retry_attempts: Some(0),
         ..settings()
@@ -277,7 +277,7 @@ fn what_follows_from_an_invocation_is_told() {
 }
 
 #[test]
-fn asking_again_changes_nothing_until_the_invocation_has_ended() {
+fn next_changes_nothing_while_a_batch_is_in_flight() {
     let mut shard = shard(settings());
     shard.push(records(1..=2), start());
     let Action::Invoke(lane, _) = shard.next(start()) else {
