@@ -1,19 +1,25 @@
+//! The AWS account that holds the outbox.
+
 use aws_config::SdkConfig;
 
 use crate::{call_failure::call_failed, error::Error};
 
-/// Whose outbox it is, and who looks at it.
+/// The account and Region of an outbox, and who calls AWS.
 #[derive(Debug, Clone)]
 pub(crate) struct Account {
-    /// The account's number.
+    /// The account's 12-digit number.
     pub(crate) id: String,
-    /// Who asks: the ARN of a user or an assumed role.
+    /// The ARN of the user or assumed role that calls AWS.
     pub(crate) caller: String,
     pub(crate) region: String,
 }
 
 impl Account {
-    /// Asks AWS.
+    /// Returns the account of these credentials.
+    ///
+    /// # Errors
+    ///
+    /// If `GetCallerIdentity` fails.
     pub(crate) async fn of(config: &SdkConfig) -> Result<Self, Error> {
         let identity = aws_sdk_sts::Client::new(config)
             .get_caller_identity()

@@ -1,15 +1,15 @@
-//! Times as people read them.
+//! Ages and durations, formatted for people.
 
 use jiff::{SignedDuration, Timestamp};
 
-/// How long ago something was, in whole seconds: `2h 5m 7s`.
+/// Returns how long ago a time was, in whole seconds: `2h 5m 7s`.
 pub(crate) fn age(since: Timestamp) -> String {
     text(Timestamp::now().duration_since(since))
 }
 
-/// A length of time in whole seconds.
+/// Returns a duration in whole seconds; a negative one counts as 0.
 pub(crate) fn text(time: SignedDuration) -> String {
-    // Clocks differ: what is in the future is now.
+    // Clocks differ: a time in the future counts as now.
     let whole = SignedDuration::from_secs(time.as_secs().max(0));
     format!("{whole:#}")
 }
@@ -19,7 +19,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_short() {
+    fn durations_are_short() {
         for (seconds, expected) in [
             (0, "0s"),
             (-3, "0s"),

@@ -1,15 +1,17 @@
+//! The command line: options, subcommands and their help.
+
 use std::{ffi::OsString, path::PathBuf};
 
 use clap::{ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
-use crate::{command_line::CommandLine, row_name::RowName};
+use crate::{command_line::CommandLine, environment::Environment, row_name::RowName};
 
-/// What waits in an outbox, what is dead and why, and how to put it right.
+/// Show what is pending, parked or dead in an outbox, and fix it.
 ///
-/// Rows are named AGGREGATE/SEQUENCE, as every listing shows them. Whatever is
-/// needed to reach an outbox is taken from the outputs of its stack; who you
-/// are, and the Region, from the AWS environment.
+/// Rows are named AGGREGATE/SEQUENCE, as every list shows them. The names of the
+/// table, bus and queues come from the outputs of the outbox's stack; credentials
+/// and Region come from the AWS environment.
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -21,7 +23,7 @@ use crate::{command_line::CommandLine, row_name::RowName};
   outboxctl --env dev publish --older-than 15m
   outboxctl --stack orders-dev unpark 'order#42/7'
 
-Exit status: 0 if all is well, 1 if something needs a person, 2 if the command failed.
+Exit status: 0 if all is well, 1 if something needs attention, 2 if the command failed.
 With --output json the result is JSON on standard output; a failure is {\"error\": {\"message\", \"help\"}},
 on one line of standard error."
 )]
@@ -34,11 +36,11 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NAME", group = "outbox")]
     pub(crate) stack: Option<String>,
 
-    /// How to answer: for people, or for programs.
+    /// Output format: a table for people, or JSON for programs.
     #[arg(long, value_enum, default_value_t, global = true)]
     pub(crate) output: Format,
 
-    /// Do not ask before changing prod.
+    /// Change prod without asking for confirmation.
     #[arg(long, global = true)]
     pub(crate) yes: bool,
 
@@ -46,15 +48,7 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Environment {
-    Dev,
-    Staging,
-    Prod,
-    /// The stack of `make dev`, which `AWS_ENDPOINT_URL` points to.
-    Local,
-}
-
+/// How results are printed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     #[default]
@@ -64,39 +58,39 @@ pub(crate) enum Format {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Tell whether all is well, and if not, what to do.
+    /// Show whether the outbox is healthy, and what to do if it isn't.
     Status,
 
-    /// List events that wait to be published, oldest first.
+    /// List pending events, oldest first.
     Pending(Pending),
 
-    /// List rows that are set aside, and why.
+    /// List parked rows with their reasons.
     Parked {
-        /// Only those with this code, as status counts them.
+        /// Only rows with this reason code, as status shows it.
         #[arg(long, value_name = "CODE")]
         reason: Option<String>,
     },
 
-    /// Look at the dead-letter queue, and replay it.
+    /// List, show and replay dead letters.
     #[command(subcommand)]
     Dlq(Dlq),
 
-    /// Publish pending events, and what precedes them in their aggregates.
+    /// Publish pending events, and the events before them in their aggregates.
     #[command(after_help = "Examples:
   outboxctl --env dev publish 'order#42/7'
   outboxctl --env dev publish --older-than 15m")]
     Publish(Publish),
 
-    /// Make rows pending that are set aside, and publish them.
+    /// Make parked rows pending again, and publish them.
     #[command(after_help = "Examples:
   outboxctl --env dev unpark 'order#42/7'
   outboxctl --env dev unpark --reason RequestRefused
   outboxctl --env dev unpark --all")]
     Unpark(Unpark),
 
-    /// Change the detail of a row that is set aside, and publish it.
+    /// Edit the detail of a parked row, and publish it.
     #[command(
-        after_help = "Opens $VISUAL or $EDITOR, or takes the detail from a file:
+        after_help = "Opens $VISUAL or $EDITOR, or reads the new detail from a file:
   outboxctl --env dev edit 'order#42/7'
   outboxctl --env dev edit 'order#42/7' --detail fixed.json"
     )]
@@ -110,7 +104,7 @@ pub(crate) enum Command {
         detail: Option<PathBuf>,
     },
 
-    /// Never publish a row that is set aside; it is kept for 30 days.
+    /// Give up a parked row: it is never published, and kept for 30 days.
     #[command(after_help = "Example:
   outboxctl --env dev discard 'order#42/7' --reason 'sent by mail, ticket 1234'")]
     Discard {
@@ -118,52 +112,52 @@ pub(crate) enum Command {
         #[arg(value_name = "AGGREGATE/SEQUENCE")]
         row: RowName,
 
-        /// Why, for whoever asks later: up to 500 characters.
+        /// The reason, kept with the row: up to 500 characters.
         #[arg(long)]
         reason: String,
     },
 
-    /// Stop publishing: the stream's mapping and the sweeper. Nothing is lost;
-    /// the stream remembers 24 hours, and the sweeper finds everything after.
+    /// Stop publishing: disable the stream mapping and the sweeper. Nothing is lost:
+    /// the stream keeps records for 24 hours, and the sweeper finds older rows.
     Pause,
 
-    /// Publish again after a pause.
+    /// Start publishing again after a pause.
     Resume,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Pending {
-    /// Only those of this aggregate.
+    /// Only rows of this aggregate.
     #[arg(long, value_name = "ID")]
     pub(crate) aggregate: Option<String>,
 
-    /// Only those committed longer ago, as in 15m or 2h.
+    /// Only rows older than this, as in 15m or 2h.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) older_than: Option<SignedDuration>,
 
-    /// At most so many.
+    /// Maximum number of rows.
     #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = at_least_one)]
     pub(crate) limit: usize,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Dlq {
-    /// List dead letters: about what, since when, and why.
+    /// List dead letters: what they are about, their age and their reason.
     List {
-        /// At most so many.
+        /// Maximum number of letters.
         #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = at_least_one)]
         limit: usize,
     },
 
-    /// Tell all about a dead letter, and what a replay of it would do.
+    /// Show a dead letter, its rows, and what a replay of it would do.
     Show {
-        /// The letter, as list shows it.
+        /// The letter's id, as list shows it.
         id: String,
     },
 
-    /// Publish what dead letters name and is still pending, then delete them.
+    /// Publish the rows of dead letters that are still pending, then delete the letters.
     #[command(
-        after_help = "It can be interrupted and run again, and run twice at once.
+        after_help = "A replay can be interrupted and run again. Two replays can run at the same time.
 
 Examples:
   outboxctl --env dev dlq replay --dry-run
@@ -171,15 +165,15 @@ Examples:
   outboxctl --env dev dlq replay --limit 10"
     )]
     Replay {
-        /// Tell what would be done, and do nothing.
+        /// Show what a replay would do, without doing it.
         #[arg(long)]
         dry_run: bool,
 
-        /// At most so many letters.
+        /// Maximum number of letters.
         #[arg(long, value_name = "COUNT", value_parser = at_least_one)]
         limit: Option<usize>,
 
-        /// Only these letters, as list shows them.
+        /// Only the letters with these ids, as list shows them.
         #[arg(conflicts_with = "limit")]
         ids: Vec<String>,
     },
@@ -192,7 +186,7 @@ pub(crate) struct Publish {
     #[arg(value_name = "AGGREGATE/SEQUENCE")]
     pub(crate) rows: Vec<RowName>,
 
-    /// Everything committed longer ago, as in 15m or 2h.
+    /// Every row older than this, as in 15m or 2h.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) older_than: Option<SignedDuration>,
 }
@@ -204,21 +198,21 @@ pub(crate) struct Unpark {
     #[arg(value_name = "AGGREGATE/SEQUENCE")]
     pub(crate) rows: Vec<RowName>,
 
-    /// Every row with this code, as status counts them.
+    /// Every row with this reason code, as status shows it.
     #[arg(long, value_name = "CODE")]
     pub(crate) reason: Option<String>,
 
-    /// Every row that is set aside.
+    /// Every parked row.
     #[arg(long)]
     pub(crate) all: bool,
 }
 
 impl Arguments {
-    /// Reads what was typed.
+    /// Parses the command line.
     ///
     /// # Errors
     ///
-    /// If it makes no sense, or if it asks for help or the version.
+    /// If it is invalid, or if it asks for help or the version.
     pub(crate) fn read(
         typed: impl IntoIterator<Item = OsString>,
         commands: &CommandLine,
@@ -228,7 +222,7 @@ impl Arguments {
     }
 }
 
-/// Writes the examples of the help as this program was started.
+/// Rewrites the examples in the help for the way this program was started.
 fn with_examples(mut command: clap::Command, commands: &CommandLine) -> clap::Command {
     let help = command.get_after_help().map(ToString::to_string);
     if let Some(help) = help {
@@ -244,7 +238,7 @@ fn with_examples(mut command: clap::Command, commands: &CommandLine) -> clap::Co
 }
 
 impl Format {
-    /// Reads which was asked for, even if nothing else makes sense.
+    /// Returns the requested format, even if the rest of the command line is invalid.
     pub(crate) fn typed(typed: impl IntoIterator<Item = OsString>) -> Self {
         let mut typed = typed
             .into_iter()
@@ -264,7 +258,7 @@ impl Format {
 }
 
 impl Command {
-    /// Whether it changes something.
+    /// Returns whether the command changes something.
     pub(crate) fn changes(&self) -> bool {
         match self {
             Self::Status
@@ -301,7 +295,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
     }
 
@@ -311,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn the_format_is_known_even_of_a_line_that_makes_no_sense() {
+    fn the_format_of_an_invalid_command_line_is_known() {
         for (line, expected) in [
             ("outboxctl --output json nonsense", Format::Json),
             ("outboxctl nonsense --output=json", Format::Json),
@@ -351,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_written_as_people_do() {
+    fn durations_are_parsed_with_units() {
         for (text, minutes) in [("15m", 15), ("1h 30m", 90), ("2h", 120), ("PT5M", 5)] {
             assert_eq!(duration(text), Ok(SignedDuration::from_mins(minutes)));
         }

@@ -1,4 +1,4 @@
-//! What an error of the AWS SDK means for an operator.
+//! Errors of the AWS SDK, sorted by what an operator can do about them.
 
 use std::error::Error as StdError;
 
@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::{
 
 use crate::error::Error;
 
-/// Sorts an error of the AWS SDK; `what` names the call and its resource.
+/// Converts an error of the AWS SDK into ours; `what` names the call and its resource.
 pub(crate) fn call_failed<E>(
     what: impl Into<String>,
 ) -> impl FnOnce(SdkError<E, HttpResponse>) -> Error
@@ -24,7 +24,7 @@ where
             return by_code(code, format!("{what} failed: {code}: {message}"));
         }
         let causes = causes(&error);
-        // A chain of providers lists them all, a line each.
+        // The credential provider chain lists all its providers, a line each.
         let reason = causes.last().and_then(|cause| cause.lines().next());
         let reason = reason.unwrap_or("no reason given");
         let sentence = format!("{what}: {reason}");
@@ -57,8 +57,8 @@ fn by_code(code: &str, sentence: String) -> Error {
     }
 }
 
-/// Each cause in its own words, the nearest first. The debug form of an error of
-/// the SDK fills a page.
+/// Returns the message of each cause, outermost first. The debug form of an SDK error
+/// would fill a page.
 fn causes(error: &(dyn StdError + 'static)) -> Vec<String> {
     let mut causes: Vec<String> = chain(error).map(ToString::to_string).collect();
     causes.dedup();

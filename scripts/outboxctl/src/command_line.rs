@@ -1,11 +1,11 @@
-//! How this program was started, so that what it suggests can be pasted.
+//! How this program was started, so that the commands it suggests can be pasted.
 
 use std::{borrow::Cow, ffi::OsString, path::Path};
 
-/// Tells that a target of the Makefile has started this program.
+/// The variable that is `make` if a target of the Makefile started this program.
 const STARTED_BY: &str = "OUTBOXCTL_STARTED_BY";
 
-/// How to start this program again, for the same outbox.
+/// The start of a command line for this program and the same outbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum CommandLine {
     /// `make outboxctl ENV=prod ARGS=...`
@@ -13,14 +13,14 @@ pub(crate) enum CommandLine {
     /// `outboxctl --stack orders-dev ...`
     Program {
         program: String,
-        /// `--env` or `--stack` with its value; nothing if neither was given.
+        /// `--env` or `--stack` with its value; empty if neither was given.
         outbox: Vec<String>,
     },
 }
 
 impl CommandLine {
-    /// Reads how this process was started. It has to be known even if the
-    /// arguments make no sense.
+    /// Returns how this process was started. It is known even if the arguments are
+    /// invalid, so that error messages can use it.
     pub(crate) fn of_this_process() -> Self {
         let is_by_make = std::env::var_os(STARTED_BY).is_some_and(|by| by == "make");
         Self::of(std::env::args_os(), is_by_make)
@@ -48,7 +48,7 @@ impl CommandLine {
         match self {
             Self::Make { environment } => {
                 let environment = shell_words::quote(environment);
-                // Make reads it first, and the shell of the recipe what is left.
+                // Make expands the value first, and then the shell of the recipe.
                 let for_the_recipe = shell_words::join(arguments).replace('$', "$$");
                 let quoted = quoted_for_people(&for_the_recipe);
                 format!("make outboxctl ENV={environment} ARGS={quoted}")
@@ -66,7 +66,7 @@ impl CommandLine {
         let line = |line: &str| {
             let example = line.strip_prefix("  outboxctl --");
             let words = example.and_then(|example| shell_words::split(example).ok());
-            // Its option, and the value of that, are replaced.
+            // The first option and its value are replaced.
             match words {
                 Some(words) if words.len() > 2 => {
                     let arguments: Vec<&str> = words[2..].iter().map(String::as_str).collect();
@@ -82,7 +82,7 @@ impl CommandLine {
     }
 }
 
-/// `--env` or `--stack` with its value, in whichever way it was written.
+/// Returns `--env` or `--stack` with its value, written with a space or with `=`.
 fn outbox(arguments: impl Iterator<Item = String>) -> Vec<String> {
     let mut arguments = arguments.take_while(|argument| argument != "--");
     while let Some(argument) = arguments.next() {
@@ -101,7 +101,8 @@ fn outbox(arguments: impl Iterator<Item = String>) -> Vec<String> {
     Vec::new()
 }
 
-/// As it was typed, if it was: a build by cargo-lambda is called `bootstrap`.
+/// Returns the program as it was typed, or `outboxctl` if its file has another name:
+/// cargo-lambda names every program `bootstrap`.
 fn name_to_paste(program: &str) -> String {
     let name = Path::new(program).file_name();
     if name.is_some_and(|name| name == "outboxctl") {
@@ -111,7 +112,7 @@ fn name_to_paste(program: &str) -> String {
     }
 }
 
-/// In double quotes, where single ones would be hard to read.
+/// Quotes for a shell, in double quotes where single quotes would be hard to read.
 fn quoted_for_people(text: &str) -> Cow<'_, str> {
     if text.contains('\'') && !text.contains(['"', '$', '`', '\\', '!']) {
         Cow::Owned(format!("\"{text}\""))
@@ -126,7 +127,7 @@ mod tests {
 
     use super::*;
 
-    /// Ids that a shell or make would read otherwise.
+    /// Ids with characters that a shell or make treats specially.
     const DELICATE: [&str; 8] = [
         "order#42/7",
         "it's/1",
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_is_for_the_outbox_that_was_asked_for() {
+    fn a_suggested_command_is_for_the_same_outbox() {
         for (arguments, is_by_make, expected) in [
             (
                 &["outboxctl", "--stack", "my-stack", "status"][..],
@@ -184,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn quotes_are_easy_to_read_where_they_can_be() {
+    fn quotes_are_easy_to_read() {
         let make = started(&["outboxctl", "--env", "local"], true);
         for (arguments, expected) in [
             (&["parked"][..], "make outboxctl ENV=local ARGS=parked"),
@@ -197,8 +198,8 @@ mod tests {
         }
     }
 
-    /// Runs what a person pastes. A program of the name `outboxctl` shows the
-    /// arguments that reach it.
+    /// Runs a pasted command, with a script in place of `outboxctl` that prints the
+    /// arguments it receives.
     fn pasted(command: &str) -> String {
         let directory = tempfile::tempdir().unwrap();
         let show = "#!/bin/sh\nfor argument; do printf '<%s>' \"$argument\"; done\n";
@@ -223,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_pasted_arrives_as_it_was_meant() {
+    fn a_pasted_command_keeps_its_arguments() {
         for id in DELICATE {
             for is_by_make in [false, true] {
                 let line = started(&["outboxctl", "--env", "dev"], is_by_make);
@@ -235,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn examples_of_the_help_are_for_the_same_outbox() {
+    fn examples_in_the_help_are_for_the_same_outbox() {
         let help = "Examples:\n  outboxctl --env dev unpark 'order#42/7'\n\nExit status: 0";
         for (line, expected) in [
             (

@@ -1,13 +1,18 @@
-//! Before anything is changed.
+//! The confirmation before a change.
 
 use std::io::{IsTerminal, stdin};
 
 use console::style;
 use dialoguer::Confirm;
 
-use crate::{commands::Context, deployment::Deployment, error::Error};
+use crate::{context::Context, deployment::Deployment, error::Error};
 
-/// Says what is about to be changed, by whom; asks if it is prod.
+/// Prints which stack is about to be changed and by which caller, and asks for
+/// confirmation if it is prod.
+///
+/// # Errors
+///
+/// If the operator doesn't confirm, or can't be asked.
 pub(crate) fn confirm_change(context: &Context<'_>) -> Result<(), Error> {
     let deployment = context.deployment;
     let account = &deployment.account;
@@ -18,7 +23,7 @@ pub(crate) fn confirm_change(context: &Context<'_>) -> Result<(), Error> {
         account.region,
         account.caller
     ));
-    // A program can't be asked.
+    // Without a terminal, or with JSON output, there is no operator to ask.
     let is_terminal = stdin().is_terminal() && console::user_attended_stderr();
     confirm(
         deployment,
@@ -32,12 +37,10 @@ fn confirm(deployment: &Deployment, yes: bool, can_ask: bool) -> Result<(), Erro
         return Ok(());
     }
     if !can_ask {
-        return Err(Error::NotConfirmed(
-            "prod is changed only if somebody agrees",
-        ));
+        return Err(Error::NotConfirmed("a change of prod must be confirmed"));
     }
     let agreed = Confirm::new()
-        .with_prompt("This is prod. Go on?")
+        .with_prompt("This is prod. Continue?")
         .default(false)
         .interact()
         .map_err(|error| match error {
@@ -46,7 +49,7 @@ fn confirm(deployment: &Deployment, yes: bool, can_ask: bool) -> Result<(), Erro
     if agreed {
         Ok(())
     } else {
-        Err(Error::NotConfirmed("not agreed"))
+        Err(Error::NotConfirmed("not confirmed"))
     }
 }
 
@@ -56,7 +59,7 @@ mod tests {
     use crate::account::Account;
 
     #[test]
-    fn prod_is_changed_only_if_somebody_agrees() {
+    fn prod_is_changed_only_after_confirmation() {
         let deployment = |is_prod| Deployment {
             stack: "orders-1".into(),
             account: Account {
@@ -72,10 +75,10 @@ mod tests {
             stream_mapping: String::new(),
             sweep_schedule: String::new(),
         };
-        let nobody_to_ask = false;
-        assert!(confirm(&deployment(false), false, nobody_to_ask).is_ok());
-        assert!(confirm(&deployment(true), true, nobody_to_ask).is_ok());
-        let refused = confirm(&deployment(true), false, nobody_to_ask);
+        let can_ask = false;
+        assert!(confirm(&deployment(false), false, can_ask).is_ok());
+        assert!(confirm(&deployment(true), true, can_ask).is_ok());
+        let refused = confirm(&deployment(true), false, can_ask);
         assert!(matches!(refused, Err(Error::NotConfirmed(_))));
     }
 }

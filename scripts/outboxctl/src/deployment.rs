@@ -1,36 +1,42 @@
+//! The deployed stack of an outbox, by its outputs.
+
 use std::collections::HashMap;
 
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation::{error::ProvideErrorMetadata, types::Stack};
 
 use crate::{
-    account::Account,
-    arguments::{Arguments, Environment},
-    call_failure::call_failed,
+    account::Account, arguments::Arguments, call_failure::call_failed, environment::Environment,
     error::Error,
 };
 
 /// The service whose stacks `--env` names: `orders-dev`, `orders-prod`.
 const SERVICE: &str = "orders";
 
-/// What a stack with an outbox says of itself.
+/// A stack with an outbox, and the names of its resources.
 #[derive(Debug, Clone)]
 pub(crate) struct Deployment {
     pub(crate) stack: String,
     pub(crate) account: Account,
-    /// Whether the emulator on this machine has it.
+    /// Whether it is deployed to the emulator on this machine.
     pub(crate) is_local: bool,
-    /// Whether to ask before anything is changed.
+    /// Whether changes must be confirmed.
     pub(crate) is_prod: bool,
     pub(crate) outbox_table: String,
     pub(crate) event_bus: String,
     pub(crate) dead_letter_queue_url: String,
+    /// The UUID of the event source mapping.
     pub(crate) stream_mapping: String,
+    /// The EventBridge rule that starts the sweeper.
     pub(crate) sweep_schedule: String,
 }
 
 impl Deployment {
     /// Finds the stack and reads its outputs.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such stack, or it lacks an output.
     pub(crate) async fn find(config: &SdkConfig, arguments: &Arguments) -> Result<Self, Error> {
         let name = stack_name(arguments);
         let (account, stack) = tokio::try_join!(Account::of(config), describe(config, &name))?;
@@ -70,14 +76,10 @@ impl Deployment {
 }
 
 fn stack_name(arguments: &Arguments) -> String {
-    let environment = match arguments.env {
-        None => return arguments.stack.clone().unwrap_or_default(),
-        Some(Environment::Dev) => "dev",
-        Some(Environment::Staging) => "staging",
-        Some(Environment::Prod) => "prod",
-        Some(Environment::Local) => "local",
-    };
-    format!("{SERVICE}-{environment}")
+    match arguments.env {
+        Some(environment) => format!("{SERVICE}-{}", environment.name()),
+        None => arguments.stack.clone().unwrap_or_default(),
+    }
 }
 
 async fn describe(config: &SdkConfig, name: &str) -> Result<Option<Stack>, Error> {
@@ -88,7 +90,7 @@ async fn describe(config: &SdkConfig, name: &str) -> Result<Option<Stack>, Error
         .await;
     match described {
         Ok(described) => Ok(described.stacks.unwrap_or_default().into_iter().next()),
-        // CloudFormation's way to say that there is none.
+        // CloudFormation reports a missing stack as a ValidationError.
         Err(error)
             if error.code() == Some("ValidationError")
                 && error

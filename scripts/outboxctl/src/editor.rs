@@ -1,4 +1,4 @@
-//! The editor of the person at the terminal, and what they edit.
+//! The operator's editor, and the file that is edited.
 
 use std::{
     env,
@@ -10,37 +10,38 @@ use std::{
 
 use crate::error::Error;
 
-/// Where the editor's name is looked for.
+/// The variables that name the editor; the first that is set wins.
 const VARIABLES: [&str; 2] = ["VISUAL", "EDITOR"];
 
-/// What there is on every Unix.
+/// The editor if no variable is set: every Unix has it.
 const DEFAULT: &str = "vi";
 
-/// A program with its arguments.
+/// An editor: a program with its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Editor {
-    /// As the person has named it.
+    /// The variable and its value, for error messages.
     name: String,
     program: OsString,
     arguments: Vec<String>,
 }
 
-/// A text in a file of its own. It stays until it is removed: what a person has
-/// written is not lost, whatever happens next.
+/// A text in a temporary file. The file stays until it is removed explicitly, so that an
+/// edit is not lost if a later step fails.
 #[derive(Debug)]
 pub(crate) struct Draft {
     path: PathBuf,
+    /// The text before it was edited.
     original: String,
 }
 
 impl Editor {
-    /// Finds the editor by `$VISUAL` or `$EDITOR`; a variable that is empty
-    /// counts as not set.
+    /// Returns the editor of `$VISUAL` or `$EDITOR`, or `vi`. An empty variable counts
+    /// as not set.
     ///
     /// # Errors
     ///
-    /// If the variable has a quote without its end.
-    pub(crate) fn of_this_person() -> Result<Self, Error> {
+    /// If the variable has an unclosed quote, or names no program.
+    pub(crate) fn of_environment() -> Result<Self, Error> {
         let named = VARIABLES
             .iter()
             .filter_map(|variable| Some((*variable, env::var_os(variable)?)))
@@ -51,8 +52,8 @@ impl Editor {
         }
     }
 
-    /// Arguments may follow the program, as in `code --wait`. A path with spaces
-    /// is quoted, or is all there is.
+    /// Parses the value of a variable. Arguments may follow the program, as in
+    /// `code --wait`. A path with spaces is quoted, or is the whole value.
     fn named(variable: &str, value: OsString) -> Result<Self, Error> {
         let name = format!("{variable}={}", value.to_string_lossy());
         if Path::new(&value).is_file() {
@@ -77,11 +78,11 @@ impl Editor {
         })
     }
 
-    /// Lets the person edit a draft, and returns what it is then.
+    /// Opens a draft in the editor, waits for it to close, and returns the text.
     ///
     /// # Errors
     ///
-    /// If the editor can't be run, or says that it failed.
+    /// If the editor can't be run, or ends with a failure status.
     pub(crate) fn edit(&self, draft: &Draft) -> Result<String, Error> {
         let failed = |why: String| Error::Editor(format!("{} {why}", self.name));
         let status = Command::new(&self.program)
@@ -97,7 +98,7 @@ impl Editor {
 }
 
 impl Draft {
-    /// Writes a text to a file that nobody else may read.
+    /// Writes a text to a file that only this user can read.
     pub(crate) fn new(text: &str) -> Result<Self, Error> {
         let failed = |error| Error::io("creating a file for the editor")(error);
         let mut file = tempfile::Builder::new()
@@ -118,8 +119,8 @@ impl Draft {
         fs::read_to_string(&self.path).map_err(Error::io(what))
     }
 
-    /// Whether it has anything that would be lost with it. What can't be read
-    /// may be of worth.
+    /// Returns whether removing the file would lose an edit. A file that exists and
+    /// can't be read counts as edited.
     fn is_edited(&self) -> bool {
         fs::read(&self.path).is_ok_and(|text| text != self.original.as_bytes())
             || self.path.exists() && self.read().is_err()
@@ -127,11 +128,12 @@ impl Draft {
 
     /// Removes the file.
     pub(crate) fn remove(self) {
-        // What is left is a file of the person's own, in a directory that is cleaned.
+        // If this fails, only the operator's own file is left in the temporary directory.
         let _ = fs::remove_file(&self.path);
     }
 
-    /// Keeps what was edited, and says where it is.
+    /// Keeps the file if it was edited, and returns the error with its path. Otherwise
+    /// removes it and returns the error as it is.
     pub(crate) fn keep(self, row: &str, source: Error) -> Error {
         if !self.is_edited() {
             self.remove();
@@ -153,7 +155,8 @@ mod tests {
 
     use super::*;
 
-    /// An editor that shows how it was called, by appending it to the draft.
+    /// Writes an editor script that replaces the draft with the number of its arguments
+    /// and the first of them.
     fn script(directory: &TempDir, name: &str, ends_with: u8) -> PathBuf {
         let path = directory.path().join(name);
         let text = format!(
@@ -210,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_edited_is_kept_and_what_was_not_is_removed() {
+    fn only_an_edited_draft_is_kept() {
         let failed = || Error::Aws("no answer".to_owned());
         let draft = Draft::new("{}").unwrap();
         let path = draft.path.clone();

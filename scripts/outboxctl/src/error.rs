@@ -1,10 +1,12 @@
+//! Why a command failed, and what the operator can do.
+
 use std::{io, path::PathBuf};
 
 use outbox::ports::CallError;
 
 use crate::command_line::CommandLine;
 
-/// Why a command failed: what, and with which thing.
+/// Why a command failed: what happened, and to which thing.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error(
@@ -12,7 +14,7 @@ pub(crate) enum Error {
     )]
     NoRegion,
 
-    #[error("--env local has no local AWS to talk to: AWS_ENDPOINT_URL is {0}")]
+    #[error("--env local needs the address of a local AWS, but AWS_ENDPOINT_URL is {0}")]
     NotLocal(String),
 
     #[error("no AWS credentials: sign in, or choose a profile: export AWS_PROFILE=... ({0})")]
@@ -41,10 +43,10 @@ pub(crate) enum Error {
     #[error("there is no row {0}")]
     NoSuchRow(String),
 
-    #[error("row {0} is not set aside")]
+    #[error("row {0} is not parked")]
     NotParked(String),
 
-    #[error("row {0} was changed by somebody else in the meantime; nothing was done")]
+    #[error("row {0} was modified concurrently; nothing was changed")]
     Changed(String),
 
     #[error("row {row} cannot be read: {reason}")]
@@ -56,13 +58,13 @@ pub(crate) enum Error {
     #[error("the new detail of row {row} cannot be used: {problem}; nothing was changed")]
     InvalidDetail { row: String, problem: String },
 
-    #[error("the detail of row {0} is as it was; nothing was done")]
+    #[error("the detail of row {0} is unchanged; nothing was done")]
     Unedited(String),
 
     #[error("the editor failed: {0}; nothing was changed")]
     Editor(String),
 
-    /// A failure while there is an edited detail that is not stored yet.
+    /// A failure while an edited detail is not stored in the table yet.
     #[error("{source}")]
     DraftKept {
         row: String,
@@ -70,13 +72,13 @@ pub(crate) enum Error {
         source: Box<Error>,
     },
 
-    #[error("no reason to discard the row, or one over 500 characters")]
+    #[error("the reason to discard the row is empty or longer than 500 characters")]
     NoReason,
 
     #[error("{0}; nothing was changed")]
     NotConfirmed(&'static str),
 
-    #[error("the command was carried out, but its result could not be written: {0}")]
+    #[error("the command succeeded, but its result could not be written: {0}")]
     Unprinted(io::Error),
 
     #[error("{what}: {source}")]
@@ -90,7 +92,7 @@ pub(crate) enum Error {
 }
 
 impl Error {
-    /// A call of the outbox's own.
+    /// Converts a failed call of the outbox crate.
     pub(crate) fn aws(error: CallError) -> Self {
         match error {
             CallError::Transient(message) => Self::Aws(message),
@@ -98,40 +100,45 @@ impl Error {
         }
     }
 
+    /// Converts an I/O error; `what` says what was tried.
     pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let what = what.into();
         move |source| Self::Io { what, source }
     }
 
-    /// Says what to do. A command stands at the end of a line, to be pasted.
+    /// Returns what to do. A suggested command is the end of a line, so that it can be
+    /// pasted.
     pub(crate) fn help(&self, commands: &CommandLine) -> Option<String> {
         let fixed = |help: &str| Some(help.to_owned());
         match self {
             Self::NotLocal(_) => fixed(
-                "start one with 'make dev', and use 'make status ENV=local' or 'make replay ENV=local', which find it",
+                "start one with 'make dev', then use 'make status ENV=local' or 'make replay ENV=local', which set the address",
             ),
             Self::NoStack { .. } => {
-                fixed("is this the right account and Region? 'make deploy' makes the stack")
+                fixed("is this the right account and Region? 'make deploy' creates the stack")
             }
             Self::NoOutput { .. } => fixed(
-                "is it a stack with an outbox? if it was deployed before this version, deploy it again",
+                "is this an outbox stack? if it was deployed before this version, redeploy it",
             ),
             Self::NoSuchRow(_) => Some(format!(
-                "it may be published by now; what is there: {}\nand what is set aside: {}",
+                "it may be published by now; list pending rows: {}\nlist parked rows: {}",
                 commands.with(&["pending"]),
                 commands.with(&["parked"])
             )),
             Self::NotParked(_) => Some(format!(
-                "it is published without you; what is set aside: {}",
+                "the relay publishes it by itself; list parked rows: {}",
                 commands.with(&["parked"])
             )),
-            Self::Changed(_) => Some(format!("look at it again: {}", commands.with(&["parked"]))),
+            Self::Changed(_) => Some(format!(
+                "list parked rows again: {}",
+                commands.with(&["parked"])
+            )),
             Self::UnreadableRow { row, .. } => Some(format!(
-                "only its detail can be edited; fix the item by other means and unpark it, or discard it: {}",
+                "outboxctl can only edit the detail; fix the item with another tool and unpark it, or discard it: {}",
                 commands.with(&["discard", row, "--reason", ""])
             )),
             Self::NoSuchLetter(_) => Some(format!(
-                "it may be in flight and is seen again in half a minute: {}",
+                "it may be in flight and visible again in 30 seconds: {}",
                 commands.with(&["dlq", "list"])
             )),
             Self::Unedited(row) => Some(format!(
@@ -140,16 +147,16 @@ impl Error {
             )),
             Self::DraftKept { row, draft, source } => Some(kept(commands, row, draft, source)),
             Self::Editor(_) => fixed(
-                "set VISUAL or EDITOR to one that works, or write the detail to a file: --detail FILE",
+                "set VISUAL or EDITOR to an editor that works, or write the detail to a file: --detail FILE",
             ),
             Self::NoReason => {
-                fixed("write one for those who ask later: --reason 'sent by mail, ticket 1234'")
+                fixed("say why it is never published: --reason 'sent by mail, ticket 1234'")
             }
-            Self::NotConfirmed(_) => fixed("where nobody can be asked, say --yes"),
-            Self::Denied(_) => {
-                fixed("does your role have the permissions? the stack's output OperatorRoleArn has")
-            }
-            Self::Aws(_) => fixed("try again; nothing is lost by it"),
+            Self::NotConfirmed(_) => fixed("to change prod without a question, use --yes"),
+            Self::Denied(_) => fixed(
+                "does your role have the permissions? the role in the stack's output OperatorRoleArn does",
+            ),
+            Self::Aws(_) => fixed("try again; retrying loses nothing"),
             Self::NoRegion
             | Self::NoCredentials(_)
             | Self::NotSignedIn(_)
@@ -161,13 +168,13 @@ impl Error {
     }
 }
 
-/// Where the edited detail is, and how to go on with it.
+/// Returns the help of an error with a kept draft: where the draft is, and how to use it.
 fn kept(commands: &CommandLine, row: &str, draft: &std::path::Path, source: &Error) -> String {
     let draft = draft.display().to_string();
     let detail = commands.with(&["edit", row, "--detail", &draft]);
     let first = source.help(commands).map(|help| format!("{help}\n"));
     format!(
-        "{}your edit is kept in {draft}; to go on with it: {detail}",
+        "{}your edit is kept in {draft}; to continue with it: {detail}",
         first.unwrap_or_default()
     )
 }
@@ -177,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_to_do_can_be_pasted() {
+    fn suggested_commands_can_be_pasted() {
         let commands = CommandLine::Program {
             program: "outboxctl".to_owned(),
             outbox: ["--stack", "mine"].map(str::to_owned).into(),

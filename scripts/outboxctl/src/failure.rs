@@ -1,6 +1,6 @@
-//! How a failure is told: to people in lines, to programs as JSON, both on
-//! standard error. Standard output has the result of a command or nothing, so
-//! that no program takes a failure for a result.
+//! How a failure is reported: as lines for people or JSON for programs, both on
+//! standard error. Standard output has a command's result or nothing, so that no
+//! program takes a failure for a result.
 
 use clap::error::ErrorKind;
 use console::style;
@@ -21,14 +21,14 @@ struct Described<'f> {
     help: Option<&'f str>,
 }
 
-/// Tells why a command failed.
-pub(crate) fn tell(error: &Error, commands: &CommandLine, format: Format) {
+/// Reports why a command failed.
+pub(crate) fn report(error: &Error, commands: &CommandLine, format: Format) {
     let help = error.help(commands);
     note(text(&error.to_string(), help.as_deref(), format));
 }
 
-/// Tells what is wrong with the arguments.
-pub(crate) fn tell_usage(error: &clap::Error, format: Format) {
+/// Reports what is wrong with the arguments.
+pub(crate) fn report_usage(error: &clap::Error, format: Format) {
     let styled = error.render();
     let text = styled.to_string();
     match format {
@@ -43,7 +43,7 @@ pub(crate) fn tell_usage(error: &clap::Error, format: Format) {
     }
 }
 
-/// The message and the rest of what clap has to say.
+/// Splits clap's text into the message and the help.
 fn usage(kind: ErrorKind, text: &str) -> (&str, Option<&str>) {
     if kind == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         return ("no command was given", Some(text.trim()));
@@ -68,10 +68,11 @@ fn text(message: &str, help: Option<&str>, format: Format) -> String {
     }
 }
 
-/// On one line, so that it can be told from other lines of standard error.
+/// Returns a failure as JSON on one line, to be found among other lines of standard
+/// error.
 fn json(message: &str, help: Option<&str>) -> String {
     let error = Described { message, help };
-    serde_json::to_string(&Failure { error }).expect("a failure is made of text")
+    serde_json::to_string(&Failure { error }).expect("a failure consists of text")
 }
 
 #[cfg(test)]

@@ -1,3 +1,5 @@
+//! Ctrl-C during a long command.
+
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
@@ -5,16 +7,14 @@ use std::sync::{
 
 use crate::notes::note;
 
-/// Whether somebody wants to stop.
+/// Whether the operator has pressed Ctrl-C.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// Listens from now on: the first Ctrl-C lets the work at hand end, the
-    /// second ends the process.
-    ///
-    /// Only people are told: a program reads nothing but its result.
-    pub(crate) fn listen(is_for_people: bool) -> Self {
+    /// Starts to listen: after the first Ctrl-C, the command finishes the work in flight
+    /// and stops; the second ends the process.
+    pub(crate) fn listen() -> Self {
         let interrupt = Self::default();
         let flag = Arc::clone(&interrupt.0);
         tokio::spawn(async move {
@@ -22,9 +22,7 @@ impl Interrupt {
                 return;
             }
             flag.store(true, Ordering::Relaxed);
-            if is_for_people {
-                note("stopping after what is in flight; Ctrl-C again stops at once");
-            }
+            note("stopping when the work in flight is done; press Ctrl-C again to stop now");
             if tokio::signal::ctrl_c().await.is_ok() {
                 std::process::exit(130);
             }
@@ -32,6 +30,7 @@ impl Interrupt {
         interrupt
     }
 
+    /// Returns whether the command should stop.
     pub(crate) fn is_wanted(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }

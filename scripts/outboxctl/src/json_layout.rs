@@ -1,6 +1,6 @@
-//! Lays JSON out for people without reading its values: whatever stands between
-//! the white space stays as it is, byte for byte. Parsers would change numbers
-//! that no machine type holds, and drop duplicate keys.
+//! Formats JSON for people without parsing its values: only white space changes, and
+//! every value keeps its bytes. A parser would change numbers that no machine type
+//! holds, and drop duplicate keys.
 
 /// Returns valid JSON with a line for each member and element.
 pub(crate) fn laid_out(json: &str) -> String {
@@ -40,7 +40,7 @@ pub(crate) fn compact(json: &str) -> String {
     Tokens(json).collect()
 }
 
-/// Whether this is JSON, of any size and with any numbers.
+/// Returns whether a text is JSON, with numbers of any size.
 pub(crate) fn is_json(text: &str) -> bool {
     serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
@@ -50,8 +50,7 @@ fn break_line(text: &mut String, depth: usize) {
     text.extend(std::iter::repeat_n("  ", depth));
 }
 
-/// What valid JSON consists of besides white space: punctuation, strings with
-/// their quotes, and other values.
+/// The tokens of valid JSON: punctuation, strings with their quotes, and other values.
 struct Tokens<'j>(&'j str);
 
 impl<'j> Iterator for Tokens<'j> {
@@ -72,7 +71,7 @@ impl<'j> Iterator for Tokens<'j> {
     }
 }
 
-/// How many bytes the string at the start takes, with its quotes.
+/// Returns the length in bytes of the string at the start, with its quotes.
 fn string_length(json: &str) -> usize {
     let mut is_escaped = false;
     for (index, byte) in json.bytes().enumerate().skip(1) {
@@ -90,7 +89,7 @@ fn string_length(json: &str) -> usize {
 mod tests {
     use super::*;
 
-    /// Values that a parser would write otherwise than it has read them.
+    /// Values that a parser would not write back as it read them.
     const DELICATE: [&str; 14] = [
         "98.88339545701953",
         "1.5777777777770001",
@@ -117,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn every_value_stays_as_it_is() {
+    fn every_value_keeps_its_bytes() {
         for value in DELICATE {
             let json = format!(r#"{{"z":{value},"a":[{value},{value}]}}"#);
             assert!(is_json(&json), "{json}");
@@ -130,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn white_space_goes_between_values_alone() {
+    fn only_white_space_between_values_is_removed() {
         assert_eq!(
             compact(" {\r\n\t\"a b\" : [ 1 ,\n2 ] } \n"),
             r#"{"a b":[1,2]}"#

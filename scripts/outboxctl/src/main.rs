@@ -1,18 +1,19 @@
-//! `outboxctl`: what waits in an outbox, and how to put it right.
+//! `outboxctl`: shows what is pending, parked or dead in an outbox, and fixes it.
 
-// Both panic when nobody reads: `output` and `notes` don't.
+// Both panic when the reader has closed the pipe: `output` and `notes` don't.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod account;
 mod age;
 mod arguments;
 mod call_failure;
-mod clients;
 mod command_line;
 mod commands;
 mod confirm;
+mod context;
 mod deployment;
 mod editor;
+mod environment;
 mod error;
 mod failure;
 mod interrupt;
@@ -22,6 +23,7 @@ mod outbox_parts;
 mod output;
 mod progress;
 mod row_name;
+mod sdk_config;
 mod table;
 
 use std::process::ExitCode;
@@ -29,7 +31,7 @@ use std::process::ExitCode;
 use crate::{
     arguments::{Arguments, Format},
     command_line::CommandLine,
-    commands::Ending,
+    context::Outcome,
 };
 
 #[tokio::main]
@@ -40,22 +42,22 @@ async fn main() -> ExitCode {
         Err(error) => return explain(&error),
     };
     match Box::pin(commands::run(&arguments, &commands)).await {
-        Ok(Ending::Fine) => ExitCode::SUCCESS,
-        Ok(Ending::NeedsAPerson) => ExitCode::from(1),
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::NeedsAttention) => ExitCode::from(1),
         Err(error) => {
-            failure::tell(&error, &commands, arguments.output);
+            failure::report(&error, &commands, arguments.output);
             ExitCode::from(2)
         }
     }
 }
 
-/// Shows the help that was asked for, or what is wrong with the arguments.
+/// Prints the requested help, or what is wrong with the arguments.
 fn explain(error: &clap::Error) -> ExitCode {
     if error.use_stderr() {
-        failure::tell_usage(error, Format::typed(std::env::args_os()));
+        failure::report_usage(error, Format::typed(std::env::args_os()));
         return ExitCode::from(2);
     }
-    // Nobody reads on, as with '--help | head'.
+    // The reader may have closed the pipe, as with '--help | head'.
     let _ = error.print();
     ExitCode::SUCCESS
 }

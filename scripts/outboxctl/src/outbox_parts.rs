@@ -1,13 +1,14 @@
+//! The parts of a deployed outbox, with clients for each.
+
 use aws_config::SdkConfig;
 use outbox::{aws::{DynamoDbStreams, DynamoDbTable, EventBridgeBus, SqsQueue}, relay::Relay, replay::Replay};
 
 use crate::{call_failure::call_failed, deployment::Deployment, error::Error};
 
-/// The relay of an operator: the same as the functions', with the operator's
-/// rights.
+/// A relay like the functions' one, with the operator's permissions.
 pub(crate) type OperatorRelay = Relay<EventBridgeBus, DynamoDbTable, SqsQueue>;
 
-/// The parts of a deployed outbox.
+/// Creates the parts of a deployed outbox.
 pub(crate) struct OutboxParts<'d> {
     config: &'d SdkConfig,
     deployment: &'d Deployment,
@@ -18,22 +19,30 @@ impl<'d> OutboxParts<'d> {
         Self { config, deployment }
     }
 
+    /// Returns the outbox table.
     pub(crate) fn table(&self) -> DynamoDbTable {
         let client = aws_sdk_dynamodb::Client::new(self.config);
         DynamoDbTable::new(client, &self.deployment.outbox_table)
     }
 
+    /// Returns the dead-letter queue.
     pub(crate) fn queue(&self) -> SqsQueue {
         let client = aws_sdk_sqs::Client::new(self.config);
         SqsQueue::new(client, &self.deployment.dead_letter_queue_url)
     }
 
+    /// Returns a relay from the table to the bus.
     pub(crate) fn relay(&self) -> OperatorRelay {
         let client = aws_sdk_eventbridge::Client::new(self.config);
         let bus = EventBridgeBus::new(client, &self.deployment.event_bus);
         Relay::new(bus, self.table(), self.queue())
     }
 
+    /// Returns a replay of the dead-letter queue.
+    ///
+    /// # Errors
+    ///
+    /// If the table can't be described.
     pub(crate) async fn replay(
         &self,
     ) -> Result<Replay<EventBridgeBus, DynamoDbTable, SqsQueue, DynamoDbStreams, SqsQueue>, Error>

@@ -1,4 +1,4 @@
-//! What a command returns, on standard output.
+//! A command's result, on standard output.
 
 use std::{
     fmt,
@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::{arguments::Format, error::Error};
 
-/// What a command has to tell, for people by `Display` and for programs as JSON.
+/// The result of a command: `Display` is for people, JSON for programs.
 pub(crate) trait Report: Serialize + fmt::Display {}
 
 impl<R: Serialize + fmt::Display> Report for R {}
@@ -18,8 +18,8 @@ impl<R: Serialize + fmt::Display> Report for R {}
 ///
 /// # Errors
 ///
-/// If it can't be written there. That the reader has left, as `head` does, is
-/// none: the command still ends as what it did deserves.
+/// If it can't be written there. A reader that has closed the pipe, as `head` does, is no
+/// error: the exit status still says how the command ended.
 pub(crate) fn print(report: &impl Report, format: Format) -> Result<(), Error> {
     let text = match format {
         Format::Table => report.to_string(),
@@ -37,7 +37,7 @@ fn write(to: &mut impl Write, text: &str) -> io::Result<()> {
     }
 }
 
-/// `1 row`, `2 rows`.
+/// Returns a count with its noun: `1 row`, `2 rows`.
 pub(crate) fn count(count: usize, thing: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {thing}{plural}")
@@ -47,7 +47,7 @@ pub(crate) fn count(count: usize, thing: &str) -> String {
 mod tests {
     use super::*;
 
-    /// Where nothing can be written, for this reason.
+    /// A writer that fails with this error.
     struct Closed(ErrorKind);
 
     impl Write for Closed {
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_has_left_is_no_failure_and_a_full_disk_is_one() {
+    fn a_closed_pipe_is_no_failure_and_a_full_disk_is_one() {
         assert!(write(&mut Closed(ErrorKind::BrokenPipe), "done").is_ok());
         let failed = write(&mut Closed(ErrorKind::StorageFull), "done").unwrap_err();
         assert_eq!(failed.kind(), ErrorKind::StorageFull);

@@ -1,3 +1,5 @@
+//! Progress of a long command, on standard error.
+
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -5,12 +7,14 @@ use tokio::time::Instant;
 
 use crate::notes::note;
 
-/// How often a line is written where there is no terminal.
+/// How often a line is written if standard error is no terminal.
 const EVERY: Duration = Duration::from_secs(10);
 
-/// How far something is: a bar on a terminal, a line now and then elsewhere.
+/// A progress bar on a terminal, or a line every 10 seconds elsewhere.
 pub(crate) struct Progress {
+    /// Whether anything is shown.
     is_for_people: bool,
+    /// What is being done, as in "replaying".
     what: &'static str,
     bar: ProgressBar,
     is_terminal: bool,
@@ -18,7 +22,8 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Of about so many things; nothing is shown if it is not for people.
+    /// Starts the progress of about this many things. Nothing is shown if it is not for
+    /// people.
     pub(crate) fn of(what: &'static str, about: usize, is_for_people: bool) -> Self {
         let template = "{msg} {bar:30} {pos} of about {len}, {per_sec:.0}, {eta} left";
         let style = ProgressStyle::with_template(template);
@@ -36,10 +41,11 @@ impl Progress {
         }
     }
 
-    /// One more is done.
+    /// Counts one more thing as done.
     pub(crate) fn advance(&mut self) {
         self.bar.inc(1);
         let done = self.bar.position();
+        // The length was an estimate: it grows with what is done.
         if self.bar.length().is_some_and(|about| about < done) {
             self.bar.set_length(done);
         }
@@ -50,13 +56,14 @@ impl Progress {
         }
     }
 
-    /// Something to be read meanwhile.
+    /// Writes a line above the bar.
     pub(crate) fn say(&self, line: &str) {
         if self.is_for_people {
             self.bar.suspend(|| note(line));
         }
     }
 
+    /// Removes the bar.
     pub(crate) fn finish(self) {
         self.bar.finish_and_clear();
     }

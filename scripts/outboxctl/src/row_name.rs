@@ -1,23 +1,20 @@
+//! The names of rows on the command line.
+
 use std::{fmt, str::FromStr};
 
-use outbox::{
-    RowKey,
-    ports::{OutboxTable, Page},
-};
-
-use crate::{error::Error, outbox_parts::OperatorRelay};
-
-/// What people call a row: `AGGREGATE/SEQUENCE`. A row whose key is none that
-/// the outbox writes is called by it, `AGGREGATE/POSITION`.
+/// A row's name: `AGGREGATE/SEQUENCE`. A row with a malformed position in its key is
+/// named `AGGREGATE/POSITION`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RowName {
-    aggregate_id: String,
-    place: Place,
+    pub(crate) aggregate_id: String,
+    pub(crate) place: Place,
 }
 
+/// The place of a row in its aggregate.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Place {
+pub(crate) enum Place {
     Sequence(u64),
+    /// The sort key as it is in the table.
     Position(String),
 }
 
@@ -49,41 +46,19 @@ impl fmt::Display for RowName {
     }
 }
 
-impl RowName {
-    /// The key of the row with this name.
-    pub(crate) async fn find(&self, relay: &OperatorRelay) -> Result<RowKey, Error> {
-        let key = |position: String| RowKey {
-            aggregate_id: self.aggregate_id.clone(),
-            position,
-        };
-        let sequence = match &self.place {
-            Place::Sequence(sequence) => sequence,
-            Place::Position(position) => return Ok(key(position.clone())),
-        };
-        // Positions begin with the sequence, and '#' and the event's id follow.
-        let before = key(format!("{sequence:020}#"));
-        let behind = key(format!("{sequence:020}#~"));
-        let table = relay.table();
-        let query = || table.query(&self.aggregate_id, Some(&before), Some(&behind));
-        let Page { rows, .. } = relay.patiently(query).await.map_err(Error::aws)?;
-        let first = rows.into_iter().map(|row| row.arrival.key).next();
-        first.ok_or_else(|| Error::NoSuchRow(self.to_string()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_read_as_it_is_shown() {
+    fn a_name_is_parsed_as_it_is_shown() {
         for name in ["order#42/7", "a/b/7", "order#42/nonsense"] {
             assert_eq!(name.parse::<RowName>().unwrap().to_string(), name);
         }
     }
 
     #[test]
-    fn what_is_no_name_is_refused() {
+    fn an_invalid_name_is_rejected() {
         for name in ["", "order#42", "/7", "order#42/"] {
             assert!(name.parse::<RowName>().is_err(), "{name}");
         }

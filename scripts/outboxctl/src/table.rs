@@ -1,16 +1,16 @@
-//! Tables for people, which fit the terminal.
+//! Tables for people that fit the terminal.
 
 use std::fmt;
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table as Grid, Width, presets::NOTHING};
 use console::{Term, measure_text_width};
 
-/// Where there is less room than this, names and values are put below each other.
+/// On a terminal narrower than this, a value goes below its name.
 const LEAST_FOR_TWO_COLUMNS: u16 = 40;
 
-/// A table with a heading. Where its rows are too long for the terminal, each
-/// becomes a list of its values, below its first one: what is to be copied, such
-/// as the name of a row, is never broken.
+/// A table with a header. If the rows are too long for the terminal, each becomes a list
+/// of its values below its first value: a value to be copied, such as a row's name, is
+/// never wrapped.
 #[derive(Debug)]
 pub(crate) struct Table<const N: usize> {
     columns: [&'static str; N],
@@ -56,8 +56,8 @@ impl<const N: usize> fmt::Display for Table<N> {
     }
 }
 
-/// Values by their names, a line each; values too long for the terminal go on
-/// below themselves.
+/// Names and values, one pair a line. A value too long for the terminal is wrapped in its
+/// own column.
 #[derive(Debug, Default)]
 pub(crate) struct Fields(Vec<[String; 2]>);
 
@@ -111,7 +111,8 @@ fn fits(text: &str, width: u16) -> bool {
         .all(|line| measure_text_width(line) <= usize::from(width))
 }
 
-/// Of standard output. Programs and files get lines of any length.
+/// Returns the width of standard output, or `None` if it is no terminal: programs and
+/// files get lines of any length.
 fn terminal_width() -> Option<u16> {
     let (_, columns) = Term::stdout().size_checked()?;
     Some(columns).filter(|columns| *columns > 0)
@@ -146,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nobody_looks_nothing_is_wrapped() {
+    fn nothing_is_wrapped_without_a_terminal() {
         let text = parked().fitting(None);
         assert_eq!(text.lines().count(), 2);
         assert!(text.contains(REASON));
@@ -168,14 +169,14 @@ mod tests {
     }
 
     #[test]
-    fn a_narrow_terminal_has_everything_below_each_other() {
+    fn on_a_narrow_terminal_values_go_below_their_names() {
         let text = parked().fitting(Some(30));
         assert!(text.contains("   event\n    OrderCreated\n"), "{text}");
         assert!(text.contains(REASON), "left to the terminal: {text}");
     }
 
     #[test]
-    fn fields_go_on_below_themselves() {
+    fn long_fields_are_wrapped_in_their_column() {
         let mut fields = Fields::default();
         fields.add("relay", REASON.to_owned());
         fields.add("sweeper", "ENABLED".to_owned());

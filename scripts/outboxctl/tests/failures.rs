@@ -1,5 +1,5 @@
-//! How `outboxctl` fails: in one line that says what to do, as JSON for programs,
-//! and without a panic if nobody reads it. No AWS is needed for that.
+//! How `outboxctl` fails: with one line that says what to do, as JSON for programs, and
+//! without a panic if the reader closes the pipe. These tests need no AWS.
 #![allow(clippy::unwrap_used)]
 
 use std::{
@@ -11,7 +11,7 @@ use std::{
 
 use serde_json::Value;
 
-/// Signed in somewhere, with an AWS at this address.
+/// Returns `outboxctl` with credentials, and AWS at this address.
 fn outboxctl(aws: SocketAddr) -> Command {
     let mut command = not_signed_in();
     command
@@ -32,13 +32,13 @@ fn not_signed_in() -> Command {
     command
 }
 
-/// Where nobody listens.
+/// Returns an address where no server listens.
 fn nowhere() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap()
 }
 
-/// An AWS that refuses every call with this code. It ends with the test.
+/// Starts an AWS that rejects every call with this code. It ends with the test process.
 fn refusing(code: &'static str) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -47,7 +47,7 @@ fn refusing(code: &'static str) -> SocketAddr {
             let mut stream = stream.unwrap();
             let body = format!(
                 "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code>\
-                 <Message>as it was told</Message></Error></ErrorResponse>"
+                 <Message>by the test</Message></Error></ErrorResponse>"
             );
             let _ = stream.read(&mut [0; 8192]);
             let _ = write!(
@@ -65,7 +65,7 @@ fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// What a program reads.
+/// Returns the JSON error that a program reads.
 fn failure(output: &Output) -> Value {
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     assert!(output.stdout.is_empty(), "{output:?}");
@@ -77,7 +77,7 @@ fn failure(output: &Output) -> Value {
 }
 
 #[test]
-fn what_is_wrong_with_access_is_one_line_that_says_what_to_do() {
+fn an_access_problem_is_one_line_that_says_what_to_do() {
     let status = ["--stack", "mine", "status"];
     for (mut command, expected, what_to_do) in [
         (
@@ -109,20 +109,20 @@ fn what_is_wrong_with_access_is_one_line_that_says_what_to_do() {
             text.starts_with(expected) && text.contains(what_to_do),
             "{text}"
         );
-        // The debug form of an error has the names of its types.
+        // Type names would show that the error's debug form is printed.
         assert!(!text.contains("DispatchFailure"), "{text}");
         assert!(text.len() < 300, "{text}");
 
         let error = failure(&command.args(["--output", "json"]).output().unwrap());
         let message = error["message"].as_str().unwrap();
-        // Which of two calls fails first is chance, and stands in brackets.
+        // Two calls run at once: which of them fails first, in brackets, is chance.
         let (message, _) = message.split_once(" (").unwrap();
         assert!(text.contains(message), "{message}");
     }
 }
 
 #[test]
-fn what_was_typed_wrong_is_json_too() {
+fn an_invalid_command_line_is_reported_as_json_too() {
     for arguments in [
         &["--output", "json", "--env", "nowhere", "status"][..],
         &["--output=json", "--stack", "mine", "nonsense"],
@@ -142,7 +142,7 @@ fn what_was_typed_wrong_is_json_too() {
 }
 
 #[test]
-fn nobody_has_to_read_on() {
+fn a_closed_pipe_is_no_panic() {
     let closed = || {
         let (_, writer) = pipe().unwrap();
         writer
@@ -162,7 +162,7 @@ fn nobody_has_to_read_on() {
 }
 
 #[test]
-fn what_is_suggested_begins_as_it_was_begun() {
+fn suggested_commands_start_as_this_one_was_started() {
     let usage = not_signed_in()
         .args(["--env", "local", "unpark", "--help"])
         .env("OUTBOXCTL_STARTED_BY", "make")

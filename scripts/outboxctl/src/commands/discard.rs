@@ -1,3 +1,5 @@
+//! `discard`: gives up a parked row.
+
 use std::fmt;
 
 use jiff::Timestamp;
@@ -7,11 +9,17 @@ use outbox::{
 };
 use serde::Serialize;
 
-use super::{Context, Ending};
-use crate::{error::Error, outbox_parts::OperatorRelay, row_name::RowName};
+use super::find_row::find_row;
+use crate::{
+    context::{Context, Outcome},
+    error::Error,
+    outbox_parts::OperatorRelay,
+    row_name::RowName,
+};
 
 #[derive(Debug, Serialize)]
 struct Discarded {
+    /// The row's name.
     discarded: String,
 }
 
@@ -19,23 +27,25 @@ pub(super) async fn run(
     context: &Context<'_>,
     name: &RowName,
     reason: &str,
-) -> Result<Ending, Error> {
+) -> Result<Outcome, Error> {
     let caller = &context.deployment.account.caller;
     let discard = Discard::new(caller, Timestamp::now(), reason).ok_or(Error::NoReason)?;
     let relay = context.parts.relay();
-    let key = name.find(&relay).await?;
+    let key = find_row(&relay, name).await?;
     let discarding = || relay.table().discard(&key, &discard);
     let is_done = relay.patiently(discarding).await.map_err(Error::aws)?;
+    // The row may be discarded by an earlier call whose response was lost, or by another
+    // operator: that is a success, too.
     if !is_done && !is_discarded(&relay, &key).await? {
         return Err(Error::NotParked(key.to_string()));
     }
     context.print(&Discarded {
         discarded: key.to_string(),
     })?;
-    Ok(Ending::Fine)
+    Ok(Outcome::Done)
 }
 
-/// Whether it was done by a call whose answer was lost, or by a colleague.
+/// Returns whether the row is discarded already.
 async fn is_discarded(relay: &OperatorRelay, key: &RowKey) -> Result<bool, Error> {
     let kept = key.discarded();
     let read = || relay.table().read(&kept);
@@ -47,7 +57,7 @@ impl fmt::Display for Discarded {
         let row = &self.discarded;
         write!(
             f,
-            "{row} will not be published; what it held is kept for 30 days under discarded#{row}"
+            "{row} will not be published; its content is kept for 30 days under discarded#{row}"
         )
     }
 }

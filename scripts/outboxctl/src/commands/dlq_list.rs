@@ -1,22 +1,29 @@
+//! `dlq list`: the dead letters, oldest first.
+
 use std::fmt;
 
 use jiff::Timestamp;
 use outbox::{ports::{DeadLetterQueue, Depth, Message}, replay::{Letter, Selection}};
 use serde::Serialize;
 
-use super::{Context, Ending};
-use crate::{age, error::Error, output::count, table::Table};
+use crate::{
+    age,
+    context::{Context, Outcome},
+    error::Error,
+    output::count,
+    table::Table,
+};
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Listing {
     letters: Vec<Listed>,
-    /// Letters that are not listed, about: beyond the limit, or in flight.
+    /// About how many letters are not listed: beyond the limit, or in flight.
     others: usize,
-    /// Shows the first letter.
+    /// The command that shows the first letter.
     #[serde(skip)]
     show: Option<String>,
-    /// Tells what a replay would do.
+    /// The command that shows what a replay would do.
     #[serde(skip)]
     dry_run: String,
 }
@@ -24,14 +31,18 @@ struct Listing {
 #[derive(Debug, Serialize)]
 struct Listed {
     id: String,
+    /// When it was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<Timestamp>,
+    /// Who sent it: the relay, or Lambda for its stream mapping.
     from: &'static str,
+    /// The row or the records of the stream.
     about: String,
+    /// Why it was sent.
     why: String,
 }
 
-pub(super) async fn run(context: &Context<'_>, limit: usize) -> Result<Ending, Error> {
+pub(super) async fn run(context: &Context<'_>, limit: usize) -> Result<Outcome, Error> {
     let replay = context.parts.replay().await?;
     let selection = Selection {
         limit: Some(limit),
@@ -50,11 +61,7 @@ pub(super) async fn run(context: &Context<'_>, limit: usize) -> Result<Ending, E
         letters,
     };
     context.print(&listing)?;
-    Ok(if listing.letters.is_empty() {
-        Ending::Fine
-    } else {
-        Ending::NeedsAPerson
-    })
+    Ok(Outcome::done_if(listing.letters.is_empty()))
 }
 
 impl Listed {
@@ -99,11 +106,11 @@ impl fmt::Display for Listing {
         write!(f, "{table}")?;
         if self.others > 0 {
             let others = count(self.others, "other");
-            write!(f, "\nabout {others}, not listed, or in flight")?;
+            write!(f, "\nabout {others} not listed, or in flight")?;
         }
         if let Some(show) = &self.show {
-            write!(f, "\nfor each, as for the first: {show}")?;
+            write!(f, "\nshow a letter, such as the first: {show}")?;
         }
-        write!(f, "\nfor all: {}", self.dry_run)
+        write!(f, "\npreview a replay of all: {}", self.dry_run)
     }
 }

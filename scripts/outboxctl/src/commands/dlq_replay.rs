@@ -1,32 +1,44 @@
+//! `dlq replay`: publishes the rows of dead letters, then deletes the letters.
+
 use std::fmt;
 
-use outbox::{RowKey, ports::{DeadLetterQueue, Message}, relay::Failure, replay::{Selection, Summary, Verdict}};
+use outbox::{
+    RowKey,
+    relay::Failure,
+    replay::{DeadLetterQueue, Message, Selection, Summary, Verdict},
+};
 use serde::Serialize;
 
-use super::{Context, Ending};
-use crate::{error::Error, interrupt::Interrupt, output::count, progress::Progress};
+use super::parked;
+use crate::{
+    context::{Context, Outcome},
+    error::Error,
+    interrupt::Interrupt,
+    output::count,
+    progress::Progress,
+};
 
-/// Rows of a letter that are named one by one.
+/// How many rows of a letter are named one by one.
 const MOST_ROWS: usize = 3;
 
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Replayed {
-    /// Letters that were settled, and deleted; in a dry run, that would be.
+    /// Letters that were settled and deleted; in a dry run, those that would be.
     settled: usize,
-    /// Rows that were published, those included that came before a dead one; in
-    /// a dry run, those that are named by letters.
+    /// Rows that were published, including those before a dead one in its aggregate. In a
+    /// dry run, only the rows that letters name.
     published: usize,
-    /// Letters that stay, and what to do about each.
+    /// Letters that stay in the queue, and what to do about each.
     left: Vec<Left>,
-    /// Letters that were settled from the table, because the stream no longer
-    /// tells what they were about.
+    /// Letters that were settled from the table, because the stream no longer has their
+    /// records.
     from_table: usize,
     dry_run: bool,
-    /// Why it ended before all was tried, if so.
+    /// Why the replay ended early, if it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     ended_early: Option<String>,
-    /// Shows what is left.
+    /// The command that lists the remaining letters.
     #[serde(skip)]
     list: String,
 }
@@ -35,7 +47,7 @@ struct Replayed {
 struct Left {
     id: String,
     why: String,
-    /// What can be done about the first row that is set aside.
+    /// Commands for the first parked row.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     next: Vec<String>,
 }
@@ -45,8 +57,8 @@ pub(super) async fn run(
     dry_run: bool,
     limit: Option<usize>,
     ids: &[String],
-) -> Result<Ending, Error> {
-    let interrupt = Interrupt::listen(context.is_for_people());
+) -> Result<Outcome, Error> {
+    let interrupt = Interrupt::listen();
     let replay = context.parts.replay().await?;
     let selection = Selection {
         ids: ids.iter().cloned().collect(),
@@ -62,18 +74,21 @@ pub(super) async fn run(
         ..Replayed::default()
     };
     let mut found = 0;
-    let tell = |message: &Message, verdict: &Verdict| {
+    let record = |message: &Message, verdict: &Verdict| {
         found += 1;
         progress.advance();
-        if let Some(left) = replayed.take(message, verdict, context) {
+        if let Some(left) = replayed.record(message, verdict, context) {
             progress.say(&left.to_string());
         }
     };
     if dry_run {
-        replay.dry_run(&selection, tell).await.map_err(Error::aws)?;
+        replay
+            .dry_run(&selection, record)
+            .await
+            .map_err(Error::aws)?;
     } else {
         let stop = || interrupt.is_wanted();
-        let summary = replay.run(&selection, stop, tell).await;
+        let summary = replay.run(&selection, stop, record).await;
         match summary {
             Ok(Summary {
                 published, halted, ..
@@ -81,7 +96,7 @@ pub(super) async fn run(
                 replayed.published = published;
                 replayed.ended_early = halted;
             }
-            // What was done before is worth telling.
+            // What was done before the failure is still reported.
             Err(error) => replayed.ended_early = Some(error.to_string()),
         }
         if interrupt.is_wanted() {
@@ -91,20 +106,18 @@ pub(super) async fn run(
     progress.finish();
     if found < ids.len() && replayed.ended_early.is_none() {
         let missing = count(ids.len() - found, "letter");
-        replayed.ended_early = Some(format!("{missing} not found: deleted by now, or in flight"));
+        replayed.ended_early = Some(format!(
+            "{missing} not found: already deleted, or in flight"
+        ));
     }
     context.print(&replayed)?;
     let is_done = replayed.left.is_empty() && replayed.ended_early.is_none();
-    Ok(if is_done {
-        Ending::Fine
-    } else {
-        Ending::NeedsAPerson
-    })
+    Ok(Outcome::done_if(is_done))
 }
 
 impl Replayed {
-    /// Takes in what became of a letter. Answers it if it stays.
-    fn take(
+    /// Records the verdict on a letter. Returns the letter if it stays in the queue.
+    fn record(
         &mut self,
         message: &Message,
         verdict: &Verdict,
@@ -123,7 +136,7 @@ impl Replayed {
             }
             Verdict::Pending { parked, failed } => {
                 let first = parked.first().map(ToString::to_string);
-                let next = first.map(|row| super::parked::next(context, &row));
+                let next = first.map(|row| parked::next(context, &row));
                 (still_there(parked, failed), next.unwrap_or_default())
             }
             Verdict::Unsettled(unsettled) => (unsettled.to_string(), Vec::new()),
@@ -138,7 +151,7 @@ impl Replayed {
 }
 
 fn still_there(parked: &[RowKey], failed: &[(RowKey, Failure)]) -> String {
-    let parked = parked.iter().map(|row| format!("{row} is set aside"));
+    let parked = parked.iter().map(|row| format!("{row} is parked"));
     let failed = failed.iter().map(|(row, why)| format!("{row} {why}"));
     let mut whys: Vec<String> = parked.chain(failed).collect();
     let more = whys.len().saturating_sub(MOST_ROWS);
@@ -172,12 +185,12 @@ impl fmt::Display for Replayed {
             let from_table = count(self.from_table, "letter");
             write!(
                 f,
-                "\n{from_table} by everything pending from that time: the stream no longer has it"
+                "\n{from_table} settled by publishing all pending rows of that time: the stream no longer has the records"
             )?;
         }
         if !self.left.is_empty() {
             let stay = count(self.left.len(), "letter");
-            write!(f, "\n{stay} left, as said above: {}", self.list)?;
+            write!(f, "\n{stay} left, with reasons above: {}", self.list)?;
         }
         match &self.ended_early {
             Some(reason) => write!(f, "\nended early: {reason}"),

@@ -1,3 +1,5 @@
+//! `dlq show`: a dead letter, its rows, and what a replay would do.
+
 use std::{
     collections::{HashMap, HashSet},
     fmt,
@@ -7,23 +9,30 @@ use outbox::{RowKey, ports::RowState, replay::{Letter, Named, Selection}};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::{Context, Ending, parked};
-use crate::{age, error::Error, json_layout::laid_out, table::Table};
+use super::parked;
+use crate::{
+    age,
+    context::{Context, Outcome},
+    error::Error,
+    json_layout::laid_out,
+    table::Table,
+};
 
-/// Rows that are shown one by one.
+/// How many rows are shown one by one.
 const MOST_ROWS: usize = 50;
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Shown {
     id: String,
+    /// The age.
     since: String,
-    /// The message itself, as it was sent. It never holds an event.
+    /// The message as it was sent. It never contains an event.
     message: Box<RawValue>,
     rows: Vec<Row>,
     /// What a replay would do.
     replay: String,
-    /// What can be done about the first row that is set aside.
+    /// Commands for the first parked row.
     #[serde(skip)]
     next: Vec<String>,
 }
@@ -34,7 +43,7 @@ struct Row {
     state: String,
 }
 
-pub(super) async fn run(context: &Context<'_>, id: &str) -> Result<Ending, Error> {
+pub(super) async fn run(context: &Context<'_>, id: &str) -> Result<Outcome, Error> {
     let replay = context.parts.replay().await?;
     let selection = Selection {
         ids: HashSet::from([id.to_owned()]),
@@ -52,11 +61,13 @@ pub(super) async fn run(context: &Context<'_>, id: &str) -> Result<Ending, Error
         next: Vec::new(),
     };
     let named = match Letter::parse(&message.body) {
-        Err(error) => Err(format!("nothing: it is no dead letter, {error}")),
+        Err(error) => Err(format!(
+            "do nothing: the message is no dead letter, {error}"
+        )),
         Ok(letter) => replay
             .named(&letter)
             .await
-            .map_err(|unsettled| format!("nothing: {unsettled}")),
+            .map_err(|unsettled| format!("do nothing: {unsettled}")),
     };
     match named {
         Err(nothing) => shown.replay = nothing,
@@ -72,20 +83,20 @@ pub(super) async fn run(context: &Context<'_>, id: &str) -> Result<Ending, Error
         }
         Ok(Named::CommittedUntil { until, reason }) => {
             shown.replay = format!(
-                "the stream no longer tells which rows it was about ({reason}): publish everything \
-                 pending that was committed until {until}, then delete the letter"
+                "publish every pending row committed until {until}, then delete the letter, because \
+                 the stream no longer has the letter's records: {reason}"
             );
         }
     }
     context.print(&shown)?;
-    Ok(Ending::NeedsAPerson)
+    Ok(Outcome::NeedsAttention)
 }
 
 impl Row {
     fn of(key: &RowKey, state: Option<&Result<RowState, String>>) -> Self {
         let state = match state {
             Some(Ok(RowState::Pending | RowState::Edited(_))) => "pending".to_owned(),
-            Some(Ok(RowState::Parked)) => "set aside".to_owned(),
+            Some(Ok(RowState::Parked)) => "parked".to_owned(),
             Some(Ok(RowState::Absent)) => "settled".to_owned(),
             Some(Err(error)) => format!("unknown: {error}"),
             None => "unknown".to_owned(),
@@ -97,10 +108,11 @@ impl Row {
     }
 }
 
+/// Returns what a replay of a letter with these rows would do.
 fn foresee(rows: &[RowKey], states: &HashMap<RowKey, Result<RowState, String>>) -> String {
     let is_known = |key: &RowKey| matches!(states.get(key), Some(Ok(_)));
     if !rows.iter().all(is_known) {
-        return "keep the letter: the table does not tell of every row".to_owned();
+        return "keep the letter, because the state of some rows is unknown".to_owned();
     }
     let is_pending = |key: &&RowKey| {
         let state = states.get(*key);
@@ -109,12 +121,12 @@ fn foresee(rows: &[RowKey], states: &HashMap<RowKey, Result<RowState, String>>) 
     let pending = rows.iter().filter(is_pending).count();
     let publish = match pending {
         0 => "publish nothing".to_owned(),
-        1 => "publish the row that is pending".to_owned(),
-        pending => format!("publish the {pending} rows that are pending"),
+        1 => "publish the pending row".to_owned(),
+        pending => format!("publish the {pending} pending rows"),
     };
     match first_parked(rows, states) {
         None => format!("{publish}, and delete the letter"),
-        Some(_) => format!("{publish}, and keep the letter for what is set aside"),
+        Some(_) => format!("{publish}, and keep the letter because of its parked rows"),
     }
 }
 
@@ -126,7 +138,7 @@ fn first_parked<'r>(
     rows.iter().find(is_parked)
 }
 
-/// The body of a message; as a string, if it is no JSON.
+/// Returns the body of a message as JSON; as a JSON string, if it is no JSON.
 fn json(body: &str) -> Box<RawValue> {
     serde_json::from_str(body)
         .or_else(|_| to_raw_value(body))
@@ -135,7 +147,7 @@ fn json(body: &str) -> Box<RawValue> {
 
 impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "letter {}, there for {}", self.id, self.since)?;
+        writeln!(f, "letter {}, age {}", self.id, self.since)?;
         writeln!(f, "{}", laid_out(self.message.get()))?;
         if !self.rows.is_empty() {
             let mut table = Table::new(["row", "state"]);

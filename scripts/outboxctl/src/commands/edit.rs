@@ -1,11 +1,14 @@
+//! `edit`: replaces the detail of a parked row, and publishes the row.
+
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use console::{Style, style};
 use outbox::{OutboxRow, RowKey, ports::ParkedRows, relay::Unreadable, replay::check_detail};
 use similar::{ChangeTag, TextDiff};
 
-use super::{Context, Ending, published::Published};
+use super::{find_row::find_row, published::Published};
 use crate::{
+    context::{Context, Outcome},
     editor::{Draft, Editor},
     error::Error,
     json_layout::{compact, is_json, laid_out},
@@ -17,25 +20,25 @@ pub(super) async fn run(
     context: &Context<'_>,
     name: &RowName,
     file: Option<&Path>,
-) -> Result<Ending, Error> {
+) -> Result<Outcome, Error> {
     let relay = context.parts.relay();
-    let key = name.find(&relay).await?;
+    let key = find_row(&relay, name).await?;
     let row = parked_row(&relay, &key).await?;
     if let Some(file) = file {
         let edited = std::fs::read_to_string(file)
             .map_err(Error::io(format!("reading {}", file.display())))?;
         return publish(context, &relay, &row, &edited).await;
     }
-    let editor = Editor::of_this_person()?;
+    let editor = Editor::of_environment()?;
     let draft = Draft::new(&for_editing(&row.detail))?;
     let published = match editor.edit(&draft) {
         Ok(edited) => publish(context, &relay, &row, &edited).await,
         Err(error) => Err(error),
     };
     match published {
-        Ok(ending) => {
+        Ok(outcome) => {
             draft.remove();
-            Ok(ending)
+            Ok(outcome)
         }
         Err(Error::Unedited(row)) => {
             draft.remove();
@@ -45,13 +48,13 @@ pub(super) async fn run(
     }
 }
 
-/// Puts the edited detail in the place of the row's, and publishes the row.
+/// Replaces the row's detail with the edited one, and publishes the row.
 async fn publish(
     context: &Context<'_>,
     relay: &OperatorRelay,
     row: &OutboxRow,
     edited: &str,
-) -> Result<Ending, Error> {
+) -> Result<Outcome, Error> {
     let key = &row.key;
     let detail = &edited_detail(&row.detail, edited);
     if *detail == row.detail {
@@ -63,6 +66,7 @@ async fn publish(
     })?;
     context.note(difference(&row.detail, detail));
     let replace = || relay.table().replace_detail(key, &row.detail, detail);
+    // Replaces the detail only if the row is still as it was shown to the operator.
     let is_done = relay.patiently(replace).await.map_err(Error::aws)?;
     if !is_done && !was_done(relay, key, detail).await? {
         return Err(Error::Changed(key.to_string()));
@@ -71,9 +75,10 @@ async fn publish(
     let through = relay.publish_through(&wanted).await;
     let published = Published::of(&wanted, &through, context);
     context.print(&published)?;
-    Ok(published.ending())
+    Ok(published.outcome())
 }
 
+/// Reads a row that is parked and can be parsed.
 async fn parked_row(relay: &OperatorRelay, key: &RowKey) -> Result<Arc<OutboxRow>, Error> {
     let read = || relay.table().read(key);
     let stored = relay.patiently(read).await.map_err(Error::aws)?;
@@ -88,9 +93,9 @@ async fn parked_row(relay: &OperatorRelay, key: &RowKey) -> Result<Arc<OutboxRow
     stored.arrival.row.map_err(unreadable)
 }
 
-/// Whether it was done by a call whose answer was lost: the row is pending with
-/// the new detail. Of a row that is gone nobody knows with which it was
-/// published.
+/// Returns whether an earlier call whose response was lost has replaced the detail: then
+/// the row is pending with the new detail. A row that is gone doesn't count, because it
+/// may have been published with either detail.
 async fn was_done(relay: &OperatorRelay, key: &RowKey, detail: &str) -> Result<bool, Error> {
     let read = || relay.table().read(key);
     let stored = relay.patiently(read).await.map_err(Error::aws)?;
@@ -99,9 +104,9 @@ async fn was_done(relay: &OperatorRelay, key: &RowKey, detail: &str) -> Result<b
     }))
 }
 
-/// The detail as people edit it: a line for each value. Only white space is
-/// added, and taken away again. A detail with white space of its own stays as it
-/// is, and so does what is no JSON.
+/// Returns the detail for the editor: a line for each value. Only white space is added,
+/// and removed again afterwards. A detail that has white space already, or is no JSON,
+/// stays unchanged.
 fn for_editing(detail: &str) -> String {
     if is_compact_json(detail) {
         laid_out(detail)
@@ -110,8 +115,7 @@ fn for_editing(detail: &str) -> String {
     }
 }
 
-/// The detail to be published: everything that was not edited is in it as it
-/// was, byte for byte.
+/// Returns the detail to be published. Everything that was not edited keeps its bytes.
 fn edited_detail(before: &str, edited: &str) -> String {
     if is_compact_json(before) && is_json(edited) {
         return compact(edited);
@@ -129,7 +133,7 @@ fn is_compact_json(text: &str) -> bool {
     is_json(text) && compact(text) == text
 }
 
-/// Every change that will be published.
+/// Returns every change that will be published, as a coloured diff.
 fn difference(before: &str, after: &str) -> String {
     let for_people = |detail: &str| {
         if is_json(detail) {
@@ -157,11 +161,13 @@ fn difference(before: &str, after: &str) -> String {
         colour.for_stderr().apply_to(line).to_string()
     });
     let lines: Vec<String> = lines.collect();
-    let end = style("the row is published with this").for_stderr().bold();
+    let end = style("the row is published with these changes")
+        .for_stderr()
+        .bold();
     format!("{}\n{end}", lines.join("\n"))
 }
 
-/// Control characters would not be seen, or be obeyed by the terminal.
+/// Escapes control characters, which the terminal would hide or execute.
 fn visible(line: &str) -> String {
     let mut text = String::with_capacity(line.len());
     for character in line.chars() {
@@ -178,7 +184,7 @@ fn visible(line: &str) -> String {
 mod tests {
     use super::*;
 
-    /// A number of each form that a parser would change, and other delicate things.
+    /// Numbers and strings that a parser would change.
     const COMPACT: &str = r#"{"ratio":98.88339545701953,"wrong":1,"big":123456789012345678901234567890,"huge":1e400,"one":1.0,"text":"\u00e9\/ ","twice":1,"twice":2}"#;
 
     fn shown(before: &str, after: &str) -> String {
@@ -186,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_edited_is_published_byte_for_byte() {
+    fn unedited_values_are_published_byte_for_byte() {
         let text = for_editing(COMPACT);
         assert!(
             text.contains("\n  \"ratio\": 98.88339545701953,\n"),
@@ -204,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_detail_that_was_only_saved_is_as_it_was() {
+    fn a_detail_that_was_only_saved_is_unchanged() {
         for detail in [
             COMPACT,
             r#"{"a": 1}"#,
@@ -226,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_that_a_layout_would_hide_is_shown() {
+    fn a_change_of_white_space_or_control_characters_is_shown() {
         assert_eq!(
             shown("{\"a\": 1}", "{\"a\":1}"),
             "only white space between values changes: 8 bytes become 7"

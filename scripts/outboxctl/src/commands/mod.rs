@@ -5,6 +5,7 @@ mod dlq_list;
 mod dlq_replay;
 mod dlq_show;
 mod edit;
+mod find_row;
 mod parked;
 mod pause;
 mod pending;
@@ -13,65 +14,24 @@ mod published;
 mod status;
 mod unpark;
 
-use std::fmt;
-
-use aws_config::SdkConfig;
-
 use crate::{
-    arguments::{Arguments, Command, Dlq, Format},
-    clients::aws_config,
+    arguments::{Arguments, Command, Dlq},
     command_line::CommandLine,
     confirm::confirm_change,
+    context::{Context, Outcome},
     deployment::Deployment,
     error::Error,
-    notes::note,
     outbox_parts::OutboxParts,
-    output::{Report, print},
+    sdk_config::sdk_config,
 };
 
-/// How a command ended that did not fail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ending {
-    Fine,
-    NeedsAPerson,
-}
-
-/// What every command works with.
-pub(crate) struct Context<'c> {
-    pub(crate) arguments: &'c Arguments,
-    pub(crate) commands: &'c CommandLine,
-    pub(crate) config: &'c SdkConfig,
-    pub(crate) deployment: &'c Deployment,
-    pub(crate) parts: OutboxParts<'c>,
-}
-
-impl Context<'_> {
-    /// Prints what a command has to tell.
-    pub(crate) fn print(&self, report: &impl Report) -> Result<(), Error> {
-        print(report, self.arguments.output)
-    }
-
-    /// Returns a command for the same outbox, to be suggested.
-    pub(crate) fn command(&self, arguments: &[&str]) -> String {
-        self.commands.with(arguments)
-    }
-
-    /// Whether a person reads along. To a program standard error says nothing but
-    /// why a command failed.
-    pub(crate) fn is_for_people(&self) -> bool {
-        self.arguments.output == Format::Table
-    }
-
-    /// Writes a line to standard error, for people.
-    pub(crate) fn note(&self, line: impl fmt::Display) {
-        if self.is_for_people() {
-            note(line);
-        }
-    }
-}
-
-pub(crate) async fn run(arguments: &Arguments, commands: &CommandLine) -> Result<Ending, Error> {
-    let config = aws_config(arguments.env).await?;
+/// Runs the command that was typed.
+///
+/// # Errors
+///
+/// If it can't be carried out.
+pub(crate) async fn run(arguments: &Arguments, commands: &CommandLine) -> Result<Outcome, Error> {
+    let config = sdk_config(arguments.env).await?;
     let deployment = Deployment::find(&config, arguments).await?;
     let context = Context {
         arguments,

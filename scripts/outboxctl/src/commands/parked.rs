@@ -1,16 +1,22 @@
+//! `parked`: the parked rows and their reasons.
+
 use std::fmt;
 
 use jiff::Timestamp;
 use outbox::{Parked, ports::StoredRow, relay::Arrival};
 use serde::Serialize;
 
-use super::{Context, Ending};
-use crate::{age, error::Error, table::Table};
+use crate::{
+    age,
+    context::{Context, Outcome},
+    error::Error,
+    table::Table,
+};
 
 #[derive(Debug, Serialize)]
 struct Listing {
     rows: Vec<Row>,
-    /// What can be done, as commands for the first row.
+    /// Commands for the first row.
     #[serde(skip)]
     next: Vec<String>,
 }
@@ -28,25 +34,21 @@ struct Row {
     parked_at: Timestamp,
 }
 
-pub(super) async fn run(context: &Context<'_>, reason: Option<&str>) -> Result<Ending, Error> {
+pub(super) async fn run(context: &Context<'_>, reason: Option<&str>) -> Result<Outcome, Error> {
     let parked = parked(context, reason).await?;
     let rows = parked.iter().map(|(arrival, mark)| Row::of(arrival, mark));
     let mut rows: Vec<Row> = rows.collect();
     rows.sort_by(|a, b| a.parked_at.cmp(&b.parked_at).then(a.row.cmp(&b.row)));
-    let ending = if rows.is_empty() {
-        Ending::Fine
-    } else {
-        Ending::NeedsAPerson
-    };
+    let outcome = Outcome::done_if(rows.is_empty());
     let next = rows
         .first()
         .map_or_else(Vec::new, |first| next(context, &first.row));
     context.print(&Listing { rows, next })?;
-    Ok(ending)
+    Ok(outcome)
 }
 
-/// What can be done about a row that is set aside. Without a reason in its quotes,
-/// a discard is refused.
+/// Returns the commands for a parked row. The operator must add a reason to the discard:
+/// with an empty one it is rejected.
 pub(super) fn next(context: &Context<'_>, row: &str) -> Vec<String> {
     vec![
         context.command(&["edit", row]),
@@ -55,7 +57,7 @@ pub(super) fn next(context: &Context<'_>, row: &str) -> Vec<String> {
     ]
 }
 
-/// The rows that are set aside, for this reason if one is given.
+/// Returns the parked rows, only those with this reason code if one is given.
 pub(super) async fn parked(
     context: &Context<'_>,
     reason: Option<&str>,
@@ -88,7 +90,7 @@ impl Row {
 impl fmt::Display for Listing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.rows.is_empty() {
-            return f.write_str("nothing is set aside");
+            return f.write_str("no row is parked");
         }
         let mut table = Table::new(["row", "event", "reason", "since"]);
         for row in &self.rows {
@@ -99,7 +101,10 @@ impl fmt::Display for Listing {
                 age::age(row.parked_at),
             ]);
         }
-        write!(f, "{table}\nfor each, one of these, as for the first:")?;
+        write!(
+            f,
+            "{table}\nfor each row, one of these commands, here for the first:"
+        )?;
         for command in &self.next {
             write!(f, "\n  {command}")?;
         }

@@ -1,21 +1,26 @@
+//! `pause` and `resume`: stop and start publishing.
+
 use std::fmt;
 
 use serde::Serialize;
 
-use super::{Context, Ending};
-use crate::{call_failure::call_failed, error::Error};
+use crate::{
+    call_failure::call_failed,
+    context::{Context, Outcome},
+    error::Error,
+};
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Publishing {
+struct PublishingState {
     relay: &'static str,
     sweeper: &'static str,
-    /// Shows whether it has taken effect.
+    /// The command that shows whether it has taken effect.
     #[serde(skip)]
     status: String,
 }
 
-pub(super) async fn pause(context: &Context<'_>) -> Result<Ending, Error> {
+pub(super) async fn pause(context: &Context<'_>) -> Result<Outcome, Error> {
     let name = &context.deployment.sweep_schedule;
     aws_sdk_eventbridge::Client::new(context.config)
         .disable_rule()
@@ -24,15 +29,15 @@ pub(super) async fn pause(context: &Context<'_>) -> Result<Ending, Error> {
         .await
         .map_err(call_failed(format!("DisableRule {name}")))?;
     let relay = set_mapping(context, false).await?;
-    context.print(&Publishing {
+    context.print(&PublishingState {
         relay,
         sweeper: "paused",
         status: context.command(&["status"]),
     })?;
-    Ok(Ending::Fine)
+    Ok(Outcome::Done)
 }
 
-pub(super) async fn resume(context: &Context<'_>) -> Result<Ending, Error> {
+pub(super) async fn resume(context: &Context<'_>) -> Result<Outcome, Error> {
     let relay = set_mapping(context, true).await?;
     let name = &context.deployment.sweep_schedule;
     aws_sdk_eventbridge::Client::new(context.config)
@@ -41,18 +46,19 @@ pub(super) async fn resume(context: &Context<'_>) -> Result<Ending, Error> {
         .send()
         .await
         .map_err(call_failed(format!("EnableRule {name}")))?;
-    context.print(&Publishing {
+    context.print(&PublishingState {
         relay,
         sweeper: "running",
         status: context.command(&["status"]),
     })?;
-    Ok(Ending::Fine)
+    Ok(Outcome::Done)
 }
 
+/// Enables or disables the stream mapping, and returns the relay's new state.
 async fn set_mapping(context: &Context<'_>, enabled: bool) -> Result<&'static str, Error> {
     if context.deployment.is_local {
-        // The emulator's own mapping loses records; switched on, it would
-        // publish beside devstack.
+        // devstack drives the stream, because the emulator's own mapping loses records.
+        // Enabled, that mapping would publish in addition to devstack.
         return Ok("driven by the local stack; stop 'make dev' to pause it");
     }
     let id = &context.deployment.stream_mapping;
@@ -66,7 +72,7 @@ async fn set_mapping(context: &Context<'_>, enabled: bool) -> Result<&'static st
     Ok(if enabled { "running" } else { "paused" })
 }
 
-impl fmt::Display for Publishing {
+impl fmt::Display for PublishingState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,

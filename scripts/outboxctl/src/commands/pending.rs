@@ -1,21 +1,30 @@
+//! `pending`: the rows that are not published yet.
+
 use std::{collections::BinaryHeap, fmt};
 
 use jiff::Timestamp;
 use outbox::{ports::{OutboxTable, StoredRow}, relay::Arrival};
 use serde::Serialize;
 
-use super::{Context, Ending};
-use crate::{age, arguments::Pending, error::Error, output::count, table::Table};
+use crate::{
+    age,
+    arguments::Pending,
+    context::{Context, Outcome},
+    error::Error,
+    output::count,
+    table::Table,
+};
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Listing {
     rows: Vec<Row>,
-    /// How many there are, those that are not listed included.
+    /// The number of rows, including those that are not listed.
     total: usize,
 }
 
-/// A pending row. Ordered by age: rows of which nobody knows it come first.
+/// A pending row. Ordered by age, rows of unknown age first: the order of the fields
+/// matters.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Row {
@@ -28,7 +37,7 @@ struct Row {
     event_id: Option<String>,
 }
 
-pub(super) async fn run(context: &Context<'_>, options: &Pending) -> Result<Ending, Error> {
+pub(super) async fn run(context: &Context<'_>, options: &Pending) -> Result<Outcome, Error> {
     let now = Timestamp::now();
     let mut oldest: BinaryHeap<Row> = BinaryHeap::new();
     let mut total = 0;
@@ -43,6 +52,7 @@ pub(super) async fn run(context: &Context<'_>, options: &Pending) -> Result<Endi
         });
         if is_wanted {
             total += 1;
+            // A heap of the oldest keeps memory bounded, however many rows are pending.
             oldest.push(row);
             if oldest.len() > options.limit {
                 oldest.pop();
@@ -71,7 +81,7 @@ pub(super) async fn run(context: &Context<'_>, options: &Pending) -> Result<Endi
         rows: oldest.into_sorted_vec(),
         total,
     })?;
-    Ok(Ending::Fine)
+    Ok(Outcome::Done)
 }
 
 impl Row {

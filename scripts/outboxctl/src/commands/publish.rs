@@ -1,43 +1,50 @@
+//! `publish`: publishes pending rows now.
+
 use std::{collections::BTreeSet, fmt, time::Duration};
 
 use jiff::SignedDuration;
-use outbox::handlers::{CutShort, Sweeper};
+use outbox::relay::{CutShort, Sweeper};
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::{Context, Ending, published::Published};
-use crate::{arguments::Publish, error::Error, interrupt::Interrupt, output::count};
+use super::{find_row::find_row, published::Published};
+use crate::{
+    arguments::Publish,
+    context::{Context, Outcome},
+    error::Error,
+    interrupt::Interrupt,
+    output::count,
+};
 
-/// How long one pass over the table takes at most; then it is told how far it
-/// came.
+/// The time limit of one pass over the table. After each pass, progress is reported.
 const ONE_PASS: Duration = Duration::from_mins(1);
 
-pub(super) async fn run(context: &Context<'_>, options: &Publish) -> Result<Ending, Error> {
+pub(super) async fn run(context: &Context<'_>, options: &Publish) -> Result<Outcome, Error> {
     if let Some(older_than) = options.older_than {
         return everything_older_than(context, older_than).await;
     }
     let relay = context.parts.relay();
     let mut wanted = BTreeSet::new();
     for row in &options.rows {
-        wanted.insert(row.find(&relay).await?);
+        wanted.insert(find_row(&relay, row).await?);
     }
     let published = Published::of(&wanted, &relay.publish_through(&wanted).await, context);
     context.print(&published)?;
-    Ok(published.ending())
+    Ok(published.outcome())
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Swept {
+struct SweepReport {
     published: usize,
-    /// Rows that were set aside on the way.
+    /// Rows that were parked on the way.
     newly_parked: usize,
     /// Rows that could not be published.
     failed: usize,
-    /// Why not everything was tried, if so.
+    /// Why the command ended early, if it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     ended_early: Option<String>,
-    /// Shows what was set aside.
+    /// The command that lists parked rows.
     #[serde(skip)]
     parked: String,
 }
@@ -45,10 +52,10 @@ struct Swept {
 async fn everything_older_than(
     context: &Context<'_>,
     older_than: SignedDuration,
-) -> Result<Ending, Error> {
-    let interrupt = Interrupt::listen(context.is_for_people());
+) -> Result<Outcome, Error> {
+    let interrupt = Interrupt::listen();
     let sweeper = Sweeper::new(context.parts.relay(), older_than);
-    let mut sum = Swept {
+    let mut sum = SweepReport {
         published: 0,
         newly_parked: 0,
         failed: 0,
@@ -59,10 +66,11 @@ async fn everything_older_than(
         let swept = sweeper.sweep(Instant::now() + ONE_PASS).await;
         sum.published += swept.published;
         sum.newly_parked += swept.newly_parked;
+        // Not a sum: rows that failed are tried again in the next pass.
         sum.failed = swept.failed;
         if swept.undeleted > 0 {
             let rows = count(swept.undeleted, "row");
-            sum.ended_early = Some(format!("{rows} published, but could not be deleted"));
+            sum.ended_early = Some(format!("{rows} published, but not deleted"));
             break;
         }
         match swept.cut_short {
@@ -71,7 +79,7 @@ async fn everything_older_than(
                 sum.ended_early = Some("interrupted".to_owned());
                 break;
             }
-            // What was published is gone from the table: the next pass gets on.
+            // Published rows are deleted from the table, so the next pass gets further.
             Some(CutShort::OutOfTime) if swept.published > 0 => {
                 let published = count(sum.published, "row");
                 context.note(format_args!("{published} published so far"));
@@ -84,23 +92,19 @@ async fn everything_older_than(
     }
     context.print(&sum)?;
     let is_done = sum.ended_early.is_none() && sum.failed + sum.newly_parked == 0;
-    Ok(if is_done {
-        Ending::Fine
-    } else {
-        Ending::NeedsAPerson
-    })
+    Ok(Outcome::done_if(is_done))
 }
 
-impl fmt::Display for Swept {
+impl fmt::Display for SweepReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} published", count(self.published, "row"))?;
         if self.newly_parked > 0 {
             let rows = count(self.newly_parked, "row");
-            write!(f, "\n{rows} set aside: {}", self.parked)?;
+            write!(f, "\n{rows} parked: {}", self.parked)?;
         }
         if self.failed > 0 {
             let rows = count(self.failed, "row");
-            write!(f, "\n{rows} could not be published; run it again")?;
+            write!(f, "\n{rows} could not be published; run the command again")?;
         }
         match &self.ended_early {
             Some(reason) => write!(f, "\nended early: {reason}"),

@@ -1,18 +1,22 @@
+//! The report of commands that publish single rows.
+
 use std::{collections::BTreeSet, fmt};
 
 use outbox::{RowKey, relay::{Fate, Settled}, replay::Through};
 use serde::Serialize;
 
-use super::{Context, Ending};
-use crate::output::count;
+use crate::{
+    context::{Context, Outcome},
+    output::count,
+};
 
-/// What publishing some rows came to.
+/// The result of publishing some rows.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Published {
-    /// Rows that were published, those included that came before.
+    /// Rows that were published, including those before them in their aggregates.
     published: usize,
-    /// Rows that were wanted and are still there.
+    /// Requested rows that are still in the table.
     left: Vec<Left>,
 }
 
@@ -23,24 +27,25 @@ struct Left {
 }
 
 impl Published {
+    /// Compares the requested rows with what became of them.
     pub(super) fn of(wanted: &BTreeSet<RowKey>, through: &Through, context: &Context<'_>) -> Self {
         let left = wanted.iter().filter_map(|key| {
             let row = key.to_string();
             let why = match through.fates.get(key) {
                 Some(Fate::Settled(Settled::Published | Settled::Absent)) => return None,
                 Some(Fate::Settled(Settled::AlreadyParked)) => {
-                    format!("it is set aside: {}", context.command(&["unpark", &row]))
+                    format!("it is parked: {}", context.command(&["unpark", &row]))
                 }
                 Some(Fate::Settled(Settled::Parked(poison))) => {
-                    format!("set aside: {poison}; {}", context.command(&["parked"]))
+                    format!("it was parked: {poison}; {}", context.command(&["parked"]))
                 }
                 Some(Fate::Settled(Settled::LeftToSweeper(failure)) | Fate::Failed(failure)) => {
                     failure.to_string()
                 }
                 Some(Fate::Settled(Settled::Edited)) => {
-                    "it was edited meanwhile; run it again".to_owned()
+                    "it was edited concurrently; run the command again".to_owned()
                 }
-                None => "nobody knows; run it again".to_owned(),
+                None => "its result is unknown; run the command again".to_owned(),
             };
             Some(Left { row, why })
         });
@@ -50,12 +55,8 @@ impl Published {
         }
     }
 
-    pub(super) fn ending(&self) -> Ending {
-        if self.left.is_empty() {
-            Ending::Fine
-        } else {
-            Ending::NeedsAPerson
-        }
+    pub(super) fn outcome(&self) -> Outcome {
+        Outcome::done_if(self.left.is_empty())
     }
 }
 

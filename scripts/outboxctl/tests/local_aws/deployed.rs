@@ -1,3 +1,5 @@
+//! A local stack for one test, and `outboxctl` on it.
+
 use std::{
     collections::{BTreeSet, HashMap},
     os::unix::process::CommandExt,
@@ -12,8 +14,8 @@ use serde_json::Value;
 
 use crate::row::Row;
 
-/// A deployed stack with nothing in it. Nobody drives its stream: what is in
-/// the outbox leaves it by an operator alone.
+/// A deployed stack with empty tables. Its stream mapping isn't driven, so only
+/// `outboxctl` publishes rows.
 pub(crate) struct Deployed(pub(crate) Stack);
 
 impl Deployed {
@@ -42,11 +44,11 @@ impl Deployed {
         command
     }
 
-    pub(crate) fn run(&self, arguments: &[&str]) -> Answer {
-        Answer::of(&self.command(arguments).output().unwrap())
+    pub(crate) fn run(&self, arguments: &[&str]) -> CommandOutput {
+        CommandOutput::of(&self.command(arguments).output().unwrap())
     }
 
-    /// Runs a command that answers as JSON.
+    /// Runs a command with JSON output, and returns the parsed result.
     pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         let answer = self.run(&[&["--output", "json"], arguments].concat());
         serde_json::from_str(&answer.out).unwrap_or_else(|_| panic!("{answer:?}"))
@@ -87,7 +89,7 @@ impl Deployed {
         }
     }
 
-    /// Events whose rows are in the table.
+    /// Returns the ids of the events in the table.
     pub(crate) async fn pending(&self) -> BTreeSet<String> {
         let scan = self.0.clients.dynamodb.scan().consistent_read(true);
         let scan = scan.table_name(&self.0.deployment.outbox_table);
@@ -123,15 +125,15 @@ impl Deployed {
     }
 }
 
-/// What a command said.
+/// The exit status and output of a command.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct CommandOutput {
     pub(crate) status: Option<i32>,
     pub(crate) out: String,
     pub(crate) err: String,
 }
 
-impl Answer {
+impl CommandOutput {
     pub(crate) fn of(output: &Output) -> Self {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Self {

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use deployed::{Answer, Deployed};
+use deployed::{CommandOutput, Deployed};
 use devstack::{Fault, Functions, Kind, Mappings, Stack};
 use row::Row;
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ use tokio::time::sleep;
 
 #[tokio::test]
 #[ignore = "needs the local AWS: make test-end-to-end"]
-async fn an_operator_sees_what_waits_and_puts_it_right() {
+async fn an_operator_sees_what_is_wrong_and_fixes_it() {
     let deployed = Deployed::start().await;
     let well = deployed.run(&["status"]);
     assert_eq!(well.status, Some(0), "{well:?}");
@@ -34,12 +34,12 @@ async fn an_operator_sees_what_waits_and_puts_it_right() {
     let letters: Vec<String> = rows[1..].iter().map(|row| row.letter(table)).collect();
     deployed.dead(&letters).await;
     deployed.dead(&["hello".to_owned()]).await;
-    let [pending, mended, republished, given_up] = &rows;
+    let [pending, fixed, republished, given_up] = &rows;
 
     status_says_what_to_do(&deployed);
-    lists_say_what_is_there(&deployed, pending, mended);
+    lists_show_rows_and_letters(&deployed, pending, fixed);
     letters_of_parked_rows_stay(&deployed, given_up);
-    a_detail_is_mended(&deployed, mended, republished);
+    a_detail_is_edited(&deployed, fixed, republished);
     the_rest_is_settled(&deployed, pending, republished, given_up);
     publishing_is_paused_and_resumed(&deployed);
     deployed.0.stop().await.unwrap();
@@ -62,7 +62,7 @@ fn status_says_what_to_do(deployed: &Deployed) {
     assert_eq!(next, expected);
     assert_eq!(deployed.run(&["status"]).status, Some(1));
     let mut by_make = deployed.command(&["status"]);
-    let by_make = Answer::of(
+    let by_make = CommandOutput::of(
         &by_make
             .env("OUTBOXCTL_STARTED_BY", "make")
             .output()
@@ -74,12 +74,12 @@ fn status_says_what_to_do(deployed: &Deployed) {
             .contains("\n  make outboxctl ENV=local ARGS='dlq list'"),
         "{by_make:?}"
     );
-    nobody_has_to_read_on(deployed, &["status"], 1);
-    nobody_has_to_read_on(deployed, &["dlq", "replay", "--dry-run"], 1);
+    a_closed_pipe_keeps_the_exit_status(deployed, &["status"], 1);
+    a_closed_pipe_keeps_the_exit_status(deployed, &["dlq", "replay", "--dry-run"], 1);
 }
 
-/// The exit status says what came of the command, whether anybody has read that.
-fn nobody_has_to_read_on(deployed: &Deployed, arguments: &[&str], expected: i32) {
+/// The exit status says how the command ended, even if the reader closed the pipe.
+fn a_closed_pipe_keeps_the_exit_status(deployed: &Deployed, arguments: &[&str], expected: i32) {
     let closed = || {
         let (_, writer) = pipe().unwrap();
         writer
@@ -90,14 +90,14 @@ fn nobody_has_to_read_on(deployed: &Deployed, arguments: &[&str], expected: i32)
     assert_eq!(status.code(), Some(expected), "{arguments:?}");
 }
 
-fn lists_say_what_is_there(deployed: &Deployed, pending: &Row, mended: &Row) {
+fn lists_show_rows_and_letters(deployed: &Deployed, pending: &Row, fixed: &Row) {
     let listed = deployed.json(&["pending"]);
     assert_eq!(listed["rows"][0]["row"], pending.name());
     assert_eq!(
         deployed.json(&["pending", "--older-than", "15m"])["total"],
         0
     );
-    let of_other = deployed.json(&["pending", "--aggregate", &mended.aggregate_id]);
+    let of_other = deployed.json(&["pending", "--aggregate", &fixed.aggregate_id]);
     assert_eq!(of_other["total"], 0);
     let parked = deployed.json(&["parked", "--reason", "InvalidArgument"]);
     assert_eq!(parked["rows"].as_array().unwrap().len(), 3);
@@ -111,10 +111,10 @@ fn lists_say_what_is_there(deployed: &Deployed, pending: &Row, mended: &Row) {
             .find(|letter| letter["about"] == row.name())
             .unwrap()
     };
-    let shown = deployed.json(&["dlq", "show", about(mended)["id"].as_str().unwrap()]);
+    let shown = deployed.json(&["dlq", "show", about(fixed)["id"].as_str().unwrap()]);
     assert_eq!(
         shown["rows"],
-        json!([{"row": mended.name(), "state": "set aside"}])
+        json!([{"row": fixed.name(), "state": "parked"}])
     );
     let unknown = deployed.run(&["dlq", "show", "nothing"]);
     assert_eq!(unknown.status, Some(2));
@@ -134,7 +134,7 @@ fn letters_of_parked_rows_stay(deployed: &Deployed, given_up: &Row) {
     assert_eq!(stays.status, Some(1));
     let row = given_up.name();
     let advice = format!(
-        "{row} is set aside\n  outboxctl --env local edit '{row}'\n  outboxctl --env local unpark"
+        "{row} is parked\n  outboxctl --env local edit '{row}'\n  outboxctl --env local unpark"
     );
     assert!(stays.err.contains(&advice), "{stays:?}");
     assert!(
@@ -148,16 +148,16 @@ fn letters_of_parked_rows_stay(deployed: &Deployed, given_up: &Row) {
     );
 }
 
-fn a_detail_is_mended(deployed: &Deployed, mended: &Row, republished: &Row) {
-    let fixed = std::env::temp_dir().join(format!("{}.json", mended.event_id));
+fn a_detail_is_edited(deployed: &Deployed, fixed: &Row, republished: &Row) {
+    let fixed = std::env::temp_dir().join(format!("{}.json", fixed.event_id));
     std::fs::write(
         &fixed,
-        mended
+        fixed
             .detail
             .replace("\"data\":{", "\"data\":{\"fixed\":true,"),
     )
     .unwrap();
-    let edit = ["edit", &mended.name(), "--detail", fixed.to_str().unwrap()];
+    let edit = ["edit", &fixed.name(), "--detail", fixed.to_str().unwrap()];
     let edited = deployed.run(&edit);
     assert_eq!(
         (edited.status, edited.out.trim()),
@@ -182,10 +182,7 @@ fn a_detail_is_mended(deployed: &Deployed, mended: &Row, republished: &Row) {
 
 fn the_rest_is_settled(deployed: &Deployed, pending: &Row, republished: &Row, given_up: &Row) {
     let not_parked = deployed.run(&["unpark", &pending.name()]);
-    assert!(
-        not_parked.err.contains("is not set aside"),
-        "{not_parked:?}"
-    );
+    assert!(not_parked.err.contains("is not parked"), "{not_parked:?}");
     assert_eq!(
         deployed.json(&["unpark", &republished.name()])["published"],
         1
@@ -213,7 +210,7 @@ fn the_rest_is_settled(deployed: &Deployed, pending: &Row, republished: &Row, gi
     assert_eq!(
         replayed["left"].as_array().unwrap().len(),
         1,
-        "what is no letter"
+        "the message that is no letter"
     );
 }
 
@@ -231,7 +228,7 @@ fn publishing_is_paused_and_resumed(deployed: &Deployed) {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the local AWS: make test-end-to-end"]
-async fn what_a_person_does_not_edit_is_published_as_it_was() {
+async fn unedited_parts_of_a_detail_are_published_unchanged() {
     let deployed = Deployed::start().await;
     let mut calls = deployed.0.faults.calls();
     let numbers =
@@ -247,14 +244,14 @@ async fn what_a_person_does_not_edit_is_published_as_it_was() {
         command.env("VISUAL", "").env("EDITOR", editor);
         command.env("TMPDIR", directory.path());
         let aws = deployed.0.faults.endpoint().to_string();
-        Answer::of(&command.env("AWS_ENDPOINT_URL", aws).output().unwrap())
+        CommandOutput::of(&command.env("AWS_ENDPOINT_URL", aws).output().unwrap())
     };
     let drafts = || std::fs::read_dir(directory.path()).unwrap().count();
 
     let saved = edit("true");
     assert_eq!((saved.status, drafts()), (Some(2), 0), "{saved:?}");
     assert!(
-        saved.err.contains("is as it was; nothing was done"),
+        saved.err.contains("is unchanged; nothing was done"),
         "{saved:?}"
     );
     let missing = edit("/no/such/editor");
@@ -288,7 +285,7 @@ async fn what_a_person_does_not_edit_is_published_as_it_was() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the local AWS: make test-end-to-end"]
-async fn status_sees_that_publishing_fails_and_when_it_no_longer_does() {
+async fn status_shows_failures_until_publishing_succeeds() {
     let deployed = Deployed::start().await;
     let Stack {
         faults,
@@ -329,18 +326,18 @@ async fn status_sees_that_publishing_fails_and_when_it_no_longer_does() {
     assert_eq!(well.status, Some(0), "{well:?}");
     assert!(
         well.out
-            .contains("what failed is published or parked since"),
+            .contains("all events that failed are published or parked now"),
         "{well:?}"
     );
     deployed.0.stop().await.unwrap();
 }
 
-/// The status once it is like this.
-fn until(deployed: &Deployed, is_like_this: impl Fn(&Value) -> bool) -> Value {
+/// Returns the status once it fulfils this condition.
+fn until(deployed: &Deployed, is_fulfilled: impl Fn(&Value) -> bool) -> Value {
     let give_up_at = Instant::now() + Duration::from_mins(1);
     loop {
         let status = deployed.json(&["status"]);
-        if is_like_this(&status) {
+        if is_fulfilled(&status) {
             return status;
         }
         assert!(Instant::now() < give_up_at, "it stays {status}");
@@ -349,7 +346,7 @@ fn until(deployed: &Deployed, is_like_this: impl Fn(&Value) -> bool) -> Value {
 
 #[tokio::test]
 #[ignore = "needs the local AWS: make test-end-to-end"]
-async fn a_replay_killed_anywhere_loses_nothing_and_repeats_only_what_it_could_not_know() {
+async fn a_killed_replay_loses_nothing_and_repeats_little() {
     const BACKLOG: usize = 500;
     const KILLS: usize = 20;
     let deployed = Deployed::start().await;
@@ -360,7 +357,8 @@ async fn a_replay_killed_anywhere_loses_nothing_and_repeats_only_what_it_could_n
     let letters: Vec<String> = rows.iter().map(|row| row.letter(table)).collect();
     deployed.dead(&letters).await;
 
-    // Of these the bus had answered, and the delete had not come to the table.
+    // Published, but the row was not deleted yet when the replay was killed: only these may
+    // be published again.
     let mut in_between: BTreeSet<String> = BTreeSet::new();
     let mut before: BTreeMap<String, u32> = BTreeMap::new();
     for _ in 0..KILLS {
@@ -379,10 +377,10 @@ async fn a_replay_killed_anywhere_loses_nothing_and_repeats_only_what_it_could_n
     }
     let by_killed = before.len();
     assert!(by_killed > 0, "every kill came before the work");
-    // What the killed ones had in their hands is seen again after a while.
+    // Letters that were in flight in killed replays become visible again after a while.
     let give_up_at = Instant::now() + Duration::from_mins(2);
     while deployed.letters().await > 0 {
-        assert!(Instant::now() < give_up_at, "letters stay");
+        assert!(Instant::now() < give_up_at, "letters stay in the queue");
         replay(&deployed).wait().unwrap();
     }
     while !subscriber.receive().await.unwrap().is_empty() {}
@@ -397,7 +395,7 @@ async fn a_replay_killed_anywhere_loses_nothing_and_repeats_only_what_it_could_n
         .collect();
     println!(
         "{BACKLOG} dead events, {KILLS} kills: {by_killed} delivered by killed replays, {} in the end; \
-         {} once, {} more than once; {} were between the bus's answer and the delete when a kill fell",
+         {} once, {} more than once; {} were published and not deleted at a kill",
         subscriber.events.len(),
         BACKLOG - twice.len(),
         twice.len(),
@@ -406,7 +404,7 @@ async fn a_replay_killed_anywhere_loses_nothing_and_repeats_only_what_it_could_n
     let unexplained: Vec<&String> = twice.difference(&in_between).collect();
     assert!(
         unexplained.is_empty(),
-        "repeated without need: {unexplained:?}"
+        "repeated without a kill: {unexplained:?}"
     );
     deployed.0.stop().await.unwrap();
 }
@@ -419,7 +417,7 @@ fn replay(deployed: &Deployed) -> Child {
 
 #[tokio::test]
 #[ignore = "takes minutes: make measure-outboxctl"]
-async fn measure_a_replay_of_10_000_dead_events_and_the_status_of_100_000() {
+async fn measure_a_replay_of_10_000_and_the_status_of_100_000_events() {
     let deployed = Deployed::start().await;
     let rows: Vec<Row> = (0..10_000).map(|_| Row::new()).collect();
     deployed.write(&rows).await;

@@ -1,3 +1,5 @@
+//! Rows of the outbox table for tests.
+
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -5,7 +7,7 @@ use outbox::RowKey;
 use serde_json::json;
 use uuid::Uuid;
 
-/// A row of the outbox, first of its aggregate.
+/// The first row of an aggregate.
 pub(crate) struct Row {
     pub(crate) aggregate_id: String,
     pub(crate) event_id: String,
@@ -74,7 +76,7 @@ impl Row {
         item
     }
 
-    /// What the relay sends when it sets the row aside.
+    /// Returns the dead letter that the relay sends when it parks the row.
     pub(crate) fn letter(&self, table: &str) -> String {
         json!({
             "table": table, "aggregateId": self.aggregate_id, "position": self.key().position,

@@ -1,5 +1,5 @@
-//! What CloudWatch has seen of an outbox in the last minutes. The local stack puts
-//! there what it knows of its stream mapping, as Lambda does on AWS.
+//! The metrics of an outbox in the last minutes. The local stack writes those of its
+//! stream mapping to `CloudWatch`, as Lambda does on AWS.
 
 use aws_sdk_cloudwatch::{
     operation::get_metric_data::GetMetricDataOutput,
@@ -7,21 +7,22 @@ use aws_sdk_cloudwatch::{
     types::{Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, StatusCode},
 };
 use jiff::{SignedDuration, Timestamp};
-use outbox::handlers::NAMESPACE;
+use outbox::relay::NAMESPACE;
 use serde::Serialize;
 
-use super::super::Context;
-use crate::call_failure::call_failed;
+use crate::{call_failure::call_failed, context::Context};
 
-/// How far back is looked: a sweep has been by then whatever happens.
+/// How far back metrics are read. A sweep starts every 5 min, so a healthy sweeper has
+/// completed one in this time.
 const WINDOW: SignedDuration = SignedDuration::from_mins(15);
 
-/// The same in words.
+/// [`WINDOW`] in words.
 pub(super) const PAST: &str = "in the past 15 min";
 
-/// Lambda's metrics have a value for each minute.
+/// Lambda's metrics have a value for each minute, in seconds.
 const PERIOD_SECONDS: i32 = 60;
 
+/// What `CloudWatch` says, if it can be asked.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(super) enum Recent {
@@ -32,41 +33,42 @@ pub(super) enum Recent {
     },
 }
 
+/// The metrics of the last 15 minutes.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Seen {
-    /// Events that the relay was given.
+    /// Events that Lambda handed to the relay.
     pub(super) relayed: usize,
-    /// Attempts that failed, of the relay and of the sweeper: one event may count
-    /// more than once.
+    /// Failed attempts of the relay and the sweeper. One event may count more than once.
     pub(super) failed: usize,
-    /// The end of the minute that had the last of them.
+    /// The end of the minute with the last failed attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) last_failure: Option<Timestamp>,
-    /// Sweeps that came to their end.
+    /// Completed sweeps.
     pub(super) sweeps: usize,
 }
 
-/// A metric that is asked for.
-struct Asked<'a> {
+/// A metric to query.
+struct MetricQuery<'a> {
     id: &'static str,
     namespace: &'static str,
     name: &'static str,
     dimension: &'static str,
+    /// The dimension's value.
     of: &'a str,
     statistic: &'static str,
 }
 
 impl Recent {
-    /// Asks CloudWatch. What it can't say is not known, and no failure of the
-    /// command.
+    /// Queries `CloudWatch`. A failed query doesn't fail the command: the rest of the status
+    /// is worth showing.
     pub(super) async fn find(context: &Context<'_>, relay: Option<&str>) -> Self {
         let now = Timestamp::now();
         let found = aws_sdk_cloudwatch::Client::new(context.config)
             .get_metric_data()
             .set_metric_data_queries(Some(queries(context, relay)))
             .start_time(DateTime::from_secs((now - WINDOW).as_second()))
-            // The minute that has begun counts.
+            // Includes the current minute.
             .end_time(DateTime::from_secs(
                 now.as_second() + i64::from(PERIOD_SECONDS),
             ))
@@ -75,7 +77,7 @@ impl Recent {
             .map_err(call_failed("GetMetricData"));
         match found
             .map_err(|error| error.to_string())
-            .and_then(|found| Seen::in_answer(&found))
+            .and_then(|found| Seen::of(&found))
         {
             Ok(seen) => Self::Seen(seen),
             Err(unknown) => Self::Unknown { unknown },
@@ -91,19 +93,20 @@ impl Recent {
 }
 
 impl Seen {
-    fn in_answer(answer: &GetMetricDataOutput) -> Result<Self, String> {
-        let results = answer.metric_data_results();
-        let incomplete = results
-            .iter()
-            .find(|result| result.status_code() != Some(&StatusCode::Complete));
+    fn of(output: &GetMetricDataOutput) -> Result<Self, String> {
+        let results = output.metric_data_results();
+        let incomplete = results.iter().find(|result| {
+            let status = result.status_code();
+            status.is_some_and(|status| *status != StatusCode::Complete)
+        });
         if let Some(result) = incomplete {
             let id = result.id().unwrap_or("a metric");
-            return Err(format!("GetMetricData does not have all of {id}"));
+            return Err(format!("GetMetricData returned only a part of {id}"));
         }
         let of = |id: &str| results.iter().find(|result| result.id() == Some(id));
         let sum = |id| of(id).map_or(0, sum);
-        // Both count what the relay could not publish; the relay does even where
-        // the mapping does not.
+        // These count the same failures: for the mapping, by the relay itself (also where
+        // the mapping counts none), and as failed invocations. A sum would count twice.
         let by_relay = sum("failed").max(sum("failedByRelay")).max(sum("errors"));
         let failures = ["failed", "failedByRelay", "errors", "failedBySweeper"];
         Ok(Self {
@@ -114,17 +117,18 @@ impl Seen {
         })
     }
 
-    /// Says how long ago something was that happened in the minute with this end.
+    /// Returns how long ago something was, if it happened in the minute with this end.
     pub(super) fn how_long_ago(end: Timestamp, now: Timestamp) -> String {
         let since_begin = now.duration_since(end).as_secs() + i64::from(PERIOD_SECONDS);
         format!("within {} min", (since_begin + 59).div_euclid(60).max(1))
     }
 }
 
+/// Returns the queries for an outbox; `relay` is the function's name, if it is known.
 fn queries(context: &Context<'_>, relay: Option<&str>) -> Vec<MetricDataQuery> {
     let mapping = &context.deployment.stream_mapping;
     let table = &context.deployment.outbox_table;
-    let of_mapping = |id, name| Asked {
+    let of_mapping = |id, name| MetricQuery {
         id,
         namespace: "AWS/Lambda",
         name,
@@ -132,7 +136,7 @@ fn queries(context: &Context<'_>, relay: Option<&str>) -> Vec<MetricDataQuery> {
         of: mapping,
         statistic: "Sum",
     };
-    let of_outbox = |id, name, statistic| Asked {
+    let of_outbox = |id, name, statistic| MetricQuery {
         id,
         namespace: NAMESPACE,
         name,
@@ -140,7 +144,7 @@ fn queries(context: &Context<'_>, relay: Option<&str>) -> Vec<MetricDataQuery> {
         of: table,
         statistic,
     };
-    let of_relay = relay.map(|relay| Asked {
+    let of_relay = relay.map(|relay| MetricQuery {
         id: "errors",
         namespace: "AWS/Lambda",
         name: "Errors",
@@ -148,22 +152,22 @@ fn queries(context: &Context<'_>, relay: Option<&str>) -> Vec<MetricDataQuery> {
         of: relay,
         statistic: "Sum",
     });
-    let asked = [
+    let metrics = [
         of_mapping("relayed", "InvokedEventCount"),
         of_mapping("failed", "FailedInvokeEventCount"),
         of_outbox("failedByRelay", "Failed", "Sum"),
         of_outbox("failedBySweeper", "SweepFailed", "Sum"),
-        // Every sweep tells it, 0 included.
+        // Every sweep reports it, even if it is 0: so the samples count the sweeps.
         of_outbox("sweeps", "PendingEvents", "SampleCount"),
     ];
-    asked
+    metrics
         .into_iter()
         .chain(of_relay)
-        .map(|asked| asked.query())
+        .map(|metric| metric.query())
         .collect()
 }
 
-impl Asked<'_> {
+impl MetricQuery<'_> {
     fn query(&self) -> MetricDataQuery {
         let dimension = Dimension::builder().name(self.dimension).value(self.of);
         let metric = Metric::builder()
@@ -190,7 +194,7 @@ fn sum(result: &MetricDataResult) -> usize {
     result.values().iter().sum::<f64>().max(0.0) as usize
 }
 
-/// The end of the last minute that has a value over 0.
+/// Returns the end of the last minute with a value over 0.
 fn last(result: &MetricDataResult) -> Option<Timestamp> {
     let points = result.timestamps().iter().zip(result.values());
     let begun = points
@@ -219,17 +223,17 @@ mod tests {
             .build()
     }
 
-    fn answer(results: Vec<MetricDataResult>) -> GetMetricDataOutput {
+    fn output(results: Vec<MetricDataResult>) -> GetMetricDataOutput {
         GetMetricDataOutput::builder()
             .set_metric_data_results(Some(results))
             .build()
     }
 
     #[test]
-    fn failures_are_counted_once_and_the_last_minute_with_one_is_known() {
-        let seen = Seen::in_answer(&answer(vec![
+    fn failures_are_counted_once_with_the_last_minute() {
+        let seen = Seen::of(&output(vec![
             result("relayed", &[(1, 10.0), (3, 5.0)]),
-            // CloudWatch gives the newest first, if not asked otherwise.
+            // CloudWatch returns the newest value first by default.
             result("failed", &[(3, 0.0), (2, 4.0), (1, 2.0)]),
             result("failedByRelay", &[(1, 2.0), (2, 4.0)]),
             result("failedBySweeper", &[(1, 1.0)]),
@@ -245,20 +249,20 @@ mod tests {
     }
 
     #[test]
-    fn nothing_seen_is_nothing_and_an_answer_in_part_is_unknown() {
-        assert_eq!(Seen::in_answer(&answer(Vec::new())), Ok(Seen::default()));
+    fn a_partial_result_is_unknown_and_an_empty_one_is_zero() {
+        assert_eq!(Seen::of(&output(Vec::new())), Ok(Seen::default()));
         let partial = MetricDataResult::builder()
             .id("failed")
             .status_code(StatusCode::InternalError)
             .build();
         assert_eq!(
-            Seen::in_answer(&answer(vec![partial])),
-            Err("GetMetricData does not have all of failed".to_owned())
+            Seen::of(&output(vec![partial])),
+            Err("GetMetricData returned only a part of failed".to_owned())
         );
     }
 
     #[test]
-    fn a_minute_is_told_by_when_it_began() {
+    fn an_age_counts_from_the_start_of_the_minute() {
         let now: Timestamp = "2026-11-24T09:00:30Z".parse().unwrap();
         for (seconds, expected) in [
             (-30, "within 1 min"),

@@ -1,28 +1,29 @@
-//! The stream mapping that hands events to the relay.
+//! The stream mapping that invokes the relay.
 
 use aws_sdk_lambda::operation::get_event_source_mapping::GetEventSourceMappingOutput;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::super::Context;
-use crate::{age, call_failure::call_failed, error::Error};
+use crate::{age, call_failure::call_failed, context::Context, error::Error};
 
-/// Tags by which the local stack tells the result of the last batch. Its emulator
-/// does not hand batches out itself and so knows none.
+/// Tags with the result of the last batch in the local stack. Its emulator doesn't know
+/// the result, because devstack drives the mapping.
 const LAST_RESULT: &str = "lastResult";
 const LAST_RESULT_AT: &str = "lastResultAt";
 
+/// The state and settings of the mapping.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Relay {
-    /// As Lambda says it: `Enabled`, `Disabled`, or on the way there.
+    /// Lambda's words: `Enabled`, `Disabled`, or a transition such as `Enabling`.
     pub(super) state: String,
+    /// The result of the last batch, in Lambda's words.
     pub(super) last_result: String,
     pub(super) settings: String,
-    /// The function's name.
+    /// The name of the relay's function.
     #[serde(skip)]
     pub(super) function: Option<String>,
-    /// How long Lambda may gather events before it hands them out.
+    /// How long Lambda may collect events before it invokes the relay.
     #[serde(skip)]
     pub(super) batching_window: SignedDuration,
 }
@@ -37,7 +38,7 @@ impl Relay {
             .send()
             .await
             .map_err(call_failed(format!("GetEventSourceMapping {id}")))?;
-        // The emulator's mapping is switched off; devstack does its work.
+        // The emulator's mapping is disabled: devstack drives the stream.
         let (state, last_result) = if context.deployment.is_local {
             let last_result = local_result(&lambda, &mapping).await?;
             (Some("driven by the local stack"), last_result)
@@ -56,7 +57,7 @@ impl Relay {
     }
 }
 
-/// The result of the last batch that the local stack handed out.
+/// Returns the result of the last batch in the local stack.
 async fn local_result(
     lambda: &aws_sdk_lambda::Client,
     mapping: &GetEventSourceMappingOutput,
@@ -77,7 +78,8 @@ async fn local_result(
     Ok(format!("{result}{}", ago.unwrap_or_default()))
 }
 
-/// `publish-events` of `arn:aws:lambda:eu-central-1:123456789012:function:publish-events:live`.
+/// Returns the function's name: `publish-events` in
+/// `arn:aws:lambda:eu-central-1:123456789012:function:publish-events:live`.
 fn function(mapping: &GetEventSourceMappingOutput) -> Option<&str> {
     mapping.function_arn()?.split(':').nth(6)
 }

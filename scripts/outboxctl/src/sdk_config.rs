@@ -1,20 +1,22 @@
+//! The configuration of the AWS clients.
+
 use std::{net::IpAddr, time::Duration};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, timeout::TimeoutConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 
-use crate::{arguments::Environment, error::Error};
+use crate::{environment::Environment, error::Error};
 
-/// The Region the local AWS pretends to be in.
+/// The Region of the local AWS.
 const LOCAL_REGION: &str = "eu-central-1";
 
-/// How AWS is reached.
+/// Returns how AWS is reached.
 ///
 /// # Errors
 ///
-/// If the environment does not say where; or, for the local environment, if it
-/// says anywhere but this machine.
-pub(crate) async fn aws_config(environment: Option<Environment>) -> Result<SdkConfig, Error> {
+/// If the environment names no Region; or, for the local environment, if
+/// `AWS_ENDPOINT_URL` is not an address of this machine.
+pub(crate) async fn sdk_config(environment: Option<Environment>) -> Result<SdkConfig, Error> {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(5))
         .operation_attempt_timeout(Duration::from_secs(20))
@@ -32,8 +34,8 @@ pub(crate) async fn aws_config(environment: Option<Environment>) -> Result<SdkCo
     }
 }
 
-/// Nothing of the environment but the endpoint: no profile, no keys, no proxy,
-/// and no TLS, so that no real account can be reached.
+/// Returns the configuration for the local AWS. Only the endpoint comes from the
+/// environment: without profile, keys, proxy and TLS, no real account can be reached.
 fn local(timeouts: TimeoutConfig) -> Result<SdkConfig, Error> {
     let endpoint = std::env::var("AWS_ENDPOINT_URL").map_err(|_| not_local("not set"))?;
     if !is_loopback(&endpoint) {
@@ -71,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_this_machine_is_local() {
+    fn only_loopback_addresses_are_local() {
         for (endpoint, expected) in [
             ("http://127.0.0.1:4566", true),
             ("http://127.0.0.1:4566/", true),

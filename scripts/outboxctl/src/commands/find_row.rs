@@ -1,0 +1,37 @@
+//! The lookup of a row by the name that an operator typed.
+
+use outbox::{
+    RowKey,
+    relay::{OutboxTable, Page},
+};
+
+use crate::{
+    error::Error,
+    outbox_parts::OperatorRelay,
+    row_name::{Place, RowName},
+};
+
+/// Returns the key of the row with this name.
+///
+/// # Errors
+///
+/// If there is no such row, or the table cannot be read.
+pub(super) async fn find_row(relay: &OperatorRelay, name: &RowName) -> Result<RowKey, Error> {
+    let key = |position: String| RowKey {
+        aggregate_id: name.aggregate_id.clone(),
+        position,
+    };
+    let sequence = match &name.place {
+        Place::Sequence(sequence) => sequence,
+        Place::Position(position) => return Ok(key(position.clone())),
+    };
+    // A position is the sequence, '#' and the event's id. The id isn't known here, so
+    // the query spans every id: '~' sorts after all characters of an id.
+    let before = key(format!("{sequence:020}#"));
+    let behind = key(format!("{sequence:020}#~"));
+    let table = relay.table();
+    let query = || table.query(&name.aggregate_id, Some(&before), Some(&behind));
+    let Page { rows, .. } = relay.patiently(query).await.map_err(Error::aws)?;
+    let first = rows.into_iter().map(|row| row.arrival.key).next();
+    first.ok_or_else(|| Error::NoSuchRow(name.to_string()))
+}

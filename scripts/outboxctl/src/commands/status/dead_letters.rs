@@ -1,0 +1,48 @@
+//! The depth of the dead-letter queue.
+
+use jiff::Timestamp;
+use outbox::replay::{DeadLetterQueue, Depth, Selection};
+use serde::Serialize;
+
+use crate::{context::Context, error::Error};
+
+/// How many dead letters are read to find the oldest. More would take more calls.
+const MOST_LETTERS: usize = 10;
+
+/// Counts of the dead letters.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DeadLetters {
+    pub(super) visible: usize,
+    /// Letters in flight: received by a replay and not deleted yet.
+    pub(super) in_work: usize,
+    /// When the oldest of the letters that were read was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) oldest: Option<Timestamp>,
+    /// Whether there may be older ones, because not all letters were read.
+    pub(super) at_least: bool,
+}
+
+impl DeadLetters {
+    pub(super) async fn find(context: &Context<'_>) -> Result<Self, Error> {
+        let queue = context.parts.queue();
+        let Depth { visible, hidden } = queue.depth().await.map_err(Error::aws)?;
+        let read = visible.min(MOST_LETTERS);
+        let letters = if read == 0 {
+            Vec::new()
+        } else {
+            let some = Selection {
+                limit: Some(read),
+                ..Selection::default()
+            };
+            let replay = context.parts.replay().await?;
+            replay.peek(&some).await.map_err(Error::aws)?
+        };
+        Ok(Self {
+            visible,
+            in_work: hidden,
+            oldest: letters.iter().filter_map(|letter| letter.sent_at).min(),
+            at_least: visible + hidden > letters.len(),
+        })
+    }
+}

@@ -1,0 +1,200 @@
+//! Prints the status of an outbox.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{
+    backlog::Backlog,
+    dead_letters::DeadLetters,
+    problems::Problem,
+    recent::{PAST, Recent, Seen},
+    snapshot::Snapshot,
+};
+use crate::{age, output::count, table::Fields};
+
+/// What was seen of an outbox, and what the operator should do.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Status {
+    #[serde(flatten)]
+    pub(super) snapshot: Snapshot,
+    /// What is wrong, most urgent first; empty if all is well.
+    pub(super) problems: Vec<Problem>,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", fields(&self.snapshot))?;
+        if self.problems.is_empty() {
+            return write!(f, "{}", console::style("all is well").green());
+        }
+        let lines = self.problems.iter().map(|problem| {
+            let what = console::style(&problem.what).red();
+            format!("{what}\n  {}", problem.next)
+        });
+        f.write_str(&lines.collect::<Vec<_>>().join("\n"))
+    }
+}
+
+fn fields(snapshot: &Snapshot) -> Fields {
+    let Snapshot {
+        stack,
+        account,
+        region,
+        backlog,
+        dead_letters,
+        relay,
+        sweeper,
+        ..
+    } = snapshot;
+    let mut fields = Fields::default();
+    for (name, value) in [
+        ("outbox", format!("{stack}, account {account}, {region}")),
+        ("pending", pending(backlog)),
+        ("parked", parked(backlog)),
+        ("dead letters", letters(dead_letters)),
+        ("relay", format!("{}, {}", relay.state, relay.settings)),
+        ("last result", relay.last_result.clone()),
+        ("recently", recently(snapshot)),
+        (
+            "sweeper",
+            format!("{}, {}", sweeper.state, sweeper.schedule),
+        ),
+    ] {
+        fields.add(name, value);
+    }
+    fields
+}
+
+fn pending(backlog: &Backlog) -> String {
+    let oldest = match backlog.oldest_pending {
+        Some(oldest) => format!(", oldest {}", age::age(oldest)),
+        None => String::new(),
+    };
+    format!("{}{}{oldest}", at_least(backlog), backlog.pending)
+}
+
+fn parked(backlog: &Backlog) -> String {
+    let reasons = backlog.parked_by_reason.iter();
+    let reasons: Vec<String> = reasons
+        .map(|(code, count)| format!("{count} {code}"))
+        .collect();
+    let reasons = if reasons.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", reasons.join(", "))
+    };
+    format!("{}{}{reasons}", at_least(backlog), backlog.parked)
+}
+
+fn at_least(backlog: &Backlog) -> &'static str {
+    if backlog.at_least { "at least " } else { "" }
+}
+
+fn letters(letters: &DeadLetters) -> String {
+    let in_flight = match letters.in_work {
+        0 => String::new(),
+        in_flight => format!(", {in_flight} in flight"),
+    };
+    let oldest = match letters.oldest {
+        Some(oldest) if letters.at_least => format!(", oldest at least {}", age::age(oldest)),
+        Some(oldest) => format!(", oldest {}", age::age(oldest)),
+        None => String::new(),
+    };
+    format!("{}{in_flight}{oldest}", letters.visible)
+}
+
+fn recently(snapshot: &Snapshot) -> String {
+    let seen = match &snapshot.recent {
+        Recent::Seen(seen) => seen,
+        Recent::Unknown { unknown } => return format!("unknown: {unknown}"),
+    };
+    let relayed = count(seen.relayed, "event");
+    let Some(last_failure) = seen.last_failure else {
+        return format!("{relayed} relayed, no failed attempt {PAST}");
+    };
+    let failures = count(seen.failed, "failed attempt");
+    let last = Seen::how_long_ago(last_failure, Timestamp::now());
+    let since = if snapshot.may_be_pending_since(last_failure) {
+        ""
+    } else {
+        "; all events that failed are published or parked now"
+    };
+    format!("{relayed} relayed, {failures} {PAST}, the last {last}{since}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn counts_of_a_table_read_in_part_are_at_least() {
+        let mut snapshot = Snapshot::healthy(Timestamp::now());
+        snapshot.backlog.at_least = true;
+        snapshot.backlog.parked = 2;
+        snapshot.backlog.parked_by_reason = BTreeMap::from([("TooLarge".into(), 2)]);
+        let text = fields(&snapshot).to_string();
+        assert!(text.contains("at least 3, oldest "), "{text}");
+        assert!(text.contains("at least 2: 2 TooLarge"), "{text}");
+    }
+
+    #[test]
+    fn a_suggested_command_is_a_line_of_its_own() {
+        let status = Status {
+            snapshot: Snapshot::healthy(Timestamp::now()),
+            problems: vec![Problem {
+                what: "1 row is parked".into(),
+                next: "outboxctl parked".into(),
+            }],
+        };
+        let text = console::strip_ansi_codes(&status.to_string()).into_owned();
+        assert!(
+            text.ends_with("\n1 row is parked\n  outboxctl parked"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn json_has_the_problems_beside_what_was_seen() {
+        let status = Status {
+            snapshot: Snapshot::healthy(Timestamp::now()),
+            problems: Vec::new(),
+        };
+        let json = serde_json::to_value(&status).unwrap();
+        assert_eq!(json["stack"], "orders-dev");
+        assert_eq!(json["pending"], 3);
+        assert_eq!(json["deadLetters"]["inWork"], 0);
+        assert_eq!(json["problems"], serde_json::json!([]));
+    }
+
+    #[test]
+    fn recent_failures_are_shown_even_if_all_is_well() {
+        let now = Timestamp::now();
+        let mut snapshot = Snapshot::healthy(now);
+        assert_eq!(
+            recently(&snapshot),
+            "3 events relayed, no failed attempt in the past 15 min"
+        );
+        snapshot.recent = Recent::Seen(Seen {
+            failed: 6,
+            last_failure: Some(now),
+            ..Seen::default()
+        });
+        let failed =
+            "0 events relayed, 6 failed attempts in the past 15 min, the last within 1 min";
+        assert_eq!(recently(&snapshot), failed);
+        snapshot.backlog.oldest_pending = None;
+        snapshot.backlog.pending = 0;
+        assert_eq!(
+            recently(&snapshot),
+            format!("{failed}; all events that failed are published or parked now")
+        );
+        let unknown = "AccessDenied".to_owned();
+        snapshot.recent = Recent::Unknown { unknown };
+        assert_eq!(recently(&snapshot), "unknown: AccessDenied");
+    }
+}

@@ -1,0 +1,111 @@
+//! Everything that is known about an outbox at one time.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::{
+    backlog::Backlog, dead_letters::DeadLetters, recent::Recent, relay::Relay, sweeper::Sweeper,
+};
+use crate::{context::Context, error::Error};
+
+/// An outbox as it was when `status` looked at it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Snapshot {
+    pub(super) stack: String,
+    pub(super) account: String,
+    pub(super) region: String,
+    #[serde(flatten)]
+    pub(super) backlog: Backlog,
+    pub(super) dead_letters: DeadLetters,
+    pub(super) relay: Relay,
+    pub(super) recent: Recent,
+    pub(super) sweeper: Sweeper,
+    /// Whether it is deployed to the emulator on this machine.
+    #[serde(skip)]
+    pub(super) is_local: bool,
+}
+
+impl Snapshot {
+    /// Collects it from AWS.
+    ///
+    /// # Errors
+    ///
+    /// If a call fails, except for `CloudWatch`: its numbers are then unknown.
+    pub(super) async fn collect(context: &Context<'_>) -> Result<Self, Error> {
+        let (dead_letters, relay, sweeper) = tokio::try_join!(
+            DeadLetters::find(context),
+            Relay::find(context),
+            Sweeper::find(context)
+        )?;
+        let recent = Recent::find(context, relay.function.as_deref()).await;
+        // Last, so that no other call waits behind the scan of a large table.
+        let backlog = Backlog::read(context).await?;
+        let deployment = context.deployment;
+        Ok(Self {
+            stack: deployment.stack.clone(),
+            account: deployment.account.id.clone(),
+            region: deployment.account.region.clone(),
+            backlog,
+            dead_letters,
+            relay,
+            recent,
+            sweeper,
+            is_local: deployment.is_local,
+        })
+    }
+
+    /// Returns the age of the oldest pending event, if there is one.
+    pub(super) fn oldest_age(&self, now: Timestamp) -> Option<SignedDuration> {
+        let oldest = self.backlog.oldest_pending?;
+        Some(now.duration_since(oldest))
+    }
+
+    /// Returns whether an event may have been pending since this time. Rows of unknown
+    /// age count, and so do rows that were not read.
+    pub(super) fn may_be_pending_since(&self, time: Timestamp) -> bool {
+        let oldest = self.backlog.oldest_pending;
+        let is_as_old = oldest.map_or(self.backlog.pending > 0, |oldest| oldest <= time);
+        self.backlog.at_least || is_as_old
+    }
+}
+
+#[cfg(test)]
+impl Snapshot {
+    /// Returns an outbox without problems, for tests.
+    pub(super) fn healthy(now: Timestamp) -> Self {
+        Self {
+            stack: "orders-dev".into(),
+            account: "123456789012".into(),
+            region: "eu-central-1".into(),
+            backlog: Backlog {
+                pending: 3,
+                oldest_pending: Some(now - SignedDuration::from_mins(20)),
+                ..Backlog::default()
+            },
+            dead_letters: DeadLetters {
+                visible: 0,
+                in_work: 0,
+                oldest: None,
+                at_least: false,
+            },
+            relay: Relay {
+                state: "Enabled".into(),
+                last_result: "OK".into(),
+                settings: String::new(),
+                function: None,
+                batching_window: SignedDuration::ZERO,
+            },
+            recent: Recent::Seen(super::recent::Seen {
+                relayed: 3,
+                sweeps: 3,
+                ..super::recent::Seen::default()
+            }),
+            sweeper: Sweeper {
+                state: "ENABLED".into(),
+                schedule: "rate(5 minutes)".into(),
+            },
+            is_local: false,
+        }
+    }
+}

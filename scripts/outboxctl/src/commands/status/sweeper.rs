@@ -1,0 +1,34 @@
+//! The schedule that starts the sweeper.
+
+use serde::Serialize;
+
+use crate::{call_failure::call_failed, context::Context, error::Error};
+
+/// The `EventBridge` rule of the sweeper.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Sweeper {
+    /// EventBridge's words: `ENABLED` or `DISABLED`.
+    pub(super) state: String,
+    /// The schedule expression, such as `rate(5 minutes)`.
+    pub(super) schedule: String,
+}
+
+impl Sweeper {
+    pub(super) async fn find(context: &Context<'_>) -> Result<Self, Error> {
+        let name = &context.deployment.sweep_schedule;
+        let rule = aws_sdk_eventbridge::Client::new(context.config)
+            .describe_rule()
+            .name(name)
+            .send()
+            .await
+            .map_err(call_failed(format!("DescribeRule {name}")))?;
+        Ok(Self {
+            state: rule
+                .state()
+                .map_or("unknown", |state| state.as_str())
+                .to_owned(),
+            schedule: rule.schedule_expression().unwrap_or("none").to_owned(),
+        })
+    }
+}
