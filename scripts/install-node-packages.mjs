@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Installs the packages of a folder's package-lock.json, unless they are all there.
+// Installs the packages of a folder's package-lock.json, unless they are all installed.
 //
 //   scripts/install-node-packages.mjs DIRECTORY WHAT
 //
@@ -9,14 +9,14 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-// These win over the environment and every .npmrc. Registries, proxies and certificates
-// are none of them.
+// These options win over the environment and every .npmrc. Registries, proxies and
+// certificates stay as they are configured.
 const OPTIONS = [
   ...["--include=dev", "--include=optional", "--include=peer"],
   ...["--global=false", "--location=project", "--dry-run=false", "--bin-links=true"],
   ...["--package-lock=true", "--package-lock-only=false", "--install-strategy=hoisted"],
   "--json=false",
-  // The programs for this machine, not for the one that somebody packs for.
+  // Programs for this machine, even if npm is configured for another one.
   ...[`--os=${process.platform}`, `--cpu=${process.arch}`],
   ...["--loglevel=error", "--audit=false", "--fund=false", "--update-notifier=false"],
 ];
@@ -27,7 +27,7 @@ if (workspaces) {
   OPTIONS.push("--workspaces=true", "--include-workspace-root=true");
 }
 
-/** What the lock file lists and node_modules lacks, or has in another version. */
+/** Returns the packages in the lock file that node_modules lacks or has in another version. */
 function missing() {
   const { packages } = JSON.parse(readFileSync(join(directory, "package-lock.json"), "utf8"));
   // npm writes it last.
@@ -40,7 +40,7 @@ function missing() {
     .flatMap(([path, entry]) => (isThere(path, entry) ? programsMissing(path, entry) : [path]));
 }
 
-/** Optional packages are those for one kind of machine, and what these need in turn. */
+/** An optional package is needed only if it is for this kind of machine. */
 function isNeeded({ optional, os, cpu, libc }) {
   return (
     !(optional && !os && !cpu) &&
@@ -50,7 +50,7 @@ function isNeeded({ optional, os, cpu, libc }) {
   );
 }
 
-/** Lists of package.json name what is allowed, or with "!" what is not. */
+/** Lists in package.json name what is allowed, or with "!" what is excluded. */
 function allows(list, value) {
   const excluded = list?.some((item) => item === `!${value}`);
   const included = list?.filter((item) => !item.startsWith("!")) ?? [];
@@ -73,7 +73,7 @@ function isThere(path, { version, link }) {
   }
 }
 
-/** Programs of packages at the top are linked in node_modules/.bin. */
+/** Top-level packages have links to their programs in node_modules/.bin. */
 function programsMissing(path, { bin = {} }) {
   return path.lastIndexOf("node_modules/") > 0
     ? []

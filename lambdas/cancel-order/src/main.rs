@@ -1,10 +1,10 @@
-//! `POST /orders/{id}/cancel`: an order cancelled, and told of, in one transaction.
+//! `POST /orders/{id}/cancel`: cancels an order and adds the event, in one transaction.
 
 use aws_config::BehaviorVersion;
 use lambda_http::{Error, Request, run, service_fn, tracing};
 use orders_service::{OrderService, OrderStore, Orders, cancel_order};
 
-/// Names this service among the sources of events.
+/// The `source` of this service's events.
 const SOURCE: &str = "orders";
 
 #[tokio::main]

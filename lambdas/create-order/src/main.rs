@@ -1,10 +1,10 @@
-//! `POST /orders`: one order and its events, in one transaction.
+//! `POST /orders`: saves an order and its event, in one transaction.
 
 use aws_config::BehaviorVersion;
 use lambda_http::{Error, Request, run, service_fn, tracing};
 use orders_service::{OrderService, OrderStore, Orders, create_order};
 
-/// Names this service among the sources of events.
+/// The `source` of this service's events.
 const SOURCE: &str = "orders";
 
 #[tokio::main]

@@ -1,4 +1,4 @@
-//! `GET /orders/{id}`: an order as it is now.
+//! `GET /orders/{id}`: returns an order.
 
 use aws_config::BehaviorVersion;
 use lambda_http::{Error, Request, run, service_fn, tracing};

@@ -1,4 +1,4 @@
-//! The Outbox table's stream, brought to the event bus.
+//! The relay: publishes the events of the outbox table's stream to the event bus.
 
 use std::{
     io::stdout,

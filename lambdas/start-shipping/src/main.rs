@@ -1,4 +1,4 @@
-//! The orders' events from a queue, each handled once.
+//! Shipping: handles the orders' events from its queue, each once.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,7 +8,7 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
 use shipping::{ShipmentStore, Shipping};
 use tokio::time::Instant;
 
-/// The function's, where Lambda does not tell what is left of it.
+/// The time limit if the invocation's deadline is unknown.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 #[tokio::main]
@@ -23,7 +23,7 @@ async fn main() -> Result<(), Error> {
     let shipping = &shipping;
     run(service_fn(move |batch: LambdaEvent<SqsEvent>| async move {
         let left = batch.context.deadline().duration_since(SystemTime::now());
-        // `cargo lambda watch` tells of a deadline that is long past.
+        // `cargo lambda watch` sends a deadline in the past: it is treated as unknown.
         let deadline = Instant::now() + left.unwrap_or(TIMEOUT);
         Ok::<_, Error>(shipping.handle_batch(batch.payload, deadline).await)
     }))

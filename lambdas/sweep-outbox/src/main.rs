@@ -1,4 +1,4 @@
-//! What the Outbox table's stream left behind, brought to the event bus.
+//! The sweeper: publishes old events that the relay has not published.
 
 use std::{
     env::VarError,
@@ -38,12 +38,12 @@ async fn main() -> Result<(), Error> {
             if let Err(error) = metrics.swept(&mut stdout().lock(), &swept, request_id) {
                 tracing::error!(%error, "the metrics could not be written");
             }
-            // The runtime tells Lambda of an error, and the log of none.
+            // The runtime returns an error to Lambda but doesn't log it.
             if let Some(reason) = &swept.cut_short {
                 tracing::error!(%reason, "the table was not read to its end");
             }
             match swept.cut_short {
-                // The next sweep begins elsewhere.
+                // No error: the next sweep starts at another place in the table.
                 None | Some(CutShort::OutOfTime) => Ok(()),
                 Some(reason) => Err(Error::from(reason)),
             }
@@ -62,7 +62,7 @@ fn variable(name: &str) -> Result<String, Error> {
     std::env::var(name).map_err(|_| format!("environment variable {name} is not set").into())
 }
 
-/// `None` if the variable is not set.
+/// Returns a variable's number of seconds, or `None` if it is not set.
 fn seconds(name: &str) -> Result<Option<Duration>, Error> {
     let value = match std::env::var(name) {
         Ok(value) => value,

@@ -1,5 +1,5 @@
-// Waits until DynamoDB Local answers on a port of 127.0.0.1, and fails if it answers
-// on any other address of this machine.
+// Waits until DynamoDB Local answers on a port of 127.0.0.1, and fails if it also answers on
+// another address of this machine.
 //
 //   node await-loopback.mjs PORT
 import http from "node:http";
@@ -7,7 +7,7 @@ import { networkInterfaces } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
 
 const port = Number(process.argv[2]);
-const patience = Date.now() + 60_000;
+const deadline = Date.now() + 60_000;
 
 const answers = (host) =>
   new Promise((resolve) => {
@@ -20,7 +20,7 @@ const answers = (host) =>
   });
 
 while (!(await answers("127.0.0.1"))) {
-  if (Date.now() > patience) {
+  if (Date.now() > deadline) {
     console.error(`DynamoDB Local does not answer on 127.0.0.1:${port} after 60 s`);
     process.exit(1);
   }
@@ -33,7 +33,7 @@ const others = Object.values(networkInterfaces())
   .filter((address) => address !== "127.0.0.1");
 for (const address of others) {
   if (await answers(address)) {
-    console.error(`DynamoDB Local answers on ${address}, so other machines can use it: it is ended`);
+    console.error(`DynamoDB Local answers on ${address}, so other machines could use it: it is stopped`);
     process.exit(1);
   }
 }
