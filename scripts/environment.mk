@@ -1,11 +1,11 @@
-# Keeps what is set outside of the project from changing what a recipe does. What leads to a
-# mirror, a proxy or a certificate passes, as do caches and how much is printed.
+# Unsets variables of the user's environment that would change what a recipe does. Mirrors,
+# proxies, certificates, caches and verbosity pass.
 #
-# Configuration files cannot be unset: scripts/install-python-packages deals with pip's,
-# scripts/install-node-packages.mjs with npm's, and below are values that win over cargo's.
+# Configuration files cannot be unset: scripts/install-python-packages handles pip's,
+# scripts/install-node-packages.mjs npm's, and variables below win over cargo's.
 
-# Arguments of make count on its command line only: an exported TARGET or ENV is meant for
-# something else.
+# Arguments of make count only on its command line: an exported TARGET or ENV is meant for
+# another program.
 arguments := ARGS ENV EVENTS FROM FUNCTION OPTIMIZED RECORD SECONDS SEED SEEDS TARGET TO TROUBLES
 $(foreach name,$(arguments),$(if $(filter environment%,$(origin $(name))),$(eval $(name) :=)))
 
@@ -19,16 +19,16 @@ ifneq (,$(findstring i,$(flags)))
 $(error make -i (--ignore-errors) is not supported here: remove it, also from an exported MAKEFLAGS)
 endif
 
-# With -j, a deploy would start to build before it is known to be allowed. Cargo and the
-# tests use all cores by themselves.
+# With -j, a deployment would start to build before its arguments are checked. Cargo and the
+# tests use all cores without it.
 .NOTPARALLEL:
 
 # --- Shells and the programs of the system
 
 unexport CDPATH BASH_ENV POSIXLY_CORRECT GREP_OPTIONS TAR_OPTIONS GZIP VALGRIND_OPTS
-# Tests read what programs print.
+# Colours would change the output that tests read.
 unexport CLICOLOR_FORCE FORCE_COLOR
-# Functions that bash exports: where sh is bash, one named cd replaces cd.
+# Functions exported by bash: if sh is bash, a function named cd replaces cd.
 unexport $(filter BASH_FUNC_%,$(.VARIABLES))
 # Git sets these for its hooks: tests that run git would change the project's own repository.
 unexport GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_PREFIX GIT_COMMON_DIR GIT_NAMESPACE
@@ -47,7 +47,7 @@ unexport VIRTUAL_ENV $(filter PYTHON%,$(.VARIABLES))
 
 unexport NODE_ENV NODE_PATH NODE_DEBUG NODE_V8_COVERAGE
 unexport $(filter BIOME_% ESBUILD_% TSX_% VITE_% VITEST%,$(.VARIABLES))
-# Certificates, proxies and memory; not modules to load or debuggers to wait for.
+# Options for certificates, proxies and memory pass; modules to load and debuggers don't.
 export NODE_OPTIONS := $(filter --use-system-ca --use-openssl-ca --use-bundled-ca --use-env-proxy \
 	--max-old-space-size=% --max_old_space_size=% --max-http-header-size=% --dns-result-order=% \
 	--openssl-% --tls-% --no-network-family-% --network-family-%,$(NODE_OPTIONS))
@@ -61,7 +61,7 @@ NPM_PASSES := REGISTRY USERCONFIG GLOBALCONFIG CACHE PROXY HTTPS_PROXY NOPROXY \
 unexport $(filter-out $(npm_passes:%=npm_config_%) $(NPM_PASSES:%=NPM_CONFIG_%),\
 	$(filter npm_config_% NPM_CONFIG_%,$(.VARIABLES)))
 
-# The CDK takes any of its options from here, the app to run among them.
+# Any option of the CDK can be set here, even the app to run.
 unexport $(filter-out CDK_PROXY CDK_CA_BUNDLE_PATH,$(filter CDK_%,$(.VARIABLES)))
 
 # --- Rust
