@@ -1,3 +1,5 @@
+//! The AWS clients of the local stack.
+
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, timeout::TimeoutConfig};
@@ -9,9 +11,8 @@ use crate::{
     process_environment::{DUMMY_KEY, REGION},
 };
 
-/// AWS clients of a local endpoint. They are configured here and nowhere else:
-/// no environment variable and no file is read. Without TLS and without a proxy
-/// they could not reach AWS if they tried.
+/// AWS clients of a local endpoint. Their whole configuration is in [`Clients::new`]: no
+/// environment variable and no file is read. Without TLS and proxy they can't reach AWS.
 #[derive(Debug, Clone)]
 pub struct Clients {
     /// CloudWatch.
@@ -26,12 +27,12 @@ pub struct Clients {
     pub lambda: aws_sdk_lambda::Client,
     /// SQS.
     pub sqs: aws_sdk_sqs::Client,
-    /// What on-failure destinations are in.
+    /// Clients of on-failure destinations.
     pub destinations: DestinationClients,
 }
 
 impl Clients {
-    /// Clients of the emulator at this endpoint.
+    /// Returns clients of the emulator at this endpoint.
     pub fn new(endpoint: LocalEndpoint) -> Self {
         let credentials = Credentials::new(DUMMY_KEY, DUMMY_KEY, None, None, "local stack");
         let timeouts = TimeoutConfig::builder()

@@ -1,3 +1,5 @@
+//! An event with a damaged row, for the demo.
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use serde_json::json;
@@ -5,16 +7,19 @@ use uuid::Uuid;
 
 use crate::{clients::Clients, deployment::Deployment, error::Error};
 
-/// An event whose row was damaged: its detail is cut off in the middle, as a
-/// script could do that writes rows by hand.
+/// An event whose row has a truncated detail, as a faulty script could write it.
 pub(crate) struct DamagedEvent {
     pub(crate) order_id: String,
-    /// The detail as it should be.
+    /// The complete detail.
     pub(crate) detail: String,
 }
 
 impl DamagedEvent {
-    /// Writes the row of one.
+    /// Writes such a row to the outbox table.
+    ///
+    /// # Errors
+    ///
+    /// If the call fails.
     pub(crate) async fn write(clients: &Clients, deployment: &Deployment) -> Result<Self, Error> {
         let order_id = Uuid::now_v7().to_string();
         let event_id = Uuid::now_v7();
@@ -63,7 +68,7 @@ impl DamagedEvent {
         Ok(Self { order_id, detail })
     }
 
-    /// What people call the row.
+    /// Returns the row's name for `outboxctl`.
     pub(crate) fn row(&self) -> String {
         format!("order#{}/1", self.order_id)
     }

@@ -1,3 +1,5 @@
+//! `make demo`: orders, faults and an operator in three acts.
+
 use std::{
     collections::BTreeSet,
     fmt,
@@ -31,28 +33,28 @@ use crate::{
     subscriber::Subscriber,
 };
 
-/// How long nothing may arrive before the rest is taken for missing.
+/// After this time without a new event, the others count as lost.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The same for shipments: an event that was not handled comes again only when
-/// its message is visible again, after 180 s.
+/// The same for shipments. An event that was not handled is redelivered only when its
+/// message is visible again, after 180 s.
 const SHIPPING_PATIENCE: Duration = Duration::from_secs(200);
 
-/// How old a record is that the relay looks up.
+/// Older than the records that the relay publishes without reading the table first.
 const YOUNG: Duration = Duration::from_secs(3);
 
-/// What became of the orders of a demo.
+/// The result of a demo.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     /// Orders the API accepted.
     pub placed: usize,
-    /// Those it cancelled.
+    /// Orders it cancelled.
     pub cancelled: usize,
-    /// Their events that arrived at the subscriber.
+    /// Events that arrived at the subscriber.
     pub delivered: usize,
-    /// Those that arrived more than once.
+    /// Events that arrived more than once.
     pub delivered_twice: usize,
-    /// Those that neither arrived nor wait.
+    /// Events that have neither arrived nor are pending.
     pub lost: usize,
     /// Rows still in the outbox.
     pub pending: usize,
@@ -65,8 +67,8 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether every event arrived and was acted upon, and outbox and dead-letter
-    /// queue are empty.
+    /// Returns whether every event arrived and was handled, and the outbox and the
+    /// dead-letter queue are empty.
     pub fn is_success(&self) -> bool {
         self.lost + self.pending + self.dead_letters == 0
             && self.delivered == self.placed + self.cancelled
@@ -96,26 +98,29 @@ impl fmt::Display for Report {
     }
 }
 
-/// The stack, who is told of its events, and what was ordered so far.
+/// The stack, a subscriber of its bus, and the orders so far.
 struct Demo<'p> {
     paths: &'p Paths,
     stack: Stack,
     api: OrdersApi,
     subscriber: Subscriber,
+    /// The ids of the orders that were placed.
     placed: BTreeSet<String>,
+    /// The ids of those that were cancelled.
     cancelled: BTreeSet<String>,
     mappings: Mappings,
     /// Records that ran out of retries.
     given_up: Arc<AtomicUsize>,
 }
 
-/// Starts the local AWS, deploys to it, places orders, and follows their events
-/// to their shipments; then half as many again, some of them cancelled, while the
-/// bus is broken; then a tenth that dies, and is brought back by an operator.
+/// Starts the local AWS, deploys to it, places orders, and follows their events to their
+/// shipments. Then places half as many while the bus is broken, and cancels some of them.
+/// Then places a tenth as many, whose events become dead letters until an operator replays
+/// them.
 ///
 /// # Errors
 ///
-/// If a step fails. That events are missing is no error but part of the report.
+/// If a step fails. Lost events are no error, but part of the report.
 pub async fn demo(paths: &Paths, listen: SocketAddr, orders: u64) -> Result<Report, Error> {
     let mut demo = Demo::start(paths, listen).await?;
     let report = demo.play(orders).await;
@@ -151,18 +156,18 @@ impl<'p> Demo<'p> {
         let posted = orders + orders.div_ceil(2);
         let placed = self.place(orders + 1..=posted).await?;
         self.cancel_every_fifth(&placed).await?;
-        self.until_the_relay_was_refused().await?;
-        println!("events that wait in the outbox: {}", self.pending().await?);
-        self.mend_bus();
+        self.until_the_bus_was_called().await?;
+        println!("events pending in the outbox: {}", self.pending().await?);
+        self.fix_bus();
         self.follow().await?;
 
         println!(
             "\nAct 3: the bus is broken for longer than retries last, and an event is damaged"
         );
-        // A mapping begun anew reads everything again. What it finds young enough
-        // it would not look up first, but publish.
+        // A mapping that starts again reads all records again. The relay would publish young
+        // records a second time, because it doesn't read the table for those.
         tokio::time::sleep(YOUNG).await;
-        // The deployed limit would take most of an hour.
+        // With the deployed limit, retries last for most of an hour.
         self.mappings.stop().await;
         self.mappings = drive(&self.stack, Some(1), &self.given_up).await?;
         self.break_bus(Kind::Deny)?;
@@ -177,7 +182,7 @@ impl<'p> Demo<'p> {
         self.report().await
     }
 
-    /// What whoever is on call does.
+    /// Repairs the outbox as an on-call operator does.
     async fn rescue(&mut self, damaged: &DamagedEvent) -> Result<(), Error> {
         let fixed = self.stack.emulator.directory().join("fixed.json");
         let what = format!("writing {}", fixed.display());
@@ -185,14 +190,14 @@ impl<'p> Demo<'p> {
         let (row, fixed) = (damaged.row(), fixed.display().to_string());
 
         let operator = Operator::new(self.paths, self.stack.emulator.endpoint());
-        let (well, needs_a_person) = (0, 1);
-        operator.types(&["status"], needs_a_person).await?;
-        operator.types(&["dlq", "list"], needs_a_person).await?;
-        self.mend_bus();
+        let (done, needs_attention) = (0, 1);
+        operator.run(&["status"], needs_attention).await?;
+        operator.run(&["dlq", "list"], needs_attention).await?;
+        self.fix_bus();
         let edit = ["edit", &row, "--detail", &fixed];
-        operator.types(&edit, well).await?;
-        operator.types(&["dlq", "replay"], well).await?;
-        operator.types(&["status"], well).await
+        operator.run(&edit, done).await?;
+        operator.run(&["dlq", "replay"], done).await?;
+        operator.run(&["status"], done).await
     }
 
     fn break_bus(&self, kind: Kind) -> Result<(), Error> {
@@ -205,9 +210,9 @@ impl<'p> Demo<'p> {
         Ok(())
     }
 
-    fn mend_bus(&self) {
+    fn fix_bus(&self) {
         self.stack.faults.rules().clear(None);
-        println!("the bus is mended");
+        println!("the bus is fixed");
     }
 
     async fn place(&mut self, numbers: RangeInclusive<u64>) -> Result<BTreeSet<String>, Error> {
@@ -227,18 +232,20 @@ impl<'p> Demo<'p> {
         Ok(())
     }
 
-    async fn until_the_relay_was_refused(&self) -> Result<(), Error> {
+    /// Waits until the relay has called the broken bus.
+    async fn until_the_bus_was_called(&self) -> Result<(), Error> {
         let give_up_at = Instant::now() + PATIENCE;
-        let refused = || self.stack.faults.rules().list().iter().any(|f| f.hits > 0);
-        while !refused() {
+        let was_called = || self.stack.faults.rules().list().iter().any(|f| f.hits > 0);
+        while !was_called() {
             if Instant::now() > give_up_at {
-                return Err(Error::RelayNotRefused);
+                return Err(Error::BusNotCalled);
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Ok(())
     }
 
+    /// Waits until so many records have run out of retries.
     async fn until_given_up(&self, records: u64) -> Result<(), Error> {
         let bar = counter("events given up", records);
         let give_up_at = Instant::now() + PATIENCE;
@@ -256,8 +263,8 @@ impl<'p> Demo<'p> {
         }
     }
 
-    /// Receives until every event is there and the outbox is empty, or nothing has
-    /// come for a while; and then waits for what shipping makes of it.
+    /// Receives events until all have arrived and the outbox is empty, or none has arrived
+    /// for a while. Then waits for their shipments.
     async fn follow(&mut self) -> Result<(), Error> {
         let bar = counter("events arriving", self.committed().len() as u64);
         self.receive_all(&bar).await?;
@@ -308,14 +315,14 @@ impl<'p> Demo<'p> {
         Shipments::count(&self.stack.clients, &self.stack.deployment).await
     }
 
-    /// The events there have to be, by their orders.
+    /// Returns the expected events: order ids with event types.
     fn committed(&self) -> BTreeSet<(String, String)> {
-        let told = |event_type: &'static str| {
+        let event = |event_type: &'static str| {
             move |order_id: &String| (order_id.clone(), event_type.to_owned())
         };
-        let created = self.placed.iter().map(told("OrderCreated"));
+        let created = self.placed.iter().map(event("OrderCreated"));
         created
-            .chain(self.cancelled.iter().map(told("OrderCancelled")))
+            .chain(self.cancelled.iter().map(event("OrderCancelled")))
             .collect()
     }
 
@@ -363,7 +370,7 @@ impl<'p> Demo<'p> {
         depth.ok_or(Error::NoOutput("ApproximateNumberOfMessages"))
     }
 
-    /// Rows of the outbox: one event, one row.
+    /// Counts the rows of the outbox, one for each pending event.
     async fn pending(&self) -> Result<usize, Error> {
         let mut pages = self
             .stack
@@ -384,7 +391,7 @@ impl<'p> Demo<'p> {
     }
 }
 
-/// Drives the stack's mappings, and counts what they give up.
+/// Drives the stack's mappings, and counts the records that run out of retries.
 async fn drive(
     stack: &Stack,
     retry_limit: Option<u32>,
@@ -395,9 +402,9 @@ async fn drive(
         if let Event::Invoked { given_up, .. } = event {
             counter.fetch_add(*given_up, Ordering::Relaxed);
         }
-        // A short limit is there to be reached.
+        // With a short limit, failures are intended.
         if retry_limit.is_none() {
-            tell_trouble(event);
+            print_failure(event);
         }
     };
     Mappings::take_over(
@@ -412,8 +419,8 @@ async fn drive(
     .await
 }
 
-/// What goes as it should is seen by what arrives.
-fn tell_trouble(event: &Event) {
+/// Prints failures. Successes show as arriving events.
+fn print_failure(event: &Event) {
     match event {
         Event::Invoked {
             again, given_up, ..

@@ -1,3 +1,5 @@
+//! The orders stack, deployed to the emulator.
+
 use std::{
     collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
@@ -14,17 +16,17 @@ use crate::{
     process_environment::{REGION, process_environment},
 };
 
-/// The stack, as `infra/orders` names it.
+/// The stack's name, as in `infra/orders`.
 const STACK: &str = "orders-local";
 
 /// The emulator's account.
 const ACCOUNT: &str = "000000000000";
 
-/// What the deployed stack says of itself.
+/// The outputs of the deployed stack.
 #[derive(Debug, Clone)]
 pub struct Deployment {
-    /// Where orders are posted to. Its host name does not resolve: requests go
-    /// to the emulator with this host in their `Host` header.
+    /// The URL of the orders API. Its host name doesn't resolve: requests go to the emulator
+    /// with this host in their `Host` header.
     pub api_url: String,
     /// The orders table.
     pub orders_table: String,
@@ -36,19 +38,18 @@ pub struct Deployment {
     pub event_bus: String,
     /// The dead-letter queue.
     pub dead_letter_queue_url: String,
-    /// The deployed functions, by the names of their crates.
+    /// The names of the deployed functions, by the names of their crates.
     pub functions: BTreeMap<String, String>,
-    /// The template it was deployed from, there as long as the emulator runs.
+    /// The template that was deployed. The file exists as long as the emulator runs.
     pub template: PathBuf,
 }
 
 impl Deployment {
-    /// Deploys the orders stack, the same template as everywhere, to the
-    /// emulator.
+    /// Deploys the orders stack to the emulator, with the same template as on AWS.
     ///
     /// # Errors
     ///
-    /// If the CDK fails, or the stack has not the outputs it should have.
+    /// If the CDK fails, or the stack lacks an output.
     pub async fn deploy(paths: &Paths, emulator: &Emulator) -> Result<Self, Error> {
         let environment = format!("aws://{ACCOUNT}/{REGION}");
         let endpoint = emulator.endpoint();
@@ -90,7 +91,8 @@ impl Deployment {
     }
 }
 
-/// An output `PublishEventsFunctionName` names the function `publish-events`.
+/// Returns the functions: the output `PublishEventsFunctionName` is the name of the deployed
+/// function `publish-events`.
 fn functions(outputs: &HashMap<String, String>) -> BTreeMap<String, String> {
     outputs
         .iter()
@@ -112,7 +114,7 @@ fn kebab_case(pascal_case: &str) -> String {
     words
 }
 
-/// Where the CDK writes what it deploys.
+/// Returns where the CDK writes the cloud assembly.
 fn assembly(directory: &Path) -> PathBuf {
     directory.join("cdk.out")
 }

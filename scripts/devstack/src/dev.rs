@@ -1,3 +1,5 @@
+//! `make dev`: the local stack with the functions under development.
+
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
@@ -9,7 +11,7 @@ use crate::{
     endpoint::LocalEndpoint,
     error::Error,
     functions::Gateway,
-    log::tell,
+    log::log_line,
     mappings::{Functions, Mappings},
     paths::Paths,
     running::Running,
@@ -17,7 +19,7 @@ use crate::{
     subscriber::Subscriber,
 };
 
-/// Where the AWS of the stack answers that is developed with.
+/// Returns the address of the running stack's AWS.
 ///
 /// # Errors
 ///
@@ -26,10 +28,9 @@ pub fn endpoint(paths: &Paths) -> Result<LocalEndpoint, Error> {
     Running::aws(paths)
 }
 
-/// Runs the stack with the functions as they stand in the project: a function
-/// that is edited is built again, and its next call runs the new code. Logs
-/// orders, batches and events until it is dropped, and nothing is left running
-/// then.
+/// Runs the stack with the functions as built from their current sources: an edited function
+/// is built again, and its next call runs the new code. Logs orders, batches and events
+/// until it is dropped, which ends everything that it started.
 ///
 /// # Errors
 ///
@@ -48,49 +49,48 @@ pub async fn dev(paths: &Paths, listen: SocketAddr) -> Result<(), Error> {
         Arc::new(batch_log()),
     )
     .await?;
-    running.tell(paths, stack.faults.endpoint(), stack.emulator.endpoint())?;
-    introduce(&stack, &gateway);
+    running.announce(paths, stack.faults.endpoint(), stack.emulator.endpoint())?;
+    print_introduction(&stack, &gateway);
     tokio::select! {
-        failed = tell_events(&mut subscriber) => failed,
+        failed = log_events(&mut subscriber) => failed,
         () = mappings.ended() => Err(Error::Mapping("it has ended".to_owned())),
         () = gateway.ended() => Err(Error::WatchEnded),
     }
 }
 
-/// Logs what becomes of the stream's batches. A batch that does not reach its
-/// function, such as one that does not compile, is tried again every few seconds:
-/// that is logged once.
+/// Logs the results of the stream's batches. A batch that doesn't reach its function, such as
+/// one that doesn't compile, is retried every few seconds: that is logged once.
 fn batch_log() -> impl Fn(&Event) {
     let not_reached = Mutex::new(None);
     move |event: &Event| match event {
-        // That there is a stream is no news.
+        // The stream always has shards: that is no news.
         Event::ShardBegun { .. } | Event::ShardDone { .. } => {}
         Event::Invoked { outcome, .. } => {
             let now = Some(outcome.clone()).filter(|outcome| outcome.starts_with("not reached"));
             let mut before = not_reached.lock().unwrap_or_else(PoisonError::into_inner);
             if now.is_none() || now != *before {
-                tell("batch", event);
+                log_line("batch", event);
             }
             *before = now;
         }
-        event => tell("batch", event),
+        event => log_line("batch", event),
     }
 }
 
-/// Tells of events on the bus, as long as they can be received.
-async fn tell_events(subscriber: &mut Subscriber) -> Result<(), Error> {
+/// Logs events on the bus until receiving fails.
+async fn log_events(subscriber: &mut Subscriber) -> Result<(), Error> {
     loop {
         for event in subscriber.receive().await? {
             let delivered = &subscriber.events[&event];
             let again = if delivered.times > 1 { ", again" } else { "" };
             let (kind, order) = (&delivered.event_type, &delivered.order_id);
             let what = format!("{kind} of order {order} is on the bus{again}");
-            tell("event", what);
+            log_line("event", what);
         }
     }
 }
 
-fn introduce(stack: &Stack, gateway: &Gateway) {
+fn print_introduction(stack: &Stack, gateway: &Gateway) {
     let order = r#"{"customerId":"customer-7","currency":"EUR","items":[{"productId":"teapot","quantity":2,"unitPrice":1950}]}"#;
     println!(
         "
@@ -99,13 +99,13 @@ Place an order:
   curl {functions}/lambda-url/create-order/orders -H 'Content-Type: application/json' \\
     -d '{order}'
 
-Its event shows up below, once it is on the bus, and then its shipment. See the
+Its event shows up below when it is on the bus, and then its shipment. Get the
 order, and cancel it:
 
   curl {functions}/lambda-url/get-order/orders/ID
   curl -X POST {functions}/lambda-url/cancel-order/orders/ID/cancel
 
-Edit a function, save, and the next call runs the new code. Break something, from
+Edit a function and save it: the next call runs the new code. Inject faults, from
 another terminal:
 
   make fault ARGS='add PutEvents throttle'
@@ -113,7 +113,7 @@ another terminal:
   make fault ARGS=list
   make fault ARGS=clear
 
-See what is pending or parked, and repair it:
+See what is pending or parked, and fix it:
 
   make status ENV=local
   make replay ENV=local

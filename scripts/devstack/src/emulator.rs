@@ -1,3 +1,5 @@
+//! The emulator of AWS, as a process.
+
 use std::{
     fs::File,
     net::{SocketAddr, TcpListener},
@@ -20,27 +22,27 @@ use crate::{
 /// How long the emulator may take to answer.
 const START_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// How often another port is tried when one was taken in the meantime.
+/// How many ports are tried: another process may take a port before the emulator does.
 const START_ATTEMPTS: u32 = 3;
 
-/// The emulator of AWS, running as long as this lives.
+/// A running emulator of AWS; dropping this ends it.
 #[derive(Debug)]
 pub struct Emulator {
     process: ProcessGroup,
     endpoint: LocalEndpoint,
-    /// Holds the copies of the functions; it goes when the emulator goes.
+    /// The emulator's files, such as copies of the functions. Deleted with the emulator.
     directory: TempDir,
-    /// Stays, for whoever wants to know why something failed.
+    /// The emulator's output. The file stays after the end, to find the cause of a failure.
     log: PathBuf,
 }
 
 impl Emulator {
-    /// Starts the emulator and waits until it answers. Port 0 stands for any
-    /// free one. Its functions are told to find AWS at `for_functions`.
+    /// Starts the emulator and waits until it answers. Port 0 means any free port. Its
+    /// functions call AWS at `for_functions`.
     ///
     /// # Errors
     ///
-    /// If the address is not on loopback, or the emulator does not come up.
+    /// If the address is not on loopback, or the emulator doesn't start.
     pub async fn start(
         paths: &Paths,
         address: SocketAddr,
@@ -79,21 +81,21 @@ impl Emulator {
         Ok(emulator)
     }
 
-    /// Where it answers.
+    /// Returns its address.
     pub fn endpoint(&self) -> LocalEndpoint {
         self.endpoint
     }
 
-    /// Where the files of this run are.
+    /// Returns the directory with the files of this run.
     pub(crate) fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// Ends the emulator and the functions it runs.
+    /// Ends the emulator and its functions.
     ///
     /// # Errors
     ///
-    /// If it cannot be waited for.
+    /// If waiting for the process fails.
     pub async fn stop(self) -> Result<(), Error> {
         self.process.stop().await
     }
@@ -131,8 +133,8 @@ impl Emulator {
     }
 }
 
-/// The address with a free port for 0. Somebody else may take it before the
-/// emulator does; then it does not start, and another one is tried.
+/// Returns the address with a free port in place of 0. Another process may take the port
+/// first; then the emulator fails to start, and another port is tried.
 pub(crate) fn free_port(address: SocketAddr) -> Result<SocketAddr, Error> {
     TcpListener::bind(address)
         .and_then(|listener| listener.local_addr())
@@ -156,7 +158,7 @@ fn spawn(
     command
         .args(arguments)
         .env_clear()
-        // The emulator hands its own environment on to the functions.
+        // The functions inherit the emulator's environment, so it has their endpoint.
         .envs(process_environment(std::env::vars_os(), for_functions))
         .env("HOME", directory)
         .env("TMPDIR", directory)

@@ -1,17 +1,19 @@
+//! Addresses that cannot leave this machine.
+
 use std::{fmt, net::SocketAddr};
 
-/// An address on this machine's loopback interface. Everything that talks to
-/// AWS here talks to one of these.
+/// An address on this machine's loopback interface. All calls to AWS here go to such an
+/// address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LocalEndpoint(SocketAddr);
 
-/// An address others could reach, or that belongs to others.
+/// The address is not on loopback: other machines could reach it, or it is another machine's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0} is not a loopback address")]
 pub struct NotLoopback(SocketAddr);
 
 impl LocalEndpoint {
-    /// The endpoint at this address.
+    /// Returns the endpoint at this address.
     ///
     /// # Errors
     ///

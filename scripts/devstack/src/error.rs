@@ -1,3 +1,5 @@
+//! Why the local stack failed, and what to do.
+
 use std::path::PathBuf;
 
 use aws_sdk_dynamodb::error::BoxError;
@@ -5,28 +7,28 @@ use miette::Diagnostic;
 
 use crate::{endpoint::NotLoopback, faults::UnknownFault};
 
-/// Why the local stack could not do something.
+/// Why a command of the local stack failed.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 #[non_exhaustive]
 pub enum Error {
-    /// A program the stack needs is not installed in the project.
+    /// A required program is not installed in the project.
     #[error("{} is missing", .0.display())]
     #[diagnostic(help("run it through make, which installs what it needs: make demo"))]
     NotInstalled(PathBuf),
     /// Neither the program nor the current directory is in a project.
-    #[error("there is no project around this program or the current directory")]
+    #[error("neither this program nor the current directory is in the project")]
     #[diagnostic(help("run it through make, in the project's folder: make demo"))]
     NoProject,
-    /// The emulator ended or never answered.
+    /// The emulator ended, or did not answer in time.
     #[error("the emulator did not start: {reason}")]
     #[diagnostic(help("its log is {}", log.display()))]
     EmulatorDidNotStart {
-        /// What was seen.
+        /// How it failed.
         reason: String,
-        /// Where its output is.
+        /// The file with its output.
         log: PathBuf,
     },
-    /// The CDK refused to deploy.
+    /// A command of the CDK failed.
     #[error("cdk {command} failed")]
     #[diagnostic(help("{output}"))]
     Deployment {
@@ -35,13 +37,15 @@ pub enum Error {
         /// What it printed.
         output: String,
     },
-    /// The stack does not have an output the tool needs.
+    /// The stack lacks an output.
     #[error("the deployed stack has no output {0}")]
-    #[diagnostic(help("does infra/orders/orders-stack.ts still declare it?"))]
+    #[diagnostic(help("add the output to infra/orders/orders-stack.ts"))]
     NoOutput(&'static str),
-    /// A mapping this tool cannot drive faithfully.
+    /// A mapping has a setting that is not supported.
     #[error("a deployed event source mapping cannot be driven: {0}")]
-    #[diagnostic(help("the stream-mapping crate lists what it covers"))]
+    #[diagnostic(help(
+        "the documentation of the stream-mapping crate lists the supported settings"
+    ))]
     Mapping(String),
     /// A call to the emulator failed.
     #[error("{what} failed")]
@@ -52,53 +56,53 @@ pub enum Error {
         #[source]
         source: BoxError,
     },
-    /// The bus was broken, and nobody tried to publish.
+    /// The bus was broken, but the relay did not call it.
     #[error("no event reached the broken bus")]
-    #[diagnostic(help("is the relay invoked? its log is in target/devstack"))]
-    RelayNotRefused,
-    /// The retries did not run out, or nobody was told.
-    #[error("no dead letter came for a batch that was given up")]
-    #[diagnostic(help("is the relay invoked? its log is in target/devstack"))]
+    #[diagnostic(help("is the relay invoked? see its log in target/devstack"))]
+    BusNotCalled,
+    /// The retries did not run out, or Lambda sent no dead letter.
+    #[error("no dead letter arrived for a batch that ran out of retries")]
+    #[diagnostic(help("is the relay invoked? see its log in target/devstack"))]
     NoDeadLetters,
-    /// The operators' tool could not do what the demo shows.
+    /// `outboxctl` did not end as the demo expects.
     #[error("outboxctl {command} ended with {status}")]
-    #[diagnostic(help("what it said is above"))]
+    #[diagnostic(help("see its output above"))]
     Outboxctl {
         /// The command.
         command: String,
         /// How it ended.
         status: std::process::ExitStatus,
     },
-    /// A fault that makes no sense.
+    /// An invalid fault.
     #[error(transparent)]
     UnknownFault(#[from] UnknownFault),
-    /// The running stack refused a fault.
+    /// The running stack rejected a fault.
     #[error("{0}")]
-    FaultRefused(String),
-    /// `cargo lambda watch` ended or never answered.
+    FaultRejected(String),
+    /// `cargo lambda watch` ended, or did not answer in time.
     #[error("cargo lambda watch did not start")]
-    #[diagnostic(help("what it said is above"))]
+    #[diagnostic(help("see its output above"))]
     WatchDidNotStart,
     /// Functions can no longer be called.
     #[error("cargo lambda watch has ended")]
-    #[diagnostic(help("what it said is above"))]
+    #[diagnostic(help("see its output above"))]
     WatchEnded,
-    /// Another stack is being developed with.
+    /// Another `make dev` is running in this project.
     #[error("make dev is running already")]
     #[diagnostic(help("stop it with Ctrl-C where it runs"))]
     AlreadyRunning,
-    /// No stack is being developed with.
+    /// No `make dev` is running in this project.
     #[error("no stack is running")]
     #[diagnostic(help("start one with make dev, in another terminal"))]
     NotRunning,
     /// An endpoint that is not on this machine.
     #[error(transparent)]
-    #[diagnostic(help("the local stack never leaves this machine: use 127.0.0.1"))]
+    #[diagnostic(help("the local stack must not be reachable from other machines: use 127.0.0.1"))]
     NotLoopback(#[from] NotLoopback),
     /// A file or process could not be used.
     #[error("{what}: {source}")]
     Io {
-        /// What was tried.
+        /// The operation.
         what: String,
         /// Why it failed.
         source: std::io::Error,
@@ -106,10 +110,12 @@ pub enum Error {
 }
 
 impl Error {
+    /// Converts the error of a call to the emulator.
     pub(crate) fn call(what: &'static str) -> impl Fn(BoxError) -> Self {
         move |source| Self::Call { what, source }
     }
 
+    /// Converts an I/O error; `what` names the operation.
     pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         let what = what.into();
         move |source| Self::Io { what, source }

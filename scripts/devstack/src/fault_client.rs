@@ -1,3 +1,5 @@
+//! A client that manages the faults of the running stack.
+
 use reqwest::{Method, Response};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -9,7 +11,7 @@ use crate::{
     running::Running,
 };
 
-/// The faults of the stack that is running.
+/// Manages the faults of the running stack.
 #[derive(Debug)]
 pub struct FaultClient {
     http: reqwest::Client,
@@ -31,49 +33,49 @@ impl FaultClient {
         })
     }
 
-    /// Puts a fault in force.
+    /// Adds a fault.
     ///
     /// # Errors
     ///
-    /// If the fault makes no sense, or the stack does not answer.
+    /// If the fault is invalid, or the stack doesn't answer.
     pub async fn add(&self, fault: &Fault) -> Result<InjectedFault, Error> {
         let request = self.http.post(&self.url).json(fault);
-        answer(request.send().await.map_err(failed)?).await
+        parse(request.send().await.map_err(failed)?).await
     }
 
-    /// The faults in force.
+    /// Returns the active faults.
     ///
     /// # Errors
     ///
-    /// If the stack does not answer.
+    /// If the stack doesn't answer.
     pub async fn list(&self) -> Result<Vec<InjectedFault>, Error> {
-        answer(self.http.get(&self.url).send().await.map_err(failed)?).await
+        parse(self.http.get(&self.url).send().await.map_err(failed)?).await
     }
 
-    /// Ends a fault, or all of them. Answers how many ended.
+    /// Removes a fault, or all of them. Returns how many were removed.
     ///
     /// # Errors
     ///
-    /// If the stack does not answer.
+    /// If the stack doesn't answer.
     pub async fn clear(&self, id: Option<u32>) -> Result<usize, Error> {
         let url = match id {
             Some(id) => format!("{}?id={id}", self.url),
             None => self.url.clone(),
         };
         let request = self.http.request(Method::DELETE, url);
-        answer(request.send().await.map_err(failed)?).await
+        parse(request.send().await.map_err(failed)?).await
     }
 }
 
-async fn answer<T: DeserializeOwned>(response: Response) -> Result<T, Error> {
+async fn parse<T: DeserializeOwned>(response: Response) -> Result<T, Error> {
     if response.status().is_success() {
         return response.json().await.map_err(failed);
     }
-    let refusal: Value = response.json().await.map_err(failed)?;
-    let message = refusal["message"].as_str().unwrap_or("no reason given");
-    Err(Error::FaultRefused(message.to_owned()))
+    let error: Value = response.json().await.map_err(failed)?;
+    let message = error["message"].as_str().unwrap_or("no reason given");
+    Err(Error::FaultRejected(message.to_owned()))
 }
 
 fn failed(error: reqwest::Error) -> Error {
-    Error::call("asking the running stack")(error.into())
+    Error::call("the request to the running stack")(error.into())
 }

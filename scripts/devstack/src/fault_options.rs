@@ -1,7 +1,9 @@
+//! The options of `devstack fault add`.
+
 use clap::{Args, ValueEnum};
 use devstack::{Fault, Kind};
 
-/// A fault, as it is asked for.
+/// A fault as given on the command line.
 #[derive(Args)]
 pub(crate) struct NewFault {
     /// The AWS action: `PutEvents`, `BatchGetItem`, `BatchWriteItem`, ...
@@ -10,28 +12,28 @@ pub(crate) struct NewFault {
     /// What goes wrong.
     kind: FaultKind,
 
-    /// How likely it is for each call, up to 1.
+    /// The probability for each call, more than 0 and up to 1.
     #[arg(long, default_value_t = 1.0)]
     probability: f64,
 
-    /// How many calls it hits; without it, all until it is cleared.
+    /// The number of calls to hit; without it, all calls until the fault is cleared.
     #[arg(long)]
     count: Option<u32>,
 
-    /// How much longer a call takes, for latency.
+    /// The added latency in milliseconds, for the kind latency.
     #[arg(long, default_value_t = 1_000)]
     milliseconds: u64,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum FaultKind {
-    /// The call is refused as throttled.
+    /// The call is throttled.
     Throttle,
-    /// The call is refused for want of rights.
+    /// The call is denied for missing permissions.
     Deny,
-    /// Half of what the call holds is left undone.
+    /// Half of the call's entries or items fail.
     Partial,
-    /// The event that the call commits is damaged: the relay parks it.
+    /// The call's event is damaged, so that the relay parks it.
     Poison,
     /// The call takes longer.
     Latency,

@@ -1,4 +1,4 @@
-//! An HTTP server on loopback, for what stands in front of something else.
+//! An HTTP server on loopback, for the proxy and the gateway.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -10,17 +10,17 @@ use tokio::{net::TcpListener, task::JoinSet, time::sleep};
 
 use crate::{endpoint::LocalEndpoint, error::Error};
 
-/// How long to wait when no connection can be accepted.
+/// How long to wait after a connection could not be accepted.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(100);
 
-/// A server that listens and does not answer yet.
+/// A server that listens but doesn't answer yet.
 pub(crate) struct HttpServer {
     endpoint: LocalEndpoint,
     listener: TcpListener,
 }
 
 impl HttpServer {
-    /// Listens on this address; port 0 stands for any free one.
+    /// Listens on this address; port 0 means any free port.
     pub(crate) async fn listen(address: SocketAddr) -> Result<Self, Error> {
         let listener = TcpListener::bind(address).await;
         let (listener, address) = listener
@@ -37,8 +37,8 @@ impl HttpServer {
         self.endpoint
     }
 
-    /// Answers requests until it is dropped. An error of `answer` cuts the
-    /// connection.
+    /// Answers requests until it is dropped. If `answer` returns an error, the connection is
+    /// closed without a response.
     pub(crate) async fn serve<A, F, E>(self, answer: A)
     where
         A: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
@@ -52,13 +52,13 @@ impl HttpServer {
                     Ok((stream, _)) => {
                         let answer = answer.clone();
                         connections.spawn(async move {
-                            // A connection that breaks is the caller's to notice.
+                            // The client notices a broken connection itself.
                             let _ = http1::Builder::new()
                                 .serve_connection(TokioIo::new(stream), service_fn(answer))
                                 .await;
                         });
                     }
-                    // Too many open files, say: some will be closed.
+                    // For example too many open files, which is over when some are closed.
                     Err(_) => sleep(PAUSE_AFTER_FAILURE).await,
                 },
                 Some(_) = connections.join_next(), if !connections.is_empty() => {}

@@ -1,13 +1,14 @@
-//! The local AWS: start the emulator, deploy the orders stack to it, drive its
-//! stream mapping the way Lambda does, and see the outbox at work.
+//! The local AWS: starts the emulator, deploys the orders stack to it, and drives its
+//! stream mapping as Lambda does.
 //!
-//! Nothing in here can reach a real account: clients are made for a
-//! [`LocalEndpoint`] alone, which is on loopback, and every process is started
-//! with an environment that holds no credentials but dummies.
+//! Nothing here can reach a real account. Clients are created only for a
+//! [`LocalEndpoint`], which is on loopback, and every process is started with an
+//! environment that contains only dummy credentials.
 
 mod clients;
 mod damaged_event;
 mod demo;
+mod deployed_mapping;
 mod deployment;
 mod dev;
 mod emulator;

@@ -1,11 +1,11 @@
-//! One log of everything that happens in a stack that is developed with.
+//! The log of `make dev`.
 
 use std::fmt::Display;
 
 use jiff::Timestamp;
 
-/// Tells of something, and who or what it comes from.
-pub(crate) fn tell(source: &str, what: impl Display) {
+/// Writes a line with the time and its source, such as a function's name.
+pub(crate) fn log_line(source: &str, what: impl Display) {
     let time = Timestamp::now().strftime("%H:%M:%S%.3fZ");
     println!("{time} {source:<14} {what}");
 }

@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 /// The local AWS of this project: nothing in it can reach a real account.
 #[derive(Parser)]
 struct Arguments {
-    /// Where the emulator listens, on loopback; port 0 stands for any free one.
+    /// The emulator's address, on loopback; port 0 means any free port.
     #[arg(long, global = true, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
 
@@ -22,15 +22,15 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Post orders and follow their events to the other end of the bus.
+    /// Place orders and follow their events to their shipments.
     Demo {
-        /// How many orders in the first act; half as many in the second.
+        /// The number of orders in the first act; half as many in the second.
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000))]
         orders: u64,
     },
-    /// Run the stack with the functions as they stand, until Ctrl-C.
+    /// Run the stack with the functions as you edit them, until Ctrl-C.
     Dev,
-    /// Tell where the AWS of the running stack answers.
+    /// Print the address of the running stack's AWS.
     Endpoint,
     /// Make calls of the running stack's functions fail.
     #[command(subcommand)]
@@ -39,13 +39,13 @@ enum Command {
 
 #[derive(Subcommand)]
 enum FaultCommand {
-    /// Put a fault in force.
+    /// Add a fault.
     Add(NewFault),
-    /// Show the faults in force.
+    /// Show the active faults.
     List,
-    /// End a fault, or all.
+    /// Remove a fault, or all.
     Clear {
-        /// Which, as shown by list; without it, all.
+        /// The fault's number, as shown by list; without it, all.
         id: Option<u32>,
     },
 }
@@ -54,7 +54,7 @@ enum FaultCommand {
 async fn main() -> miette::Result<ExitCode> {
     let arguments = Arguments::parse();
     let paths = Paths::of_this_project()?;
-    // Ending by a signal drops what was started, and that ends it.
+    // A signal drops `run`, and with it everything that it started, which ends it.
     tokio::select! {
         result = run(&arguments, &paths) => Ok(result?),
         () = interrupted() => Ok(ExitCode::from(130)),
@@ -99,12 +99,12 @@ async fn fault(command: &FaultCommand, faults: &FaultClient) -> Result<(), Error
                 println!("{fault}");
             }
         }
-        FaultCommand::Clear { id } => println!("faults ended: {}", faults.clear(*id).await?),
+        FaultCommand::Clear { id } => println!("faults removed: {}", faults.clear(*id).await?),
     }
     Ok(())
 }
 
-/// Ctrl-C, or the end of the terminal or of whatever has started this.
+/// Waits for Ctrl-C, SIGTERM, or the end of the terminal.
 async fn interrupted() {
     let signals = (
         signal(SignalKind::terminate()),

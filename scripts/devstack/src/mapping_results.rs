@@ -1,5 +1,5 @@
-//! Tells operators of the local stack what its stream mappings come to, where
-//! Lambda tells it on AWS. The emulator does not know, since it hands out no batch.
+//! Publishes the results of stream mappings where Lambda does: as metrics, and as the last
+//! result. The emulator doesn't know them, because it doesn't drive the mappings.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -12,43 +12,45 @@ use tokio::{
     time::sleep,
 };
 
-use crate::{clients::Clients, error::Error, mappings::required};
+use crate::{clients::Clients, deployed_mapping::required, error::Error};
 
-/// Results that come within this time are written together: the emulator has
-/// other things to do.
+/// Results within this time are written together, to keep the load on the emulator low.
 const AT_ONCE: Duration = Duration::from_millis(200);
 
-/// The tags of a mapping that tell its last result. No call sets the attribute
-/// `LastProcessingResult`.
+/// The tags with a mapping's last result. Lambda's attribute for it, `LastProcessingResult`,
+/// can't be set by a call.
 const LAST_RESULT: &str = "lastResult";
 const LAST_RESULT_AT: &str = "lastResultAt";
 
-/// As much of an error as a tag holds.
+/// How many characters of an error fit into a tag.
 const MOST_CHARS: usize = 200;
 
-/// Writes the results of one mapping.
+/// Writes the results of a mapping to the emulator.
 pub(crate) struct MappingResults {
     clients: Clients,
     uuid: String,
     arn: String,
+    /// Receives failures to write results.
     observer: Observer,
     batches: UnboundedReceiver<Batch>,
 }
 
-/// What a batch came to, or several.
+/// The result of one or more batches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Batch {
     at: Timestamp,
     records: usize,
-    /// Of these, those that are to be tried again or are given up.
+    /// Records that are retried, or have run out of retries.
     failed: usize,
+    /// Records that have run out of retries.
     given_up: usize,
+    /// The last result in Lambda's words.
     result: String,
 }
 
 impl MappingResults {
-    /// Returns the results of a mapping, to be written by [`Self::run`], and who
-    /// tells of them besides the observer.
+    /// Returns the writer for a mapping's results, to be driven by [`Self::run`], and an
+    /// observer for the mapping that sends them to it and to the given observer.
     pub(crate) fn of(
         clients: &Clients,
         deployed: &EventSourceMappingConfiguration,
@@ -62,17 +64,17 @@ impl MappingResults {
             observer: Arc::clone(&observer),
             batches,
         };
-        Ok((results, and_tell(sender, observer)))
+        Ok((results, sending_to(sender, observer)))
     }
 
-    /// Writes results as long as there are any.
+    /// Writes results until the mapping is dropped.
     pub(crate) async fn run(mut self) {
         while let Some(mut batch) = self.batches.recv().await {
             while let Ok(later) = self.batches.try_recv() {
                 batch = batch.and(later);
             }
             if let Err(error) = self.write(&batch).await {
-                let what = "the result of a batch cannot be told to operators".to_owned();
+                let what = "the result of a batch could not be written".to_owned();
                 let reason = miette::Report::new(error).to_string();
                 (self.observer)(&Event::Trouble { what, reason });
             }
@@ -100,7 +102,7 @@ impl MappingResults {
         Ok(())
     }
 
-    /// Those of Lambda's `EventCount` that a stream mapping knows.
+    /// Returns those of Lambda's `EventCount` metrics that a stream mapping has.
     fn metrics(&self, batch: &Batch) -> Vec<MetricDatum> {
         let mapping = Dimension::builder()
             .name("EventSourceMappingUUID")
@@ -124,11 +126,11 @@ impl MappingResults {
     }
 }
 
-/// An observer that tells of batches as well.
-fn and_tell(batches: UnboundedSender<Batch>, observer: Observer) -> Observer {
+/// Returns an observer that also sends the results of batches.
+fn sending_to(batches: UnboundedSender<Batch>, observer: Observer) -> Observer {
     Arc::new(move |event: &Event| {
         if let Some(batch) = Batch::of(event) {
-            // Nobody is told any more once the mapping is no longer driven.
+            // The receiver is gone only if the mapping is no longer driven.
             let _ = batches.send(batch);
         }
         observer(event);
@@ -153,7 +155,7 @@ impl Batch {
         } else if outcome.starts_with("failures reported") {
             format!("FAILED: {failed} of {records} records")
         } else {
-            // As Lambda says it.
+            // Lambda's words for a batch that failed as a whole.
             let outcome: String = outcome.chars().take(MOST_CHARS).collect();
             format!("PROBLEM: {outcome}")
         };
@@ -166,6 +168,7 @@ impl Batch {
         })
     }
 
+    /// Adds the counts of a later batch, and takes its result.
     fn and(self, later: Self) -> Self {
         Self {
             records: self.records + later.records,
@@ -203,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_well_only_if_nothing_of_it_is_left() {
+    fn a_batch_is_ok_only_if_all_its_records_are_done() {
         for (event, failed, result) in [
             (invoked("success", vec![], 0), 0, "OK: 6 of 6 records"),
             (
@@ -232,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn batches_that_come_together_are_counted_together_and_the_last_is_the_result() {
+    fn later_batches_add_counts_and_replace_the_result() {
         let first = Batch::of(&invoked("failures reported: {}", vec![6], 0)).unwrap();
         let last = Batch::of(&invoked("success", vec![], 0)).unwrap();
         let both = first.and(last);

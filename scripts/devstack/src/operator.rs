@@ -1,3 +1,5 @@
+//! An operator at work, for the demo.
+
 use std::process::Stdio;
 
 use tokio::process::Command;
@@ -6,7 +8,7 @@ use crate::{
     endpoint::LocalEndpoint, error::Error, paths::Paths, process_environment::process_environment,
 };
 
-/// Somebody who runs `outboxctl` on the local stack.
+/// Runs `outboxctl` on the local stack.
 pub(crate) struct Operator<'p> {
     paths: &'p Paths,
     endpoint: LocalEndpoint,
@@ -17,9 +19,12 @@ impl<'p> Operator<'p> {
         Self { paths, endpoint }
     }
 
-    /// Types a command, and shows it and its answer. It must end with this
-    /// status.
-    pub(crate) async fn types(&self, command: &[&str], expected: i32) -> Result<(), Error> {
+    /// Prints a command, runs it, and shows its output.
+    ///
+    /// # Errors
+    ///
+    /// If it doesn't end with the expected exit status.
+    pub(crate) async fn run(&self, command: &[&str], expected: i32) -> Result<(), Error> {
         println!("\n$ outboxctl --env local {}", command.join(" "));
         let status = Command::new(self.paths.outboxctl()?)
             .args(["--env", "local"])

@@ -1,3 +1,5 @@
+//! A client of the orders API.
+
 use std::{collections::BTreeSet, time::Duration};
 
 use futures::{StreamExt, stream};
@@ -7,13 +9,14 @@ use serde_json::json;
 
 use crate::{deployment::Deployment, endpoint::LocalEndpoint, error::Error};
 
-/// Requests under way at once.
+/// How many requests are in flight at once.
 const REQUESTS_AT_ONCE: usize = 8;
 
 /// The HTTP API of the deployed stack.
 pub(crate) struct OrdersApi {
     http: reqwest::Client,
     endpoint: LocalEndpoint,
+    /// The API's host name, by which the emulator routes requests.
     host: String,
 }
 
@@ -37,8 +40,12 @@ impl OrdersApi {
         })
     }
 
-    /// Places an order for each of these numbers. Answers the ids of those that
-    /// were accepted; `placed` is called after each request.
+    /// Places an order for each of these numbers. Returns the ids of the orders; `placed` is
+    /// called after each request.
+    ///
+    /// # Errors
+    ///
+    /// If a request fails.
     pub(crate) async fn place(
         &self,
         numbers: impl IntoIterator<Item = u64>,
@@ -57,7 +64,11 @@ impl OrdersApi {
             .await
     }
 
-    /// Cancels these orders. Answers the ids of those that are cancelled.
+    /// Cancels these orders, and returns their ids.
+    ///
+    /// # Errors
+    ///
+    /// If a request fails.
     pub(crate) async fn cancel(
         &self,
         ids: impl IntoIterator<Item = &String>,

@@ -1,3 +1,5 @@
+//! Where the files of the project are.
+
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
@@ -7,31 +9,32 @@ use tempfile::TempDir;
 
 use crate::error::Error;
 
-/// By this file the project's folder is recognised.
+/// The file that identifies the project's folder.
 const MARK: &str = "scripts/devstack/Cargo.toml";
 
-/// Where things are in the project.
+/// The paths of one project folder.
 #[derive(Debug, Clone)]
 pub struct Paths {
     root: PathBuf,
 }
 
 impl Paths {
-    /// Of the project in this directory.
+    /// Returns the paths of the project in this directory.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
     }
 
-    /// Of the project that holds this program, or else the current directory.
+    /// Returns the paths of the project that contains this program, or else the current
+    /// directory.
     ///
-    /// Looked up when it runs: a project that was copied or moved after its build
-    /// must not serve the folder that it was built in.
+    /// The folder is searched at run time, not compiled in: a project that was copied or
+    /// moved after its build must not use the folder that it was built in.
     ///
     /// # Errors
     ///
     /// If neither is in a project.
     pub fn of_this_project() -> Result<Self, Error> {
-        // The program is outside of the project if `target` is a link to elsewhere.
+        // The program is outside of the project if `target` is a symbolic link.
         let program = std::env::current_exe();
         let directory = std::env::current_dir();
         [&program, &directory]
@@ -41,7 +44,7 @@ impl Paths {
             .ok_or(Error::NoProject)
     }
 
-    /// Of the innermost project around this place.
+    /// Returns the paths of the innermost project around this path.
     fn around(place: &Path) -> Option<Self> {
         let root = place.ancestors().find(|root| root.join(MARK).is_file())?;
         Some(Self::new(root))
@@ -55,12 +58,12 @@ impl Paths {
         self.root.join("infra")
     }
 
-    /// The emulator, of the version pinned in `scripts/requirements.txt`: the
-    /// program, and what it is started with.
+    /// Returns the emulator's program and arguments, of the version pinned in
+    /// `scripts/requirements.txt`.
     ///
-    /// Its own first line names the Python of the folder it was installed in, so it
-    /// is given to the one beside it; isolated (`-I`), which nothing of ours leads
-    /// to packages of another version.
+    /// The script's first line names the Python of the folder it was installed in, which is
+    /// wrong in a copied project. So it is passed to the Python beside it. With `-I`, no
+    /// variable of the user makes that Python import other packages.
     pub(crate) fn ministack(&self) -> Result<(PathBuf, [OsString; 2]), Error> {
         let bin = self.root.join(".venv/bin");
         let script = installed(bin.join("ministack"))?;
@@ -68,34 +71,34 @@ impl Paths {
         Ok((python, ["-I".into(), script.into()]))
     }
 
-    /// cargo-lambda, of the version pinned in `scripts/requirements.txt`.
+    /// Returns cargo-lambda, of the version pinned in `scripts/requirements.txt`.
     pub(crate) fn cargo_lambda(&self) -> Result<PathBuf, Error> {
         installed(self.root.join(".venv/bin/cargo-lambda"))
     }
 
-    /// The CDK's command, of the version pinned in `infra/package.json`.
+    /// Returns the CDK's command, of the version pinned in `infra/package.json`.
     pub(crate) fn cdk(&self) -> Result<PathBuf, Error> {
         installed(self.infra().join("node_modules/.bin/cdk"))
     }
 
-    /// The operators' tool, built along with this program.
+    /// Returns `outboxctl`, built together with this program.
     pub(crate) fn outboxctl(&self) -> Result<PathBuf, Error> {
         installed(self.root.join("target/lambda/local/outboxctl/bootstrap"))
     }
 
-    /// A directory for the files of one run, gone with the run.
+    /// Creates a directory for the files of one run, deleted at its end.
     pub(crate) fn run_directory(&self) -> Result<TempDir, Error> {
         let parent = self.runs()?;
         let what = format!("creating a directory in {}", parent.display());
         TempDir::new_in(parent).map_err(Error::io(what))
     }
 
-    /// Tells other commands of the stack that is running.
+    /// Returns the file in which other commands find the running stack.
     pub(crate) fn running(&self) -> Result<PathBuf, Error> {
         Ok(self.runs()?.join("running.json"))
     }
 
-    /// What the emulator on this port has to say; of its last run.
+    /// Returns the log of the last emulator on this port.
     pub(crate) fn emulator_log(&self, port: u16) -> Result<PathBuf, Error> {
         Ok(self.runs()?.join(format!("{port}.log")))
     }
@@ -128,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_belongs_to_the_innermost_project_around_it() {
+    fn a_program_uses_the_innermost_project_around_it() {
         let directory = tempfile::tempdir().unwrap();
         let outer = directory.path();
         let inner = outer.join("a copy");
@@ -156,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_outside_of_any_project_has_no_paths() {
+    fn a_path_outside_of_any_project_has_no_paths() {
         let directory = tempfile::tempdir().unwrap();
         assert!(Paths::around(directory.path()).is_none());
     }

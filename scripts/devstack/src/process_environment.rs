@@ -1,3 +1,5 @@
+//! The environment of the local stack's processes.
+
 use std::{
     ffi::OsString,
     net::{Ipv4Addr, SocketAddr},
@@ -5,23 +7,23 @@ use std::{
 
 use crate::endpoint::LocalEndpoint;
 
-/// The Region the local stack pretends to be in.
+/// The Region of the local stack.
 pub(crate) const REGION: &str = "eu-central-1";
 
 /// The access key of the local account, and its secret.
 pub(crate) const DUMMY_KEY: &str = "test";
 
-/// What a child process may know of ours: where programs are, where to put
-/// files, and how to talk to the terminal.
+/// The variables that child processes inherit: paths of programs and files, and settings of
+/// the terminal.
 const INHERITED: [&str; 8] = [
     "PATH", "HOME", "TMPDIR", "TERM", "LANG", "LC_ALL", "NO_COLOR", "CI",
 ];
 
-/// The whole environment of a process of the local stack.
+/// Returns the whole environment of a process of the local stack.
 ///
-/// It is built from nothing rather than cleaned: whatever a person has set to
-/// reach a real account - profiles, keys, endpoints, proxies - is not in it.
-/// Configuration files and the metadata service are switched off too.
+/// It contains only known variables, so that no profile, key, endpoint or proxy of the
+/// user can lead to a real account. Configuration files and the metadata service are
+/// disabled, too.
 pub fn process_environment(
     ours: impl IntoIterator<Item = (OsString, OsString)>,
     endpoint: LocalEndpoint,
@@ -32,20 +34,20 @@ pub fn process_environment(
         .collect()
 }
 
-/// The environment of a build: ours, so that it uses what `make` has built, and
-/// finds registries through the proxies and mirrors that are set. Nothing in it
+/// Returns the environment of a build: ours, so that it reuses the builds of `make` and
+/// reaches registries through the configured proxies and mirrors, but without anything that
 /// leads to an AWS account.
 pub(crate) fn build_environment(
     ours: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Vec<(OsString, OsString)> {
     ours.into_iter()
         .filter(|(name, _)| !is_of_aws(&name.to_string_lossy()))
-        .chain(local(&format!("http://{NOBODY}")))
+        .chain(local(&format!("http://{NOWHERE}")))
         .collect()
 }
 
-/// The port "discard", where nothing answers.
-const NOBODY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9);
+/// The port "discard", where nothing listens.
+const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9);
 
 fn is_of_aws(name: &str) -> bool {
     ["AWS_", "AMAZON_", "CDK_"]
@@ -53,7 +55,7 @@ fn is_of_aws(name: &str) -> bool {
         .any(|prefix| name.starts_with(prefix))
 }
 
-/// The local AWS at this address, and no other.
+/// Returns the variables that lead to the AWS at this address, and to no other.
 fn local(endpoint: &str) -> Vec<(OsString, OsString)> {
     [
         ("AWS_ENDPOINT_URL", endpoint),
@@ -75,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_build_knows_proxies_and_no_account() {
+    fn a_build_has_proxies_and_no_account() {
         let ours = [
             ("HTTPS_PROXY", "http://proxy.example"),
             ("CARGO_TARGET_DIR", "/project/target"),

@@ -1,3 +1,5 @@
+//! Child processes that are ended together with all that they started.
+
 use std::{
     thread::sleep,
     time::{Duration, Instant},
@@ -11,13 +13,13 @@ use tokio::{
 
 use crate::error::Error;
 
-/// How long a program may take to end what it has started, and itself.
+/// How long a program may take to end itself and its children.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The same where nobody can wait for long.
+/// The same when it is dropped, which blocks the thread.
 const DROP_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A program, and what it has started: it runs as long as this lives.
+/// A program and its children; dropping this ends them.
 #[derive(Debug)]
 pub(crate) struct ProcessGroup {
     name: String,
@@ -28,7 +30,7 @@ impl ProcessGroup {
     pub(crate) fn spawn(name: impl Into<String>, command: &mut Command) -> Result<Self, Error> {
         let name = name.into();
         let child = command
-            // A group of its own, to be ended with all that is in it.
+            // In its own group, so that its children can be ended, too.
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
@@ -36,11 +38,15 @@ impl ProcessGroup {
         Ok(Self { name, child })
     }
 
-    /// Ends the program and what it has started.
+    /// Ends the program and its children.
+    ///
+    /// # Errors
+    ///
+    /// If waiting for it fails.
     pub(crate) async fn stop(mut self) -> Result<(), Error> {
         let what = format!("waiting for {} to end", self.name);
         if let Some(pid) = self.pid() {
-            // It ends what it has started itself when asked to.
+            // First asks it to end, so that it can end its children properly.
             let _ = kill_process(pid, Signal::TERM);
             if let Ok(status) = timeout(STOP_TIMEOUT, self.child.wait()).await {
                 status.map_err(Error::io(what.clone()))?;
@@ -58,8 +64,8 @@ impl ProcessGroup {
 }
 
 impl Drop for ProcessGroup {
-    /// On the way out of an error or an interruption: nothing is left running,
-    /// so it is waited for.
+    /// Ends the group after an error or an interruption. Waits for it, so that nothing is
+    /// left running when this process ends.
     fn drop(&mut self) {
         let Some(pid) = self.pid() else { return };
         let _ = kill_process(pid, Signal::TERM);

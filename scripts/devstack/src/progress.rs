@@ -1,4 +1,4 @@
-//! Showing that something is being done.
+//! Progress of long steps, on the terminal.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::error::Error;
 
-/// Does a step, and tells how long it took.
+/// Runs a step, and prints how long it took.
 pub(crate) async fn step<T>(
     what: &'static str,
     work: impl Future<Output = Result<T, Error>>,
@@ -24,7 +24,7 @@ pub(crate) async fn step<T>(
     result
 }
 
-/// A bar for so many things.
+/// Returns a progress bar for so many things.
 pub(crate) fn counter(what: &'static str, length: u64) -> ProgressBar {
     let bar = ProgressBar::new(length).with_style(style("{msg} {bar:30} {pos}/{len} {elapsed}"));
     bar.with_message(what)

@@ -1,3 +1,5 @@
+//! Drives an event source mapping of an SQS queue.
+
 use std::{collections::HashSet, time::Duration};
 
 use aws_sdk_dynamodb::error::BoxError;
@@ -8,17 +10,17 @@ use stream_mapping::Outcome;
 use stream_mapping_cli::{Function, Invoked};
 use tokio::time::sleep;
 
-use crate::{clients::Clients, error::Error, log::tell, mappings::required};
+use crate::{clients::Clients, deployed_mapping::required, error::Error, log::log_line};
 
-/// How long to wait when the queue cannot be read, or the function not be reached.
+/// How long to wait after the queue could not be read, or the function not be reached.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
-/// What one call of SQS gives and takes.
+/// SQS's limit of messages in one call.
 const MOST_MESSAGES: i32 = 10;
 
-/// A queue and the function that gets its messages, by Lambda's rules for
-/// [standard queues][sqs]: what the function is done with is deleted, the rest
-/// comes again after the queue's visibility timeout.
+/// Passes messages of a queue to a function by Lambda's rules for [standard queues][sqs]:
+/// handled messages are deleted, and the others are redelivered after the queue's visibility
+/// timeout.
 ///
 /// [sqs]: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 pub(crate) struct QueueMapping {
@@ -27,12 +29,17 @@ pub(crate) struct QueueMapping {
     queue_arn: String,
     function: Function,
     batch_size: i32,
+    /// Whether the function reports failures of single messages.
     reports_failures: bool,
     pause_after_failure: Duration,
 }
 
 impl QueueMapping {
-    /// The mapping as it was deployed.
+    /// Creates the mapping with its deployed settings.
+    ///
+    /// # Errors
+    ///
+    /// If a setting is not supported, or the queue doesn't exist.
     pub(crate) async fn new(
         clients: &Clients,
         deployed: &EventSourceMappingConfiguration,
@@ -74,13 +81,13 @@ impl QueueMapping {
     pub(crate) async fn run(&self) {
         loop {
             if let Err(error) = self.poll().await {
-                tell("batch", format_args!("{}: {error}", self.queue_arn));
+                log_line("batch", format_args!("{}: {error}", self.queue_arn));
                 sleep(self.pause_after_failure).await;
             }
         }
     }
 
-    /// Hands on what waits in the queue, and deletes what is done.
+    /// Receives a batch, invokes the function, and deletes the handled messages.
     async fn poll(&self) -> Result<(), BoxError> {
         let received = self
             .sqs
@@ -102,31 +109,31 @@ impl QueueMapping {
         let failed = error.unwrap_or_else(|| "failures reported".to_owned());
         let count = plural(messages.len());
         if done.len() == messages.len() {
-            tell("batch", format_args!("{count} -> success"));
+            log_line("batch", format_args!("{count} -> success"));
         } else {
             let rest = messages.len() - done.len();
-            let become_of = format!("{} done, {rest} again", done.len());
-            tell("batch", format_args!("{count} -> {failed}: {become_of}"));
+            let counts = format!("{} done, {rest} to retry", done.len());
+            log_line("batch", format_args!("{count} -> {failed}: {counts}"));
         }
         self.delete(done).await
     }
 
-    /// Invokes the function, again and again as long as it is not reached, such
-    /// as one that does not compile. The messages stay in flight meanwhile: were
-    /// they received again, each time would count towards the dead-letter queue.
+    /// Invokes the function, and retries as long as it is not reached, for example because it
+    /// doesn't compile. The messages stay in flight meanwhile: receiving them again would
+    /// count towards the dead-letter queue.
     async fn reach(&self, records: Vec<Value>) -> Invoked {
-        let mut told = None;
+        let mut logged = None;
         loop {
             let invoked = self.function.invoke(records.clone()).await;
             if invoked.outcome != Outcome::NotReached {
                 return invoked;
             }
-            if told != invoked.error {
+            if logged != invoked.error {
                 let reason = invoked.error.as_deref().unwrap_or_default();
                 let count = plural(records.len());
-                let what = format_args!("{count} -> not reached, trying again: {reason}");
-                tell("batch", what);
-                told = invoked.error;
+                let what = format_args!("{count} -> not reached, retrying: {reason}");
+                log_line("batch", what);
+                logged = invoked.error;
             }
             sleep(self.pause_after_failure).await;
         }
@@ -164,7 +171,7 @@ impl QueueMapping {
                     .build()
             })
             .collect::<Result<Vec<_>, _>>()?;
-        // What could not be deleted comes again, as it does with Lambda.
+        // A message that isn't deleted is redelivered, as with Lambda.
         self.sqs
             .delete_message_batch()
             .queue_url(&self.queue_url)
@@ -196,8 +203,8 @@ fn message_attributes(message: &Message) -> Value {
         .into()
 }
 
-/// The messages the function is done with. An answer that names something else
-/// than messages of the batch is a failure of all.
+/// Returns the messages that the function has handled. A response that names anything but
+/// messages of the batch is a failure of the whole batch.
 fn done<'m>(
     outcome: &Outcome,
     messages: &'m [Message],
@@ -221,7 +228,7 @@ fn done<'m>(
     messages.iter().filter(is_done).collect()
 }
 
-/// Ids of the messages that failed; none if the whole batch did.
+/// Returns the ids of the failed messages, or `None` if the whole batch failed.
 fn failed(payload: &str, messages: &[Message]) -> Option<HashSet<String>> {
     if payload.trim().is_empty() {
         return Some(HashSet::new());
@@ -260,7 +267,7 @@ mod tests {
     use crate::endpoint::LocalEndpoint;
 
     #[test]
-    fn what_the_function_answers_tells_what_is_done() {
+    fn the_response_says_which_messages_are_done() {
         let messages: Vec<Message> = ["a", "b"]
             .map(|id| Message::builder().message_id(id).build())
             .into();
@@ -327,8 +334,8 @@ mod tests {
             let is_first = !calls.iter().any(|(call, _)| call == "Invoke");
             calls.push(("Invoke".to_owned(), request));
             if is_first {
-                let refused = r#"{"Message": "it does not compile"}"#;
-                return (StatusCode::SERVICE_UNAVAILABLE, refused);
+                let not_built = r#"{"Message": "it does not compile"}"#;
+                return (StatusCode::SERVICE_UNAVAILABLE, not_built);
             }
             let failed = r#"{"batchItemFailures": [{"itemIdentifier": "a"}]}"#;
             (StatusCode::OK, failed)
@@ -344,7 +351,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn messages_go_to_the_function_once_it_is_reached_and_those_done_are_deleted() {
+    async fn messages_are_deleted_once_the_function_handles_them() {
         let (address, calls) = start().await;
         let clients = Clients::new(LocalEndpoint::new(address).unwrap());
         let deployed = EventSourceMappingConfiguration::builder()
@@ -376,7 +383,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_cannot_be_driven_is_refused() {
+    async fn unsupported_settings_are_rejected() {
         use aws_sdk_lambda::types::{Filter, FilterCriteria};
         let clients = Clients::new(LocalEndpoint::new(([127, 0, 0, 1], 9).into()).unwrap());
         let filter = Filter::builder().pattern("{}").build();
@@ -397,8 +404,8 @@ mod tests {
             ),
         ] {
             let function = Function::new(clients.lambda.clone(), "start-shipping");
-            let refused = QueueMapping::new(&clients, &deployed.build(), function).await;
-            let said = refused.err().unwrap().to_string();
+            let rejected = QueueMapping::new(&clients, &deployed.build(), function).await;
+            let said = rejected.err().unwrap().to_string();
             assert!(said.contains(problem), "{said}");
         }
     }

@@ -1,3 +1,5 @@
+//! The one running `make dev` of a project.
+
 use std::{
     fs::{File, OpenOptions, TryLockError},
     io::{Read, Seek, SeekFrom, Write},
@@ -7,25 +9,29 @@ use serde::{Deserialize, Serialize};
 
 use crate::{endpoint::LocalEndpoint, error::Error, paths::Paths};
 
-/// The claim to be the one stack that is developed with. It is a lock on a file
-/// and ends with the process, whatever becomes of that.
+/// The claim to be the only running `make dev`. It is a lock on a file, which the operating
+/// system releases however the process ends.
 #[derive(Debug)]
 pub(crate) struct Running {
     file: File,
 }
 
-/// What other commands must know of the running stack.
+/// The addresses of the running stack, for other commands.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Told {
-    /// Where faults are administered.
+struct Addresses {
+    /// Where faults are managed.
     faults: std::net::SocketAddr,
-    /// Where the local AWS answers, past all faults.
+    /// The local AWS, without faults.
     aws: std::net::SocketAddr,
 }
 
 impl Running {
     /// Claims it.
+    ///
+    /// # Errors
+    ///
+    /// If another `make dev` is running.
     pub(crate) fn claim(paths: &Paths) -> Result<Self, Error> {
         let file = open(paths)?;
         match file.try_lock() {
@@ -35,47 +41,48 @@ impl Running {
         }
     }
 
-    /// Tells other commands where faults are administered, and where the local
-    /// AWS answers.
-    pub(crate) fn tell(
+    /// Writes the addresses for other commands.
+    pub(crate) fn announce(
         &mut self,
         paths: &Paths,
         faults: LocalEndpoint,
         aws: LocalEndpoint,
     ) -> Result<(), Error> {
-        let told = serde_json::to_vec(&Told {
+        let addresses = serde_json::to_vec(&Addresses {
             faults: faults.address(),
             aws: aws.address(),
         });
-        told.map_err(std::io::Error::from)
-            .and_then(|told| {
+        addresses
+            .map_err(std::io::Error::from)
+            .and_then(|addresses| {
                 self.file.set_len(0)?;
                 self.file.seek(SeekFrom::Start(0))?;
-                self.file.write_all(&told)
+                self.file.write_all(&addresses)
             })
             .map_err(failed(paths))
     }
 
-    /// Where the faults of the running stack are administered.
+    /// Returns where the faults of the running stack are managed.
     pub(crate) fn faults(paths: &Paths) -> Result<LocalEndpoint, Error> {
-        Ok(LocalEndpoint::new(told(paths)?.faults)?)
+        Ok(LocalEndpoint::new(addresses(paths)?.faults)?)
     }
 
-    /// Where the running stack's AWS answers.
+    /// Returns the address of the running stack's AWS.
     pub(crate) fn aws(paths: &Paths) -> Result<LocalEndpoint, Error> {
-        Ok(LocalEndpoint::new(told(paths)?.aws)?)
+        Ok(LocalEndpoint::new(addresses(paths)?.aws)?)
     }
 }
 
-fn told(paths: &Paths) -> Result<Told, Error> {
+fn addresses(paths: &Paths) -> Result<Addresses, Error> {
     let mut file = open(paths)?;
+    // A free lock means that no stack is running.
     if file.try_lock_shared().is_ok() {
         return Err(Error::NotRunning);
     }
-    let mut told = String::new();
-    file.read_to_string(&mut told).map_err(failed(paths))?;
-    // Empty as long as it starts.
-    serde_json::from_str(&told).map_err(|_| Error::NotRunning)
+    let mut addresses = String::new();
+    file.read_to_string(&mut addresses).map_err(failed(paths))?;
+    // The file is empty while the stack starts.
+    serde_json::from_str(&addresses).map_err(|_| Error::NotRunning)
 }
 
 fn open(paths: &Paths) -> Result<File, Error> {
@@ -101,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_stack_runs_at_a_time_and_others_find_its_faults() {
+    fn one_stack_runs_and_other_commands_find_it() {
         let project = tempfile::tempdir().unwrap();
         let paths = Paths::new(project.path());
         assert!(matches!(Running::faults(&paths), Err(Error::NotRunning)));
@@ -111,7 +118,7 @@ mod tests {
         assert!(matches!(Running::faults(&paths), Err(Error::NotRunning)));
         let faults = LocalEndpoint::new(([127, 0, 0, 1], 4567).into()).unwrap();
         let aws = LocalEndpoint::new(([127, 0, 0, 1], 4566).into()).unwrap();
-        running.tell(&paths, faults, aws).unwrap();
+        running.announce(&paths, faults, aws).unwrap();
         assert_eq!(Running::faults(&paths).unwrap(), faults);
         assert_eq!(Running::aws(&paths).unwrap(), aws);
 

@@ -1,10 +1,12 @@
+//! Counts the shipments, the last step of an order.
+
 use std::fmt;
 
 use serde::Deserialize;
 
 use crate::{clients::Clients, deployment::Deployment, error::Error};
 
-/// What became of the orders at the other end of the bus.
+/// Counts of the shipments by status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Shipments {
     pub(crate) started: usize,
@@ -17,7 +19,7 @@ struct Item {
 }
 
 impl Shipments {
-    /// Counts them.
+    /// Counts the shipments in the table.
     pub(crate) async fn count(clients: &Clients, deployment: &Deployment) -> Result<Self, Error> {
         let mut items = clients
             .dynamodb
@@ -35,7 +37,7 @@ impl Shipments {
             match item.status.as_deref() {
                 Some("started") => count.started += 1,
                 Some("stopped") => count.stopped += 1,
-                // The record of an event that was handled.
+                // An inbox record of a handled event.
                 _ => {}
             }
         }

@@ -1,3 +1,5 @@
+//! The whole local stack: emulator, deployment and fault proxy.
+
 use std::net::SocketAddr;
 
 use crate::{
@@ -5,23 +7,21 @@ use crate::{
     paths::Paths, progress::step,
 };
 
-/// The local AWS with the orders stack in it, and faults on the way to it for
-/// those who want them.
+/// The local AWS with the orders stack, and a fault proxy between the functions and AWS.
 #[derive(Debug)]
 pub struct Stack {
-    /// What the functions call stands behind this.
+    /// The proxy that the functions' calls go through.
     pub faults: FaultProxy,
-    /// The local AWS itself.
+    /// The local AWS.
     pub emulator: Emulator,
-    /// What is deployed there.
+    /// The deployed orders stack.
     pub deployment: Deployment,
-    /// Clients of the local AWS, which no fault strikes.
+    /// Clients of the local AWS that bypass the fault proxy.
     pub clients: Clients,
 }
 
 impl Stack {
-    /// Starts the emulator and deploys the orders stack to it, telling what is
-    /// being done.
+    /// Starts the emulator, deploys the orders stack to it, and prints its progress.
     ///
     /// # Errors
     ///
@@ -45,7 +45,7 @@ impl Stack {
     ///
     /// # Errors
     ///
-    /// If it cannot be waited for.
+    /// If waiting for the emulator fails.
     pub async fn stop(self) -> Result<(), Error> {
         self.emulator.stop().await
     }

@@ -1,3 +1,5 @@
+//! A consumer that counts the events on the bus.
+
 use std::collections::BTreeMap;
 
 use aws_sdk_eventbridge::types::Target;
@@ -6,13 +8,12 @@ use serde_json::{Value, json};
 
 use crate::{clients::Clients, deployment::Deployment, error::Error};
 
-/// A consumer of the bus: a rule, and a queue that gets what it matches.
+/// A consumer of the bus: a rule and a queue that receives the events it matches.
 #[derive(Debug)]
 pub struct Subscriber {
     clients: Clients,
     queue_url: String,
-    /// How often each event has arrived, by its CloudEvents id, with the order
-    /// it is about.
+    /// The events that have arrived, by their CloudEvents ids.
     pub events: BTreeMap<String, Delivered>,
 }
 
@@ -28,7 +29,7 @@ pub struct Delivered {
 }
 
 impl Subscriber {
-    /// Subscribes to everything the orders service tells.
+    /// Subscribes to all events of the orders service.
     ///
     /// # Errors
     ///
@@ -85,8 +86,8 @@ impl Subscriber {
         })
     }
 
-    /// Takes what has arrived, waiting a second for the first. Answers the ids of
-    /// the events.
+    /// Receives up to 10 events, and waits up to 1 s for the first. Returns the ids of the
+    /// events.
     ///
     /// # Errors
     ///
@@ -128,6 +129,7 @@ impl Subscriber {
         Ok(arrived)
     }
 
+    /// Counts an event, and returns its id.
     fn count(&mut self, body: &str) -> String {
         let event: Value = serde_json::from_str(body).unwrap_or_default();
         let text = |pointer| {

@@ -1,4 +1,4 @@
-//! What stands behind a proxy.
+//! The server behind a proxy.
 
 use std::io;
 
@@ -16,8 +16,7 @@ use hyper_util::{
 
 use crate::endpoint::LocalEndpoint;
 
-/// Something that answers HTTP requests on this machine. Clones share their
-/// connections.
+/// A client of an HTTP server on this machine. Clones share their connections.
 #[derive(Debug, Clone)]
 pub(crate) struct Upstream {
     endpoint: LocalEndpoint,
@@ -32,7 +31,7 @@ impl Upstream {
         }
     }
 
-    /// Passes a request on, and returns the whole answer.
+    /// Forwards a request, and returns the whole response.
     pub(crate) async fn send(
         &self,
         mut parts: request::Parts,
@@ -42,7 +41,7 @@ impl Upstream {
         parts.uri = format!("{}{path}", self.endpoint)
             .parse::<Uri>()
             .map_err(io::Error::other)?;
-        // Bodies are sent in one piece, whatever they came in.
+        // Bodies are forwarded as a whole, so the headers about their transfer don't apply.
         parts.headers.remove(CONTENT_LENGTH);
         parts.headers.remove(TRANSFER_ENCODING);
         let request = Request::from_parts(parts, Full::from(body));

@@ -1,21 +1,23 @@
+//! A call of a function to AWS, as the proxy saw it.
+
 use bytes::Bytes;
 use hyper::HeaderMap;
 use tokio::time::Instant;
 
-/// A call that a function has made, and that was answered.
+/// A call that a function made and AWS answered.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// Who made it, by the name in `AWS_SDK_UA_APP_ID`.
+    /// The function, from its variable `AWS_SDK_UA_APP_ID`.
     pub caller: Option<String>,
     /// The AWS action, such as `PutEvents`.
     pub action: String,
-    /// What was asked, as JSON.
+    /// The request as JSON.
     pub request: Bytes,
     /// When it was answered.
     pub answered_at: Instant,
 }
 
-/// The application that an AWS SDK names among the words of its user agent.
+/// Returns the application in the user agent of an AWS SDK.
 pub(super) fn caller(headers: &HeaderMap) -> Option<String> {
     ["x-amz-user-agent", "user-agent"]
         .into_iter()

@@ -1,15 +1,15 @@
-//! Calls that fail in part: every second part is kept back, the others go on,
-//! and the answer tells both as AWS does.
+//! Calls that fail in part: every second part is held back, the others are forwarded, and
+//! the response reports both as AWS does.
 
 use serde_json::{Map, Value, json};
 
-/// What goes on, and what becomes of its answer.
+/// The forwarded part of a call, and the parts that are held back.
 pub(super) struct Split {
     pub(super) request: Value,
-    kept_back: KeptBack,
+    held_back: HeldBack,
 }
 
-enum KeptBack {
+enum HeldBack {
     /// Of this many entries, those with an odd index.
     Entries(usize),
     /// Requests of `BatchWriteItem`, by table.
@@ -18,59 +18,60 @@ enum KeptBack {
     Keys(Map<String, Value>),
 }
 
-/// Splits a request. A single part is kept back.
+/// Splits a request. If it has only one part, that is held back. Returns `None` for an
+/// action without parts.
 pub(super) fn split(action: &str, mut request: Value) -> Option<Split> {
-    let kept_back = match action {
+    let held_back = match action {
         "PutEvents" => {
             let entries = request.get_mut("Entries")?.as_array_mut()?;
             let count = entries.len();
-            keep_back(entries);
-            KeptBack::Entries(count)
+            hold_back(entries);
+            HeldBack::Entries(count)
         }
         "BatchWriteItem" => {
             let tables = request.get_mut("RequestItems")?.as_object_mut()?;
-            let kept_back = tables.iter_mut().filter_map(|(table, requests)| {
+            let held_back = tables.iter_mut().filter_map(|(table, requests)| {
                 Some((
                     table.clone(),
-                    Value::from(keep_back(requests.as_array_mut()?)),
+                    Value::from(hold_back(requests.as_array_mut()?)),
                 ))
             });
-            let kept_back = kept_back.collect();
+            let held_back = held_back.collect();
             tables.retain(|_, requests| !requests.as_array().is_some_and(Vec::is_empty));
-            KeptBack::Items(kept_back)
+            HeldBack::Items(held_back)
         }
         "BatchGetItem" => {
             let tables = request.get_mut("RequestItems")?.as_object_mut()?;
-            let kept_back = tables.iter_mut().filter_map(|(table, keys)| {
+            let held_back = tables.iter_mut().filter_map(|(table, keys)| {
                 let mut rest = keys.clone();
-                rest["Keys"] = keep_back(keys.get_mut("Keys")?.as_array_mut()?).into();
+                rest["Keys"] = hold_back(keys.get_mut("Keys")?.as_array_mut()?).into();
                 Some((table.clone(), rest))
             });
-            let kept_back = kept_back.collect();
+            let held_back = held_back.collect();
             tables.retain(|_, keys| !keys["Keys"].as_array().is_some_and(Vec::is_empty));
-            KeptBack::Keys(kept_back)
+            HeldBack::Keys(held_back)
         }
         _ => return None,
     };
-    Some(Split { request, kept_back })
+    Some(Split { request, held_back })
 }
 
-/// Takes out every second part, the first included.
-fn keep_back(parts: &mut Vec<Value>) -> Vec<Value> {
-    let (mut kept_back, mut others) = (Vec::new(), Vec::new());
+/// Removes and returns every second part, starting with the first.
+fn hold_back(parts: &mut Vec<Value>) -> Vec<Value> {
+    let (mut held_back, mut others) = (Vec::new(), Vec::new());
     for (index, part) in parts.drain(..).enumerate() {
         if index % 2 == 0 {
-            kept_back.push(part);
+            held_back.push(part);
         } else {
             others.push(part);
         }
     }
     *parts = others;
-    kept_back
+    held_back
 }
 
 impl Split {
-    /// Whether nothing is left to go on.
+    /// Returns whether nothing is left to be forwarded.
     pub(super) fn is_empty(&self) -> bool {
         match (&self.request["RequestItems"], &self.request["Entries"]) {
             (Value::Object(tables), _) => tables.is_empty(),
@@ -79,15 +80,15 @@ impl Split {
         }
     }
 
-    /// The answer to the whole, from the answer to what went on.
-    pub(super) fn answer(self, mut answer: Value) -> Value {
-        match self.kept_back {
-            KeptBack::Entries(count) => {
+    /// Returns the response to the whole request, given that to the forwarded part.
+    pub(super) fn response(self, mut answer: Value) -> Value {
+        match self.held_back {
+            HeldBack::Entries(count) => {
                 let given = answer["Entries"].take();
                 let mut given = given.as_array().cloned().unwrap_or_default().into_iter();
                 let failed = json!({
                     "ErrorCode": "ThrottlingException",
-                    "ErrorMessage": "kept back by an injected fault",
+                    "ErrorMessage": "held back by an injected fault",
                 });
                 let entries: Vec<Value> = (0..count)
                     .filter_map(|index| match index % 2 {
@@ -95,17 +96,17 @@ impl Split {
                         _ => given.next(),
                     })
                     .collect();
-                let refused = entries
+                let failed_count = entries
                     .iter()
                     .filter(|entry| entry.get("ErrorCode").is_some())
                     .count();
-                json!({"FailedEntryCount": refused, "Entries": entries})
+                json!({"FailedEntryCount": failed_count, "Entries": entries})
             }
-            KeptBack::Items(tables) => {
+            HeldBack::Items(tables) => {
                 answer["UnprocessedItems"] = Value::Object(tables);
                 answer
             }
-            KeptBack::Keys(tables) => {
+            HeldBack::Keys(tables) => {
                 if answer.get("Responses").is_none() {
                     let none = tables.keys().map(|table| (table.clone(), json!([])));
                     answer["Responses"] = Value::Object(none.collect());
@@ -127,7 +128,7 @@ mod tests {
         let split = split("PutEvents", request).unwrap();
         assert_eq!(split.request, json!({"Entries": ["b"]}));
         assert!(!split.is_empty());
-        let answer = split.answer(json!({"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}));
+        let answer = split.response(json!({"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}));
         assert_eq!(answer["FailedEntryCount"], 2);
         assert_eq!(answer["Entries"][0]["ErrorCode"], "ThrottlingException");
         assert_eq!(answer["Entries"][1], json!({"EventId": "1"}));
@@ -139,7 +140,7 @@ mod tests {
         let request = json!({"RequestItems": {"outbox": ["a", "b", "c", "d"]}});
         let split = split("BatchWriteItem", request).unwrap();
         assert_eq!(split.request["RequestItems"]["outbox"], json!(["b", "d"]));
-        let answer = split.answer(json!({"UnprocessedItems": {}}));
+        let answer = split.response(json!({"UnprocessedItems": {}}));
         assert_eq!(answer["UnprocessedItems"]["outbox"], json!(["a", "c"]));
     }
 
@@ -148,7 +149,7 @@ mod tests {
         let keys = json!({"Keys": ["a"], "ConsistentRead": true});
         let split = split("BatchGetItem", json!({"RequestItems": {"outbox": keys}})).unwrap();
         assert!(split.is_empty());
-        let answer = split.answer(json!({}));
+        let answer = split.response(json!({}));
         assert_eq!(answer["Responses"], json!({"outbox": []}));
         assert_eq!(answer["UnprocessedKeys"]["outbox"], keys);
     }

@@ -1,6 +1,5 @@
-//! Events that are poison: damaged while they are committed, as a fault of their
-//! producer would. No bus accepts them, so the relay parks them, and they stay
-//! poison until they are edited.
+//! Poison events: damaged when they are committed, as by a fault of their producer. The bus
+//! never accepts them, so the relay parks them until they are edited.
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -8,9 +7,8 @@ use serde_json::Value;
 /// The action that commits events.
 pub(super) const ACTION: &str = "TransactWriteItems";
 
-/// Returns the request with its first event damaged: the last brace of its JSON is
-/// missing, which is easy to add in an editor. `None` if the request commits no
-/// event.
+/// Returns the request with its first event damaged, or `None` if it commits no event. The
+/// last brace of the event's JSON is missing, which is easy to add in an editor.
 pub(super) fn poisoned(action: &str, body: &[u8]) -> Option<Bytes> {
     if action != ACTION {
         return None;
@@ -25,7 +23,7 @@ pub(super) fn poisoned(action: &str, body: &[u8]) -> Option<Bytes> {
     Some(request.to_string().into())
 }
 
-/// The event of a write, if it puts a row of the outbox.
+/// Returns the detail of a write, if it puts a row of the outbox.
 fn event_detail(write: &mut Value) -> Option<&mut Value> {
     let item = write.get_mut("Put")?.get_mut("Item")?;
     item.get("eventId")?;
@@ -39,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_event_loses_its_last_brace_and_nothing_else_changes() {
+    fn only_the_last_brace_of_the_first_event_is_removed() {
         let put = |item: Value| json!({"Put": {"Item": item, "TableName": "t"}});
         let order = put(json!({"orderId": {"S": "42"}, "detail": {"S": "of an order"}}));
         let event = |detail: &str| put(json!({"eventId": {"S": "1"}, "detail": {"S": detail}}));

@@ -1,3 +1,5 @@
+//! The proxy that injects faults.
+
 use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
@@ -19,11 +21,11 @@ use super::{
 };
 use crate::{endpoint::LocalEndpoint, error::Error, http_server::HttpServer, upstream::Upstream};
 
-/// Where faults are added, listed and cleared.
+/// The path where faults are added, listed and cleared.
 pub(crate) const FAULTS_PATH: &str = "/_faults";
 
-/// A reverse proxy between the functions and the local AWS, which makes calls
-/// fail by rule. What no rule strikes goes through unchanged.
+/// A reverse proxy between the functions and the local AWS that makes calls fail by rules.
+/// Calls that no rule hits are forwarded unchanged.
 #[derive(Debug)]
 pub struct FaultProxy {
     endpoint: LocalEndpoint,
@@ -32,10 +34,10 @@ pub struct FaultProxy {
     task: JoinHandle<()>,
 }
 
-/// Who is told of calls, if anybody is.
+/// Receives the calls, if [`FaultProxy::calls`] was called.
 type Listener = Arc<OnceLock<UnboundedSender<Call>>>;
 
-/// A proxy that listens and does not answer yet.
+/// A proxy that listens but doesn't answer yet.
 pub(crate) struct ListeningProxy(HttpServer);
 
 struct Proxy {
@@ -45,38 +47,39 @@ struct Proxy {
     listener: Listener,
 }
 
-/// The connection is cut: there is no answer.
+/// The connection is closed without a response.
 #[derive(Debug, thiserror::Error)]
 #[error("cut off by an injected fault")]
 struct Cut;
 
 impl FaultProxy {
-    /// Listens on a free port of loopback.
+    /// Listens on a free port of loopback. The proxy's address must be known before the
+    /// emulator starts, so it answers only after [`ListeningProxy::in_front_of`].
     pub(crate) async fn listen() -> Result<ListeningProxy, Error> {
         let any = ([127, 0, 0, 1], 0).into();
         HttpServer::listen(any).await.map(ListeningProxy)
     }
 
-    /// Where it answers.
+    /// Returns its address.
     pub fn endpoint(&self) -> LocalEndpoint {
         self.endpoint
     }
 
-    /// The faults in force.
+    /// Returns the active faults.
     pub fn rules(&self) -> &Rules {
         &self.rules
     }
 
-    /// The calls that are made from now on, in the order of their answers. Those that
-    /// are refused or cut off are not among them.
+    /// Returns the calls from now on, in the order of their responses, without those that a
+    /// fault rejects or cuts off.
     ///
     /// # Panics
     ///
-    /// If somebody listens already.
+    /// If it is called twice.
     pub fn calls(&self) -> UnboundedReceiver<Call> {
         let (sender, receiver) = mpsc::unbounded_channel();
         let is_first = self.listener.set(sender).is_ok();
-        assert!(is_first, "the calls are listened to already");
+        assert!(is_first, "the calls have a receiver already");
         receiver
     }
 }
@@ -92,7 +95,7 @@ impl ListeningProxy {
         self.0.endpoint()
     }
 
-    /// Begins to answer, by what is behind it.
+    /// Starts to forward requests to this server.
     pub(crate) fn in_front_of(self, upstream: LocalEndpoint) -> FaultProxy {
         let rules = Rules::default();
         let listener = Listener::default();
@@ -124,21 +127,21 @@ impl Proxy {
         };
         let body = body.to_bytes();
         if parts.uri.path() == FAULTS_PATH {
-            return Ok(self.administer(&parts.method, parts.uri.query(), &body));
+            return Ok(self.manage(&parts.method, parts.uri.query(), &body));
         }
         let action = http::action(&parts.headers).unwrap_or_default();
         let poisoned = poison::poisoned(action, &body);
-        let can_strike = |kind| kind != Kind::Poison || poisoned.is_some();
-        let strike = self.rules.strike(action, can_strike, || {
+        let can_hit = |kind| kind != Kind::Poison || poisoned.is_some();
+        let kind = self.rules.hit(action, can_hit, || {
             let random = self.random.lock();
             random.map_or(0.0, |mut random| random.f64())
         });
-        if let Some(latency) = strike.and_then(Kind::latency) {
+        if let Some(latency) = kind.and_then(Kind::latency) {
             sleep(latency).await;
         }
-        match strike {
-            Some(Kind::Throttle) => return Ok(http::refused("ThrottlingException")),
-            Some(Kind::Deny) => return Ok(http::refused("AccessDeniedException")),
+        match kind {
+            Some(Kind::Throttle) => return Ok(http::rejected("ThrottlingException")),
+            Some(Kind::Deny) => return Ok(http::rejected("AccessDeniedException")),
             Some(Kind::CutBefore) => return Err(Cut),
             _ => {}
         }
@@ -148,11 +151,11 @@ impl Proxy {
             request: body.clone(),
             answered_at: Instant::now(),
         });
-        let body = match (strike, poisoned) {
+        let body = match (kind, poisoned) {
             (Some(Kind::Poison), Some(poisoned)) => poisoned,
             _ => body,
         };
-        let split = match strike {
+        let split = match kind {
             Some(Kind::Partial) => serde_json::from_slice(&body)
                 .ok()
                 .and_then(|request| partial::split(action, request)),
@@ -162,12 +165,12 @@ impl Proxy {
             Some(split) => self.forward_part(parts, split).await,
             None => self.forward(parts, body).await,
         };
-        if let Some(Kind::CutAfter) = strike {
+        if let Some(Kind::CutAfter) = kind {
             return Err(Cut);
         }
         if let (Some(call), Some(listener)) = (call, self.listener.get()) {
             let answered_at = Instant::now();
-            // Who no longer listens does not want to know.
+            // The receiver may be gone by now, which is fine.
             let _ = listener.send(Call {
                 answered_at,
                 ..call
@@ -181,14 +184,14 @@ impl Proxy {
             Ok(response) => response,
             Err(error) => {
                 let message = format!("the local AWS does not answer: {error}");
-                http::answer(StatusCode::BAD_GATEWAY, &json!({"message": message}))
+                http::json_response(StatusCode::BAD_GATEWAY, &json!({"message": message}))
             }
         }
     }
 
     async fn forward_part(&self, parts: request::Parts, split: Split) -> Response<Full<Bytes>> {
         if split.is_empty() {
-            return http::answer(StatusCode::OK, &split.answer(json!({})));
+            return http::json_response(StatusCode::OK, &split.response(json!({})));
         }
         let body = Bytes::from(split.request.to_string());
         let response = self.forward(parts, body).await;
@@ -199,37 +202,33 @@ impl Proxy {
             Ok(body) => serde_json::from_slice(&body.to_bytes()).unwrap_or(Value::Null),
             Err(never) => match never {},
         };
-        http::answer(StatusCode::OK, &split.answer(answer))
+        http::json_response(StatusCode::OK, &split.response(answer))
     }
 
-    /// `GET` lists, `POST` adds, `DELETE` clears: one by `?id=`, or all.
-    fn administer(
-        &self,
-        method: &Method,
-        query: Option<&str>,
-        body: &[u8],
-    ) -> Response<Full<Bytes>> {
-        let refused =
-            |message: String| http::answer(StatusCode::BAD_REQUEST, &json!({"message": message}));
+    /// Manages faults: `GET` lists, `POST` adds, `DELETE` clears one by `?id=`, or all.
+    fn manage(&self, method: &Method, query: Option<&str>, body: &[u8]) -> Response<Full<Bytes>> {
+        let rejected = |message: String| {
+            http::json_response(StatusCode::BAD_REQUEST, &json!({"message": message}))
+        };
         match *method {
-            Method::GET => http::answer(StatusCode::OK, &json!(self.rules.list())),
+            Method::GET => http::json_response(StatusCode::OK, &json!(self.rules.list())),
             Method::POST => {
                 let added = serde_json::from_slice::<Fault>(body)
                     .map_err(|error| error.to_string())
                     .and_then(|fault| self.rules.add(fault).map_err(|error| error.to_string()));
                 match added {
-                    Ok(injected) => http::answer(StatusCode::OK, &json!(injected)),
-                    Err(message) => refused(message),
+                    Ok(injected) => http::json_response(StatusCode::OK, &json!(injected)),
+                    Err(message) => rejected(message),
                 }
             }
             Method::DELETE => {
                 let id = query.and_then(|query| query.strip_prefix("id="));
                 match id.map(str::parse).transpose() {
-                    Ok(id) => http::answer(StatusCode::OK, &json!(self.rules.clear(id))),
-                    Err(_) => refused("an id is a number".to_owned()),
+                    Ok(id) => http::json_response(StatusCode::OK, &json!(self.rules.clear(id))),
+                    Err(_) => rejected("an id is a number".to_owned()),
                 }
             }
-            _ => http::answer(StatusCode::METHOD_NOT_ALLOWED, &json!({})),
+            _ => http::json_response(StatusCode::METHOD_NOT_ALLOWED, &json!({})),
         }
     }
 }
@@ -243,7 +242,7 @@ mod tests {
 
     use super::*;
 
-    /// What reached the local AWS.
+    /// The requests that reached the local AWS.
     type Reached = Arc<Mutex<Vec<String>>>;
 
     /// A proxy in front of a service that accepts every event.
@@ -288,7 +287,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_a_fault_calls_go_through_unchanged() {
+    async fn without_a_fault_calls_are_forwarded_unchanged() {
         let (proxy, reached) = start().await;
         let (status, answer) = put_events(&proxy).await.unwrap();
         assert_eq!(status, 200);
@@ -297,7 +296,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_listens_is_told_of_calls_and_by_whom() {
+    async fn calls_are_received_with_their_callers() {
         let (proxy, _) = start().await;
         let mut calls = proxy.calls();
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -314,7 +313,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_refused_has_no_effect() {
+    async fn a_rejected_call_has_no_effect() {
         for (kind, code) in [
             (Kind::Throttle, "ThrottlingException"),
             (Kind::Deny, "AccessDeniedException"),
@@ -329,7 +328,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn half_of_a_call_that_fails_in_part_has_its_effect() {
+    async fn half_of_a_call_that_fails_in_part_takes_effect() {
         let (proxy, reached) = start().await;
         proxy.rules().add(fault(Kind::Partial)).unwrap();
         let (status, answer) = put_events(&proxy).await.unwrap();
@@ -338,7 +337,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_event_is_poison_when_a_call_that_commits_one_is_struck() {
+    async fn a_poison_fault_hits_only_calls_that_commit_an_event() {
         let (proxy, reached) = start().await;
         let once = Fault {
             action: "TransactWriteItems".to_owned(),
@@ -359,7 +358,7 @@ mod tests {
         };
         let order = json!({"orderId": {"S": "42"}});
         let event = json!({"eventId": {"S": "1"}, "detail": {"S": "{\"a\":1}"}});
-        // A call without an event is not what the fault is for.
+        // A call without an event is not hit.
         assert_eq!(commit(order.clone()).await, order);
         assert_eq!(
             commit(event.clone()).await["detail"],
@@ -391,10 +390,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_behind_it_is_an_answer_too() {
+    async fn an_unreachable_server_is_reported_as_502() {
         let proxy = FaultProxy::listen().await.unwrap();
-        let nobody = LocalEndpoint::new(([127, 0, 0, 1], 9).into()).unwrap();
-        let (status, answer) = put_events(&proxy.in_front_of(nobody)).await.unwrap();
+        let nowhere = LocalEndpoint::new(([127, 0, 0, 1], 9).into()).unwrap();
+        let (status, answer) = put_events(&proxy.in_front_of(nowhere)).await.unwrap();
         assert_eq!(status, 502);
         let message = answer["message"].as_str().unwrap();
         assert!(

@@ -1,3 +1,5 @@
+//! The faults that are injected, and which calls they hit.
+
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -16,15 +18,15 @@ use super::poison;
     rename_all_fields = "camelCase"
 )]
 pub enum Kind {
-    /// The call is refused with `ThrottlingException`.
+    /// The call is rejected with `ThrottlingException`.
     Throttle,
-    /// The call is refused with `AccessDeniedException`.
+    /// The call is rejected with `AccessDeniedException`.
     Deny,
-    /// Half of what the call holds is left undone: entries of `PutEvents` fail,
-    /// keys of `BatchGetItem` and `BatchWriteItem` are left unprocessed.
+    /// Half of the call fails: entries of `PutEvents` fail, and keys of `BatchGetItem` and
+    /// `BatchWriteItem` are returned as unprocessed.
     Partial,
-    /// The event that the call commits is damaged: it can never be published as
-    /// it is. Calls that commit no event are not hit.
+    /// The event that the call commits is damaged, so that it can't be published. Calls that
+    /// commit no event are not hit.
     Poison,
     /// The call takes longer.
     Latency {
@@ -45,46 +47,46 @@ pub struct Fault {
     /// What goes wrong.
     #[serde(flatten)]
     pub kind: Kind,
-    /// How likely it is for each call, 0 to 1.
+    /// The probability for each call, more than 0 and at most 1.
     pub probability: f64,
-    /// How many calls it still hits; without it, all.
+    /// How many more calls it hits; `None` means all.
     pub count: Option<u32>,
 }
 
-/// A fault that is in force.
+/// An active fault.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InjectedFault {
-    /// Names it, to clear it.
+    /// The number by which it is cleared.
     pub id: u32,
     /// What it does.
     #[serde(flatten)]
     pub fault: Fault,
-    /// Calls it has hit.
+    /// How many calls it has hit.
     pub hits: u32,
 }
 
-/// A fault that makes no sense.
+/// Why a fault is invalid.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnknownFault {
-    /// The action has no parts.
-    #[error("{0} has no parts that could fail alone: partial is for {actions}", actions = PARTIAL_ACTIONS.join(", "))]
+    /// The action has no parts that can fail alone.
+    #[error("{0} has no parts that can fail alone: partial is for {actions}", actions = PARTIAL_ACTIONS.join(", "))]
     NotPartial(String),
     /// The action commits no event.
     #[error("{0} commits no event that could be poison: poison is for {ACTION}", ACTION = poison::ACTION)]
     NotPoison(String),
-    /// The probability is none.
-    #[error("a probability is more than 0 and at most 1, not {0}")]
+    /// The probability is not more than 0 and at most 1.
+    #[error("the probability must be more than 0 and at most 1, not {0}")]
     Probability(f64),
-    /// The count is none.
-    #[error("a fault that hits no call is no fault: the count must be 1 or more")]
+    /// The count is 0.
+    #[error("the count must be 1 or more")]
     Count,
 }
 
 /// The actions whose parts can fail alone.
 const PARTIAL_ACTIONS: [&str; 3] = ["PutEvents", "BatchGetItem", "BatchWriteItem"];
 
-/// The faults in force. Clones are of the same.
+/// The active faults. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
     state: Arc<Mutex<State>>,
@@ -97,11 +99,11 @@ struct State {
 }
 
 impl Rules {
-    /// Puts a fault in force.
+    /// Adds a fault.
     ///
     /// # Errors
     ///
-    /// If it makes no sense.
+    /// If it is invalid.
     pub fn add(&self, fault: Fault) -> Result<InjectedFault, UnknownFault> {
         if fault.kind == Kind::Partial && !PARTIAL_ACTIONS.contains(&fault.action.as_str()) {
             return Err(UnknownFault::NotPartial(fault.action));
@@ -126,12 +128,12 @@ impl Rules {
         Ok(injected)
     }
 
-    /// The faults in force.
+    /// Returns the active faults.
     pub fn list(&self) -> Vec<InjectedFault> {
         self.lock().faults.clone()
     }
 
-    /// Ends a fault, or all of them. Answers how many ended.
+    /// Removes a fault, or all of them. Returns how many were removed.
     pub fn clear(&self, id: Option<u32>) -> usize {
         let mut state = self.lock();
         let before = state.faults.len();
@@ -141,13 +143,13 @@ impl Rules {
         before - state.faults.len()
     }
 
-    /// What goes wrong with a call of this action, if anything does. `can_strike`
-    /// says whether the call has what a kind of fault needs, and `chance` is asked
-    /// for a number from 0 to 1.
-    pub(super) fn strike(
+    /// Returns the kind of the first fault that hits a call of this action, and counts the
+    /// hit. `can_hit` returns whether a kind of fault can be applied to the call, and
+    /// `chance` a random number from 0 to 1.
+    pub(super) fn hit(
         &self,
         action: &str,
-        can_strike: impl Fn(Kind) -> bool,
+        can_hit: impl Fn(Kind) -> bool,
         mut chance: impl FnMut() -> f64,
     ) -> Option<Kind> {
         let mut state = self.lock();
@@ -155,7 +157,7 @@ impl Rules {
             .faults
             .iter()
             .position(|InjectedFault { fault, .. }| {
-                fault.action == action && can_strike(fault.kind) && chance() < fault.probability
+                fault.action == action && can_hit(fault.kind) && chance() < fault.probability
             })?;
         let injected = &mut state.faults[index];
         injected.hits += 1;
@@ -225,38 +227,38 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_strikes_its_action_as_often_as_it_says() {
+    fn a_fault_hits_its_action_as_often_as_its_count() {
         let rules = Rules::default();
         let twice = Fault {
             count: Some(2),
             ..fault("PutEvents", Kind::Throttle)
         };
         rules.add(twice).unwrap();
-        assert_eq!(rules.strike("BatchWriteItem", |_| true, || 0.0), None);
+        assert_eq!(rules.hit("BatchWriteItem", |_| true, || 0.0), None);
         assert_eq!(
-            rules.strike("PutEvents", |_| true, || 0.0),
+            rules.hit("PutEvents", |_| true, || 0.0),
             Some(Kind::Throttle)
         );
         assert_eq!(rules.list()[0].hits, 1);
         assert_eq!(
-            rules.strike("PutEvents", |_| true, || 0.0),
+            rules.hit("PutEvents", |_| true, || 0.0),
             Some(Kind::Throttle)
         );
-        assert_eq!(rules.strike("PutEvents", |_| true, || 0.0), None);
+        assert_eq!(rules.hit("PutEvents", |_| true, || 0.0), None);
         assert_eq!(rules.list(), []);
     }
 
     #[test]
-    fn a_fault_strikes_with_its_probability() {
+    fn a_fault_hits_with_its_probability() {
         let rules = Rules::default();
         let sometimes = Fault {
             probability: 0.25,
             ..fault("PutEvents", Kind::CutAfter)
         };
         rules.add(sometimes).unwrap();
-        assert_eq!(rules.strike("PutEvents", |_| true, || 0.25), None);
+        assert_eq!(rules.hit("PutEvents", |_| true, || 0.25), None);
         assert_eq!(
-            rules.strike("PutEvents", |_| true, || 0.24),
+            rules.hit("PutEvents", |_| true, || 0.24),
             Some(Kind::CutAfter)
         );
     }
@@ -275,16 +277,16 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused() {
+    fn an_invalid_fault_is_rejected() {
         let rules = Rules::default();
-        let refused = |fault| rules.add(fault).unwrap_err().to_string();
+        let rejected = |fault| rules.add(fault).unwrap_err().to_string();
         assert_eq!(
-            refused(fault("SendMessage", Kind::Partial)),
-            "SendMessage has no parts that could fail alone: \
+            rejected(fault("SendMessage", Kind::Partial)),
+            "SendMessage has no parts that can fail alone: \
              partial is for PutEvents, BatchGetItem, BatchWriteItem"
         );
         assert_eq!(
-            refused(fault("PutEvents", Kind::Poison)),
+            rejected(fault("PutEvents", Kind::Poison)),
             "PutEvents commits no event that could be poison: poison is for TransactWriteItems"
         );
         let with = |probability, count| Fault {
@@ -293,11 +295,11 @@ mod tests {
             ..fault("PutEvents", Kind::Throttle)
         };
         assert_eq!(
-            refused(with(1.5, None)),
-            "a probability is more than 0 and at most 1, not 1.5"
+            rejected(with(1.5, None)),
+            "the probability must be more than 0 and at most 1, not 1.5"
         );
-        assert!(refused(with(f64::NAN, None)).ends_with("not NaN"));
-        assert!(refused(with(1.0, Some(0))).contains("must be 1 or more"));
+        assert!(rejected(with(f64::NAN, None)).ends_with("not NaN"));
+        assert!(rejected(with(1.0, Some(0))).contains("must be 1 or more"));
     }
 
     #[test]

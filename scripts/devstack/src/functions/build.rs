@@ -1,3 +1,5 @@
+//! Builds functions with cargo.
+
 use std::{
     io,
     path::PathBuf,
@@ -12,36 +14,35 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{call_error::CallError, function_log::as_it_is, local_function::Project};
-use crate::log::tell;
+use super::{call_error::CallError, function_log::unchanged, project::Project};
+use crate::log::log_line;
 
-/// How long a build may take, waiting for other builds included.
+/// How long a build may take, including the wait for other builds.
 const BUILD_TIMEOUT: Duration = Duration::from_mins(15);
 
-/// A build that takes longer is announced.
+/// A build that takes longer than this is logged.
 const ANNOUNCED_AFTER: Duration = Duration::from_secs(2);
 
-/// Builds a function, and returns its program. What the compiler says is part of
-/// our log. The build is the one of `make build-local`, so that what that has
-/// compiled is used here.
+/// Builds a function, and returns its program. The compiler's output is logged. The build
+/// has the same settings as `make build-local`, so that its dependencies are reused.
 pub(super) async fn build(project: &Project, name: &str) -> Result<PathBuf, CallError> {
     let not_started = |reason: String| {
-        tell(name, format_args!("ERROR could not be built: {reason}"));
+        log_line(name, format_args!("ERROR could not be built: {reason}"));
         CallError::NotStarted {
             name: name.to_owned(),
             reason,
         }
     };
-    let output = announced(name, cargo_build(project, name)).await;
+    let output = logged_if_slow(name, cargo_build(project, name)).await;
     let output = output.map_err(|error| not_started(format!("cargo: {error}")))?;
     let said = String::from_utf8_lossy(&output.stderr);
-    for line in said.lines().filter_map(as_it_is) {
-        tell(name, line);
+    for line in said.lines().filter_map(unchanged) {
+        log_line(name, line);
     }
     if !output.status.success() {
-        tell(
+        log_line(
             name,
-            "ERROR does not compile, and is built again once its sources change",
+            "ERROR does not compile; it is built again when its sources change",
         );
         return Err(CallError::DoesNotCompile {
             name: name.to_owned(),
@@ -51,9 +52,8 @@ pub(super) async fn build(project: &Project, name: &str) -> Result<PathBuf, Call
     program(&output.stdout, name).ok_or_else(|| not_started("cargo names no program".to_owned()))
 }
 
-/// Waits for a build, and logs one that takes long, so that nobody thinks it
-/// hangs.
-async fn announced(
+/// Waits for a build, and logs it if it takes long, so that it doesn't seem to hang.
+async fn logged_if_slow(
     name: &str,
     building: impl Future<Output = io::Result<Output>>,
 ) -> io::Result<Output> {
@@ -62,11 +62,11 @@ async fn announced(
     if let Ok(built) = timeout(ANNOUNCED_AFTER, &mut building).await {
         return built?;
     }
-    tell(name, "is being built");
+    log_line(name, "is being built");
     let output = building.await??;
     if output.status.success() {
         let seconds = begun.elapsed().as_secs_f64();
-        tell(name, format_args!("built in {seconds:.1} s"));
+        log_line(name, format_args!("built in {seconds:.1} s"));
     }
     Ok(output)
 }
@@ -86,7 +86,7 @@ async fn cargo_build(project: &Project, name: &str) -> io::Result<Output> {
         .await
 }
 
-/// The program among the artifacts that cargo names, one on a line.
+/// Returns the function's program from cargo's list of artifacts, one JSON object a line.
 fn program(artifacts: &[u8], name: &str) -> Option<PathBuf> {
     artifacts
         .split(|byte| *byte == b'\n')
@@ -95,7 +95,7 @@ fn program(artifacts: &[u8], name: &str) -> Option<PathBuf> {
         .find_map(|artifact| artifact["executable"].as_str().map(PathBuf::from))
 }
 
-/// The first error that the compiler reports, and its place.
+/// Returns the compiler's first error and its place.
 fn first_error(said: &str) -> String {
     let mut lines = said.lines().skip_while(|line| !line.starts_with("error"));
     let error = lines.next().unwrap_or_default();
@@ -134,7 +134,7 @@ error: aborting due to 1 previous error
     }
 
     #[test]
-    fn the_program_is_the_one_of_the_function() {
+    fn the_program_of_the_function_is_found() {
         let artifacts = br#"
 {"reason":"compiler-artifact","target":{"name":"create-order"},"executable":null}
 {"reason":"compiler-artifact","target":{"name":"other"},"executable":"/target/other"}

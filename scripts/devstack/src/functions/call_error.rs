@@ -1,3 +1,5 @@
+//! Why a function did not answer a call, and the response to the caller.
+
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{
@@ -6,8 +8,7 @@ use hyper::{
 };
 use serde_json::{Value, json};
 
-/// How a call reaches a function, and with it how Lambda answers when the
-/// function does not.
+/// How a function is called. It decides the form of Lambda's response to a failed call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CallKind {
     /// `Invoke`, by a mapping or `cargo lambda invoke`.
@@ -25,7 +26,7 @@ pub(super) enum CallError {
         name: String,
         functions: Vec<String>,
     },
-    /// Its sources do not compile.
+    /// Its sources don't compile.
     #[error("{name} does not compile; see the log of make dev. {first_error}")]
     DoesNotCompile { name: String, first_error: String },
     /// It could not be built or started for another reason.
@@ -37,24 +38,24 @@ pub(super) enum CallError {
     /// It did not answer in time.
     #[error("{name} did not answer within {seconds} s, and was stopped")]
     TimedOut { name: String, seconds: u64 },
-    /// Lambda's API is not there.
+    /// Lambda's API can't be reached.
     #[error("cargo lambda watch does not answer: {0}")]
     NoRuntimeApi(String),
 }
 
 impl CallError {
-    /// Returns what the caller gets instead of the function's answer.
-    pub(super) fn answer(&self, kind: CallKind) -> Response<Full<Bytes>> {
+    /// Returns the response for the caller.
+    pub(super) fn response(&self, kind: CallKind) -> Response<Full<Bytes>> {
         match kind {
             CallKind::Http => self.problem(),
             CallKind::Invoke => match self.function_error() {
                 Some(error_type) => self.failed_invocation(error_type),
-                None => self.refused_invocation(),
+                None => self.rejected_invocation(),
             },
         }
     }
 
-    /// By RFC 9457, as the functions themselves answer.
+    /// Returns a problem by RFC 9457, as the functions do.
     fn problem(&self) -> Response<Full<Bytes>> {
         let status = self.status();
         let problem = json!({
@@ -63,14 +64,14 @@ impl CallError {
             "status": status.as_u16(),
             "detail": self.to_string(),
         });
-        answer(status, "application/problem+json", &problem)
+        json_response(status, "application/problem+json", &problem)
     }
 
-    /// Lambda's answer for a function that was invoked and failed: the mapping's
-    /// rules for function errors apply.
+    /// Returns Lambda's response for a function that was invoked and failed. A mapping then
+    /// applies its rules for function errors.
     fn failed_invocation(&self, error_type: &str) -> Response<Full<Bytes>> {
         let error = json!({"errorType": error_type, "errorMessage": self.to_string()});
-        let mut response = answer(StatusCode::OK, "application/json", &error);
+        let mut response = json_response(StatusCode::OK, "application/json", &error);
         response.headers_mut().insert(
             "x-amz-function-error",
             HeaderValue::from_static("Unhandled"),
@@ -78,15 +79,15 @@ impl CallError {
         response
     }
 
-    /// Lambda's answer where the function was not invoked: a mapping tries the
-    /// batch again, and no retry is used up.
-    fn refused_invocation(&self) -> Response<Full<Bytes>> {
+    /// Returns Lambda's response if the function was not invoked. A mapping then retries the
+    /// batch, and the retry doesn't count.
+    fn rejected_invocation(&self) -> Response<Full<Bytes>> {
         let code = match self {
             Self::Unknown { .. } => "ResourceNotFoundException",
             _ => "ServiceException",
         };
         let body = json!({"Type": "Service", "Message": self.to_string()});
-        let mut response = answer(self.status(), "application/json", &body);
+        let mut response = json_response(self.status(), "application/json", &body);
         let headers = response.headers_mut();
         headers.insert("x-amzn-errortype", HeaderValue::from_static(code));
         response
@@ -103,7 +104,7 @@ impl CallError {
         }
     }
 
-    /// Lambda's name of the error, if the function was invoked.
+    /// Returns Lambda's error type if the function was invoked.
     fn function_error(&self) -> Option<&'static str> {
         match self {
             Self::Ended { .. } => Some("Runtime.ExitError"),
@@ -113,7 +114,11 @@ impl CallError {
     }
 }
 
-fn answer(status: StatusCode, content_type: &'static str, body: &Value) -> Response<Full<Bytes>> {
+fn json_response(
+    status: StatusCode,
+    content_type: &'static str,
+    body: &Value,
+) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::from(body.to_string()));
     *response.status_mut() = status;
     let content_type = HeaderValue::from_static(content_type);
@@ -179,9 +184,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_is_answered_with_a_problem() {
+    async fn a_failed_http_request_returns_a_problem() {
         for (error, status, _) in errors() {
-            let answer = error.answer(CallKind::Http);
+            let answer = error.response(CallKind::Http);
             assert_eq!(answer.status(), status);
             assert_eq!(answer.headers()[CONTENT_TYPE], "application/problem+json");
             let problem = json(answer).await;
@@ -191,9 +196,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_mapping_can_tell_a_function_that_failed_from_one_that_was_not_invoked() {
+    async fn mappings_can_distinguish_failed_from_not_invoked() {
         for (error, status, error_type) in errors() {
-            let answer = error.answer(CallKind::Invoke);
+            let answer = error.response(CallKind::Invoke);
             let has_failed = answer.headers().contains_key("x-amz-function-error");
             assert_eq!(has_failed, error_type.is_some(), "{error}");
             let expected = if has_failed { 200 } else { status };

@@ -1,10 +1,15 @@
+//! The environment of a function outside of the emulator.
+
 use std::{collections::HashMap, ffi::OsString};
 
 use super::runtime_api::RuntimeApiClient;
 use crate::{error::Error, process_environment::process_environment, stack::Stack};
 
-/// Returns the environment of a function: the variables it is deployed with, and
-/// those that Lambda sets.
+/// Returns the environment of a function: its deployed variables, and those that Lambda sets.
+///
+/// # Errors
+///
+/// If the deployed configuration can't be read.
 pub(super) async fn environment(
     stack: &Stack,
     name: &str,

@@ -1,10 +1,12 @@
+//! The output of functions, in the log of `make dev`.
+
 use serde_json::{Map, Value};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 
-use crate::log::tell;
+use crate::log::log_line;
 
-/// Makes what a process writes part of our log, line by line, as long as it
-/// writes.
+/// Logs the output of a process line by line, until it closes. `line` formats a line, or
+/// drops it with `None`.
 pub(super) fn pass_on(
     source: &str,
     output: Option<impl AsyncRead + Unpin + Send + 'static>,
@@ -16,24 +18,23 @@ pub(super) fn pass_on(
         let mut lines = BufReader::new(output).split(b'\n');
         while let Ok(Some(bytes)) = lines.next_segment().await {
             if let Some(text) = line(String::from_utf8_lossy(&bytes).trim_end()) {
-                tell(&source, text);
+                log_line(&source, text);
             }
         }
     });
 }
 
-/// Returns a line as it is, if it is not empty.
-pub(super) fn as_it_is(line: &str) -> Option<String> {
+/// Returns a line unchanged, if it is not empty.
+pub(super) fn unchanged(line: &str) -> Option<String> {
     Some(line.to_owned()).filter(|line| !line.is_empty())
 }
 
-/// Returns a line of a function's log for people to read: what the function
-/// says, with the fields of the event and its spans, but not those that the
-/// runtime adds to each line. Metrics are for CloudWatch and left out; anything
-/// that is not of the log, such as a panic, is returned as it is.
+/// Formats a line of a function's JSON log for people: the message with the fields of the
+/// event and its spans, but without those that the runtime adds to every line. Drops
+/// metrics, which are for `CloudWatch`. Other lines, such as a panic, stay unchanged.
 pub(super) fn readable(line: &str) -> Option<String> {
     let Ok(Value::Object(record)) = serde_json::from_str(line) else {
-        return as_it_is(line);
+        return unchanged(line);
     };
     if record.contains_key("_aws") {
         return None;
@@ -41,7 +42,7 @@ pub(super) fn readable(line: &str) -> Option<String> {
     let (Some(Value::String(level)), Some(Value::Object(fields))) =
         (record.get("level"), record.get("fields"))
     else {
-        return as_it_is(line);
+        return unchanged(line);
     };
     let mut text = match level.as_str() {
         "INFO" => String::new(),
@@ -59,6 +60,7 @@ pub(super) fn readable(line: &str) -> Option<String> {
     Some(text)
 }
 
+/// Appends fields as `name=value`.
 fn add(text: &mut String, fields: &Map<String, Value>) {
     for (name, value) in fields {
         if name == "message" || name == "name" {
@@ -77,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_tells_the_story_is_kept_and_the_rest_left_out() {
+    fn message_and_fields_are_kept_and_the_rest_is_dropped() {
         let runtime = r#"{"name":"Lambda runtime invoke","requestId":"r","xrayTraceId":"x"}"#;
         for (line, expected) in [
             (

@@ -1,3 +1,5 @@
+//! Serves the functions under development to callers.
+
 use std::{
     collections::BTreeMap,
     convert::Infallible,
@@ -17,23 +19,24 @@ use tokio::{
 use super::{
     call_error::{CallError, CallKind},
     configuration::environment,
-    local_function::{LocalFunction, Project},
+    local_function::LocalFunction,
+    project::Project,
     runtime_api::RuntimeApi,
     sources::Sources,
 };
 use crate::{
-    clients::Clients, endpoint::LocalEndpoint, error::Error, http_server::HttpServer, log::tell,
-    paths::Paths, stack::Stack,
+    clients::Clients, endpoint::LocalEndpoint, error::Error, http_server::HttpServer,
+    log::log_line, paths::Paths, stack::Stack,
 };
 
-/// Where `cargo lambda invoke` looks for functions.
+/// The default port of `cargo lambda invoke`.
 const USUAL_PORT: u16 = 9000;
 
-/// How often the sources are looked at.
-const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the sources are checked for changes.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Where the functions are called, by HTTP at `/lambda-url/NAME/PATH`, or as
-/// Lambda's `Invoke`. It lives as long as they are served.
+/// The server that functions are called through: by HTTP at `/lambda-url/NAME/PATH`, or
+/// with Lambda's `Invoke`. Dropping it stops them.
 pub(crate) struct Gateway {
     endpoint: LocalEndpoint,
     tasks: JoinSet<()>,
@@ -44,8 +47,7 @@ pub(crate) struct Gateway {
 type Functions = Arc<BTreeMap<String, LocalFunction>>;
 
 impl Gateway {
-    /// Serves the functions of the stack, with the configuration they are deployed
-    /// with.
+    /// Serves the functions of the stack with their deployed configuration.
     pub(crate) async fn start(paths: &Paths, stack: &Stack) -> Result<Self, Error> {
         let runtime_api = RuntimeApi::start(paths).await?;
         let project = Project::of(paths);
@@ -81,12 +83,12 @@ impl Gateway {
         self.endpoint
     }
 
-    /// A client that invokes the functions by the names of their crates.
+    /// Returns a client that invokes the functions by the names of their crates.
     pub(crate) fn client(&self) -> aws_sdk_lambda::Client {
         Clients::new(self.endpoint).lambda
     }
 
-    /// Waits until functions can no longer be called, which should not happen.
+    /// Waits until functions can no longer be called, which is always a failure.
     pub(crate) async fn ended(&mut self) {
         tokio::select! {
             () = self.runtime_api.ended() => {}
@@ -95,6 +97,7 @@ impl Gateway {
     }
 }
 
+/// Listens on the usual port, or on any free one if that is taken.
 async fn listen() -> Result<HttpServer, Error> {
     let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     match HttpServer::listen(at(USUAL_PORT)).await {
@@ -111,9 +114,9 @@ async fn listen() -> Result<HttpServer, Error> {
     }
 }
 
-/// Builds functions that are in use whenever their sources have changed.
+/// Builds the functions in use whenever their sources change.
 async fn build_changes(functions: Functions, sources: Sources) {
-    let mut ticks = interval(LOOK_INTERVAL);
+    let mut ticks = interval(CHECK_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut known = sources.state();
     loop {
@@ -143,23 +146,23 @@ async fn answer(functions: &Functions, request: Request<Incoming>) -> Response<F
             name: name.to_owned(),
             functions: functions.keys().cloned().collect(),
         };
-        return unknown.answer(kind);
+        return unknown.response(kind);
     };
     let body = match body.collect().await {
         Ok(body) => body.to_bytes(),
-        // The caller has gone, and gets no answer.
+        // The caller has disconnected and receives no response.
         Err(_) => return Response::default(),
     };
     match function.call(parts, body).await {
         Ok(answer) => answer,
         Err(error) => {
-            let answer = error.answer(kind);
-            // A mapping logs what becomes of its batch itself.
+            let answer = error.response(kind);
+            // Mappings log the results of their batches themselves.
             if kind == CallKind::Http {
                 let status = answer.status().as_u16();
-                tell(
+                log_line(
                     &function.name,
-                    format_args!("ERROR request answered {status}: {error}"),
+                    format_args!("ERROR request failed with {status}: {error}"),
                 );
             }
             answer
@@ -167,7 +170,7 @@ async fn answer(functions: &Functions, request: Request<Incoming>) -> Response<F
     }
 }
 
-/// Which function a path calls, and how.
+/// Returns the function that a path calls, and how.
 fn called(path: &str) -> Option<(&str, CallKind)> {
     if let Some(rest) = path.strip_prefix("/lambda-url/") {
         let name = rest.split('/').next()?;

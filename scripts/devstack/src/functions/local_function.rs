@@ -1,3 +1,5 @@
+//! A function that runs outside of the emulator, as a process.
+
 use std::{ffi::OsString, path::PathBuf, pin::pin, time::Duration};
 
 use bytes::Bytes;
@@ -12,65 +14,48 @@ use super::{
     build::build,
     call_error::CallError,
     process::{Process, Program},
+    project::Project,
     runtime_api::RuntimeApiClient,
-    sources::{Sources, SourcesState},
+    sources::SourcesState,
 };
-use crate::{log::tell, paths::Paths, process_environment::build_environment};
+use crate::log::log_line;
 
-/// How long a function may take to answer. Longer than when it is deployed: it is
-/// not optimized, and may be stopped in a debugger.
+/// How long a function may take to answer. Longer than on AWS: it is not optimized, and may
+/// be stopped in a debugger.
 const CALL_TIMEOUT: Duration = Duration::from_mins(5);
 
-/// How long the answer of a function that has ended may still be on its way.
+/// How long to wait for the response of a function whose process has already ended.
 const LAST_ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A function of the project: built from its sources as they stand, and run as
-/// a process.
+/// A function of the project, built from its current sources and run as a process.
 pub(super) struct LocalFunction {
+    /// The name of its crate.
     pub(super) name: String,
     pub(super) project: Project,
+    /// The environment of its process.
     pub(super) environment: Vec<(OsString, OsString)>,
     pub(super) runtime_api: RuntimeApiClient,
-    /// Held during a call: a function answers one call at a time, and is not
-    /// replaced during it.
+    /// Locked during a call: a function handles one call at a time, and is not replaced
+    /// during it.
     pub(super) state: Mutex<State>,
 }
 
-/// Where functions are built, and from what.
-#[derive(Clone)]
-pub(super) struct Project {
-    pub(super) root: PathBuf,
-    pub(super) sources: Sources,
-    /// Of cargo.
-    pub(super) environment: Vec<(OsString, OsString)>,
-}
-
-impl Project {
-    pub(super) fn of(paths: &Paths) -> Self {
-        Self {
-            root: paths.root().to_owned(),
-            sources: Sources::new(paths.root()),
-            environment: build_environment(std::env::vars_os()),
-        }
-    }
-}
-
-/// What a function has come to.
+/// The last build of a function, and its process.
 #[derive(Default)]
 pub(super) struct State {
     built: Option<Built>,
     process: Option<Process>,
 }
 
-/// The outcome of the last build.
+/// The result of the last build.
 struct Built {
+    /// The sources that were built.
     from: SourcesState,
     program: Result<PathBuf, CallError>,
 }
 
 impl LocalFunction {
-    /// Calls the function, and returns its answer. It is built and started
-    /// before, where that is needed.
+    /// Calls the function, and returns its response. Builds and starts it first if needed.
     pub(super) async fn call(
         &self,
         parts: request::Parts,
@@ -88,23 +73,23 @@ impl LocalFunction {
         if let Ok(answer) = timeout(LAST_ANSWER_TIMEOUT, answer).await {
             return answer;
         }
-        // What the function has not taken would be taken by the next process,
-        // after its caller was told that it failed.
+        // Otherwise the next process would receive this call, although its caller has already
+        // received an error.
         self.runtime_api.take_back(&self.name).await;
         Err(failed)
     }
 
-    /// Builds the function if it was called before and its sources have changed
-    /// since: the compiler's errors are seen when a file is saved.
+    /// Builds the function if it was called before and its sources have changed since, so
+    /// that compiler errors appear as soon as a file is saved.
     pub(super) async fn refresh(&self) {
         let mut state = self.state.lock().await;
         if state.built.is_some() {
-            // What went wrong is in the log, and the next caller gets it too.
+            // An error is in the log, and the next caller receives it, too.
             let _ = self.ready(&mut state).await;
         }
     }
 
-    /// Returns the process that runs the function as it stands.
+    /// Returns a process that runs the function as built from its current sources.
     async fn ready<'s>(&self, state: &'s mut State) -> Result<&'s mut Process, CallError> {
         let now = self.project.sources.state();
         let built = match state.built.take().filter(|built| built.from == now) {
@@ -125,20 +110,20 @@ impl LocalFunction {
         Ok(state.process.insert(process))
     }
 
-    /// Starts the program in place of what ran before, which ends before the new
+    /// Starts the program. Takes the process before by value: it ends here, before the new
     /// one asks for work.
     fn start(&self, before: Option<Process>, program: Program) -> Result<Process, CallError> {
         let is_changed = before.is_some_and(|before| !before.is_of(&program));
         let process = Process::start(&self.name, program, &self.environment, &self.project.root)
             .map_err(|error| self.not_started(error.to_string()))?;
         if is_changed {
-            tell(&self.name, "runs the changed code");
+            log_line(&self.name, "runs the changed code");
         }
         Ok(process)
     }
 
     fn not_started(&self, reason: String) -> CallError {
-        tell(
+        log_line(
             &self.name,
             format_args!("ERROR could not be started: {reason}"),
         );
@@ -181,7 +166,8 @@ mod tests {
     use super::*;
     use crate::{
         endpoint::LocalEndpoint,
-        functions::{call_error::CallKind, runtime_api::RuntimeApiClient},
+        functions::{call_error::CallKind, runtime_api::RuntimeApiClient, sources::Sources},
+        process_environment::build_environment,
     };
 
     const NAME: &str = "answer-once";
@@ -196,7 +182,7 @@ mod tests {
         [workspace]
     "#;
 
-    /// Asks for a call and answers it, as little as it takes.
+    /// The smallest function that answers one call.
     const ANSWERS: &str = r#"
         use std::{env, io::{Read, Write}, net::TcpStream};
         fn send(request: &str, body: &str) -> String {
@@ -216,7 +202,7 @@ mod tests {
         }
     "#;
 
-    /// Lambda's API for one function: calls that wait, and callers.
+    /// A stub of Lambda's API for one function: queued calls, and callers.
     #[derive(Default)]
     struct Calls {
         waiting: AsyncMutex<Option<mpsc::UnboundedReceiver<oneshot::Sender<Body>>>>,
@@ -279,7 +265,7 @@ mod tests {
         let (parts, ()) = request.body(()).unwrap().into_parts();
         let answer = match function.call(parts, Bytes::new()).await {
             Ok(answer) => answer,
-            Err(error) => error.answer(CallKind::Http),
+            Err(error) => error.response(CallKind::Http),
         };
         let status = answer.status().as_u16();
         let body = answer.into_body().collect().await.unwrap().to_bytes();
@@ -287,7 +273,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn every_call_is_answered_and_a_change_is_what_the_next_call_runs() {
+    async fn calls_run_the_current_sources_or_return_why_not() {
         let project = tempfile::tempdir().unwrap();
         let root = project.path();
         fs::write(root.join("Cargo.toml"), MANIFEST).unwrap();
@@ -320,7 +306,7 @@ mod tests {
             let detail = detail(&body);
             assert!(detail.contains("ended (exit status: 7)"), "{detail}");
         }
-        // What failed is not run later.
+        // Failed calls are not delivered to a later process.
         assert!(calls.waiting.lock().await.as_mut().unwrap().is_empty());
 
         fs::write(&main, ANSWERS).unwrap();

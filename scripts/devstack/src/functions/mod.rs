@@ -1,9 +1,9 @@
-//! The functions of the project as they stand in its sources: each is built and
-//! run when it is called, and again after its sources have changed.
+//! The functions under development: each is built and started when it is called, and again
+//! after its sources have changed.
 //!
-//! `cargo lambda watch` is Lambda's API, for callers and for functions. It does
-//! not start the functions itself, because it leaves a call without an answer
-//! when the function does not compile, ends, or is replaced during the call.
+//! `cargo lambda watch` serves Lambda's API for callers and functions. It doesn't start
+//! the functions, because it never answers a call if the function doesn't compile, ends, or
+//! is replaced during the call.
 
 mod build;
 mod call_error;
@@ -12,6 +12,7 @@ mod function_log;
 mod gateway;
 mod local_function;
 mod process;
+mod project;
 mod runtime_api;
 mod sources;
 

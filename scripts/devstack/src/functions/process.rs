@@ -1,3 +1,5 @@
+//! The process of a function.
+
 use std::{
     ffi::OsString,
     fs, io,
@@ -11,14 +13,14 @@ use tokio::process::Command;
 use super::function_log::{pass_on, readable};
 use crate::{error::Error, process_group::ProcessGroup};
 
-/// A function that runs, as long as this lives.
+/// A running function; dropping this ends it.
 #[derive(Debug)]
 pub(super) struct Process {
     process: ProcessGroup,
     program: Program,
 }
 
-/// A program as it was built at some time.
+/// A program as built at one time: a later build of the same file is another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Program {
     path: PathBuf,
@@ -27,6 +29,7 @@ pub(super) struct Program {
 }
 
 impl Program {
+    /// Returns the program that is at this path now.
     pub(super) fn at(path: &Path) -> io::Result<Self> {
         let metadata = fs::metadata(path)?;
         Ok(Self {
@@ -38,7 +41,7 @@ impl Program {
 }
 
 impl Process {
-    /// Starts a function. What it writes becomes part of our log.
+    /// Starts a function. Its output is logged.
     pub(super) fn start(
         name: &str,
         program: Program,
@@ -59,17 +62,17 @@ impl Process {
         Ok(Self { process, program })
     }
 
-    /// Whether it is this program, and runs.
+    /// Returns whether this program is running. Reaps the process if it has ended.
     pub(super) fn runs(&mut self, program: &Program) -> bool {
         self.program == *program && matches!(self.process.child.try_wait(), Ok(None))
     }
 
-    /// Whether it was started from this program as it was built then.
+    /// Returns whether it was started from this build of the program.
     pub(super) fn is_of(&self, program: &Program) -> bool {
         self.program == *program
     }
 
-    /// Waits until it ends, and returns how.
+    /// Waits until it ends, and returns its exit status in words.
     pub(super) async fn ended(&mut self) -> String {
         match self.process.child.wait().await {
             Ok(status) => status.to_string(),

@@ -1,3 +1,5 @@
+//! Lambda's API for functions and callers, served by `cargo lambda watch`.
+
 use std::{
     net::{Ipv4Addr, SocketAddr},
     process::Stdio,
@@ -15,21 +17,21 @@ use tokio::{
 
 use super::{
     call_error::CallError,
-    function_log::{as_it_is, pass_on},
+    function_log::{pass_on, unchanged},
 };
 use crate::{
     emulator::free_port, endpoint::LocalEndpoint, error::Error, paths::Paths,
     process_environment::build_environment, process_group::ProcessGroup, upstream::Upstream,
 };
 
-/// How long it may take to answer.
+/// How long `cargo lambda watch` may take to start.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How long a call may take from its acceptance until a function can get it.
+/// How long it takes at most until an accepted call is offered to a function.
 const HAND_OVER_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Lambda's API, as `cargo lambda watch` serves it: callers send events or HTTP
-/// requests, and functions poll for them.
+/// A running `cargo lambda watch`: callers send it events or HTTP requests, and functions
+/// poll it for them.
 #[derive(Debug)]
 pub(super) struct RuntimeApi {
     process: ProcessGroup,
@@ -45,15 +47,15 @@ impl RuntimeApi {
             .args(arguments(endpoint.address()))
             .current_dir(paths.root())
             .env_clear()
-            // It asks cargo which functions there are.
+            // It runs cargo to list the functions.
             .envs(build_environment(std::env::vars_os()))
             .env("RUST_LOG", "cargo_lambda=warn")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut process = ProcessGroup::spawn("cargo lambda watch", &mut command)?;
-        pass_on("lambda", process.child.stdout.take(), as_it_is);
-        pass_on("lambda", process.child.stderr.take(), as_it_is);
+        pass_on("lambda", process.child.stdout.take(), unchanged);
+        pass_on("lambda", process.child.stderr.take(), unchanged);
         let mut api = Self { process, endpoint };
         api.wait_until_listening().await?;
         Ok(api)
@@ -63,7 +65,7 @@ impl RuntimeApi {
         RuntimeApiClient::of(self.endpoint)
     }
 
-    /// Waits until it ends, which it should not by itself.
+    /// Waits until it ends, which is always a failure.
     pub(super) async fn ended(&mut self) {
         let _ = self.process.child.wait().await;
     }
@@ -82,9 +84,8 @@ impl RuntimeApi {
     }
 }
 
-/// Without `--timeout`: it would be one for functions that wait for work, too.
-/// They panic over the answer, which has no request id, and are not started
-/// again.
+/// Without `--timeout`: it would also apply to functions that poll for work. They would
+/// panic because that response has no request id, and would not be restarted.
 fn arguments(address: SocketAddr) -> Vec<String> {
     let (ip, port) = (address.ip().to_string(), address.port().to_string());
     [
@@ -100,7 +101,7 @@ fn arguments(address: SocketAddr) -> Vec<String> {
     .into()
 }
 
-/// Talks to [`RuntimeApi`].
+/// A client of [`RuntimeApi`].
 #[derive(Debug, Clone)]
 pub(super) struct RuntimeApiClient {
     endpoint: LocalEndpoint,
@@ -115,12 +116,12 @@ impl RuntimeApiClient {
         }
     }
 
-    /// What Lambda's variable `AWS_LAMBDA_RUNTIME_API` is for this function.
+    /// Returns the value of `AWS_LAMBDA_RUNTIME_API` for this function.
     pub(super) fn of_function(&self, name: &str) -> String {
         format!("{}/.rt/{name}", self.endpoint)
     }
 
-    /// Passes a call on, and waits for the function's answer.
+    /// Forwards a call, and returns the function's response.
     pub(super) async fn call(
         &self,
         parts: request::Parts,
@@ -130,16 +131,17 @@ impl RuntimeApiClient {
         answer.map_err(|error| CallError::NoRuntimeApi(error.to_string()))
     }
 
-    /// Takes away a call that no function has taken yet, if there is one. No
-    /// process of the function may run.
+    /// Removes a call that no process has received yet, if there is one. No process of the
+    /// function may be running.
     pub(super) async fn take_back(&self, name: &str) {
         let next = format!("/.rt/{name}/2018-06-01/runtime/invocation/next");
         let Ok(request) = Request::get(next).body(()) else {
             return;
         };
         let (parts, ()) = request.into_parts();
+        // Polls for the call like a function.
         let taking = self.upstream.send(parts, Bytes::new());
-        // Nobody waits for the answer to what comes.
+        // The call is dropped: its caller has already received an error.
         let _ = timeout(HAND_OVER_TIMEOUT, taking).await;
     }
 }
@@ -149,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn functions_may_wait_for_work_as_long_as_they_like() {
+    fn functions_may_poll_without_a_timeout() {
         let arguments = arguments(([127, 0, 0, 1], 9000).into());
         assert!(
             !arguments

@@ -1,3 +1,5 @@
+//! Detects changes of the functions' sources.
+
 use std::{
     collections::hash_map::DefaultHasher,
     fs,
@@ -6,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What functions are built from: these, and all that lies in them.
+/// The files and folders that functions are built from.
 const SOURCES: [&str; 6] = [
     ".cargo",
     "Cargo.lock",
@@ -22,7 +24,7 @@ pub(super) struct Sources {
     root: PathBuf,
 }
 
-/// A state of the sources: another one after each change.
+/// A hash of the sources: it differs after each change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SourcesState(u64);
 
@@ -31,12 +33,11 @@ impl Sources {
         Self { root: root.into() }
     }
 
-    /// Returns their present state, by the files' names, sizes and times of
-    /// change.
+    /// Returns the current state, from the files' names, sizes and modification times.
     pub(super) fn state(&self) -> SourcesState {
         let mut hasher = DefaultHasher::new();
         for source in SOURCES {
-            // What cannot be read is as good as absent: the build says so.
+            // An unreadable file counts as absent: the build reports it.
             let _ = hash(&self.root.join(source), &mut hasher);
         }
         SourcesState(hasher.finish())
@@ -54,10 +55,10 @@ fn hash(path: &Path, hasher: &mut DefaultHasher) -> io::Result<()> {
     let mut entries = fs::read_dir(path)?
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<Result<Vec<_>, _>>()?;
-    // A directory lists its entries in any order.
+    // Directories list their entries in no fixed order.
     entries.sort();
     for entry in entries {
-        // One that is gone meanwhile is gone in the next state, too.
+        // An entry deleted in the meantime is missing in the next state, too.
         let _ = hash(&entry, hasher);
     }
     Ok(())
@@ -68,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_change_of_a_source_is_another_state() {
+    fn every_change_of_a_source_changes_the_state() {
         let project = tempfile::tempdir().unwrap();
         let function = project.path().join("lambdas/create-order/src");
         fs::create_dir_all(&function).unwrap();

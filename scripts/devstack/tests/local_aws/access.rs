@@ -1,4 +1,4 @@
-//! Every function may do what it does, and nothing else.
+//! Every function has the permissions that it uses, and no others.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,19 +14,20 @@ use tokio::{
 };
 
 use crate::{
-    place::{place, request},
-    rights::{self, Rights, differences},
+    orders::{place, request},
+    permissions::{self, Permissions, differences},
     row::{OLD, write_damaged_row, write_row},
 };
 
-/// How long a step may take: a shard may wait a minute for its next try.
+/// The timeout of a step: a shard may wait a minute for its next retry.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// What the functions do, as they do it.
+/// Records the calls of the functions.
 struct Record<'s> {
     calls: UnboundedReceiver<Call>,
     deployment: &'s Deployment,
-    used: Rights,
+    /// The permissions that the calls needed.
+    used: Permissions,
     /// Entries that were sent to the bus.
     entries: Vec<Value>,
 }
@@ -36,13 +37,13 @@ impl<'s> Record<'s> {
         Self {
             calls: stack.faults.calls(),
             deployment: &stack.deployment,
-            used: Rights::new(),
+            used: Permissions::new(),
             entries: Vec::new(),
         }
     }
 
-    /// Records calls until there are such. Answers whether they came in time.
-    async fn until(&mut self, holds: impl Fn(&Rights) -> bool) -> bool {
+    /// Records calls until a condition holds. Returns whether it did before the timeout.
+    async fn until(&mut self, holds: impl Fn(&Permissions) -> bool) -> bool {
         let give_up_at = Instant::now() + PATIENCE;
         while !holds(&self.used) {
             match timeout_at(give_up_at, self.calls.recv()).await {
@@ -54,18 +55,17 @@ impl<'s> Record<'s> {
     }
 
     async fn until_used(&mut self, function: &str, action: &str) {
-        let is_used = |used: &Rights| {
-            let rights = used.get(function).into_iter().flatten();
-            rights.into_iter().any(|right| right.action == action)
+        let is_used = |used: &Permissions| {
+            let permissions = used.get(function).into_iter().flatten();
+            permissions
+                .into_iter()
+                .any(|permission| permission.action == action)
         };
-        assert!(
-            self.until(is_used).await,
-            "{function} makes no use of {action}"
-        );
+        assert!(self.until(is_used).await, "{function} never uses {action}");
     }
 
-    /// Records what was called since.
-    fn go_on(&mut self) {
+    /// Records the calls that have arrived.
+    fn catch_up(&mut self) {
         while let Ok(call) = self.calls.try_recv() {
             self.add(&call);
         }
@@ -75,8 +75,8 @@ impl<'s> Record<'s> {
         let Some(caller) = &call.caller else {
             panic!("a function without AWS_SDK_UA_APP_ID calls {}", call.action);
         };
-        let taken = rights::taken_by(call, self.deployment);
-        self.used.entry(caller.clone()).or_default().extend(taken);
+        let needed = permissions::needed_by(call, self.deployment);
+        self.used.entry(caller.clone()).or_default().extend(needed);
         if call.action == "PutEvents" {
             let mut request: Value = serde_json::from_slice(&call.request).unwrap();
             let entries = request["Entries"].as_array_mut().unwrap();
@@ -84,7 +84,7 @@ impl<'s> Record<'s> {
         }
     }
 
-    /// What was sent to the bus of the order being placed.
+    /// Returns the `PutEvents` entry of the order's creation.
     fn entry_of(&self, order_id: &str) -> &Value {
         let is_wanted = |entry: &&Value| {
             entry["DetailType"] == "OrderCreated"
@@ -94,7 +94,7 @@ impl<'s> Record<'s> {
     }
 }
 
-/// The bus takes nothing from the functions until that is mended.
+/// Makes the bus reject every event until the fault is cleared.
 fn break_bus(stack: &Stack) {
     let fault = Fault {
         action: "PutEvents".to_owned(),
@@ -105,7 +105,7 @@ fn break_bus(stack: &Stack) {
     stack.faults.rules().add(fault).unwrap();
 }
 
-/// Waits until shipping knows that an order was placed and cancelled.
+/// Waits until shipping has handled the creation and the cancellation of an order.
 async fn until_stopped(clients: &Clients, deployment: &Deployment, order_id: &str) {
     let give_up_at = Instant::now() + PATIENCE;
     loop {
@@ -125,7 +125,7 @@ async fn until_stopped(clients: &Clients, deployment: &Deployment, order_id: &st
     }
 }
 
-/// Puts on the bus once more what is on it.
+/// Publishes an entry a second time.
 async fn repeat(clients: &Clients, entry: &Value) {
     let text = |name: &str| entry[name].as_str().unwrap();
     let entry = PutEventsRequestEntry::builder()
@@ -140,13 +140,13 @@ async fn repeat(clients: &Clients, entry: &Value) {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the functions and the local AWS: make test-end-to-end"]
-async fn every_function_uses_all_rights_it_has_and_no_others() {
+async fn functions_use_all_their_permissions_and_no_others() {
     let address = ([127, 0, 0, 1], 0).into();
     let stack = Stack::start(&Paths::of_this_project().unwrap(), address)
         .await
         .unwrap();
     let (clients, deployment) = (&stack.clients, &stack.deployment);
-    let granted = rights::granted(deployment);
+    let granted = permissions::granted(deployment);
     assert!(
         granted.keys().eq(deployment.functions.keys()),
         "{granted:?}"
@@ -157,8 +157,8 @@ async fn every_function_uses_all_rights_it_has_and_no_others() {
     let mapping = Mappings::take_over(clients, deployment, &functions, |_| {}, observer);
     let mapping = mapping.await.unwrap();
 
-    // Asked again, what was asked before; and a record that comes again until it
-    // is old enough to be looked up.
+    // A repeated request reads the stored order. A record that is retried long enough makes
+    // the relay read the table.
     break_bus(&stack);
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let order = place(&stack, &http, 1).await;
@@ -170,7 +170,7 @@ async fn every_function_uses_all_rights_it_has_and_no_others() {
         .await;
     stack.faults.rules().clear(None);
 
-    // Shipping starts and stops, and learns once more what it knows.
+    // Shipping starts, stops, and receives an event twice.
     let path = format!("/orders/{order}/cancel");
     let cancelling = request(&stack, &http, Method::POST, &path);
     assert_eq!(cancelling.send().await.unwrap().status(), 200);
@@ -180,7 +180,7 @@ async fn every_function_uses_all_rights_it_has_and_no_others() {
         .await;
     repeat(clients, record.entry_of(&order)).await;
 
-    // Poison, once for the stream and once for the sweep.
+    // A poison event for the relay, and one for the sweeper.
     write_damaged_row(&stack, SignedDuration::ZERO).await;
     record
         .until_used("publish-events", "dynamodb:UpdateItem")
@@ -193,7 +193,7 @@ async fn every_function_uses_all_rights_it_has_and_no_others() {
     assert_eq!(sweep.send().await.unwrap().function_error(), None);
 
     record.until(|used| *used == granted).await;
-    record.go_on();
+    record.catch_up();
     let differences = differences(&granted, &record.used);
     assert!(differences.is_empty(), "{differences:#?}");
     stack.stop().await.unwrap();

@@ -1,5 +1,5 @@
-//! Functions are killed, the bus takes some and refuses some, connections are cut
-//! after the effect: in the end every event has arrived.
+//! Every event arrives even though functions are killed, the bus rejects some entries, and
+//! connections are cut after calls took effect.
 
 use std::{
     collections::BTreeSet,
@@ -15,16 +15,15 @@ use aws_sdk_dynamodb::types::Select;
 use devstack::{Fault, Functions, Kind, LocalEndpoint, Mappings, Paths, Stack, Subscriber};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::place::place;
+use crate::orders::place;
 
-/// How many orders are placed, unless `ORDERS` says otherwise.
+/// The default number of orders; the variable `ORDERS` overrides it.
 const ORDERS: usize = 60;
 
-/// How long everything may take once nothing goes wrong any more: a shard may wait
-/// a minute for its next try.
+/// The timeout after the faults are cleared: a shard may wait a minute for its next retry.
 const PATIENCE: Duration = Duration::from_mins(3);
 
-/// Kills the processes of the stack's functions, one now and then.
+/// Kills a random process of the stack's functions every 50 to 400 ms, until `stop` is set.
 fn kill_functions(endpoint: LocalEndpoint, stop: &AtomicBool, kills: &AtomicUsize) {
     while !stop.load(Ordering::Relaxed) {
         std::thread::sleep(Duration::from_millis(fastrand::u64(50..400)));
@@ -37,7 +36,7 @@ fn kill_functions(endpoint: LocalEndpoint, stop: &AtomicBool, kills: &AtomicUsiz
     }
 }
 
-/// The functions are those bootstraps that call this endpoint.
+/// Returns the functions' processes: programs named `bootstrap` that call this endpoint.
 #[cfg(target_os = "linux")]
 fn functions_of(endpoint: LocalEndpoint) -> Vec<Pid> {
     let mark = format!("AWS_ENDPOINT_URL={endpoint}\0");
@@ -86,7 +85,7 @@ async fn pending(stack: &Stack) -> i32 {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the functions and the local AWS: make test-end-to-end"]
-async fn every_event_arrives_though_functions_are_killed_and_calls_fail() {
+async fn every_event_arrives_despite_kills_and_failing_calls() {
     let orders = std::env::var("ORDERS").map_or(ORDERS, |orders| orders.parse().unwrap());
     let address = ([127, 0, 0, 1], 0).into();
     let stack = Stack::start(&Paths::of_this_project().unwrap(), address)
@@ -148,10 +147,10 @@ async fn every_event_arrives_though_functions_are_killed_and_calls_fail() {
     let kills = kills.load(Ordering::Relaxed);
     let twice = subscriber.events.values().filter(|event| event.times > 1);
     println!(
-        "{orders} orders, {kills} functions killed, {hits} calls struck: every event arrived, {} more than once",
+        "{orders} orders, {kills} functions killed, {hits} calls hit by faults: every event arrived, {} more than once",
         twice.count()
     );
-    assert!(hits > 0, "no call was struck");
+    assert!(hits > 0, "no call was hit by a fault");
     assert!(
         kills > 0 || cfg!(not(target_os = "linux")),
         "no function was killed"

@@ -1,4 +1,4 @@
-//! How long an event takes from its commit to the bus, while nothing goes wrong.
+//! Measures the time from an event's commit to the bus, without faults.
 
 use std::{
     collections::HashMap,
@@ -13,19 +13,21 @@ use tokio::{
     time::{MissedTickBehavior, interval, timeout},
 };
 
-use crate::place::place;
+use crate::orders::place;
 
-/// How many orders are placed, and how often.
+/// The number of orders.
 const ORDERS: usize = 600;
+
+/// The time between two orders.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How many go before, so that functions are warm and connections there.
+/// Orders before the measurement, so that functions are warm and connections open.
 const WARM_UP: usize = 30;
 
-/// How long the last events may take.
+/// The timeout of the last events.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// When each event was committed, and when the bus had it.
+/// When each event was committed, and when the bus accepted it.
 #[derive(Default)]
 struct Times {
     committed: HashMap<String, tokio::time::Instant>,
@@ -38,7 +40,7 @@ impl Times {
         let list = |name: &str| request[name].as_array().cloned().unwrap_or_default();
         for action in list("TransactItems") {
             let item = &action["Put"]["Item"];
-            // A consumer's inbox names the event, too; only rows have a position.
+            // Inbox records have an event id, too, but only rows of the outbox have a position.
             let is_row = item["position"].is_object();
             if let Some(id) = item["eventId"]["S"].as_str().filter(|_| is_row) {
                 self.committed.insert(id.to_owned(), call.answered_at);
@@ -51,7 +53,8 @@ impl Times {
         }
     }
 
-    /// Events from before may be published, too.
+    /// Returns whether all events of the measurement are published. Events of the warm-up may
+    /// be among the published ones.
     fn is_complete(&self) -> bool {
         let committed = &self.committed;
         committed.len() == ORDERS && committed.keys().all(|id| self.published.contains_key(id))

@@ -1,5 +1,5 @@
-//! The local AWS does what the relay relies on, but for what is named here: a test on
-//! it proves nothing about those.
+//! The local AWS behaves as the relay assumes, except for the differences listed here. Tests
+//! on it prove nothing about those.
 
 use std::{
     sync::atomic::{AtomicU32, Ordering},
@@ -40,7 +40,7 @@ const OF_THE_QUEUE: [Difference; 2] = [
     ),
 ];
 
-/// It trims, and iterators do expire, but nobody waits for a day.
+/// The emulator trims records, and its iterators expire, but a test can't wait that long.
 const OF_THE_STREAM: [Difference; 3] = [
     ("what_was_trimmed_is_gone", "takes a day"),
     ("what_is_trimmed_under_an_iterator_is_gone", "takes a day"),
@@ -50,7 +50,7 @@ const OF_THE_STREAM: [Difference; 3] = [
     ),
 ];
 
-/// A name that nothing has yet.
+/// Returns a name that is not used yet.
 fn new_name() -> String {
     static LAST: AtomicU32 = AtomicU32::new(0);
     format!("conformance-{}", LAST.fetch_add(1, Ordering::Relaxed))
@@ -60,9 +60,9 @@ fn new_name() -> String {
 #[ignore = "needs the local AWS: make test-end-to-end"]
 async fn the_local_aws_conforms() {
     let paths = Paths::of_this_project().unwrap();
-    // No function runs that would call anybody.
-    let nobody = LocalEndpoint::new(([127, 0, 0, 1], 9).into()).unwrap();
-    let emulator = Emulator::start(&paths, ([127, 0, 0, 1], 0).into(), nobody)
+    // No function runs, so this address is never called.
+    let nowhere = LocalEndpoint::new(([127, 0, 0, 1], 9).into()).unwrap();
+    let emulator = Emulator::start(&paths, ([127, 0, 0, 1], 0).into(), nowhere)
         .await
         .unwrap();
     let clients = Clients::new(emulator.endpoint());
@@ -72,20 +72,20 @@ async fn the_local_aws_conforms() {
     let stream = async || DynamoDbStreamWorld::new(table().await, clients.streams.clone());
     stream::conforms(stream, &OF_THE_STREAM).await;
     bus::conforms(async || Subscribed::create(&clients).await, &OF_THE_BUS).await;
-    // Here time passes as it does.
+    // Real time passes here.
     let queue = async || SqsWorld::new(clients.sqs.clone(), &queue(&clients).await, sleep);
     dead_letters::conforms(queue, &[]).await;
     queue::conforms(queue, &OF_THE_QUEUE).await;
     emulator.stop().await.unwrap();
 }
 
-/// The URL of a new queue.
+/// Creates a queue, and returns its URL.
 async fn queue(clients: &Clients) -> String {
     let created = clients.sqs.create_queue().queue_name(new_name()).send();
     created.await.unwrap().queue_url.unwrap()
 }
 
-/// A bus, and a queue that gets everything from it.
+/// A bus, and a queue that receives all its events.
 struct Subscribed {
     clients: Clients,
     name: String,

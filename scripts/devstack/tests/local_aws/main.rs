@@ -1,14 +1,14 @@
-//! The whole product on the local AWS: `make test-end-to-end` builds what these
-//! tests need and runs them.
+//! End-to-end tests on the local AWS: `make test-end-to-end` builds what they need and runs
+//! them.
 #![allow(clippy::unwrap_used)]
 
 mod access;
 mod chaos;
-mod coming_and_going;
 mod commit_to_bus;
 mod conformance;
-mod place;
-mod rights;
+mod lifecycle;
+mod orders;
+mod permissions;
 mod row;
 
 use std::{
@@ -30,8 +30,8 @@ use serde_json::{Value, json};
 use stream_mapping::{Settings, StartingPosition};
 use stream_mapping_cli::Event;
 
-/// Where a person's credentials would lead, were they not ignored: it counts
-/// who comes.
+/// A server in place of a real account. It is reached only if the user's credentials and
+/// endpoints are not ignored.
 struct ForeignEndpoint(TcpListener);
 
 impl ForeignEndpoint {
@@ -41,7 +41,7 @@ impl ForeignEndpoint {
         Self(listener)
     }
 
-    /// The environment of somebody who works on a real account.
+    /// Returns the environment of a user who works with a real account.
     fn environment(&self) -> Vec<(&'static str, String)> {
         let url = format!("http://{}", self.0.local_addr().unwrap());
         let mut environment = vec![
@@ -84,7 +84,7 @@ fn scripts() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-/// The program that operators run.
+/// Returns the `outboxctl` that make has built.
 fn outboxctl_of_make() -> PathBuf {
     scripts().join("../target/lambda/local/outboxctl/bootstrap")
 }
@@ -97,7 +97,7 @@ fn order_for(customer: &str) -> Value {
     })
 }
 
-/// The program that `make demo` and `make dev` run.
+/// Returns the `devstack` that `make demo` and `make dev` run.
 fn devstack_of_make() -> PathBuf {
     scripts().join("../target/lambda/local/devstack/bootstrap")
 }
@@ -115,7 +115,7 @@ fn devstack(program: impl AsRef<OsStr>, listen: SocketAddr, foreign: &ForeignEnd
 /// A variable that every process of the stack inherits.
 const INHERITED: &str = "CI";
 
-/// Marks the processes of one stack.
+/// Returns the value of [`INHERITED`] that identifies the processes of one stack.
 fn mark(listen: SocketAddr) -> String {
     format!("stack at {listen}")
 }
@@ -154,7 +154,7 @@ fn processes_of(_: SocketAddr) -> Vec<String> {
 
 #[test]
 #[ignore = "needs the functions and the local AWS: make test-end-to-end"]
-fn every_order_arrives_and_no_real_account_is_touched() {
+fn the_demo_succeeds_and_reaches_no_real_account() {
     let foreign = ForeignEndpoint::open();
     let address = free_address();
     let demo = devstack(devstack_of_make(), address, &foreign)
@@ -178,7 +178,7 @@ fn every_order_arrives_and_no_real_account_is_touched() {
             "no row {row:?}: {said}"
         );
     }
-    assert!(!foreign.was_reached(), "somebody followed AWS_ENDPOINT_URL");
+    assert!(!foreign.was_reached(), "a process used AWS_ENDPOINT_URL");
     assert_nothing_runs(address);
 }
 
@@ -190,10 +190,10 @@ fn is_row(line: &str, (name, count): (&str, &str)) -> bool {
     (cells.next(), cells.next()) == (Some(name), Some(count))
 }
 
-/// Names the trace that a request belongs to.
+/// The id of the trace that the request belongs to.
 const TRACE_ID: &str = "5759e988bd862e3fe1be46a994272793";
 
-/// The log of a stack that is developed with, as it is written.
+/// The log of a running `make dev`.
 struct Log(mpsc::Receiver<String>);
 
 impl Log {
@@ -208,12 +208,13 @@ impl Log {
         Self(receiver)
     }
 
-    /// The next line with this text in it; functions may have to be built before.
+    /// Waits for the next line that contains this text. It may take a build of the functions.
     fn next_with(&self, text: &str) -> String {
         self.next_with_each(&[&[text]]).remove(0)
     }
 
-    /// The next lines, in any order, each with all texts of one of these.
+    /// Waits for a line for each of these sets of texts, in any order. A line matches if it
+    /// contains all texts of the set.
     fn next_with_each(&self, wanted: &[&[&str]]) -> Vec<String> {
         let mut found = vec![None; wanted.len()];
         let mut passed = Vec::new();
@@ -233,7 +234,7 @@ impl Log {
 
 #[tokio::test]
 #[ignore = "needs the functions and the local AWS: make test-end-to-end"]
-async fn orders_and_faults_reach_functions_under_development_and_nothing_is_left_running() {
+async fn make_dev_handles_orders_and_faults_and_ends_completely() {
     let foreign = ForeignEndpoint::open();
     let address = free_address();
     let run = |arguments: &[&str]| {
@@ -306,7 +307,7 @@ async fn orders_and_faults_reach_functions_under_development_and_nothing_is_left
 
     interrupt(&dev);
     assert_eq!(dev.wait().unwrap().code(), Some(130));
-    assert!(!foreign.was_reached(), "somebody followed AWS_ENDPOINT_URL");
+    assert!(!foreign.was_reached(), "a process used AWS_ENDPOINT_URL");
     assert_nothing_runs(address);
     let after = run(&["fault", "list"]);
     assert!(text(&after).contains("no stack is running"));
@@ -329,7 +330,7 @@ async fn a_poison_event_is_parked_until_it_is_edited(
         let command = Command::new(outboxctl_of_make())
             .args(["--env", "local"])
             .args(arguments)
-            // Adds the brace that is missing at the end.
+            // Adds the missing brace at the end.
             .env("EDITOR", "sed -i -e $s/$/}/")
             .env("AWS_ENDPOINT_URL", endpoint.trim())
             .env("AWS_ACCESS_KEY_ID", "test")
@@ -355,7 +356,7 @@ fn interrupt(child: &Child) {
 }
 
 #[test]
-fn an_address_that_others_can_reach_is_refused() {
+fn an_address_that_other_machines_can_reach_is_rejected() {
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.7:4566"] {
         let foreign = ForeignEndpoint::open();
         let program = env!("CARGO_BIN_EXE_devstack");
@@ -371,7 +372,7 @@ fn an_address_that_others_can_reach_is_refused() {
 }
 
 #[test]
-fn a_project_that_was_copied_after_its_build_serves_its_own_folder() {
+fn a_project_copied_after_its_build_uses_its_own_folder() {
     let copy = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let mark = copy.path().join("scripts/devstack/Cargo.toml");
     fs::create_dir_all(mark.parent().unwrap()).unwrap();
@@ -386,7 +387,7 @@ fn a_project_that_was_copied_after_its_build_serves_its_own_folder() {
 }
 
 #[test]
-fn commands_run_without_aws_know_no_account() {
+fn without_aws_hides_the_account() {
     let foreign = ForeignEndpoint::open();
     let mut command = Command::new(scripts().join("without-aws"));
     let output = command
@@ -416,7 +417,7 @@ fn commands_run_without_aws_know_no_account() {
 
 #[tokio::test]
 #[ignore = "needs the functions and the local AWS: make test-end-to-end"]
-async fn what_a_mapping_begun_at_latest_passes_over_is_swept() {
+async fn rows_before_a_mapping_at_latest_are_swept() {
     let address = ([127, 0, 0, 1], 0).into();
     let stack = Stack::start(&Paths::of_this_project().unwrap(), address)
         .await
@@ -424,7 +425,7 @@ async fn what_a_mapping_begun_at_latest_passes_over_is_swept() {
     let mut subscriber = Subscriber::subscribe(&stack.clients, &stack.deployment)
         .await
         .unwrap();
-    let passed_over = write_row(&stack, OLD).await;
+    let skipped = write_row(&stack, OLD).await;
     let functions = Functions::Deployed;
     let from_latest = |settings: &mut Settings| {
         settings.starting_position = StartingPosition::Latest;
@@ -446,20 +447,23 @@ async fn what_a_mapping_begun_at_latest_passes_over_is_swept() {
     let _mapping = mapping.await.unwrap();
     has_begun.recv().await.unwrap();
 
-    // What is written from now on comes by the stream, so the mapping works.
+    // Rows written from now on arrive by the stream, which shows that the mapping works.
     let give_up_at = Instant::now() + Duration::from_secs(30);
     let mut streamed = Vec::new();
     while !streamed.iter().any(|id| subscriber.events.contains_key(id)) {
-        assert!(Instant::now() < give_up_at, "nothing comes by the stream");
+        assert!(
+            Instant::now() < give_up_at,
+            "no event arrives by the stream"
+        );
         streamed.push(write_row(&stack, OLD).await);
         subscriber.receive().await.unwrap();
     }
-    assert!(!subscriber.events.contains_key(&passed_over));
+    assert!(!subscriber.events.contains_key(&skipped));
 
     let sweeper = &deployment.functions["sweep-outbox"];
     let swept = clients.lambda.invoke().function_name(sweeper).send();
     assert_eq!(swept.await.unwrap().function_error(), None);
-    while !subscriber.events.contains_key(&passed_over) {
+    while !subscriber.events.contains_key(&skipped) {
         assert!(Instant::now() < give_up_at, "it was not swept");
         subscriber.receive().await.unwrap();
     }

@@ -1,4 +1,4 @@
-//! Rows of the outbox, written past the service.
+//! Rows of the outbox, written without the service.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use devstack::Stack;
@@ -6,11 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use uuid::Uuid;
 
-/// As old as the sweeper wants a row.
+/// An age at which the sweeper publishes a row.
 pub(crate) const OLD: SignedDuration = SignedDuration::from_mins(16);
 
-/// Writes a row that was committed so long ago. Answers the id of its event, which
-/// shipping does not ask for.
+/// Writes a row with this age. Returns the id of its event, which shipping ignores.
 pub(crate) async fn write_row(stack: &Stack, age: SignedDuration) -> String {
     let event_id = Uuid::now_v7().to_string();
     let detail = json!({"id": event_id}).to_string();
@@ -18,7 +17,7 @@ pub(crate) async fn write_row(stack: &Stack, age: SignedDuration) -> String {
     event_id
 }
 
-/// Writes a row that the bus would never take: its detail is cut off.
+/// Writes a row that the bus never accepts: its detail is truncated.
 pub(crate) async fn write_damaged_row(stack: &Stack, age: SignedDuration) {
     write(stack, age, &Uuid::now_v7().to_string(), "{\"id\"").await;
 }

@@ -1,4 +1,4 @@
-//! What functions may do and what they do, in the same words.
+//! The permissions that functions have and those that their calls need, in comparable form.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,27 +12,28 @@ use serde_json::Value;
 
 use crate::{scripts, text};
 
-/// An action on a resource, which goes by the output of the stack that names it.
+/// An action on a resource.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-pub(crate) struct Right {
+pub(crate) struct Permission {
     pub(crate) action: String,
+    /// The output of the stack with the resource's name.
     pub(crate) on: String,
 }
 
-/// Rights of functions, by the names of their crates.
-pub(crate) type Rights = BTreeMap<String, BTreeSet<Right>>;
+/// Permissions of functions, by the names of their crates.
+pub(crate) type Permissions = BTreeMap<String, BTreeSet<Permission>>;
 
-impl fmt::Display for Right {
+impl fmt::Display for Permission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} on {}", self.action, self.on)
     }
 }
 
-/// What each function may do itself, by the template it was deployed from.
-pub(crate) fn granted(deployment: &Deployment) -> Rights {
+/// Returns the permissions of each function's own role, from the deployed template.
+pub(crate) fn granted(deployment: &Deployment) -> Permissions {
     #[derive(Deserialize)]
     struct Granted {
-        function: BTreeSet<Right>,
+        function: BTreeSet<Permission>,
     }
     let infra = scripts().join("../infra");
     let output = Command::new(infra.join("node_modules/.bin/tsx"))
@@ -49,22 +50,23 @@ pub(crate) fn granted(deployment: &Deployment) -> Rights {
         .collect()
 }
 
-/// What a call takes.
-pub(crate) fn taken_by(call: &Call, deployment: &Deployment) -> Vec<Right> {
-    let caller = call.caller.as_deref().unwrap_or("somebody");
+/// Returns the permissions that a call needs.
+pub(crate) fn needed_by(call: &Call, deployment: &Deployment) -> Vec<Permission> {
+    let caller = call.caller.as_deref().unwrap_or("an unknown caller");
     let request: Value = serde_json::from_slice(&call.request)
         .unwrap_or_else(|error| panic!("{caller} calls {} with no JSON: {error}", call.action));
-    let taken = actions(&call.action, &request)
-        .unwrap_or_else(|what| panic!("what {caller} needs for {what} is not known: say it here"));
-    let right = |(action, resource): (String, String)| Right {
+    let needed = actions(&call.action, &request).unwrap_or_else(|what| {
+        panic!("add the permissions that {caller} needs for {what} to this test")
+    });
+    let permission = |(action, resource): (String, String)| Permission {
         action,
         on: output_of(&resource, deployment),
     };
-    taken.into_iter().map(right).collect()
+    needed.into_iter().map(permission).collect()
 }
 
-/// Actions as IAM knows them, each with the resource as the request names it; what
-/// is unknown, if it is.
+/// Returns the IAM actions of an operation, each with the resource in the request; as an
+/// error, the operation that is unknown.
 fn actions(operation: &str, request: &Value) -> Result<Vec<(String, String)>, String> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let list = |name: &str| request[name].as_array().cloned().unwrap_or_default();
@@ -72,7 +74,7 @@ fn actions(operation: &str, request: &Value) -> Result<Vec<(String, String)>, St
         let of = of.as_object().into_iter();
         of.flat_map(|object| object.keys().cloned()).collect()
     };
-    let taken = match operation {
+    let needed = match operation {
         "GetItem" | "PutItem" | "UpdateItem" | "DeleteItem" | "Query" | "Scan" => {
             vec![(format!("dynamodb:{operation}"), text(&request["TableName"]))]
         }
@@ -80,9 +82,9 @@ fn actions(operation: &str, request: &Value) -> Result<Vec<(String, String)>, St
             .into_iter()
             .map(|table| (format!("dynamodb:{operation}"), table))
             .collect(),
-        // A transaction needs the rights of the writes in it.
+        // A transaction needs the permissions of its writes.
         "TransactWriteItems" => {
-            let mut taken = Vec::new();
+            let mut needed = Vec::new();
             for item in list("TransactItems") {
                 for write in keys(&item) {
                     let action = match write.as_str() {
@@ -91,10 +93,10 @@ fn actions(operation: &str, request: &Value) -> Result<Vec<(String, String)>, St
                         }
                         _ => return Err(format!("{write} in {operation}")),
                     };
-                    taken.push((action, text(&item[&write]["TableName"])));
+                    needed.push((action, text(&item[&write]["TableName"])));
                 }
             }
-            taken
+            needed
         }
         "DescribeEventBus" => vec![(format!("events:{operation}"), text(&request["Name"]))],
         "PutEvents" => list("Entries")
@@ -104,7 +106,7 @@ fn actions(operation: &str, request: &Value) -> Result<Vec<(String, String)>, St
         "SendMessage" => vec![(format!("sqs:{operation}"), text(&request["QueueUrl"]))],
         _ => return Err(operation.to_owned()),
     };
-    Ok(taken)
+    Ok(needed)
 }
 
 fn output_of(resource: &str, deployment: &Deployment) -> String {
@@ -119,19 +121,19 @@ fn output_of(resource: &str, deployment: &Deployment) -> String {
     named.map_or(resource, |(output, _)| output).to_owned()
 }
 
-/// What is granted and not used, and what is used and not granted.
-pub(crate) fn differences(granted: &Rights, used: &Rights) -> Vec<String> {
+/// Returns permissions that are granted but not used, or used but not granted.
+pub(crate) fn differences(granted: &Permissions, used: &Permissions) -> Vec<String> {
     let none = BTreeSet::new();
     let functions: BTreeSet<&String> = granted.keys().chain(used.keys()).collect();
     let mut differences = Vec::new();
     for function in functions {
         let granted = granted.get(function).unwrap_or(&none);
         let used = used.get(function).unwrap_or(&none);
-        for right in granted.difference(used) {
-            differences.push(format!("{function} may {right}, and never does"));
+        for permission in granted.difference(used) {
+            differences.push(format!("{function} may {permission}, but never does"));
         }
-        for right in used.difference(granted) {
-            differences.push(format!("{function} does {right}, and may not"));
+        for permission in used.difference(granted) {
+            differences.push(format!("{function} does {permission}, but may not"));
         }
     }
     differences
@@ -144,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_call_takes_rights_on_everything_it_names() {
+    fn a_call_needs_permissions_on_every_resource_it_names() {
         let table = |name: &str| json!({"TableName": name});
         for (operation, request, expected) in [
             ("Scan", table("a"), vec![("dynamodb:Scan", "a")]),
@@ -185,26 +187,29 @@ mod tests {
     }
 
     #[test]
-    fn rights_differ_in_both_directions() {
-        let rights = |function: &str, actions: &[&str]| {
-            let right = |action: &&str| Right {
+    fn permissions_differ_in_both_directions() {
+        let permissions = |function: &str, actions: &[&str]| {
+            let permission = |action: &&str| Permission {
                 action: (*action).to_owned(),
                 on: "Table".to_owned(),
             };
-            Rights::from([(function.to_owned(), actions.iter().map(right).collect())])
+            Permissions::from([(
+                function.to_owned(),
+                actions.iter().map(permission).collect(),
+            )])
         };
-        let granted = rights("get-order", &["GetItem", "Scan"]);
+        let granted = permissions("get-order", &["GetItem", "Scan"]);
         assert_eq!(differences(&granted, &granted), Vec::<String>::new());
         assert_eq!(
-            differences(&granted, &rights("get-order", &["GetItem", "PutItem"])),
+            differences(&granted, &permissions("get-order", &["GetItem", "PutItem"])),
             [
-                "get-order may Scan on Table, and never does",
-                "get-order does PutItem on Table, and may not",
+                "get-order may Scan on Table, but never does",
+                "get-order does PutItem on Table, but may not",
             ]
         );
         assert_eq!(
-            differences(&Rights::new(), &rights("get-order", &["GetItem"])),
-            ["get-order does GetItem on Table, and may not"]
+            differences(&Permissions::new(), &permissions("get-order", &["GetItem"])),
+            ["get-order does GetItem on Table, but may not"]
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Orders, placed by HTTP.
+//! Requests to the orders API.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-/// A request to the API.
+/// Returns a request to the API.
 pub(crate) fn request(
     stack: &Stack,
     http: &reqwest::Client,
@@ -19,7 +19,7 @@ pub(crate) fn request(
         .header("host", host)
 }
 
-/// Places an order, again until the service says that it has it. Answers its id.
+/// Places an order, and retries until the service confirms it. Returns its id.
 pub(crate) async fn place(stack: &Stack, http: &reqwest::Client, number: usize) -> String {
     loop {
         let request = request(stack, http, Method::POST, "/orders")

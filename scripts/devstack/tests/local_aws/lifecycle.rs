@@ -10,13 +10,13 @@ use tempfile::TempDir;
 use tokio::{process::Command, time::timeout};
 
 use crate::{
-    place::{place, request},
+    orders::{place, request},
     scripts,
 };
 
 #[tokio::test]
 #[ignore = "needs the functions and the local AWS: make test-end-to-end"]
-async fn a_stack_comes_changes_and_goes_three_times_and_leaves_nothing_behind() {
+async fn three_deployments_updates_and_deletions_leave_nothing() {
     let paths = Paths::of_this_project().unwrap();
     let next_release = next_release();
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -24,7 +24,7 @@ async fn a_stack_comes_changes_and_goes_three_times_and_leaves_nothing_behind() 
         .await
         .unwrap();
     for round in 1..=3 {
-        let order = place_in_time(&stack, &http, round).await;
+        let order = place_within_a_minute(&stack, &http, round).await;
         let (tables, code) = (tables(&stack).await, code(&stack).await);
 
         update(&stack, next_release.path()).await;
@@ -36,14 +36,14 @@ async fn a_stack_comes_changes_and_goes_three_times_and_leaves_nothing_behind() 
         let found = request(&stack, &http, Method::GET, &path);
         let found: Value = found.send().await.unwrap().json().await.unwrap();
         assert_eq!(found["id"], *order, "round {round}");
-        place_in_time(&stack, &http, round + 100).await;
+        place_within_a_minute(&stack, &http, round + 100).await;
         start_relay(&stack).await;
 
-        let kinds = of_the_stack(&stack, &http).await;
+        let kinds = resources(&stack, &http).await;
         let missing = kinds.iter().filter(|(_, names)| names.is_empty());
         assert_eq!(missing.count(), 0, "round {round}: {kinds:?}");
         destroy(&stack).await;
-        let mut left = of_the_stack(&stack, &http).await;
+        let mut left = resources(&stack, &http).await;
         left.retain(|_, names| !names.is_empty());
         assert!(left.is_empty(), "round {round}: {left:#?}");
         if round < 3 {
@@ -53,7 +53,7 @@ async fn a_stack_comes_changes_and_goes_three_times_and_leaves_nothing_behind() 
     stack.stop().await.unwrap();
 }
 
-/// The functions with a file more.
+/// Copies the functions, each with an additional file.
 fn next_release() -> TempDir {
     let built = scripts().join("../target/lambda/local");
     let release = TempDir::new_in(scripts().join("../target")).unwrap();
@@ -97,12 +97,13 @@ async fn cdk(stack: &Stack, arguments: &[&str], functions: &Path) {
     assert!(cdk.status.success(), "{arguments:?}: {}", crate::text(&cdk));
 }
 
-async fn place_in_time(stack: &Stack, http: &reqwest::Client, number: usize) -> String {
+async fn place_within_a_minute(stack: &Stack, http: &reqwest::Client, number: usize) -> String {
     let placing = timeout(Duration::from_mins(1), place(stack, http, number));
-    placing.await.expect("orders are placed")
+    placing.await.expect("the order is placed")
 }
 
-/// Nothing hands the local relay a batch by itself: an empty one shows that it starts.
+/// Invokes the relay with an empty batch, which shows that it starts. No mapping invokes it
+/// in this test.
 async fn start_relay(stack: &Stack) {
     let function = &stack.deployment.functions["publish-events"];
     let invoking = stack.clients.lambda.invoke().function_name(function);
@@ -114,7 +115,7 @@ async fn start_relay(stack: &Stack) {
     assert_eq!(invoked.function_error, None);
 }
 
-/// When each table was made, and its stream.
+/// Returns when each table was created, and the outbox table's stream.
 async fn tables(stack: &Stack) -> Vec<String> {
     let deployment = &stack.deployment;
     let mut tables = Vec::new();
@@ -132,7 +133,7 @@ async fn tables(stack: &Stack) -> Vec<String> {
     tables
 }
 
-/// The hash of each function's code.
+/// Returns the hash of each function's code.
 async fn code(stack: &Stack) -> BTreeMap<String, String> {
     let mut code = BTreeMap::new();
     for function in stack.deployment.functions.values() {
@@ -144,11 +145,8 @@ async fn code(stack: &Stack) -> BTreeMap<String, String> {
     code
 }
 
-/// What there is of each kind that has to do with orders.
-async fn of_the_stack(
-    stack: &Stack,
-    http: &reqwest::Client,
-) -> BTreeMap<&'static str, Vec<String>> {
+/// Returns the names of all resources of each kind that contain "orders".
+async fn resources(stack: &Stack, http: &reqwest::Client) -> BTreeMap<&'static str, Vec<String>> {
     let clients = &stack.clients;
     let tables = clients.dynamodb.list_tables().send().await.unwrap();
     let queues = clients.sqs.list_queues().send().await.unwrap();
@@ -180,7 +178,7 @@ async fn of_the_stack(
                 .collect(),
         ),
     ]);
-    // Services that none of the clients is of: whole answers, as they are.
+    // There are no clients of these services, so their whole responses are searched.
     let endpoint = stack.emulator.endpoint();
     let form = |body: &'static str| {
         let request = http.post(endpoint.to_string());
@@ -199,7 +197,7 @@ async fn of_the_stack(
         ("logs", log_groups.body("{}")),
         ("apigateway", http.get(format!("{endpoint}/v2/apis"))),
     ] {
-        kinds.insert(service, vec![answer(service, question).await]);
+        kinds.insert(service, vec![response(service, question).await]);
     }
     for names in kinds.values_mut() {
         names.retain(|name| name.contains("orders"));
@@ -207,7 +205,7 @@ async fn of_the_stack(
     kinds
 }
 
-async fn answer(service: &str, question: RequestBuilder) -> String {
+async fn response(service: &str, question: RequestBuilder) -> String {
     let scope = format!("test/20260101/eu-central-1/{service}/aws4_request");
     let signature = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0");
     let answer = question
