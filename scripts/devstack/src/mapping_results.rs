@@ -228,10 +228,10 @@ mod tests {
             let batch = Batch::of(&event).unwrap();
             assert_eq!((batch.failed, batch.result.as_str()), (failed, result));
         }
-        let begun = Event::ShardBegun {
+        let started = Event::ShardBegun {
             shard: "shard".into(),
         };
-        assert_eq!(Batch::of(&begun), None);
+        assert_eq!(Batch::of(&started), None);
     }
 
     #[test]

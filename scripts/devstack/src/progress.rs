@@ -15,11 +15,11 @@ pub(crate) async fn step<T>(
     let spinner = ProgressBar::new_spinner().with_style(style("{spinner} {msg} {elapsed}"));
     spinner.set_message(what);
     spinner.enable_steady_tick(Duration::from_millis(100));
-    let begun = Instant::now();
+    let started = Instant::now();
     let result = work.await;
     spinner.finish_and_clear();
     if result.is_ok() {
-        println!("{what}: {:.1} s", begun.elapsed().as_secs_f64());
+        println!("{what}: {:.1} s", started.elapsed().as_secs_f64());
     }
     result
 }

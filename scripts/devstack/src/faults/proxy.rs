@@ -383,9 +383,9 @@ mod tests {
         let (proxy, reached) = start().await;
         let slow = Kind::Latency { milliseconds: 50 };
         proxy.rules().add(fault(slow)).unwrap();
-        let begun = std::time::Instant::now();
+        let started = std::time::Instant::now();
         put_events(&proxy).await.unwrap();
-        assert!(begun.elapsed().as_millis() >= 50);
+        assert!(started.elapsed().as_millis() >= 50);
         assert_eq!(reached.lock().unwrap().len(), 1);
     }
 

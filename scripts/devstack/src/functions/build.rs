@@ -57,7 +57,7 @@ async fn logged_if_slow(
     name: &str,
     building: impl Future<Output = io::Result<Output>>,
 ) -> io::Result<Output> {
-    let begun = Instant::now();
+    let started = Instant::now();
     let mut building = pin!(timeout(BUILD_TIMEOUT, building));
     if let Ok(built) = timeout(ANNOUNCED_AFTER, &mut building).await {
         return built?;
@@ -65,7 +65,7 @@ async fn logged_if_slow(
     log_line(name, "is being built");
     let output = building.await??;
     if output.status.success() {
-        let seconds = begun.elapsed().as_secs_f64();
+        let seconds = started.elapsed().as_secs_f64();
         log_line(name, format_args!("built in {seconds:.1} s"));
     }
     Ok(output)

@@ -88,7 +88,7 @@ async fn measure_commit_to_bus() {
     }
 
     let mut calls = stack.faults.calls();
-    let begun = Instant::now();
+    let started = Instant::now();
     let mut ticks = interval(PAUSE);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let mut placing = JoinSet::new();
@@ -98,7 +98,7 @@ async fn measure_commit_to_bus() {
         placing.spawn(async move { place(&stack, &http, number).await });
     }
     placing.join_all().await;
-    let lasted = begun.elapsed();
+    let lasted = started.elapsed();
 
     let mut times = Times::default();
     while !times.is_complete() {

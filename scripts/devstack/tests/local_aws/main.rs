@@ -430,10 +430,10 @@ async fn rows_before_a_mapping_at_latest_are_swept() {
     let from_latest = |settings: &mut Settings| {
         settings.starting_position = StartingPosition::Latest;
     };
-    let (begun, mut has_begun) = tokio::sync::mpsc::unbounded_channel();
+    let (started, mut has_started) = tokio::sync::mpsc::unbounded_channel();
     let observer = move |event: &Event| {
         if matches!(event, Event::ShardBegun { .. }) {
-            begun.send(()).ok();
+            started.send(()).ok();
         }
     };
     let (clients, deployment) = (&stack.clients, &stack.deployment);
@@ -445,7 +445,7 @@ async fn rows_before_a_mapping_at_latest_are_swept() {
         Arc::new(observer),
     );
     let _mapping = mapping.await.unwrap();
-    has_begun.recv().await.unwrap();
+    has_started.recv().await.unwrap();
 
     // Rows written from now on arrive by the stream, which shows that the mapping works.
     let give_up_at = Instant::now() + Duration::from_secs(30);

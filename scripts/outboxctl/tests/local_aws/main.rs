@@ -424,7 +424,7 @@ async fn measure_a_replay_of_10_000_and_the_status_of_100_000_events() {
     let table = &deployed.0.deployment.outbox_table;
     let letters: Vec<String> = rows.iter().map(|row| row.letter(table)).collect();
     deployed.dead(&letters).await;
-    let begun = Instant::now();
+    let started = Instant::now();
     let mut replay = replay(&deployed);
     let mut most_kilobytes = 0;
     let status = loop {
@@ -437,7 +437,7 @@ async fn measure_a_replay_of_10_000_and_the_status_of_100_000_events() {
     };
     println!(
         "replay of 10,000 dead events: {:.1} s, {:.1} MB at most",
-        begun.elapsed().as_secs_f64(),
+        started.elapsed().as_secs_f64(),
         f64::from(most_kilobytes) / 1024.0
     );
     assert!(status.success());
@@ -448,9 +448,9 @@ async fn measure_a_replay_of_10_000_and_the_status_of_100_000_events() {
     deployed.write(&rows).await;
     let mut times = Vec::new();
     for _ in 0..5 {
-        let begun = Instant::now();
+        let started = Instant::now();
         let status = deployed.json(&["status"]);
-        times.push(begun.elapsed().as_secs_f64());
+        times.push(started.elapsed().as_secs_f64());
         println!(
             "status of 100,000 pending rows: {:.2} s, {}{}",
             times.last().unwrap(),

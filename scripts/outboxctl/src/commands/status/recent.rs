@@ -197,11 +197,11 @@ fn sum(result: &MetricDataResult) -> usize {
 /// Returns the end of the last minute with a value over 0.
 fn last(result: &MetricDataResult) -> Option<Timestamp> {
     let points = result.timestamps().iter().zip(result.values());
-    let begun = points
+    let started = points
         .filter(|(_, value)| **value > 0.0)
         .map(|(time, _)| time.secs())
         .max()?;
-    Timestamp::from_second(begun + i64::from(PERIOD_SECONDS)).ok()
+    Timestamp::from_second(started + i64::from(PERIOD_SECONDS)).ok()
 }
 
 #[cfg(test)]
