@@ -110,7 +110,7 @@ async fn deployed_mappings(
 }
 
 /// Disables a mapping in the emulator. The template does that already, but the emulator
-/// enables every new mapping.
+/// reports the mapping as enabled.
 async fn disable(
     clients: &Clients,
     deployed: &EventSourceMappingConfiguration,
