@@ -228,7 +228,7 @@ describe("the runbook", () => {
 test("an event is late for the alarms when it is for status", () => {
   const [, grace] =
     /DEFAULT_GRACE: SignedDuration = SignedDuration::from_mins\((\d+)\)/.exec(
-      read("shared/outbox/src/relay/sweep.rs"),
+      read("shared/outbox/src/handlers/sweeper.rs"),
     ) ?? [];
   const [, sweep] =
     /LATE: SignedDuration = SignedDuration::from_mins\(DEFAULT_GRACE\.as_mins\(\) \+ (\d+)\)/.exec(

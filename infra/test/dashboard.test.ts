@@ -14,7 +14,7 @@ import {
 import { read } from "./runbook.ts";
 import { ordersTemplate } from "./template.ts";
 
-const RUST = read("shared/outbox/src/relay/metrics.rs");
+const RUST = read("shared/outbox/src/handlers/metrics.rs");
 
 describe.each(environmentNames.filter((name) => name !== "local"))("dashboard in %s", (name) => {
   let template: Template;

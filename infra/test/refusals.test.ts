@@ -114,7 +114,7 @@ describe("the grace period", () => {
 
   test("is by default the one that outboxctl uses", () => {
     const source = readFileSync(
-      new URL("../../shared/outbox/src/relay/sweep.rs", import.meta.url),
+      new URL("../../shared/outbox/src/handlers/sweeper.rs", import.meta.url),
       "utf8",
     );
     const [, minutes] = /DEFAULT_GRACE: .* = SignedDuration::from_mins\((\d+)\)/.exec(source) ?? [];

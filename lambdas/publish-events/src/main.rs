@@ -7,7 +7,11 @@ use std::{
 
 use aws_config::BehaviorVersion;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
-use outbox::{aws::{DynamoDbTable, EventBridgeBus, SqsQueue}, handlers::{Metrics, StreamEvent, StreamHandler}, relay::Relay};
+use outbox::{
+    aws::{DynamoDbTable, EventBridgeBus, SqsQueue},
+    handlers::{Metrics, StreamEvent, StreamHandler},
+    relay::Relay,
+};
 use tokio::time::Instant;
 
 #[tokio::main]

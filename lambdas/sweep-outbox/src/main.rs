@@ -8,7 +8,11 @@ use std::{
 
 use aws_config::BehaviorVersion;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
-use outbox::{aws::{DynamoDbTable, EventBridgeBus, SqsQueue}, handlers::{CutShort, DEFAULT_GRACE, Metrics, Sweeper}, relay::Relay};
+use outbox::{
+    aws::{DynamoDbTable, EventBridgeBus, SqsQueue},
+    handlers::{CutShort, DEFAULT_GRACE, Metrics, Sweeper},
+    relay::Relay,
+};
 use serde::de::IgnoredAny;
 use tokio::time::Instant;
 

@@ -2,7 +2,7 @@
 
 use aws_sdk_lambda::types::EventSourceMappingConfiguration;
 use stream_mapping::Settings;
-use stream_mapping_driver::{Destination, Function, Observer, Stream, StreamMapping};
+use stream_mapping_cli::{Destination, Function, Observer, Stream, StreamMapping};
 use tokio::task::JoinSet;
 
 use crate::{

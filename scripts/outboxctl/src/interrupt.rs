@@ -14,7 +14,9 @@ pub(crate) struct Interrupt(Arc<AtomicBool>);
 impl Interrupt {
     /// Starts to listen: after the first Ctrl-C, the command finishes the work in flight
     /// and stops; the second ends the process.
-    pub(crate) fn listen() -> Self {
+    ///
+    /// Only people are told: a program reads nothing but its result.
+    pub(crate) fn listen(is_for_people: bool) -> Self {
         let interrupt = Self::default();
         let flag = Arc::clone(&interrupt.0);
         tokio::spawn(async move {
@@ -22,7 +24,9 @@ impl Interrupt {
                 return;
             }
             flag.store(true, Ordering::Relaxed);
-            note("stopping when the work in flight is done; press Ctrl-C again to stop now");
+            if is_for_people {
+                note("stopping when the work in flight is done; press Ctrl-C again to stop now");
+            }
             if tokio::signal::ctrl_c().await.is_ok() {
                 std::process::exit(130);
             }

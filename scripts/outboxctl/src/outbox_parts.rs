@@ -1,7 +1,11 @@
 //! The parts of a deployed outbox, with clients for each.
 
 use aws_config::SdkConfig;
-use outbox::{aws::{DynamoDbStreams, DynamoDbTable, EventBridgeBus, SqsQueue}, relay::Relay, replay::Replay};
+use outbox::{
+    aws::{DynamoDbStreams, DynamoDbTable, EventBridgeBus, SqsQueue},
+    relay::Relay,
+    replay::Replay,
+};
 
 use crate::{call_failure::call_failed, deployment::Deployment, error::Error};
 

@@ -10,7 +10,11 @@ use std::time::SystemTime;
 
 use aws_config::BehaviorVersion;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use outbox::{aws::{DynamoDbTable, EventBridgeBus, SqsQueue}, handlers::{StreamEvent, StreamHandler}, relay::Relay};
+use outbox::{
+    aws::{DynamoDbTable, EventBridgeBus, SqsQueue},
+    handlers::{StreamEvent, StreamHandler},
+    relay::Relay,
+};
 use tokio::time::Instant;
 
 #[tokio::main]

@@ -103,7 +103,7 @@ async fn listen() -> Result<HttpServer, Error> {
     match HttpServer::listen(at(USUAL_PORT)).await {
         Ok(server) => Ok(server),
         Err(error) => {
-            tell(
+            log_line(
                 "make dev",
                 format_args!(
                     "functions have another port than {USUAL_PORT}, which is in use: {error}"

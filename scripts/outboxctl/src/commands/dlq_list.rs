@@ -3,7 +3,10 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use outbox::{ports::{DeadLetterQueue, Depth, Message}, replay::{Letter, Selection}};
+use outbox::{
+    ports::{DeadLetterQueue, Depth, Message},
+    replay::{Letter, Selection},
+};
 use serde::Serialize;
 
 use crate::{

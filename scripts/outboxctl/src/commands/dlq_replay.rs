@@ -4,8 +4,9 @@ use std::fmt;
 
 use outbox::{
     RowKey,
+    ports::{DeadLetterQueue, Message},
     relay::Failure,
-    replay::{DeadLetterQueue, Message, Selection, Summary, Verdict},
+    replay::{Selection, Summary, Verdict},
 };
 use serde::Serialize;
 
@@ -58,7 +59,7 @@ pub(super) async fn run(
     limit: Option<usize>,
     ids: &[String],
 ) -> Result<Outcome, Error> {
-    let interrupt = Interrupt::listen();
+    let interrupt = Interrupt::listen(context.is_for_people());
     let replay = context.parts.replay().await?;
     let selection = Selection {
         ids: ids.iter().cloned().collect(),

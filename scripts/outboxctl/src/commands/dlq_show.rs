@@ -5,7 +5,11 @@ use std::{
     fmt,
 };
 
-use outbox::{RowKey, ports::RowState, replay::{Letter, Named, Selection}};
+use outbox::{
+    RowKey,
+    ports::RowState,
+    replay::{Letter, Named, Selection},
+};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 

@@ -2,7 +2,7 @@
 
 use outbox::{
     RowKey,
-    relay::{OutboxTable, Page},
+    ports::{OutboxTable, Page},
 };
 
 use crate::{

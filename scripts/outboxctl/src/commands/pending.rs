@@ -3,7 +3,10 @@
 use std::{collections::BinaryHeap, fmt};
 
 use jiff::Timestamp;
-use outbox::{ports::{OutboxTable, StoredRow}, relay::Arrival};
+use outbox::{
+    ports::{OutboxTable, StoredRow},
+    relay::Arrival,
+};
 use serde::Serialize;
 
 use crate::{

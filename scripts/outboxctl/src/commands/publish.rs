@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fmt, time::Duration};
 
 use jiff::SignedDuration;
-use outbox::relay::{CutShort, Sweeper};
+use outbox::handlers::{CutShort, Sweeper};
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -53,7 +53,7 @@ async fn everything_older_than(
     context: &Context<'_>,
     older_than: SignedDuration,
 ) -> Result<Outcome, Error> {
-    let interrupt = Interrupt::listen();
+    let interrupt = Interrupt::listen(context.is_for_people());
     let sweeper = Sweeper::new(context.parts.relay(), older_than);
     let mut sum = SweepReport {
         published: 0,

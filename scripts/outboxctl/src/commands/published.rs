@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use outbox::{RowKey, relay::{Fate, Settled}, replay::Through};
+use outbox::{
+    RowKey,
+    relay::{Fate, Settled},
+    replay::Through,
+};
 use serde::Serialize;
 
 use crate::{

@@ -138,7 +138,7 @@ fn letters_of_parked_rows_stay(deployed: &Deployed, given_up: &Row) {
     );
     assert!(stays.err.contains(&advice), "{stays:?}");
     assert!(
-        stays.err.contains("no dead letter: it is not JSON"),
+        stays.err.contains("not a dead letter: it is not JSON"),
         "{stays:?}"
     );
     assert!(
@@ -149,32 +149,32 @@ fn letters_of_parked_rows_stay(deployed: &Deployed, given_up: &Row) {
 }
 
 fn a_detail_is_edited(deployed: &Deployed, fixed: &Row, republished: &Row) {
-    let fixed = std::env::temp_dir().join(format!("{}.json", fixed.event_id));
+    let file = std::env::temp_dir().join(format!("{}.json", fixed.event_id));
     std::fs::write(
-        &fixed,
+        &file,
         fixed
             .detail
             .replace("\"data\":{", "\"data\":{\"fixed\":true,"),
     )
     .unwrap();
-    let edit = ["edit", &fixed.name(), "--detail", fixed.to_str().unwrap()];
+    let edit = ["edit", &fixed.name(), "--detail", file.to_str().unwrap()];
     let edited = deployed.run(&edit);
     assert_eq!(
         (edited.status, edited.out.trim()),
         (Some(0), "1 row published")
     );
     assert!(edited.err.contains("+     \"fixed\": true,"), "{edited:?}");
-    std::fs::write(&fixed, "{}").unwrap();
+    std::fs::write(&file, "{}").unwrap();
     let edit = [
         "edit",
         &republished.name(),
         "--detail",
-        fixed.to_str().unwrap(),
+        file.to_str().unwrap(),
     ];
     let refused = deployed.run(&edit);
     assert_eq!(refused.status, Some(2));
     assert!(refused.err.contains("its \"id\" must stay"), "{refused:?}");
-    std::fs::remove_file(&fixed).unwrap();
+    std::fs::remove_file(&file).unwrap();
     let parked = deployed.run(&["parked"]);
     let suggested = format!("\n  outboxctl --env local unpark '{}'", republished.name());
     assert!(parked.out.contains(&suggested), "{parked:?}");

@@ -22,7 +22,12 @@ use aws_smithy_types::body::SdkBody;
 use clap::ValueEnum;
 use jiff::Timestamp;
 use miette::{IntoDiagnostic, Result, bail};
-use outbox::{Clock, aws::{DynamoDbTable, EventBridgeBus, SqsQueue}, handlers::{StreamEvent, StreamHandler}, relay::Relay};
+use outbox::{
+    Clock,
+    aws::{DynamoDbTable, EventBridgeBus, SqsQueue},
+    handlers::{StreamEvent, StreamHandler},
+    relay::Relay,
+};
 use tokio::time::Instant;
 
 use crate::{

@@ -1,7 +1,11 @@
 //! Checks of the dead-letter queue, as the relay sees it: Amazon SQS, or a replacement.
 
 use jiff::Timestamp;
-use outbox::{RowKey, ports::{DeadLetter, DeadLetters}, replay::Letter};
+use outbox::{
+    RowKey,
+    ports::{DeadLetter, DeadLetters},
+    replay::Letter,
+};
 
 use crate::{check::suite, rows::row};
 

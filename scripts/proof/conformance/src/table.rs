@@ -3,7 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use outbox::{OutboxRow, Parked, RowKey, ports::{DELETE_KEYS, LOOK_UP_KEYS, OutboxTable, RowState, Segment, StoredRow}, relay::{Arrival, Unreadable}};
+use outbox::{
+    OutboxRow, Parked, RowKey,
+    ports::{DELETE_KEYS, LOOK_UP_KEYS, OutboxTable, RowState, Segment, StoredRow},
+    relay::{Arrival, Unreadable},
+};
 
 use crate::{
     check::suite,

@@ -2,7 +2,11 @@
 
 use std::{cmp::Ordering, collections::HashMap, sync::Arc};
 
-use outbox::{OutboxRow, Parked, RowKey, ports::{Message, StreamRecord}, replay::{Letter, Replay, Selection, Unsettled, Verdict}};
+use outbox::{
+    OutboxRow, Parked, RowKey,
+    ports::{Message, StreamRecord},
+    replay::{Letter, Replay, Selection, Unsettled, Verdict},
+};
 use serde_json::json;
 use stream_mapping::SequenceNumber;
 use tokio::time::Instant;

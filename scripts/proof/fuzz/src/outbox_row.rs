@@ -5,7 +5,13 @@ use std::{
     time::Duration,
 };
 
-use outbox::{OutboxRow, aws::DynamoDbTable, handlers::StreamHandler, ports::{OutboxTable, Segment, StoredRow}, relay::{Arrival, Unreadable}};
+use outbox::{
+    OutboxRow,
+    aws::DynamoDbTable,
+    handlers::StreamHandler,
+    ports::{OutboxTable, Segment, StoredRow},
+    relay::{Arrival, Unreadable},
+};
 use serde_dynamo::Item;
 use serde_json::{Value, json};
 use tokio::time::Instant;

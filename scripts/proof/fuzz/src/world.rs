@@ -7,7 +7,17 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use outbox::{Clock, OutboxRow, Parked, RowKey, ports::{BusLimits, CallError, DELETE_KEYS, DeadLetter, DeadLetterQueue, DeadLetters, Depth, EntryError, EventBus, From, LOOK_UP_KEYS, Message, OutboxTable, Page, Place, Poison, PutResult, RowState, Segment, StoredRow, StreamError, StreamPage, StreamReader, StreamRecord}, relay::{Arrival, Relay}, replay::Letter};
+use outbox::{
+    Clock, OutboxRow, Parked, RowKey,
+    ports::{
+        BusLimits, CallError, DELETE_KEYS, DeadLetter, DeadLetterQueue, DeadLetters, Depth,
+        EntryError, EventBus, From, LOOK_UP_KEYS, Message, OutboxTable, Page, Place, Poison,
+        PutResult, RowState, Segment, StoredRow, StreamError, StreamPage, StreamReader,
+        StreamRecord,
+    },
+    relay::{Arrival, Relay},
+    replay::Letter,
+};
 use tokio::time::Instant;
 
 pub(crate) const LIMITS: BusLimits = BusLimits {

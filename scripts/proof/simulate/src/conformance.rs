@@ -4,7 +4,11 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use outbox::{OutboxRow, Parked, RowKey, ports::{Discard, OutboxTable, ParkedRows}, relay::Unreadable};
+use outbox::{
+    OutboxRow, Parked, RowKey,
+    ports::{Discard, OutboxTable, ParkedRows},
+    relay::Unreadable,
+};
 use outbox_conformance::{bus, dead_letters, queue, stream, table};
 use tokio::time::{Instant, sleep};
 

@@ -10,7 +10,10 @@ use std::{
 };
 
 use jiff::SignedDuration;
-use outbox::{handlers::{StreamEvent, StreamHandler, Sweeper}, relay::Relay};
+use outbox::{
+    handlers::{StreamEvent, StreamHandler, Sweeper},
+    relay::Relay,
+};
 use serde_json::{Value, json};
 use stream_mapping::Outcome;
 use tokio::{

@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use outbox::{RowKey, ports::{Discard, ParkedRows}, replay::{Replay, Selection, check_detail}};
+use outbox::{
+    RowKey,
+    ports::{Discard, ParkedRows},
+    replay::{Replay, Selection, check_detail},
+};
 use serde_json::{Value, json};
 use tokio::{task::spawn_local, time::sleep};
 

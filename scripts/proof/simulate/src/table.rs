@@ -2,7 +2,13 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use outbox::{OutboxRow, Parked, RowKey, ports::{CallError, DELETE_KEYS, LOOK_UP_KEYS, OutboxTable, Page, RowState, Segment, StoredRow}, relay::{Arrival, Unreadable}};
+use outbox::{
+    OutboxRow, Parked, RowKey,
+    ports::{
+        CallError, DELETE_KEYS, LOOK_UP_KEYS, OutboxTable, Page, RowState, Segment, StoredRow,
+    },
+    relay::{Arrival, Unreadable},
+};
 
 use crate::{
     caller::Caller,

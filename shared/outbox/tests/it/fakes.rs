@@ -7,7 +7,14 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use outbox::{Clock, OutboxRow, Parked, RowKey, ports::{BusLimits, CallError, DeadLetter, DeadLetters, EntryError, EventBus, Message, OutboxTable, Page, Poison, PutResult, RowState, Segment, StoredRow, StreamError, StreamRecord}, relay::{Arrival, Relay, Unreadable}};
+use outbox::{
+    Clock, OutboxRow, Parked, RowKey,
+    ports::{
+        BusLimits, CallError, DeadLetter, DeadLetters, EntryError, EventBus, Message, OutboxTable,
+        Page, Poison, PutResult, RowState, Segment, StoredRow, StreamError, StreamRecord,
+    },
+    relay::{Arrival, Relay, Unreadable},
+};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 

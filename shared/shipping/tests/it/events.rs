@@ -77,7 +77,7 @@ async fn an_invalid_event_says_why() {
         (
             "/time",
             json!("2026-01-01T00:00:00Z"),
-            "is remembered for 29 days only",
+            "is older than 29 days, so it is unknown whether",
         ),
     ] {
         let mut detail = created.clone();

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
-use outbox::relay::StoredRow;
+use outbox::ports::StoredRow;
 use serde::Serialize;
 use tokio::time::Instant;
 

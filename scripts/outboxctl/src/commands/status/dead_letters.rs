@@ -1,7 +1,10 @@
 //! The depth of the dead-letter queue.
 
 use jiff::Timestamp;
-use outbox::replay::{DeadLetterQueue, Depth, Selection};
+use outbox::{
+    ports::{DeadLetterQueue, Depth},
+    replay::Selection,
+};
 use serde::Serialize;
 
 use crate::{context::Context, error::Error};

@@ -1,7 +1,7 @@
 //! Judges whether an outbox is healthy, and says what to do if it isn't.
 
 use jiff::{SignedDuration, Timestamp};
-use outbox::relay::DEFAULT_GRACE;
+use outbox::handlers::DEFAULT_GRACE;
 use serde::Serialize;
 
 use super::{
@@ -124,7 +124,9 @@ fn unswept(snapshot: &Snapshot) -> Option<Problem> {
     if snapshot.is_local || is_sweeper_off(snapshot) || seen.sweeps > 0 {
         return None;
     }
-    let what = format!("no sweep has completed {PAST}");
+    let what = format!(
+        "no sweep has completed {PAST}: after a first deploy or a pause, wait for the next one"
+    );
     Some(Problem::new(what, "look at the log of the sweeper"))
 }
 
@@ -264,7 +266,10 @@ mod tests {
         );
         assert_eq!(
             said(|snapshot| seen(snapshot).sweeps = 0),
-            ["no sweep has completed in the past 15 min: look at the log of the sweeper"]
+            [
+                "no sweep has completed in the past 15 min: after a first deploy or a pause, wait \
+                 for the next one: look at the log of the sweeper"
+            ]
         );
         assert_eq!(
             said(|snapshot| {

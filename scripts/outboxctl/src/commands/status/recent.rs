@@ -7,7 +7,7 @@ use aws_sdk_cloudwatch::{
     types::{Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, StatusCode},
 };
 use jiff::{SignedDuration, Timestamp};
-use outbox::relay::NAMESPACE;
+use outbox::handlers::NAMESPACE;
 use serde::Serialize;
 
 use crate::{call_failure::call_failed, context::Context};
@@ -95,10 +95,9 @@ impl Recent {
 impl Seen {
     fn of(output: &GetMetricDataOutput) -> Result<Self, String> {
         let results = output.metric_data_results();
-        let incomplete = results.iter().find(|result| {
-            let status = result.status_code();
-            status.is_some_and(|status| *status != StatusCode::Complete)
-        });
+        let incomplete = results
+            .iter()
+            .find(|result| result.status_code() != Some(&StatusCode::Complete));
         if let Some(result) = incomplete {
             let id = result.id().unwrap_or("a metric");
             return Err(format!("GetMetricData returned only a part of {id}"));

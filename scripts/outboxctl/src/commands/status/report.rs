@@ -57,7 +57,7 @@ fn fields(snapshot: &Snapshot) -> Fields {
         ("dead letters", letters(dead_letters)),
         ("relay", format!("{}, {}", relay.state, relay.settings)),
         ("last result", relay.last_result.clone()),
-        ("recently", recently(snapshot)),
+        ("recently", recently(snapshot, Timestamp::now())),
         (
             "sweeper",
             format!("{}, {}", sweeper.state, sweeper.schedule),
@@ -106,7 +106,7 @@ fn letters(letters: &DeadLetters) -> String {
     format!("{}{in_flight}{oldest}", letters.visible)
 }
 
-fn recently(snapshot: &Snapshot) -> String {
+fn recently(snapshot: &Snapshot, now: Timestamp) -> String {
     let seen = match &snapshot.recent {
         Recent::Seen(seen) => seen,
         Recent::Unknown { unknown } => return format!("unknown: {unknown}"),
@@ -116,7 +116,7 @@ fn recently(snapshot: &Snapshot) -> String {
         return format!("{relayed} relayed, no failed attempt {PAST}");
     };
     let failures = count(seen.failed, "failed attempt");
-    let last = Seen::how_long_ago(last_failure, Timestamp::now());
+    let last = Seen::how_long_ago(last_failure, now);
     let since = if snapshot.may_be_pending_since(last_failure) {
         ""
     } else {
@@ -176,7 +176,7 @@ mod tests {
         let now = Timestamp::now();
         let mut snapshot = Snapshot::healthy(now);
         assert_eq!(
-            recently(&snapshot),
+            recently(&snapshot, now),
             "3 events relayed, no failed attempt in the past 15 min"
         );
         snapshot.recent = Recent::Seen(Seen {
@@ -186,15 +186,15 @@ mod tests {
         });
         let failed =
             "0 events relayed, 6 failed attempts in the past 15 min, the last within 1 min";
-        assert_eq!(recently(&snapshot), failed);
+        assert_eq!(recently(&snapshot, now), failed);
         snapshot.backlog.oldest_pending = None;
         snapshot.backlog.pending = 0;
         assert_eq!(
-            recently(&snapshot),
+            recently(&snapshot, now),
             format!("{failed}; all events that failed are published or parked now")
         );
         let unknown = "AccessDenied".to_owned();
         snapshot.recent = Recent::Unknown { unknown };
-        assert_eq!(recently(&snapshot), "unknown: AccessDenied");
+        assert_eq!(recently(&snapshot, now), "unknown: AccessDenied");
     }
 }

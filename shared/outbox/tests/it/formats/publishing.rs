@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use jiff::{SignedDuration, Timestamp};
-use outbox::{aws::{DynamoDbTable, EventBridgeBus, SqsQueue}, handlers::{StreamEvent, StreamHandler, Sweeper, Swept}, relay::Relay};
+use outbox::{
+    aws::{DynamoDbTable, EventBridgeBus, SqsQueue},
+    handlers::{StreamEvent, StreamHandler, Sweeper, Swept},
+    relay::Relay,
+};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use wiremock::MockServer;

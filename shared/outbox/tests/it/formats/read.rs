@@ -1,7 +1,12 @@
 //! All formats that are kept can still be read.
 
 use jiff::SignedDuration;
-use outbox::{CloudEvent, KeySchema, handlers::CutShort, inbox::{ConsumerWrites, Handled, Inbox, OnceError}, replay::Letter};
+use outbox::{
+    CloudEvent, KeySchema,
+    handlers::CutShort,
+    inbox::{ConsumerWrites, Handled, Inbox, OnceError},
+    replay::Letter,
+};
 use serde_json::{Value, json};
 
 use super::{

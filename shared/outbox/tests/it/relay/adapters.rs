@@ -6,7 +6,16 @@ use std::{sync::Arc, time::Duration};
 use aws_sdk_eventbridge::config::{BehaviorVersion, Credentials, Region};
 use dynamodb_in_process::{create_table, items};
 use jiff::SignedDuration;
-use outbox::{AggregateWrite, DomainEvent, KeySchema, Outbox, OutboxRow, RowKey, aws::{DynamoDbTable, EventBridgeBus, SqsQueue}, handlers::{StreamEvent, StreamHandler, Sweeper}, ports::{CallError, DeadLetter, DeadLetters, EntryError, EventBus, OutboxTable, PutResult, RowState, Segment}, relay::{Relay, Unreadable}};
+use outbox::{
+    AggregateWrite, DomainEvent, KeySchema, Outbox, OutboxRow, RowKey,
+    aws::{DynamoDbTable, EventBridgeBus, SqsQueue},
+    handlers::{StreamEvent, StreamHandler, Sweeper},
+    ports::{
+        CallError, DeadLetter, DeadLetters, EntryError, EventBus, OutboxTable, PutResult, RowState,
+        Segment,
+    },
+    relay::{Relay, Unreadable},
+};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use wiremock::{

@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use outbox::{ports::{CallError, EntryError, PutResult}, relay::{Arrival, Failure, Fate, Settled, Unreadable}};
+use outbox::{
+    ports::{CallError, EntryError, PutResult},
+    relay::{Arrival, Failure, Fate, Settled, Unreadable},
+};
 use tokio::time::Instant;
 
 use super::publish::{failures, in_a_minute, insert, publish, settled_as, transient_call};

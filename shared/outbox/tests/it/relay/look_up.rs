@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use outbox::{ports::{CallError, RowState}, relay::{Arrival, Failure, Settled}};
+use outbox::{
+    ports::{CallError, RowState},
+    relay::{Arrival, Failure, Settled},
+};
 use tokio::time::Instant;
 
 use super::publish::{failures, in_a_minute, insert, publish, settled_as, transient_call};

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use outbox::{ports::{CallError, PutResult, RowState}, relay::{Arrival, Failure, Fate, Outcome, Settled, Unreadable}};
+use outbox::{
+    ports::{CallError, PutResult, RowState},
+    relay::{Arrival, Failure, Fate, Outcome, Settled, Unreadable},
+};
 use proptest::prelude::*;
 use tokio::time::Instant;
 

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use outbox::{RowKey, ports::{CallError, EntryError, RowState, StreamError}, replay::{Unsettled, Verdict}};
+use outbox::{
+    RowKey,
+    ports::{CallError, EntryError, RowState, StreamError},
+    replay::{Unsettled, Verdict},
+};
 use serde_json::json;
 use tokio::time::Instant;
 

@@ -5,7 +5,12 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use dynamodb_in_process::{create_table, items};
 use jiff::Timestamp;
-use outbox::{OutboxRow, Parked, RowKey, aws::DynamoDbTable, ports::{Discard, OutboxTable, ParkedRows, RowState, Segment}, replay::check_detail};
+use outbox::{
+    OutboxRow, Parked, RowKey,
+    aws::DynamoDbTable,
+    ports::{Discard, OutboxTable, ParkedRows, RowState, Segment},
+    replay::check_detail,
+};
 use serde_json::{Value, json};
 
 use crate::fakes::{row_with_detail, start};

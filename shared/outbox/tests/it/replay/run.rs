@@ -2,7 +2,11 @@
 
 use std::{cell::Cell, collections::HashSet, time::Duration};
 
-use outbox::{handlers::Sweeper, ports::{CallError, RowState}, replay::{Selection, Unsettled, Verdict}};
+use outbox::{
+    handlers::Sweeper,
+    ports::{CallError, RowState},
+    replay::{Selection, Unsettled, Verdict},
+};
 use tokio::time::Instant;
 
 use super::world::{inserted, pointer, reference, replay, run, run_selected, settled};

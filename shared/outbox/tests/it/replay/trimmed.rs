@@ -1,7 +1,11 @@
 //! Pointers to records that the stream no longer has.
 
 use jiff::{SignedDuration, ToSpan};
-use outbox::{OutboxRow, ports::{CallError, RowState}, replay::{Unsettled, Verdict}};
+use outbox::{
+    OutboxRow,
+    ports::{CallError, RowState},
+    replay::{Unsettled, Verdict},
+};
 use serde_json::json;
 
 use super::world::{changed, inserted, pointer, pointer_of_age, run};

@@ -1,7 +1,12 @@
 //! Dead letters of the fake queue and stream.
 
 use jiff::Timestamp;
-use outbox::{RowKey, ports::{DeadLetter, StreamRecord}, relay::Arrival, replay::{Replay, Selection, Summary, Verdict}};
+use outbox::{
+    RowKey,
+    ports::{DeadLetter, StreamRecord},
+    relay::Arrival,
+    replay::{Replay, Selection, Summary, Verdict},
+};
 use serde_json::{Value, json};
 
 use super::fakes::STREAM;
