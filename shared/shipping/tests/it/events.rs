@@ -128,7 +128,7 @@ async fn a_concurrently_modified_shipment_is_retried() {
     let fixture = Fixture::start().await;
     let [created, cancelled] = fixture.placed_and_cancelled(1).await;
     let order_id = &created["data"]["orderId"];
-    let canceled = json!({
+    let conflict = json!({
         "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
         "CancellationReasons": [{"Code": "ConditionalCheckFailed"}, {"Code": "None"}],
     });
@@ -141,7 +141,7 @@ async fn a_concurrently_modified_shipment_is_retried() {
     }});
     let stub = stub(&[
         ("GetItem", &[(200, json!({})), (200, found)]),
-        ("TransactWriteItems", &[(400, canceled), (200, json!({}))]),
+        ("TransactWriteItems", &[(400, conflict), (200, json!({}))]),
     ])
     .await;
     let shipping = shipping(&dynamodb_in_process::client(*stub.address()));
