@@ -119,7 +119,7 @@ mod tests {
                 mapping()
                     .starting_position(EventSourcePosition::Latest)
                     .tumbling_window_in_seconds(30),
-                "TumblingWindowInSeconds 30 is not supported: a tumbling window hands a state",
+                "TumblingWindowInSeconds 30 is not supported",
             ),
             (mapping(), "it has no StartingPosition, which is required"),
             (

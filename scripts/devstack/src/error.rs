@@ -97,7 +97,7 @@ pub enum Error {
     NotRunning,
     /// An endpoint that is not on this machine.
     #[error(transparent)]
-    #[diagnostic(help("the local stack must not be reachable from other machines: use 127.0.0.1"))]
+    #[diagnostic(help("use 127.0.0.1: other machines must not reach the local stack"))]
     NotLoopback(#[from] NotLoopback),
     /// A file or process could not be used.
     #[error("{what}: {source}")]
