@@ -112,7 +112,7 @@ describe("a folder that was copied or moved after its build", () => {
     expect(existsSync(outside.path("cargo.log"))).toBe(false);
 
     renameSync(outside.path("first"), outside.path("second"));
-    expect(run("second").stdout).toContain(
+    expect(run("second").stderr).toContain(
       `this folder was copied or moved from ${outside.path("first")}: its crates are built again`,
     );
     expect(run("second")).toMatchObject({ status: 0, stdout: "" });

@@ -49,7 +49,7 @@ export function runbook(): Section[] {
 export function statusLines(): string[] {
   const source = read("scripts/outboxctl/src/commands/status/problems.rs");
   const [, test = ""] =
-    /fn each_problem_says_what_to_type\(\) \{([\s\S]*?)\n {4}\}\n/.exec(source) ?? [];
+    /fn each_problem_says_what_to_do\(\) \{([\s\S]*?)\n {4}\}\n/.exec(source) ?? [];
   return [...test.matchAll(/"([^"]+?): (?:outboxctl|look at) [^"]*"/g)].map(
     ([, line = ""]) => line,
   );

@@ -267,8 +267,7 @@ mod tests {
         assert_eq!(
             said(|snapshot| seen(snapshot).sweeps = 0),
             [
-                "no sweep has completed in the past 15 min: after a first deploy or a pause, wait \
-                 for the next one: look at the log of the sweeper"
+                "no sweep has completed in the past 15 min: after a first deploy or a pause, wait for the next one: look at the log of the sweeper"
             ]
         );
         assert_eq!(
