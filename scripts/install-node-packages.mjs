@@ -30,11 +30,6 @@ if (workspaces) {
 /** Returns the packages in the lock file that node_modules lacks or has in another version. */
 function missing() {
   const { packages } = JSON.parse(readFileSync(join(directory, "package-lock.json"), "utf8"));
-  // npm writes it last.
-  const installed = "node_modules/.package-lock.json";
-  if (!existsSync(join(directory, installed))) {
-    return [installed];
-  }
   return Object.entries(packages)
     .filter(([path, entry]) => path.includes("node_modules/") && isNeeded(entry))
     .flatMap(([path, entry]) => (isThere(path, entry) ? programsMissing(path, entry) : [path]));
