@@ -1,5 +1,5 @@
 //! How long a backlog takes, from what an invocation takes: the table in
-//! docs/scaling.md.
+//! docs/performance.md.
 
 use comfy_table::Table;
 
