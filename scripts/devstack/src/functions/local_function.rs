@@ -170,20 +170,20 @@ mod tests {
         process_environment::build_environment,
     };
 
-    const NAME: &str = "answer-once";
+    const NAME: &str = "answers";
 
     const MANIFEST: &str = r#"
         [package]
-        name = "answer-once"
+        name = "answers"
         edition = "2024"
         [[bin]]
-        name = "answer-once"
+        name = "answers"
         path = "lambdas/main.rs"
         [workspace]
     "#;
 
-    /// The smallest function that answers one call.
-    const ANSWERS: &str = r#"
+    /// The smallest function that answers calls. `main` is left to the test.
+    const ANSWER: &str = r#"
         use std::{env, io::{Read, Write}, net::TcpStream};
         fn send(request: &str, body: &str) -> String {
             let api = env::var("AWS_LAMBDA_RUNTIME_API").unwrap();
@@ -196,7 +196,7 @@ mod tests {
             stream.read_to_string(&mut answer).unwrap();
             answer
         }
-        fn main() {
+        fn answer() {
             send("GET next", "");
             send("POST 1/response", "answered");
         }
@@ -291,7 +291,7 @@ mod tests {
             let (status, body) = call(&function).await;
             assert_eq!(status, 503);
             let detail = detail(&body);
-            assert!(detail.contains("answer-once does not compile"), "{detail}");
+            assert!(detail.contains("answers does not compile"), "{detail}");
             assert!(
                 detail.contains("cannot find function `missing`"),
                 "{detail}"
@@ -309,10 +309,14 @@ mod tests {
         // Failed calls are not delivered to a later process.
         assert!(calls.waiting.lock().await.as_mut().unwrap().is_empty());
 
-        fs::write(&main, ANSWERS).unwrap();
+        // The response counts even if the process has ended when it arrives.
+        fs::write(&main, format!("{ANSWER} fn main() {{ answer() }}")).unwrap();
+        assert_eq!(call(&function).await, (200, b"answered".to_vec()));
+
+        let serves = format!("{ANSWER} fn main() {{ loop {{ answer() }} }}");
+        fs::write(&main, serves).unwrap();
         for _ in 0..2 {
-            let (status, body) = call(&function).await;
-            assert_eq!((status, body.as_slice()), (200, b"answered".as_slice()));
+            assert_eq!(call(&function).await, (200, b"answered".to_vec()));
         }
     }
 }
