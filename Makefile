@@ -137,11 +137,6 @@ lint-templates: prerequisites node-packages python-tools ## Check the CloudForma
 	@$(node) test/write-templates.ts ../target/templates
 	cd ./infra && ../$(python) ../.venv/bin/cfn-lint --config-file .cfnlintrc.yaml
 
-# Not of 'make test': it is fetched for this alone, and needs Java.
-.PHONY: conformance-dynamodb-local
-conformance-dynamodb-local: prerequisites ## Run what needs a table on AWS's own DynamoDB Local; needs Java 17
-	@scripts/proof/dynamodb-in-process/conformance-dynamodb-local
-
 # On the local AWS, so apart from the tests that need nothing installed.
 .PHONY: test-end-to-end
 test-end-to-end: build-local ## Run the tests on the local AWS
@@ -161,7 +156,7 @@ oldest-cdk: prerequisites node-packages ## Check the construct with the oldest C
 # Not part of 'make test': it needs Java and an extra download.
 .PHONY: conformance-dynamodb-local
 conformance-dynamodb-local: prerequisites ## Run the tests of tables on AWS's own DynamoDB Local; needs Java 17
-	@scripts/conformance-dynamodb-local
+	@scripts/proof/dynamodb-in-process/conformance-dynamodb-local
 
 ##@ Proof: simulation, model and fuzzing
 

@@ -18,6 +18,11 @@ function makeWith(environment: Record<string, string>, ...targets: string[]): En
   });
 }
 
+test("no target is defined twice", () => {
+  const { status, stderr } = make("help");
+  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+});
+
 test("make destroy rejects prod and says what to do instead", () => {
   const { status, stderr } = make("destroy", "ENV=prod");
   expect(status).toBe(2);
