@@ -33,12 +33,14 @@ async fn main() -> Result<(), Error> {
     run(service_fn(
         move |event: LambdaEvent<StreamEvent>| async move {
             let deadline = Instant::now() + time_until(event.context.deadline());
-            let relayed = handler.handle(event.payload, deadline).await;
+            let report = handler.handle(event.payload, deadline).await;
             let request_id = &event.context.request_id;
-            if let Err(error) = metrics.relayed(&mut stdout().lock(), &relayed.counts, request_id) {
+            if let Err(error) =
+                metrics.write_batch(&mut stdout().lock(), &report.counts, request_id)
+            {
                 tracing::error!(%error, "the metrics could not be written");
             }
-            Ok::<_, Error>(relayed.response)
+            Ok::<_, Error>(report.response)
         },
     ))
     .await

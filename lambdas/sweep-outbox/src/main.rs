@@ -37,16 +37,16 @@ async fn main() -> Result<(), Error> {
     run(service_fn(
         move |event: LambdaEvent<IgnoredAny>| async move {
             let deadline = Instant::now() + time_until(event.context.deadline());
-            let swept = sweeper.sweep(deadline).await;
+            let report = sweeper.sweep(deadline).await;
             let request_id = &event.context.request_id;
-            if let Err(error) = metrics.swept(&mut stdout().lock(), &swept, request_id) {
+            if let Err(error) = metrics.write_sweep(&mut stdout().lock(), &report, request_id) {
                 tracing::error!(%error, "the metrics could not be written");
             }
             // The runtime returns an error to Lambda but doesn't log it.
-            if let Some(reason) = &swept.cut_short {
+            if let Some(reason) = &report.cut_short {
                 tracing::error!(%reason, "the table was not read to its end");
             }
-            match swept.cut_short {
+            match report.cut_short {
                 // No error: the next sweep starts at another place in the table.
                 None | Some(CutShort::OutOfTime) => Ok(()),
                 Some(reason) => Err(Error::from(reason)),

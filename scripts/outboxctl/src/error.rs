@@ -96,7 +96,9 @@ impl Error {
     pub(crate) fn aws(error: CallError) -> Self {
         match error {
             CallError::Transient(message) => Self::Aws(message),
-            CallError::SetUp(message) | CallError::Content(message) => Self::Denied(message),
+            CallError::Configuration(message) | CallError::Content(message) => {
+                Self::Denied(message)
+            }
         }
     }
 

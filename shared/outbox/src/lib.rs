@@ -67,6 +67,7 @@
 //! | `inbox` | `inbox`: handle each event once | nothing beyond `append` |
 //! | `relay` | `relay`: publish, park, dead-letter; the functions behind the stream and the schedule | the SDKs for DynamoDB, EventBridge and SQS, `tokio` |
 //! | `replay` | `replay`: replay dead letters and settle parked rows | `relay`, and the SDK for DynamoDB Streams |
+//! | `testing` | `testing`: another database and chosen event ids, for tests; `outbox-testing` turns it on | nothing beyond `inbox` |
 //!
 //! # Rust and versions
 //!
@@ -99,9 +100,8 @@ pub mod relay;
 pub mod replay;
 #[cfg(any(feature = "append", feature = "relay"))]
 mod row;
-#[cfg(feature = "simulation")]
-#[doc(hidden)]
-pub mod simulation;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 #[cfg(feature = "append")]
 pub use append::{
@@ -111,5 +111,7 @@ pub use append::{
 };
 pub use clock::{Clock, SystemClock};
 pub use event::{CloudEvent, DomainEvent, EventData, InvalidData, Traceparent};
+#[cfg(feature = "relay")]
+pub use row::{Candidate, Unreadable};
 #[cfg(any(feature = "append", feature = "relay"))]
 pub use row::{OutboxRow, Parked, RowKey};

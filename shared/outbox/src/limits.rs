@@ -24,6 +24,9 @@
 //! they declare, the syntax of expressions and their names, how large an item becomes by
 //! an update, and permissions.
 
+#[cfg(any(feature = "append", feature = "relay"))]
+use crate::OutboxRow;
+
 /// Actions in one `TransactWriteItems` (DynamoDB quotas).
 pub const MAX_ACTIONS: usize = 100;
 
@@ -45,6 +48,14 @@ pub const MAX_AGGREGATE_ID_BYTES: usize = 2048 - "discarded#".len();
 /// announced 1 MB in January 2026 without saying whether for the entry or the
 /// request; this is the size every Region is documented to accept.
 pub const MAX_ENTRY_BYTES: usize = 256 * 1024;
+
+/// Returns the size of a row's `PutEvents` entry in bytes, as EventBridge counts it
+/// ("Calculating event entry size" in its user guide). 14 bytes are for `Time`, which is
+/// always sent.
+#[cfg(any(feature = "append", feature = "relay"))]
+pub fn entry_bytes(row: &OutboxRow) -> usize {
+    14 + row.source.len() + row.detail_type.len() + row.detail.len()
+}
 
 /// Characters of an event type: EventBridge's `DetailType`.
 pub const MAX_EVENT_TYPE_CHARS: usize = 128;

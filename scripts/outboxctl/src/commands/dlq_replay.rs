@@ -6,7 +6,7 @@ use outbox::{
     RowKey,
     ports::{DeadLetterQueue, Message},
     relay::Failure,
-    replay::{Selection, Summary, Verdict},
+    replay::{LetterOutcome, Selection, Summary},
 };
 use serde::Serialize;
 
@@ -75,10 +75,10 @@ pub(super) async fn run(
         ..Replayed::default()
     };
     let mut found = 0;
-    let record = |message: &Message, verdict: &Verdict| {
+    let record = |message: &Message, outcome: &LetterOutcome| {
         found += 1;
         progress.advance();
-        if let Some(left) = replayed.record(message, verdict, context) {
+        if let Some(left) = replayed.record(message, outcome, context) {
             progress.say(&left.to_string());
         }
     };
@@ -117,15 +117,15 @@ pub(super) async fn run(
 }
 
 impl Replayed {
-    /// Records the verdict on a letter. Returns the letter if it stays in the queue.
+    /// Records the outcome on a letter. Returns the letter if it stays in the queue.
     fn record(
         &mut self,
         message: &Message,
-        verdict: &Verdict,
+        outcome: &LetterOutcome,
         context: &Context<'_>,
     ) -> Option<&Left> {
-        let (why, next) = match verdict {
-            Verdict::Settled {
+        let (why, next) = match outcome {
+            LetterOutcome::Settled {
                 published,
                 from_table,
                 ..
@@ -135,12 +135,12 @@ impl Replayed {
                 self.from_table += usize::from(from_table.is_some());
                 return None;
             }
-            Verdict::Pending { parked, failed } => {
+            LetterOutcome::Pending { parked, failed } => {
                 let first = parked.first().map(ToString::to_string);
                 let next = first.map(|row| parked::next(context, &row));
                 (still_there(parked, failed), next.unwrap_or_default())
             }
-            Verdict::Unsettled(unsettled) => (unsettled.to_string(), Vec::new()),
+            LetterOutcome::Unsettled(unsettled) => (unsettled.to_string(), Vec::new()),
         };
         self.left.push(Left {
             id: message.id.clone(),

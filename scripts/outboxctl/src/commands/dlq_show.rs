@@ -8,7 +8,7 @@ use std::{
 use outbox::{
     RowKey,
     ports::RowState,
-    replay::{Letter, Named, Selection},
+    replay::{Letter, NamedRows, Selection},
 };
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -75,7 +75,7 @@ pub(super) async fn run(context: &Context<'_>, id: &str) -> Result<Outcome, Erro
     };
     match named {
         Err(nothing) => shown.replay = nothing,
-        Ok(Named::Rows(rows)) => {
+        Ok(NamedRows::Rows(rows)) => {
             let states = replay.states(&rows).await;
             shown.rows = rows
                 .iter()
@@ -85,7 +85,7 @@ pub(super) async fn run(context: &Context<'_>, id: &str) -> Result<Outcome, Erro
             shown.next = first_parked(&rows, &states)
                 .map_or_else(Vec::new, |key| parked::next(context, &key.to_string()));
         }
-        Ok(Named::CommittedUntil { until, reason }) => {
+        Ok(NamedRows::CommittedUntil { until, reason }) => {
             shown.replay = format!(
                 "publish every pending row committed until {until}, then delete the letter, because \
                  the stream no longer has the letter's records: {reason}"

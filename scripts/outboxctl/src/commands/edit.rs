@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use console::{Style, style};
-use outbox::{OutboxRow, RowKey, ports::ParkedRows, relay::Unreadable, replay::check_detail};
+use outbox::{OutboxRow, RowKey, Unreadable, ports::ParkedRows, replay::check_detail};
 use similar::{ChangeTag, TextDiff};
 
 use super::{find_row::find_row, published::Published};
@@ -90,7 +90,7 @@ async fn parked_row(relay: &OperatorRelay, key: &RowKey) -> Result<Arc<OutboxRow
         row: key.to_string(),
         reason: reason.to_string(),
     };
-    stored.arrival.row.map_err(unreadable)
+    stored.candidate.row.map_err(unreadable)
 }
 
 /// Returns whether an earlier call whose response was lost has replaced the detail: then
@@ -100,7 +100,7 @@ async fn was_done(relay: &OperatorRelay, key: &RowKey, detail: &str) -> Result<b
     let read = || relay.table().read(key);
     let stored = relay.patiently(read).await.map_err(Error::aws)?;
     Ok(stored.is_some_and(|stored| {
-        stored.parked.is_none() && stored.arrival.row.is_ok_and(|row| row.detail == detail)
+        stored.parked.is_none() && stored.candidate.row.is_ok_and(|row| row.detail == detail)
     }))
 }
 

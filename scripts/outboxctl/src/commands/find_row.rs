@@ -32,6 +32,6 @@ pub(super) async fn find_row(relay: &OperatorRelay, name: &RowName) -> Result<Ro
     let table = relay.table();
     let query = || table.query(&name.aggregate_id, Some(&before), Some(&behind));
     let Page { rows, .. } = relay.patiently(query).await.map_err(Error::aws)?;
-    let first = rows.into_iter().map(|row| row.arrival.key).next();
+    let first = rows.into_iter().map(|row| row.candidate.key).next();
     first.ok_or_else(|| Error::NoSuchRow(name.to_string()))
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use outbox::{Parked, ports::StoredRow, relay::Arrival};
+use outbox::{Candidate, Parked, ports::StoredRow};
 use serde::Serialize;
 
 use crate::{
@@ -36,7 +36,9 @@ struct Row {
 
 pub(super) async fn run(context: &Context<'_>, reason: Option<&str>) -> Result<Outcome, Error> {
     let parked = parked(context, reason).await?;
-    let rows = parked.iter().map(|(arrival, mark)| Row::of(arrival, mark));
+    let rows = parked
+        .iter()
+        .map(|(candidate, mark)| Row::of(candidate, mark));
     let mut rows: Vec<Row> = rows.collect();
     rows.sort_by(|a, b| a.parked_at.cmp(&b.parked_at).then(a.row.cmp(&b.row)));
     let outcome = Outcome::done_if(rows.is_empty());
@@ -61,14 +63,14 @@ pub(super) fn next(context: &Context<'_>, row: &str) -> Vec<String> {
 pub(super) async fn parked(
     context: &Context<'_>,
     reason: Option<&str>,
-) -> Result<Vec<(Arrival, Parked)>, Error> {
+) -> Result<Vec<(Candidate, Parked)>, Error> {
     let mut parked = Vec::new();
     let relay = context.parts.relay();
     let show = |row: StoredRow| {
         if let Some(mark) = row.parked
             && reason.is_none_or(|reason| reason == mark.code())
         {
-            parked.push((row.arrival, mark));
+            parked.push((row.candidate, mark));
         }
     };
     relay.survey(None, show).await.map_err(Error::aws)?;
@@ -76,11 +78,15 @@ pub(super) async fn parked(
 }
 
 impl Row {
-    fn of(arrival: &Arrival, mark: &Parked) -> Self {
+    fn of(candidate: &Candidate, mark: &Parked) -> Self {
         Self {
-            row: arrival.key.to_string(),
-            event_id: arrival.key.event_id().map(str::to_owned),
-            event: arrival.row.as_ref().ok().map(|row| row.detail_type.clone()),
+            row: candidate.key.to_string(),
+            event_id: candidate.key.event_id().map(str::to_owned),
+            event: candidate
+                .row
+                .as_ref()
+                .ok()
+                .map(|row| row.detail_type.clone()),
             reason: mark.reason.clone(),
             parked_at: mark.at,
         }

@@ -4,8 +4,8 @@ use std::{collections::BinaryHeap, fmt};
 
 use jiff::Timestamp;
 use outbox::{
+    Candidate,
     ports::{OutboxTable, StoredRow},
-    relay::Arrival,
 };
 use serde::Serialize;
 
@@ -48,7 +48,7 @@ pub(super) async fn run(context: &Context<'_>, options: &Pending) -> Result<Outc
         if stored.parked.is_some() {
             return;
         }
-        let row = Row::of(&stored.arrival);
+        let row = Row::of(&stored.candidate);
         let is_wanted = options.older_than.is_none_or(|older_than| {
             let age = row.committed_at.map(|time| now.duration_since(time));
             age.is_none_or(|age| age > older_than)
@@ -88,15 +88,15 @@ pub(super) async fn run(context: &Context<'_>, options: &Pending) -> Result<Outc
 }
 
 impl Row {
-    fn of(arrival: &Arrival) -> Self {
+    fn of(candidate: &Candidate) -> Self {
         Self {
-            committed_at: arrival.committed_at(),
-            row: arrival.key.to_string(),
-            event: match &arrival.row {
+            committed_at: candidate.committed_at(),
+            row: candidate.key.to_string(),
+            event: match &candidate.row {
                 Ok(row) => row.detail_type.clone(),
                 Err(unreadable) => format!("cannot be read: {unreadable}"),
             },
-            event_id: arrival.key.event_id().map(str::to_owned),
+            event_id: candidate.key.event_id().map(str::to_owned),
         }
     }
 }

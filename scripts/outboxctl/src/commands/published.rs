@@ -4,8 +4,8 @@ use std::{collections::BTreeSet, fmt};
 
 use outbox::{
     RowKey,
-    relay::{Fate, Settled},
-    replay::Through,
+    relay::{RowOutcome, Settled},
+    replay::WantedOutcome,
 };
 use serde::Serialize;
 
@@ -32,21 +32,26 @@ struct Left {
 
 impl Published {
     /// Compares the requested rows with what became of them.
-    pub(super) fn of(wanted: &BTreeSet<RowKey>, through: &Through, context: &Context<'_>) -> Self {
+    pub(super) fn of(
+        wanted: &BTreeSet<RowKey>,
+        through: &WantedOutcome,
+        context: &Context<'_>,
+    ) -> Self {
         let left = wanted.iter().filter_map(|key| {
             let row = key.to_string();
-            let why = match through.fates.get(key) {
-                Some(Fate::Settled(Settled::Published | Settled::Absent)) => return None,
-                Some(Fate::Settled(Settled::AlreadyParked)) => {
+            let why = match through.row_outcomes.get(key) {
+                Some(RowOutcome::Settled(Settled::Published | Settled::Absent)) => return None,
+                Some(RowOutcome::Settled(Settled::AlreadyParked)) => {
                     format!("it is parked: {}", context.command(&["unpark", &row]))
                 }
-                Some(Fate::Settled(Settled::Parked(poison))) => {
+                Some(RowOutcome::Settled(Settled::Parked(poison))) => {
                     format!("it was parked: {poison}; {}", context.command(&["parked"]))
                 }
-                Some(Fate::Settled(Settled::LeftToSweeper(failure)) | Fate::Failed(failure)) => {
-                    failure.to_string()
-                }
-                Some(Fate::Settled(Settled::Edited)) => {
+                Some(
+                    RowOutcome::Settled(Settled::LeftToSweeper(failure))
+                    | RowOutcome::Failed(failure),
+                ) => failure.to_string(),
+                Some(RowOutcome::Settled(Settled::Edited)) => {
                     "it was edited concurrently; run the command again".to_owned()
                 }
                 None => "its result is unknown; run the command again".to_owned(),

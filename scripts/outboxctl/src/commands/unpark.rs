@@ -16,7 +16,7 @@ pub(super) async fn run(context: &Context<'_>, options: &Unpark) -> Result<Outco
     let mut wanted = BTreeSet::new();
     if options.rows.is_empty() {
         let parked = parked::parked(context, options.reason.as_deref()).await?;
-        wanted.extend(parked.into_iter().map(|(arrival, _)| arrival.key));
+        wanted.extend(parked.into_iter().map(|(candidate, _)| candidate.key));
     }
     // Every row is checked before the first is changed: a mistyped name changes nothing.
     for row in &options.rows {

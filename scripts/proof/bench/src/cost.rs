@@ -116,14 +116,14 @@ pub(crate) async fn measure(project: &Path, durations: &Durations) -> Result<Cos
     let relay = Function::start(Contestant::Relay, project, Latency::NONE).await?;
     relay.aws().ledger().begin(rows.iter().cloned());
     relay.invoke(payload(&rows, Age::Fresh)).await?;
-    let (publish, fates) = {
+    let (publish, row_outcomes) = {
         let mut ledger = relay.aws().ledger();
         let ids = rows.iter().filter_map(|row| row["eventId"]["S"].as_str());
-        (ledger.take_calls(), ledger.fates(ids))
+        (ledger.take_calls(), ledger.row_outcomes(ids))
     };
     relay.stop().await?;
-    if rows.len() != 1 || fates != Fates::default() {
-        bail!("an order did not become one event that was published: {rows:?}, {fates:?}");
+    if rows.len() != 1 || row_outcomes != Fates::default() {
+        bail!("an order did not become one event that was published: {rows:?}, {row_outcomes:?}");
     }
 
     let row_bytes: usize = rows.iter().map(item_bytes).sum();

@@ -39,7 +39,7 @@ pub(crate) struct Function {
 /// What an invocation came to.
 pub(crate) struct Invocation {
     pub(crate) lasted: Duration,
-    pub(crate) fates: Fates,
+    pub(crate) row_outcomes: Fates,
 }
 
 impl Function {
@@ -93,11 +93,14 @@ impl Function {
     pub(crate) async fn publish(&self, batch: &Batch) -> Result<Invocation> {
         self.aws.ledger().begin(batch.rows.iter().cloned());
         let lasted = self.invoke(batch.payload.clone()).await?;
-        let fates = self
+        let row_outcomes = self
             .aws
             .ledger()
-            .fates(batch.ids.iter().map(String::as_str));
-        Ok(Invocation { lasted, fates })
+            .row_outcomes(batch.ids.iter().map(String::as_str));
+        Ok(Invocation {
+            lasted,
+            row_outcomes,
+        })
     }
 
     /// How long it took to answer. An answer that is no success is an error: nothing

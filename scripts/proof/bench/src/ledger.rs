@@ -83,19 +83,19 @@ impl Ledger {
     }
 
     /// What became of the events with these ids since [`begin`](Self::begin).
-    pub(crate) fn fates<'i>(&self, ids: impl Iterator<Item = &'i str>) -> Fates {
-        let mut fates = Fates {
+    pub(crate) fn row_outcomes<'i>(&self, ids: impl Iterator<Item = &'i str>) -> Fates {
+        let mut row_outcomes = Fates {
             out_of_order: self.out_of_order,
             undeleted: self.rows.len() as u64,
             ..Fates::default()
         };
         for id in ids {
             match self.got.get(id) {
-                None => fates.lost += 1,
-                Some(times) => fates.twice += times - 1,
+                None => row_outcomes.lost += 1,
+                Some(times) => row_outcomes.twice += times - 1,
             }
         }
-        fates
+        row_outcomes
     }
 
     /// What was asked since the last time.

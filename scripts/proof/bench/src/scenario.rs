@@ -41,7 +41,7 @@ pub(crate) struct Round {
 pub(crate) struct Measured {
     pub(crate) contestant: Contestant,
     pub(crate) rounds: Vec<Round>,
-    pub(crate) fates: Fates,
+    pub(crate) row_outcomes: Fates,
     pub(crate) peak_memory: u64,
 }
 
@@ -99,7 +99,7 @@ impl Scenario {
             let mut measured = Measured {
                 contestant: *contestant,
                 rounds: Vec::new(),
-                fates: Fates::default(),
+                row_outcomes: Fates::default(),
                 peak_memory: 0,
             };
             self.run(&function, &mut measured, warm_up).await?;
@@ -134,7 +134,7 @@ impl Scenario {
             let batch = Batch::new(self.shape, measured.contestant.age());
             let invocation = function.publish(&batch).await?;
             invocations.push(invocation.lasted);
-            measured.fates.add(invocation.fates);
+            measured.row_outcomes.add(invocation.row_outcomes);
         }
         measured.rounds.push(Round {
             events: (invocations.len() * self.shape.events) as u64,
@@ -154,7 +154,7 @@ impl Measured {
             twice,
             out_of_order,
             undeleted,
-        } = self.fates;
+        } = self.row_outcomes;
         let undeleted = if self.contestant.deletes() {
             undeleted
         } else {

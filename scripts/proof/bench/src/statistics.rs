@@ -84,7 +84,7 @@ impl Figures {
                     .map(|round| round.cpu.as_secs_f64() * 1e6 / number(round.events)),
             ),
             peak_megabytes: number(measured.peak_memory) / f64::from(1 << 20),
-            out_of_order: measured.fates.out_of_order,
+            out_of_order: measured.row_outcomes.out_of_order,
         }
     }
 }

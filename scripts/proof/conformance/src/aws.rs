@@ -100,7 +100,7 @@ impl table::World for DynamoDbWorld {
 
     async fn edit(&self, key: &RowKey) {
         let row = self.table.read(key).await.expect("an answer");
-        let row = row.expect("a row to edit").arrival.row;
+        let row = row.expect("a row to edit").candidate.row;
         let seen = row.expect("a row that can be read").detail.clone();
         let edited = format!("{{\"edited\":{seen}}}");
         let edited = self.table.replace_detail(key, &seen, &edited).await;

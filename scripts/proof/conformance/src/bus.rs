@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use outbox::{
     OutboxRow,
+    limits::entry_bytes,
     ports::{CallError, EntryError, EventBus, PutResult},
 };
 
@@ -64,8 +65,8 @@ async fn committed_of_bytes(world: &impl World, sequence: u64, bytes: usize) -> 
         let text = "x".repeat(length);
         row_with_detail("a", sequence, &format!("{{\"text\":\"{text}\"}}"))
     };
-    let row = with_text(bytes - with_text(0).entry_bytes());
-    assert_eq!(row.entry_bytes(), bytes);
+    let row = with_text(bytes - entry_bytes(&with_text(0)));
+    assert_eq!(entry_bytes(&row), bytes);
     world.commit(&row).await;
     Arc::new(row)
 }
@@ -98,7 +99,7 @@ async fn an_event_refused_for_its_content_harms_no_other(world: &impl World) {
     rows.insert(1, Arc::new(spoiled));
     let results = world.bus().put(&rows).await.expect("results");
     assert_eq!(results.len(), 4);
-    let PutResult::Refused(EntryError::Content(poison)) = &results[1] else {
+    let PutResult::Rejected(EntryError::Content(poison)) = &results[1] else {
         panic!("not refused for its content: {:?}", results[1])
     };
     assert!(!poison.code.is_empty());

@@ -5,7 +5,7 @@ use std::{cmp::Ordering, time::Duration};
 
 use outbox::{
     OutboxRow, RowKey,
-    ports::{From, Place, StreamError, StreamReader, StreamRecord},
+    ports::{Place, ShardPosition, StreamError, StreamReader, StreamRecord},
 };
 
 use crate::{check::suite, rows::row};
@@ -74,7 +74,7 @@ fn compare(a: &str, b: &str) -> Ordering {
     a.len().cmp(&b.len()).then_with(|| a.cmp(b))
 }
 
-async fn open(world: &impl World, from: From<'_>) -> Result<String, StreamError> {
+async fn open(world: &impl World, from: ShardPosition<'_>) -> Result<String, StreamError> {
     let shard_id = world.shard_id().await;
     let stream_arn = world.stream_arn();
     let place = Place {
@@ -108,7 +108,9 @@ async fn read(
 /// Reads the first records.
 async fn first_records(world: &impl World, count: usize) -> Vec<StreamRecord> {
     let first = world.first_number().await;
-    let iterator = open(world, From::At(&first)).await.expect("an iterator");
+    let iterator = open(world, ShardPosition::At(&first))
+        .await
+        .expect("an iterator");
     read(world, iterator, count).await.0
 }
 
@@ -133,9 +135,13 @@ async fn an_iterator_begins_at_a_record_or_after_it(world: &impl World) {
     put_rows(world, 1..=3).await;
     let records = first_records(world, 3).await;
     let second = &records[1].sequence_number;
-    let at = open(world, From::At(second)).await.expect("an iterator");
+    let at = open(world, ShardPosition::At(second))
+        .await
+        .expect("an iterator");
     assert_eq!(read(world, at, 2).await.0, records[1..]);
-    let after = open(world, From::After(second)).await.expect("an iterator");
+    let after = open(world, ShardPosition::After(second))
+        .await
+        .expect("an iterator");
     assert_eq!(read(world, after, 1).await.0, records[2..]);
 }
 
@@ -198,9 +204,11 @@ async fn a_discard_is_an_insert_of_a_discarded_row(world: &impl World) {
 async fn later_records_are_read_with_the_same_iterator(world: &impl World) {
     put_rows(world, 1..=1).await;
     let first = world.first_number().await;
-    let iterator = open(world, From::At(&first)).await.expect("an iterator");
+    let iterator = open(world, ShardPosition::At(&first))
+        .await
+        .expect("an iterator");
     let (records, mut next) = read(world, iterator, 1).await;
-    let after = From::After(&records[0].sequence_number);
+    let after = ShardPosition::After(&records[0].sequence_number);
     let after = open(world, after).await.expect("an iterator");
     for _ in 0..3 {
         let iterator = next.expect("an open shard has no end");
@@ -221,9 +229,11 @@ async fn a_shard_that_has_ended_says_so_after_its_last_record(world: &impl World
     put_rows(world, 1..=30).await;
     let first = world.first_number().await;
     world.end().await;
-    let iterator = open(world, From::At(&first)).await.expect("an iterator");
+    let iterator = open(world, ShardPosition::At(&first))
+        .await
+        .expect("an iterator");
     let (records, mut next) = read(world, iterator, 30).await;
-    let after = From::After(&records[28].sequence_number);
+    let after = ShardPosition::After(&records[28].sequence_number);
     let after = open(world, after).await.expect("an iterator");
     for _ in 0..MOST_PAGES {
         let Some(iterator) = next.take() else { break };
@@ -245,7 +255,7 @@ async fn a_missing_stream_is_gone(world: &impl World) {
     let place = Place {
         stream_arn: &world.stream_arn().replace(":table/", ":table/no-"),
         shard_id: &world.shard_id().await,
-        from: From::At(&world.first_number().await),
+        from: ShardPosition::At(&world.first_number().await),
     };
     let opened = world.reader().open(&place).await;
     assert!(is_gone(&opened), "{opened:?}");
@@ -257,7 +267,7 @@ async fn a_missing_shard_is_gone(world: &impl World) {
     let place = Place {
         stream_arn: &world.stream_arn(),
         shard_id: "shardId-00000001795510800000-deadbeef",
-        from: From::At(&world.first_number().await),
+        from: ShardPosition::At(&world.first_number().await),
     };
     let opened = world.reader().open(&place).await;
     assert!(is_gone(&opened), "{opened:?}");
@@ -274,7 +284,7 @@ async fn what_was_trimmed_is_gone(world: &impl World) {
     world.pass(23 * HOUR).await;
     put_rows(world, 3..=3).await;
     world.pass(2 * HOUR).await;
-    let opened = open(world, From::At(&first)).await;
+    let opened = open(world, ShardPosition::At(&first)).await;
     assert!(is_gone(&opened), "{opened:?}");
     assert_ne!(world.first_number().await, first);
     first_records(world, 1).await;
@@ -286,7 +296,9 @@ async fn what_is_trimmed_under_an_iterator_is_gone(world: &impl World) {
     put_rows(world, 1..=2).await;
     let first = world.first_number().await;
     world.pass(23 * HOUR + 55 * MINUTE).await;
-    let iterator = open(world, From::At(&first)).await.expect("an iterator");
+    let iterator = open(world, ShardPosition::At(&first))
+        .await
+        .expect("an iterator");
     world.pass(10 * MINUTE).await;
     let page = world.reader().read(&iterator).await;
     assert!(is_gone(&page), "{page:?}");
@@ -297,7 +309,9 @@ async fn what_is_trimmed_under_an_iterator_is_gone(world: &impl World) {
 async fn an_iterator_lives_for_fifteen_minutes(world: &impl World) {
     put_rows(world, 1..=1).await;
     let first = world.first_number().await;
-    let iterator = open(world, From::At(&first)).await.expect("an iterator");
+    let iterator = open(world, ShardPosition::At(&first))
+        .await
+        .expect("an iterator");
     world.pass(14 * MINUTE).await;
     let (_, next) = read(world, iterator.clone(), 1).await;
     let next = next.expect("an open shard has no end");
@@ -310,7 +324,9 @@ async fn an_iterator_lives_for_fifteen_minutes(world: &impl World) {
     assert!(matches!(page, Err(StreamError::Expired)), "{page:?}");
 
     let later = put_rows(world, 2..=2).await;
-    let iterator = open(world, From::After(&first)).await.expect("an iterator");
+    let iterator = open(world, ShardPosition::After(&first))
+        .await
+        .expect("an iterator");
     let (records, _) = read(world, iterator, 1).await;
     assert_eq!(inserted(&records), [Some(later[0].clone())]);
 }

@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use outbox::{
-    OutboxRow, Parked, RowKey,
+    Candidate, OutboxRow, Parked, RowKey, Unreadable,
     ports::{DELETE_KEYS, LOOK_UP_KEYS, OutboxTable, RowState, Segment, StoredRow},
-    relay::{Arrival, Unreadable},
 };
 
 use crate::{
@@ -73,7 +72,7 @@ fn stored(row: &OutboxRow, parked: Option<Parked>) -> StoredRow {
     let mut row = row.clone();
     row.parked.clone_from(&parked);
     StoredRow {
-        arrival: Arrival {
+        candidate: Candidate {
             key: row.key.clone(),
             row: Ok(row.into()),
             written_at: None,
@@ -97,7 +96,7 @@ fn keys(rows: &[OutboxRow]) -> Vec<RowKey> {
 }
 
 fn keys_of(rows: &[StoredRow]) -> Vec<RowKey> {
-    rows.iter().map(|row| row.arrival.key.clone()).collect()
+    rows.iter().map(|row| row.candidate.key.clone()).collect()
 }
 
 /// Reads all pages of a segment or an aggregate.
@@ -272,7 +271,7 @@ async fn a_park_leaves_alone_what_is_parked_or_gone(world: &impl World) {
     assert_eq!(queried(world, "a", None).await, expected);
 }
 
-/// A verdict on a row is about the row as it was read.
+/// A judgement is about the row as it was read.
 async fn a_park_leaves_alone_what_was_edited_since_it_was_seen(world: &impl World) {
     let rows = put_rows(world, "a", &[1]).await;
     let (key, table) = (&rows[0].key, world.table());
@@ -297,7 +296,7 @@ async fn unreadable_rows_are_returned_as_such(world: &impl World) {
         scanned(world, 1).await.concat(),
     ] {
         assert_eq!(keys_of(&found), keys);
-        let row = |index: usize| found[index].arrival.row.clone();
+        let row = |index: usize| found[index].candidate.row.clone();
         assert_eq!(row(0), Err(Unreadable::NewerFormat(2)));
         assert!(matches!(row(1), Err(Unreadable::Malformed(_))));
         assert!(found.iter().all(|row| row.parked.is_none()));
@@ -311,7 +310,7 @@ async fn unreadable_rows_are_returned_as_such(world: &impl World) {
     let parked = queried(world, "a", None).await;
     let marks = parked.iter().map(|row| row.parked.clone());
     assert!(marks.eq([Some(mark("Undecodable")), Some(mark("Undecodable"))]));
-    assert!(parked.iter().all(|row| row.arrival.row.is_err()));
+    assert!(parked.iter().all(|row| row.candidate.row.is_err()));
     assert_eq!(world.table().delete(&keys).await, Ok(vec![]));
     assert!(queried(world, "a", None).await.is_empty());
 }

@@ -5,7 +5,7 @@ use std::{cmp::Ordering, collections::HashMap, sync::Arc};
 use outbox::{
     OutboxRow, Parked, RowKey,
     ports::{Message, StreamRecord},
-    replay::{Letter, Replay, Selection, Unsettled, Verdict},
+    replay::{Letter, LetterOutcome, Replay, Selection, SettleError},
 };
 use serde_json::json;
 use stream_mapping::SequenceNumber;
@@ -55,38 +55,41 @@ async fn replayed(body: &str, letter: Option<Letter>) {
         Some(letter) => Some(replay.named(letter).await),
         None => None,
     };
-    let mut verdicts = HashMap::new();
-    let tell = |message: &Message, verdict: &Verdict| {
-        verdicts.insert(message.id.clone(), verdict.clone());
+    let mut outcomes = HashMap::new();
+    let tell = |message: &Message, outcome: &LetterOutcome| {
+        outcomes.insert(message.id.clone(), outcome.clone());
     };
     let summary = replay.run(&Selection::default(), || false, tell).await;
     let summary = summary.expect("a queue that can be read");
     assert_eq!((summary.settled + summary.left, summary.halted), (2, None));
 
     let state = world.state();
-    let verdict = &verdicts["this"];
+    let outcome = &outcomes["this"];
     let stays = state.queue.iter().any(|(message, _)| message.id == "this");
     assert_eq!(
         stays,
-        !matches!(verdict, Verdict::Settled { .. }),
-        "{verdict:?}"
+        !matches!(outcome, LetterOutcome::Settled { .. }),
+        "{outcome:?}"
     );
     let is_pending = |key: &RowKey| state.rows.contains_key(key);
-    match (named, verdict) {
-        (None, Verdict::Unsettled(Unsettled::NotADeadLetter(reason))) => {
+    match (named, outcome) {
+        (None, LetterOutcome::Unsettled(SettleError::NotADeadLetter(reason))) => {
             assert!(!reason.is_empty());
         }
-        (Some(Err(reason)), Verdict::Unsettled(unsettled)) => assert_eq!(reason, *unsettled),
-        (Some(Ok(outbox::replay::Named::Rows(rows))), verdict) => match verdict {
-            Verdict::Settled { .. } => assert!(!rows.iter().any(is_pending), "{rows:?}"),
-            Verdict::Pending { parked, failed } => {
+        (Some(Err(reason)), LetterOutcome::Unsettled(unsettled)) => assert_eq!(reason, *unsettled),
+        (Some(Ok(outbox::replay::NamedRows::Rows(rows))), outcome) => match outcome {
+            LetterOutcome::Settled { .. } => assert!(!rows.iter().any(is_pending), "{rows:?}"),
+            LetterOutcome::Pending { parked, failed } => {
                 assert!(failed.is_empty() && !parked.is_empty(), "{failed:?}");
                 assert!(parked.iter().all(|key| state.parked.contains_key(key)));
             }
-            Verdict::Unsettled(unsettled) => panic!("{unsettled}"),
+            LetterOutcome::Unsettled(unsettled) => panic!("{unsettled}"),
         },
-        (Some(Ok(outbox::replay::Named::CommittedUntil { until, .. })), verdict) => {
-            assert!(matches!(verdict, Verdict::Settled { .. }), "{verdict:?}");
+        (Some(Ok(outbox::replay::NamedRows::CommittedUntil { until, .. })), outcome) => {
+            assert!(
+                matches!(outcome, LetterOutcome::Settled { .. }),
+                "{outcome:?}"
+            );
             let is_left = |row: &&Arc<OutboxRow>| {
                 row.committed_at <= until && !state.parked.contains_key(&row.key)
             };
@@ -95,10 +98,10 @@ async fn replayed(body: &str, letter: Option<Letter>) {
                 "until {until}"
             );
         }
-        (named, verdict) => panic!("{named:?} came to {verdict:?}"),
+        (named, outcome) => panic!("{named:?} came to {outcome:?}"),
     }
-    let other = &verdicts["other"];
-    assert!(matches!(other, Verdict::Settled { .. }), "{other:?}");
+    let other = &outcomes["other"];
+    assert!(matches!(other, LetterOutcome::Settled { .. }), "{other:?}");
     assert!(!is_pending(&row("order#3", 1).key));
 }
 

@@ -106,7 +106,7 @@ impl Service {
             panic!("{events:?}");
         };
         let stored = outbox_row::read(row.to_string().as_bytes()).await;
-        let row = stored[0].arrival.row.as_ref().expect("a row of ours");
+        let row = stored[0].candidate.row.as_ref().expect("a row of ours");
         let trace_header = row.trace_header.as_deref().unwrap_or_default();
         assert!(trace_header.len() <= 500, "{trace_header}");
         let event: CloudEvent = serde_json::from_str(&row.detail).expect("a CloudEvent");

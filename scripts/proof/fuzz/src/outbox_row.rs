@@ -6,11 +6,10 @@ use std::{
 };
 
 use outbox::{
-    OutboxRow,
+    Candidate, OutboxRow, Unreadable,
     aws::DynamoDbTable,
     handlers::StreamHandler,
     ports::{OutboxTable, Segment, StoredRow},
-    relay::{Arrival, Unreadable},
 };
 use serde_dynamo::Item;
 use serde_json::{Value, json};
@@ -31,7 +30,7 @@ pub fn outbox_row(bytes: &[u8]) {
     runtime::block_on(async {
         let rows = read(bytes).await;
         for stored in &rows {
-            let Arrival { key, row, .. } = &stored.arrival;
+            let Candidate { key, row, .. } = &stored.candidate;
             assert!(is_key(key), "{key:?}");
             assert!(!key.to_string().is_empty());
             match row {
@@ -45,7 +44,7 @@ pub fn outbox_row(bytes: &[u8]) {
         // What the stream shows is what the table has. The SDK reads more than DynamoDB
         // writes, so that this is of real items.
         if let ([stored], Ok(_)) = (&rows[..], serde_json::from_slice::<Item>(bytes))
-            && let (Ok(row), Ok(image)) = (&stored.arrival.row, serde_json::from_slice(bytes))
+            && let (Ok(row), Ok(image)) = (&stored.candidate.row, serde_json::from_slice(bytes))
         {
             assert_streamed(row, &image).await;
         }
@@ -53,7 +52,7 @@ pub fn outbox_row(bytes: &[u8]) {
 }
 
 async fn readable(stored: &StoredRow, row: &Arc<OutboxRow>) {
-    assert_eq!(row.key, stored.arrival.key);
+    assert_eq!(row.key, stored.candidate.key);
     assert_eq!(row.key.sequence(), Some(row.sequence));
     assert_eq!(row.key.event_id(), Some(&*row.event_id.to_string()));
     assert_eq!(row.parked, stored.parked);

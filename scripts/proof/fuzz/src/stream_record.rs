@@ -3,7 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
-use outbox::handlers::{Relayed, StreamHandler};
+use outbox::handlers::{BatchReport, StreamHandler};
 use serde_json::{Value, json};
 use stream_mapping::{Record, SequenceNumber};
 use tokio::time::Instant;
@@ -70,7 +70,7 @@ async fn handle(
     let event = serde_json::from_value(json!({"Records": records})).expect("a batch");
     let before = world.state().published.len();
     let deadline = Instant::now() + Duration::from_mins(1);
-    let Relayed { response, counts } = handler.handle(event, deadline).await;
+    let BatchReport { response, counts } = handler.handle(event, deadline).await;
     assert!(Instant::now() < deadline, "out of time");
 
     let failures = response.batch_item_failures;

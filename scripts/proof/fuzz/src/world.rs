@@ -8,14 +8,15 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use outbox::{
-    Clock, OutboxRow, Parked, RowKey,
+    Candidate, Clock, OutboxRow, Parked, RowKey,
+    limits::entry_bytes,
     ports::{
         BusLimits, CallError, DELETE_KEYS, DeadLetter, DeadLetterQueue, DeadLetters, Depth,
-        EntryError, EventBus, From, LOOK_UP_KEYS, Message, OutboxTable, Page, Place, Poison,
-        PutResult, RowState, Segment, StoredRow, StreamError, StreamPage, StreamReader,
+        EntryError, EventBus, LOOK_UP_KEYS, Message, OutboxTable, Page, Place, Poison, PutResult,
+        RowState, Segment, ShardPosition, StoredRow, StreamError, StreamPage, StreamReader,
         StreamRecord,
     },
-    relay::{Arrival, Relay},
+    relay::Relay,
     replay::Letter,
 };
 use tokio::time::Instant;
@@ -105,7 +106,7 @@ impl State {
 
     fn stored_row(&self, (key, row): (&RowKey, &Arc<OutboxRow>)) -> StoredRow {
         StoredRow {
-            arrival: Arrival {
+            candidate: Candidate {
                 key: key.clone(),
                 row: Ok(Arc::clone(row)),
                 written_at: None,
@@ -142,13 +143,17 @@ impl EventBus for World {
         LIMITS
     }
 
+    fn entry_bytes(&self, row: &OutboxRow) -> usize {
+        entry_bytes(row)
+    }
+
     async fn exists(&self) -> Result<bool, CallError> {
         Ok(self.state().weather != Weather::NoBus)
     }
 
     async fn put(&self, rows: &[Arc<OutboxRow>]) -> Result<Vec<PutResult>, CallError> {
         assert!((1..=LIMITS.entries).contains(&rows.len()));
-        let bytes: usize = rows.iter().map(|row| row.entry_bytes()).sum();
+        let bytes: usize = rows.iter().map(|row| entry_bytes(row)).sum();
         assert!(bytes <= LIMITS.bytes, "{bytes} bytes");
         let mut state = self.state();
         assert_ne!(state.weather, Weather::NoBus, "put on no bus");
@@ -162,7 +167,7 @@ impl EventBus for World {
                 code: "InvalidArgument".to_owned(),
                 message: "no".to_owned(),
             };
-            let refused = PutResult::Refused(EntryError::Content(poison));
+            let refused = PutResult::Rejected(EntryError::Content(poison));
             return Ok(vec![refused; rows.len()]);
         }
         state.published.extend(rows.iter().cloned());
@@ -251,13 +256,13 @@ pub(crate) const SHARD: &str = "shardId-00000001795510800000-11111111";
 impl StreamReader for World {
     async fn open(&self, place: &Place<'_>) -> Result<String, StreamError> {
         assert!(place.stream_arn.starts_with(TABLE_ARN), "a foreign stream");
-        let (From::At(number) | From::After(number)) = place.from;
+        let (ShardPosition::At(number) | ShardPosition::After(number)) = place.from;
         let state = self.state();
         let mut numbers = state.shard.iter().map(|record| &record.sequence_number);
         let gone = StreamError::Gone("trimmed".to_owned());
         let found = numbers.position(|known| known == number && place.shard_id == SHARD);
         let at = found.ok_or(gone)?;
-        let behind = usize::from(matches!(place.from, From::After(_)));
+        let behind = usize::from(matches!(place.from, ShardPosition::After(_)));
         Ok((at + behind).to_string())
     }
 

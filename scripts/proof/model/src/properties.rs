@@ -19,7 +19,7 @@ pub(crate) const DONE_IS_DONE: &str = "a record that counts as done is done";
 pub(crate) const PARKED_IS_TOLD: &str = "a parked row has a dead letter";
 /// Nothing at all, so nothing that is pending or parked.
 pub(crate) const MESSAGES_STAY: &str = "a deleted message named nothing in the table";
-/// A verdict is about the row as it was read.
+/// A judgement is about the row as it was read.
 pub(crate) const MENDED_STAYS: &str = "what a person has mended is not set aside";
 /// Nobody gives up what the bus has.
 pub(crate) const DISCARDED_IS_NOT_PUBLISHED: &str = "nothing discarded is on the bus";

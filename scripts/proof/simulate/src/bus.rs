@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use outbox::{
     OutboxRow,
+    limits::entry_bytes,
     ports::{BusLimits, CallError, EntryError, EventBus, Poison, PutResult},
 };
 
@@ -21,6 +22,10 @@ impl EventBus for Caller {
             entries: 10,
             bytes: 20_000,
         }
+    }
+
+    fn entry_bytes(&self, row: &OutboxRow) -> usize {
+        entry_bytes(row)
     }
 
     async fn exists(&self) -> Result<bool, CallError> {
@@ -82,14 +87,14 @@ impl Caller {
         }
         if self.has(Mutant::AccessDeniedParks) {
             let as_poison = |error: EntryError| match error {
-                EntryError::SetUp(message) => EntryError::Content(Poison {
+                EntryError::Configuration(message) => EntryError::Content(Poison {
                     code: "AccessDeniedException".into(),
                     message,
                 }),
                 other => other,
             };
             let results = results?.into_iter().map(|result| match result {
-                PutResult::Refused(error) => PutResult::Refused(as_poison(error)),
+                PutResult::Rejected(error) => PutResult::Rejected(as_poison(error)),
                 PutResult::Accepted => PutResult::Accepted,
             });
             return Ok(results.collect());
@@ -111,7 +116,7 @@ impl State {
 
 /// Rejects a whole request of too many entries or bytes, as EventBridge does.
 fn check_limits(limits: BusLimits, rows: &[Arc<OutboxRow>]) -> Result<(), CallError> {
-    let bytes: usize = rows.iter().map(|row| row.entry_bytes()).sum();
+    let bytes: usize = rows.iter().map(|row| entry_bytes(row)).sum();
     if rows.len() > limits.entries || bytes > limits.bytes {
         return Err(CallError::Content("ValidationException".into()));
     }
@@ -126,17 +131,17 @@ fn put_one(state: &mut State, row: &OutboxRow, by: Actor, fault: Option<Fault>) 
             event.was_rejected_wrongly |= kind == 3;
         }
         let error = match kind {
-            0..3 => EntryError::SetUp("NotAuthorizedForSourceException".into()),
+            0..3 => EntryError::Configuration("NotAuthorizedForSourceException".into()),
             3 => EntryError::Content(Poison {
                 code: "InvalidArgument".into(),
                 message: "rejected wrongly".into(),
             }),
             _ => EntryError::Transient("InternalFailure".into()),
         };
-        return PutResult::Refused(error);
+        return PutResult::Rejected(error);
     }
     if state.poisoned.contains(&(row.key.clone(), row.edits)) {
-        return PutResult::Refused(EntryError::Content(Poison {
+        return PutResult::Rejected(EntryError::Content(Poison {
             code: "InvalidArgument".into(),
             message: "poison".into(),
         }));

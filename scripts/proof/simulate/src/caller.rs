@@ -100,7 +100,7 @@ impl Caller {
             CallFailure::Throttled => CallError::Transient("throttled".into()),
             CallFailure::Conflict => CallError::Transient("conflict".into()),
             CallFailure::NoResponse => CallError::Transient("no response".into()),
-            CallFailure::Denied => CallError::SetUp("access denied".into()),
+            CallFailure::Denied => CallError::Configuration("access denied".into()),
             CallFailure::Rejected => CallError::Content("rejected".into()),
         })
     }

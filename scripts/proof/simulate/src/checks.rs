@@ -1,7 +1,7 @@
 //! What must hold at every step.
 
 use jiff::{SignedDuration, Timestamp};
-use outbox::{OutboxRow, Parked, RowKey, relay::Unreadable};
+use outbox::{OutboxRow, Parked, RowKey, Unreadable};
 use serde_json::Value;
 use tokio::time::Instant;
 

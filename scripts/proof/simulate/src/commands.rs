@@ -2,12 +2,14 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use outbox::{
     AggregateWrite, CommitError, DomainEvent, InvalidSource, KeySchema, Outbox, Revision,
     Transaction,
 };
 use serde::Serialize;
 use tokio::{task::spawn_local, time::sleep};
+use uuid::Uuid;
 
 use crate::{
     caller::Caller,
@@ -210,5 +212,13 @@ impl Service {
 fn outbox(caller: &Caller) -> Result<Outbox, InvalidSource> {
     let outbox = Outbox::new(unreachable_client(), "outbox", "things")?;
     let outbox = outbox.with_clock(caller.world.clock());
-    Ok(outbox.on(Arc::new(caller.clone())))
+    Ok(outbox.with_event_ids(event_id).on(Arc::new(caller.clone())))
+}
+
+/// Returns a UUIDv7 of the time. Its random part comes from the seed of the history.
+fn event_id(time: Timestamp) -> Uuid {
+    let random = fastrand::u128(..).to_be_bytes();
+    let random = random.first_chunk().expect("16 bytes are more than 10");
+    let milliseconds = time.as_millisecond().unsigned_abs();
+    uuid::Builder::from_unix_timestamp_millis(milliseconds, random).into_uuid()
 }

@@ -5,9 +5,8 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use outbox::{
-    OutboxRow, Parked, RowKey,
+    OutboxRow, Parked, RowKey, Unreadable,
     ports::{Discard, OutboxTable, ParkedRows},
-    relay::Unreadable,
 };
 use outbox_conformance::{bus, dead_letters, queue, stream, table};
 use tokio::time::{Instant, sleep};
@@ -66,7 +65,7 @@ impl table::World for Caller {
 
     async fn edit(&self, key: &RowKey) {
         let stored = ParkedRows::read(self, key).await.unwrap().unwrap();
-        let seen = stored.arrival.row.unwrap().detail.clone();
+        let seen = stored.candidate.row.unwrap().detail.clone();
         let edited = format!("{{\"edited\":{seen}}}");
         let edited = self.replace_detail(key, &seen, &edited).await;
         assert_eq!(edited, Ok(true));

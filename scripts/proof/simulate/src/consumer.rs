@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, Update};
 use outbox::{
     CloudEvent, KeySchema, OutboxRow,
     inbox::{ConsumerWrites, Inbox, InvalidInbox},
-    simulation::Transact,
+    testing::Transact,
 };
 use tokio::time::Instant;
 

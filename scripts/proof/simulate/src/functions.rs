@@ -65,16 +65,27 @@ impl StreamFunction for RelayProcess {
         let Ok(event) = serde_json::from_value::<StreamEvent>(json!({"Records": records})) else {
             return (Outcome::FunctionError, Some(self));
         };
-        let handling = self.handler.handle(event, Instant::now() + RELAY_TIMEOUT);
-        let Some(relayed) = run_invocation(&self.caller, RELAY_TIMEOUT, handling).await else {
+        let mutant = self.caller.world.with(|state| state.mutant);
+        let handling = self
+            .handler
+            .handle(event, Instant::now() + time_left(mutant));
+        let Some(report) = run_invocation(&self.caller, RELAY_TIMEOUT, handling).await else {
             self.caller.check_answered_in_time();
             return (Outcome::FunctionError, None);
         };
-        let mut answer = serde_json::to_value(relayed.response).unwrap_or(Value::Null);
-        let mutant = self.caller.world.with(|state| state.mutant);
+        let mut answer = serde_json::to_value(report.response).unwrap_or(Value::Null);
         plant_in_response(mutant, &mut answer, &numbers);
         let payload = answer.to_string();
         (Outcome::Answered { payload }, Some(self))
+    }
+}
+
+/// Returns the time that the handler gets. It waits before it reports a failure until what it
+/// published is old enough to be looked up; with too little time it doesn't.
+fn time_left(mutant: Option<Mutant>) -> Duration {
+    match mutant {
+        Some(Mutant::AnswerTooEarly) => Duration::from_secs(1),
+        _ => RELAY_TIMEOUT,
     }
 }
 
@@ -93,6 +104,14 @@ fn plant_in_response(mutant: Option<Mutant>, answer: &mut Value, numbers: &[Valu
                 Some(next) => json!([{"itemIdentifier": next}]),
                 None => json!([]),
             };
+        }
+        // All records from the checkpoint on are retried, so their first one is the checkpoint.
+        Some(Mutant::SequenceNumbersAsText) => {
+            let retried = numbers.iter().skip_while(|number| **number != failed);
+            let first = retried.min_by_key(|number| number.as_str().map(str::to_owned));
+            if let Some(first) = first {
+                answer["batchItemFailures"] = json!([{"itemIdentifier": first}]);
+            }
         }
         _ => {}
     }

@@ -12,7 +12,7 @@
 //!
 //! | file | what is in it |
 //! |---|---|
-//! | `run` | one history, from its seed to its verdict |
+//! | `run` | one history, from its seed to its outcome |
 //! | `world`, `state` | what everything shares: time, randomness, what the services store |
 //! | `fault_plan` | which faults affect which calls, and when |
 //! | `incidents` | what operators and AWS do to the deployment while it runs |

@@ -40,7 +40,8 @@ pub enum Mutant {
     IgnoreEdits,
     /// What the relay leaves to the sweeper is never swept.
     NoSweeper,
-    /// Sequence numbers are compared as text.
+    /// The response names the record that comes first if sequence numbers are compared as
+    /// text.
     SequenceNumbersAsText,
     /// Failures are reported at once, while what was published is too young to be
     /// looked up.

@@ -126,7 +126,7 @@ async fn edit(caller: &Caller, key: &RowKey) -> bool {
     let Ok(Some(stored)) = caller.read(key).await else {
         return false;
     };
-    let Ok(row) = stored.arrival.row else {
+    let Ok(row) = stored.candidate.row else {
         return false;
     };
     let intended_detail = caller.world.with(|state| state.intended_detail(key));

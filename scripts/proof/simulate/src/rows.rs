@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use outbox::{OutboxRow, RowKey, relay::Unreadable};
+use outbox::{OutboxRow, RowKey, Unreadable};
 use serde_json::json;
 
 use crate::{

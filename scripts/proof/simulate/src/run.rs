@@ -1,11 +1,8 @@
-//! One history: a time with faults, a time without, then the verdict.
+//! One history: a time with faults, a time without, then the outcome.
 
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
-use outbox::{
-    RowKey,
-    simulation::{self, Mistake},
-};
+use outbox::RowKey;
 use tokio::{
     task::{LocalSet, spawn_local},
     time::{Instant, sleep},
@@ -48,7 +45,7 @@ pub struct Plan {
     pub keeps_history: bool,
 }
 
-/// Makes the history of a seed, from its start to its verdict.
+/// Makes the history of a seed, from its start to its outcome.
 ///
 /// # Panics
 ///
@@ -58,11 +55,6 @@ pub fn run(seed: Seed, plan: Plan) -> Report {
     unreachable_client();
     // For code that isn't given a random source.
     fastrand::seed(seed);
-    simulation::begin(match plan.mutant {
-        Some(Mutant::SequenceNumbersAsText) => Some(Mistake::SequenceNumbersAsText),
-        Some(Mutant::AnswerTooEarly) => Some(Mistake::AnswerTooEarly),
-        _ => None,
-    });
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)

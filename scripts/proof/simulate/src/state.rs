@@ -8,7 +8,7 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use outbox::{OutboxRow, Parked, RowKey, ports::Message, relay::Unreadable};
+use outbox::{OutboxRow, Parked, RowKey, Unreadable, ports::Message};
 use tokio::time::Instant;
 
 use crate::{

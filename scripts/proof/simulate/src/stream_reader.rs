@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use outbox::{
     RowKey,
-    ports::{From, Place, StreamError, StreamPage, StreamReader, StreamRecord},
+    ports::{Place, ShardPosition, StreamError, StreamPage, StreamReader, StreamRecord},
 };
 
 use crate::{
@@ -55,8 +55,8 @@ impl State {
         let shard = self.stream.shards.get(place.shard_id);
         let shard = shard.ok_or_else(|| gone("there is no such shard"))?;
         let (number, behind) = match place.from {
-            From::At(number) => (number, 0),
-            From::After(number) => (number, 1),
+            ShardPosition::At(number) => (number, 0),
+            ShardPosition::After(number) => (number, 1),
         };
         let position = shard
             .records

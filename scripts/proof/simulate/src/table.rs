@@ -3,11 +3,10 @@
 use std::{collections::HashMap, sync::Arc};
 
 use outbox::{
-    OutboxRow, Parked, RowKey,
+    Candidate, OutboxRow, Parked, RowKey, Unreadable,
     ports::{
         CallError, DELETE_KEYS, LOOK_UP_KEYS, OutboxTable, Page, RowState, Segment, StoredRow,
     },
-    relay::{Arrival, Unreadable},
 };
 
 use crate::{
@@ -170,14 +169,14 @@ impl OutboxTable for Caller {
 fn page<'s>(rows: impl Iterator<Item = (&'s RowKey, &'s Row)>) -> Page {
     let rows: Vec<StoredRow> = rows.take(PAGE).map(stored).collect();
     let last = rows.last().filter(|_| rows.len() == PAGE);
-    let next = last.map(|last| last.arrival.key.clone());
+    let next = last.map(|last| last.candidate.key.clone());
     Page { rows, next }
 }
 
 /// Returns a row as the table returns it.
 pub(crate) fn stored((key, row): (&RowKey, &Row)) -> StoredRow {
     StoredRow {
-        arrival: Arrival {
+        candidate: Candidate {
             key: key.clone(),
             row: with_parked_mark(row),
             written_at: None,
@@ -198,7 +197,7 @@ fn with_parked_mark(row: &Row) -> Result<Arc<OutboxRow>, Unreadable> {
 /// Rejects a whole request of too many keys, as DynamoDB does.
 fn check_key_count(most: usize, keys: &[RowKey]) -> Result<(), CallError> {
     if keys.len() > most {
-        return Err(CallError::SetUp("ValidationException".into()));
+        return Err(CallError::Configuration("ValidationException".into()));
     }
     Ok(())
 }
@@ -211,7 +210,7 @@ fn segment_of(key: &RowKey, segments: u32) -> u32 {
 impl State {
     fn see_page(&mut self, by: Actor, page: &Page) {
         for row in &page.rows {
-            self.see(by, &row.arrival.key);
+            self.see(by, &row.candidate.key);
         }
     }
 

@@ -19,7 +19,7 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::body::SdkBody;
 use outbox::{
     OutboxRow, RowKey,
-    simulation::{Transact, Transacted},
+    testing::{Transact, Transacted},
 };
 use tokio::{
     task::spawn_local,

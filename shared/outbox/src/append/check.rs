@@ -135,7 +135,7 @@ pub(super) fn event(event: usize, data: &EventData, row: &OutboxRow) -> Vec<Prob
     if !(1..=limits::MAX_EVENT_TYPE_CHARS).contains(&chars) {
         problems.push(Problem::EventType { event, chars });
     }
-    let bytes = row.entry_bytes();
+    let bytes = limits::entry_bytes(row);
     if bytes > limits::MAX_ENTRY_BYTES {
         problems.push(Problem::EventTooLarge { event, bytes });
     }

@@ -10,8 +10,8 @@ use aws_sdk_dynamodb::{
     types::TransactWriteItem,
 };
 
-#[cfg(feature = "simulation")]
-use crate::simulation::Transact;
+#[cfg(feature = "testing")]
+use crate::testing::Transact;
 
 /// The timeout of a request. A connection that broke while the function was frozen would
 /// otherwise hang until the function times out.
@@ -21,8 +21,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 #[derive(Debug, Clone)]
 pub(crate) enum Database {
     DynamoDb(Client),
-    #[cfg(feature = "simulation")]
-    Simulated(std::sync::Arc<dyn Transact>),
+    #[cfg(feature = "testing")]
+    Testing(std::sync::Arc<dyn Transact>),
 }
 
 impl Database {
@@ -42,8 +42,8 @@ impl Database {
                 .send()
                 .await
                 .map(drop),
-            #[cfg(feature = "simulation")]
-            Self::Simulated(database) => database.transact(items, token).await,
+            #[cfg(feature = "testing")]
+            Self::Testing(database) => database.transact(items, token).await,
         }
     }
 }

@@ -20,7 +20,7 @@ pub use aggregate::{AggregateWrite, Revision, UnreadableAggregate, Versioned};
 pub(crate) use atomic_writes::{AtomicWrites, Attempts, pauses};
 #[cfg(feature = "inbox")]
 pub(crate) use check::Action;
-#[cfg(any(feature = "inbox", feature = "simulation"))]
+#[cfg(any(feature = "inbox", feature = "testing"))]
 pub(crate) use database::Database;
 pub use error::{
     CommitError, ConditionFailure, FailedCondition, InvalidTransaction, Participant, Problem,

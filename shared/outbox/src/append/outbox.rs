@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
+use jiff::Timestamp;
+use uuid::Uuid;
 
 use crate::{
     append::{aggregate::AggregateWrite, database::Database, transaction::Transaction},
@@ -52,6 +54,8 @@ pub struct Outbox {
     pub(super) table: String,
     pub(super) source: String,
     pub(super) clock: Arc<dyn Clock>,
+    /// Returns the id of an event of this time.
+    pub(super) event_id: fn(Timestamp) -> Uuid,
 }
 
 impl Outbox {
@@ -79,6 +83,7 @@ impl Outbox {
             table: table.into(),
             source,
             clock: Arc::new(SystemClock),
+            event_id,
         })
     }
 
@@ -91,15 +96,27 @@ impl Outbox {
         }
     }
 
-    #[cfg(feature = "simulation")]
+    #[cfg(feature = "testing")]
     pub(crate) fn with_database(self, database: Database) -> Self {
         Self { database, ..self }
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn with_ids(self, event_id: fn(Timestamp) -> Uuid) -> Self {
+        Self { event_id, ..self }
     }
 
     /// Begins a transaction around the write of an aggregate.
     pub fn transaction(&self, aggregate: AggregateWrite) -> Transaction {
         Transaction::new(self.clone(), aggregate)
     }
+}
+
+/// Returns a new UUIDv7 of the given time, so that ids sort by time.
+fn event_id(time: Timestamp) -> Uuid {
+    let seconds = u64::try_from(time.as_second()).unwrap_or(0);
+    let nanoseconds = time.subsec_nanosecond().unsigned_abs();
+    Uuid::new_v7(uuid::Timestamp::from_unix_time(seconds, nanoseconds, 0, 0))
 }
 
 /// A source that EventBridge would reject.

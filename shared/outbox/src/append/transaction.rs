@@ -8,8 +8,6 @@ use jiff::Timestamp;
 use serde_json::value::to_raw_value;
 use uuid::Uuid;
 
-#[cfg(feature = "simulation")]
-use crate::simulation;
 use crate::{
     DomainEvent, Traceparent,
     append::{
@@ -114,7 +112,7 @@ impl Transaction {
             EventData::default()
         });
         self.events.push(Event {
-            id: event_id(self.time),
+            id: (self.outbox.event_id)(self.time),
             event_type: event.event_type().to_owned(),
             data_schema: event.data_schema().map(str::to_owned),
             data,
@@ -357,17 +355,6 @@ fn data_of(event: &impl DomainEvent) -> Result<EventData, String> {
 /// Truncates a time to the precision of `committedAt`, so that row and event have the same.
 fn to_milliseconds(time: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time)
-}
-
-/// Returns a UUIDv7 of the given time, so that ids sort by time.
-fn event_id(time: Timestamp) -> Uuid {
-    #[cfg(feature = "simulation")]
-    if let Some(id) = simulation::event_id(time.as_millisecond().unsigned_abs()) {
-        return id;
-    }
-    let seconds = u64::try_from(time.as_second()).unwrap_or(0);
-    let nanoseconds = time.subsec_nanosecond().unsigned_abs();
-    Uuid::new_v7(uuid::Timestamp::from_unix_time(seconds, nanoseconds, 0, 0))
 }
 
 fn row_put(row: &OutboxRow, table: &str) -> Result<Put, String> {

@@ -12,10 +12,9 @@ use jiff::Timestamp;
 use serde_dynamo::Item;
 
 use crate::{
-    Parked, RowKey,
+    Candidate, Parked, RowKey,
     aws::{error::call_error, own_task::in_own_task},
     ports::{CallError, OutboxTable, Page, RowState, Segment, StoredRow},
-    relay::Arrival,
     row::{AGGREGATE_ID, EDITS, POSITION, decode},
 };
 
@@ -56,7 +55,7 @@ impl DynamoDbTable {
         let mut rows: Vec<_> = rows
             .collect::<Option<_>>()
             .ok_or_else(|| self.unintelligible(operation))?;
-        rows.retain(|row| !row.arrival.key.is_discarded());
+        rows.retain(|row| !row.candidate.key.is_discarded());
         let next = last.map(|key| row_key(key).ok_or_else(|| self.unintelligible(operation)));
         Ok(Page {
             rows,
@@ -89,7 +88,7 @@ impl DynamoDbTable {
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         match call_error(&self.what(operation), error) {
-            CallError::Content(message) => CallError::SetUp(message),
+            CallError::Content(message) => CallError::Configuration(message),
             other => other,
         }
     }
@@ -118,7 +117,7 @@ impl OutboxTable for DynamoDbTable {
             .expression_attribute_names("#parked", PARKED)
             .expression_attribute_names("#edits", EDITS)
             .build()
-            .map_err(|error| CallError::SetUp(error.to_string()))?;
+            .map_err(|error| CallError::Configuration(error.to_string()))?;
         let request = self
             .client
             .batch_get_item()
@@ -181,7 +180,7 @@ impl OutboxTable for DynamoDbTable {
     async fn park(&self, key: &RowKey, edits: Option<u64>, mark: &Parked) -> Result<(), CallError> {
         let operation = "UpdateItem";
         let mark: AttributeValue = serde_dynamo::to_attribute_value(mark)
-            .map_err(|error| CallError::SetUp(error.to_string()))?;
+            .map_err(|error| CallError::Configuration(error.to_string()))?;
         let condition = "attribute_exists(#aggregateId) AND attribute_not_exists(#parked)";
         let mut update = self
             .client
@@ -290,12 +289,12 @@ pub(crate) fn stored_row(item: SdkItem) -> Option<StoredRow> {
         })
     });
     let row = decode::row(&key, &item);
-    let arrival = Arrival {
+    let candidate = Candidate {
         key,
         row,
         written_at: None,
     };
-    Some(StoredRow { arrival, parked })
+    Some(StoredRow { candidate, parked })
 }
 
 /// Returns each key once: DynamoDB rejects a request with a key twice.
@@ -358,6 +357,6 @@ fn delete_request(key: &RowKey) -> Result<WriteRequest, CallError> {
     let request = DeleteRequest::builder()
         .set_key(Some(attributes(key)))
         .build()
-        .map_err(|error| CallError::SetUp(error.to_string()))?;
+        .map_err(|error| CallError::Configuration(error.to_string()))?;
     Ok(WriteRequest::builder().delete_request(request).build())
 }

@@ -10,7 +10,7 @@ use aws_sdk_dynamodbstreams::{
 use crate::{
     RowKey,
     aws::error::call_error,
-    ports::{CallError, From, Place, StreamError, StreamPage, StreamReader, StreamRecord},
+    ports::{CallError, Place, ShardPosition, StreamError, StreamPage, StreamReader, StreamRecord},
     row::{AGGREGATE_ID, POSITION},
 };
 
@@ -34,8 +34,8 @@ fn without_retries() -> Builder {
 impl StreamReader for DynamoDbStreams {
     async fn open(&self, place: &Place<'_>) -> Result<String, StreamError> {
         let (kind, number) = match place.from {
-            From::At(number) => (ShardIteratorType::AtSequenceNumber, number),
-            From::After(number) => (ShardIteratorType::AfterSequenceNumber, number),
+            ShardPosition::At(number) => (ShardIteratorType::AtSequenceNumber, number),
+            ShardPosition::After(number) => (ShardIteratorType::AfterSequenceNumber, number),
         };
         let output = self
             .client

@@ -23,14 +23,16 @@ where
             };
             if service.raw().status().as_u16() == 413 || is_content(code) {
                 CallError::Content(message)
-            } else if is_set_up(code) {
-                CallError::SetUp(message)
+            } else if is_configuration(code) {
+                CallError::Configuration(message)
             } else {
                 CallError::Transient(message)
             }
         }
         // Nothing was sent, for lack of credentials for example.
-        SdkError::ConstructionFailure(_) => CallError::SetUp(format!("{what}: {}", causes(error))),
+        SdkError::ConstructionFailure(_) => {
+            CallError::Configuration(format!("{what}: {}", causes(error)))
+        }
         _ => CallError::Transient(format!("{what}: {}", causes(error))),
     }
 }
@@ -49,7 +51,7 @@ fn is_content(code: &str) -> bool {
 }
 
 /// Returns whether the code is about access, accounts, missing resources or encryption keys.
-pub(crate) fn is_set_up(code: &str) -> bool {
+pub(crate) fn is_configuration(code: &str) -> bool {
     let is_key_error = code.to_ascii_lowercase().starts_with("kms") && !code.contains("Throttl");
     is_key_error
         || matches!(
@@ -86,7 +88,7 @@ mod tests {
         let error: SdkError<GetItemError, HttpResponse> = SdkError::construction_failure(cause);
         assert_eq!(
             call_error("GetItem outbox", &error),
-            CallError::SetUp(
+            CallError::Configuration(
                 "GetItem outbox: failed to construct request: no such host".to_owned()
             )
         );

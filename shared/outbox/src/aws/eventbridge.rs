@@ -14,7 +14,7 @@ use aws_sdk_eventbridge::{
 use crate::{
     OutboxRow,
     aws::{
-        error::{call_error, is_set_up},
+        error::{call_error, is_configuration},
         own_task::in_own_task,
     },
     limits,
@@ -63,6 +63,10 @@ impl EventBus for EventBridgeBus {
         }
     }
 
+    fn entry_bytes(&self, row: &OutboxRow) -> usize {
+        limits::entry_bytes(row)
+    }
+
     async fn exists(&self) -> Result<bool, CallError> {
         let described = self
             .client
@@ -109,10 +113,10 @@ fn results(output: &PutEventsOutput) -> Vec<PutResult> {
     }
     // More entries failed than have an error: no entry is known to be accepted.
     let distrust = |result| match result {
-        PutResult::Accepted => PutResult::Refused(EntryError::Transient(format!(
+        PutResult::Accepted => PutResult::Rejected(EntryError::Transient(format!(
             "the bus counted {counted} failed entries, but returned {refused} errors"
         ))),
-        refused @ PutResult::Refused(_) => refused,
+        refused @ PutResult::Rejected(_) => refused,
     };
     results.into_iter().map(distrust).collect()
 }
@@ -122,11 +126,11 @@ fn result(entry: &PutEventsResultEntry) -> PutResult {
         // Only an event id proves acceptance; its absence is never taken for one.
         (Some(id), None) if !id.is_empty() => PutResult::Accepted,
         (_, Some(code)) => {
-            PutResult::Refused(entry_error(code, entry.error_message().unwrap_or_default()))
+            PutResult::Rejected(entry_error(code, entry.error_message().unwrap_or_default()))
         }
         (_, None) => {
             let message = "the bus returned no event id".to_owned();
-            PutResult::Refused(EntryError::Transient(message))
+            PutResult::Rejected(EntryError::Transient(message))
         }
     }
 }
@@ -136,7 +140,7 @@ fn entry_error(code: &str, message: &str) -> EntryError {
         "MalformedDetail" | "InvalidArgument" | "RedactionFailure" => {
             EntryError::Content(Poison::new(code, message))
         }
-        code if is_set_up(code) => EntryError::SetUp(format!("{code}: {message}")),
+        code if is_configuration(code) => EntryError::Configuration(format!("{code}: {message}")),
         code => EntryError::Transient(format!("{code}: {message}")),
     }
 }

@@ -107,8 +107,9 @@ impl ParkedRows for DynamoDbTable {
         );
 
         let (client, table) = self.parts();
-        let incomplete =
-            |error: aws_sdk_dynamodb::error::BuildError| CallError::SetUp(error.to_string());
+        let incomplete = |error: aws_sdk_dynamodb::error::BuildError| {
+            CallError::Configuration(error.to_string())
+        };
         let put = Put::builder()
             .table_name(table)
             .set_item(Some(kept))

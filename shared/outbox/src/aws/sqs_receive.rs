@@ -29,7 +29,7 @@ fn seconds(time: Duration) -> i32 {
 }
 
 fn incomplete(error: &aws_sdk_sqs::error::BuildError) -> CallError {
-    CallError::SetUp(error.to_string())
+    CallError::Configuration(error.to_string())
 }
 
 impl DeadLetterQueue for SqsQueue {

@@ -35,7 +35,7 @@ impl SqsQueue {
 
 impl DeadLetters for SqsQueue {
     async fn send(&self, letter: &DeadLetter) -> Result<(), CallError> {
-        let body = body(letter).map_err(|error| CallError::SetUp(error.to_string()))?;
+        let body = body(letter).map_err(|error| CallError::Configuration(error.to_string()))?;
         self.client
             .send_message()
             .queue_url(&self.url)

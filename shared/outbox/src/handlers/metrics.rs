@@ -13,7 +13,7 @@ use metrique_writer::{
 };
 use metrique_writer_format_emf::Emf;
 
-use crate::handlers::{Counts, Swept};
+use crate::handlers::{Counts, SweepReport};
 
 /// The CloudWatch namespace of the metrics.
 pub const NAMESPACE: &str = "TransactionalOutbox";
@@ -92,7 +92,7 @@ impl Metrics {
     /// # Errors
     ///
     /// If `to` can't be written to.
-    pub fn relayed(
+    pub fn write_batch(
         &self,
         to: &mut impl Write,
         counts: &Counts,
@@ -124,7 +124,12 @@ impl Metrics {
     /// # Errors
     ///
     /// If `to` can't be written to.
-    pub fn swept(&self, to: &mut impl Write, swept: &Swept, request_id: &str) -> io::Result<()> {
+    pub fn write_sweep(
+        &self,
+        to: &mut impl Write,
+        swept: &SweepReport,
+        request_id: &str,
+    ) -> io::Result<()> {
         write(
             to,
             &SweeperMetrics {
@@ -210,7 +215,7 @@ mod tests {
     fn relayed(counts: &Counts) -> Value {
         let mut line = Vec::new();
         let metrics = Metrics::of("outbox");
-        metrics.relayed(&mut line, counts, "request 1").unwrap();
+        metrics.write_batch(&mut line, counts, "request 1").unwrap();
         serde_json::from_slice(&line).unwrap()
     }
 
@@ -291,13 +296,13 @@ mod tests {
 
     #[test]
     fn a_sweep_writes_zeros_too_and_whether_it_was_cut_short() {
-        let line = |swept: &Swept| -> Value {
+        let line = |swept: &SweepReport| -> Value {
             let mut line = Vec::new();
             let metrics = Metrics::of("outbox");
-            metrics.swept(&mut line, swept, "request 1").unwrap();
+            metrics.write_sweep(&mut line, swept, "request 1").unwrap();
             serde_json::from_slice(&line).unwrap()
         };
-        let empty = line(&Swept::default());
+        let empty = line(&SweepReport::default());
         for name in [
             "PendingEvents",
             "OldestPendingAge",
@@ -309,11 +314,11 @@ mod tests {
         ] {
             assert_eq!(empty[name].as_f64(), Some(0.0), "{name}");
         }
-        let cut = line(&Swept {
+        let cut = line(&SweepReport {
             pending: 7,
             oldest_age: SignedDuration::from_mins(20),
             cut_short: Some(CutShort::OutOfTime),
-            ..Swept::default()
+            ..SweepReport::default()
         });
         assert_eq!(cut["PendingEvents"], 7);
         assert_eq!(cut["OldestPendingAge"].as_f64(), Some(1200.0));

@@ -12,5 +12,5 @@ mod stream_handler;
 pub(crate) mod sweeper;
 
 pub use metrics::{Metrics, NAMESPACE};
-pub use stream_handler::{Counts, Relayed, StreamEvent, StreamHandler};
-pub use sweeper::{CutShort, DEFAULT_GRACE, Sweeper, Swept};
+pub use stream_handler::{BatchReport, Counts, StreamEvent, StreamHandler};
+pub use sweeper::{CutShort, DEFAULT_GRACE, SweepReport, Sweeper};

@@ -16,15 +16,14 @@ use serde_dynamo::{AttributeValue, Item};
 use serde_json::value::RawValue;
 use tokio::time::{Instant, sleep_until};
 
-#[cfg(feature = "simulation")]
-use crate::simulation;
 use crate::{
-    RowKey,
+    Candidate, RowKey,
     ports::{DeadLetters, EventBus, OutboxTable, sequence_number::compare},
     relay::{
-        Arrival, Failure, Fate, Outcome, Relay, Settled,
+        Failure, Outcome, Relay, RowOutcome, Settled,
         budget::{Budget, known_deadline},
         log_outcome::report,
+        redelivery::looked_up_from,
     },
     row::decode,
 };
@@ -72,7 +71,7 @@ pub struct StreamHandler<B, T, D> {
 
 /// The result of a batch.
 #[derive(Debug)]
-pub struct Relayed {
+pub struct BatchReport {
     /// The response to Lambda.
     pub response: DynamoDbEventResponse,
     /// The numbers for the metrics.
@@ -101,7 +100,9 @@ pub struct Counts {
 impl Counts {
     fn of(records: &[Record], outcome: Outcome) -> Self {
         let settled = |is: fn(&Settled) -> bool| {
-            outcome.count(|fate| matches!(fate, Fate::Settled(settled) if is(settled)))
+            outcome.count(
+                |row_outcome| matches!(row_outcome, RowOutcome::Settled(settled) if is(settled)),
+            )
         };
         Self {
             published: settled(|settled| *settled == Settled::Published),
@@ -137,7 +138,7 @@ enum Content {
     /// Nothing to do: the record of an event that an operator discarded.
     Discarded,
     /// A new row.
-    Arrival(Arrival),
+    Candidate(Candidate),
     /// The record has to be retried: a newer relay may be able to read it.
     Unreadable(Failure),
 }
@@ -154,32 +155,25 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> StreamHandler<B, T, D> {
     /// The response names the record from which on Lambda has to retry; it is empty only
     /// if every record is done. If a failing record has no readable sequence number,
     /// the whole batch is retried.
-    pub async fn handle(&self, event: StreamEvent, deadline: Instant) -> Relayed {
+    pub async fn handle(&self, event: StreamEvent, deadline: Instant) -> BatchReport {
         let deadline = known_deadline(deadline);
         let answer_by = Budget::until(deadline).answer_by;
 
         // A record that can't be read fails alone; the others are published nevertheless.
         let records: Vec<Record> = event.records.iter().map(|record| read(record)).collect();
-        let arrivals = arrivals_of(&records).cloned().collect();
-        let mut outcome = self.relay.publish(arrivals, deadline).await;
+        let candidates = candidates_of(&records).cloned().collect();
+        let mut outcome = self.relay.publish(candidates, deadline).await;
         self.leave_to_sweeper(&records, &mut outcome);
         report(&outcome);
         report_unreadable(&records);
 
         let checkpoint = checkpoint(&records, &outcome);
-        #[cfg(feature = "simulation")]
-        if simulation::is_planted(simulation::Mistake::AnswerTooEarly) {
-            return Relayed {
-                counts: Counts::of(&records, outcome),
-                response: response(checkpoint),
-            };
-        }
         // Without a checkpoint nothing is retried.
         if let Some(checkpoint) = &checkpoint {
             self.wait_until_looked_up(&records, &outcome, checkpoint, answer_by)
                 .await;
         }
-        Relayed {
+        BatchReport {
             counts: Counts::of(&records, outcome),
             response: response(checkpoint),
         }
@@ -190,18 +184,18 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> StreamHandler<B, T, D> {
     fn leave_to_sweeper(&self, records: &[Record], outcome: &mut Outcome) {
         // If nothing is accepted, the bus or the configuration is at fault. The shard then
         // waits, which keeps the order; leaving the events would only break it.
-        if outcome.halted.is_some() || !self.relay.gets_through() {
+        if outcome.halted.is_some() || !self.relay.bus_worked_lately() {
             return;
         }
         // By the time in the stream, not by attempts: the age is the same for every
         // process that gets the record.
         let now = self.relay.clock().now();
-        let old: HashSet<&RowKey> = arrivals_of(records)
-            .filter(|arrival| {
-                let written_at = arrival.written_at;
+        let old: HashSet<&RowKey> = candidates_of(records)
+            .filter(|candidate| {
+                let written_at = candidate.written_at;
                 written_at.is_some_and(|time| now.duration_since(time) >= LEFT_AFTER)
             })
-            .map(|arrival| &arrival.key)
+            .map(|candidate| &candidate.key)
             .collect();
         outcome.leave(|key| old.contains(key));
     }
@@ -210,7 +204,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> StreamHandler<B, T, D> {
     ///
     /// Lambda retries everything from the checkpoint on, also records that are published
     /// by now. The next invocation recognises them by looking them up, but it looks up
-    /// only records that are 2 s old (see [`Arrival::may_have_been_seen`]). A response
+    /// only records that are 2 s old (see `relay::redelivery`). A response
     /// before that would make it publish them twice.
     async fn wait_until_looked_up(
         &self,
@@ -223,15 +217,15 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> StreamHandler<B, T, D> {
             .iter()
             .filter(|record| !comes_before(record, checkpoint));
         // Only those that were settled just now can be published or parked twice.
-        let latest = arrivals_of(retried)
-            .filter(|arrival| {
-                let fate = outcome.fate(&arrival.key);
+        let latest = candidates_of(retried)
+            .filter(|candidate| {
+                let row_outcome = outcome.of(&candidate.key);
                 matches!(
-                    fate,
-                    Some(Fate::Settled(Settled::Published | Settled::Parked(_)))
+                    row_outcome,
+                    Some(RowOutcome::Settled(Settled::Published | Settled::Parked(_)))
                 )
             })
-            .filter_map(Arrival::looked_up_from)
+            .filter_map(looked_up_from)
             .max();
         let Some(latest) = latest else { return };
         let wait = latest.duration_since(self.relay.clock().now());
@@ -243,12 +237,12 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> StreamHandler<B, T, D> {
     }
 }
 
-fn arrivals_of<'r>(
+fn candidates_of<'r>(
     records: impl IntoIterator<Item = &'r Record>,
-) -> impl Iterator<Item = &'r Arrival> {
+) -> impl Iterator<Item = &'r Candidate> {
     let records = records.into_iter();
     records.filter_map(|record| match &record.content {
-        Content::Arrival(arrival) => Some(arrival),
+        Content::Candidate(candidate) => Some(candidate),
         _ => None,
     })
 }
@@ -259,9 +253,9 @@ fn failure<'a>(record: &'a Record, outcome: &'a Outcome) -> Option<&'a Failure> 
     match &record.content {
         Content::NotAnInsert | Content::Discarded => None,
         Content::Unreadable(failure) => Some(failure),
-        Content::Arrival(arrival) => match outcome.fate(&arrival.key) {
-            Some(Fate::Settled(_)) => None,
-            Some(Fate::Failed(failure)) => Some(failure),
+        Content::Candidate(candidate) => match outcome.of(&candidate.key) {
+            Some(RowOutcome::Settled(_)) => None,
+            Some(RowOutcome::Failed(failure)) => Some(failure),
             None => Some(&Failure::OutOfTime),
         },
     }
@@ -374,7 +368,7 @@ fn read_content(record: Option<ChangeRecord<'_, Item>>) -> Content {
     let Some(image) = change.new_image else {
         return unreadable("the record has no new image: is the stream view type NEW_IMAGE?");
     };
-    Content::Arrival(Arrival {
+    Content::Candidate(Candidate {
         row: decode::row(&key, &image),
         key,
         written_at: change.approximate_creation_date_time.and_then(written_at),

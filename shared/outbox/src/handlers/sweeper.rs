@@ -7,10 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use crate::{
-    RowKey,
+    Candidate, RowKey,
     ports::{DeadLetters, EventBus, OutboxTable, Segment, StoredRow},
     relay::{
-        Arrival, Fate, Outcome, Relay, Settled,
+        Outcome, Relay, RowOutcome, Settled,
         backlog::Backlog,
         budget::{Budget, known_deadline},
         retry::retry,
@@ -39,7 +39,7 @@ pub struct Sweeper<B, T, D> {
 
 /// What a sweep found and did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Swept {
+pub struct SweepReport {
     /// Pending rows that it found.
     pub pending: usize,
     /// How long ago the oldest of them was committed; zero if there is none.
@@ -70,7 +70,7 @@ pub enum CutShort {
     Scan(String),
     /// Nothing is published until the permissions or the configuration are fixed.
     #[error("nothing can be published: {0}")]
-    SetUp(String),
+    Configuration(String),
 }
 
 /// A running sweep.
@@ -83,7 +83,7 @@ struct Sweep<'r, B, T, D> {
     read_until: Instant,
     /// Rows that were read and are due.
     backlog: Backlog,
-    swept: Swept,
+    swept: SweepReport,
 }
 
 impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweeper<B, T, D> {
@@ -94,7 +94,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweeper<B, T, D> {
 
     /// Reads the table once, as far as the deadline allows, and publishes the old rows. A
     /// deadline in the past is treated as unknown.
-    pub async fn sweep(&self, deadline: Instant) -> Swept {
+    pub async fn sweep(&self, deadline: Instant) -> SweepReport {
         let now = self.relay.clock().now();
         let until = now.checked_sub(self.grace).unwrap_or(Timestamp::MIN);
         sweep(&self.relay, until, deadline).await
@@ -107,7 +107,7 @@ pub(crate) async fn sweep<B: EventBus, T: OutboxTable, D: DeadLetters>(
     relay: &Relay<B, T, D>,
     committed_until: Timestamp,
     deadline: Instant,
-) -> Swept {
+) -> SweepReport {
     let deadline = known_deadline(deadline);
     let mut sweep = Sweep {
         relay,
@@ -115,7 +115,7 @@ pub(crate) async fn sweep<B: EventBus, T: OutboxTable, D: DeadLetters>(
         deadline,
         read_until: Budget::until(deadline).put_until,
         backlog: Backlog::default(),
-        swept: Swept::default(),
+        swept: SweepReport::default(),
     };
     if let Err(reason) = sweep.table().await {
         sweep.swept.cut_short = Some(reason);
@@ -171,38 +171,38 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweep<'_, B, T, D> {
     }
 
     /// Counts the rows of a page. Returns the pending ones.
-    fn count(&mut self, rows: Vec<StoredRow>) -> Vec<Arrival> {
+    fn count(&mut self, rows: Vec<StoredRow>) -> Vec<Candidate> {
         let now = self.relay.clock().now();
         let mut pending = Vec::new();
-        for StoredRow { arrival, parked } in rows {
+        for StoredRow { candidate, parked } in rows {
             if parked.is_some() {
                 self.swept.parked += 1;
                 continue;
             }
             self.swept.pending += 1;
-            if let Some(committed_at) = arrival.committed_at() {
+            if let Some(committed_at) = candidate.committed_at() {
                 let age = now.duration_since(committed_at);
                 self.swept.oldest_age = self.swept.oldest_age.max(age);
             }
-            pending.push(arrival);
+            pending.push(candidate);
         }
         pending
     }
 
     /// Returns the rows that are old enough, and the rows before them in their aggregates,
     /// of any age: an old row must not overtake a younger one with a lower sequence.
-    fn due(&self, mut pending: Vec<Arrival>) -> Vec<Arrival> {
+    fn due(&self, mut pending: Vec<Candidate>) -> Vec<Candidate> {
         // A row without a timestamp counts as old; the relay will park it.
-        let is_old = |arrival: &Arrival| {
-            let committed_at = arrival.committed_at();
+        let is_old = |candidate: &Candidate| {
+            let committed_at = candidate.committed_at();
             committed_at.is_none_or(|committed_at| committed_at <= self.committed_until)
         };
         let mut wanted: HashSet<String> = HashSet::new();
         // Backwards, so that an old row is seen before the rows that precede it.
         pending.reverse();
-        pending.retain(|arrival| {
-            let aggregate = &arrival.key.aggregate_id;
-            if is_old(arrival) {
+        pending.retain(|candidate| {
+            let aggregate = &candidate.key.aggregate_id;
+            if is_old(candidate) {
                 wanted.insert(aggregate.clone());
             }
             wanted.contains(aggregate)
@@ -218,17 +218,19 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweep<'_, B, T, D> {
     /// If nothing can be published any more.
     fn take(&mut self, outcome: &Outcome) -> Result<(), CutShort> {
         self.swept.undeleted += outcome.undeleted.len();
-        for (_, fate) in outcome.fates() {
-            match fate {
-                Fate::Settled(Settled::Published) => self.swept.published += 1,
-                Fate::Settled(Settled::Parked(_)) => self.swept.newly_parked += 1,
+        for (_, row_outcome) in outcome.rows() {
+            match row_outcome {
+                RowOutcome::Settled(Settled::Published) => self.swept.published += 1,
+                RowOutcome::Settled(Settled::Parked(_)) => self.swept.newly_parked += 1,
                 // The current row, after the edit, is not published yet.
-                Fate::Settled(Settled::Edited) | Fate::Failed(_) => self.swept.failed += 1,
-                Fate::Settled(_) => {}
+                RowOutcome::Settled(Settled::Edited) | RowOutcome::Failed(_) => {
+                    self.swept.failed += 1;
+                }
+                RowOutcome::Settled(_) => {}
             }
         }
         match &outcome.halted {
-            Some(reason) => Err(CutShort::SetUp(reason.clone())),
+            Some(reason) => Err(CutShort::Configuration(reason.clone())),
             None => Ok(()),
         }
     }

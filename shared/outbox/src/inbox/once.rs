@@ -177,7 +177,7 @@ impl Inbox {
         }
     }
 
-    #[cfg(feature = "simulation")]
+    #[cfg(feature = "testing")]
     pub(crate) fn with_database(self, database: Database) -> Self {
         Self { database, ..self }
     }

@@ -10,7 +10,7 @@ pub enum CallError {
     /// Permissions or configuration have to be fixed first: access, account, a missing
     /// resource, an encryption key.
     #[error("{0}")]
-    SetUp(String),
+    Configuration(String),
     /// The service rejected the request for its content.
     #[error("{0}")]
     Content(String),

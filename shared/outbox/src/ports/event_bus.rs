@@ -9,6 +9,9 @@ pub trait EventBus: Send + Sync {
     /// Returns the limits of one request.
     fn limits(&self) -> BusLimits;
 
+    /// Returns the size of a row's event in bytes, as the bus counts it.
+    fn entry_bytes(&self, row: &OutboxRow) -> usize;
+
     /// Returns whether the bus exists. A bus that doesn't may accept events nevertheless,
     /// and they are lost.
     fn exists(&self) -> impl Future<Output = Result<bool, CallError>> + Send;
@@ -36,7 +39,7 @@ pub enum PutResult {
     /// The bus accepted it.
     Accepted,
     /// The bus rejected it.
-    Refused(EntryError),
+    Rejected(EntryError),
 }
 
 /// Why the bus rejected an event.
@@ -45,7 +48,7 @@ pub enum EntryError {
     /// The content of the event is at fault; it would never be accepted.
     Content(Poison),
     /// Permissions or configuration are at fault; once they are fixed, the event is accepted.
-    SetUp(String),
+    Configuration(String),
     /// A retry may succeed. Unknown errors are among these.
     Transient(String),
 }

@@ -24,4 +24,6 @@ pub use outbox_table::{
 #[cfg(feature = "replay")]
 pub use parked_rows::{Discard, ParkedRows};
 #[cfg(feature = "replay")]
-pub use stream_reader::{From, Place, StreamError, StreamPage, StreamReader, StreamRecord};
+pub use stream_reader::{
+    Place, ShardPosition, StreamError, StreamPage, StreamReader, StreamRecord,
+};

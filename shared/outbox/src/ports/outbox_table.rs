@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, future::Future};
 
-use crate::{Parked, RowKey, ports::CallError, relay::Arrival};
+use crate::{Candidate, Parked, RowKey, ports::CallError};
 
 /// The table that holds the pending events.
 pub trait OutboxTable: Send + Sync {
@@ -80,7 +80,7 @@ pub struct Page {
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredRow {
     /// The row, as it can be passed to the relay.
-    pub arrival: Arrival,
+    pub candidate: Candidate,
     /// Why and since when it is parked, if it is.
     pub parked: Option<Parked>,
 }

@@ -5,10 +5,6 @@ use std::cmp::Ordering;
 /// Compares the sequence numbers of a stream by their value. They have up to 40 digits,
 /// more than any integer type holds.
 pub(crate) fn compare(a: &str, b: &str) -> Ordering {
-    #[cfg(feature = "simulation")]
-    if crate::simulation::is_planted(crate::simulation::Mistake::SequenceNumbersAsText) {
-        return a.cmp(b);
-    }
     let (a, b) = (a.trim_start_matches('0'), b.trim_start_matches('0'));
     a.len().cmp(&b.len()).then_with(|| a.cmp(b))
 }

@@ -21,12 +21,12 @@ pub struct Place<'p> {
     /// The shard.
     pub shard_id: &'p str,
     /// The position in the shard.
-    pub from: From<'p>,
+    pub from: ShardPosition<'p>,
 }
 
 /// A position in a shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum From<'p> {
+pub enum ShardPosition<'p> {
     /// At the record with this sequence number.
     At(&'p str),
     /// After the record with this sequence number.

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use tokio::time::Instant;
 
 use crate::{
-    RowKey,
+    Candidate, RowKey,
     ports::{DeadLetters, EventBus, OutboxTable},
-    relay::{Arrival, Fate, Outcome, Relay, log_outcome::report},
+    relay::{Outcome, Relay, RowOutcome, log_outcome::report},
 };
 
 /// How many rows are published together. So many rows of different aggregates show whether
@@ -19,14 +19,14 @@ const ROWS_AT_ONCE: usize = 500;
 #[derive(Default)]
 pub(crate) struct Backlog {
     /// Rows to publish, those of an aggregate in sequence.
-    due: Vec<Arrival>,
+    due: Vec<Candidate>,
     /// Aggregates with a failed event, and that event.
     held_back: HashMap<String, RowKey>,
 }
 
 impl Backlog {
     /// Adds rows; an aggregate's must be added in sequence.
-    pub(crate) fn add(&mut self, rows: impl IntoIterator<Item = Arrival>) {
+    pub(crate) fn add(&mut self, rows: impl IntoIterator<Item = Candidate>) {
         self.due.extend(rows);
     }
 
@@ -43,14 +43,14 @@ impl Backlog {
     ) -> Outcome {
         let mut due = std::mem::take(&mut self.due);
         // The relay holds back rows behind a failure of the same call; this does it across calls.
-        due.retain(|arrival| self.held_back_by(&arrival.key).is_none());
+        due.retain(|candidate| self.held_back_by(&candidate.key).is_none());
         if due.is_empty() {
             return Outcome::default();
         }
         let outcome = relay.publish(due, deadline).await;
         report(&outcome);
-        for (key, fate) in outcome.fates() {
-            if matches!(fate, Fate::Failed(_)) {
+        for (key, row_outcome) in outcome.rows() {
+            if matches!(row_outcome, RowOutcome::Failed(_)) {
                 self.held_back.insert(key.aggregate_id.clone(), key.clone());
             }
         }

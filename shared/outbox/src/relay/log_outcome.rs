@@ -1,26 +1,26 @@
 //! Logs what became of events.
 
-use crate::relay::{Failure, Fate, Outcome, Settled};
+use crate::relay::{Failure, Outcome, RowOutcome, Settled};
 
 /// Logs everything that did not go as it should. Events are named, never shown: their data
 /// may be confidential.
 pub(crate) fn report(outcome: &Outcome) {
-    for (key, fate) in outcome.fates() {
+    for (key, row_outcome) in outcome.rows() {
         let (aggregate_id, event_id) = (&key.aggregate_id, key.event_id());
-        match fate {
-            Fate::Settled(Settled::Parked(poison)) => {
+        match row_outcome {
+            RowOutcome::Settled(Settled::Parked(poison)) => {
                 tracing::error!(aggregate_id, event_id, %poison, "parked, with a dead letter");
             }
-            Fate::Settled(Settled::LeftToSweeper(failure)) => {
+            RowOutcome::Settled(Settled::LeftToSweeper(failure)) => {
                 tracing::error!(aggregate_id, event_id, %failure, "left to the sweeper");
             }
-            Fate::Failed(failure @ Failure::HeldBack(_)) => {
+            RowOutcome::Failed(failure @ Failure::HeldBack(_)) => {
                 tracing::info!(aggregate_id, event_id, %failure, "will be retried");
             }
-            Fate::Failed(failure) => {
+            RowOutcome::Failed(failure) => {
                 tracing::error!(aggregate_id, event_id, %failure, "will be retried");
             }
-            Fate::Settled(_) => tracing::debug!(aggregate_id, event_id, "settled"),
+            RowOutcome::Settled(_) => tracing::debug!(aggregate_id, event_id, "settled"),
         }
     }
     for key in &outcome.undeleted {

@@ -12,20 +12,21 @@
 pub(crate) mod backlog;
 pub(crate) mod budget;
 mod bus_check;
-pub(crate) mod candidate;
 mod deletes;
 pub(crate) mod log_outcome;
 pub(crate) mod look_up;
+mod memory;
 mod outcome;
 mod park;
-mod part;
 #[cfg(feature = "replay")]
 pub(crate) mod patience;
+mod poison;
+mod publication;
 mod publish;
 mod put_events;
+pub(crate) mod redelivery;
 pub(crate) mod retry;
 mod schedule;
 
-pub use candidate::{Arrival, Unreadable};
-pub use outcome::{Failure, Fate, Outcome, Settled};
+pub use outcome::{Failure, Outcome, RowOutcome, Settled};
 pub use publish::Relay;

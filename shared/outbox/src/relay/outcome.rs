@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 /// What became of the rows that were passed to the relay.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    fates: BTreeMap<RowKey, Fate>,
+    row_outcomes: BTreeMap<RowKey, RowOutcome>,
     /// Rows that are published but could not be deleted. The next call deletes them; until
     /// then a look-up finds them pending.
     pub undeleted: Vec<RowKey>,
@@ -21,7 +21,7 @@ pub struct Outcome {
 
 /// What became of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fate {
+pub enum RowOutcome {
     /// Nothing is left to do.
     Settled(Settled),
     /// It has to be retried.
@@ -62,7 +62,7 @@ pub enum Failure {
     Bus(String),
     /// The bus rejected it for missing permissions or wrong configuration.
     #[error("rejected because of permissions or configuration: {0}")]
-    SetUp(String),
+    Configuration(String),
     /// The bus did not accept it before the deadline.
     #[error("not accepted in time: {0}")]
     NotAccepted(String),
@@ -98,36 +98,39 @@ pub enum Failure {
 
 impl Outcome {
     /// Returns what became of a row; `None` if it was not passed to the relay.
-    pub fn fate(&self, key: &RowKey) -> Option<&Fate> {
-        self.fates.get(key)
+    pub fn of(&self, key: &RowKey) -> Option<&RowOutcome> {
+        self.row_outcomes.get(key)
     }
 
     /// Returns every row, and what became of it.
-    pub fn fates(&self) -> impl Iterator<Item = (&RowKey, &Fate)> {
-        self.fates.iter()
+    pub fn rows(&self) -> impl Iterator<Item = (&RowKey, &RowOutcome)> {
+        self.row_outcomes.iter()
     }
 
     pub(crate) fn settle(&mut self, key: RowKey, settled: Settled) {
-        self.fates.insert(key, Fate::Settled(settled));
+        self.row_outcomes.insert(key, RowOutcome::Settled(settled));
     }
 
     pub(crate) fn fail(&mut self, key: RowKey, failure: Failure) {
-        self.fates.insert(key, Fate::Failed(failure));
+        self.row_outcomes.insert(key, RowOutcome::Failed(failure));
     }
 
     /// Leaves rows that failed to the sweeper.
     pub(crate) fn leave(&mut self, may_be_left: impl Fn(&RowKey) -> bool) {
-        for (key, fate) in &mut self.fates {
-            if let Fate::Failed(failure) = fate
+        for (key, row_outcome) in &mut self.row_outcomes {
+            if let RowOutcome::Failed(failure) = row_outcome
                 && may_be_left(key)
             {
-                *fate = Fate::Settled(Settled::LeftToSweeper(failure.clone()));
+                *row_outcome = RowOutcome::Settled(Settled::LeftToSweeper(failure.clone()));
             }
         }
     }
 
     /// Counts the rows of which `is` holds.
-    pub fn count(&self, is: impl Fn(&Fate) -> bool) -> usize {
-        self.fates.values().filter(|fate| is(fate)).count()
+    pub fn count(&self, is: impl Fn(&RowOutcome) -> bool) -> usize {
+        self.row_outcomes
+            .values()
+            .filter(|row_outcome| is(row_outcome))
+            .count()
     }
 }

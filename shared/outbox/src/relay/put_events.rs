@@ -11,6 +11,8 @@ use crate::{
     relay::{
         budget::Budget,
         bus_check::BusCheck,
+        look_up::LookedUpPart,
+        publication::Publication,
         retry::{Pauses, within},
         schedule::{Request, Schedule},
     },
@@ -33,13 +35,12 @@ pub(super) struct Puts<'r, B> {
 }
 
 impl<B: EventBus> Puts<'_, B> {
-    /// Sends all scheduled events for which there is time, and those that `take_in` adds from
-    /// the parts that arrive meanwhile. Each accepted row goes to `accepted` at once.
-    pub(super) async fn put<P>(
+    /// Sends all scheduled events for which there is time, and those of the parts that arrive
+    /// meanwhile. Each accepted row goes to `accepted` at once.
+    pub(super) async fn put(
         &self,
-        schedule: &mut Schedule,
-        mut parts: impl Stream<Item = P> + Unpin,
-        mut take_in: impl FnMut(P, &mut Schedule),
+        publication: &mut Publication<'_, B>,
+        mut parts: impl Stream<Item = LookedUpPart> + Unpin,
         accepted: &UnboundedSender<RowKey>,
     ) {
         let put_until = self.budget.put_until;
@@ -47,7 +48,7 @@ impl<B: EventBus> Puts<'_, B> {
         let mut more_come = true;
         loop {
             while in_flight.len() < REQUESTS_AT_ONCE && Instant::now() < put_until {
-                let Some(request) = schedule.next(Instant::now()) else {
+                let Some(request) = publication.schedule.next(Instant::now()) else {
                     break;
                 };
                 in_flight.push(self.send(request));
@@ -55,17 +56,17 @@ impl<B: EventBus> Puts<'_, B> {
             // No request begins after `put_until`, so there is no use in waiting for a pause
             // that ends later.
             let may_put = Instant::now() < put_until;
-            let wake_at = schedule.wake_at();
+            let wake_at = publication.schedule.wake_at();
             let wake_at = wake_at.filter(|time| may_put && *time < put_until);
             tokio::select! {
                 // In a fixed order, so that a simulation is reproducible.
                 biased;
                 part = parts.next(), if more_come => match part {
-                    Some(part) => take_in(part, schedule),
+                    Some(part) => publication.add_part(part),
                     None => more_come = false,
                 },
                 Some(answer) = in_flight.next(), if !in_flight.is_empty() => {
-                    self.take_answer(schedule, answer, accepted);
+                    self.apply(answer, &mut publication.schedule, accepted);
                 }
                 () = sleep_until(wake_at), if wake_at.is_some() && in_flight.len() < REQUESTS_AT_ONCE => {}
                 else => return,
@@ -80,15 +81,16 @@ impl<B: EventBus> Puts<'_, B> {
         let confirmed = self.bus_check.confirm(*bus, self.pauses, budget.put_until);
         let answer = match confirmed.await {
             Ok(()) => within(budget.await_puts_until, bus.put(&rows)).await,
-            Err(failure) => Err(CallError::SetUp(failure)),
+            Err(failure) => Err(CallError::Configuration(failure)),
         };
         (request, answer)
     }
 
-    fn take_answer(
+    /// Updates the schedule by the result of a request.
+    fn apply(
         &self,
-        schedule: &mut Schedule,
         (request, answer): Answer,
+        schedule: &mut Schedule,
         accepted: &UnboundedSender<RowKey>,
     ) {
         let pause = |failures| Instant::now() + self.pauses.after(failures);
@@ -101,8 +103,8 @@ impl<B: EventBus> Puts<'_, B> {
                 }
             }
             Err(CallError::Transient(error)) => schedule.failed_for_now(request, &error, pause),
-            Err(CallError::Content(error)) => schedule.refused_for_content(request, &error),
-            Err(CallError::SetUp(error)) => schedule.halt(request, &error),
+            Err(CallError::Content(error)) => schedule.rejected_for_content(request, &error),
+            Err(CallError::Configuration(error)) => schedule.halt(request, &error),
         }
     }
 }

@@ -15,7 +15,10 @@ use tokio::time::Instant;
 use crate::{
     OutboxRow, RowKey,
     ports::{BusLimits, EntryError, Poison, PutResult},
-    relay::Failure,
+    relay::{
+        Failure,
+        poison::{Sendable, rejected_alone},
+    },
 };
 
 /// The events that are not on the bus yet, and what became of the others.
@@ -27,7 +30,7 @@ pub(super) struct Schedule {
     queue_of: HashMap<String, usize>,
     /// How many more rows may be judged poison before we suspect the bus instead.
     poison_left: usize,
-    accepted: Vec<Accepted>,
+    accepted: Vec<AcceptedEvent>,
     /// Rows that the bus rejected for their content.
     suspects: Vec<(Arc<OutboxRow>, Poison)>,
     /// Rows that are not attempted again by this call.
@@ -53,6 +56,8 @@ struct Queue {
 /// An event that waits to be sent.
 struct Queued {
     row: Arc<OutboxRow>,
+    /// The size of its entry.
+    bytes: usize,
     /// The most entries of a request it may be part of. Half as many after each request
     /// that the bus rejected as a whole for its content.
     largest_request: usize,
@@ -79,15 +84,15 @@ impl Request {
 }
 
 /// An event that the bus accepted.
-pub(super) struct Accepted {
+pub(super) struct AcceptedEvent {
     pub(super) key: RowKey,
     /// The time from its commit, by the writer's clock, to the response of the bus, by ours.
     pub(super) commit_to_publish: SignedDuration,
 }
 
 /// What became of all rows of a schedule.
-pub(super) struct Finished {
-    pub(super) accepted: Vec<Accepted>,
+pub(super) struct ScheduleResult {
+    pub(super) accepted: Vec<AcceptedEvent>,
     pub(super) suspects: Vec<(Arc<OutboxRow>, Poison)>,
     pub(super) failed: Vec<(RowKey, Failure)>,
     pub(super) halted: Option<String>,
@@ -109,16 +114,21 @@ impl Schedule {
     }
 
     /// Adds rows: all rows of their aggregates, no key twice.
-    pub(super) fn add(&mut self, mut rows: Vec<Arc<OutboxRow>>) {
+    pub(super) fn add(&mut self, mut rows: Vec<Sendable>) {
         if let Some(error) = &self.halted {
-            let failure = |row: Arc<OutboxRow>| (row.key.clone(), Failure::SetUp(error.clone()));
-            self.failed.extend(rows.into_iter().map(failure));
+            let failure = || Failure::Configuration(error.clone());
+            let failed = rows
+                .into_iter()
+                .map(|Sendable { row, .. }| (row.key.clone(), failure()));
+            self.failed.extend(failed);
             return;
         }
         let first = self.queues.len();
         // The oldest events first across aggregates; within one, the sequence decides, for
         // the clocks of writers differ.
-        rows.sort_by(|a, b| a.committed_at.cmp(&b.committed_at).then(a.key.cmp(&b.key)));
+        rows.sort_by(|Sendable { row: a, .. }, Sendable { row: b, .. }| {
+            a.committed_at.cmp(&b.committed_at).then(a.key.cmp(&b.key))
+        });
         for row in rows {
             self.enqueue(row);
         }
@@ -135,7 +145,7 @@ impl Schedule {
         counts
     }
 
-    fn enqueue(&mut self, row: Arc<OutboxRow>) {
+    fn enqueue(&mut self, Sendable { row, bytes }: Sendable) {
         let aggregate_id = row.key.aggregate_id.clone();
         let index = *self.queue_of.entry(aggregate_id).or_insert_with(|| {
             self.queues.push(Queue::default());
@@ -143,6 +153,7 @@ impl Schedule {
         });
         self.queues[index].rows.push_back(Queued {
             row,
+            bytes,
             largest_request: self.limits.entries,
             last_error: None,
             goes_alone: false,
@@ -163,7 +174,14 @@ impl Schedule {
             let mut rest = room;
             let sendable = queue.sendable();
             let rows = queue.rows.iter().take(sendable);
-            let fitting = rows.take_while(|row| rest.add(row)).count();
+            let fits = |row: &&Queued| {
+                let fits = rest.admits(row);
+                if fits {
+                    rest.take(row);
+                }
+                fits
+            };
+            let fitting = rows.take_while(fits).count();
             let whole = fitting == sendable;
             // A queue is cut only if it alone exceeds a request. If it were cut to fill up a
             // request, its rest would have to wait for the response.
@@ -202,7 +220,7 @@ impl Schedule {
     ) -> Vec<RowKey> {
         let no_result = || {
             let message = "the bus returned no result for it".to_owned();
-            PutResult::Refused(EntryError::Transient(message))
+            PutResult::Rejected(EntryError::Transient(message))
         };
         let results = results.into_iter().chain(std::iter::repeat_with(no_result));
         let mut accepted = Vec::new();
@@ -214,19 +232,19 @@ impl Schedule {
                     // The bus works again for this aggregate, so the next pause is short.
                     self.queues[index].failures = 0;
                     accepted.push(queued.row.key.clone());
-                    self.accepted.push(Accepted {
+                    self.accepted.push(AcceptedEvent {
                         key: queued.row.key.clone(),
                         commit_to_publish: at.duration_since(queued.row.committed_at),
                     });
                 }
-                PutResult::Refused(EntryError::Transient(error)) => {
+                PutResult::Rejected(EntryError::Transient(error)) => {
                     queued.goes_alone = true;
                     retried.push((index, queued, error));
                 }
-                PutResult::Refused(EntryError::SetUp(error)) => {
-                    self.fail(index, queued.row.key.clone(), Failure::SetUp(error));
+                PutResult::Rejected(EntryError::Configuration(error)) => {
+                    self.fail(index, queued.row.key.clone(), Failure::Configuration(error));
                 }
-                PutResult::Refused(EntryError::Content(poison)) => {
+                PutResult::Rejected(EntryError::Content(poison)) => {
                     self.suspect(index, queued, poison);
                 }
             }
@@ -251,7 +269,7 @@ impl Schedule {
     }
 
     /// Takes in that the bus rejected a request as a whole for its content.
-    pub(super) fn refused_for_content(&mut self, request: Request, error: &str) {
+    pub(super) fn rejected_for_content(&mut self, request: Request, error: &str) {
         // The bus doesn't say which entry is at fault. Halving the requests finds it: it is
         // the one that is rejected alone.
         let half = request.queued.len() / 2;
@@ -260,8 +278,7 @@ impl Schedule {
         for (index, mut queued) in retried {
             self.queues[index].busy = false;
             if half == 0 {
-                let poison = Poison::new("RequestRefused", error);
-                self.suspect(index, queued, poison);
+                self.suspect(index, queued, rejected_alone(error));
             } else {
                 queued.largest_request = half;
                 self.queues[index].rows.push_front(queued);
@@ -275,20 +292,25 @@ impl Schedule {
         self.halted = Some(error.to_owned());
         for (index, queued) in request.queued {
             self.queues[index].busy = false;
-            let failure = Failure::SetUp(error.to_owned());
+            let failure = Failure::Configuration(error.to_owned());
             self.failed.push((queued.row.key.clone(), failure));
         }
         let rest = self
             .queues
             .iter_mut()
             .flat_map(|queue| queue.rows.drain(..));
-        let failure = |queued: Queued| (queued.row.key.clone(), Failure::SetUp(error.to_owned()));
+        let failure = |queued: Queued| {
+            (
+                queued.row.key.clone(),
+                Failure::Configuration(error.to_owned()),
+            )
+        };
         self.failed.extend(rest.map(failure));
     }
 
     /// Ends the schedule: rows that are still queued have failed. No request may be in
     /// flight.
-    pub(super) fn finish(mut self) -> Finished {
+    pub(super) fn finish(mut self) -> ScheduleResult {
         for queue in self.queues {
             let mut first: Option<RowKey> = None;
             for queued in queue.rows {
@@ -305,7 +327,7 @@ impl Schedule {
                 self.failed.push((key, failure));
             }
         }
-        Finished {
+        ScheduleResult {
             accepted: self.accepted,
             suspects: self.suspects,
             failed: self.failed,
@@ -401,16 +423,16 @@ impl Room {
         }
     }
 
-    /// Adds a row. Returns false, and adds nothing, if there is no room for it.
-    fn add(&mut self, queued: &Queued) -> bool {
-        let most_entries = self.most_entries.min(queued.largest_request);
-        let bytes = queued.row.entry_bytes();
-        if self.entries >= most_entries || bytes > self.bytes_left {
-            return false;
-        }
-        self.most_entries = most_entries;
+    /// Returns whether the row fits into the request.
+    fn admits(&self, queued: &Queued) -> bool {
+        self.entries < self.most_entries.min(queued.largest_request)
+            && queued.bytes <= self.bytes_left
+    }
+
+    /// Uses the room of a row that fits.
+    fn take(&mut self, queued: &Queued) {
+        self.most_entries = self.most_entries.min(queued.largest_request);
         self.entries += 1;
-        self.bytes_left -= bytes;
-        true
+        self.bytes_left -= queued.bytes;
     }
 }

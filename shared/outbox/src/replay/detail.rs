@@ -59,10 +59,10 @@ pub fn check_detail(row: &OutboxRow, detail: &str) -> Result<(), InvalidDetail> 
         detail: detail.to_owned(),
         ..row.clone()
     };
-    if edited.entry_bytes() > limits::MAX_ENTRY_BYTES {
+    if limits::entry_bytes(&edited) > limits::MAX_ENTRY_BYTES {
         return invalid(format!(
             "the event has {} bytes, the bus takes {}",
-            edited.entry_bytes(),
+            limits::entry_bytes(&edited),
             limits::MAX_ENTRY_BYTES
         ));
     }

@@ -18,6 +18,6 @@ mod survey;
 
 pub use detail::{InvalidDetail, check_detail};
 pub use letter::{Letter, NotADeadLetter, Pointer};
-pub use publish_through::Through;
-pub use replay_letter::{Named, Replay, Unsettled, Verdict};
+pub use publish_through::WantedOutcome;
+pub use replay_letter::{LetterOutcome, NamedRows, Replay, SettleError};
 pub use replay_queue::{Selection, Summary};

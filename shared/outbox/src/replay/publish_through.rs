@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::{
     RowKey,
     ports::{CallError, DeadLetters, EventBus, OutboxTable, Page},
-    relay::{Failure, Fate, Outcome, Relay, Settled, backlog::Backlog, patience::PATIENCE},
+    relay::{Failure, Outcome, Relay, RowOutcome, Settled, backlog::Backlog, patience::PATIENCE},
 };
 
 /// How many aggregates are read at once.
@@ -16,9 +16,9 @@ const AGGREGATES_AT_ONCE: usize = 10;
 
 /// What became of rows that were to be published.
 #[derive(Debug, Default)]
-pub struct Through {
+pub struct WantedOutcome {
     /// What became of each wanted row.
-    pub fates: HashMap<RowKey, Fate>,
+    pub row_outcomes: HashMap<RowKey, RowOutcome>,
     /// How many rows were published, including the rows before the wanted ones.
     pub published: usize,
     /// Why nothing can be published until permissions or configuration are fixed, if so.
@@ -28,7 +28,7 @@ pub struct Through {
 impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
     /// Publishes rows, and before each the pending rows before it in its aggregate, so that
     /// the order of the aggregate is kept. Parked rows stay parked.
-    pub async fn publish_through(&self, wanted: &BTreeSet<RowKey>) -> Through {
+    pub async fn publish_through(&self, wanted: &BTreeSet<RowKey>) -> WantedOutcome {
         let mut last_of: BTreeMap<&str, &RowKey> = BTreeMap::new();
         for key in wanted {
             // The keys are in ascending order, so the last one of an aggregate remains.
@@ -38,7 +38,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
             relay: self,
             wanted,
             backlog: Backlog::default(),
-            through: Through::default(),
+            through: WantedOutcome::default(),
         };
         let first_pages = last_of
             .into_values()
@@ -72,7 +72,7 @@ struct Publishing<'r, B, T, D> {
     /// Rows that were read and are not published yet.
     backlog: Backlog,
     /// The result so far.
-    through: Through,
+    through: WantedOutcome,
 }
 
 impl<B: EventBus, T: OutboxTable, D: DeadLetters> Publishing<'_, B, T, D> {
@@ -86,12 +86,12 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Publishing<'_, B, T, D> {
             };
             let mut pending = Vec::new();
             for row in found {
-                let key = &row.arrival.key;
+                let key = &row.candidate.key;
                 if row.parked.is_none() {
-                    pending.push(row.arrival);
+                    pending.push(row.candidate);
                 } else if self.wanted.contains(key) {
-                    let fate = Fate::Settled(Settled::AlreadyParked);
-                    self.through.fates.insert(key.clone(), fate);
+                    let row_outcome = RowOutcome::Settled(Settled::AlreadyParked);
+                    self.through.row_outcomes.insert(key.clone(), row_outcome);
                 }
             }
             self.backlog.add(pending);
@@ -115,9 +115,9 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Publishing<'_, B, T, D> {
             .iter()
             .filter(|key| key.aggregate_id == *aggregate)
         {
-            let failed = || Fate::Failed(Failure::LookUp(error.to_string()));
-            let fates = &mut self.through.fates;
-            fates.entry(key.clone()).or_insert_with(failed);
+            let failed = || RowOutcome::Failed(Failure::LookUp(error.to_string()));
+            let row_outcomes = &mut self.through.row_outcomes;
+            row_outcomes.entry(key.clone()).or_insert_with(failed);
         }
     }
 
@@ -129,16 +129,18 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Publishing<'_, B, T, D> {
 
     fn take(&mut self, outcome: &Outcome) {
         self.through.halted.clone_from(&outcome.halted);
-        for (key, fate) in outcome.fates() {
+        for (key, row_outcome) in outcome.rows() {
             // Its letter is in the queue already; each further attempt would add another.
-            if let Fate::Failed(failure @ Failure::Park(_)) = fate {
+            if let RowOutcome::Failed(failure @ Failure::Park(_)) = row_outcome {
                 self.through.halted = Some(format!("{key} {failure}"));
             }
-            if *fate == Fate::Settled(Settled::Published) {
+            if *row_outcome == RowOutcome::Settled(Settled::Published) {
                 self.through.published += 1;
             }
             if self.wanted.contains(key) {
-                self.through.fates.insert(key.clone(), fate.clone());
+                self.through
+                    .row_outcomes
+                    .insert(key.clone(), row_outcome.clone());
             }
         }
         for key in outcome
@@ -146,26 +148,26 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Publishing<'_, B, T, D> {
             .iter()
             .filter(|key| self.wanted.contains(key))
         {
-            let fate = Fate::Failed(Failure::Undeleted);
-            self.through.fates.insert(key.clone(), fate);
+            let row_outcome = RowOutcome::Failed(Failure::Undeleted);
+            self.through.row_outcomes.insert(key.clone(), row_outcome);
         }
     }
 
-    async fn finish(mut self) -> Through {
+    async fn finish(mut self) -> WantedOutcome {
         if self.through.halted.is_none() {
             self.publish().await;
         }
         for key in self.wanted {
-            if self.through.fates.contains_key(key) {
+            if self.through.row_outcomes.contains_key(key) {
                 continue;
             }
-            let fate = match (&self.through.halted, self.backlog.held_back_by(key)) {
-                (Some(reason), _) => Fate::Failed(Failure::SetUp(reason.clone())),
-                (None, Some(earlier)) => Fate::Failed(Failure::HeldBack(earlier.clone())),
+            let row_outcome = match (&self.through.halted, self.backlog.held_back_by(key)) {
+                (Some(reason), _) => RowOutcome::Failed(Failure::Configuration(reason.clone())),
+                (None, Some(earlier)) => RowOutcome::Failed(Failure::HeldBack(earlier.clone())),
                 // The aggregate was read to its end, and the row was not there.
-                (None, None) => Fate::Settled(Settled::Absent),
+                (None, None) => RowOutcome::Settled(Settled::Absent),
             };
-            self.through.fates.insert(key.clone(), fate);
+            self.through.row_outcomes.insert(key.clone(), row_outcome);
         }
         self.through
     }

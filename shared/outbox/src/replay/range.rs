@@ -6,7 +6,9 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     RowKey,
-    ports::{CallError, From, Place, StreamError, StreamReader, StreamRecord, sequence_number},
+    ports::{
+        CallError, Place, ShardPosition, StreamError, StreamReader, StreamRecord, sequence_number,
+    },
     relay::retry::{Pauses, within},
     replay::letter::Pointer,
 };
@@ -111,8 +113,8 @@ impl<S: StreamReader> Range<'_, S> {
             stream_arn: &self.pointer.stream_arn,
             shard_id: &self.pointer.shard_id,
             from: match &self.last_read {
-                None => From::At(&self.pointer.start),
-                Some(last_read) => From::After(last_read),
+                None => ShardPosition::At(&self.pointer.start),
+                Some(last_read) => ShardPosition::After(last_read),
             },
         }
     }

@@ -13,7 +13,9 @@ use crate::{
     RowKey,
     handlers::{CutShort, sweeper::sweep},
     ports::{DeadLetters, EventBus, Message, OutboxTable, RowState, StreamError, StreamReader},
-    relay::{Failure, Fate, Relay, Settled, budget::Budget, look_up::look_up, patience::PATIENCE},
+    relay::{
+        Failure, Relay, RowOutcome, Settled, budget::Budget, look_up::look_up, patience::PATIENCE,
+    },
     replay::{
         letter::{Letter, Pointer},
         range::rows_in_range,
@@ -38,7 +40,7 @@ pub struct Replay<B, T, D, S, Q> {
 
 /// The rows that a dead letter names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Named {
+pub enum NamedRows {
     /// These rows.
     Rows(Vec<RowKey>),
     /// Unknown rows, because the stream no longer contains their records. They are among
@@ -53,7 +55,7 @@ pub enum Named {
 
 /// What became of a dead letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum LetterOutcome {
     /// No row that it names is still pending: the letter is deleted.
     Settled {
         /// How many of its rows were published now.
@@ -71,13 +73,13 @@ pub enum Verdict {
         failed: Vec<(RowKey, Failure)>,
     },
     /// It could not be settled: the letter stays.
-    Unsettled(Unsettled),
+    Unsettled(SettleError),
 }
 
 /// Why a dead letter could not be settled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Unsettled {
+pub enum SettleError {
     /// The message is not a dead letter.
     #[error("not a dead letter: {0}")]
     NotADeadLetter(String),
@@ -139,12 +141,12 @@ where
     /// # Errors
     ///
     /// If it is of another table, or the stream can't be read.
-    pub async fn named(&self, letter: &Letter) -> Result<Named, Unsettled> {
+    pub async fn named(&self, letter: &Letter) -> Result<NamedRows, SettleError> {
         match letter {
             Letter::Reference(letter) if letter.table == self.relay.table().name() => {
-                Ok(Named::Rows(vec![letter.key.clone()]))
+                Ok(NamedRows::Rows(vec![letter.key.clone()]))
             }
-            Letter::Reference(letter) => Err(Unsettled::Foreign(format!(
+            Letter::Reference(letter) => Err(SettleError::Foreign(format!(
                 "its table is {:?}",
                 letter.table
             ))),
@@ -152,24 +154,24 @@ where
         }
     }
 
-    async fn named_by(&self, pointer: &Pointer) -> Result<Named, Unsettled> {
+    async fn named_by(&self, pointer: &Pointer) -> Result<NamedRows, SettleError> {
         let our_streams = format!("{}/stream/", self.table_arn);
         if !pointer.stream_arn.starts_with(&our_streams) {
             let problem = format!("its stream is {:?}", pointer.stream_arn);
-            return Err(Unsettled::Foreign(problem));
+            return Err(SettleError::Foreign(problem));
         }
         let deadline = Instant::now() + PATIENCE;
         match rows_in_range(&self.stream, self.relay.pauses(), pointer, deadline).await {
-            Ok(rows) => Ok(Named::Rows(rows)),
+            Ok(rows) => Ok(NamedRows::Rows(rows)),
             // The table still has the rows, if they are pending. The time limits the search.
-            Err(StreamError::Gone(reason)) => Ok(Named::CommittedUntil {
+            Err(StreamError::Gone(reason)) => Ok(NamedRows::CommittedUntil {
                 until: pointer
                     .last_arrival
                     .checked_add(CLOCK_SKEW)
                     .unwrap_or(Timestamp::MAX),
                 reason,
             }),
-            Err(error) => Err(Unsettled::Stream(error.to_string())),
+            Err(error) => Err(SettleError::Stream(error.to_string())),
         }
     }
 
@@ -185,57 +187,57 @@ where
         &self,
         messages: &[Message],
         progress: &mut Progress,
-    ) -> Vec<Verdict> {
+    ) -> Vec<LetterOutcome> {
         let mut named = Vec::new();
         for message in messages {
             named.push(self.read(message).await);
         }
         let known = named.iter().filter_map(|named| match named {
-            Ok(Named::Rows(rows)) => Some(rows),
+            Ok(NamedRows::Rows(rows)) => Some(rows),
             _ => None,
         });
         let rows: BTreeSet<RowKey> = known.flatten().cloned().collect();
-        let fates = self.settle_rows(&rows, progress).await;
-        let mut verdicts = Vec::new();
+        let row_outcomes = self.settle_rows(&rows, progress).await;
+        let mut outcomes = Vec::new();
         for named in named {
-            verdicts.push(match named {
-                Ok(Named::Rows(rows)) => verdict(&rows, &fates),
-                Ok(Named::CommittedUntil { until, reason }) => {
+            outcomes.push(match named {
+                Ok(NamedRows::Rows(rows)) => outcome(&rows, &row_outcomes),
+                Ok(NamedRows::CommittedUntil { until, reason }) => {
                     self.settle_table(until, reason, progress).await
                 }
-                Err(unsettled) => Verdict::Unsettled(unsettled),
+                Err(unsettled) => LetterOutcome::Unsettled(unsettled),
             });
         }
-        verdicts
+        outcomes
     }
 
     /// Returns what settling messages would come to. Nothing is published.
-    pub(super) async fn foresee(&self, messages: &[Message]) -> Vec<Verdict> {
-        let mut verdicts = Vec::new();
+    pub(super) async fn foresee(&self, messages: &[Message]) -> Vec<LetterOutcome> {
+        let mut outcomes = Vec::new();
         for message in messages {
-            verdicts.push(match self.read(message).await {
-                Ok(Named::Rows(rows)) => {
+            outcomes.push(match self.read(message).await {
+                Ok(NamedRows::Rows(rows)) => {
                     let states = self.states(&rows).await;
-                    let published = Fate::Settled(Settled::Published);
-                    let fates = states.into_iter().map(|(key, state)| {
-                        (key, fate(state).unwrap_or_else(|| published.clone()))
+                    let published = RowOutcome::Settled(Settled::Published);
+                    let row_outcomes = states.into_iter().map(|(key, state)| {
+                        (key, row_outcome(state).unwrap_or_else(|| published.clone()))
                     });
-                    verdict(&rows, &fates.collect())
+                    outcome(&rows, &row_outcomes.collect())
                 }
-                Ok(Named::CommittedUntil { reason, .. }) => Verdict::Settled {
+                Ok(NamedRows::CommittedUntil { reason, .. }) => LetterOutcome::Settled {
                     published: 0,
                     before: 0,
                     from_table: Some(reason),
                 },
-                Err(unsettled) => Verdict::Unsettled(unsettled),
+                Err(unsettled) => LetterOutcome::Unsettled(unsettled),
             });
         }
-        verdicts
+        outcomes
     }
 
-    async fn read(&self, message: &Message) -> Result<Named, Unsettled> {
+    async fn read(&self, message: &Message) -> Result<NamedRows, SettleError> {
         let letter = Letter::parse(&message.body)
-            .map_err(|error| Unsettled::NotADeadLetter(error.to_string()))?;
+            .map_err(|error| SettleError::NotADeadLetter(error.to_string()))?;
         self.named(&letter).await
     }
 
@@ -243,13 +245,13 @@ where
         &self,
         rows: &BTreeSet<RowKey>,
         progress: &mut Progress,
-    ) -> HashMap<RowKey, Fate> {
+    ) -> HashMap<RowKey, RowOutcome> {
         let rows: Vec<RowKey> = rows.iter().cloned().collect();
-        let mut fates = HashMap::new();
+        let mut row_outcomes = HashMap::new();
         let mut pending = BTreeSet::new();
         for (key, state) in self.states(&rows).await {
-            if let Some(fate) = fate(state) {
-                fates.insert(key, fate);
+            if let Some(row_outcome) = row_outcome(state) {
+                row_outcomes.insert(key, row_outcome);
             } else {
                 pending.insert(key);
             }
@@ -258,9 +260,9 @@ where
             let through = self.relay.publish_through(&pending).await;
             progress.published += through.published;
             progress.halted = progress.halted.take().or(through.halted);
-            fates.extend(through.fates);
+            row_outcomes.extend(through.row_outcomes);
         }
-        fates
+        row_outcomes
     }
 
     /// Settles unknown rows: publishes all pending rows that were committed until then.
@@ -269,7 +271,7 @@ where
         until: Timestamp,
         reason: String,
         progress: &mut Progress,
-    ) -> Verdict {
+    ) -> LetterOutcome {
         let mut published = 0;
         // A pass for a later time settles earlier letters, too, so many letters of one outage
         // cost one pass.
@@ -292,15 +294,15 @@ where
                 None => format!("{} rows could not be published", swept.failed),
                 // The published rows are deleted, so the next pass gets further.
                 Some(CutShort::OutOfTime) if swept.published > 0 => continue,
-                Some(CutShort::SetUp(reason)) => {
+                Some(CutShort::Configuration(reason)) => {
                     progress.halted = Some(reason.clone());
                     reason
                 }
                 Some(cut_short) => cut_short.to_string(),
             };
-            return Verdict::Unsettled(Unsettled::Table(problem));
+            return LetterOutcome::Unsettled(SettleError::Table(problem));
         }
-        Verdict::Settled {
+        LetterOutcome::Settled {
             published,
             before: 0,
             from_table: Some(reason),
@@ -309,44 +311,46 @@ where
 }
 
 /// Returns what became of a row in this state; `None` if it is pending.
-fn fate(state: Result<RowState, String>) -> Option<Fate> {
+fn row_outcome(state: Result<RowState, String>) -> Option<RowOutcome> {
     match state {
         Ok(RowState::Pending | RowState::Edited(_)) => None,
-        Ok(RowState::Absent) => Some(Fate::Settled(Settled::Absent)),
-        Ok(RowState::Parked) => Some(Fate::Settled(Settled::AlreadyParked)),
-        Err(error) => Some(Fate::Failed(Failure::LookUp(error))),
+        Ok(RowState::Absent) => Some(RowOutcome::Settled(Settled::Absent)),
+        Ok(RowState::Parked) => Some(RowOutcome::Settled(Settled::AlreadyParked)),
+        Err(error) => Some(RowOutcome::Failed(Failure::LookUp(error))),
     }
 }
 
 /// Returns what became of a letter that names these rows. A row without a result is pending.
-fn verdict(rows: &[RowKey], fates: &HashMap<RowKey, Fate>) -> Verdict {
+fn outcome(rows: &[RowKey], row_outcomes: &HashMap<RowKey, RowOutcome>) -> LetterOutcome {
     let mut published = 0;
     let mut before = 0;
     let mut parked = Vec::new();
     let mut failed = Vec::new();
     for key in rows {
-        match fates.get(key) {
-            Some(Fate::Settled(Settled::Published)) => published += 1,
-            Some(Fate::Settled(Settled::Absent)) => before += 1,
-            Some(Fate::Settled(Settled::AlreadyParked | Settled::Parked(_))) => {
+        match row_outcomes.get(key) {
+            Some(RowOutcome::Settled(Settled::Published)) => published += 1,
+            Some(RowOutcome::Settled(Settled::Absent)) => before += 1,
+            Some(RowOutcome::Settled(Settled::AlreadyParked | Settled::Parked(_))) => {
                 parked.push(key.clone());
             }
-            Some(Fate::Settled(Settled::LeftToSweeper(failure)) | Fate::Failed(failure)) => {
+            Some(
+                RowOutcome::Settled(Settled::LeftToSweeper(failure)) | RowOutcome::Failed(failure),
+            ) => {
                 failed.push((key.clone(), failure.clone()));
             }
-            Some(Fate::Settled(Settled::Edited)) => {
+            Some(RowOutcome::Settled(Settled::Edited)) => {
                 failed.push((key.clone(), Failure::Edited));
             }
             None => failed.push((key.clone(), Failure::OutOfTime)),
         }
     }
     if parked.is_empty() && failed.is_empty() {
-        Verdict::Settled {
+        LetterOutcome::Settled {
             published,
             before,
             from_table: None,
         }
     } else {
-        Verdict::Pending { parked, failed }
+        LetterOutcome::Pending { parked, failed }
     }
 }

@@ -10,7 +10,7 @@ use crate::{
         CallError, DeadLetterQueue, DeadLetters, EventBus, Message, OutboxTable, StreamReader,
     },
     relay::{patience::PATIENCE, retry::within},
-    replay::replay_letter::{Progress, Replay, Unsettled, Verdict},
+    replay::replay_letter::{LetterOutcome, Progress, Replay, SettleError},
 };
 
 /// How long a message is hidden from other readers while it is settled. The time is extended
@@ -73,7 +73,7 @@ where
         &self,
         selection: &Selection,
         stop: impl Fn() -> bool,
-        mut tell: impl FnMut(&Message, &Verdict),
+        mut tell: impl FnMut(&Message, &LetterOutcome),
     ) -> Result<Summary, CallError> {
         let mut summary = Summary::default();
         let mut progress = Progress::default();
@@ -89,12 +89,12 @@ where
                 Err(error) => break Err(error),
             };
             let settling = self.settle(&wanted, &mut progress);
-            let verdicts = self.hidden_during(&wanted, settling).await;
+            let outcomes = self.hidden_during(&wanted, settling).await;
             // Deleted only now: a replay that is killed before leaves the letters in the queue.
-            let verdicts = self.delete_settled(&wanted, verdicts).await;
-            for (message, verdict) in wanted.into_iter().zip(verdicts) {
-                tell(&message, &verdict);
-                if matches!(verdict, Verdict::Settled { .. }) {
+            let outcomes = self.delete_settled(&wanted, outcomes).await;
+            for (message, outcome) in wanted.into_iter().zip(outcomes) {
+                tell(&message, &outcome);
+                if matches!(outcome, LetterOutcome::Settled { .. }) {
                     summary.settled += 1;
                 } else {
                     summary.left += 1;
@@ -117,12 +117,12 @@ where
     pub async fn dry_run(
         &self,
         selection: &Selection,
-        mut tell: impl FnMut(&Message, &Verdict),
+        mut tell: impl FnMut(&Message, &LetterOutcome),
     ) -> Result<(), CallError> {
         let messages = self.peek(selection).await?;
         for batch in messages.chunks(AT_ONCE) {
-            for (message, verdict) in batch.iter().zip(self.foresee(batch).await) {
-                tell(message, &verdict);
+            for (message, outcome) in batch.iter().zip(self.foresee(batch).await) {
+                tell(message, &outcome);
             }
         }
         Ok(())
@@ -212,21 +212,21 @@ where
         }
     }
 
-    /// Deletes the settled messages. The verdict on one that can't be deleted becomes
-    /// [`Unsettled::NotDeleted`].
+    /// Deletes the settled messages. The outcome of one that can't be deleted becomes
+    /// [`SettleError::NotDeleted`].
     async fn delete_settled(
         &self,
         messages: &[Message],
-        mut verdicts: Vec<Verdict>,
-    ) -> Vec<Verdict> {
-        let is_settled = |verdict: &Verdict| matches!(verdict, Verdict::Settled { .. });
-        let both = messages.iter().zip(&verdicts);
+        mut outcomes: Vec<LetterOutcome>,
+    ) -> Vec<LetterOutcome> {
+        let is_settled = |outcome: &LetterOutcome| matches!(outcome, LetterOutcome::Settled { .. });
+        let both = messages.iter().zip(&outcomes);
         let settled: Vec<Message> = both
-            .filter(|(_, verdict)| is_settled(verdict))
+            .filter(|(_, outcome)| is_settled(outcome))
             .map(|(message, _)| message.clone())
             .collect();
         if settled.is_empty() {
-            return verdicts;
+            return outcomes;
         }
         let delete = || self.queue.delete(&settled);
         let (undeleted, reason) = match self.relay.patiently(delete).await {
@@ -236,12 +236,12 @@ where
                 (all.collect(), error.to_string())
             }
         };
-        for (message, verdict) in messages.iter().zip(&mut verdicts) {
-            if is_settled(verdict) && undeleted.contains(&message.id) {
-                *verdict = Verdict::Unsettled(Unsettled::NotDeleted(reason.clone()));
+        for (message, outcome) in messages.iter().zip(&mut outcomes) {
+            if is_settled(outcome) && undeleted.contains(&message.id) {
+                *outcome = LetterOutcome::Unsettled(SettleError::NotDeleted(reason.clone()));
             }
         }
-        verdicts
+        outcomes
     }
 
     /// Makes messages visible again.

@@ -10,8 +10,7 @@ use serde_dynamo::{AttributeValue, Item};
 use uuid::Uuid;
 
 use crate::{
-    OutboxRow, Parked, RowKey,
-    relay::Unreadable,
+    OutboxRow, Parked, RowKey, Unreadable,
     row::{self, AGGREGATE_ID, EDITS, POSITION},
 };
 

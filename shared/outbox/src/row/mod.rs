@@ -1,6 +1,8 @@
 //! The row of the outbox table: its key, its attributes, and the mark of a parked row.
 
 #[cfg(feature = "relay")]
+mod candidate;
+#[cfg(feature = "relay")]
 pub(crate) mod decode;
 
 use std::fmt;
@@ -10,6 +12,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::event::sequence_text;
+
+#[cfg(feature = "relay")]
+pub use candidate::{Candidate, Unreadable};
 
 /// The row format this library writes, and the newest it reads.
 pub(crate) const FORMAT: u64 = 1;
@@ -138,14 +143,6 @@ pub struct OutboxRow {
     /// an operator unparks it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parked: Option<Parked>,
-}
-
-impl OutboxRow {
-    /// Returns the size of the event in bytes, as EventBridge counts it ("Calculating event
-    /// entry size" in its user guide). 14 bytes are for `Time`, which is always sent.
-    pub fn entry_bytes(&self) -> usize {
-        14 + self.source.len() + self.detail_type.len() + self.detail.len()
-    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]

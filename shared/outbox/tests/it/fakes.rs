@@ -8,12 +8,13 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use outbox::{
-    Clock, OutboxRow, Parked, RowKey,
+    Candidate, Clock, OutboxRow, Parked, RowKey, Unreadable,
+    limits::entry_bytes,
     ports::{
         BusLimits, CallError, DeadLetter, DeadLetters, EntryError, EventBus, Message, OutboxTable,
         Page, Poison, PutResult, RowState, Segment, StoredRow, StreamError, StreamRecord,
     },
-    relay::{Arrival, Relay, Unreadable},
+    relay::Relay,
 };
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
@@ -151,17 +152,17 @@ impl World {
     }
 
     /// Writes a row now, and returns the record of its insert.
-    pub(crate) fn insert(&self, aggregate: &str, sequence: u64) -> Arrival {
+    pub(crate) fn insert(&self, aggregate: &str, sequence: u64) -> Candidate {
         self.insert_row(row(aggregate, sequence))
     }
 
-    pub(crate) fn insert_row(&self, row: OutboxRow) -> Arrival {
+    pub(crate) fn insert_row(&self, row: OutboxRow) -> Candidate {
         let row = Arc::new(row);
         self.with(|state| {
             state.rows.insert(row.key.clone(), RowState::Pending);
             state.written.insert(row.key.clone(), Arc::clone(&row));
         });
-        Arrival {
+        Candidate {
             key: row.key.clone(),
             row: Ok(row),
             written_at: Some("2026-11-24T09:00:00Z".parse().unwrap()),
@@ -214,14 +215,14 @@ pub(crate) fn row_with_detail(aggregate: &str, sequence: u64, detail: &str) -> O
 }
 
 /// The stream record of a row, as Lambda passes it on.
-pub(crate) fn record(sequence_number: &str, arrival: &Arrival) -> Value {
-    let row = arrival.row.as_deref().unwrap();
+pub(crate) fn record(sequence_number: &str, candidate: &Candidate) -> Value {
+    let row = candidate.row.as_deref().unwrap();
     let image: serde_dynamo::Item = serde_dynamo::to_item(row).unwrap();
     json!({
         "eventID": "1",
         "eventName": "INSERT",
         "dynamodb": {
-            "ApproximateCreationDateTime": arrival.written_at.map(Timestamp::as_second),
+            "ApproximateCreationDateTime": candidate.written_at.map(Timestamp::as_second),
             "Keys": {
                 "aggregateId": {"S": row.key.aggregate_id},
                 "position": {"S": row.key.position},
@@ -253,7 +254,7 @@ pub(crate) fn refuse(
     move |keys| {
         let result = |key: &RowKey| {
             if key.to_string() == name {
-                PutResult::Refused(error.clone())
+                PutResult::Rejected(error.clone())
             } else {
                 PutResult::Accepted
             }
@@ -265,6 +266,10 @@ pub(crate) fn refuse(
 impl EventBus for World {
     fn limits(&self) -> BusLimits {
         LIMITS
+    }
+
+    fn entry_bytes(&self, row: &OutboxRow) -> usize {
+        entry_bytes(row)
     }
 
     async fn exists(&self) -> Result<bool, CallError> {
@@ -279,7 +284,7 @@ impl EventBus for World {
         self.hang_if_told().await;
         let keys: Vec<RowKey> = rows.iter().map(|row| row.key.clone()).collect();
         assert!(keys.len() <= LIMITS.entries);
-        let bytes: usize = rows.iter().map(|row| row.entry_bytes()).sum();
+        let bytes: usize = rows.iter().map(|row| entry_bytes(row)).sum();
         assert!(bytes <= LIMITS.bytes);
         let latency = self.with(|state| {
             state.requests.push((Instant::now(), keys.clone()));
@@ -401,7 +406,7 @@ fn page<'s>(state: &State, rows: impl Iterator<Item = (&'s RowKey, &'s RowState)
     let rows: Vec<StoredRow> = rows
         .take(state.page)
         .map(|(key, row)| StoredRow {
-            arrival: Arrival {
+            candidate: Candidate {
                 key: key.clone(),
                 row: state
                     .written
@@ -418,7 +423,7 @@ fn page<'s>(state: &State, rows: impl Iterator<Item = (&'s RowKey, &'s RowState)
         .collect();
     let is_full = rows.len() == state.page;
     let last = rows.last().filter(|_| is_full);
-    let next = last.map(|last| last.arrival.key.clone());
+    let next = last.map(|last| last.candidate.key.clone());
     Page { rows, next }
 }
 

@@ -46,7 +46,7 @@ impl Backlog {
             return;
         }
         self.pending += 1;
-        if let Some(committed_at) = row.arrival.committed_at() {
+        if let Some(committed_at) = row.candidate.committed_at() {
             let oldest = self.oldest_pending.unwrap_or(committed_at);
             self.oldest_pending = Some(oldest.min(committed_at));
         }

@@ -28,7 +28,7 @@ struct State {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 enum Step {
     Open,
-    Named(String),
+    NamedRows(String),
     Measured(f64, i8),
     Moved { to: BTreeMap<u8, String> },
 }
@@ -66,7 +66,7 @@ fn double() -> impl Strategy<Value = f64> {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         Just(Step::Open),
-        any::<String>().prop_map(Step::Named),
+        any::<String>().prop_map(Step::NamedRows),
         (double(), any::<i8>()).prop_map(|(a, b)| Step::Measured(a, b)),
         collection::btree_map(any::<u8>(), any::<String>(), 0..3).prop_map(|to| Step::Moved { to }),
     ]

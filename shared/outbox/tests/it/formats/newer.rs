@@ -2,7 +2,7 @@
 //! ignores what it doesn't need.
 
 use jiff::SignedDuration;
-use outbox::replay::{Replay, Selection, Verdict};
+use outbox::replay::{LetterOutcome, Replay, Selection};
 use serde_json::{Value, json};
 
 use super::{
@@ -79,14 +79,14 @@ async fn a_replay_keeps_the_letter_of_a_newer_row() {
         queue.dead_letter(letter.to_string());
     }
     let replay = Replay::new(publishing.relay(), queue.clone(), queue.clone(), TABLE_ARN);
-    let mut verdicts = Vec::new();
-    let tell = |_: &_, verdict: &Verdict| verdicts.push(verdict.clone());
+    let mut outcomes = Vec::new();
+    let tell = |_: &_, outcome: &LetterOutcome| outcomes.push(outcome.clone());
     let summary = replay.run(&Selection::default(), || false, tell).await;
     let summary = summary.unwrap();
 
     assert_eq!((summary.settled, summary.left), (1, 1));
-    let Verdict::Pending { parked, failed } = &verdicts[0] else {
-        panic!("{verdicts:?}");
+    let LetterOutcome::Pending { parked, failed } = &outcomes[0] else {
+        panic!("{outcomes:?}");
     };
     assert_eq!((parked.len(), failed.len()), (0, 1));
     assert_eq!(queue.dead_letters(), ["message 0"]);

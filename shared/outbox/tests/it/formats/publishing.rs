@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::Client;
 use jiff::{SignedDuration, Timestamp};
 use outbox::{
     aws::{DynamoDbTable, EventBridgeBus, SqsQueue},
-    handlers::{StreamEvent, StreamHandler, Sweeper, Swept},
+    handlers::{StreamEvent, StreamHandler, SweepReport, Sweeper},
     relay::Relay,
 };
 use serde_json::{Value, json};
@@ -60,7 +60,7 @@ impl Publishing {
         Some(number.parse::<usize>().unwrap() - 100)
     }
 
-    pub(super) async fn sweep(&self) -> Swept {
+    pub(super) async fn sweep(&self) -> SweepReport {
         let sweeper = Sweeper::new(self.relay(), SignedDuration::ZERO);
         sweeper.sweep(deadline()).await
     }

@@ -73,8 +73,8 @@ async fn every_kept_dead_letter_is_settled_by_a_replay() {
                 Err(error) => panic!("{file}: {error}"),
             }
             world.dead_letter(letter.to_string());
-            let (_, verdicts) = run(&world).await;
-            assert_eq!(verdicts[0].1, settled(1, 0), "{file}");
+            let (_, outcomes) = run(&world).await;
+            assert_eq!(outcomes[0].1, settled(1, 0), "{file}");
             assert_eq!(world.published(), ["thing#a/1"], "{file}");
             assert!(world.dead_letters().is_empty(), "{file}");
         }

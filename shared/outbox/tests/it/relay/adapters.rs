@@ -7,14 +7,14 @@ use aws_sdk_eventbridge::config::{BehaviorVersion, Credentials, Region};
 use dynamodb_in_process::{create_table, items};
 use jiff::SignedDuration;
 use outbox::{
-    AggregateWrite, DomainEvent, KeySchema, Outbox, OutboxRow, RowKey,
+    AggregateWrite, DomainEvent, KeySchema, Outbox, OutboxRow, RowKey, Unreadable,
     aws::{DynamoDbTable, EventBridgeBus, SqsQueue},
     handlers::{StreamEvent, StreamHandler, Sweeper},
     ports::{
         CallError, DeadLetter, DeadLetters, EntryError, EventBus, OutboxTable, PutResult, RowState,
         Segment,
     },
-    relay::{Relay, Unreadable},
+    relay::Relay,
 };
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -81,7 +81,7 @@ async fn put(count: u64, answer: Value) -> Vec<PutResult> {
 }
 
 fn is_transient(result: &PutResult) -> bool {
-    matches!(result, PutResult::Refused(EntryError::Transient(_)))
+    matches!(result, PutResult::Rejected(EntryError::Transient(_)))
 }
 
 #[tokio::test]
@@ -121,16 +121,16 @@ async fn accepted_means_an_event_id_and_no_error_code() {
 async fn entry_errors_are_sorted_by_their_codes() {
     type IsExpected = fn(&EntryError) -> bool;
     let content: IsExpected = |error| matches!(error, EntryError::Content(_));
-    let set_up: IsExpected = |error| matches!(error, EntryError::SetUp(_));
+    let configuration: IsExpected = |error| matches!(error, EntryError::Configuration(_));
     let transient: IsExpected = |error| matches!(error, EntryError::Transient(_));
     for (code, expected) in [
         ("MalformedDetail", content),
         ("InvalidArgument", content),
         ("RedactionFailure", content),
-        ("NotAuthorizedForSourceException", set_up),
-        ("NotAuthorizedForDetailTypeException", set_up),
-        ("InvalidAccountIdException", set_up),
-        ("AccessDeniedException", set_up),
+        ("NotAuthorizedForSourceException", configuration),
+        ("NotAuthorizedForDetailTypeException", configuration),
+        ("InvalidAccountIdException", configuration),
+        ("AccessDeniedException", configuration),
         ("ThrottlingException", transient),
         ("InternalFailure", transient),
         ("InternalException", transient),
@@ -141,7 +141,7 @@ async fn entry_errors_are_sorted_by_their_codes() {
             json!({"FailedEntryCount": 1, "Entries": [refused(code)]}),
         )
         .await;
-        let PutResult::Refused(error) = &results[0] else {
+        let PutResult::Rejected(error) = &results[0] else {
             panic!("{code} accepted")
         };
         assert!(expected(error), "{code}: {error:?}");
@@ -173,14 +173,14 @@ async fn a_short_list_of_results_stays_short() {
 async fn request_errors_are_sorted_by_their_codes() {
     type IsExpected = fn(&CallError) -> bool;
     let content: IsExpected = |error| matches!(error, CallError::Content(_));
-    let set_up: IsExpected = |error| matches!(error, CallError::SetUp(_));
+    let configuration: IsExpected = |error| matches!(error, CallError::Configuration(_));
     let transient: IsExpected = |error| matches!(error, CallError::Transient(_));
     for (status, code, expected) in [
-        (400, "AccessDeniedException", set_up),
-        (400, "UnrecognizedClientException", set_up),
-        (403, "InvalidSignatureException", set_up),
-        (400, "ResourceNotFoundException", set_up),
-        (400, "KMSAccessDeniedException", set_up),
+        (400, "AccessDeniedException", configuration),
+        (400, "UnrecognizedClientException", configuration),
+        (403, "InvalidSignatureException", configuration),
+        (400, "ResourceNotFoundException", configuration),
+        (400, "KMSAccessDeniedException", configuration),
         (400, "KMSThrottlingException", transient),
         (400, "ValidationException", content),
         (413, "Whatever", content),
@@ -201,7 +201,7 @@ async fn request_errors_are_sorted_by_their_codes() {
 async fn missing_permission_to_describe_the_bus_is_a_configuration_fault() {
     let stub = answering(400, json!({"__type": "AccessDeniedException"})).await;
     let error = bus(&stub).exists().await.unwrap_err();
-    assert!(matches!(error, CallError::SetUp(_)), "{error:?}");
+    assert!(matches!(error, CallError::Configuration(_)), "{error:?}");
 }
 
 #[tokio::test]
@@ -217,7 +217,7 @@ async fn a_rejected_dead_letter_is_an_error() {
     }))
     .unwrap();
     let error = queue(&stub).send(&letter).await.unwrap_err();
-    assert!(matches!(error, CallError::SetUp(_)), "{error:?}");
+    assert!(matches!(error, CallError::Configuration(_)), "{error:?}");
 }
 
 struct Renamed;
@@ -323,10 +323,10 @@ async fn a_scan_ignores_attributes_of_a_newer_type() {
     let [more, deeper, detail, parked] = &rows[..] else {
         panic!("{rows:?}")
     };
-    assert_eq!(**more.arrival.row.as_ref().unwrap(), row("a", 1));
+    assert_eq!(**more.candidate.row.as_ref().unwrap(), row("a", 1));
     assert_eq!(more, deeper);
     let malformed = Unreadable::Malformed("attribute \"detail\" is not text".into());
-    assert_eq!(detail.arrival.row, Err(malformed));
+    assert_eq!(detail.candidate.row, Err(malformed));
     assert!(parked.parked.is_some());
 }
 
@@ -420,12 +420,12 @@ pub(crate) async fn everything(client: &aws_sdk_dynamodb::Client) -> Value {
         .into_iter()
         .enumerate()
         .map(|(index, row)| {
-            let arrival = outbox::relay::Arrival {
+            let candidate = outbox::Candidate {
                 key: row.key.clone(),
                 row: Ok(Arc::new(row)),
                 written_at: None,
             };
-            record(&format!("{}", 100 + index), &arrival)
+            record(&format!("{}", 100 + index), &candidate)
         })
         .collect();
     json!({"Records": records})

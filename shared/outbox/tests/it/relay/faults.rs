@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use outbox::{
+    Candidate, Unreadable,
     ports::{CallError, EntryError, PutResult},
-    relay::{Arrival, Failure, Fate, Settled, Unreadable},
+    relay::{Failure, RowOutcome, Settled},
 };
 use tokio::time::Instant;
 
@@ -16,14 +17,14 @@ use crate::fakes::{LIMITS, World, poison, refuse, row_with_detail};
 async fn without_a_confirmed_bus_nothing_is_sent_or_parked() {
     for answer in [
         Ok(false),
-        Err(CallError::SetUp("AccessDenied".into())),
+        Err(CallError::Configuration("AccessDenied".into())),
         Err(transient_call()),
     ] {
         let world = World::default();
         world.with(|state| state.bus_exists = answer.clone());
-        let mut arrivals = insert(&world, &[("a", 1)]);
-        arrivals.push(world.insert_row(row_with_detail("b", 1, "no json")));
-        let outcome = publish(&world, arrivals).await;
+        let mut candidates = insert(&world, &[("a", 1)]);
+        candidates.push(world.insert_row(row_with_detail("b", 1, "no json")));
+        let outcome = publish(&world, candidates).await;
 
         let failures = failures(&outcome);
         assert_eq!(failures.len(), 2, "{answer:?}");
@@ -39,12 +40,16 @@ async fn without_a_confirmed_bus_nothing_is_sent_or_parked() {
 #[tokio::test(start_paused = true)]
 async fn a_configuration_fault_stops_everything_and_parks_nothing() {
     let world = World::default();
-    world.answer(|_| Some(Err(CallError::SetUp("AccessDeniedException".into()))));
-    let arrivals = (0..1_000)
+    world.answer(|_| {
+        Some(Err(CallError::Configuration(
+            "AccessDeniedException".into(),
+        )))
+    });
+    let candidates = (0..1_000)
         .map(|index| world.insert(&format!("a{index}"), 1))
         .collect();
     let begun = Instant::now();
-    let outcome = publish(&world, arrivals).await;
+    let outcome = publish(&world, candidates).await;
 
     assert_eq!(failures(&outcome).len(), 1_000);
     assert!(
@@ -64,13 +69,13 @@ async fn an_entry_without_permission_fails_and_holds_back_its_aggregate() {
     let world = World::default();
     world.answer(refuse(
         "a/1",
-        EntryError::SetUp("NotAuthorizedForSourceException".into()),
+        EntryError::Configuration("NotAuthorizedForSourceException".into()),
     ));
-    let mut arrivals = insert(&world, &[("b", 1)]);
-    arrivals.extend((1..=11).map(|sequence| world.insert("a", sequence)));
-    let outcome = publish(&world, arrivals).await;
+    let mut candidates = insert(&world, &[("b", 1)]);
+    candidates.extend((1..=11).map(|sequence| world.insert("a", sequence)));
+    let outcome = publish(&world, candidates).await;
     let failures = failures(&outcome);
-    assert!(matches!(failures[0].1, Failure::SetUp(_)));
+    assert!(matches!(failures[0].1, Failure::Configuration(_)));
     assert_eq!(failures[1].0, "a/11");
     assert!(matches!(failures[1].1, Failure::HeldBack(_)));
     world.with(|state| assert!(state.letters.is_empty()));
@@ -80,20 +85,20 @@ async fn an_entry_without_permission_fails_and_holds_back_its_aggregate() {
 async fn poison_gets_a_dead_letter_then_is_parked_and_the_rest_is_published() {
     let world = World::default();
     world.answer(refuse("a/1", poison()));
-    let mut arrivals = insert(&world, &[("a", 1), ("a", 2), ("b", 1)]);
-    arrivals.push(world.insert_row(row_with_detail("c", 1, "{no json")));
-    arrivals.push(world.insert_row(row_with_detail(
+    let mut candidates = insert(&world, &[("a", 1), ("a", 2), ("b", 1)]);
+    candidates.push(world.insert_row(row_with_detail("c", 1, "{no json")));
+    candidates.push(world.insert_row(row_with_detail(
         "d",
         1,
         &format!("{{\"x\":\"{}\"}}", "y".repeat(LIMITS.bytes)),
     )));
-    arrivals.push(Arrival {
+    candidates.push(Candidate {
         row: Err(Unreadable::Malformed(
             "attribute \"detail\" is missing".into(),
         )),
         ..world.insert("e", 1)
     });
-    let outcome = publish(&world, arrivals).await;
+    let outcome = publish(&world, candidates).await;
 
     assert_eq!(failures(&outcome), []);
     assert_eq!(settled_as(&outcome, &Settled::Published), 2);
@@ -128,10 +133,10 @@ async fn poison_gets_a_dead_letter_then_is_parked_and_the_rest_is_published() {
 #[tokio::test(start_paused = true)]
 async fn a_dead_letter_names_the_event_and_does_not_contain_it() {
     let world = World::default();
-    let arrival = world.insert_row(row_with_detail("c", 1, "{secret"));
-    publish(&world, vec![arrival.clone()]).await;
+    let candidate = world.insert_row(row_with_detail("c", 1, "{secret"));
+    publish(&world, vec![candidate.clone()]).await;
     let letter = world.with(|state| state.letters.pop().unwrap());
-    assert_eq!(letter.key, arrival.key);
+    assert_eq!(letter.key, candidate.key);
     assert_eq!(
         letter.event_id.as_deref(),
         Some("019ad0c5-0a4c-7000-8000-000000000001")
@@ -159,11 +164,13 @@ async fn after_an_hour_a_suspect_is_poison_without_other_evidence() {
     let world = World::default();
     world.answer(refuse("a/1", poison()));
     let relay = world.relay();
-    let arrivals = insert(&world, &[("a", 1)]);
+    let candidates = insert(&world, &[("a", 1)]);
     for (minutes, parked) in [(59, 0), (1, 1)] {
         tokio::time::advance(Duration::from_mins(minutes)).await;
-        let outcome = relay.publish(arrivals.clone(), in_a_minute()).await;
-        let is_parked = |fate: &Fate| matches!(fate, Fate::Settled(Settled::Parked(_)));
+        let outcome = relay.publish(candidates.clone(), in_a_minute()).await;
+        let is_parked = |row_outcome: &RowOutcome| {
+            matches!(row_outcome, RowOutcome::Settled(Settled::Parked(_)))
+        };
         assert_eq!(outcome.count(is_parked), parked);
     }
     assert_eq!(world.with(|state| state.letters.len()), 1);
@@ -176,9 +183,9 @@ async fn unsent_events_are_not_waited_for_past_the_deadline() {
     world.answer(|_| Some(Err(transient_call())));
     // More than can be in flight at once: some are not sent before the deadline.
     let names: Vec<String> = (0..200).map(|index| format!("aggregate{index}")).collect();
-    let arrivals = names.iter().map(|name| world.insert(name, 1)).collect();
+    let candidates = names.iter().map(|name| world.insert(name, 1)).collect();
     let deadline = Instant::now() + Duration::from_secs(10);
-    let outcome = world.relay().publish(arrivals, deadline).await;
+    let outcome = world.relay().publish(candidates, deadline).await;
     assert_eq!(failures(&outcome).len(), 200);
     assert!(Instant::now() < deadline);
 }
@@ -191,17 +198,17 @@ async fn more_than_ten_at_once_are_not_poison() {
             if key.aggregate_id == "good" {
                 PutResult::Accepted
             } else {
-                PutResult::Refused(poison())
+                PutResult::Rejected(poison())
             }
         };
         Some(Ok(keys.iter().map(result).collect()))
     });
-    let mut arrivals = insert(&world, &[("good", 1)]);
-    arrivals.extend(
+    let mut candidates = insert(&world, &[("good", 1)]);
+    candidates.extend(
         (0..5).map(|index| world.insert_row(row_with_detail(&format!("local{index}"), 1, "x"))),
     );
-    arrivals.extend((0..20).map(|index| world.insert(&format!("bad{index}"), 1)));
-    let outcome = publish(&world, arrivals).await;
+    candidates.extend((0..20).map(|index| world.insert(&format!("bad{index}"), 1)));
+    let outcome = publish(&world, candidates).await;
     assert_eq!(world.with(|state| state.letters.len()), 10);
     let failures = failures(&outcome);
     assert_eq!(failures.len(), 15);
@@ -219,10 +226,10 @@ async fn a_rejected_request_is_split_until_the_bad_event_is_alone() {
         let culprit = keys.iter().any(|key| key.to_string() == "a/7");
         culprit.then(|| Err(CallError::Content("ValidationException".into())))
     });
-    let arrivals = (1..=10)
+    let candidates = (1..=10)
         .map(|sequence| world.insert("a", sequence))
         .collect();
-    let outcome = publish(&world, arrivals).await;
+    let outcome = publish(&world, candidates).await;
     assert_eq!(failures(&outcome), []);
     let expected: Vec<String> = (1..=10)
         .filter(|s| *s != 7)
@@ -236,13 +243,13 @@ async fn a_rejected_request_is_split_until_the_bad_event_is_alone() {
 async fn a_row_whose_letter_or_park_fails_is_retried() {
     for (letter, park) in [(true, false), (false, true)] {
         let world = World::default();
-        let arrival = world.insert_row(row_with_detail("a", 1, "x"));
+        let candidate = world.insert_row(row_with_detail("a", 1, "x"));
         world.with(|state| {
-            let error = CallError::SetUp("AccessDenied".into());
+            let error = CallError::Configuration("AccessDenied".into());
             state.letter_errors.extend(letter.then(|| error.clone()));
             state.park_errors.extend(park.then_some(error));
         });
-        let outcome = publish(&world, vec![arrival]).await;
+        let outcome = publish(&world, vec![candidate]).await;
         assert!(matches!(
             failures(&outcome)[0].1,
             Failure::DeadLetter(_) | Failure::Park(_)
@@ -254,11 +261,11 @@ async fn a_row_whose_letter_or_park_fails_is_retried() {
 #[tokio::test(start_paused = true)]
 async fn a_newer_format_fails_and_is_never_parked() {
     let world = World::default();
-    let arrival = Arrival {
+    let candidate = Candidate {
         row: Err(Unreadable::NewerFormat(2)),
         ..world.insert("a", 1)
     };
-    let outcome = publish(&world, vec![arrival, world.insert("b", 1)]).await;
+    let outcome = publish(&world, vec![candidate, world.insert("b", 1)]).await;
     assert_eq!(failures(&outcome).len(), 1);
     assert_eq!(world.published(), ["b/1"]);
     world.with(|state| assert!(state.letters.is_empty()));

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use outbox::{
+    Candidate,
     ports::{CallError, RowState},
-    relay::{Arrival, Failure, Settled},
+    relay::{Failure, Settled},
 };
 use tokio::time::Instant;
 
@@ -14,28 +15,30 @@ use crate::fakes::World;
 #[tokio::test(start_paused = true)]
 async fn records_that_may_be_published_are_looked_up_first() {
     let world = World::default();
-    let arrivals = insert(&world, &[("gone", 1), ("parked", 1), ("pending", 1)]);
+    let candidates = insert(&world, &[("gone", 1), ("parked", 1), ("pending", 1)]);
     world.with(|state| {
-        state.rows.remove(&arrivals[0].key);
-        state.rows.insert(arrivals[1].key.clone(), RowState::Parked);
+        state.rows.remove(&candidates[0].key);
+        state
+            .rows
+            .insert(candidates[1].key.clone(), RowState::Parked);
         state.look_up_errors.push_back(transient_call());
     });
     let relay = world.relay();
     tokio::time::advance(Duration::from_secs(2)).await;
-    let outcome = relay.publish(arrivals, in_a_minute()).await;
+    let outcome = relay.publish(candidates, in_a_minute()).await;
     assert_eq!(settled_as(&outcome, &Settled::Absent), 1);
     assert_eq!(settled_as(&outcome, &Settled::AlreadyParked), 1);
     assert_eq!(world.published(), ["pending/1"]);
 }
 
 /// Rows of fifty aggregates that may have been seen.
-fn insert_aged(world: &World, count: u64) -> Vec<Arrival> {
+fn insert_aged(world: &World, count: u64) -> Vec<Candidate> {
     let insert = |index| world.insert(&format!("a{:02}", index % 50), index / 50 + 1);
-    let mut arrivals: Vec<Arrival> = (0..count).map(insert).collect();
-    for arrival in &mut arrivals {
-        arrival.written_at = None;
+    let mut candidates: Vec<Candidate> = (0..count).map(insert).collect();
+    for candidate in &mut candidates {
+        candidate.written_at = None;
     }
-    arrivals
+    candidates
 }
 
 #[tokio::test(start_paused = true)]
@@ -57,12 +60,12 @@ async fn whole_aggregates_are_looked_up_in_as_few_requests_as_possible() {
 #[tokio::test(start_paused = true)]
 async fn new_records_do_not_wait_for_look_ups_of_others() {
     let world = World::default();
-    let mut arrivals = insert(&world, &[("old", 1), ("old", 2), ("young", 1)]);
-    arrivals[0].written_at = None;
+    let mut candidates = insert(&world, &[("old", 1), ("old", 2), ("young", 1)]);
+    candidates[0].written_at = None;
     let takes = Duration::from_millis(500);
     world.with(|state| state.look_up_latency = takes);
     let begun = Instant::now();
-    let outcome = publish(&world, arrivals).await;
+    let outcome = publish(&world, candidates).await;
     assert_eq!(settled_as(&outcome, &Settled::Published), 3);
     let requests = world.with(|state| state.requests.clone());
     let [(young_at, young), (old_at, old)] = &requests[..] else {
@@ -75,13 +78,13 @@ async fn new_records_do_not_wait_for_look_ups_of_others() {
 #[tokio::test(start_paused = true)]
 async fn without_a_bus_every_unsettled_row_fails() {
     let world = World::default();
-    let arrivals = insert_aged(&world, 250);
+    let candidates = insert_aged(&world, 250);
     world.with(|state| {
         state.bus_exists = Ok(false);
-        state.rows.remove(&arrivals[0].key);
-        state.rows.remove(&arrivals[249].key);
+        state.rows.remove(&candidates[0].key);
+        state.rows.remove(&candidates[249].key);
     });
-    let outcome = publish(&world, arrivals).await;
+    let outcome = publish(&world, candidates).await;
     assert_eq!(settled_as(&outcome, &Settled::Absent), 2);
     assert_eq!(failures(&outcome).len(), 248);
     assert!(outcome.halted.is_some());
@@ -91,12 +94,12 @@ async fn without_a_bus_every_unsettled_row_fails() {
 #[tokio::test(start_paused = true)]
 async fn rows_looked_up_after_the_bus_denied_access_fail() {
     let world = World::default();
-    let mut arrivals = insert(&world, &[("old", 1), ("young", 1)]);
-    arrivals[0].written_at = None;
+    let mut candidates = insert(&world, &[("old", 1), ("young", 1)]);
+    candidates[0].written_at = None;
     world.with(|state| state.look_up_latency = Duration::from_millis(500));
-    world.answer(|_| Some(Err(CallError::SetUp("AccessDenied".into()))));
-    let outcome = publish(&world, arrivals).await;
-    let denied = Failure::SetUp("AccessDenied".into());
+    world.answer(|_| Some(Err(CallError::Configuration("AccessDenied".into()))));
+    let outcome = publish(&world, candidates).await;
+    let denied = Failure::Configuration("AccessDenied".into());
     let expected = ["old/1", "young/1"].map(|name| (name.to_owned(), denied.clone()));
     assert_eq!(failures(&outcome), expected);
     assert_eq!(world.with(|state| state.requests.len()), 1);
@@ -105,14 +108,14 @@ async fn rows_looked_up_after_the_bus_denied_access_fail() {
 #[tokio::test(start_paused = true)]
 async fn rows_that_cannot_be_looked_up_fail_unpublished() {
     let world = World::default();
-    let mut arrivals = insert(&world, &[("old", 1), ("young", 1)]);
-    arrivals[0].written_at = None;
+    let mut candidates = insert(&world, &[("old", 1), ("young", 1)]);
+    candidates[0].written_at = None;
     world.with(|state| {
         state
             .look_up_errors
-            .push_back(CallError::SetUp("AccessDenied".into()));
+            .push_back(CallError::Configuration("AccessDenied".into()));
     });
-    let outcome = publish(&world, arrivals).await;
+    let outcome = publish(&world, candidates).await;
     assert!(matches!(&failures(&outcome)[..], [(name, Failure::LookUp(_))] if name == "old/1"));
     assert_eq!(world.published(), ["young/1"]);
 }
@@ -120,13 +123,13 @@ async fn rows_that_cannot_be_looked_up_fail_unpublished() {
 #[tokio::test(start_paused = true)]
 async fn nothing_overtakes_an_event_that_failed_before_it_was_sent() {
     let world = World::default();
-    let mut arrivals = insert(&world, &[("a", 1), ("a", 2), ("b", 1)]);
-    arrivals[0].written_at = None;
+    let mut candidates = insert(&world, &[("a", 1), ("a", 2), ("b", 1)]);
+    candidates[0].written_at = None;
     world.with(|state| {
         state.look_up_errors.extend(vec![transient_call(); 10_000]);
     });
-    let first = arrivals[0].key.clone();
-    let outcome = publish(&world, arrivals).await;
+    let first = candidates[0].key.clone();
+    let outcome = publish(&world, candidates).await;
     let failures = failures(&outcome);
     assert_eq!(failures.len(), 2);
     assert!(failures.contains(&("a/2".into(), Failure::HeldBack(first))));

@@ -3,23 +3,24 @@
 use std::{sync::Arc, time::Duration};
 
 use outbox::{
+    Candidate, Unreadable,
     ports::{CallError, PutResult, RowState},
-    relay::{Arrival, Failure, Fate, Outcome, Settled, Unreadable},
+    relay::{Failure, Outcome, RowOutcome, Settled},
 };
 use proptest::prelude::*;
 use tokio::time::Instant;
 
 use crate::fakes::{World, poison, refuse, transient};
 
-pub(super) async fn publish(world: &World, arrivals: Vec<Arrival>) -> Outcome {
-    world.relay().publish(arrivals, in_a_minute()).await
+pub(super) async fn publish(world: &World, candidates: Vec<Candidate>) -> Outcome {
+    world.relay().publish(candidates, in_a_minute()).await
 }
 
 pub(super) fn in_a_minute() -> Instant {
     Instant::now() + Duration::from_mins(1)
 }
 
-pub(super) fn insert(world: &World, names: &[(&str, u64)]) -> Vec<Arrival> {
+pub(super) fn insert(world: &World, names: &[(&str, u64)]) -> Vec<Candidate> {
     names
         .iter()
         .map(|(aggregate, sequence)| world.insert(aggregate, *sequence))
@@ -27,15 +28,15 @@ pub(super) fn insert(world: &World, names: &[(&str, u64)]) -> Vec<Arrival> {
 }
 
 pub(super) fn settled_as(outcome: &Outcome, settled: &Settled) -> usize {
-    outcome.count(|fate| *fate == Fate::Settled(settled.clone()))
+    outcome.count(|row_outcome| *row_outcome == RowOutcome::Settled(settled.clone()))
 }
 
 pub(super) fn failures(outcome: &Outcome) -> Vec<(String, Failure)> {
     let mut failures: Vec<(String, Failure)> = outcome
-        .fates()
-        .filter_map(|(key, fate)| match fate {
-            Fate::Failed(failure) => Some((key.to_string(), failure.clone())),
-            Fate::Settled(_) => None,
+        .rows()
+        .filter_map(|(key, row_outcome)| match row_outcome {
+            RowOutcome::Failed(failure) => Some((key.to_string(), failure.clone())),
+            RowOutcome::Settled(_) => None,
         })
         .collect();
     failures.sort_by(|a, b| a.0.cmp(&b.0));
@@ -49,8 +50,8 @@ pub(super) fn transient_call() -> CallError {
 #[tokio::test(start_paused = true)]
 async fn published_rows_are_deleted() {
     let world = World::default();
-    let arrivals = insert(&world, &[("a", 1), ("b", 1), ("a", 2)]);
-    let outcome = publish(&world, arrivals).await;
+    let candidates = insert(&world, &[("a", 1), ("b", 1), ("a", 2)]);
+    let outcome = publish(&world, candidates).await;
 
     assert_eq!(settled_as(&outcome, &Settled::Published), 3);
     assert!(world.pending().is_empty());
@@ -65,7 +66,7 @@ async fn published_rows_are_deleted() {
 #[tokio::test(start_paused = true)]
 async fn an_aggregate_s_events_share_a_request_in_sequence() {
     let world = World::default();
-    let arrivals = insert(
+    let candidates = insert(
         &world,
         &[
             ("a", 2),
@@ -81,7 +82,7 @@ async fn an_aggregate_s_events_share_a_request_in_sequence() {
             ("b", 6),
         ],
     );
-    publish(&world, arrivals).await;
+    publish(&world, candidates).await;
     let requests: Vec<String> = world.with(|state| {
         let names = |(_, keys): &(Instant, Vec<outbox::RowKey>)| {
             keys.iter()
@@ -97,10 +98,10 @@ async fn an_aggregate_s_events_share_a_request_in_sequence() {
 #[tokio::test(start_paused = true)]
 async fn a_long_history_is_sent_one_request_at_a_time() {
     let world = World::default();
-    let arrivals = (1..=35)
+    let candidates = (1..=35)
         .map(|sequence| world.insert("a", sequence))
         .collect();
-    publish(&world, arrivals).await;
+    publish(&world, candidates).await;
     let expected: Vec<String> = (1..=35).map(|sequence| format!("a/{sequence}")).collect();
     assert_eq!(world.published(), expected);
     let times: Vec<Instant> =
@@ -116,11 +117,11 @@ async fn a_long_history_is_sent_one_request_at_a_time() {
 #[tokio::test(start_paused = true)]
 async fn different_aggregates_are_sent_in_parallel() {
     let world = World::default();
-    let arrivals = (0..80)
+    let candidates = (0..80)
         .map(|index| world.insert(&format!("a{index}"), 1))
         .collect();
     let begun = Instant::now();
-    publish(&world, arrivals).await;
+    publish(&world, candidates).await;
     assert!(
         begun.elapsed() < Duration::from_millis(40),
         "{:?}",
@@ -140,9 +141,9 @@ async fn only_failed_entries_are_retried_and_later_ones_wait() {
         left -= 1;
         refuse("a/1", transient())(keys)
     });
-    let mut arrivals = insert(&world, &[("a", 1), ("b", 1)]);
-    arrivals.extend((2..=12).map(|sequence| world.insert("a", sequence)));
-    let outcome = publish(&world, arrivals).await;
+    let mut candidates = insert(&world, &[("a", 1), ("b", 1)]);
+    candidates.extend((2..=12).map(|sequence| world.insert("a", sequence)));
+    let outcome = publish(&world, candidates).await;
 
     assert_eq!(settled_as(&outcome, &Settled::Published), 13);
     let published = world.published();
@@ -158,12 +159,12 @@ async fn only_failed_entries_are_retried_and_later_ones_wait() {
 async fn an_event_that_keeps_failing_is_reported_in_time() {
     let world = World::default();
     world.answer(|keys| refuse("a/1", transient())(keys));
-    let mut arrivals: Vec<Arrival> = (1..=11)
+    let mut candidates: Vec<Candidate> = (1..=11)
         .map(|sequence| world.insert("a", sequence))
         .collect();
-    arrivals.push(world.insert("b", 1));
+    candidates.push(world.insert("b", 1));
     let begun = Instant::now();
-    let outcome = publish(&world, arrivals).await;
+    let outcome = publish(&world, candidates).await;
 
     assert!(begun.elapsed() < Duration::from_secs(54));
     assert_eq!(
@@ -177,7 +178,7 @@ async fn an_event_that_keeps_failing_is_reported_in_time() {
                 "a/11".to_owned(),
                 Failure::HeldBack(
                     outcome
-                        .fates()
+                        .rows()
                         .find(|(key, _)| key.to_string() == "a/1")
                         .unwrap()
                         .0
@@ -217,27 +218,29 @@ async fn the_bus_is_confirmed_once_a_minute() {
 #[tokio::test(start_paused = true)]
 async fn an_edited_row_is_published_only_as_read_from_the_table() {
     let world = World::default();
-    let mut arrivals = insert(&world, &[("a", 1), ("b", 1), ("c", 1), ("d", 1)]);
-    let edit = |arrival: &mut Arrival, edits| {
-        let mut row = (**arrival.row.as_ref().unwrap()).clone();
+    let mut candidates = insert(&world, &[("a", 1), ("b", 1), ("c", 1), ("d", 1)]);
+    let edit = |candidate: &mut Candidate, edits| {
+        let mut row = (**candidate.row.as_ref().unwrap()).clone();
         row.edits = edits;
-        arrival.row = Ok(Arc::new(row));
-        arrival.written_at = None;
+        candidate.row = Ok(Arc::new(row));
+        candidate.written_at = None;
     };
     world.with(|state| {
-        for arrival in &arrivals {
-            state.rows.insert(arrival.key.clone(), RowState::Edited(2));
+        for candidate in &candidates {
+            state
+                .rows
+                .insert(candidate.key.clone(), RowState::Edited(2));
         }
     });
     // a/1 is as the stream shows it, b/1 as the table showed it before the last edit, c/1 as
     // the table shows it now.
-    edit(&mut arrivals[1], 1);
-    edit(&mut arrivals[2], 2);
+    edit(&mut candidates[1], 1);
+    edit(&mut candidates[2], 2);
     // An image that can't be read proves nothing about the edited row, which is not parked.
-    arrivals[3].row = Err(Unreadable::Malformed("\"source\" is missing".into()));
+    candidates[3].row = Err(Unreadable::Malformed("\"source\" is missing".into()));
     let relay = world.relay();
     tokio::time::advance(Duration::from_secs(2)).await;
-    let outcome = relay.publish(arrivals, in_a_minute()).await;
+    let outcome = relay.publish(candidates, in_a_minute()).await;
     assert_eq!(settled_as(&outcome, &Settled::Edited), 3);
     assert_eq!(world.published(), ["c/1"]);
     assert!(world.with(|state| state.letters.is_empty()));
@@ -246,12 +249,12 @@ async fn an_edited_row_is_published_only_as_read_from_the_table() {
 #[tokio::test(start_paused = true)]
 async fn an_edited_row_that_cannot_be_read_is_parked_again() {
     let world = World::default();
-    let mut arrivals = insert(&world, &[("a", 1)]);
-    arrivals[0].row = Err(Unreadable::Malformed("\"source\" is missing".into()));
-    arrivals[0].written_at = None;
-    let key = arrivals[0].key.clone();
+    let mut candidates = insert(&world, &[("a", 1)]);
+    candidates[0].row = Err(Unreadable::Malformed("\"source\" is missing".into()));
+    candidates[0].written_at = None;
+    let key = candidates[0].key.clone();
     world.with(|state| state.rows.insert(key.clone(), RowState::Edited(1)));
-    world.relay().publish(arrivals, in_a_minute()).await;
+    world.relay().publish(candidates, in_a_minute()).await;
     assert_eq!(world.with(|state| state.rows[&key]), RowState::Parked);
 }
 
@@ -262,14 +265,14 @@ async fn an_undeleted_row_is_remembered_and_not_published_twice() {
     world.with(|state| {
         state
             .delete_errors
-            .push_back(CallError::SetUp("AccessDenied".into()));
+            .push_back(CallError::Configuration("AccessDenied".into()));
     });
-    let arrivals = insert(&world, &[("a", 1)]);
-    let outcome = relay.publish(arrivals.clone(), in_a_minute()).await;
+    let candidates = insert(&world, &[("a", 1)]);
+    let outcome = relay.publish(candidates.clone(), in_a_minute()).await;
     assert_eq!(outcome.undeleted.len(), 1);
     assert_eq!(settled_as(&outcome, &Settled::Published), 1);
 
-    let again = relay.publish(arrivals, in_a_minute()).await;
+    let again = relay.publish(candidates, in_a_minute()).await;
     assert_eq!(settled_as(&again, &Settled::Published), 1);
     assert!(again.undeleted.is_empty());
     assert!(world.pending().is_empty());
@@ -280,19 +283,19 @@ async fn an_undeleted_row_is_remembered_and_not_published_twice() {
 async fn undeleted_rows_are_reported_while_the_bus_is_gone() {
     let world = World::default();
     let relay = world.relay();
-    let arrivals = insert(&world, &[("a", 1), ("b", 1)]);
+    let candidates = insert(&world, &[("a", 1), ("b", 1)]);
     world.with(|state| {
-        let denied = CallError::SetUp("AccessDenied".into());
+        let denied = CallError::Configuration("AccessDenied".into());
         state.delete_errors.push_back(denied);
     });
-    let first = arrivals[..1].to_vec();
+    let first = candidates[..1].to_vec();
     let outcome = relay.publish(first, in_a_minute()).await;
-    assert_eq!(outcome.undeleted, [arrivals[0].key.clone()]);
+    assert_eq!(outcome.undeleted, [candidates[0].key.clone()]);
 
     tokio::time::sleep(Duration::from_mins(2)).await;
     world.with(|state| state.bus_exists = Ok(false));
-    let outcome = relay.publish(arrivals.clone(), in_a_minute()).await;
-    assert_eq!(outcome.undeleted, [arrivals[0].key.clone()]);
+    let outcome = relay.publish(candidates.clone(), in_a_minute()).await;
+    assert_eq!(outcome.undeleted, [candidates[0].key.clone()]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -302,11 +305,11 @@ async fn deletes_that_fail_together_pause_as_one() {
         let refused = std::iter::repeat_with(transient_call);
         state.delete_errors.extend(refused.take(8));
     });
-    let arrivals = (0..200)
+    let candidates = (0..200)
         .map(|index| world.insert(&format!("a{index}"), 1))
         .collect();
     let begun = Instant::now();
-    let outcome = publish(&world, arrivals).await;
+    let outcome = publish(&world, candidates).await;
     assert!(outcome.undeleted.is_empty());
     assert!(world.pending().is_empty());
     // The longest pause after one failure has 100 ms, that after eight 5 s.
@@ -317,10 +320,10 @@ async fn deletes_that_fail_together_pause_as_one() {
 #[tokio::test(start_paused = true)]
 async fn delete_requests_are_full_while_more_rows_arrive() {
     let world = World::default();
-    let arrivals = (0..100)
+    let candidates = (0..100)
         .map(|index| world.insert(&format!("a{index}"), 1))
         .collect();
-    publish(&world, arrivals).await;
+    publish(&world, candidates).await;
     assert!(world.pending().is_empty());
     assert_eq!(world.with(|state| state.deletes), 4);
 }
@@ -342,10 +345,10 @@ async fn a_failed_delete_is_retried() {
 async fn services_that_hang_are_reported_in_time() {
     let world = World::default();
     world.with(|state| state.hang = true);
-    let mut arrivals = insert(&world, &[("a", 1), ("b", 1)]);
-    arrivals[0].written_at = None;
+    let mut candidates = insert(&world, &[("a", 1), ("b", 1)]);
+    candidates[0].written_at = None;
     let begun = Instant::now();
-    let outcome = publish(&world, arrivals).await;
+    let outcome = publish(&world, candidates).await;
     assert!(begun.elapsed() < Duration::from_secs(57));
     assert_eq!(failures(&outcome).len(), 2);
     assert_eq!(world.pending().len(), 2);
@@ -354,8 +357,8 @@ async fn services_that_hang_are_reported_in_time() {
 #[tokio::test(start_paused = true)]
 async fn a_record_twice_in_a_batch_is_published_once() {
     let world = World::default();
-    let arrival = world.insert("a", 1);
-    publish(&world, vec![arrival.clone(), arrival]).await;
+    let candidate = world.insert("a", 1);
+    publish(&world, vec![candidate.clone(), candidate]).await;
     assert_eq!(world.published(), ["a/1"]);
 }
 
@@ -376,8 +379,8 @@ fn erratic(
             2 => Some(Ok(vec![PutResult::Accepted; random.usize(0..=keys.len())])),
             _ => {
                 let mut result = || match random.u8(0..10) {
-                    0 => PutResult::Refused(transient()),
-                    1 => PutResult::Refused(poison()),
+                    0 => PutResult::Rejected(transient()),
+                    1 => PutResult::Rejected(poison()),
                     _ => PutResult::Accepted,
                 };
                 Some(Ok(keys.iter().map(|_| result()).collect()))
@@ -404,25 +407,25 @@ proptest! {
         runtime.block_on(async {
             let world = World::default();
             world.answer(erratic(seed));
-            let arrivals: Vec<Arrival> = names
+            let candidates: Vec<Candidate> = names
                 .iter()
                 .map(|((aggregate, sequence), is_young)| {
-                    let arrival = world.insert(&format!("a{aggregate}"), *sequence);
-                    Arrival { written_at: arrival.written_at.filter(|_| *is_young), ..arrival }
+                    let candidate = world.insert(&format!("a{aggregate}"), *sequence);
+                    Candidate { written_at: candidate.written_at.filter(|_| *is_young), ..candidate }
                 })
                 .collect();
-            let outcome = publish(&world, arrivals.clone()).await;
-            for Arrival { key, .. } in &arrivals {
+            let outcome = publish(&world, candidates.clone()).await;
+            for Candidate { key, .. } in &candidates {
                 let state = world.with(|state| state.rows.get(key).copied());
                 let published = world.with(|state| state.published.iter().filter(|other| *other == key).count());
-                match outcome.fate(key) {
-                    Some(Fate::Settled(Settled::Published)) => {
+                match outcome.of(key) {
+                    Some(RowOutcome::Settled(Settled::Published)) => {
                         prop_assert_eq!((published, state), (1, None));
                     }
-                    Some(Fate::Settled(Settled::Parked(_))) => {
+                    Some(RowOutcome::Settled(Settled::Parked(_))) => {
                         prop_assert_eq!((published, state), (0, Some(RowState::Parked)));
                     }
-                    Some(Fate::Failed(_)) => {
+                    Some(RowOutcome::Failed(_)) => {
                         prop_assert_eq!((published, state), (0, Some(RowState::Pending)));
                     }
                     other => prop_assert!(false, "{key}: {other:?}"),

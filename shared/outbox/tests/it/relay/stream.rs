@@ -8,7 +8,7 @@ use std::{
 
 use jiff::SignedDuration;
 use outbox::{
-    handlers::{Counts, Relayed, StreamEvent, StreamHandler},
+    handlers::{BatchReport, Counts, StreamEvent, StreamHandler},
     ports::{CallError, EntryError},
 };
 use serde_json::{Value, json};
@@ -33,13 +33,16 @@ async fn handle_with(
     reported(&relay_with(handler, records).await)
 }
 
-async fn relay_with(handler: &StreamHandler<World, World, World>, records: Vec<Value>) -> Relayed {
+async fn relay_with(
+    handler: &StreamHandler<World, World, World>,
+    records: Vec<Value>,
+) -> BatchReport {
     let event: StreamEvent = serde_json::from_value(json!({"Records": records})).unwrap();
     let deadline = Instant::now() + Duration::from_mins(1);
     handler.handle(event, deadline).await
 }
 
-fn reported(relayed: &Relayed) -> Option<String> {
+fn reported(relayed: &BatchReport) -> Option<String> {
     let response = serde_json::to_value(&relayed.response).unwrap();
     let failures = response["batchItemFailures"].as_array().unwrap().clone();
     assert!(failures.len() <= 1, "one checkpoint");
@@ -75,7 +78,7 @@ async fn a_batch_that_is_done_reports_no_failures() {
 #[tokio::test(start_paused = true)]
 async fn the_lowest_failing_sequence_number_is_reported_by_its_value() {
     let world = World::default();
-    world.answer(|_| Some(Err(CallError::SetUp("AccessDenied".into()))));
+    world.answer(|_| Some(Err(CallError::Configuration("AccessDenied".into()))));
     let records = vec![
         record(
             "99999999999999999999999999999999999999",
@@ -99,7 +102,10 @@ async fn the_lowest_failing_sequence_number_is_reported_by_its_value() {
 #[tokio::test(start_paused = true)]
 async fn published_records_behind_a_failure_are_looked_up_when_retried() {
     let world = World::default();
-    world.answer(refuse("a/1", EntryError::SetUp("NotAuthorized".into())));
+    world.answer(refuse(
+        "a/1",
+        EntryError::Configuration("NotAuthorized".into()),
+    ));
     let handler = StreamHandler::new(world.relay());
     let records = vec![
         record("100", &world.insert("a", 1)),
@@ -123,7 +129,10 @@ async fn published_records_behind_a_failure_are_looked_up_when_retried() {
 #[tokio::test(start_paused = true)]
 async fn a_failure_with_nothing_published_behind_it_is_not_delayed() {
     let world = World::default();
-    world.answer(refuse("b/1", EntryError::SetUp("NotAuthorized".into())));
+    world.answer(refuse(
+        "b/1",
+        EntryError::Configuration("NotAuthorized".into()),
+    ));
     let records = vec![
         record("100", &world.insert("a", 1)),
         record("101", &world.insert("b", 1)),
@@ -189,7 +198,7 @@ async fn nothing_is_left_to_the_sweeper_on_a_configuration_fault() {
     let stuck = record("1", &world.insert("a", 1));
     sleep(Duration::from_mins(11)).await;
     relay_with(&handler, vec![record("2", &world.insert("b", 1))]).await;
-    world.answer(|_| Some(Err(CallError::SetUp("AccessDenied".into()))));
+    world.answer(|_| Some(Err(CallError::Configuration("AccessDenied".into()))));
     let relayed = relay_with(&handler, vec![stuck]).await;
     assert_eq!(reported(&relayed).as_deref(), Some("1"));
     assert_eq!(relayed.counts.left_to_sweeper, 0);
@@ -198,7 +207,10 @@ async fn nothing_is_left_to_the_sweeper_on_a_configuration_fault() {
 #[tokio::test(start_paused = true)]
 async fn a_batch_is_counted() {
     let world = World::default();
-    world.answer(refuse("c/1", EntryError::SetUp("NotAuthorized".into())));
+    world.answer(refuse(
+        "c/1",
+        EntryError::Configuration("NotAuthorized".into()),
+    ));
     let settled = world.insert("b", 1);
     world.with(|state| state.rows.remove(&settled.key));
     let mut settled = record("2", &settled);
@@ -241,9 +253,12 @@ impl Write for Lines {
 #[tokio::test(start_paused = true)]
 async fn the_log_names_events_and_never_shows_them() {
     let world = World::default();
-    world.answer(refuse("a/1", EntryError::SetUp("NotAuthorized".into())));
+    world.answer(refuse(
+        "a/1",
+        EntryError::Configuration("NotAuthorized".into()),
+    ));
     world.with(|state| {
-        let deletes = std::iter::repeat_n(CallError::SetUp("AccessDenied".into()), 9);
+        let deletes = std::iter::repeat_n(CallError::Configuration("AccessDenied".into()), 9);
         state.delete_errors.extend(deletes);
     });
     let secret = |aggregate: &str| {

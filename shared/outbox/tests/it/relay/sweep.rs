@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use outbox::{
     OutboxRow,
-    handlers::{CutShort, Sweeper, Swept},
+    handlers::{CutShort, SweepReport, Sweeper},
     ports::{CallError, EntryError, RowState},
 };
 use tokio::time::{Instant, sleep};
@@ -37,7 +37,7 @@ fn sweeper(world: &World) -> Sweeper<World, World, World> {
     Sweeper::new(world.relay(), GRACE)
 }
 
-async fn sweep(world: &World) -> Swept {
+async fn sweep(world: &World) -> SweepReport {
     let deadline = Instant::now() + Duration::from_mins(5);
     sweeper(world).sweep(deadline).await
 }
@@ -52,11 +52,11 @@ async fn rows_older_than_the_grace_period_are_published() {
     assert_eq!(world.pending(), ["b/1"]);
     assert_eq!(
         swept,
-        Swept {
+        SweepReport {
             pending: 2,
             oldest_age: GRACE,
             published: 1,
-            ..Swept::default()
+            ..SweepReport::default()
         }
     );
 }
@@ -64,7 +64,7 @@ async fn rows_older_than_the_grace_period_are_published() {
 #[tokio::test(start_paused = true)]
 async fn an_empty_table_is_swept_without_a_call_to_the_bus() {
     let world = World::default();
-    assert_eq!(sweep(&world).await, Swept::default());
+    assert_eq!(sweep(&world).await, SweepReport::default());
     assert_eq!(world.with(|state| state.exists_calls), 0);
 }
 
@@ -151,7 +151,7 @@ async fn a_configuration_fault_ends_the_sweep_and_deletes_nothing() {
         (Ok(false), None, "there is no such bus"),
         (
             Ok(true),
-            Some(CallError::SetUp("AccessDeniedException".into())),
+            Some(CallError::Configuration("AccessDeniedException".into())),
             "AccessDeniedException",
         ),
     ] {
@@ -164,7 +164,10 @@ async fn a_configuration_fault_ends_the_sweep_and_deletes_nothing() {
             world.answer(move |_| Some(Err(error.clone())));
         }
         let swept = sweep(&world).await;
-        assert_eq!(swept.cut_short, Some(CutShort::SetUp(reason.into())));
+        assert_eq!(
+            swept.cut_short,
+            Some(CutShort::Configuration(reason.into()))
+        );
         assert!(world.with(|state| state.requests.len()) <= 1);
         assert_eq!(world.pending().len(), 8);
     }
@@ -176,7 +179,7 @@ async fn one_event_without_permission_does_not_end_the_sweep() {
     for aggregate in ["a", "b", "c"] {
         old(&world, aggregate, 1);
     }
-    let refused = EntryError::SetUp("NotAuthorizedForSourceException".into());
+    let refused = EntryError::Configuration("NotAuthorizedForSourceException".into());
     world.answer(refuse("b/1", refused));
     let swept = sweep(&world).await;
     assert_eq!((swept.published, swept.failed), (2, 1));
@@ -191,7 +194,7 @@ async fn a_table_that_cannot_be_read_is_retried_then_reported() {
     world.with(|state| state.scan_errors.push_back(throttled()));
     assert_eq!(sweep(&world).await.published, 1);
 
-    let denied = CallError::SetUp("AccessDeniedException".into());
+    let denied = CallError::Configuration("AccessDeniedException".into());
     world.with(|state| state.scan_errors.push_back(denied));
     let cut_short = CutShort::Scan("AccessDeniedException".into());
     assert_eq!(sweep(&world).await.cut_short, Some(cut_short));
@@ -270,12 +273,12 @@ async fn sweeps_that_are_cut_short_reach_every_row_in_the_end() {
 #[tokio::test(start_paused = true)]
 async fn stream_and_sweeper_may_publish_a_row_at_once() {
     let world = World::default();
-    let arrivals: Vec<_> = (1..=20)
+    let candidates: Vec<_> = (1..=20)
         .map(|sequence| world.insert_row(row_of_age("a", sequence, GRACE)))
         .collect();
     let relay = world.relay();
     let deadline = Instant::now() + Duration::from_mins(1);
-    let (outcome, swept) = tokio::join!(relay.publish(arrivals, deadline), sweep(&world));
+    let (outcome, swept) = tokio::join!(relay.publish(candidates, deadline), sweep(&world));
     assert!(world.pending().is_empty());
     assert_eq!(swept.failed + outcome.undeleted.len(), 0);
     let mut published = world.published();

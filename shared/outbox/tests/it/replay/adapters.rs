@@ -7,7 +7,7 @@ use aws_sdk_dynamodbstreams::config::{BehaviorVersion, Credentials, Region, retr
 use dynamodb_in_process::Address;
 use outbox::{
     aws::DynamoDbStreams,
-    ports::{CallError, DeadLetterQueue, From, Message, Place, StreamError, StreamReader},
+    ports::{CallError, DeadLetterQueue, Message, Place, ShardPosition, StreamError, StreamReader},
 };
 use serde_json::{Value, json};
 use wiremock::MockServer;
@@ -76,7 +76,7 @@ async fn a_missing_queue_is_a_configuration_fault() {
     )
     .await;
     let error = queue(&stub).depth().await.unwrap_err();
-    assert!(matches!(error, CallError::SetUp(_)), "{error:?}");
+    assert!(matches!(error, CallError::Configuration(_)), "{error:?}");
 }
 
 pub(crate) fn streams(address: impl Into<Address>) -> aws_sdk_dynamodbstreams::Client {
@@ -99,8 +99,8 @@ async fn errors_of_a_stream_are_sorted_by_their_codes() {
     let is_expired: fn(&StreamError) -> bool = |error| *error == StreamError::Expired;
     let is_transient: fn(&StreamError) -> bool =
         |error| matches!(error, StreamError::Call(CallError::Transient(_)));
-    let is_set_up: fn(&StreamError) -> bool =
-        |error| matches!(error, StreamError::Call(CallError::SetUp(_)));
+    let is_configuration: fn(&StreamError) -> bool =
+        |error| matches!(error, StreamError::Call(CallError::Configuration(_)));
     let is_content: fn(&StreamError) -> bool =
         |error| matches!(error, StreamError::Call(CallError::Content(_)));
     for (code, is_right) in [
@@ -109,7 +109,7 @@ async fn errors_of_a_stream_are_sorted_by_their_codes() {
         ("ExpiredIteratorException", is_expired),
         ("LimitExceededException", is_transient),
         ("InternalServerError", is_transient),
-        ("AccessDeniedException", is_set_up),
+        ("AccessDeniedException", is_configuration),
         ("ValidationException", is_content),
     ] {
         let stub = answering(400, json!({"__type": format!("a#{code}"), "message": "no"})).await;
@@ -117,7 +117,7 @@ async fn errors_of_a_stream_are_sorted_by_their_codes() {
         let place = Place {
             stream_arn: "arn",
             shard_id: "shard",
-            from: From::At("100"),
+            from: ShardPosition::At("100"),
         };
         for error in [
             reader.read("iterator").await.unwrap_err(),

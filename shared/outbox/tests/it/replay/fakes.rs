@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use outbox::ports::{
-    CallError, DeadLetterQueue, Depth, From, Message, Place, StreamError, StreamPage, StreamReader,
-    StreamRecord,
+    CallError, DeadLetterQueue, Depth, Message, Place, ShardPosition, StreamError, StreamPage,
+    StreamReader, StreamRecord,
 };
 use tokio::time::{Instant, sleep};
 
@@ -125,9 +125,9 @@ impl StreamReader for World {
                 })
             };
             let position = match place.from {
-                From::At(_) if state.iterators_begin_anywhere => Some(0),
-                From::At(number) => at(number),
-                From::After(number) => at(number).map(|position| position + 1),
+                ShardPosition::At(_) if state.iterators_begin_anywhere => Some(0),
+                ShardPosition::At(number) => at(number),
+                ShardPosition::After(number) => at(number).map(|position| position + 1),
             };
             let trimmed = || StreamError::Gone("trimmed".into());
             Ok(format!(

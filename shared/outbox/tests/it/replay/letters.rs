@@ -5,7 +5,7 @@ use std::time::Duration;
 use outbox::{
     RowKey,
     ports::{CallError, EntryError, RowState, StreamError},
-    replay::{Unsettled, Verdict},
+    replay::{LetterOutcome, SettleError},
 };
 use serde_json::json;
 use tokio::time::Instant;
@@ -22,8 +22,8 @@ async fn rows_of_a_pointer_are_published_before_the_letter_is_deleted() {
     inserted(&world, "shard", "100", &world.insert("a", 1));
     inserted(&world, "shard", "101", &world.insert("b", 1));
     world.dead_letter(pointer("shard", "100", "101").to_string());
-    let (summary, verdicts) = run(&world).await;
-    assert_eq!(verdicts, [("message 0".into(), settled(2, 0))]);
+    let (summary, outcomes) = run(&world).await;
+    assert_eq!(outcomes, [("message 0".into(), settled(2, 0))]);
     assert_eq!((summary.settled, summary.published), (1, 2));
     assert_eq!(
         world.with(|state| state.log.last().cloned()).as_deref(),
@@ -45,8 +45,8 @@ async fn a_range_is_read_to_its_end_through_empty_pages() {
     inserted(&world, "shard", "1001", &world.insert("after", 1));
     // The pointer counts one record, but its range has more.
     world.dead_letter(pointer("shard", "100", "1000").to_string());
-    let (_, verdicts) = run(&world).await;
-    assert_eq!(verdicts[0].1, settled(2, 0));
+    let (_, outcomes) = run(&world).await;
+    assert_eq!(outcomes[0].1, settled(2, 0));
     assert_eq!(world.published(), ["a/1", "b/1"]);
     assert_eq!(world.pending(), ["after/1", "before/1"]);
 }
@@ -67,8 +67,8 @@ async fn an_expired_iterator_is_replaced_after_the_last_record() {
             StreamError::Call(busy),
         ]);
     });
-    let (_, verdicts) = run(&world).await;
-    assert_eq!(verdicts[0].1, settled(6, 0));
+    let (_, outcomes) = run(&world).await;
+    assert_eq!(outcomes[0].1, settled(6, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -80,9 +80,9 @@ async fn rows_settled_in_the_meantime_are_not_published_again() {
     world.with(|state| state.rows.remove(&gone.key));
     world.dead_letter(pointer("shard", "100", "101").to_string());
     world.dead_letter(reference(&gone.key));
-    let (_, verdicts) = run(&world).await;
-    assert_eq!(verdicts[0].1, settled(1, 1));
-    assert_eq!(verdicts[1].1, settled(0, 1));
+    let (_, outcomes) = run(&world).await;
+    assert_eq!(outcomes[0].1, settled(1, 1));
+    assert_eq!(outcomes[1].1, settled(0, 1));
     assert_eq!(world.published(), ["a/1"]);
 }
 
@@ -90,8 +90,8 @@ async fn rows_settled_in_the_meantime_are_not_published_again() {
 async fn a_reference_to_a_row_that_is_pending_again_is_published() {
     let world = World::default();
     world.dead_letter(reference(&world.insert("a", 1).key));
-    let (_, verdicts) = run(&world).await;
-    assert_eq!(verdicts[0].1, settled(1, 0));
+    let (_, outcomes) = run(&world).await;
+    assert_eq!(outcomes[0].1, settled(1, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -103,13 +103,13 @@ async fn a_letter_whose_row_is_parked_stays_and_names_it() {
     add_parked_to_stream(&world, &parked);
     world.dead_letter(reference(&parked));
     world.dead_letter(pointer("shard", "100", "101").to_string());
-    let (summary, verdicts) = run(&world).await;
-    let stays = Verdict::Pending {
+    let (summary, outcomes) = run(&world).await;
+    let stays = LetterOutcome::Pending {
         parked: vec![parked],
         failed: vec![],
     };
-    assert_eq!(verdicts[0].1, stays);
-    assert_eq!(verdicts[1].1, stays, "the other row is published");
+    assert_eq!(outcomes[0].1, stays);
+    assert_eq!(outcomes[1].1, stays, "the other row is published");
     assert_eq!(world.published(), ["b/1"]);
     assert_eq!((summary.settled, summary.left), (0, 2));
     assert!(world.is_all_visible(), "given back");
@@ -133,8 +133,8 @@ async fn rows_before_a_named_one_are_published_and_later_ones_left() {
     }
     let second = row_with_detail("a", 2, "{}").key;
     world.dead_letter(reference(&second));
-    let (summary, verdicts) = run(&world).await;
-    assert_eq!(verdicts[0].1, settled(1, 0));
+    let (summary, outcomes) = run(&world).await;
+    assert_eq!(outcomes[0].1, settled(1, 0));
     assert_eq!(summary.published, 2);
     assert_eq!(world.published(), ["a/1", "a/2"]);
     assert_eq!(world.pending(), ["a/3"]);
@@ -160,16 +160,16 @@ async fn the_letter_of_a_row_that_fails_stays() {
     let key = world.insert("a", 1).key;
     world.dead_letter(reference(&key));
     world.dead_letter(reference(&world.insert("b", 1).key));
-    let (summary, verdicts) = run(&world).await;
-    let Verdict::Pending { failed, .. } = &verdicts[0].1 else {
-        panic!("{verdicts:?}");
+    let (summary, outcomes) = run(&world).await;
+    let LetterOutcome::Pending { failed, .. } = &outcomes[0].1 else {
+        panic!("{outcomes:?}");
     };
     assert_eq!(failed[0].0, key);
     assert_eq!(
         failed[0].1.to_string(),
         "not accepted in time: InternalFailure"
     );
-    assert_eq!(verdicts[1].1, settled(1, 0));
+    assert_eq!(outcomes[1].1, settled(1, 0));
     assert_eq!(world.dead_letters(), ["message 0"]);
     assert_eq!((summary.settled, summary.left), (1, 1));
 }
@@ -194,9 +194,9 @@ async fn a_table_that_cannot_be_read_leaves_the_letter() {
         let world = World::default();
         world.dead_letter(reference(&world.insert("a", 1).key));
         fail(&world);
-        let (_, verdicts) = run(&world).await;
-        let Verdict::Pending { failed, .. } = &verdicts[0].1 else {
-            panic!("{verdicts:?}");
+        let (_, outcomes) = run(&world).await;
+        let LetterOutcome::Pending { failed, .. } = &outcomes[0].1 else {
+            panic!("{outcomes:?}");
         };
         assert_eq!(failed[0].1.to_string(), "could not be looked up: busy");
         assert_eq!(world.dead_letters(), ["message 0"]);
@@ -211,10 +211,10 @@ async fn poison_found_by_a_replay_is_parked_with_a_letter() {
     let key = world.insert("a", 1).key;
     world.dead_letter(reference(&key));
     world.dead_letter(reference(&world.insert("b", 1).key));
-    let (_, verdicts) = run(&world).await;
+    let (_, outcomes) = run(&world).await;
     assert_eq!(
-        verdicts[0].1,
-        Verdict::Pending {
+        outcomes[0].1,
+        LetterOutcome::Pending {
             parked: vec![key],
             failed: vec![]
         }
@@ -230,7 +230,7 @@ async fn without_a_bus_nothing_is_deleted_and_the_replay_ends() {
             "there is no such bus",
         ),
         (
-            |world| world.answer(|_| Some(Err(CallError::SetUp("AccessDenied".into())))),
+            |world| world.answer(|_| Some(Err(CallError::Configuration("AccessDenied".into())))),
             "AccessDenied",
         ),
     ];
@@ -240,9 +240,9 @@ async fn without_a_bus_nothing_is_deleted_and_the_replay_ends() {
             world.dead_letter(reference(&world.insert(&aggregate.to_string(), 1).key));
         }
         break_bus(&world);
-        let (summary, verdicts) = run(&world).await;
+        let (summary, outcomes) = run(&world).await;
         assert_eq!(summary.halted.as_deref(), Some(reason));
-        assert_eq!(verdicts.len(), 10, "one batch");
+        assert_eq!(outcomes.len(), 10, "one batch");
         assert_eq!(world.dead_letters().len(), 25);
         assert_eq!(world.pending().len(), 25);
         assert!(world.published().is_empty());
@@ -253,7 +253,10 @@ async fn without_a_bus_nothing_is_deleted_and_the_replay_ends() {
 #[tokio::test(start_paused = true)]
 async fn one_event_without_permission_does_not_end_the_replay() {
     let world = World::default();
-    world.answer(refuse("a/1", EntryError::SetUp("NotAuthorized".into())));
+    world.answer(refuse(
+        "a/1",
+        EntryError::Configuration("NotAuthorized".into()),
+    ));
     world.dead_letter(reference(&world.insert("a", 1).key));
     world.dead_letter(reference(&world.insert("b", 1).key));
     let (summary, _) = run(&world).await;
@@ -282,11 +285,11 @@ async fn foreign_and_forged_messages_stay_and_are_reported() {
     ] {
         world.dead_letter(body);
     }
-    let (_, verdicts) = run(&world).await;
-    let said: Vec<String> = verdicts
+    let (_, outcomes) = run(&world).await;
+    let said: Vec<String> = outcomes
         .iter()
-        .map(|(_, verdict)| match verdict {
-            Verdict::Unsettled(unsettled) => unsettled.to_string(),
+        .map(|(_, outcome)| match outcome {
+            LetterOutcome::Unsettled(unsettled) => unsettled.to_string(),
             other => panic!("{other:?}"),
         })
         .collect();
@@ -309,8 +312,8 @@ async fn foreign_and_forged_messages_stay_and_are_reported() {
 async fn a_reference_to_a_row_that_never_existed_is_settled() {
     let world = World::default();
     world.dead_letter(reference(&row_with_detail("forged", 1, "{}").key));
-    let (_, verdicts) = run(&world).await;
-    assert_eq!(verdicts[0].1, settled(0, 1));
+    let (_, outcomes) = run(&world).await;
+    assert_eq!(outcomes[0].1, settled(0, 1));
     assert!(world.published().is_empty());
 }
 
@@ -321,10 +324,10 @@ async fn a_range_whose_end_never_arrives_is_given_up_in_time() {
     world.dead_letter(pointer("shard", "100", "999").to_string());
     empty_pages(&world, "shard", 10_000);
     let begun = Instant::now();
-    let (_, verdicts) = run(&world).await;
+    let (_, outcomes) = run(&world).await;
     assert_eq!(
-        verdicts[0].1,
-        Verdict::Unsettled(Unsettled::Stream(
+        outcomes[0].1,
+        LetterOutcome::Unsettled(SettleError::Stream(
             "the end of the range was not reached in time".into()
         ))
     );
@@ -339,13 +342,13 @@ async fn the_letter_stays_without_permission_to_read_the_stream() {
     inserted(&world, "shard", "100", &world.insert("a", 1));
     world.dead_letter(pointer("shard", "100", "100").to_string());
     world.with(|state| {
-        let denied = CallError::SetUp("AccessDenied".into());
+        let denied = CallError::Configuration("AccessDenied".into());
         state.stream_errors.push_back(StreamError::Call(denied));
     });
-    let (_, verdicts) = run(&world).await;
+    let (_, outcomes) = run(&world).await;
     assert_eq!(
-        verdicts[0].1,
-        Verdict::Unsettled(Unsettled::Stream("AccessDenied".into()))
+        outcomes[0].1,
+        LetterOutcome::Unsettled(SettleError::Stream("AccessDenied".into()))
     );
     assert_eq!(world.pending(), ["a/1"]);
 }
@@ -357,7 +360,7 @@ async fn a_row_that_cannot_be_parked_ends_the_replay() {
     world.dead_letter(reference(&world.insert("a", 1).key));
     world.dead_letter(reference(&world.insert("b", 1).key));
     world.with(|state| {
-        let denied = CallError::SetUp("AccessDenied".into());
+        let denied = CallError::Configuration("AccessDenied".into());
         state.park_errors.extend(vec![denied; 100]);
     });
     let (summary, _) = run(&world).await;
@@ -373,13 +376,13 @@ async fn a_row_that_cannot_be_parked_ends_the_replay() {
 async fn a_letter_stays_while_its_published_row_is_not_deleted() {
     let world = World::default();
     world.with(|state| {
-        let denied = CallError::SetUp("AccessDenied".into());
+        let denied = CallError::Configuration("AccessDenied".into());
         state.delete_errors.push_back(denied);
     });
     world.dead_letter(reference(&world.insert("a", 1).key));
-    let (_, verdicts) = run(&world).await;
-    let Verdict::Pending { failed, .. } = &verdicts[0].1 else {
-        panic!("{verdicts:?}");
+    let (_, outcomes) = run(&world).await;
+    let LetterOutcome::Pending { failed, .. } = &outcomes[0].1 else {
+        panic!("{outcomes:?}");
     };
     assert_eq!(
         failed[0].1.to_string(),

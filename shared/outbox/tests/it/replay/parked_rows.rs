@@ -66,7 +66,7 @@ async fn a_row_is_read_with_its_mark() {
     let mark = fixture.park(&key).await;
     let parked = fixture.table.read(&key).await.unwrap().unwrap();
     assert_eq!(parked.parked, Some(mark));
-    assert_eq!(parked.arrival.row.unwrap().detail, "{}");
+    assert_eq!(parked.candidate.row.unwrap().detail, "{}");
     let gone = row_with_detail("b", 1, "{}").key;
     assert_eq!(fixture.table.read(&gone).await, Ok(None));
 }
@@ -82,7 +82,7 @@ async fn an_aggregate_is_queried_in_sequence_up_to_a_row() {
     let sequences = async |after: Option<&RowKey>, through: Option<&RowKey>| {
         let page = fixture.table.query("a", after, through).await.unwrap();
         assert_eq!(page.next, None);
-        let keys = page.rows.iter().map(|row| row.arrival.key.sequence());
+        let keys = page.rows.iter().map(|row| row.candidate.key.sequence());
         keys.map(Option::unwrap).collect::<Vec<_>>()
     };
     assert_eq!(sequences(None, None).await, [1, 2, 3, 12]);
@@ -117,7 +117,7 @@ async fn a_detail_is_replaced_only_if_it_is_as_it_was_seen() {
     assert_eq!(table.replace_detail(&key, "broken", "{}").await, Ok(true));
     let row = table.read(&key).await.unwrap().unwrap();
     assert_eq!(row.parked, None);
-    let row = row.arrival.row.unwrap();
+    let row = row.candidate.row.unwrap();
     assert_eq!((row.detail.as_str(), row.edits), ("{}", 1));
     let states = table.look_up(std::slice::from_ref(&key)).await.unwrap();
     assert_eq!(states[&key], RowState::Edited(1));

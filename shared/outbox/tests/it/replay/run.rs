@@ -5,7 +5,7 @@ use std::{cell::Cell, collections::HashSet, time::Duration};
 use outbox::{
     handlers::Sweeper,
     ports::{CallError, RowState},
-    replay::{Selection, Unsettled, Verdict},
+    replay::{LetterOutcome, Selection, SettleError},
 };
 use tokio::time::Instant;
 
@@ -39,8 +39,8 @@ async fn every_letter_is_replayed_once_whatever_stays() {
     let world = World::default();
     dead(&world, 35);
     park_all(&world);
-    let (summary, verdicts) = run(&world).await;
-    assert_eq!((summary.left, verdicts.len()), (35, 35));
+    let (summary, outcomes) = run(&world).await;
+    assert_eq!((summary.left, outcomes.len()), (35, 35));
     assert!(world.is_all_visible(), "given back");
 }
 
@@ -51,9 +51,9 @@ async fn letters_received_again_in_a_long_run_are_not_replayed_twice() {
     park_all(&world);
     // So slow that the first letters become visible again before the end.
     world.with(|state| state.look_up_latency = Duration::from_secs(30));
-    let (summary, verdicts) = run(&world).await;
-    let ids: HashSet<&String> = verdicts.iter().map(|(id, _)| id).collect();
-    assert_eq!((verdicts.len(), ids.len()), (200, 200));
+    let (summary, outcomes) = run(&world).await;
+    let ids: HashSet<&String> = outcomes.iter().map(|(id, _)| id).collect();
+    assert_eq!((outcomes.len(), ids.len()), (200, 200));
     assert_eq!(summary.left, 200);
 }
 
@@ -143,17 +143,17 @@ async fn an_undeleted_letter_is_reported_and_settled_by_the_next_replay() {
     let world = World::default();
     dead(&world, 1);
     world.with(|state| {
-        let denied = CallError::SetUp("AccessDenied".into());
+        let denied = CallError::Configuration("AccessDenied".into());
         state.queue_delete_errors.push_back(denied);
     });
-    let (summary, verdicts) = run(&world).await;
+    let (summary, outcomes) = run(&world).await;
     assert_eq!(
-        verdicts[0].1,
-        Verdict::Unsettled(Unsettled::NotDeleted("AccessDenied".into()))
+        outcomes[0].1,
+        LetterOutcome::Unsettled(SettleError::NotDeleted("AccessDenied".into()))
     );
     assert_eq!((summary.settled, summary.left), (0, 1));
-    let (_, verdicts) = run(&world).await;
-    assert_eq!(verdicts[0].1, settled(0, 1));
+    let (_, outcomes) = run(&world).await;
+    assert_eq!(outcomes[0].1, settled(0, 1));
     assert_eq!(world.published(), ["0/1"], "once");
 }
 
@@ -163,12 +163,12 @@ async fn an_unreadable_queue_is_an_error_and_letters_are_given_back() {
     dead(&world, 15);
     park_all(&world);
     world.with(|state| {
-        let denied = CallError::SetUp("AccessDenied".into());
+        let denied = CallError::Configuration("AccessDenied".into());
         state.queue_errors.push_back(denied.clone());
     });
     let replay = replay(&world);
     let result = replay.run(&Selection::default(), || false, |_, _| {}).await;
-    assert_eq!(result, Err(CallError::SetUp("AccessDenied".into())));
+    assert_eq!(result, Err(CallError::Configuration("AccessDenied".into())));
     assert!(world.is_all_visible());
 }
 
@@ -181,22 +181,22 @@ async fn a_dry_run_reports_what_a_replay_would_do_and_does_nothing() {
     world.dead_letter(pointer("shard", "100", "100").to_string());
     world.dead_letter(reference(&parked));
     world.dead_letter("hello");
-    let mut verdicts = Vec::new();
+    let mut outcomes = Vec::new();
     replay(&world)
-        .dry_run(&Selection::default(), |_, verdict| {
-            verdicts.push(verdict.clone());
+        .dry_run(&Selection::default(), |_, outcome| {
+            outcomes.push(outcome.clone());
         })
         .await
         .unwrap();
-    assert_eq!(verdicts[0], settled(1, 0));
+    assert_eq!(outcomes[0], settled(1, 0));
     assert_eq!(
-        verdicts[1],
-        Verdict::Pending {
+        outcomes[1],
+        LetterOutcome::Pending {
             parked: vec![parked],
             failed: vec![]
         }
     );
-    assert!(matches!(verdicts[2], Verdict::Unsettled(_)));
+    assert!(matches!(outcomes[2], LetterOutcome::Unsettled(_)));
     assert!(world.published().is_empty());
     assert_eq!(world.dead_letters().len(), 3);
     assert!(world.is_all_visible(), "given back");

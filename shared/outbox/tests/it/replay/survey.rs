@@ -11,7 +11,7 @@ async fn survey(world: &World, until: Option<Instant>) -> (Result<bool, CallErro
     let mut seen = Vec::new();
     let complete = world
         .relay()
-        .survey(until, |row| seen.push(row.arrival.key.to_string()))
+        .survey(until, |row| seen.push(row.candidate.key.to_string()))
         .await;
     (complete, seen)
 }
@@ -60,7 +60,7 @@ async fn a_survey_that_takes_too_long_ends_and_says_so() {
 #[tokio::test(start_paused = true)]
 async fn a_table_without_permission_to_read_is_an_error() {
     let world = World::default();
-    let denied = CallError::SetUp("AccessDenied".into());
+    let denied = CallError::Configuration("AccessDenied".into());
     world.with(|state| state.scan_errors.push_back(denied.clone()));
     assert_eq!(survey(&world, None).await.0, Err(denied));
 }

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, ToSpan};
 use outbox::{
     OutboxRow,
     ports::{CallError, RowState},
-    replay::{Unsettled, Verdict},
+    replay::{LetterOutcome, SettleError},
 };
 use serde_json::json;
 
@@ -19,9 +19,9 @@ fn committed_after(world: &World, aggregate: &str, age: SignedDuration) -> Outbo
     row
 }
 
-fn from_table(verdict: &Verdict) -> (usize, &str) {
-    match verdict {
-        Verdict::Settled {
+fn from_table(outcome: &LetterOutcome) -> (usize, &str) {
+    match outcome {
+        LetterOutcome::Settled {
             published,
             from_table: Some(reason),
             ..
@@ -37,8 +37,8 @@ async fn a_trimmed_pointer_is_settled_once_all_older_rows_are_published() {
     committed_after(&world, "slow clock", SignedDuration::from_mins(5));
     committed_after(&world, "young", SignedDuration::from_secs(301));
     world.dead_letter(pointer("shard", "100", "101").to_string());
-    let (summary, verdicts) = run(&world).await;
-    assert_eq!(from_table(&verdicts[0].1), (2, "there is no such shard"));
+    let (summary, outcomes) = run(&world).await;
+    assert_eq!(from_table(&outcomes[0].1), (2, "there is no such shard"));
     assert_eq!(world.pending(), ["young/1"]);
     assert!(world.dead_letters().is_empty());
     assert_eq!(summary.published, 2);
@@ -61,8 +61,8 @@ async fn a_range_with_an_end_missing_counts_as_trimmed() {
         inserted(&world, "shard", "101", &world.insert("a", 1));
         changed(&world, "shard", "103");
         world.dead_letter(pointer("shard", from, to).to_string());
-        let (_, verdicts) = run(&world).await;
-        assert_eq!(from_table(&verdicts[0].1).1, reason);
+        let (_, outcomes) = run(&world).await;
+        assert_eq!(from_table(&outcomes[0].1).1, reason);
         assert!(world.pending().is_empty());
     }
 }
@@ -75,8 +75,8 @@ async fn a_stream_that_was_replaced_is_settled_from_the_table() {
     replaced["DDBStreamBatchInfo"]["streamArn"] =
         json!("arn:aws:dynamodb:eu-central-1:1:table/outbox/stream/before");
     world.dead_letter(replaced.to_string());
-    let (_, verdicts) = run(&world).await;
-    assert_eq!(from_table(&verdicts[0].1).0, 1);
+    let (_, outcomes) = run(&world).await;
+    assert_eq!(from_table(&outcomes[0].1).0, 1);
     assert!(world.pending().is_empty() && world.dead_letters().is_empty());
 }
 
@@ -86,8 +86,8 @@ async fn parked_rows_do_not_hold_up_a_trimmed_pointer() {
     let parked = committed_after(&world, "a", SignedDuration::ZERO).key;
     world.with(|state| state.rows.insert(parked, RowState::Parked));
     world.dead_letter(pointer("shard", "100", "100").to_string());
-    let (_, verdicts) = run(&world).await;
-    assert_eq!(from_table(&verdicts[0].1).0, 0);
+    let (_, outcomes) = run(&world).await;
+    assert_eq!(from_table(&outcomes[0].1).0, 0);
     assert!(world.dead_letters().is_empty());
 }
 
@@ -98,10 +98,10 @@ async fn a_trimmed_pointer_stays_while_an_older_row_fails() {
     committed_after(&world, "b", SignedDuration::ZERO);
     world.answer(refuse("a/1", transient()));
     world.dead_letter(pointer("shard", "100", "100").to_string());
-    let (_, verdicts) = run(&world).await;
+    let (_, outcomes) = run(&world).await;
     assert_eq!(
-        verdicts[0].1,
-        Verdict::Unsettled(Unsettled::Table("1 rows could not be published".into()))
+        outcomes[0].1,
+        LetterOutcome::Unsettled(SettleError::Table("1 rows could not be published".into()))
     );
     assert_eq!(world.dead_letters().len(), 1);
 }
@@ -111,14 +111,14 @@ async fn a_trimmed_pointer_stays_while_the_table_cannot_be_read() {
     let world = World::default();
     committed_after(&world, "a", SignedDuration::ZERO);
     world.with(|state| {
-        let denied = CallError::SetUp("AccessDenied".into());
+        let denied = CallError::Configuration("AccessDenied".into());
         state.scan_errors.push_back(denied);
     });
     world.dead_letter(pointer("shard", "100", "100").to_string());
-    let (_, verdicts) = run(&world).await;
+    let (_, outcomes) = run(&world).await;
     assert_eq!(
-        verdicts[0].1,
-        Verdict::Unsettled(Unsettled::Table(
+        outcomes[0].1,
+        LetterOutcome::Unsettled(SettleError::Table(
             "the table could not be read: AccessDenied".into()
         ))
     );
@@ -143,8 +143,8 @@ async fn many_trimmed_pointers_cost_one_pass_over_the_table() {
     let world = World::default();
     committed_after(&world, "a", SignedDuration::ZERO);
     for minutes in 0..30_i64 {
-        let arrival = start() - minutes.minutes();
-        let pointer = pointer_of_age("shard", "100", "100", arrival);
+        let candidate = start() - minutes.minutes();
+        let pointer = pointer_of_age("shard", "100", "100", candidate);
         world.dead_letter(pointer.to_string());
     }
     let scans = world.with(|state| state.scans);
@@ -162,14 +162,14 @@ async fn a_trimmed_pointer_stays_while_rows_cannot_be_deleted() {
     let world = World::default();
     committed_after(&world, "a", SignedDuration::ZERO);
     world.with(|state| {
-        let denied = CallError::SetUp("AccessDenied".into());
+        let denied = CallError::Configuration("AccessDenied".into());
         state.delete_errors.extend(vec![denied; 100]);
     });
     world.dead_letter(pointer("shard", "100", "100").to_string());
-    let (_, verdicts) = run(&world).await;
+    let (_, outcomes) = run(&world).await;
     assert_eq!(
-        verdicts[0].1,
-        Verdict::Unsettled(Unsettled::Table(
+        outcomes[0].1,
+        LetterOutcome::Unsettled(SettleError::Table(
             "1 rows are published, but could not be deleted".into()
         ))
     );
@@ -182,9 +182,9 @@ async fn a_range_read_from_a_later_record_counts_as_trimmed() {
     inserted(&world, "shard", "101", &world.insert("a", 1));
     world.insert("trimmed", 1);
     world.dead_letter(pointer("shard", "100", "101").to_string());
-    let (_, verdicts) = run(&world).await;
+    let (_, outcomes) = run(&world).await;
     assert_eq!(
-        from_table(&verdicts[0].1).1,
+        from_table(&outcomes[0].1).1,
         "the stream does not have the first record of the range"
     );
     assert!(world.pending().is_empty(), "what was trimmed is published");

@@ -2,10 +2,9 @@
 
 use jiff::Timestamp;
 use outbox::{
-    RowKey,
+    Candidate, RowKey,
     ports::{DeadLetter, StreamRecord},
-    relay::Arrival,
-    replay::{Replay, Selection, Summary, Verdict},
+    replay::{LetterOutcome, Replay, Selection, Summary},
 };
 use serde_json::{Value, json};
 
@@ -18,29 +17,29 @@ pub(super) fn replay(world: &World) -> Replay<World, World, World, World, World>
     Replay::new(world.relay(), world.clone(), world.clone(), TABLE_ARN)
 }
 
-/// Replays everything. Returns the verdicts by message id.
-pub(crate) async fn run(world: &World) -> (Summary, Vec<(String, Verdict)>) {
+/// Replays everything. Returns the outcomes by message id.
+pub(crate) async fn run(world: &World) -> (Summary, Vec<(String, LetterOutcome)>) {
     run_selected(world, &Selection::default()).await
 }
 
 pub(super) async fn run_selected(
     world: &World,
     selection: &Selection,
-) -> (Summary, Vec<(String, Verdict)>) {
-    let mut verdicts = Vec::new();
+) -> (Summary, Vec<(String, LetterOutcome)>) {
+    let mut outcomes = Vec::new();
     let summary = replay(world)
         .run(
             selection,
             || false,
-            |message, verdict| verdicts.push((message.id.clone(), verdict.clone())),
+            |message, outcome| outcomes.push((message.id.clone(), outcome.clone())),
         )
         .await
         .unwrap();
-    (summary, verdicts)
+    (summary, outcomes)
 }
 
-pub(crate) fn settled(published: usize, before: usize) -> Verdict {
-    Verdict::Settled {
+pub(crate) fn settled(published: usize, before: usize) -> LetterOutcome {
+    LetterOutcome::Settled {
         published,
         before,
         from_table: None,
@@ -67,7 +66,7 @@ pub(super) fn pointer(shard: &str, from: &str, to: &str) -> Value {
     pointer_of_age(shard, from, to, start())
 }
 
-pub(super) fn pointer_of_age(shard: &str, from: &str, to: &str, arrival: Timestamp) -> Value {
+pub(super) fn pointer_of_age(shard: &str, from: &str, to: &str, candidate: Timestamp) -> Value {
     json!({
         "requestContext": {
             "requestId": "1",
@@ -86,8 +85,8 @@ pub(super) fn pointer_of_age(shard: &str, from: &str, to: &str, arrival: Timesta
             "shardId": shard,
             "startSequenceNumber": from,
             "endSequenceNumber": to,
-            "approximateArrivalOfFirstRecord": arrival,
-            "approximateArrivalOfLastRecord": arrival,
+            "approximateArrivalOfFirstRecord": candidate,
+            "approximateArrivalOfLastRecord": candidate,
             "batchSize": 1,
             "streamArn": STREAM,
         },
@@ -95,8 +94,8 @@ pub(super) fn pointer_of_age(shard: &str, from: &str, to: &str, arrival: Timesta
 }
 
 /// Adds the stream record of a row's insert.
-pub(crate) fn inserted(world: &World, shard: &str, number: &str, arrival: &Arrival) {
-    add(world, shard, number, Some(arrival.key.clone()));
+pub(crate) fn inserted(world: &World, shard: &str, number: &str, candidate: &Candidate) {
+    add(world, shard, number, Some(candidate.key.clone()));
 }
 
 /// Adds a stream record of a mark or a delete.

@@ -1,0 +1,150 @@
+//! One call of [`Relay::publish`](super::Relay::publish) while it runs: what is still to be
+//! sent, what will be parked, and what became of the other rows.
+
+use std::collections::HashMap;
+
+use futures::{Stream, StreamExt};
+use jiff::Timestamp;
+
+use crate::{
+    Candidate, RowKey,
+    ports::EventBus,
+    relay::{
+        Failure, Outcome, RowOutcome, Settled,
+        look_up::LookedUpPart,
+        poison::{MOST_POISONED, PoisonedRow, Sendable, Triage, is_proven, triage},
+        schedule::Schedule,
+    },
+};
+
+/// A running call of [`Relay::publish`](super::Relay::publish).
+pub(super) struct Publication<'r, B> {
+    bus: &'r B,
+    /// What is sent to the bus.
+    pub(super) schedule: Schedule,
+    /// Rows to park.
+    poisoned: Vec<PoisonedRow>,
+    /// What became of the other rows.
+    pub(super) outcome: Outcome,
+}
+
+impl<'r, B: EventBus> Publication<'r, B> {
+    pub(super) fn on(bus: &'r B) -> Self {
+        Self {
+            bus,
+            schedule: Schedule::new(bus.limits(), MOST_POISONED),
+            poisoned: Vec::new(),
+            outcome: Outcome::default(),
+        }
+    }
+
+    /// Returns the pending rows of the first part that has any.
+    pub(super) async fn first_pending(
+        &mut self,
+        parts: &mut (impl Stream<Item = LookedUpPart> + Unpin),
+    ) -> Vec<Candidate> {
+        while let Some(part) = parts.next().await {
+            let pending = part.pending(&mut self.outcome);
+            if !pending.is_empty() {
+                return pending;
+            }
+        }
+        Vec::new()
+    }
+
+    /// Ends the call because the bus is not known to exist. Rows that turn out to be settled
+    /// need no retry, so the look-ups are finished first.
+    pub(super) async fn without_bus(
+        mut self,
+        mut pending: Vec<Candidate>,
+        mut parts: impl Stream<Item = LookedUpPart> + Unpin,
+        reason: String,
+    ) -> Outcome {
+        while let Some(part) = parts.next().await {
+            pending.extend(part.pending(&mut self.outcome));
+        }
+        for candidate in pending {
+            let failure = Failure::Bus(reason.clone());
+            self.outcome.fail(candidate.key, failure);
+        }
+        self.outcome.halted = Some(reason);
+        self.outcome
+    }
+
+    /// Adds the rows of a part that are still pending.
+    pub(super) fn add_part(&mut self, part: LookedUpPart) {
+        let pending = part.pending(&mut self.outcome);
+        self.add(pending);
+    }
+
+    /// Adds pending rows: schedules those that the bus may accept, and sorts out the others.
+    pub(super) fn add(&mut self, pending: Vec<Candidate>) {
+        let mut sendable = Vec::new();
+        for candidate in pending {
+            match triage(candidate, self.bus) {
+                Triage::Send(row) => sendable.push(row),
+                Triage::Fail(key, failure) => self.outcome.fail(key, failure),
+                // Counted together with the rows that the bus rejects.
+                Triage::Park(row) if self.schedule.count_poison() => self.poisoned.push(row),
+                Triage::Park(PoisonedRow { key, poison, .. }) => {
+                    self.outcome.fail(key, Failure::TooManyPoisoned(poison));
+                }
+            }
+        }
+        hold_back(&mut sendable, &mut self.outcome);
+        self.schedule.add(sendable);
+    }
+
+    /// Ends the schedule. Returns the rows to park, and what became of the others. No request
+    /// may be in flight.
+    pub(super) fn finish(self, now: Timestamp) -> (Vec<PoisonedRow>, Outcome) {
+        let Self {
+            schedule,
+            mut poisoned,
+            mut outcome,
+            ..
+        } = self;
+        let sent = schedule.finish();
+        outcome.halted = sent.halted;
+        // An event that was accepted in the same call proves that the bus works.
+        let bus_works = !sent.accepted.is_empty();
+        for accepted in sent.accepted {
+            outcome.commit_to_publish.push(accepted.commit_to_publish);
+            outcome.settle(accepted.key, Settled::Published);
+        }
+        for (key, failure) in sent.failed {
+            outcome.fail(key, failure);
+        }
+        for (row, poison) in sent.suspects {
+            let key = row.key.clone();
+            if is_proven(&row, bus_works, now) {
+                let row = Some(row);
+                poisoned.push(PoisonedRow { key, row, poison });
+            } else {
+                outcome.fail(key, Failure::Suspected(poison));
+            }
+        }
+        (poisoned, outcome)
+    }
+}
+
+/// Fails the rows that follow a failed row of their aggregate, so that none overtakes it.
+fn hold_back(rows: &mut Vec<Sendable>, outcome: &mut Outcome) {
+    let mut first_failed: HashMap<String, RowKey> = HashMap::new();
+    for (key, row_outcome) in outcome.rows() {
+        // In ascending order, so the first one of an aggregate remains.
+        if matches!(row_outcome, RowOutcome::Failed(_)) {
+            let aggregate = key.aggregate_id.clone();
+            first_failed.entry(aggregate).or_insert_with(|| key.clone());
+        }
+    }
+    rows.retain(
+        |Sendable { row, .. }| match first_failed.get(row.key.aggregate_id.as_str()) {
+            Some(first) if *first < row.key => {
+                outcome.fail(row.key.clone(), Failure::HeldBack(first.clone()));
+                false
+            }
+            _ => true,
+        },
+    );
+}
