@@ -436,3 +436,6 @@ impl Room {
         self.bytes_left -= queued.bytes;
     }
 }
+
+#[cfg(test)]
+mod tests;

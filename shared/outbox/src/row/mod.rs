@@ -145,6 +145,26 @@ pub struct OutboxRow {
     pub parked: Option<Parked>,
 }
 
+#[cfg(all(test, feature = "relay"))]
+impl OutboxRow {
+    /// Returns a row with this key, of which nothing else matters.
+    pub(crate) fn example(key: RowKey) -> Self {
+        Self {
+            v: FORMAT,
+            sequence: key.sequence().unwrap_or_default(),
+            key,
+            event_id: Uuid::nil(),
+            source: "orders".to_owned(),
+            detail_type: "OrderCreated".to_owned(),
+            detail: "{}".to_owned(),
+            committed_at: Timestamp::UNIX_EPOCH,
+            trace_header: None,
+            edits: 0,
+            parked: None,
+        }
+    }
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 fn is_zero(number: &u64) -> bool {
     *number == 0
