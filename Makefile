@@ -8,6 +8,7 @@ FUNCTIONS := create-order cancel-order get-order publish-events sweep-outbox sta
 # Built by cargo-lambda together with the functions, and so in the same folder.
 DEVSTACK := target/lambda/local/devstack/bootstrap
 OUTBOXCTL := target/lambda/local/outboxctl/bootstrap
+OUTBOX_FEATURES := append inbox relay replay testing
 CARGO_FUZZ_VERSION := 0.13.2
 CARGO_FUZZ := target/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
 FUZZ_TARGETS := dead-letter stream-record outbox-row http-body filter-pattern
@@ -88,6 +89,10 @@ test: lint dependencies packages test-rust test-infra lint-templates test-end-to
 lint: prerequisites node-packages check-tools ## Check formatting, lints, types, Rust docs, workflows and documents
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	@# Each on its own: in a build of the workspace one feature hides what another lacks.
+	for feature in "" $(OUTBOX_FEATURES); do \
+		cargo clippy --package outbox --no-default-features --features "$$feature" -- -D warnings || exit; \
+	done
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 	$(infra) npm run --silent lint
 	$(infra) npm run --silent typecheck

@@ -10,7 +10,6 @@ pub(crate) use cloud_event::Circumstances;
 pub use cloud_event::CloudEvent;
 #[cfg(any(feature = "append", feature = "relay"))]
 pub(crate) use cloud_event::sequence_text;
-#[cfg(feature = "replay")]
 pub(crate) use cloud_event::string;
 pub use domain_event::DomainEvent;
 pub use event_data::{EventData, InvalidData};
