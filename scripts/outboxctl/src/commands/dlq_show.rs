@@ -7,7 +7,7 @@ use std::{
 
 use outbox::{
     RowKey,
-    ports::RowState,
+    ports::{CallError, RowState},
     replay::{Letter, NamedRows, Selection},
 };
 use serde::Serialize;
@@ -97,7 +97,7 @@ pub(super) async fn run(context: &Context<'_>, id: &str) -> Result<Outcome, Erro
 }
 
 impl Row {
-    fn of(key: &RowKey, state: Option<&Result<RowState, String>>) -> Self {
+    fn of(key: &RowKey, state: Option<&Result<RowState, CallError>>) -> Self {
         let state = match state {
             Some(Ok(RowState::Pending | RowState::Edited(_))) => "pending".to_owned(),
             Some(Ok(RowState::Parked)) => "parked".to_owned(),
@@ -113,7 +113,7 @@ impl Row {
 }
 
 /// Returns what a replay of a letter with these rows would do.
-fn foresee(rows: &[RowKey], states: &HashMap<RowKey, Result<RowState, String>>) -> String {
+fn foresee(rows: &[RowKey], states: &HashMap<RowKey, Result<RowState, CallError>>) -> String {
     let is_known = |key: &RowKey| matches!(states.get(key), Some(Ok(_)));
     if !rows.iter().all(is_known) {
         return "keep the letter, because the state of some rows is unknown".to_owned();
@@ -136,7 +136,7 @@ fn foresee(rows: &[RowKey], states: &HashMap<RowKey, Result<RowState, String>>) 
 
 fn first_parked<'r>(
     rows: &'r [RowKey],
-    states: &HashMap<RowKey, Result<RowState, String>>,
+    states: &HashMap<RowKey, Result<RowState, CallError>>,
 ) -> Option<&'r RowKey> {
     let is_parked = |key: &&RowKey| matches!(states.get(*key), Some(Ok(RowState::Parked)));
     rows.iter().find(is_parked)

@@ -74,7 +74,7 @@ async fn replayed(body: &str, letter: Option<Letter>) {
     let is_pending = |key: &RowKey| state.rows.contains_key(key);
     match (named, outcome) {
         (None, LetterOutcome::Unsettled(SettleError::NotADeadLetter(reason))) => {
-            assert!(!reason.is_empty());
+            assert!(!reason.to_string().is_empty());
         }
         (Some(Err(reason)), LetterOutcome::Unsettled(unsettled)) => assert_eq!(reason, *unsettled),
         (Some(Ok(outbox::replay::NamedRows::Rows(rows))), outcome) => match outcome {

@@ -7,10 +7,13 @@
 #![doc = include_str!("../../examples/relay.rs")]
 //! ```
 
+mod batch_response;
 mod metrics;
 mod stream_handler;
+mod stream_record;
 pub(crate) mod sweeper;
 
 pub use metrics::{Metrics, NAMESPACE};
-pub use stream_handler::{BatchReport, Counts, StreamEvent, StreamHandler};
+pub use stream_handler::{BatchReport, Counts, StreamHandler};
+pub use stream_record::StreamEvent;
 pub use sweeper::{CutShort, DEFAULT_GRACE, SweepReport, Sweeper};

@@ -1,67 +1,30 @@
-//! The function behind the outbox table's stream: reads the records of a batch, has the
-//! relay publish their rows, and reports from where Lambda has to retry.
+//! The function behind the outbox table's stream: has the relay publish the rows of a batch,
+//! leaves to the sweeper what has failed for long, and responds.
 
-use std::{
-    borrow::Cow,
-    cmp::Ordering,
-    collections::{HashMap, HashSet},
-    panic::{AssertUnwindSafe, catch_unwind},
-    time::Duration,
-};
+use std::{collections::HashSet, time::Duration};
 
-use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
-use jiff::{SignedDuration, Timestamp};
-use serde::Deserialize;
-use serde_dynamo::{AttributeValue, Item};
-use serde_json::value::RawValue;
+use aws_lambda_events::streams::DynamoDbEventResponse;
+use jiff::SignedDuration;
 use tokio::time::{Instant, sleep_until};
 
+use super::{
+    batch_response::{checkpoint, comes_before, is_done, response},
+    stream_record::{Content, Record, StreamEvent, candidates_of, read},
+};
 use crate::{
-    Candidate, RowKey,
-    ports::{DeadLetters, EventBus, OutboxTable, sequence_number::compare},
+    RowKey,
+    ports::{DeadLetters, EventBus, OutboxTable},
     relay::{
-        Failure, Outcome, Relay, RowOutcome, Settled,
+        Outcome, Relay, RowOutcome, Settled,
         budget::{Budget, known_deadline},
         log_outcome::report,
         redelivery::looked_up_from,
     },
-    row::decode,
 };
 
 /// How long an event may fail before it is left to the sweeper. A failing record blocks
 /// its shard, so this bounds the delay of all events behind it.
 const LEFT_AFTER: SignedDuration = SignedDuration::from_mins(10);
-
-/// The payload that Lambda passes to the function behind a DynamoDB stream. Each record is
-/// parsed on its own, so that a malformed one fails alone and its sequence number is
-/// still known.
-#[derive(Debug, Clone, Deserialize)]
-pub struct StreamEvent {
-    #[serde(rename = "Records")]
-    records: Vec<Box<RawValue>>,
-}
-
-/// The parts of a record that the relay uses. `I` is an item, or its raw JSON.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ChangeRecord<'r, I> {
-    #[serde(borrow)]
-    event_name: Option<&'r RawValue>,
-    #[serde(borrow)]
-    dynamodb: Option<Change<'r, I>>,
-}
-
-/// The change of a row that a record describes.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Change<'r, I> {
-    #[serde(borrow)]
-    sequence_number: Option<&'r RawValue>,
-    #[serde(borrow)]
-    approximate_creation_date_time: Option<&'r RawValue>,
-    keys: Option<I>,
-    new_image: Option<I>,
-}
 
 /// The function behind the outbox table's stream: publishes a batch and reports which
 /// records Lambda has to retry.
@@ -115,32 +78,13 @@ impl Counts {
             parked: settled(|settled| matches!(settled, Settled::Parked(_))),
             failed: records
                 .iter()
-                .filter(|record| failure(record, &outcome).is_some())
+                .filter(|record| !is_done(record, &outcome))
                 .count(),
             undeleted: outcome.undeleted.len(),
             left_to_sweeper: settled(|settled| matches!(settled, Settled::LeftToSweeper(_))),
             commit_to_publish: outcome.commit_to_publish,
         }
     }
-}
-
-/// A record, as far as it can be read.
-struct Record {
-    /// Its place in the shard; `None` if the record has no readable one.
-    sequence_number: Option<String>,
-    content: Content,
-}
-
-/// What a record is about.
-enum Content {
-    /// Nothing to do: a row was parked, edited or deleted.
-    NotAnInsert,
-    /// Nothing to do: the record of an event that an operator discarded.
-    Discarded,
-    /// A new row.
-    Candidate(Candidate),
-    /// The record has to be retried: a newer relay may be able to read it.
-    Unreadable(Failure),
 }
 
 impl<B: EventBus, T: OutboxTable, D: DeadLetters> StreamHandler<B, T, D> {
@@ -237,56 +181,6 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> StreamHandler<B, T, D> {
     }
 }
 
-fn candidates_of<'r>(
-    records: impl IntoIterator<Item = &'r Record>,
-) -> impl Iterator<Item = &'r Candidate> {
-    let records = records.into_iter();
-    records.filter_map(|record| match &record.content {
-        Content::Candidate(candidate) => Some(candidate),
-        _ => None,
-    })
-}
-
-/// Returns why a record has to be retried; `None` if it is done. A row that the outcome
-/// doesn't contain is not done.
-fn failure<'a>(record: &'a Record, outcome: &'a Outcome) -> Option<&'a Failure> {
-    match &record.content {
-        Content::NotAnInsert | Content::Discarded => None,
-        Content::Unreadable(failure) => Some(failure),
-        Content::Candidate(candidate) => match outcome.of(&candidate.key) {
-            Some(RowOutcome::Settled(_)) => None,
-            Some(RowOutcome::Failed(failure)) => Some(failure),
-            None => Some(&Failure::OutOfTime),
-        },
-    }
-}
-
-/// Returns the lowest sequence number that has to be retried; empty text if the whole
-/// batch has to.
-fn checkpoint(records: &[Record], outcome: &Outcome) -> Option<String> {
-    records
-        .iter()
-        .filter(|record| failure(record, outcome).is_some())
-        // An empty identifier makes Lambda retry the whole batch, and is the lowest here.
-        .map(|record| record.sequence_number.clone().unwrap_or_default())
-        .min_by(|a, b| compare(a, b))
-}
-
-fn comes_before(record: &Record, checkpoint: &str) -> bool {
-    let number = record.sequence_number.as_deref().unwrap_or_default();
-    compare(number, checkpoint) == Ordering::Less
-}
-
-fn response(checkpoint: Option<String>) -> DynamoDbEventResponse {
-    let mut response = DynamoDbEventResponse::default();
-    if let Some(checkpoint) = checkpoint {
-        let mut failure = DynamoDbBatchItemFailure::default();
-        failure.item_identifier = Some(checkpoint);
-        response.batch_item_failures.push(failure);
-    }
-    response
-}
-
 fn report_unreadable(records: &[Record]) {
     for record in records {
         if let Content::Unreadable(failure) = &record.content {
@@ -294,95 +188,4 @@ fn report_unreadable(records: &[Record]) {
             tracing::error!(sequence_number, %failure, "record will be retried");
         }
     }
-}
-
-fn read(raw: &RawValue) -> Record {
-    // A panic over one record would otherwise fail the whole batch, again and again.
-    catch_unwind(AssertUnwindSafe(|| read_record(raw))).unwrap_or_else(|_| {
-        let record: Option<ChangeRecord<'_, &RawValue>> = parsed(raw);
-        Record {
-            sequence_number: record.as_ref().and_then(sequence_number),
-            content: Content::Unreadable(Failure::Panicked),
-        }
-    })
-}
-
-fn read_record(raw: &RawValue) -> Record {
-    let record = parsed(raw).or_else(|| read_leniently(raw));
-    Record {
-        sequence_number: record.as_ref().and_then(sequence_number),
-        content: read_content(record),
-    }
-}
-
-fn sequence_number<I>(record: &ChangeRecord<'_, I>) -> Option<String> {
-    parsed(record.dynamodb.as_ref()?.sequence_number?)
-}
-
-/// Parses items attribute by attribute. An attribute that can't be parsed, such as a value
-/// of a type newer than this relay, becomes NULL, so that the key is still known.
-fn read_leniently(raw: &RawValue) -> Option<ChangeRecord<'_, Item>> {
-    let record: ChangeRecord<'_, &RawValue> = parsed(raw)?;
-    let change = record.dynamodb.map(|change| Change {
-        sequence_number: change.sequence_number,
-        approximate_creation_date_time: change.approximate_creation_date_time,
-        keys: change.keys.map(item),
-        new_image: change.new_image.map(item),
-    });
-    Some(ChangeRecord {
-        event_name: record.event_name,
-        dynamodb: change,
-    })
-}
-
-fn item(raw: &RawValue) -> Item {
-    let attributes: HashMap<String, &RawValue> = parsed(raw).unwrap_or_default();
-    let read = |value| parsed(value).unwrap_or(AttributeValue::Null(true));
-    let attributes = attributes.into_iter();
-    let attributes: HashMap<_, _> = attributes
-        .map(|(name, value)| (name, read(value)))
-        .collect();
-    attributes.into()
-}
-
-fn read_content(record: Option<ChangeRecord<'_, Item>>) -> Content {
-    let unreadable = |what: &str| Content::Unreadable(Failure::Unreadable(what.to_owned()));
-    let Some(record) = record else {
-        return unreadable("not a record of a DynamoDB stream");
-    };
-    let event_name: Option<Cow<'_, str>> = record.event_name.and_then(parsed);
-    match event_name.as_deref() {
-        Some("INSERT") => {}
-        Some("MODIFY" | "REMOVE") => return Content::NotAnInsert,
-        _ => return unreadable("the record has no known eventName"),
-    }
-    let Some(change) = record.dynamodb else {
-        return unreadable("the record describes no change: it has no dynamodb member");
-    };
-    let Some(key) = change.keys.as_ref().and_then(decode::key) else {
-        return unreadable("the record's keys are not those of an outbox row");
-    };
-    if key.is_discarded() {
-        return Content::Discarded;
-    }
-    let Some(image) = change.new_image else {
-        return unreadable("the record has no new image: is the stream view type NEW_IMAGE?");
-    };
-    Content::Candidate(Candidate {
-        row: decode::row(&key, &image),
-        key,
-        written_at: change.approximate_creation_date_time.and_then(written_at),
-    })
-}
-
-/// Parses raw JSON as `T`.
-fn parsed<'r, T: Deserialize<'r>>(raw: &'r RawValue) -> Option<T> {
-    serde_json::from_str(raw.get()).ok()
-}
-
-/// Returns when DynamoDB wrote the row. The stream says it in whole seconds.
-fn written_at(raw: &RawValue) -> Option<Timestamp> {
-    let seconds: f64 = parsed(raw)?;
-    #[expect(clippy::cast_possible_truncation, reason = "whole seconds are wanted")]
-    Timestamp::from_second(seconds.floor() as i64).ok()
 }

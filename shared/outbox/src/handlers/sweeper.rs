@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::{
     Candidate, RowKey,
-    ports::{DeadLetters, EventBus, OutboxTable, Segment, StoredRow},
+    ports::{CallError, DeadLetters, EventBus, OutboxTable, Segment, StoredRow},
     relay::{
         Outcome, Relay, RowOutcome, Settled,
         backlog::Backlog,
@@ -67,7 +67,7 @@ pub enum CutShort {
     OutOfTime,
     /// The table could not be read.
     #[error("the table could not be read: {0}")]
-    Scan(String),
+    Scan(#[source] CallError),
     /// Nothing is published until the permissions or the configuration are fixed.
     #[error("nothing can be published: {0}")]
     Configuration(String),
@@ -149,7 +149,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweep<'_, B, T, D> {
             let scan = || self.relay.table().scan(segment, after.as_ref());
             let page = retry(self.relay.pauses(), self.read_until, scan)
                 .await
-                .map_err(|error| CutShort::Scan(error.to_string()))?;
+                .map_err(CutShort::Scan)?;
             let pending = self.count(page.rows);
             let due = self.due(pending);
             self.backlog.add(due);

@@ -6,7 +6,10 @@ use tokio::time::Instant;
 
 use crate::{
     ports::EventBus,
-    relay::retry::{Pauses, retry},
+    relay::{
+        BusError,
+        retry::{Pauses, retry},
+    },
 };
 
 /// How long a confirmation is trusted. It costs a request, and a bus is rarely deleted.
@@ -31,7 +34,7 @@ impl BusCheck {
         bus: &B,
         pauses: &Pauses,
         until: Instant,
-    ) -> Result<(), String> {
+    ) -> Result<(), BusError> {
         if self.is_fresh() {
             return Ok(());
         }
@@ -42,8 +45,8 @@ impl BusCheck {
                 *self.lock() = Some(asked_at);
                 Ok(())
             }
-            Ok(false) => Err("there is no such bus".to_owned()),
-            Err(error) => Err(error.to_string()),
+            Ok(false) => Err(BusError::Missing),
+            Err(error) => Err(BusError::Call(error)),
         }
     }
 

@@ -35,7 +35,7 @@ pub(super) struct Part {
 pub(super) struct LookedUpPart {
     pub(super) candidates: Vec<Candidate>,
     /// The state of each uncertain row, or why the look-up failed.
-    pub(super) states: HashMap<RowKey, Result<RowState, String>>,
+    pub(super) states: HashMap<RowKey, Result<RowState, CallError>>,
 }
 
 /// Splits a batch. The first part needs no look-up, so it can be published at once. Each
@@ -144,7 +144,7 @@ pub(crate) async fn look_up<T: OutboxTable>(
     pauses: &Pauses,
     keys: &[RowKey],
     budget: &Budget,
-) -> HashMap<RowKey, Result<RowState, String>> {
+) -> HashMap<RowKey, Result<RowState, CallError>> {
     let chunks = keys.chunks(LOOK_UP_KEYS).map(async |keys| {
         let (known, error) = look_up_chunk(table, pauses, keys, budget).await;
         let state = |key| known.get(key).copied().ok_or_else(|| error.clone());
@@ -167,24 +167,25 @@ async fn look_up_chunk<T: OutboxTable>(
     pauses: &Pauses,
     keys: &[RowKey],
     budget: &Budget,
-) -> (HashMap<RowKey, RowState>, String) {
+) -> (HashMap<RowKey, RowState>, CallError) {
     let mut known = HashMap::new();
     let mut failures = 0;
     loop {
         // DynamoDB may answer for a part of the keys only; only the others are retried.
         let is_unknown = |key: &&RowKey| !known.contains_key(*key);
         let unknown: Vec<RowKey> = keys.iter().filter(is_unknown).cloned().collect();
+        let unprocessed = || CallError::Transient("the table left keys unprocessed".to_owned());
         if unknown.is_empty() {
-            return (known, String::new());
+            return (known, unprocessed());
         }
         let error = match within(budget.put_until, table.look_up(&unknown)).await {
             Ok(answer) => {
                 known.extend(answer);
-                "the table left keys unprocessed".to_owned()
+                unprocessed()
             }
-            Err(CallError::Transient(error)) => error,
+            Err(error @ CallError::Transient(_)) => error,
             // Permissions or configuration: a retry can't help.
-            Err(error) => return (known, error.to_string()),
+            Err(error) => return (known, error),
         };
         failures += 1;
         if known.len() < keys.len() && !pauses.pause(failures, budget.put_until).await {

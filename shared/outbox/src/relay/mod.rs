@@ -28,5 +28,5 @@ pub(crate) mod redelivery;
 pub(crate) mod retry;
 mod schedule;
 
-pub use outcome::{Failure, Outcome, RowOutcome, Settled};
+pub use outcome::{BusError, Failure, Outcome, RowOutcome, Settled};
 pub use publish::Relay;

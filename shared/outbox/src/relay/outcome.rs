@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::{RowKey, ports::Poison};
+use crate::{
+    RowKey, Unreadable,
+    ports::{CallError, Poison},
+};
 use jiff::SignedDuration;
 
 /// What became of the rows that were passed to the relay.
@@ -51,15 +54,15 @@ pub enum Settled {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Failure {
-    /// The record can't be read by this relay; a newer one may be able to.
+    /// The row can't be read by this relay; a newer one may be able to.
     #[error("cannot be read: {0}")]
-    Unreadable(String),
+    Unreadable(#[source] Unreadable),
     /// It may have been published before, and the look-up failed.
     #[error("could not be looked up: {0}")]
-    LookUp(String),
+    LookUp(#[source] CallError),
     /// The bus is not known to exist.
     #[error("could not confirm that the bus exists: {0}")]
-    Bus(String),
+    Bus(#[source] BusError),
     /// The bus rejected it for missing permissions or wrong configuration.
     #[error("rejected because of permissions or configuration: {0}")]
     Configuration(String),
@@ -84,16 +87,24 @@ pub enum Failure {
     TooManyPoisoned(Poison),
     /// The dead letter could not be sent.
     #[error("the dead letter could not be sent: {0}")]
-    DeadLetter(String),
+    DeadLetter(#[source] CallError),
     /// The dead letter was sent, but the row could not be parked.
     #[error("could not be parked: {0}")]
-    Park(String),
+    Park(#[source] CallError),
     /// The bus accepted the event, but the row is still there and would be published again.
     #[error("published, but could not be deleted")]
     Undeleted,
-    /// The relay panicked while it handled the record. This is a bug.
-    #[error("the relay panicked while handling it")]
-    Panicked,
+}
+
+/// Why the bus is not known to exist.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BusError {
+    /// It doesn't exist.
+    #[error("there is no such bus")]
+    Missing,
+    /// The call that asks for it failed.
+    #[error(transparent)]
+    Call(CallError),
 }
 
 impl Outcome {

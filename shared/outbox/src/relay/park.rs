@@ -51,7 +51,7 @@ pub(super) async fn park<T: OutboxTable, D: DeadLetters>(
     let letter = row.letter(table.name(), now);
     retry(pauses, budget.settle_until, || dead_letters.send(&letter))
         .await
-        .map_err(|error| Failure::DeadLetter(error.to_string()))?;
+        .map_err(Failure::DeadLetter)?;
 
     let mark = Parked {
         reason: row.poison.to_string(),
@@ -63,5 +63,5 @@ pub(super) async fn park<T: OutboxTable, D: DeadLetters>(
         table.park(&row.key, edits, &mark)
     })
     .await
-    .map_err(|error| Failure::Park(error.to_string()))
+    .map_err(Failure::Park)
 }

@@ -74,7 +74,7 @@ pub(super) fn triage(candidate: Candidate, bus: &impl EventBus) -> Triage {
             });
         }
         Err(newer @ Unreadable::NewerFormat(_)) => {
-            return Triage::Fail(key, Failure::Unreadable(newer.to_string()));
+            return Triage::Fail(key, Failure::Unreadable(newer));
         }
     };
     let bytes = bus.entry_bytes(&row);

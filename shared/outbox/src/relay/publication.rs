@@ -10,7 +10,7 @@ use crate::{
     Candidate, RowKey,
     ports::EventBus,
     relay::{
-        Failure, Outcome, RowOutcome, Settled,
+        BusError, Failure, Outcome, RowOutcome, Settled,
         look_up::LookedUpPart,
         poison::{MOST_POISONED, PoisonedRow, Sendable, Triage, is_proven, triage},
         schedule::Schedule,
@@ -58,7 +58,7 @@ impl<'r, B: EventBus> Publication<'r, B> {
         mut self,
         mut pending: Vec<Candidate>,
         mut parts: impl Stream<Item = LookedUpPart> + Unpin,
-        reason: String,
+        reason: BusError,
     ) -> Outcome {
         while let Some(part) = parts.next().await {
             pending.extend(part.pending(&mut self.outcome));
@@ -67,7 +67,7 @@ impl<'r, B: EventBus> Publication<'r, B> {
             let failure = Failure::Bus(reason.clone());
             self.outcome.fail(candidate.key, failure);
         }
-        self.outcome.halted = Some(reason);
+        self.outcome.halted = Some(reason.to_string());
         self.outcome
     }
 

@@ -10,7 +10,7 @@ use crate::{
     Candidate, Clock, RowKey, SystemClock,
     ports::{DeadLetters, EventBus, OutboxTable},
     relay::{
-        Outcome, Settled,
+        BusError, Outcome, Settled,
         budget::Budget,
         bus_check::BusCheck,
         deletes::delete_published,
@@ -151,7 +151,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         look_up_parts(&self.table, &self.pauses, parts, budget)
     }
 
-    async fn confirm_bus(&self, budget: &Budget) -> Result<(), String> {
+    async fn confirm_bus(&self, budget: &Budget) -> Result<(), BusError> {
         self.bus_check
             .confirm(&self.bus, &self.pauses, budget.put_until)
             .await

@@ -81,7 +81,7 @@ impl<B: EventBus> Puts<'_, B> {
         let confirmed = self.bus_check.confirm(*bus, self.pauses, budget.put_until);
         let answer = match confirmed.await {
             Ok(()) => within(budget.await_puts_until, bus.put(&rows)).await,
-            Err(failure) => Err(CallError::Configuration(failure)),
+            Err(failure) => Err(CallError::Configuration(failure.to_string())),
         };
         (request, answer)
     }

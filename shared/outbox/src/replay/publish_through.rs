@@ -115,7 +115,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Publishing<'_, B, T, D> {
             .iter()
             .filter(|key| key.aggregate_id == *aggregate)
         {
-            let failed = || RowOutcome::Failed(Failure::LookUp(error.to_string()));
+            let failed = || RowOutcome::Failed(Failure::LookUp(error.clone()));
             let row_outcomes = &mut self.through.row_outcomes;
             row_outcomes.entry(key.clone()).or_insert_with(failed);
         }

@@ -12,12 +12,14 @@ use tokio::time::Instant;
 use crate::{
     RowKey,
     handlers::{CutShort, sweeper::sweep},
-    ports::{DeadLetters, EventBus, Message, OutboxTable, RowState, StreamError, StreamReader},
+    ports::{
+        CallError, DeadLetters, EventBus, Message, OutboxTable, RowState, StreamError, StreamReader,
+    },
     relay::{
         Failure, Relay, RowOutcome, Settled, budget::Budget, look_up::look_up, patience::PATIENCE,
     },
     replay::{
-        letter::{Letter, Pointer},
+        letter::{Letter, NotADeadLetter, Pointer},
         range::rows_in_range,
     },
 };
@@ -82,19 +84,32 @@ pub enum LetterOutcome {
 pub enum SettleError {
     /// The message is not a dead letter.
     #[error("not a dead letter: {0}")]
-    NotADeadLetter(String),
-    /// It is a letter of another outbox.
-    #[error("of another outbox: {0}")]
-    Foreign(String),
+    NotADeadLetter(#[source] NotADeadLetter),
+    /// It is a letter of another outbox: it names this table.
+    #[error("of another outbox: its table is {0:?}")]
+    OtherTable(String),
+    /// It is a letter of another outbox: it names this stream.
+    #[error("of another outbox: its stream is {0:?}")]
+    OtherStream(String),
     /// The stream could not be read, so its rows are unknown for now.
     #[error("the stream could not be read: {0}")]
-    Stream(String),
-    /// The pending rows of the table could not be published.
+    Stream(#[source] StreamError),
+    /// Pending rows of the table are published, but could not be deleted, so that another pass
+    /// would find them again.
+    #[error("the table could not be settled: {0} rows are published, but could not be deleted")]
+    Undeleted(usize),
+    /// Pending rows of the table could not be published.
+    #[error("the table could not be settled: {0} rows could not be published")]
+    Unpublished(usize),
+    /// The table could not be read to its end, or nothing can be published.
     #[error("the table could not be settled: {0}")]
-    Table(String),
-    /// All of its rows are settled, but the letter could not be deleted.
+    CutShort(#[source] CutShort),
+    /// All of its rows are settled, but the queue did not delete the letter.
+    #[error("settled, but the letter could not be deleted: the queue did not delete it")]
+    NotDeleted,
+    /// All of its rows are settled, but the call to delete the letter failed.
     #[error("settled, but the letter could not be deleted: {0}")]
-    NotDeleted(String),
+    Delete(#[source] CallError),
 }
 
 /// The state that batches of one replay share.
@@ -146,10 +161,7 @@ where
             Letter::Reference(letter) if letter.table == self.relay.table().name() => {
                 Ok(NamedRows::Rows(vec![letter.key.clone()]))
             }
-            Letter::Reference(letter) => Err(SettleError::Foreign(format!(
-                "its table is {:?}",
-                letter.table
-            ))),
+            Letter::Reference(letter) => Err(SettleError::OtherTable(letter.table.clone())),
             Letter::Pointer(pointer) => self.named_by(pointer).await,
         }
     }
@@ -157,8 +169,7 @@ where
     async fn named_by(&self, pointer: &Pointer) -> Result<NamedRows, SettleError> {
         let our_streams = format!("{}/stream/", self.table_arn);
         if !pointer.stream_arn.starts_with(&our_streams) {
-            let problem = format!("its stream is {:?}", pointer.stream_arn);
-            return Err(SettleError::Foreign(problem));
+            return Err(SettleError::OtherStream(pointer.stream_arn.clone()));
         }
         let deadline = Instant::now() + PATIENCE;
         match rows_in_range(&self.stream, self.relay.pauses(), pointer, deadline).await {
@@ -171,12 +182,12 @@ where
                     .unwrap_or(Timestamp::MAX),
                 reason,
             }),
-            Err(error) => Err(SettleError::Stream(error.to_string())),
+            Err(error) => Err(SettleError::Stream(error)),
         }
     }
 
     /// Returns the state of each row, or why the look-up failed.
-    pub async fn states(&self, rows: &[RowKey]) -> HashMap<RowKey, Result<RowState, String>> {
+    pub async fn states(&self, rows: &[RowKey]) -> HashMap<RowKey, Result<RowState, CallError>> {
         let budget = Budget::until(Instant::now() + PATIENCE);
         look_up(self.relay.table(), self.relay.pauses(), rows, &budget).await
     }
@@ -236,8 +247,7 @@ where
     }
 
     async fn read(&self, message: &Message) -> Result<NamedRows, SettleError> {
-        let letter = Letter::parse(&message.body)
-            .map_err(|error| SettleError::NotADeadLetter(error.to_string()))?;
+        let letter = Letter::parse(&message.body).map_err(SettleError::NotADeadLetter)?;
         self.named(&letter).await
     }
 
@@ -281,26 +291,22 @@ where
             progress.published += swept.published;
             let problem = match swept.cut_short {
                 // Another pass would find and count them again, and so would the next.
-                _ if swept.undeleted > 0 => {
-                    format!(
-                        "{} rows are published, but could not be deleted",
-                        swept.undeleted
-                    )
-                }
+                _ if swept.undeleted > 0 => SettleError::Undeleted(swept.undeleted),
                 None if swept.failed == 0 => {
                     progress.settled_until = Some(until);
                     continue;
                 }
-                None => format!("{} rows could not be published", swept.failed),
+                None => SettleError::Unpublished(swept.failed),
                 // The published rows are deleted, so the next pass gets further.
                 Some(CutShort::OutOfTime) if swept.published > 0 => continue,
-                Some(CutShort::Configuration(reason)) => {
-                    progress.halted = Some(reason.clone());
-                    reason
+                Some(cut_short) => {
+                    if let CutShort::Configuration(reason) = &cut_short {
+                        progress.halted = Some(reason.clone());
+                    }
+                    SettleError::CutShort(cut_short)
                 }
-                Some(cut_short) => cut_short.to_string(),
             };
-            return LetterOutcome::Unsettled(SettleError::Table(problem));
+            return LetterOutcome::Unsettled(problem);
         }
         LetterOutcome::Settled {
             published,
@@ -311,7 +317,7 @@ where
 }
 
 /// Returns what became of a row in this state; `None` if it is pending.
-fn row_outcome(state: Result<RowState, String>) -> Option<RowOutcome> {
+fn row_outcome(state: Result<RowState, CallError>) -> Option<RowOutcome> {
     match state {
         Ok(RowState::Pending | RowState::Edited(_)) => None,
         Ok(RowState::Absent) => Some(RowOutcome::Settled(Settled::Absent)),

@@ -213,7 +213,7 @@ where
     }
 
     /// Deletes the settled messages. The outcome of one that can't be deleted becomes
-    /// [`SettleError::NotDeleted`].
+    /// [`SettleError::NotDeleted`] or [`SettleError::Delete`].
     async fn delete_settled(
         &self,
         messages: &[Message],
@@ -230,15 +230,15 @@ where
         }
         let delete = || self.queue.delete(&settled);
         let (undeleted, reason) = match self.relay.patiently(delete).await {
-            Ok(undeleted) => (undeleted, "the queue did not delete it".to_owned()),
+            Ok(undeleted) => (undeleted, SettleError::NotDeleted),
             Err(error) => {
                 let all = settled.iter().map(|message| message.id.clone());
-                (all.collect(), error.to_string())
+                (all.collect(), SettleError::Delete(error))
             }
         };
         for (message, outcome) in messages.iter().zip(&mut outcomes) {
             if is_settled(outcome) && undeleted.contains(&message.id) {
-                *outcome = LetterOutcome::Unsettled(SettleError::NotDeleted(reason.clone()));
+                *outcome = LetterOutcome::Unsettled(reason.clone());
             }
         }
         outcomes

@@ -196,7 +196,8 @@ async fn a_table_that_cannot_be_read_is_retried_then_reported() {
 
     let denied = CallError::Configuration("AccessDeniedException".into());
     world.with(|state| state.scan_errors.push_back(denied));
-    let cut_short = CutShort::Scan("AccessDeniedException".into());
+    let denied = CallError::Configuration("AccessDeniedException".into());
+    let cut_short = CutShort::Scan(denied);
     assert_eq!(sweep(&world).await.cut_short, Some(cut_short));
 }
 

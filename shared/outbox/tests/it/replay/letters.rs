@@ -327,9 +327,9 @@ async fn a_range_whose_end_never_arrives_is_given_up_in_time() {
     let (_, outcomes) = run(&world).await;
     assert_eq!(
         outcomes[0].1,
-        LetterOutcome::Unsettled(SettleError::Stream(
-            "the end of the range was not reached in time".into()
-        ))
+        LetterOutcome::Unsettled(SettleError::Stream(StreamError::Call(
+            CallError::Transient("the end of the range was not reached in time".into())
+        )))
     );
     assert!(begun.elapsed() < Duration::from_secs(70));
     assert!(world.with(|state| state.stream_reads) < 300, "no busy loop");
@@ -348,7 +348,9 @@ async fn the_letter_stays_without_permission_to_read_the_stream() {
     let (_, outcomes) = run(&world).await;
     assert_eq!(
         outcomes[0].1,
-        LetterOutcome::Unsettled(SettleError::Stream("AccessDenied".into()))
+        LetterOutcome::Unsettled(SettleError::Stream(StreamError::Call(
+            CallError::Configuration("AccessDenied".into())
+        )))
     );
     assert_eq!(world.pending(), ["a/1"]);
 }

@@ -149,7 +149,9 @@ async fn an_undeleted_letter_is_reported_and_settled_by_the_next_replay() {
     let (summary, outcomes) = run(&world).await;
     assert_eq!(
         outcomes[0].1,
-        LetterOutcome::Unsettled(SettleError::NotDeleted("AccessDenied".into()))
+        LetterOutcome::Unsettled(SettleError::Delete(CallError::Configuration(
+            "AccessDenied".into()
+        )))
     );
     assert_eq!((summary.settled, summary.left), (0, 1));
     let (_, outcomes) = run(&world).await;

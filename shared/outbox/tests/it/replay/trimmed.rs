@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, ToSpan};
 use outbox::{
     OutboxRow,
+    handlers::CutShort,
     ports::{CallError, RowState},
     replay::{LetterOutcome, SettleError},
 };
@@ -101,7 +102,7 @@ async fn a_trimmed_pointer_stays_while_an_older_row_fails() {
     let (_, outcomes) = run(&world).await;
     assert_eq!(
         outcomes[0].1,
-        LetterOutcome::Unsettled(SettleError::Table("1 rows could not be published".into()))
+        LetterOutcome::Unsettled(SettleError::Unpublished(1))
     );
     assert_eq!(world.dead_letters().len(), 1);
 }
@@ -118,9 +119,9 @@ async fn a_trimmed_pointer_stays_while_the_table_cannot_be_read() {
     let (_, outcomes) = run(&world).await;
     assert_eq!(
         outcomes[0].1,
-        LetterOutcome::Unsettled(SettleError::Table(
-            "the table could not be read: AccessDenied".into()
-        ))
+        LetterOutcome::Unsettled(SettleError::CutShort(CutShort::Scan(
+            CallError::Configuration("AccessDenied".into())
+        )))
     );
     assert_eq!(world.pending(), ["a/1"]);
 }
@@ -143,8 +144,8 @@ async fn many_trimmed_pointers_cost_one_pass_over_the_table() {
     let world = World::default();
     committed_after(&world, "a", SignedDuration::ZERO);
     for minutes in 0..30_i64 {
-        let candidate = start() - minutes.minutes();
-        let pointer = pointer_of_age("shard", "100", "100", candidate);
+        let last_record_at = start() - minutes.minutes();
+        let pointer = pointer_of_age("shard", "100", "100", last_record_at);
         world.dead_letter(pointer.to_string());
     }
     let scans = world.with(|state| state.scans);
@@ -169,9 +170,7 @@ async fn a_trimmed_pointer_stays_while_rows_cannot_be_deleted() {
     let (_, outcomes) = run(&world).await;
     assert_eq!(
         outcomes[0].1,
-        LetterOutcome::Unsettled(SettleError::Table(
-            "1 rows are published, but could not be deleted".into()
-        ))
+        LetterOutcome::Unsettled(SettleError::Undeleted(1))
     );
 }
 
