@@ -35,8 +35,16 @@ const LEFT_AFTER: SignedDuration = SignedDuration::from_mins(10);
 /// The payload that Lambda passes to the function behind a DynamoDB stream. Each record is
 /// parsed on its own, so that a malformed one fails alone and its sequence number is
 /// still known.
+///
+/// ```
+/// use outbox::handlers::StreamEvent;
+///
+/// let event: StreamEvent = serde_json::from_str(r#"{"Records": []}"#)?;
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, Deserialize)]
 pub struct StreamEvent {
+    /// The records, not parsed yet.
     #[serde(rename = "Records")]
     records: Vec<Box<RawValue>>,
 }
@@ -45,8 +53,10 @@ pub struct StreamEvent {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ChangeRecord<'r, I> {
+    /// `INSERT`, `MODIFY` or `REMOVE`.
     #[serde(borrow)]
     event_name: Option<&'r RawValue>,
+    /// What has changed.
     #[serde(borrow)]
     dynamodb: Option<Change<'r, I>>,
 }
@@ -55,21 +65,26 @@ struct ChangeRecord<'r, I> {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Change<'r, I> {
+    /// The record's place in the shard.
     #[serde(borrow)]
     sequence_number: Option<&'r RawValue>,
+    /// When DynamoDB wrote the row, in whole seconds.
     #[serde(borrow)]
     approximate_creation_date_time: Option<&'r RawValue>,
     keys: Option<I>,
+    /// The row after the change.
     new_image: Option<I>,
 }
 
 /// The function behind the outbox table's stream: publishes a batch and reports which
-/// records Lambda has to retry.
+/// records Lambda has to retry. The [module](crate::handlers) has a whole function.
 pub struct StreamHandler<B, T, D> {
     relay: Relay<B, T, D>,
 }
 
-/// The result of a batch.
+/// The result of a batch. The function returns the response, and [`Metrics`] writes the counts.
+///
+/// [`Metrics`]: crate::handlers::Metrics
 #[derive(Debug)]
 pub struct BatchReport {
     /// The response to Lambda.
@@ -78,7 +93,8 @@ pub struct BatchReport {
     pub counts: Counts,
 }
 
-/// The results of a batch's records, in numbers.
+/// The results of a batch's records, in numbers. See [`Metrics`](crate::handlers::Metrics) for an
+/// example.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Events that the bus accepted.
@@ -128,6 +144,7 @@ impl Counts {
 struct Record {
     /// Its place in the shard; `None` if the record has no readable one.
     sequence_number: Option<String>,
+    /// What to do with it.
     content: Content,
 }
 
@@ -154,7 +171,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> StreamHandler<B, T, D> {
     ///
     /// The response names the record from which on Lambda has to retry; it is empty only
     /// if every record is done. If a failing record has no readable sequence number,
-    /// the whole batch is retried.
+    /// the whole batch is retried. The [module](crate::handlers) has an example.
     pub async fn handle(&self, event: StreamEvent, deadline: Instant) -> BatchReport {
         let deadline = known_deadline(deadline);
         let answer_by = Budget::until(deadline).answer_by;

@@ -4,7 +4,8 @@ use std::future::Future;
 
 use crate::{RowKey, ports::CallError};
 
-/// Reads the stream of the outbox table.
+/// Reads the stream of the outbox table. [`Replay`](crate::replay::Replay) calls it; see there
+/// for an example.
 pub trait StreamReader: Send + Sync {
     /// Returns an iterator that begins at a place.
     fn open(&self, place: &Place<'_>) -> impl Future<Output = Result<String, StreamError>> + Send;
