@@ -91,7 +91,7 @@ pub enum UnreadableAggregate {
 impl<T: DeserializeOwned> Versioned<T> {
     /// Reads an aggregate from its item. The state gets every attribute but `version`
     /// and `lastSequence`: also the key and `aggregateId`, so a type with
-    /// `deny_unknown_fields` has to know them.
+    /// `deny_unknown_fields` has to know them. See [`Versioned`] for an example.
     ///
     /// # Errors
     ///

@@ -63,7 +63,8 @@ pub enum CommitError {
 }
 
 impl CommitError {
-    /// Returns whether committing the same transaction again may succeed.
+    /// Returns whether committing the same transaction again may succeed. See [`CommitError`]
+    /// for an example.
     pub fn is_retryable(&self) -> bool {
         matches!(
             self,

@@ -39,7 +39,7 @@ pub struct InvalidData {
 }
 
 impl EventData {
-    /// Returns the JSON text.
+    /// Returns the JSON text. See [`EventData`] for an example.
     pub fn as_json(&self) -> &str {
         self.0.get()
     }

@@ -66,7 +66,7 @@ impl Traceparent {
         &self.0
     }
 
-    /// Returns the id of the trace: 32 hexadecimal digits.
+    /// Returns the id of the trace: 32 hexadecimal digits. See [`Traceparent`] for an example.
     pub fn trace_id(&self) -> &str {
         self.0.get(3..35).unwrap_or_default()
     }

@@ -161,7 +161,8 @@ enum Content {
 }
 
 impl<B: EventBus, T: OutboxTable, D: DeadLetters> StreamHandler<B, T, D> {
-    /// Creates a handler that publishes through this relay.
+    /// Creates a handler that publishes through this relay. The [module](crate::handlers) has an
+    /// example.
     pub fn new(relay: Relay<B, T, D>) -> Self {
         Self { relay }
     }

@@ -123,7 +123,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweeper<B, T, D> {
     }
 
     /// Reads the table once, as far as the deadline allows, and publishes the old rows. A
-    /// deadline in the past is treated as unknown.
+    /// deadline in the past is treated as unknown. See [`Sweeper`] for an example.
     pub async fn sweep(&self, deadline: Instant) -> SweepReport {
         let now = self.relay.clock().now();
         let until = now.checked_sub(self.grace).unwrap_or(Timestamp::MIN);

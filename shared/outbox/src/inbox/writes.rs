@@ -18,7 +18,7 @@ pub struct ConsumerWrites {
 }
 
 impl ConsumerWrites {
-    /// Creates an empty set of writes.
+    /// Creates an empty set of writes. See [`Inbox`](crate::inbox::Inbox) for an example.
     pub fn new() -> Self {
         Self::default()
     }

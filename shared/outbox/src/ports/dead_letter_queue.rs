@@ -56,7 +56,8 @@ pub struct Depth {
     pub hidden: usize,
 }
 
-/// A message that was received from the queue.
+/// A message that was received from the queue. [`Letter::parse`](crate::replay::Letter::parse)
+/// reads its body; see there for an example.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     /// The id, the same each time the message is received.

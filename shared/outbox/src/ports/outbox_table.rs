@@ -97,7 +97,8 @@ pub struct Page {
     pub next: Option<RowKey>,
 }
 
-/// A row as it is in the table.
+/// A row as it is in the table. `Relay::survey` passes every row to its caller; see there for an
+/// example.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredRow {
     /// The row, as it can be passed to the relay.

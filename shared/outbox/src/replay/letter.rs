@@ -41,7 +41,8 @@ pub enum Letter {
 #[error("{0}")]
 pub struct NotADeadLetter(String);
 
-/// The range of the stream that Lambda gave up on. It never contains the records.
+/// The range of the stream that Lambda gave up on. It never contains the records. See [`Letter`]
+/// for an example of parsing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pointer {
     /// Why Lambda gave up: `RetryAttemptsExhausted` or `RecordAgeExceeded`.

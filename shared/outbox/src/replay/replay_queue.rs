@@ -118,7 +118,7 @@ where
     }
 
     /// Reports what [`run`](Self::run) would do. No letter is changed, and all are made visible
-    /// again. It is called as [`run`](Self::run) is, without `stop`.
+    /// again. See [`Replay`] for an example of `run`, which also has a `stop`.
     ///
     /// # Errors
     ///

@@ -65,12 +65,18 @@ impl RowKey {
     }
 
     /// Returns the position in the aggregate's history; `None` if this library did not write
-    /// the key.
+    /// the key. See [`RowKey`] for an example.
     pub fn sequence(&self) -> Option<u64> {
         self.position.split('#').next()?.parse().ok()
     }
 
     /// Returns the event's id, from the key; `None` if this library did not write the key.
+    ///
+    /// ```
+    /// # use outbox::RowKey;
+    /// let key = RowKey { aggregate_id: "order#42".into(), position: "7#an-id".into() };
+    /// assert_eq!(key.event_id(), Some("an-id"));
+    /// ```
     pub fn event_id(&self) -> Option<&str> {
         Some(self.position.split_once('#')?.1)
     }
@@ -96,6 +102,12 @@ impl RowKey {
     }
 
     /// Returns the key of the row once it is discarded.
+    ///
+    /// ```
+    /// # use outbox::RowKey;
+    /// let key = RowKey { aggregate_id: "order#42".into(), position: "7#an-id".into() };
+    /// assert_eq!(key.discarded().aggregate_id, "discarded#order#42");
+    /// ```
     #[cfg(feature = "replay")]
     #[must_use]
     pub fn discarded(&self) -> Self {
