@@ -23,6 +23,23 @@
 //! says for which action and why: whether tables exist and keys are of the types that
 //! they declare, the syntax of expressions and their names, how large an item becomes by
 //! an update, and permissions.
+//!
+//! # Example
+//!
+//! Everything is checked by the commit. The numbers are for code that splits its work before:
+//!
+//! ```
+//! use outbox::limits::{MAX_ACTIONS, MAX_ENTRY_BYTES};
+//!
+//! /// Returns how many more events fit into a transaction with these writes of the caller's
+//! /// own. Two actions are for the aggregate and its claim.
+//! fn events_left(own_writes: usize) -> usize {
+//!     (MAX_ACTIONS - 2).saturating_sub(own_writes)
+//! }
+//!
+//! assert_eq!(events_left(8), 90);
+//! assert_eq!(MAX_ENTRY_BYTES, 262_144);
+//! ```
 
 #[cfg(any(feature = "append", feature = "relay"))]
 use crate::OutboxRow;
@@ -51,7 +68,7 @@ pub const MAX_ENTRY_BYTES: usize = 256 * 1024;
 
 /// Returns the size of a row's `PutEvents` entry in bytes, as EventBridge counts it
 /// ("Calculating event entry size" in its user guide). 14 bytes are for `Time`, which is
-/// always sent.
+/// always sent. `ports::EventBus` has an example of a bus that uses it.
 #[cfg(any(feature = "append", feature = "relay"))]
 pub fn entry_bytes(row: &OutboxRow) -> usize {
     14 + row.source.len() + row.detail_type.len() + row.detail.len()

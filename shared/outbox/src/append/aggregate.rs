@@ -21,7 +21,11 @@ const LAST_SEQUENCE: &str = "lastSequence";
 const AGGREGATE_ID: &str = "aggregateId";
 
 /// The state of an aggregate that a change is based on: the attributes `version` and
-/// `lastSequence` of its item. [`Versioned::from_item`] reads it.
+/// `lastSequence` of its item. [`Versioned::from_item`] reads it, and [`Committed`] has the
+/// one after the change, on which the next change can be based. See [`AggregateWrite`] for an
+/// example.
+///
+/// [`Committed`]: crate::Committed
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Revision {
@@ -67,11 +71,12 @@ pub struct Revision {
 pub struct Versioned<T> {
     /// The aggregate's state.
     pub state: T,
-    /// Hand it to [`AggregateWrite::replace`] with the changed state.
+    /// The revision that was read. Pass it to [`AggregateWrite::replace`] with the changed
+    /// state.
     pub revision: Revision,
 }
 
-/// An item that can't be read as an aggregate.
+/// An item that can't be read as an aggregate; see [`Versioned`] for an example of reading.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnreadableAggregate {
@@ -86,7 +91,7 @@ pub enum UnreadableAggregate {
 impl<T: DeserializeOwned> Versioned<T> {
     /// Reads an aggregate from its item. The state gets every attribute but `version`
     /// and `lastSequence`: also the key and `aggregateId`, so a type with
-    /// `deny_unknown_fields` has to know them.
+    /// `deny_unknown_fields` has to know them. See [`Versioned`] for an example.
     ///
     /// # Errors
     ///
@@ -106,6 +111,26 @@ impl<T: DeserializeOwned> Versioned<T> {
 ///
 /// It always carries a condition, so that two writers based on the same
 /// revision cannot both succeed, and no two events get the same sequence.
+///
+/// ```
+/// use outbox::{AggregateWrite, KeySchema, Revision};
+/// use serde::Serialize;
+///
+/// #[derive(Serialize)]
+/// struct Order {
+///     pk: String,
+///     total: u64,
+/// }
+///
+/// let key = KeySchema::partition_key("pk");
+/// let mut order = Order { pk: "order#42".into(), total: 3900 };
+/// let first = AggregateWrite::create(&order.pk, "orders", key.clone(), &order);
+///
+/// // A change is based on the revision that was read or committed before.
+/// let base = Revision { version: 1, last_sequence: 1 };
+/// order.total = 4200;
+/// let change = AggregateWrite::replace(&order.pk, "orders", key, &order, base);
+/// ```
 ///
 /// # Attributes that belong to the library
 ///
@@ -134,6 +159,7 @@ impl<T: DeserializeOwned> Versioned<T> {
 /// sequence at 1 again. Mark it as deleted instead.
 #[derive(Debug, Clone)]
 pub struct AggregateWrite {
+    /// The partition key of its events' rows, and their CloudEvents `subject`.
     pub(super) aggregate_id: String,
     /// The table of aggregates.
     table: String,
@@ -152,7 +178,7 @@ impl AggregateWrite {
     ///
     /// `aggregate_id` names it in events, for example `order#42`: it is the partition key of
     /// the outbox and the CloudEvents subject. `item` must contain the table's key
-    /// attributes.
+    /// attributes. See [`AggregateWrite`] for an example.
     pub fn create(
         aggregate_id: impl Into<String>,
         table: impl Into<String>,
@@ -163,7 +189,8 @@ impl AggregateWrite {
     }
 
     /// Writes a changed aggregate that was read at revision `base`. The commit fails if
-    /// another writer has changed it since, or the item is another aggregate's.
+    /// another writer has changed it since, or the item is another aggregate's. See
+    /// [`AggregateWrite`] for an example.
     pub fn replace(
         aggregate_id: impl Into<String>,
         table: impl Into<String>,
@@ -179,6 +206,16 @@ impl AggregateWrite {
     /// library did not write, given the attributes `version` and `lastSequence`, both 0, or
     /// one of a version of the library before aggregates were named. Adopt such items
     /// before any aggregate is created under the same id.
+    ///
+    /// ```
+    /// use outbox::{AggregateWrite, KeySchema, Revision};
+    ///
+    /// # fn adopt(item: &impl serde::Serialize) -> AggregateWrite {
+    /// let base = Revision::default();
+    /// let key = KeySchema::partition_key("pk");
+    /// AggregateWrite::replace("order#42", "orders", key, item, base).adopt()
+    /// # }
+    /// ```
     #[must_use]
     pub fn adopt(self) -> Self {
         Self {

@@ -20,6 +20,7 @@ use crate::append::{
 /// executes the transaction once within 10 minutes.
 #[derive(Debug)]
 pub(crate) struct Attempts {
+    /// The `ClientRequestToken`.
     token: Uuid,
     /// Whether the last attempt got no response, so that it may have been committed.
     outcome_unknown: AtomicBool,
@@ -37,6 +38,7 @@ impl Attempts {
 /// The actions of one transaction, and the problems found so far.
 #[derive(Clone, Default)]
 pub(crate) struct AtomicWrites {
+    /// Each action with its role, by which errors name it.
     pub(super) actions: Vec<(Participant, Action)>,
     /// Problems that were found while the actions were built.
     pub(super) problems: Vec<Problem>,

@@ -21,6 +21,7 @@ use crate::{
 /// One action of a transaction, and how to find its key.
 #[derive(Clone)]
 pub(crate) enum Action {
+    /// A put has its key among the attributes of its item; the schema says which they are.
     Put(Put, KeySchema),
     Update(Update),
     Delete(Delete),

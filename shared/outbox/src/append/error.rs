@@ -63,7 +63,8 @@ pub enum CommitError {
 }
 
 impl CommitError {
-    /// Returns whether committing the same transaction again may succeed.
+    /// Returns whether committing the same transaction again may succeed. See [`CommitError`]
+    /// for an example.
     pub fn is_retryable(&self) -> bool {
         matches!(
             self,
@@ -72,7 +73,7 @@ impl CommitError {
     }
 }
 
-/// An item whose condition did not hold.
+/// An item whose condition did not hold; see [`ConditionFailure`] for an example.
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct FailedCondition {
@@ -105,6 +106,20 @@ impl fmt::Debug for FailedCondition {
 }
 
 /// Why a condition did not hold.
+///
+/// ```
+/// use outbox::{CommitError, ConditionFailure};
+///
+/// /// Returns whether another writer has changed the aggregate since it was read.
+/// fn is_stale(error: &CommitError) -> bool {
+///     let CommitError::ConditionFailed(failed) = error else {
+///         return false;
+///     };
+///     failed
+///         .iter()
+///         .any(|item| matches!(item.failure, ConditionFailure::Stale { .. }))
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConditionFailure {
@@ -166,6 +181,22 @@ impl fmt::Display for ConditionFailure {
 }
 
 /// Why DynamoDB rejected a transaction.
+///
+/// ```
+/// use outbox::CommitError;
+///
+/// /// Returns DynamoDB's codes, such as `ValidationError`, for the metrics.
+/// fn codes(error: &CommitError) -> Vec<&str> {
+///     match error {
+///         CommitError::Conflict { rejection, .. }
+///         | CommitError::Throttled { rejection, .. }
+///         | CommitError::Refused { rejection, .. } => {
+///             rejection.actions.iter().map(|action| action.code.as_str()).collect()
+///         }
+///         _ => Vec::new(),
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rejection {
@@ -185,7 +216,7 @@ impl fmt::Display for Rejection {
     }
 }
 
-/// An action for which DynamoDB rejected the transaction.
+/// An action for which DynamoDB rejected the transaction; see [`Rejection`] for an example.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RejectedAction {
@@ -210,7 +241,13 @@ impl fmt::Display for RejectedAction {
     }
 }
 
-/// The role of an item in a transaction.
+/// The role of an item in a transaction. Indexes count from 0.
+///
+/// ```
+/// use outbox::Participant;
+///
+/// assert_eq!(Participant::Event(0).to_string(), "event 0");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Participant {
@@ -240,7 +277,22 @@ impl fmt::Display for Participant {
     }
 }
 
-/// The problems of a transaction that was not sent.
+/// The problems of a transaction that was not sent, all of them at once.
+///
+/// ```
+/// use outbox::{CommitError, Problem};
+///
+/// /// Returns whether the caller has sent too much, rather than the program being wrong.
+/// fn is_too_large(error: &CommitError) -> bool {
+///     let CommitError::Invalid(invalid) = error else {
+///         return false;
+///     };
+///     let is_size = |problem: &Problem| {
+///         matches!(problem, Problem::EventTooLarge { .. } | Problem::ItemTooLarge { .. })
+///     };
+///     invalid.problems.iter().all(is_size)
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the transaction is invalid and was not sent: {}", list(.problems))]
 pub struct InvalidTransaction {
@@ -248,7 +300,7 @@ pub struct InvalidTransaction {
     pub problems: Vec<Problem>,
 }
 
-/// One thing wrong with a transaction.
+/// One thing wrong with a transaction; see [`InvalidTransaction`] for an example.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {

@@ -17,6 +17,7 @@ pub(super) const MAX_SORT_KEY_BYTES: usize = 1024;
 pub(super) struct Fault {
     /// Where it is: `lines[3].price`.
     pub(super) path: String,
+    /// Why DynamoDB rejects it.
     pub(super) reason: String,
 }
 

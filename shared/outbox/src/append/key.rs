@@ -10,14 +10,25 @@ use crate::append::item_values::{
 
 /// The names of a table's key attributes. A put has its key among the attributes of its item;
 /// the schema says which they are.
+///
+/// ```
+/// use outbox::KeySchema;
+///
+/// let orders = KeySchema::partition_key("pk");
+/// let accounts = KeySchema::partition_key("pk").sort_key("sk");
+/// assert_ne!(orders, accounts);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeySchema {
+    /// The name of the partition key's attribute.
     partition_key: String,
+    /// The name of the sort key's attribute, if the table has one.
     sort_key: Option<String>,
 }
 
 impl KeySchema {
-    /// Creates the schema of a table with only a partition key.
+    /// Creates the schema of a table with only a partition key. See [`KeySchema`] for an
+    /// example.
     pub fn partition_key(name: impl Into<String>) -> Self {
         Self {
             partition_key: name.into(),
@@ -25,7 +36,7 @@ impl KeySchema {
         }
     }
 
-    /// Returns the schema with a sort key.
+    /// Returns the schema with a sort key. See [`KeySchema`] for an example.
     #[must_use]
     pub fn sort_key(self, name: impl Into<String>) -> Self {
         Self {
@@ -42,6 +53,7 @@ impl KeySchema {
         self.sort_key.as_deref()
     }
 
+    /// Returns the names of the key attributes, the partition key's first.
     pub(crate) fn attributes(&self) -> impl Iterator<Item = &String> {
         std::iter::once(&self.partition_key).chain(&self.sort_key)
     }

@@ -49,9 +49,11 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct Outbox {
+    /// Where transactions are sent.
     pub(super) database: Database,
     /// The table of rows.
     pub(super) table: String,
+    /// The name of the service: CloudEvents `source`.
     pub(super) source: String,
     pub(super) clock: Arc<dyn Clock>,
     /// Returns the id of an event of this time.
@@ -60,7 +62,7 @@ pub struct Outbox {
 
 impl Outbox {
     /// Creates an outbox in the given table. `source` is the name of the service: CloudEvents
-    /// `source` and EventBridge's `Source`.
+    /// `source` and EventBridge's `Source`. See [`Outbox`] for an example.
     ///
     /// # Errors
     ///
@@ -87,7 +89,8 @@ impl Outbox {
         })
     }
 
-    /// Returns the outbox with another clock.
+    /// Returns the outbox with another clock, which gives events their time. See [`Clock`] for
+    /// an example of one.
     #[must_use]
     pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
         Self {
@@ -106,7 +109,8 @@ impl Outbox {
         Self { event_id, ..self }
     }
 
-    /// Begins a transaction around the write of an aggregate.
+    /// Begins a transaction around the write of an aggregate. See [`Transaction`] for an
+    /// example.
     pub fn transaction(&self, aggregate: AggregateWrite) -> Transaction {
         Transaction::new(self.clone(), aggregate)
     }
@@ -119,7 +123,7 @@ fn event_id(time: Timestamp) -> Uuid {
     Uuid::new_v7(uuid::Timestamp::from_unix_time(seconds, nanoseconds, 0, 0))
 }
 
-/// A source that EventBridge would reject.
+/// A source that EventBridge would reject; [`Outbox::new`] returns it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{source_name:?} is not a valid source of events: it must have 1 to 256 characters and not begin with \"aws.\""

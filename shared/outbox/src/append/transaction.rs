@@ -31,6 +31,34 @@ const RETRIES: usize = 2;
 /// Problems are collected and reported together by [`commit`](Self::commit), before
 /// anything is sent.
 ///
+/// ```no_run
+/// use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck};
+/// # use outbox::{AggregateWrite, DomainEvent, Outbox};
+///
+/// # async fn place(
+/// #     outbox: Outbox,
+/// #     order: AggregateWrite,
+/// #     created: impl DomainEvent,
+/// # ) -> Result<(), Box<dyn std::error::Error>> {
+/// // The order is placed only if its customer exists.
+/// let customer = ConditionCheck::builder()
+///     .table_name("customers")
+///     .key("pk", AttributeValue::S("customer#7".into()))
+///     .condition_expression("attribute_exists(pk)")
+///     .build()?;
+///
+/// let committed = outbox
+///     .transaction(order)
+///     .event(&created)
+///     .condition_check(customer)
+///     .correlation_id("request-1")
+///     .commit()
+///     .await?;
+/// println!("{} is committed, version {}", committed.events[0], committed.revision.version);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # More than 100 actions
 ///
 /// DynamoDB accepts 100 actions in one transaction: the aggregate, its claim if its first
@@ -52,11 +80,16 @@ pub struct Transaction {
     aggregate: AggregateWrite,
     /// The caller's own actions.
     actions: Vec<Action>,
+    /// In the order of their sequences.
     events: Vec<Event>,
     /// Events that can't be serialized.
     problems: Vec<Problem>,
+    /// The business transaction that all its events belong to.
     correlation_id: Option<String>,
+    /// The event or command that caused all its events.
     causation_id: Option<String>,
+    /// The trace in X-Ray's format, and in W3C's. If one is missing, it is derived from the
+    /// other.
     trace_header: Option<TraceHeader>,
     traceparent: Option<Traceparent>,
     /// Shared, because clones are the same transaction.
@@ -70,11 +103,12 @@ pub struct Transaction {
 struct Event {
     id: Uuid,
     event_type: String,
+    /// The URI of the data's schema.
     data_schema: Option<String>,
     data: EventData,
 }
 
-/// The result of a committed transaction.
+/// The result of a committed transaction; see [`Transaction`] for an example.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Committed {
     /// The aggregate's new revision.
@@ -101,7 +135,7 @@ impl Transaction {
     }
 
     /// Adds an event. Events get the aggregate's next sequences, in the order in which they
-    /// are added.
+    /// are added. See [`Transaction`] for an example.
     #[must_use]
     pub fn event(mut self, event: &impl DomainEvent) -> Self {
         let data = data_of(event).unwrap_or_else(|reason| {
@@ -121,6 +155,13 @@ impl Transaction {
     }
 
     /// Adds several events.
+    ///
+    /// ```no_run
+    /// # use outbox::{DomainEvent, Transaction};
+    /// # fn add(change: Transaction, events: Vec<impl DomainEvent>) -> Transaction {
+    /// change.events(&events)
+    /// # }
+    /// ```
     #[must_use]
     pub fn events<'e, E: DomainEvent + 'e>(self, events: impl IntoIterator<Item = &'e E>) -> Self {
         events.into_iter().fold(self, Self::event)
@@ -128,6 +169,21 @@ impl Transaction {
 
     /// Also puts another item; `key_schema` names the key attributes of its
     /// table.
+    ///
+    /// ```no_run
+    /// use aws_sdk_dynamodb::types::{AttributeValue, Put};
+    /// use outbox::KeySchema;
+    /// # use outbox::Transaction;
+    ///
+    /// # fn add(change: Transaction) -> Result<Transaction, aws_sdk_dynamodb::error::BuildError> {
+    /// let request = Put::builder()
+    ///     .table_name("requests")
+    ///     .item("pk", AttributeValue::S("request-1".into()))
+    ///     .condition_expression("attribute_not_exists(pk)")
+    ///     .build()?;
+    /// Ok(change.put(request, KeySchema::partition_key("pk")))
+    /// # }
+    /// ```
     #[must_use]
     pub fn put(mut self, put: Put, key_schema: KeySchema) -> Self {
         self.actions.push(Action::Put(put, key_schema));
@@ -135,35 +191,38 @@ impl Transaction {
     }
 
     /// Also updates another item. Only DynamoDB knows how large the item becomes, so only
-    /// DynamoDB can reject one that becomes too large.
+    /// DynamoDB can reject one that becomes too large. [`put`](Self::put) has an example of an
+    /// action.
     #[must_use]
     pub fn update(mut self, update: Update) -> Self {
         self.actions.push(Action::Update(update));
         self
     }
 
-    /// Also deletes another item.
+    /// Also deletes another item. [`put`](Self::put) has an example of an action.
     #[must_use]
     pub fn delete(mut self, delete: Delete) -> Self {
         self.actions.push(Action::Delete(delete));
         self
     }
 
-    /// Commits only if a condition on another item holds.
+    /// Commits only if a condition on another item holds. See [`Transaction`] for an example.
     #[must_use]
     pub fn condition_check(mut self, check: ConditionCheck) -> Self {
         self.actions.push(Action::ConditionCheck(check));
         self
     }
 
-    /// Sets `correlationid`, the business transaction that the events belong to.
+    /// Sets `correlationid`, the business transaction that the events belong to. See
+    /// [`Transaction`] for an example.
     #[must_use]
     pub fn correlation_id(mut self, id: impl Into<String>) -> Self {
         self.correlation_id = Some(id.into());
         self
     }
 
-    /// Sets `causationid`, the event or command that caused the events.
+    /// Sets `causationid`, the event or command that caused the events. If it is an event,
+    /// [`caused_by`](Self::caused_by) sets everything at once.
     #[must_use]
     pub fn causation_id(mut self, id: impl Into<String>) -> Self {
         self.causation_id = Some(id.into());
@@ -172,6 +231,14 @@ impl Transaction {
 
     /// Sets the X-Ray trace header, from the request that causes the events. EventBridge
     /// passes it on to targets. A malformed one is left out.
+    ///
+    /// ```no_run
+    /// # use outbox::Transaction;
+    /// # fn traced(change: Transaction) -> Transaction {
+    /// // Lambda's runtime sets the variable for each invocation.
+    /// change.trace_header(&std::env::var("_X_AMZN_TRACE_ID").unwrap_or_default())
+    /// # }
+    /// ```
     #[must_use]
     pub fn trace_header(mut self, header: &str) -> Self {
         self.trace_header = TraceHeader::parse(header);
@@ -179,7 +246,8 @@ impl Transaction {
     }
 
     /// Sets `traceparent`, the position of the events in a trace. If only one of this and
-    /// [`trace_header`](Self::trace_header) is set, the other is derived from it.
+    /// [`trace_header`](Self::trace_header) is set, the other is derived from it. See
+    /// [`Traceparent`] for an example of one.
     #[must_use]
     pub fn traceparent(mut self, traceparent: Traceparent) -> Self {
         self.traceparent = Some(traceparent);
@@ -188,6 +256,18 @@ impl Transaction {
 
     /// Sets the event that causes these: its id becomes their `causationid`, and they get its
     /// `correlationid` (its id if it has none) and its trace, if it has one.
+    ///
+    /// ```no_run
+    /// # use outbox::{AggregateWrite, CloudEvent, DomainEvent, Outbox, Transaction};
+    /// # fn ship(
+    /// #     outbox: &Outbox,
+    /// #     shipment: AggregateWrite,
+    /// #     started: &impl DomainEvent,
+    /// #     created: &CloudEvent,
+    /// # ) -> Transaction {
+    /// outbox.transaction(shipment).event(started).caused_by(created)
+    /// # }
+    /// ```
     #[must_use]
     pub fn caused_by(mut self, event: &CloudEvent) -> Self {
         self.causation_id = Some(event.id.clone());
@@ -205,7 +285,7 @@ impl Transaction {
     ///
     /// It can be called again after an error that
     /// [is retryable](CommitError::is_retryable): within 10 minutes of an unknown outcome
-    /// the transaction is still written only once.
+    /// the transaction is still written only once. See [`Transaction`] for an example.
     ///
     /// # Errors
     ///

@@ -34,6 +34,7 @@ use crate::event::{EventData, Traceparent, trace};
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CloudEvent {
+    /// The version of CloudEvents. An event of another version is an error.
     specversion: SpecVersion,
     /// Unique within `source`; a UUIDv7 if it is from an outbox.
     pub id: String,
@@ -48,6 +49,8 @@ pub struct CloudEvent {
     /// When it was committed, by the writer's clock.
     #[serde(serialize_with = "at_least_milliseconds")]
     pub time: Timestamp,
+    /// The media type of the data. Written as `application/json`, and not checked when an event
+    /// is read.
     #[serde(skip_serializing_if = "Option::is_none")]
     datacontenttype: Option<String>,
     /// The URI of the data's schema.
@@ -153,8 +156,11 @@ mod sequence {
 pub(crate) struct Circumstances<'a> {
     pub(crate) id: uuid::Uuid,
     pub(crate) source: &'a str,
+    /// The aggregate's id.
     pub(crate) subject: &'a str,
+    /// When its transaction was created.
     pub(crate) time: Timestamp,
+    /// Its position in the aggregate's history.
     pub(crate) sequence: u64,
     pub(crate) traceparent: Option<&'a Traceparent>,
     pub(crate) correlation_id: Option<&'a str>,

@@ -21,6 +21,9 @@ use serde::Serialize;
 ///     }
 /// }
 /// ```
+///
+/// All events of an aggregate may be one `enum`; the example
+/// [`append`](crate#append) has one.
 pub trait DomainEvent: Serialize {
     /// Returns the type of the event, in the past tense: CloudEvents `type` and EventBridge
     /// `DetailType`. 1 to 128 characters. Consumers' rules match on it, so it must not

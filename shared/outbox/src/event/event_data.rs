@@ -28,7 +28,7 @@ use serde_json::value::RawValue;
 #[serde(transparent)]
 pub struct EventData(Box<RawValue>);
 
-/// Data that is not what the consumer expects.
+/// Data that is not what the consumer expects; see [`EventData::parse`] for an example.
 #[derive(Debug, thiserror::Error)]
 #[error("{path} is not what was expected")]
 pub struct InvalidData {
@@ -39,7 +39,7 @@ pub struct InvalidData {
 }
 
 impl EventData {
-    /// Returns the JSON text.
+    /// Returns the JSON text. See [`EventData`] for an example.
     pub fn as_json(&self) -> &str {
         self.0.get()
     }
@@ -49,6 +49,24 @@ impl EventData {
     /// A floating-point number becomes the `f64` or `f32` nearest to its decimal text, so an
     /// `f64` is read as the value that was written. `serde_json::Value` holds only 64-bit
     /// integers and floating-point numbers; for other numbers keep the text.
+    ///
+    /// ```
+    /// use outbox::CloudEvent;
+    /// use serde::Deserialize;
+    ///
+    /// #[derive(Debug, Deserialize)]
+    /// struct Weighed {
+    ///     grams: u64,
+    /// }
+    ///
+    /// let event: CloudEvent = serde_json::from_str(
+    ///     r#"{"specversion": "1.0", "id": "1", "source": "shop", "type": "Weighed",
+    ///         "time": "2026-11-24T09:00:00Z", "data": {"grams": "many"}}"#,
+    /// )?;
+    /// let invalid = event.data.parse::<Weighed>().unwrap_err();
+    /// assert_eq!(invalid.path, "data.grams");
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
     ///
     /// # Errors
     ///

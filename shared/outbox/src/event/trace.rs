@@ -27,6 +27,14 @@ pub struct Traceparent(String);
 impl Traceparent {
     /// Parses a `traceparent` of version 00; `None` if it is malformed. The event is worth
     /// more than its trace, so a malformed trace is dropped and is no error.
+    ///
+    /// ```
+    /// use outbox::Traceparent;
+    ///
+    /// let header = "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01";
+    /// assert!(Traceparent::parse(header).is_some());
+    /// assert!(Traceparent::parse("unknown").is_none());
+    /// ```
     pub fn parse(text: &str) -> Option<Self> {
         let fields: Vec<&str> = text.trim().split('-').collect();
         let [version, trace_id, parent_id, flags] = fields[..] else {
@@ -44,7 +52,7 @@ impl Traceparent {
     }
 
     /// Returns the position that an X-Ray trace header names; `None` if it has no parent, or
-    /// is malformed.
+    /// is malformed. See [`Traceparent`] for an example.
     pub fn from_x_ray(header: &str) -> Option<Self> {
         TraceHeader::parse(header)?.traceparent
     }
@@ -58,7 +66,7 @@ impl Traceparent {
         &self.0
     }
 
-    /// Returns the id of the trace: 32 hexadecimal digits.
+    /// Returns the id of the trace: 32 hexadecimal digits. See [`Traceparent`] for an example.
     pub fn trace_id(&self) -> &str {
         self.0.get(3..35).unwrap_or_default()
     }

@@ -41,18 +41,32 @@ pub const NAMESPACE: &str = "TransactionalOutbox";
 /// | `SweptParked` | rows | parked by the sweeper |
 /// | `SweepFailed` | rows | could not be published |
 /// | `SweepCutShort` | 0 or 1 | 1: the table was not read to its end, and the other numbers are lower bounds |
+///
+/// ```
+/// use std::io::stdout;
+///
+/// use outbox::handlers::{Counts, Metrics};
+///
+/// let metrics = Metrics::of("outbox");
+/// let counts = Counts { published: 3, ..Counts::default() };
+/// metrics.write_batch(&mut stdout().lock(), &counts, "the request's id")?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Metrics {
     /// The table's name.
     outbox: String,
 }
 
+/// The line of a batch. [`Metrics`] says what each number means.
 #[derive(Entry)]
 #[entry(rename_all = "PascalCase")]
 struct RelayMetrics<'m> {
     #[entry(timestamp)]
     at: SystemTime,
+    /// The table's name, the dimension.
     outbox: &'m str,
+    /// The invocation. A property of the line, and no dimension.
     request_id: &'m str,
     published: usize,
     skipped: usize,
@@ -63,12 +77,15 @@ struct RelayMetrics<'m> {
     commit_to_publish: CommitToPublish,
 }
 
+/// The line of a sweep. [`Metrics`] says what each number means.
 #[derive(Entry)]
 #[entry(rename_all = "PascalCase")]
 struct SweeperMetrics<'m> {
     #[entry(timestamp)]
     at: SystemTime,
+    /// The table's name, the dimension.
     outbox: &'m str,
+    /// The invocation. A property of the line, and no dimension.
     request_id: &'m str,
     pending_events: usize,
     oldest_pending_age: Age,
@@ -80,14 +97,14 @@ struct SweeperMetrics<'m> {
 }
 
 impl Metrics {
-    /// Creates the metrics of the outbox with this table.
+    /// Creates the metrics of the outbox with this table. See [`Metrics`] for an example.
     pub fn of(outbox_table: impl Into<String>) -> Self {
         Self {
             outbox: outbox_table.into(),
         }
     }
 
-    /// Writes the metrics of a batch, as one line.
+    /// Writes the metrics of a batch, as one line. See [`Metrics`] for an example.
     ///
     /// # Errors
     ///
@@ -119,7 +136,7 @@ impl Metrics {
         )
     }
 
-    /// Writes the metrics of a sweep, as one line.
+    /// Writes the metrics of a sweep, as one line. See [`Metrics`] for an example.
     ///
     /// # Errors
     ///

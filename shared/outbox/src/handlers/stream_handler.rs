@@ -27,12 +27,14 @@ use crate::{
 const LEFT_AFTER: SignedDuration = SignedDuration::from_mins(10);
 
 /// The function behind the outbox table's stream: publishes a batch and reports which
-/// records Lambda has to retry.
+/// records Lambda has to retry. The [module](crate::handlers) has a whole function.
 pub struct StreamHandler<B, T, D> {
     relay: Relay<B, T, D>,
 }
 
-/// The result of a batch.
+/// The result of a batch. The function returns the response, and [`Metrics`] writes the counts.
+///
+/// [`Metrics`]: crate::handlers::Metrics
 #[derive(Debug)]
 pub struct BatchReport {
     /// The response to Lambda.
@@ -41,7 +43,8 @@ pub struct BatchReport {
     pub counts: Counts,
 }
 
-/// The results of a batch's records, in numbers.
+/// The results of a batch's records, in numbers. See [`Metrics`](crate::handlers::Metrics) for an
+/// example.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Events that the bus accepted.
@@ -88,7 +91,8 @@ impl Counts {
 }
 
 impl<B: EventBus, T: OutboxTable, D: DeadLetters> StreamHandler<B, T, D> {
-    /// Creates a handler that publishes through this relay.
+    /// Creates a handler that publishes through this relay. The [module](crate::handlers) has an
+    /// example.
     pub fn new(relay: Relay<B, T, D>) -> Self {
         Self { relay }
     }
@@ -98,7 +102,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> StreamHandler<B, T, D> {
     ///
     /// The response names the record from which on Lambda has to retry; it is empty only
     /// if every record is done. If a failing record has no readable sequence number,
-    /// the whole batch is retried.
+    /// the whole batch is retried. The [module](crate::handlers) has an example.
     pub async fn handle(&self, event: StreamEvent, deadline: Instant) -> BatchReport {
         let deadline = known_deadline(deadline);
         let answer_by = Budget::until(deadline).answer_by;

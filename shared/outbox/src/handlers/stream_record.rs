@@ -16,8 +16,16 @@ use crate::{Candidate, row::decode};
 /// The payload that Lambda passes to the function behind a DynamoDB stream. Each record is
 /// parsed on its own, so that a malformed one fails alone and its sequence number is
 /// still known.
+///
+/// ```
+/// use outbox::handlers::StreamEvent;
+///
+/// let event: StreamEvent = serde_json::from_str(r#"{"Records": []}"#)?;
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, Deserialize)]
 pub struct StreamEvent {
+    /// The records, not parsed yet.
     #[serde(rename = "Records")]
     pub(super) records: Vec<Box<RawValue>>,
 }
@@ -26,8 +34,10 @@ pub struct StreamEvent {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ChangeRecord<'r, I> {
+    /// `INSERT`, `MODIFY` or `REMOVE`.
     #[serde(borrow)]
     event_name: Option<&'r RawValue>,
+    /// What has changed.
     #[serde(borrow)]
     dynamodb: Option<Change<'r, I>>,
 }
@@ -36,11 +46,14 @@ struct ChangeRecord<'r, I> {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Change<'r, I> {
+    /// The record's place in the shard.
     #[serde(borrow)]
     sequence_number: Option<&'r RawValue>,
+    /// When DynamoDB wrote the row, in whole seconds.
     #[serde(borrow)]
     approximate_creation_date_time: Option<&'r RawValue>,
     keys: Option<I>,
+    /// The row after the change.
     new_image: Option<I>,
 }
 
@@ -48,6 +61,7 @@ struct Change<'r, I> {
 pub(super) struct Record {
     /// Its place in the shard; `None` if the record has no readable one.
     pub(super) sequence_number: Option<String>,
+    /// What it is about.
     pub(super) content: Content,
 }
 

@@ -31,13 +31,30 @@ const SEGMENTS: u32 = 8;
 /// period are left to the stream, except those that precede an older one of their
 /// aggregate. Any number of sweepers may run at once, and beside the stream: a
 /// duplicate is the worst that can happen.
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use outbox::handlers::{DEFAULT_GRACE, Sweeper};
+/// # use outbox::{
+/// #     aws::{DynamoDbTable, EventBridgeBus, SqsQueue},
+/// #     relay::Relay,
+/// # };
+/// use tokio::time::Instant;
+///
+/// # async fn sweep(relay: Relay<EventBridgeBus, DynamoDbTable, SqsQueue>) {
+/// let sweeper = Sweeper::new(relay, DEFAULT_GRACE);
+/// let report = sweeper.sweep(Instant::now() + Duration::from_mins(4)).await;
+/// println!("{} rows published, {} parked", report.published, report.newly_parked);
+/// # }
+/// ```
 pub struct Sweeper<B, T, D> {
     relay: Relay<B, T, D>,
     /// Younger rows are left to the stream.
     grace: SignedDuration,
 }
 
-/// What a sweep found and did.
+/// What a sweep found and did; see [`Sweeper`] for an example.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SweepReport {
     /// Pending rows that it found.
@@ -59,6 +76,16 @@ pub struct SweepReport {
 }
 
 /// Why a sweep did not read the whole table.
+///
+/// ```
+/// use outbox::handlers::CutShort;
+///
+/// /// Returns whether the function should fail. A sweep that is out of time is no error: the
+/// /// next one begins with another segment of the table.
+/// fn is_failure(cut_short: Option<&CutShort>) -> bool {
+///     !matches!(cut_short, None | Some(CutShort::OutOfTime))
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CutShort {
@@ -78,22 +105,25 @@ struct Sweep<'r, B, T, D> {
     relay: &'r Relay<B, T, D>,
     /// Rows committed later are left to the stream.
     committed_until: Timestamp,
+    /// Publishing ends before this.
     deadline: Instant,
     /// The table is not read after this.
     read_until: Instant,
     /// Rows that were read and are due.
     backlog: Backlog,
+    /// The report so far.
     swept: SweepReport,
 }
 
 impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweeper<B, T, D> {
-    /// Creates a sweeper that leaves rows younger than `grace` to the stream.
+    /// Creates a sweeper that leaves rows younger than `grace` to the stream. See [`Sweeper`]
+    /// for an example.
     pub fn new(relay: Relay<B, T, D>, grace: SignedDuration) -> Self {
         Self { relay, grace }
     }
 
     /// Reads the table once, as far as the deadline allows, and publishes the old rows. A
-    /// deadline in the past is treated as unknown.
+    /// deadline in the past is treated as unknown. See [`Sweeper`] for an example.
     pub async fn sweep(&self, deadline: Instant) -> SweepReport {
         let now = self.relay.clock().now();
         let until = now.checked_sub(self.grace).unwrap_or(Timestamp::MIN);

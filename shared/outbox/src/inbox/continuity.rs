@@ -30,7 +30,7 @@ pub enum Continuity {
 
 impl Continuity {
     /// Compares an event's `sequence` with the highest one handled so far, 0 if
-    /// none was.
+    /// none was. See [`Continuity`] for an example.
     pub fn of(sequence: u64, last_handled: u64) -> Self {
         match sequence.checked_sub(last_handled) {
             None | Some(0) => Self::Late,

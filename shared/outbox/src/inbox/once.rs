@@ -26,20 +26,45 @@ const MARGIN: SignedDuration = SignedDuration::from_hours(24);
 const RETRIES: usize = 5;
 
 /// The inbox of one consumer: the events that it has handled.
+///
+/// ```no_run
+/// use aws_sdk_dynamodb::types::Put;
+/// use outbox::{
+///     CloudEvent, KeySchema,
+///     inbox::{ConsumerWrites, Handled, Inbox},
+/// };
+///
+/// # async fn handle(
+/// #     client: aws_sdk_dynamodb::Client,
+/// #     event: CloudEvent,
+/// #     shipment: Put,
+/// # ) -> Result<(), Box<dyn std::error::Error>> {
+/// let key = KeySchema::partition_key("pk");
+/// let inbox = Inbox::new(client, "shipments", key.clone(), "shipping")?;
+///
+/// match inbox.once(&event, ConsumerWrites::new().put(shipment, key)).await? {
+///     Handled::Now => println!("the shipment is saved"),
+///     Handled::Before => println!("redelivered: nothing was written"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Inbox {
+    /// Where transactions are sent.
     database: Database,
     /// The table of records.
     table: String,
+    /// The key attributes of that table. Each of them has the record's name as its value.
     key_schema: KeySchema,
-    /// The name of the consumer.
+    /// The name of the consumer, a part of each record's name.
     consumer: String,
     /// How long records are kept.
     retention: SignedDuration,
     clock: Arc<dyn Clock>,
 }
 
-/// Whether an event was handled by this call or before.
+/// Whether an event was handled by this call or before; see [`Inbox`] for an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Handled {
@@ -50,6 +75,15 @@ pub enum Handled {
 }
 
 /// Why an event was not handled, or may not have been. A retry is always safe.
+///
+/// ```
+/// use outbox::inbox::OnceError;
+///
+/// /// Returns whether the message can only be settled by an operator.
+/// fn needs_an_operator(error: &OnceError) -> bool {
+///     !matches!(error, OnceError::Commit(_))
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OnceError {
@@ -103,7 +137,7 @@ pub enum OnceError {
     Commit(#[from] CommitError),
 }
 
-/// Invalid settings of an inbox.
+/// Invalid settings of an inbox; [`Inbox::new`] and [`Inbox::with_retention`] return it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidInbox {
@@ -123,6 +157,7 @@ pub enum InvalidInbox {
 
 impl Inbox {
     /// Creates the inbox of the consumer with this name, with its records in the given table.
+    /// See [`Inbox`] for an example.
     ///
     /// Consumers with different names handle each event once each, also in the same table.
     /// Two consumers with the same name and table would lose events to each other. A
@@ -158,6 +193,15 @@ impl Inbox {
     /// lengthened, an event that is redelivered after the former retention is handled
     /// twice.
     ///
+    /// ```
+    /// use jiff::SignedDuration;
+    /// # use outbox::inbox::{Inbox, InvalidInbox};
+    ///
+    /// # fn week(inbox: Inbox) -> Result<Inbox, InvalidInbox> {
+    /// inbox.with_retention(SignedDuration::from_hours(7 * 24))
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// If it is under 48 hours.
@@ -168,7 +212,7 @@ impl Inbox {
         Ok(Self { retention, ..self })
     }
 
-    /// Returns the inbox with another clock.
+    /// Returns the inbox with another clock. See [`Clock`] for an example of one.
     #[must_use]
     pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
         Self {
@@ -188,7 +232,7 @@ impl Inbox {
     /// [`Transaction`](crate::Transaction) of an outbox.
     ///
     /// A transaction that conflicts with another, is throttled or gets no response is
-    /// attempted up to six times, 3 s each.
+    /// attempted up to six times, 3 s each. See [`Inbox`] for an example.
     ///
     /// # Errors
     ///

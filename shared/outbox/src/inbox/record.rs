@@ -16,8 +16,10 @@ pub(super) struct Record<'a> {
     source: &'a str,
     event_id: &'a str,
     event_type: &'a str,
+    /// The event's own time. With the type it shows whether a producer has used an id twice.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     event_time: Timestamp,
+    /// For operators; nothing depends on it.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     handled_at: Timestamp,
     /// Epoch seconds, as DynamoDB's TTL wants it.
@@ -78,6 +80,7 @@ impl<'a> Record<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Found {
+    /// `None` if the record lacks it; it then counts as matching.
     event_type: Option<String>,
     event_time: Option<i64>,
 }

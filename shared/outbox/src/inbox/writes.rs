@@ -8,39 +8,53 @@ use crate::{
 };
 
 /// What a consumer writes because of an event, all or nothing. Between 0 and 99 actions: the
-/// record of the event is the hundredth.
+/// record of the event is the hundredth. See [`Inbox`](crate::inbox::Inbox) for an example.
 #[derive(Clone, Default)]
 pub struct ConsumerWrites {
+    /// The actions so far, without the record of the event.
     pub(super) writes: AtomicWrites,
     /// How many actions the caller has added.
     count: usize,
 }
 
 impl ConsumerWrites {
-    /// Creates an empty set of writes.
+    /// Creates an empty set of writes. See [`Inbox`](crate::inbox::Inbox) for an example.
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Puts an item; `key_schema` names the key attributes of its table.
+    ///
+    /// ```
+    /// use aws_sdk_dynamodb::types::{AttributeValue, Put};
+    /// use outbox::{KeySchema, inbox::ConsumerWrites};
+    ///
+    /// let put = Put::builder()
+    ///     .table_name("shipments")
+    ///     .item("pk", AttributeValue::S("shipment#42".into()))
+    ///     .build()?;
+    /// let writes = ConsumerWrites::new().put(put, KeySchema::partition_key("pk"));
+    /// # Ok::<(), aws_sdk_dynamodb::error::BuildError>(())
+    /// ```
     #[must_use]
     pub fn put(self, put: Put, key_schema: KeySchema) -> Self {
         self.with(Action::Put(put, key_schema))
     }
 
-    /// Updates an item.
+    /// Updates an item. The [module](crate::inbox) has an example.
     #[must_use]
     pub fn update(self, update: Update) -> Self {
         self.with(Action::Update(update))
     }
 
-    /// Deletes an item.
+    /// Deletes an item. [`put`](Self::put) has an example of an action.
     #[must_use]
     pub fn delete(self, delete: Delete) -> Self {
         self.with(Action::Delete(delete))
     }
 
-    /// Writes only if a condition on another item holds.
+    /// Writes only if a condition on another item holds. See
+    /// [`Transaction`](crate::Transaction) for an example of a condition.
     #[must_use]
     pub fn condition_check(self, check: ConditionCheck) -> Self {
         self.with(Action::ConditionCheck(check))

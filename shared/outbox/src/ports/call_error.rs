@@ -1,6 +1,18 @@
 //! The error of a call to a service, sorted by what the relay does about it.
 
 /// Why a call to a service failed, sorted by what to do about it.
+///
+/// ```
+/// use outbox::ports::CallError;
+///
+/// fn advice(error: &CallError) -> &'static str {
+///     match error {
+///         CallError::Transient(_) => "wait",
+///         CallError::Configuration(_) => "fix the permissions or the configuration",
+///         CallError::Content(_) => "fix the request",
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
     /// A retry may succeed: throttled, timed out, an internal error. Every unknown error is

@@ -7,6 +7,18 @@ use jiff::Timestamp;
 use crate::ports::CallError;
 
 /// The dead-letter queue, as its readers see it.
+///
+/// ```no_run
+/// use outbox::{
+///     aws::SqsQueue,
+///     ports::{CallError, DeadLetterQueue},
+/// };
+///
+/// async fn is_empty(queue: &SqsQueue) -> Result<bool, CallError> {
+///     let depth = queue.depth().await?;
+///     Ok(depth.visible == 0 && depth.hidden == 0)
+/// }
+/// ```
 pub trait DeadLetterQueue: Send + Sync {
     /// Receives up to `most` messages, ten at most, and hides them from other readers for the
     /// given time. An empty result means that no message is visible.
@@ -34,7 +46,8 @@ pub trait DeadLetterQueue: Send + Sync {
     fn depth(&self) -> impl Future<Output = Result<Depth, CallError>> + Send;
 }
 
-/// How many messages a queue contains. SQS counts with a delay.
+/// How many messages a queue contains. SQS counts with a delay. See [`DeadLetterQueue`] for an
+/// example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Depth {
     /// Messages that can be received.
@@ -43,7 +56,8 @@ pub struct Depth {
     pub hidden: usize,
 }
 
-/// A message that was received from the queue.
+/// A message that was received from the queue. [`Letter::parse`](crate::replay::Letter::parse)
+/// reads its body; see there for an example.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     /// The id, the same each time the message is received.

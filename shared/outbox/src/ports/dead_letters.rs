@@ -8,12 +8,27 @@ use serde::{Deserialize, Serialize};
 use crate::{RowKey, ports::CallError};
 
 /// A queue that notifies operators of rows that can't be published.
+///
+/// ```
+/// use outbox::ports::{CallError, DeadLetter, DeadLetters};
+///
+/// /// Dead letters as lines of a log.
+/// struct Log;
+///
+/// impl DeadLetters for Log {
+///     async fn send(&self, letter: &DeadLetter) -> Result<(), CallError> {
+///         eprintln!("{}: {}", letter.key, letter.code);
+///         Ok(())
+///     }
+/// }
+/// ```
 pub trait DeadLetters: Send + Sync {
     /// Sends the letter of a row that is about to be parked.
     fn send(&self, letter: &DeadLetter) -> impl Future<Output = Result<(), CallError>> + Send;
 }
 
-/// A reference to a row that can't be published, with the reason.
+/// A reference to a row that can't be published, with the reason; see [`DeadLetters`] for an
+/// example.
 ///
 /// It never contains the event: more people can read queues than tables, and a replay trusts
 /// only the table.

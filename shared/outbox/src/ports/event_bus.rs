@@ -5,6 +5,39 @@ use std::{future::Future, sync::Arc};
 use crate::{OutboxRow, ports::CallError};
 
 /// The bus that events are published on.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use outbox::{
+///     OutboxRow, limits,
+///     ports::{BusLimits, CallError, EventBus, PutResult},
+/// };
+///
+/// /// A bus that prints its events.
+/// struct Printer;
+///
+/// impl EventBus for Printer {
+///     fn limits(&self) -> BusLimits {
+///         BusLimits { entries: 10, bytes: limits::MAX_ENTRY_BYTES }
+///     }
+///
+///     fn entry_bytes(&self, row: &OutboxRow) -> usize {
+///         limits::entry_bytes(row)
+///     }
+///
+///     async fn exists(&self) -> Result<bool, CallError> {
+///         Ok(true)
+///     }
+///
+///     async fn put(&self, rows: &[Arc<OutboxRow>]) -> Result<Vec<PutResult>, CallError> {
+///         for row in rows {
+///             println!("{}", row.detail);
+///         }
+///         Ok(vec![PutResult::Accepted; rows.len()])
+///     }
+/// }
+/// ```
 pub trait EventBus: Send + Sync {
     /// Returns the limits of one request.
     fn limits(&self) -> BusLimits;
@@ -24,7 +57,7 @@ pub trait EventBus: Send + Sync {
     ) -> impl Future<Output = Result<Vec<PutResult>, CallError>> + Send;
 }
 
-/// The limits of one request to a bus.
+/// The limits of one request to a bus; see [`EventBus`] for an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BusLimits {
     /// The most entries.
@@ -33,7 +66,7 @@ pub struct BusLimits {
     pub bytes: usize,
 }
 
-/// The result of one event in a request.
+/// The result of one event in a request; see [`EventBus`] for an example.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PutResult {
     /// The bus accepted it.
@@ -42,7 +75,14 @@ pub enum PutResult {
     Rejected(EntryError),
 }
 
-/// Why the bus rejected an event.
+/// Why the bus rejected an event. The relay parks it, fails it, or retries it.
+///
+/// ```
+/// use outbox::ports::{EntryError, PutResult};
+///
+/// let throttled = EntryError::Transient("ThrottlingException".into());
+/// assert_ne!(PutResult::Rejected(throttled), PutResult::Accepted);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EntryError {
     /// The content of the event is at fault; it would never be accepted.
@@ -54,6 +94,16 @@ pub enum EntryError {
 }
 
 /// Why a row can never be published: its content is at fault, so a retry can't help.
+///
+/// ```
+/// use outbox::ports::Poison;
+///
+/// let poison = Poison {
+///     code: "MalformedDetail".into(),
+///     message: "detail is no JSON object".into(),
+/// };
+/// assert_eq!(poison.to_string(), "MalformedDetail: detail is no JSON object");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
 pub struct Poison {
@@ -65,6 +115,7 @@ pub struct Poison {
 }
 
 impl Poison {
+    /// Creates the poison with this code.
     pub(crate) fn new(code: &str, message: impl Into<String>) -> Self {
         Self {
             code: code.to_owned(),

@@ -1,5 +1,17 @@
 //! What the library asks of the services it uses, as traits. [`aws`](crate::aws) has the
 //! implementations on AWS; a test can have its own.
+//!
+//! | trait | what it is | who calls it |
+//! |---|---|---|
+//! | [`EventBus`] | the bus | [`Relay`](crate::relay::Relay) |
+//! | [`OutboxTable`] | the table of rows | the relay, the sweeper, a replay |
+//! | [`DeadLetters`] | the dead-letter queue, to send to it | the relay |
+//! | `DeadLetterQueue` | the same queue, to read it | a replay |
+//! | `StreamReader` | the table's stream | a replay |
+//! | `ParkedRows` | the table, for what an operator decides | `outboxctl` |
+//!
+//! The last three belong to the feature `replay`. [`EventBus`] has an example of an
+//! implementation.
 
 mod call_error;
 #[cfg(feature = "replay")]

@@ -5,6 +5,20 @@ use std::{collections::HashMap, future::Future};
 use crate::{Candidate, Parked, RowKey, ports::CallError};
 
 /// The table that holds the pending events.
+///
+/// ```no_run
+/// use outbox::{
+///     RowKey,
+///     aws::DynamoDbTable,
+///     ports::{CallError, OutboxTable, RowState},
+/// };
+///
+/// /// Returns whether an event was published, or discarded by an operator.
+/// async fn is_settled(table: &DynamoDbTable, key: &RowKey) -> Result<bool, CallError> {
+///     let states = table.look_up(std::slice::from_ref(key)).await?;
+///     Ok(states.get(key) == Some(&RowState::Absent))
+/// }
+/// ```
 pub trait OutboxTable: Send + Sync {
     /// Returns the table's name, for messages and dead letters.
     fn name(&self) -> &str;
@@ -59,6 +73,13 @@ pub trait OutboxTable: Send + Sync {
 }
 
 /// A part of the table that is read on its own.
+///
+/// ```
+/// use outbox::ports::Segment;
+///
+/// let whole_table = Segment { index: 0, of: 1 };
+/// # assert_eq!(whole_table.of, 1);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Segment {
     /// Which segment, from 0.
@@ -67,7 +88,7 @@ pub struct Segment {
     pub of: u32,
 }
 
-/// Some rows of the table.
+/// Some rows of the table: what [`OutboxTable::scan`] and [`OutboxTable::query`] return.
 #[derive(Debug, Clone, Default)]
 pub struct Page {
     /// The rows.
@@ -76,7 +97,8 @@ pub struct Page {
     pub next: Option<RowKey>,
 }
 
-/// A row as it is in the table.
+/// A row as it is in the table. `Relay::survey` passes every row to its caller; see there for an
+/// example.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredRow {
     /// The row, as it can be passed to the relay.
@@ -91,7 +113,7 @@ pub const LOOK_UP_KEYS: usize = 100;
 /// The most keys of one delete: the limit of `BatchWriteItem`.
 pub const DELETE_KEYS: usize = 25;
 
-/// The state of a row in the table.
+/// The state of a row in the table; see [`OutboxTable`] for an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowState {
     /// Not published yet.

@@ -4,7 +4,8 @@ use std::future::Future;
 
 use crate::{RowKey, ports::CallError};
 
-/// Reads the stream of the outbox table.
+/// Reads the stream of the outbox table. [`Replay`](crate::replay::Replay) calls it; see there
+/// for an example.
 pub trait StreamReader: Send + Sync {
     /// Returns an iterator that begins at a place.
     fn open(&self, place: &Place<'_>) -> impl Future<Output = Result<String, StreamError>> + Send;
@@ -14,6 +15,17 @@ pub trait StreamReader: Send + Sync {
 }
 
 /// A place in a stream.
+///
+/// ```
+/// use outbox::ports::{Place, ShardPosition};
+///
+/// let place = Place {
+///     stream_arn: "arn:aws:dynamodb:eu-central-1:123456789012:table/outbox/stream/2026-11-24",
+///     shard_id: "shardId-00000001573689847184-864758bb",
+///     from: ShardPosition::At("800000000003126276362"),
+/// };
+/// # assert_eq!(place.from, ShardPosition::At("800000000003126276362"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place<'p> {
     /// The ARN of the stream.
@@ -24,7 +36,7 @@ pub struct Place<'p> {
     pub from: ShardPosition<'p>,
 }
 
-/// A position in a shard.
+/// A position in a shard; see [`Place`] for an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ShardPosition<'p> {
     /// At the record with this sequence number.

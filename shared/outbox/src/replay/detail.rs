@@ -5,13 +5,24 @@ use serde_json::value::RawValue;
 
 use crate::{OutboxRow, event::string, json_text::examine, limits};
 
-/// A `detail` that can't be published, or that would be another event.
+/// A `detail` that can't be published, or that would be another event; see [`check_detail`] for
+/// an example.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidDetail(String);
 
 /// Checks a new `detail` for a row: it must be a JSON object within the bus's limit, and
 /// still name the same event.
+///
+/// ```
+/// use outbox::{OutboxRow, replay::check_detail};
+///
+/// fn save(row: &OutboxRow, edited: &str) -> Result<(), String> {
+///     check_detail(row, edited).map_err(|invalid| format!("not saved: {invalid}"))?;
+///     // ...
+///     Ok(())
+/// }
+/// ```
 ///
 /// # Errors
 ///

@@ -13,6 +13,21 @@ use crate::{
 };
 
 /// A message of the dead-letter queue.
+///
+/// ```
+/// use outbox::replay::Letter;
+///
+/// let letter = Letter::parse(
+///     r#"{"table": "outbox", "aggregateId": "order#42",
+///         "position": "00000000000000000007#019ad0c5-0a4c-7000-8000-000000000001",
+///         "eventId": "019ad0c5-0a4c-7000-8000-000000000001", "code": "MalformedDetail",
+///         "message": "detail is no JSON object", "bytes": 2, "sha256": "4f53",
+///         "at": "2026-11-24T09:00:00Z"}"#,
+/// )?;
+/// assert!(matches!(letter, Letter::Reference(_)));
+/// assert_eq!(letter.to_string(), "order#42/7: MalformedDetail");
+/// # Ok::<(), outbox::replay::NotADeadLetter>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Letter {
     /// Lambda gave up on a part of the stream.
@@ -21,12 +36,13 @@ pub enum Letter {
     Reference(DeadLetter),
 }
 
-/// A message that is not a dead letter of an outbox.
+/// A message that is not a dead letter of an outbox; [`Letter::parse`] returns it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct NotADeadLetter(String);
 
-/// The range of the stream that Lambda gave up on. It never contains the records.
+/// The range of the stream that Lambda gave up on. It never contains the records. See [`Letter`]
+/// for an example of parsing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pointer {
     /// Why Lambda gave up: `RetryAttemptsExhausted` or `RecordAgeExceeded`.
@@ -55,7 +71,7 @@ pub struct Pointer {
 }
 
 impl Letter {
-    /// Parses the body of a message.
+    /// Parses the body of a message. See [`Letter`] for an example.
     ///
     /// # Errors
     ///
@@ -139,11 +155,13 @@ impl From<WrittenReference> for DeadLetter {
 struct WrittenPointer {
     request_context: RequestContext,
     response_context: Option<ResponseContext>,
+    /// When Lambda gave up.
     timestamp: Option<Timestamp>,
     #[serde(rename = "DDBStreamBatchInfo")]
     batch: BatchInfo,
 }
 
+/// Why Lambda gave up.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RequestContext {
@@ -151,12 +169,14 @@ struct RequestContext {
     approximate_invoke_count: Option<u64>,
 }
 
+/// How the last invocation ended.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ResponseContext {
     function_error: Option<String>,
 }
 
+/// The range of the stream. [`Pointer`] says what each member means.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct BatchInfo {

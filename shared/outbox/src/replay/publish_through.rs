@@ -14,7 +14,7 @@ use crate::{
 /// How many aggregates are read at once.
 const AGGREGATES_AT_ONCE: usize = 10;
 
-/// What became of rows that were to be published.
+/// What became of rows that were to be published; see [`Relay::publish_through`] for an example.
 #[derive(Debug, Default)]
 pub struct WantedOutcome {
     /// What became of each wanted row.
@@ -28,6 +28,18 @@ pub struct WantedOutcome {
 impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
     /// Publishes rows, and before each the pending rows before it in its aggregate, so that
     /// the order of the aggregate is kept. Parked rows stay parked.
+    ///
+    /// ```no_run
+    /// # use outbox::{
+    /// #     RowKey,
+    /// #     aws::{DynamoDbTable, EventBridgeBus, SqsQueue},
+    /// #     relay::Relay,
+    /// # };
+    /// # async fn publish(relay: Relay<EventBridgeBus, DynamoDbTable, SqsQueue>, key: RowKey) {
+    /// let outcome = relay.publish_through(&[key.clone()].into()).await;
+    /// println!("{key}: {:?}", outcome.row_outcomes[&key]);
+    /// # }
+    /// ```
     pub async fn publish_through(&self, wanted: &BTreeSet<RowKey>) -> WantedOutcome {
         let mut last_of: BTreeMap<&str, &RowKey> = BTreeMap::new();
         for key in wanted {
@@ -68,6 +80,7 @@ async fn page<B: EventBus, T: OutboxTable, D: DeadLetters>(
 /// A running call of [`Relay::publish_through`].
 struct Publishing<'r, B, T, D> {
     relay: &'r Relay<B, T, D>,
+    /// The rows that were asked for. Those before them are published, too.
     wanted: &'r BTreeSet<RowKey>,
     /// Rows that were read and are not published yet.
     backlog: Backlog,

@@ -65,6 +65,7 @@ pub(super) async fn rows_in_range<S: StreamReader>(
 /// A range, as far as it is read.
 struct Range<'p, S> {
     stream: &'p S,
+    /// The part of the stream to read.
     pointer: &'p Pointer,
     /// Where to read on; `None` before the first read, and after an iterator has expired.
     iterator: Option<String>,

@@ -32,15 +32,43 @@ const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 const ONE_SWEEP: Duration = Duration::from_mins(5);
 
 /// Replays dead letters: publishes the rows that they name and that are still pending.
+///
+/// ```no_run
+/// use outbox::replay::{Replay, Selection};
+/// # use outbox::{
+/// #     aws::{DynamoDbStreams, DynamoDbTable, EventBridgeBus, SqsQueue},
+/// #     ports::CallError,
+/// #     relay::Relay,
+/// # };
+///
+/// # async fn replay(
+/// #     relay: Relay<EventBridgeBus, DynamoDbTable, SqsQueue>,
+/// #     streams: DynamoDbStreams,
+/// #     queue: SqsQueue,
+/// # ) -> Result<(), CallError> {
+/// let table_arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/outbox";
+/// let replay = Replay::new(relay, streams, queue, table_arn);
+///
+/// let summary = replay
+///     .run(&Selection::default(), || false, |letter, outcome| {
+///         println!("{}: {outcome:?}", letter.id);
+///     })
+///     .await?;
+/// println!("{} letters settled, {} left", summary.settled, summary.left);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Replay<B, T, D, S, Q> {
     pub(super) relay: Relay<B, T, D>,
+    /// Where the rows of Lambda's letters are read.
     pub(super) stream: S,
+    /// The letters.
     pub(super) queue: Q,
     /// The ARN of the relay's table.
     table_arn: String,
 }
 
-/// The rows that a dead letter names.
+/// The rows that a dead letter names: what [`Replay::named`] returns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NamedRows {
     /// These rows.
@@ -55,7 +83,7 @@ pub enum NamedRows {
     },
 }
 
-/// What became of a dead letter.
+/// What became of a dead letter; see [`Replay`] for an example.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LetterOutcome {
     /// No row that it names is still pending: the letter is deleted.
@@ -78,7 +106,7 @@ pub enum LetterOutcome {
     Unsettled(SettleError),
 }
 
-/// Why a dead letter could not be settled.
+/// Why a dead letter could not be settled; the letter stays in the queue.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettleError {
@@ -131,7 +159,7 @@ where
     S: StreamReader,
 {
     /// Creates a replay of the letters of this queue. `table_arn` is the ARN of the relay's
-    /// table; letters of other tables are not replayed.
+    /// table; letters of other tables are not replayed. See [`Replay`] for an example.
     pub fn new(relay: Relay<B, T, D>, stream: S, queue: Q, table_arn: impl Into<String>) -> Self {
         Self {
             relay,
@@ -152,6 +180,24 @@ where
     }
 
     /// Returns the rows that a letter names.
+    ///
+    /// ```no_run
+    /// use outbox::replay::{Letter, NamedRows, SettleError};
+    /// # use outbox::{
+    /// #     aws::{DynamoDbStreams, DynamoDbTable, EventBridgeBus, SqsQueue},
+    /// #     replay::Replay,
+    /// # };
+    /// # type OperatorReplay =
+    /// #     Replay<EventBridgeBus, DynamoDbTable, SqsQueue, DynamoDbStreams, SqsQueue>;
+    ///
+    /// # async fn show(replay: OperatorReplay, letter: Letter) -> Result<(), SettleError> {
+    /// match replay.named(&letter).await? {
+    ///     NamedRows::Rows(rows) => println!("{rows:?}"),
+    ///     NamedRows::CommittedUntil { until, .. } => println!("committed until {until}"),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -186,7 +232,8 @@ where
         }
     }
 
-    /// Returns the state of each row, or why the look-up failed.
+    /// Returns the state of each row, or why the look-up failed. See
+    /// [`OutboxTable`] for an example of states.
     pub async fn states(&self, rows: &[RowKey]) -> HashMap<RowKey, Result<RowState, CallError>> {
         let budget = Budget::until(Instant::now() + PATIENCE);
         look_up(self.relay.table(), self.relay.pauses(), rows, &budget).await

@@ -21,7 +21,15 @@ const HIDDEN_FOR: Duration = Duration::from_secs(30);
 /// The most messages of one SQS request.
 const AT_ONCE: usize = 10;
 
-/// Which dead letters to replay.
+/// Which dead letters to replay. By default all.
+///
+/// ```
+/// use outbox::replay::Selection;
+///
+/// // To be careful, at first.
+/// let ten = Selection { limit: Some(10), ..Selection::default() };
+/// # assert!(ten.ids.is_empty());
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
     /// Their message ids; empty for all letters.
@@ -30,7 +38,7 @@ pub struct Selection {
     pub limit: Option<usize>,
 }
 
-/// The result of a replay.
+/// The result of a replay; see [`Replay`] for an example.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Letters that were settled and deleted.
@@ -48,6 +56,7 @@ pub struct Summary {
 struct Kept {
     /// The messages, without their bodies.
     messages: Vec<Message>,
+    /// Their ids, to recognise one that is received again.
     ids: HashSet<String>,
     /// How many of them were received again since the last new message.
     repeated: usize,
@@ -64,7 +73,7 @@ where
     /// Replays the selected letters, and reports to `tell` what became of each. Ends after a
     /// batch if `stop` returns true.
     ///
-    /// Letters that stay are made visible again at the end.
+    /// Letters that stay are made visible again at the end. See [`Replay`] for an example.
     ///
     /// # Errors
     ///
@@ -109,7 +118,7 @@ where
     }
 
     /// Reports what [`run`](Self::run) would do. No letter is changed, and all are made visible
-    /// again.
+    /// again. See [`Replay`] for an example of `run`, which also has a `stop`.
     ///
     /// # Errors
     ///
@@ -128,7 +137,10 @@ where
         Ok(())
     }
 
-    /// Returns the selected letters, and makes all visible again.
+    /// Returns the selected letters, and makes all visible again. [`Letter::parse`] reads their
+    /// bodies.
+    ///
+    /// [`Letter::parse`]: crate::replay::Letter::parse
     ///
     /// # Errors
     ///

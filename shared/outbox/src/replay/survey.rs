@@ -17,6 +17,24 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
     /// to `show`, those of an aggregate in sequence. Returns whether the whole table was
     /// read.
     ///
+    /// ```no_run
+    /// # use outbox::{
+    /// #     aws::{DynamoDbTable, EventBridgeBus, SqsQueue},
+    /// #     ports::CallError,
+    /// #     relay::Relay,
+    /// # };
+    /// # async fn count(
+    /// #     relay: Relay<EventBridgeBus, DynamoDbTable, SqsQueue>,
+    /// # ) -> Result<(), CallError> {
+    /// let mut parked = 0;
+    /// relay
+    ///     .survey(None, |row| parked += usize::from(row.parked.is_some()))
+    ///     .await?;
+    /// println!("{parked} rows are parked");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// If the table cannot be read.

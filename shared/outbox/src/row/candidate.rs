@@ -8,6 +8,24 @@ use jiff::Timestamp;
 use crate::row::{OutboxRow, RowKey};
 
 /// A row that may be published, as it was read from the stream or from the table.
+///
+/// The stream handler and the sweeper create candidates themselves. A program that publishes
+/// rows of its own choice passes them to [`Relay::publish`](crate::relay::Relay::publish):
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use outbox::{Candidate, OutboxRow};
+///
+/// fn candidate(row: OutboxRow) -> Candidate {
+///     Candidate {
+///         key: row.key.clone(),
+///         row: Ok(Arc::new(row)),
+///         // Unknown, so the relay looks it up first.
+///         written_at: None,
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Candidate {
     /// Which row.
@@ -19,7 +37,7 @@ pub struct Candidate {
     pub written_at: Option<Timestamp>,
 }
 
-/// Why a row can't be read.
+/// Why a row can't be read; see [`Candidate`] for where it occurs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
     /// The row has a newer format; a newer relay can read it.

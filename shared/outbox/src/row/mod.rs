@@ -35,6 +35,17 @@ pub(crate) const DISCARDED: &str = "discarded#";
 
 /// The key of a row, and so of one event: the event's id is part of the sort key, so a key
 /// is never used for another event.
+///
+/// ```
+/// use outbox::RowKey;
+///
+/// let key = RowKey {
+///     aggregate_id: "order#42".into(),
+///     position: "00000000000000000007#019ad0c5-0a4c-7000-8000-000000000001".into(),
+/// };
+/// assert_eq!(key.sequence(), Some(7));
+/// assert_eq!(key.to_string(), "order#42/7");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RowKey {
@@ -45,6 +56,7 @@ pub struct RowKey {
 }
 
 impl RowKey {
+    /// Creates the key of an event.
     pub(crate) fn new(aggregate_id: &str, sequence: u64, event_id: Uuid) -> Self {
         Self {
             aggregate_id: aggregate_id.to_owned(),
@@ -53,12 +65,18 @@ impl RowKey {
     }
 
     /// Returns the position in the aggregate's history; `None` if this library did not write
-    /// the key.
+    /// the key. See [`RowKey`] for an example.
     pub fn sequence(&self) -> Option<u64> {
         self.position.split('#').next()?.parse().ok()
     }
 
     /// Returns the event's id, from the key; `None` if this library did not write the key.
+    ///
+    /// ```
+    /// # use outbox::RowKey;
+    /// let key = RowKey { aggregate_id: "order#42".into(), position: "7#an-id".into() };
+    /// assert_eq!(key.event_id(), Some("an-id"));
+    /// ```
     pub fn event_id(&self) -> Option<&str> {
         Some(self.position.split_once('#')?.1)
     }
@@ -84,6 +102,12 @@ impl RowKey {
     }
 
     /// Returns the key of the row once it is discarded.
+    ///
+    /// ```
+    /// # use outbox::RowKey;
+    /// let key = RowKey { aggregate_id: "order#42".into(), position: "7#an-id".into() };
+    /// assert_eq!(key.discarded().aggregate_id, "discarded#order#42");
+    /// ```
     #[cfg(feature = "replay")]
     #[must_use]
     pub fn discarded(&self) -> Self {
@@ -111,6 +135,22 @@ impl fmt::Display for RowKey {
 }
 
 /// A row of the outbox: one event that is not settled yet.
+///
+/// A test reads the rows that a service has written:
+///
+/// ```
+/// use std::collections::HashMap;
+///
+/// use aws_sdk_dynamodb::types::AttributeValue;
+/// use outbox::OutboxRow;
+///
+/// fn event_types(
+///     items: Vec<HashMap<String, AttributeValue>>,
+/// ) -> Result<Vec<String>, serde_dynamo::Error> {
+///     let rows: Vec<OutboxRow> = serde_dynamo::from_items(items)?;
+///     Ok(rows.into_iter().map(|row| row.detail_type).collect())
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OutboxRow {
@@ -171,6 +211,17 @@ fn is_zero(number: &u64) -> bool {
 }
 
 /// The mark on a row that can't be published.
+///
+/// ```
+/// use outbox::Parked;
+///
+/// let parked = Parked {
+///     reason: "TooLarge: the event has 300000 bytes, the bus takes 262144".into(),
+///     at: "2026-11-24T09:00:00Z".parse()?,
+/// };
+/// assert_eq!(parked.code(), "TooLarge");
+/// # Ok::<(), jiff::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parked {
     /// Why, for the operator: `CODE: message`.
@@ -181,7 +232,7 @@ pub struct Parked {
 }
 
 impl Parked {
-    /// Returns the kind of fault: the reason up to its colon.
+    /// Returns the kind of fault: the reason up to its colon. See [`Parked`] for an example.
     pub fn code(&self) -> &str {
         self.reason.split(':').next().unwrap_or_default()
     }
