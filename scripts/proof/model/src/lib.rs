@@ -24,11 +24,11 @@
 //! | `properties`, `property_names` | what holds in every state, and what occurs in some |
 //! | `mistake` | deliberate mistakes, each of which must be found |
 //!
-//! The model is simpler than the code. This is why it still finds every loss:
+//! What the model simplifies, and why that hides no loss:
 //!
 //! - Time is only young or old: a young record is not looked up, and only the stream
-//!   publishes it. An action that takes minutes or hours may be over at any time. So
-//!   the model has more histories than the code.
+//!   publishes it. A wait of minutes or hours may end at any time, so that the model has
+//!   more histories than the code.
 //! - A read is one step. Its result may be outdated by the next step.
 //! - A call that is retried until the deadline counts as one failure.
 //! - An aggregate's events are put on the bus one by one, those of different aggregates
@@ -37,7 +37,7 @@
 //! - Poison is recognised when a row is read; when the relay acts on it depends on what
 //!   else the bus accepts.
 //! - Published rows are deleted in one step, at any time. A crash between two deletes
-//!   has the same effect as a crash before the second event is put.
+//!   leaves the same state as a run that put the second event after the first delete.
 //! - The stream is one shard, read as one batch. Bisecting creates smaller batches.
 //! - The configuration is correct, the bus exists, rows can be read, and the stream
 //!   still has the records of a pointer. `scripts/proof/simulate` tests the opposite,

@@ -3,8 +3,8 @@
 
 use crate::event::{Event, Events, union};
 
-/// How many times a single record is retried. The construct says 30; more retries
-/// would only repeat the same steps.
+/// How many times a single record is retried. The construct says 30, whose further
+/// retries would have the same steps.
 const MAXIMUM_RETRY_ATTEMPTS: u8 = 1;
 
 /// The progress of the mapping.

@@ -15,7 +15,7 @@ pub(crate) const MESSAGES_STAY: &str = "a deleted message named nothing in the t
 pub(crate) const EDITED_IS_NOT_PARKED: &str = "an edited row is not parked";
 /// No operator discards an event that is on the bus.
 pub(crate) const DISCARDED_IS_NOT_PUBLISHED: &str = "nothing discarded is on the bus";
-/// A run never puts an event on the bus before an earlier one that it has not published.
+/// A run never puts an event on the bus while an earlier one of the run is unpublished.
 pub(crate) const ORDER: &str = "a run keeps an aggregate's order";
 /// The causes: a crash, a lost response, a failed delete, or two publishers with the same
 /// row in flight.
