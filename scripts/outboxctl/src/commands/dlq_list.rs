@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_that_is_not_a_dead_letter_is_listed_with_the_reason() {
+    fn a_message_that_is_not_a_dead_letter_is_listed_as_such() {
         let message = Message {
             id: "1".into(),
             receipt: String::new(),
