@@ -63,7 +63,7 @@ pub async fn dev(paths: &Paths, listen: SocketAddr) -> Result<(), Error> {
 fn batch_log() -> impl Fn(&Event) {
     let last = Mutex::new(None);
     move |event: &Event| match event {
-        // The stream always has shards: that is no news.
+        // The stream always has shards, so these events say nothing.
         Event::ShardBegun { .. } | Event::ShardDone { .. } => {}
         Event::Invoked { outcome, .. } => {
             let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
