@@ -128,13 +128,13 @@ async fn measure(arguments: Arguments) -> Result<()> {
 
     let starts = start::measure(&project).await?;
     sections.print(start::table(&starts).to_string());
-    let mut scenarios_measured = Vec::new();
+    let mut reports = Vec::new();
     for scenario in scenarios(latency) {
         let report = measure_scenario(&scenario, &project, arguments.rounds.into()).await?;
         sections.print_scenario(&report);
-        scenarios_measured.push(report);
+        reports.push(report);
     }
-    let [hundred, .., one] = scenarios_measured.as_slice() else {
+    let [hundred, .., one] = reports.as_slice() else {
         bail!("there are not enough scenarios");
     };
     if let Some(drain) = scaling::table(hundred) {
@@ -153,12 +153,16 @@ async fn measure(arguments: Arguments) -> Result<()> {
     fs::create_dir_all(output).into_diagnostic()?;
     plot::draw(hundred, &output.join("events-per-second.svg"))?;
     let report = Report {
-        scenarios: scenarios_measured,
+        scenarios: reports,
         starts,
         commit,
         cost,
     };
-    let json = serde_json::to_string_pretty(&report).into_diagnostic()?;
+    write_results(output, &report, &sections)
+}
+
+fn write_results(output: &Path, report: &Report, sections: &Sections) -> Result<()> {
+    let json = serde_json::to_string_pretty(report).into_diagnostic()?;
     write(&output.join("bench.json"), json)?;
     write(&output.join("bench.md"), sections.0.join("\n\n"))?;
     println!("JSON and the plot are in {}", output.display());

@@ -44,9 +44,18 @@ fn main() -> ExitCode {
         print_shortest_path(protocol, property.name);
         return ExitCode::FAILURE;
     }
+    if print_properties(protocol, |name| discoveries.contains_key(name)) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// Prints how often each property holds. Returns whether all hold as they should.
+fn print_properties(protocol: Protocol, is_discovered: impl Fn(&str) -> bool) -> bool {
     let mut holds = true;
     for property in protocol.properties() {
-        let is_discovered = discoveries.contains_key(property.name);
+        let is_discovered = is_discovered(property.name);
         let outcome = match (property.expectation.discovery_is_failure(), is_discovered) {
             (true, _) => "always",
             (false, true) => "sometimes",
@@ -55,11 +64,7 @@ fn main() -> ExitCode {
         holds &= outcome != "NEVER";
         println!("{outcome:>9}: {}", property.name);
     }
-    if holds {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    holds
 }
 
 /// Prints the shortest path to a violation; the path that the checker has found may be
