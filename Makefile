@@ -180,8 +180,8 @@ compare: prerequisites ## Run common alternatives in the simulation, with the sa
 	@cargo run --profile simulation --package simulate -- --compare --seeds $(or $(SEEDS),40)
 
 .PHONY: model
-model: prerequisites ## Check the protocol in every order of its steps: TROUBLES=4 for more faults
-	@cargo run --package model -- --troubles $(or $(TROUBLES),3)
+model: prerequisites ## Check the protocol in every order of its steps: FAULTS=4 for more faults
+	@cargo run --package model -- --faults $(or $(FAULTS),3)
 
 # Without a sanitizer: there is no unsafe code to watch, and so the stable toolchain is
 # enough. Inputs that reach new code are kept in corpus/ for the next run.

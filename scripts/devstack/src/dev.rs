@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use stream_mapping_cli::Event;
+use stream_mapping_cli::{Event, InvocationOutcome};
 
 use crate::{
     endpoint::LocalEndpoint,
@@ -61,20 +61,24 @@ pub async fn dev(paths: &Paths, listen: SocketAddr) -> Result<(), Error> {
 /// Logs the results of the stream's batches. A batch that doesn't reach its function, such as
 /// one that doesn't compile, is retried every few seconds: that is logged once.
 fn batch_log() -> impl Fn(&Event) {
-    let not_reached = Mutex::new(None);
+    let last = Mutex::new(None);
     move |event: &Event| match event {
-        // The stream always has shards: that is no news.
+        // The stream always has shards, so these events say nothing.
         Event::ShardBegun { .. } | Event::ShardDone { .. } => {}
         Event::Invoked { outcome, .. } => {
-            let now = Some(outcome.clone()).filter(|outcome| outcome.starts_with("not reached"));
-            let mut before = not_reached.lock().unwrap_or_else(PoisonError::into_inner);
-            if now.is_none() || now != *before {
+            let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = last.replace(outcome.clone());
+            if !is_repeated(outcome, before.as_ref()) {
                 log_line("batch", event);
             }
-            *before = now;
         }
         event => log_line("batch", event),
     }
+}
+
+/// Returns whether a batch still doesn't reach its function, for the same reason.
+fn is_repeated(outcome: &InvocationOutcome, before: Option<&InvocationOutcome>) -> bool {
+    matches!(outcome, InvocationOutcome::NotReached { .. }) && before == Some(outcome)
 }
 
 /// Logs events on the bus until receiving fails.
@@ -126,4 +130,25 @@ Ctrl-C stops everything.
         functions = gateway.endpoint(),
         aws = stack.emulator.endpoint(),
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_batch_that_again_reaches_no_function_is_not_logged() {
+        let not_reached = |error: &str| InvocationOutcome::NotReached {
+            error: error.to_owned(),
+        };
+        let failed = InvocationOutcome::FunctionError {
+            error: "not reached".to_owned(),
+        };
+        let first = not_reached("does not compile");
+        assert!(is_repeated(&first, Some(&first)));
+        assert!(!is_repeated(&first, None));
+        assert!(!is_repeated(&first, Some(&not_reached("no memory"))));
+        assert!(!is_repeated(&first, Some(&InvocationOutcome::Success)));
+        assert!(!is_repeated(&failed, Some(&failed)));
+    }
 }

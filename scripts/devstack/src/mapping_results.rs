@@ -6,7 +6,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum};
 use aws_sdk_lambda::types::EventSourceMappingConfiguration;
 use jiff::Timestamp;
-use stream_mapping_cli::{Event, Observer};
+use stream_mapping_cli::{Event, InvocationOutcome, Observer};
 use tokio::{
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
     time::sleep,
@@ -150,14 +150,16 @@ impl Batch {
             return None;
         };
         let failed = again.iter().sum::<usize>() + given_up;
-        let result = if failed == 0 {
-            format!("OK: {records} of {records} records")
-        } else if outcome.starts_with("failures reported") {
-            format!("FAILED: {failed} of {records} records")
-        } else {
+        let result = match outcome {
+            InvocationOutcome::Success => format!("OK: {records} of {records} records"),
+            InvocationOutcome::FailuresReported { .. } => {
+                format!("FAILED: {failed} of {records} records")
+            }
             // Lambda's words for a batch that failed as a whole.
-            let outcome: String = outcome.chars().take(MOST_CHARS).collect();
-            format!("PROBLEM: {outcome}")
+            outcome => {
+                let outcome: String = outcome.to_string().chars().take(MOST_CHARS).collect();
+                format!("PROBLEM: {outcome}")
+            }
         };
         Some(Self {
             at: Timestamp::now(),
@@ -190,13 +192,19 @@ impl Batch {
 mod tests {
     use super::*;
 
-    fn invoked(outcome: &str, again: Vec<usize>, given_up: usize) -> Event {
+    fn reported() -> InvocationOutcome {
+        InvocationOutcome::FailuresReported {
+            response: "{}".into(),
+        }
+    }
+
+    fn invoked(outcome: InvocationOutcome, again: Vec<usize>, given_up: usize) -> Event {
         Event::Invoked {
             shard: "shard".into(),
             records: 6,
             first: "1".into(),
             last: "6".into(),
-            outcome: outcome.into(),
+            outcome,
             took: Duration::ZERO,
             done: 0,
             again,
@@ -208,21 +216,38 @@ mod tests {
     #[test]
     fn a_batch_is_ok_only_if_all_its_records_are_done() {
         for (event, failed, result) in [
-            (invoked("success", vec![], 0), 0, "OK: 6 of 6 records"),
             (
-                invoked("failures reported: {}", vec![2, 1], 0),
+                invoked(InvocationOutcome::Success, vec![], 0),
+                0,
+                "OK: 6 of 6 records",
+            ),
+            (
+                invoked(reported(), vec![2, 1], 0),
                 3,
                 "FAILED: 3 of 6 records",
             ),
+            (invoked(reported(), vec![2], 1), 3, "FAILED: 3 of 6 records"),
             (
-                invoked("failures reported: {}", vec![2], 1),
-                3,
-                "FAILED: 3 of 6 records",
-            ),
-            (
-                invoked("function error: panicked", vec![6], 0),
+                invoked(
+                    InvocationOutcome::FunctionError {
+                        error: "panicked".into(),
+                    },
+                    vec![6],
+                    0,
+                ),
                 6,
                 "PROBLEM: function error: panicked",
+            ),
+            (
+                invoked(
+                    InvocationOutcome::NotReached {
+                        error: "failures reported by nothing".into(),
+                    },
+                    vec![6],
+                    0,
+                ),
+                6,
+                "PROBLEM: not reached: failures reported by nothing",
             ),
         ] {
             let batch = Batch::of(&event).unwrap();
@@ -236,8 +261,8 @@ mod tests {
 
     #[test]
     fn later_batches_add_counts_and_replace_the_result() {
-        let first = Batch::of(&invoked("failures reported: {}", vec![6], 0)).unwrap();
-        let last = Batch::of(&invoked("success", vec![], 0)).unwrap();
+        let first = Batch::of(&invoked(reported(), vec![6], 0)).unwrap();
+        let last = Batch::of(&invoked(InvocationOutcome::Success, vec![], 0)).unwrap();
         let both = first.and(last);
         assert_eq!((both.records, both.failed), (12, 6));
         assert_eq!(both.tags()[LAST_RESULT], "OK: 6 of 6 records");

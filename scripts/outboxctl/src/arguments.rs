@@ -345,6 +345,27 @@ mod tests {
     }
 
     #[test]
+    fn a_suggested_command_for_an_id_with_a_hyphen_is_parsed() {
+        let mine = CommandLine::Program {
+            program: "outboxctl".to_owned(),
+            outbox: ["--stack", "mine"].map(str::to_owned).into(),
+        };
+        for (command, options) in [
+            (&["edit"][..], &[][..]),
+            (&["edit"], &["--detail", "fixed.json"]),
+            (&["unpark"], &[]),
+            (&["publish"], &[]),
+            (&["discard"], &["--reason", "sent by mail"]),
+            (&["dlq", "show"], &[]),
+        ] {
+            let suggested = mine.with_id(command, "-x/7", options);
+            let read = Arguments::read(typed(&suggested), &mine);
+            let command = format!("{:?}", read.unwrap().command);
+            assert!(command.contains("-x"), "{suggested}: {command}");
+        }
+    }
+
+    #[test]
     fn durations_are_parsed_with_units() {
         for (text, minutes) in [("15m", 15), ("1h 30m", 90), ("2h", 120), ("PT5M", 5)] {
             assert_eq!(duration(text), Ok(SignedDuration::from_mins(minutes)));

@@ -60,6 +60,17 @@ impl CommandLine {
         }
     }
 
+    /// Returns a command for the same outbox that names a row or a dead letter. An id that
+    /// begins with `-` would be parsed as an option, so it comes last, after `--`.
+    pub(crate) fn with_id(&self, command: &[&str], id: &str, options: &[&str]) -> String {
+        let arguments = if id.starts_with('-') {
+            [command, options, &["--", id]].concat()
+        } else {
+            [command, &[id], options].concat()
+        };
+        self.with(&arguments)
+    }
+
     /// Returns a help text with its examples as commands for the same outbox.
     /// They are the lines that begin with `  outboxctl --env` or `--stack`.
     pub(crate) fn in_help(&self, text: &str) -> String {
@@ -128,7 +139,7 @@ mod tests {
     use super::*;
 
     /// Ids with characters that a shell or make treats specially.
-    const DELICATE: [&str; 8] = [
+    const DELICATE: [&str; 10] = [
         "order#42/7",
         "it's/1",
         "a\"b/1",
@@ -137,6 +148,8 @@ mod tests {
         "a b;c&d|e>f*?[g]~/1",
         "a\\b\\'c!/1",
         "ü%d=,:/1",
+        "-x/7",
+        "--all/1",
     ];
 
     fn started(arguments: &[&str], is_by_make: bool) -> CommandLine {
@@ -228,8 +241,12 @@ mod tests {
         for id in DELICATE {
             for is_by_make in [false, true] {
                 let line = started(&["outboxctl", "--env", "dev"], is_by_make);
-                let command = line.with(&["discard", id, "--reason", ""]);
-                let expected = format!("<--env><dev><discard><{id}><--reason><>");
+                let command = line.with_id(&["discard"], id, &["--reason", ""]);
+                let expected = if id.starts_with('-') {
+                    format!("<--env><dev><discard><--reason><><--><{id}>")
+                } else {
+                    format!("<--env><dev><discard><{id}><--reason><>")
+                };
                 assert_eq!(pasted(&command), expected, "{command}");
             }
         }

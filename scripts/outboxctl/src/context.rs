@@ -45,6 +45,11 @@ impl Context<'_> {
         self.commands.with(arguments)
     }
 
+    /// Returns a command for a row or dead letter of the same outbox, to be suggested.
+    pub(crate) fn command_for(&self, command: &[&str], id: &str, options: &[&str]) -> String {
+        self.commands.with_id(command, id, options)
+    }
+
     /// Returns whether the output is for people. For programs, standard error holds
     /// only the reason why a command failed.
     pub(crate) fn is_for_people(&self) -> bool {

@@ -137,7 +137,7 @@ impl Error {
             )),
             Self::UnreadableRow { row, .. } => Some(format!(
                 "outboxctl can only edit the detail; fix the item with another tool and unpark it, or discard it: {}",
-                commands.with(&["discard", row, "--reason", ""])
+                commands.with_id(&["discard"], row, &["--reason", ""])
             )),
             Self::NoSuchLetter(_) => Some(format!(
                 "it may be in flight and visible again in 30 seconds: {}",
@@ -145,7 +145,7 @@ impl Error {
             )),
             Self::Unedited(row) => Some(format!(
                 "to publish it as it is: {}",
-                commands.with(&["unpark", row])
+                commands.with_id(&["unpark"], row, &[])
             )),
             Self::DraftKept { row, draft, source } => Some(kept(commands, row, draft, source)),
             Self::Editor(_) => fixed(
@@ -173,7 +173,7 @@ impl Error {
 /// Returns the help of an error with a kept draft: where the draft is, and how to use it.
 fn kept(commands: &CommandLine, row: &str, draft: &std::path::Path, source: &Error) -> String {
     let draft = draft.display().to_string();
-    let detail = commands.with(&["edit", row, "--detail", &draft]);
+    let detail = commands.with_id(&["edit"], row, &["--detail", &draft]);
     let first = source.help(commands).map(|help| format!("{help}\n"));
     format!(
         "{}your edit is kept in {draft}; to continue with it: {detail}",

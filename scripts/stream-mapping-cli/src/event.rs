@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::invocation_outcome::InvocationOutcome;
+
 /// An event of a mapping.
 #[derive(Debug, Clone, Serialize)]
 #[serde(
@@ -46,8 +48,8 @@ pub enum Event {
         first: String,
         /// Sequence number of the last.
         last: String,
-        /// The result, as text.
-        outcome: String,
+        /// The outcome; as text in JSON.
+        outcome: InvocationOutcome,
         /// The duration.
         #[serde(rename = "milliseconds", serialize_with = "milliseconds")]
         took: Duration,

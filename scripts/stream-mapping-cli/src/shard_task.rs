@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodbstreams::error::BoxError;
 use jiff::Timestamp;
-use stream_mapping::{
-    Action, Consequence, Lane, Metrics, Outcome, Record, SequenceNumber, Shard, StartingPosition,
-};
+use stream_mapping::{Action, Lane, Metrics, Record, SequenceNumber, Shard, StartingPosition};
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep_until},
@@ -17,6 +15,7 @@ use crate::{
     destination::Destination,
     event::{Event, Observer, reason},
     function::{Function, Invoked},
+    invocation_outcome::InvocationOutcome,
     stream::{Place, Stream, place_after_failure},
 };
 
@@ -173,7 +172,7 @@ impl ShardTask {
             records: ended.records,
             first: ended.first,
             last: ended.last,
-            outcome: describe(&outcome, &consequence, error.as_deref()),
+            outcome: InvocationOutcome::of(&outcome, &consequence, error.as_deref()),
             took: ended.begun.elapsed(),
             done: consequence.done,
             again: consequence.again,
@@ -210,17 +209,5 @@ fn invoke(
             begun,
             invoked: function.invoke(json).await,
         }
-    }
-}
-
-/// Returns the result of an invocation as text.
-fn describe(outcome: &Outcome, consequence: &Consequence, error: Option<&str>) -> String {
-    let error = error.unwrap_or_default();
-    let all_done = consequence.again.is_empty() && consequence.given_up == 0;
-    match outcome {
-        Outcome::Answered { .. } if all_done => "success".to_owned(),
-        Outcome::Answered { payload } => format!("failures reported: {payload}"),
-        Outcome::FunctionError => format!("function error: {error}"),
-        Outcome::NotReached => format!("not reached: {error}"),
     }
 }

@@ -91,13 +91,13 @@ async fn measure_commit_to_bus() {
     let started = Instant::now();
     let mut ticks = interval(PAUSE);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-    let mut placing = JoinSet::new();
+    let mut orders = JoinSet::new();
     for number in WARM_UP..WARM_UP + ORDERS {
         ticks.tick().await;
         let (stack, http) = (Arc::clone(&stack), http.clone());
-        placing.spawn(async move { place(&stack, &http, number).await });
+        orders.spawn(async move { place(&stack, &http, number).await });
     }
-    placing.join_all().await;
+    orders.join_all().await;
     let lasted = started.elapsed();
 
     let mut times = Times::default();

@@ -98,8 +98,8 @@ async fn cdk(stack: &Stack, arguments: &[&str], functions: &Path) {
 }
 
 async fn place_within_a_minute(stack: &Stack, http: &reqwest::Client, number: usize) -> String {
-    let placing = timeout(Duration::from_mins(1), place(stack, http, number));
-    placing.await.expect("the order is placed")
+    let placed = timeout(Duration::from_mins(1), place(stack, http, number));
+    placed.await.expect("the order is placed")
 }
 
 /// Invokes the relay with an empty batch, which shows that it starts. No mapping invokes it

@@ -270,9 +270,9 @@ async fn make_dev_handles_orders_and_faults_and_ends_completely() {
         .split_whitespace()
         .find(|word| word.starts_with("http"));
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let placing = http.post(url.unwrap()).json(&order_for("customer-7"));
-    let placing = placing.header("traceparent", format!("00-{TRACE_ID}-53995c3f42cd8ad8-01"));
-    let placed = placing.send().await.unwrap();
+    let request = http.post(url.unwrap()).json(&order_for("customer-7"));
+    let request = request.header("traceparent", format!("00-{TRACE_ID}-53995c3f42cd8ad8-01"));
+    let placed = request.send().await.unwrap();
     assert_eq!(placed.status(), 201);
     let order: Value = placed.json().await.unwrap();
     let id = order["id"].as_str().unwrap();
@@ -320,8 +320,8 @@ async fn a_poison_event_is_parked_until_it_is_edited(
 ) {
     run(&["fault", "add", "TransactWriteItems", "poison", "--count=1"]);
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let placing = http.post(create_order).json(&order_for("customer-8"));
-    let order: Value = placing.send().await.unwrap().json().await.unwrap();
+    let request = http.post(create_order).json(&order_for("customer-8"));
+    let order: Value = request.send().await.unwrap().json().await.unwrap();
     let id = order["id"].as_str().unwrap();
     log.next_with_each(&[&["publish-events", "ERROR parked", "MalformedDetail"]]);
 

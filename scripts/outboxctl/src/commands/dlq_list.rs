@@ -59,7 +59,7 @@ pub(super) async fn run(context: &Context<'_>, limit: usize) -> Result<Outcome, 
         others: (visible + hidden).saturating_sub(letters.len()),
         show: letters
             .first()
-            .map(|letter| context.command(&["dlq", "show", &letter.id])),
+            .map(|letter| context.command_for(&["dlq", "show"], &letter.id, &[])),
         dry_run: context.command(&["dlq", "replay", "--dry-run"]),
         letters,
     };
@@ -79,7 +79,7 @@ impl Listed {
                 let about = format!("{} of the stream", count(records, "record"));
                 ("Lambda", about, pointer.condition)
             }
-            Err(error) => ("unknown", "no dead letter".to_owned(), error.to_string()),
+            Err(error) => ("unknown", "not a dead letter".to_owned(), error.to_string()),
         };
         Self {
             id: message.id.clone(),
@@ -115,5 +115,24 @@ impl fmt::Display for Listing {
             write!(f, "\nshow a letter, such as the first: {show}")?;
         }
         write!(f, "\npreview a replay of all: {}", self.dry_run)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_that_is_not_a_dead_letter_is_listed_as_such() {
+        let message = Message {
+            id: "1".into(),
+            receipt: String::new(),
+            body: "nonsense".into(),
+            sent_at: None,
+        };
+        let listed = Listed::of(&message);
+        assert_eq!(listed.from, "unknown");
+        assert_eq!(listed.about, "not a dead letter");
+        assert_eq!(listed.why, "it is not JSON");
     }
 }

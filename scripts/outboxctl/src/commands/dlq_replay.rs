@@ -31,7 +31,7 @@ struct Replayed {
     /// dry run, only the rows that letters name.
     published: usize,
     /// Letters that stay in the queue, and what to do about each.
-    left: Vec<Left>,
+    left: Vec<RemainingLetter>,
     /// Letters that were settled from the table, because the stream no longer has their
     /// records.
     from_table: usize,
@@ -45,7 +45,7 @@ struct Replayed {
 }
 
 #[derive(Debug, Serialize)]
-struct Left {
+struct RemainingLetter {
     id: String,
     why: String,
     /// Commands for the first parked row.
@@ -123,7 +123,7 @@ impl Replayed {
         message: &Message,
         outcome: &LetterOutcome,
         context: &Context<'_>,
-    ) -> Option<&Left> {
+    ) -> Option<&RemainingLetter> {
         let (why, next) = match outcome {
             LetterOutcome::Settled {
                 published,
@@ -142,7 +142,7 @@ impl Replayed {
             }
             LetterOutcome::Unsettled(unsettled) => (unsettled.to_string(), Vec::new()),
         };
-        self.left.push(Left {
+        self.left.push(RemainingLetter {
             id: message.id.clone(),
             why,
             next,
@@ -163,7 +163,7 @@ fn still_there(parked: &[RowKey], failed: &[(RowKey, Failure)]) -> String {
     whys.join("; ")
 }
 
-impl fmt::Display for Left {
+impl fmt::Display for RemainingLetter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} stays: {}", self.id, self.why)?;
         for command in &self.next {

@@ -8,7 +8,7 @@ use std::{
 use outbox::{
     RowKey,
     ports::{CallError, RowState},
-    replay::{Letter, NamedRows, Selection},
+    replay::{Letter, NamedRows, Selection, SettleError},
 };
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -65,16 +65,11 @@ pub(super) async fn run(context: &Context<'_>, id: &str) -> Result<Outcome, Erro
         next: Vec::new(),
     };
     let named = match Letter::parse(&message.body) {
-        Err(error) => Err(format!(
-            "do nothing: the message is no dead letter, {error}"
-        )),
-        Ok(letter) => replay
-            .named(&letter)
-            .await
-            .map_err(|unsettled| format!("do nothing: {unsettled}")),
+        Err(error) => Err(SettleError::NotADeadLetter(error)),
+        Ok(letter) => replay.named(&letter).await,
     };
     match named {
-        Err(nothing) => shown.replay = nothing,
+        Err(unsettled) => shown.replay = format!("do nothing: {unsettled}"),
         Ok(NamedRows::Rows(rows)) => {
             let states = replay.states(&rows).await;
             shown.rows = rows

@@ -53,9 +53,9 @@ pub(super) async fn run(context: &Context<'_>, reason: Option<&str>) -> Result<O
 /// with an empty one it is rejected.
 pub(super) fn next(context: &Context<'_>, row: &str) -> Vec<String> {
     vec![
-        context.command(&["edit", row]),
-        context.command(&["unpark", row]),
-        context.command(&["discard", row, "--reason", ""]),
+        context.command_for(&["edit"], row, &[]),
+        context.command_for(&["unpark"], row, &[]),
+        context.command_for(&["discard"], row, &["--reason", ""]),
     ]
 }
 

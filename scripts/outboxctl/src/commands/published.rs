@@ -21,11 +21,11 @@ pub(super) struct Published {
     /// Rows that were published, including those before them in their aggregates.
     published: usize,
     /// Requested rows that are still in the table.
-    left: Vec<Left>,
+    left: Vec<RemainingRow>,
 }
 
 #[derive(Debug, Serialize)]
-struct Left {
+struct RemainingRow {
     row: String,
     why: String,
 }
@@ -42,7 +42,10 @@ impl Published {
             let why = match through.row_outcomes.get(key) {
                 Some(RowOutcome::Settled(Settled::Published | Settled::Absent)) => return None,
                 Some(RowOutcome::Settled(Settled::AlreadyParked)) => {
-                    format!("it is parked: {}", context.command(&["unpark", &row]))
+                    format!(
+                        "it is parked: {}",
+                        context.command_for(&["unpark"], &row, &[])
+                    )
                 }
                 Some(RowOutcome::Settled(Settled::Parked(poison))) => {
                     format!("it was parked: {poison}; {}", context.command(&["parked"]))
@@ -56,7 +59,7 @@ impl Published {
                 }
                 None => "its result is unknown; run the command again".to_owned(),
             };
-            Some(Left { row, why })
+            Some(RemainingRow { row, why })
         });
         Self {
             published: through.published,

@@ -1,6 +1,6 @@
 import { unmarshall } from "@aws-sdk/util-dynamodb";
 
-/** The event that a record of the outbox table's stream tells of. */
+/** Returns the PutEvents entry of a stream record. */
 export function entry(record) {
   const row = unmarshall(record.dynamodb.NewImage);
   return {

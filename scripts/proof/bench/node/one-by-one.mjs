@@ -1,4 +1,4 @@
-// As tutorials have it: one PutEvents a record, one after the other.
+// As in tutorials: one PutEvents request for each record, one after the other.
 import { EventBridgeClient, PutEventsCommand } from "@aws-sdk/client-eventbridge";
 import { entry } from "./entry.mjs";
 import { serve } from "./runtime.mjs";

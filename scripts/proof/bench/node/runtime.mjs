@@ -1,20 +1,20 @@
-// The client of Lambda's Runtime API, as AWS's own Node runtime has one.
+// A client of Lambda's Runtime API, like the one in AWS's own Node runtime.
 import http from "node:http";
 
 const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
 const invocations = `http://${process.env.AWS_LAMBDA_RUNTIME_API}/2018-06-01/runtime/invocation`;
 
-/** Answers invocations until the process is ended. */
+/** Handles invocations until the process is killed. */
 export async function serve(handler) {
   for (;;) {
     const next = await call("GET", `${invocations}/next`);
     const id = next.headers["lambda-runtime-aws-request-id"];
     try {
-      const answer = await handler(JSON.parse(next.body));
-      await call("POST", `${invocations}/${id}/response`, answer ?? null);
+      const result = await handler(JSON.parse(next.body));
+      await call("POST", `${invocations}/${id}/response`, result ?? null);
     } catch (error) {
-      const told = { errorType: error.name, errorMessage: error.message };
-      await call("POST", `${invocations}/${id}/error`, told);
+      const failure = { errorType: error.name, errorMessage: error.message };
+      await call("POST", `${invocations}/${id}/error`, failure);
     }
   }
 }

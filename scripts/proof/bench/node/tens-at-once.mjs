@@ -1,4 +1,4 @@
-// The next thing people write: batches of ten, all at once.
+// A common improvement: requests of ten entries, all at once.
 import { EventBridgeClient, PutEventsCommand } from "@aws-sdk/client-eventbridge";
 import { entry } from "./entry.mjs";
 import { serve } from "./runtime.mjs";

@@ -1,5 +1,5 @@
-//! EventBridge and DynamoDB on loopback, with a set latency: they accept
-//! everything, and remember it.
+//! EventBridge and DynamoDB on loopback with a fixed latency: they accept every request,
+//! and record it in a ledger.
 
 use std::{
     net::SocketAddr,
@@ -16,7 +16,7 @@ use axum::{
 };
 use bytes::Bytes;
 use miette::{IntoDiagnostic, Result};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::{
     net::TcpListener,
     task::JoinHandle,
@@ -26,7 +26,7 @@ use uuid::Uuid;
 
 use crate::ledger::Ledger;
 
-/// How long the services take to answer.
+/// How long the services take to respond.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Latency {
     pub(crate) put_events: Duration,
@@ -40,7 +40,7 @@ impl Latency {
     };
 }
 
-/// The services, for one function process.
+/// The services of one function process.
 pub(crate) struct Aws {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -59,6 +59,7 @@ impl Shared {
 }
 
 impl Aws {
+    /// Starts the services on a free port.
     pub(crate) async fn start(latency: Latency) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await.into_diagnostic()?;
         let address = listener.local_addr().into_diagnostic()?;
@@ -71,7 +72,7 @@ impl Aws {
             .layer(DefaultBodyLimit::disable())
             .with_state(Arc::clone(&shared));
         let server = tokio::spawn(async move {
-            // It ends with the task.
+            // It serves until the task is aborted.
             let _ = axum::serve(listener, services).await;
         });
         Ok(Self {
@@ -101,9 +102,9 @@ async fn call(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes
     let target = headers.get("x-amz-target");
     let target = target.and_then(|target| target.to_str().ok());
     let action = target.and_then(|target| Some(target.split_once('.')?.1));
-    let answer = serde_json::from_slice(&body)
+    let response = serde_json::from_slice(&body)
         .map_err(|error| error.to_string())
-        .and_then(|request| shared.ledger().answer(action.unwrap_or_default(), request));
+        .and_then(|request| shared.ledger().respond(action.unwrap_or_default(), request));
     let latency = match action {
         Some("PutEvents") => shared.latency.put_events,
         _ => shared.latency.dynamodb,
@@ -111,8 +112,8 @@ async fn call(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes
     if !latency.is_zero() {
         sleep_until(begun + latency).await;
     }
-    let (status, answer) = match answer {
-        Ok(answer) => (StatusCode::OK, answer),
+    let (status, body) = match response {
+        Ok(body) => (StatusCode::OK, body),
         Err(message) => {
             let error = json!({"__type": "ValidationException", "message": message});
             (StatusCode::BAD_REQUEST, error)
@@ -122,11 +123,5 @@ async fn call(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes
         ("content-type", "application/x-amz-json-1.0".to_owned()),
         ("x-amzn-requestid", Uuid::new_v4().to_string()),
     ];
-    (status, headers, answer.to_string()).into_response()
-}
-
-/// What a request holds at this place.
-pub(crate) fn list<'v>(value: &'v Value, pointer: &str) -> Result<&'v Vec<Value>, String> {
-    let found = value.pointer(pointer).and_then(Value::as_array);
-    found.ok_or_else(|| format!("the request has no list {pointer}"))
+    (status, headers, body.to_string()).into_response()
 }

@@ -1,36 +1,38 @@
-//! What the stream hands over: the rows of orders, as `create-order` writes them.
+//! Batches of the stream: the rows of orders, as `create-order` writes them.
 
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// Whether the relay may have seen records before.
+/// The age of records, which decides whether the relay looks them up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Age {
-    /// Just written: it cannot have.
+    /// Just written, so they can't be redelivered ones: they are not looked up.
     Fresh,
-    /// Written a while ago: each is looked up before it is published.
+    /// Written 10 s ago: each is looked up before it is published.
     Aged,
 }
 
-/// How large batches are.
+/// The size of batches.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shape {
     pub(crate) events: usize,
     pub(crate) aggregates: usize,
 }
 
-/// Records, and the rows they tell of.
+/// A batch of records.
 pub(crate) struct Batch {
+    /// The ids of the events.
     pub(crate) ids: Vec<String>,
+    /// The rows that the records contain.
     pub(crate) rows: Vec<Value>,
+    /// The payload for the function.
     pub(crate) payload: Bytes,
 }
 
 impl Batch {
-    /// New events of new aggregates. Those of an aggregate are written one after the
-    /// other, among those of others.
+    /// Creates new events of new aggregates. The events of different aggregates alternate.
     pub(crate) fn new(shape: Shape, age: Age) -> Self {
         let aggregates: Vec<Uuid> = (0..shape.aggregates).map(|_| Uuid::now_v7()).collect();
         let ids: Vec<String> = (0..shape.events)
@@ -88,7 +90,8 @@ fn row(order: Uuid, sequence: usize, id: &str) -> Value {
     })
 }
 
-/// The event of a stream whose records tell that these rows were written.
+/// Returns the payload with which the stream invokes a function when these rows were
+/// inserted.
 pub(crate) fn payload(rows: &[Value], age: Age) -> Bytes {
     let written_at = match age {
         Age::Fresh => Timestamp::now(),

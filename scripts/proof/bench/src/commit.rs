@@ -1,4 +1,4 @@
-//! What `create-order` adds to the transaction that it sends.
+//! The processor time that `create-order` needs in addition to its transaction.
 
 use std::{collections::HashMap, thread, time::Duration};
 
@@ -18,26 +18,29 @@ use uuid::Uuid;
 
 use crate::statistics::Spread;
 
-/// Orders a round, and rounds. One of each kind goes before, to warm up.
+/// Orders in a round, and rounds. One more round comes first, to warm up.
 const ORDERS: u32 = 500;
 const ROUNDS: usize = 7;
 
 type Item = HashMap<String, AttributeValue>;
 
-/// Processor time in the client's process, in microseconds an order.
+/// Processor time in the client's process, in microseconds per order.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Commit {
+    /// For a raw `TransactWriteItems` with the same items.
     pub(crate) raw: Spread,
+    /// For `create-order`.
     pub(crate) create_order: Spread,
+    /// The difference.
     pub(crate) added: Spread,
 }
 
-/// Places orders in `DynamoDB` in process, and writes the same items without anything
-/// of ours, in turns.
+/// Alternates between orders by `create-order` and raw transactions with the same items,
+/// with `DynamoDB` in this process.
 pub(crate) async fn measure() -> Result<Commit> {
     let address = listen().await;
-    // The database works in other threads, whose time does not count.
-    let measuring = thread::spawn(move || -> Result<Commit> {
+    // The database runs in other threads, whose time does not count.
+    let measurement = thread::spawn(move || -> Result<Commit> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
@@ -45,9 +48,9 @@ pub(crate) async fn measure() -> Result<Commit> {
             .into_diagnostic()?
             .block_on(measure_on_this_thread(client(address)))
     });
-    let measured = tokio::task::spawn_blocking(move || measuring.join());
+    let measured = tokio::task::spawn_blocking(move || measurement.join());
     let measured = measured.await.into_diagnostic()?;
-    measured.map_err(|_| miette!("measuring commits panicked"))?
+    measured.map_err(|_| miette!("the measurement of commits panicked"))?
 }
 
 async fn measure_on_this_thread(client: Client) -> Result<Commit> {
@@ -55,7 +58,7 @@ async fn measure_on_this_thread(client: Client) -> Result<Commit> {
     create_table(&client, "outbox", "aggregateId", Some("position")).await;
     let service = service(&client)?;
 
-    place(&service, request()?).await?;
+    create(&service, request()?).await?;
     let items = [
         ("orders", "pk", only_item(&client, "orders").await?),
         ("outbox", "aggregateId", only_item(&client, "outbox").await?),
@@ -64,7 +67,7 @@ async fn measure_on_this_thread(client: Client) -> Result<Commit> {
 
     let (mut raw, mut ours) = (Vec::new(), Vec::new());
     for round in 0..=ROUNDS {
-        // Making them is no part of what is measured.
+        // Created before the measurement begins.
         let requests: Vec<Request> = (0..ORDERS).map(|_| request()).collect::<Result<_>>()?;
         let begun = now()?;
         for _ in 0..ORDERS {
@@ -72,14 +75,14 @@ async fn measure_on_this_thread(client: Client) -> Result<Commit> {
         }
         let between = now()?;
         for request in requests {
-            place(&service, request).await?;
+            create(&service, request).await?;
         }
         let ended = now()?;
-        let an_order = |time: Duration| time.as_secs_f64() * 1e6 / f64::from(ORDERS);
+        let per_order = |time: Duration| time.as_secs_f64() * 1e6 / f64::from(ORDERS);
         // The first one only warms up.
         if round > 0 {
-            raw.push(an_order(between.saturating_sub(begun)));
-            ours.push(an_order(ended.saturating_sub(between)));
+            raw.push(per_order(between.saturating_sub(begun)));
+            ours.push(per_order(ended.saturating_sub(between)));
         }
     }
     Ok(Commit {
@@ -89,20 +92,20 @@ async fn measure_on_this_thread(client: Client) -> Result<Commit> {
     })
 }
 
-/// The service, as `create-order` puts it together.
+/// Returns the service with the same parts as in `create-order`.
 pub(crate) fn service(client: &Client) -> Result<OrderService> {
     let outbox = Outbox::new(client.clone(), "outbox", "orders").into_diagnostic()?;
     let orders = Orders::new(client.clone(), "orders");
     Ok(OrderService::new(OrderStore::new(orders, outbox)))
 }
 
-/// The processor time of this thread.
+/// Returns the processor time of this thread.
 fn now() -> Result<Duration> {
     let time = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID);
     Ok(time.into_diagnostic()?.into())
 }
 
-/// An order as it comes from the API.
+/// Returns a request for an order, as API Gateway sends it.
 pub(crate) fn request() -> Result<Request> {
     let order = json!({
         "customerId": "customer-7",
@@ -120,16 +123,16 @@ pub(crate) fn request() -> Result<Request> {
     request.into_diagnostic()
 }
 
-/// Places an order.
-pub(crate) async fn place(service: &OrderService, request: Request) -> Result<()> {
-    let answer = create_order(service, request).await;
-    if answer.status() != 201 {
-        bail!("an order was answered with {}", answer.status());
+/// Creates an order.
+pub(crate) async fn create(service: &OrderService, request: Request) -> Result<()> {
+    let response = create_order(service, request).await;
+    if response.status() != 201 {
+        bail!("the response to an order is {}", response.status());
     }
     Ok(())
 }
 
-/// The same items under another key, as somebody writes them who has nothing but the SDK.
+/// Writes the same items under a new key with the SDK alone.
 async fn write(client: &Client, items: &[(&str, &str, Item)]) -> Result<()> {
     let id = format!("order#{}", Uuid::now_v7());
     let puts = items.iter().map(|(table, key, item)| {
@@ -165,6 +168,6 @@ async fn only_item(client: &Client, table: &str) -> Result<Item> {
     let mut items = found.items.unwrap_or_default();
     match (items.pop(), items.is_empty()) {
         (Some(item), true) => Ok(item),
-        _ => bail!("one order does not make one item in {table}"),
+        _ => bail!("one order did not create exactly one item in {table}"),
     }
 }

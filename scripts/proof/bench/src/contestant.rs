@@ -1,4 +1,4 @@
-//! Who is measured.
+//! The programs that are measured.
 
 use std::{
     fmt,
@@ -10,12 +10,13 @@ use tokio::process::Command;
 
 use crate::batch::Age;
 
+/// A program that is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Contestant {
-    /// `publish-events`, as it is deployed, on records that are new.
+    /// `publish-events` as deployed, with new records.
     Relay,
-    /// The same on records that it has to look up.
+    /// The same with records that it has to look up.
     RelayAged,
     /// `bare-handler`.
     Bare,
@@ -23,12 +24,12 @@ pub(crate) enum Contestant {
     NodeOneByOne,
     /// `tens-at-once.mjs`.
     NodeTensAtOnce,
-    /// `create-order`, whose calls are counted.
+    /// `create-order`, only to count its requests.
     CreateOrder,
 }
 
 impl Contestant {
-    /// Those that publish.
+    /// All that publish.
     pub(crate) const ALL: [Self; 5] = [
         Self::Relay,
         Self::RelayAged,
@@ -46,12 +47,12 @@ impl Contestant {
         }
     }
 
-    /// Whether what is published is deleted.
+    /// Returns whether it deletes the rows of published events.
     pub(crate) fn deletes(self) -> bool {
         !self.is_node()
     }
 
-    /// Whether the events of an aggregate are to arrive in their order.
+    /// Returns whether it publishes the events of an aggregate in order.
     pub(crate) fn keeps_order(self) -> bool {
         matches!(self, Self::Relay | Self::RelayAged | Self::NodeOneByOne)
     }
@@ -64,7 +65,7 @@ impl Contestant {
         matches!(self, Self::NodeOneByOne | Self::NodeTensAtOnce)
     }
 
-    /// What is executed, of what is in the project's directory.
+    /// Returns the program's file in the project's directory.
     pub(crate) fn file(self, project: &Path) -> PathBuf {
         let name = match self {
             Self::Relay | Self::RelayAged => "target/lambda/bench/publish-events/bootstrap",

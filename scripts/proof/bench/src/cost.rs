@@ -1,5 +1,5 @@
-//! What one order takes of each service, counted from what the real functions ask, and
-//! what a million orders cost, beside what people would otherwise run.
+//! The cost of a million orders: the requests and units of one order, counted with the
+//! real functions, and the prices of this and other designs.
 
 use std::{fs, path::Path};
 
@@ -14,33 +14,35 @@ use crate::{
     contestant::Contestant,
     function::Function,
     item_size::item_bytes,
-    ledger::{Calls, Fates},
-    prices,
-    report::{ScenarioReport, table},
+    ledger::{Calls, RowOutcomes},
+    markdown, prices,
+    scenario_report::ScenarioReport,
     statistics::number,
 };
 
-/// What the relay is deployed with.
+/// The memory of the deployed relay.
 const RELAY_GIGABYTES: f64 = 0.5;
 
-/// Who polls, does so every second, and mostly finds nothing.
+/// A function that polls every second, and mostly finds nothing.
 const POLLS_A_MONTH: f64 = 30.0 * 24.0 * 3_600.0;
 const POLL_SECONDS: f64 = 0.006;
 
-/// Sweeps, every five minutes, and the segments each scans.
+/// Sweeps run every five minutes, and each scans this many segments.
 const SWEEPS_A_MONTH: f64 = 30.0 * 24.0 * 12.0;
 const SEGMENTS: f64 = 8.0;
 const SWEEP_SECONDS: f64 = 0.1;
 
+/// What one order takes, and what each design costs.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Cost {
-    /// What placing one order asks of the services.
+    /// The requests to create one order.
     pub(crate) order: Counted,
-    /// What publishing its event asks.
+    /// The requests to publish its event.
     pub(crate) publish: Counted,
     pub(crate) designs: Vec<DesignCost>,
 }
 
+/// Requests, and the units that AWS bills for them.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Counted {
     pub(crate) requests: Vec<(String, u64)>,
@@ -49,19 +51,20 @@ pub(crate) struct Counted {
     pub(crate) billed_events: u64,
 }
 
-/// In USD.
+/// The cost of a design, in USD.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct DesignCost {
     pub(crate) design: &'static str,
-    /// For a million orders that come so fast that batches are full.
+    /// For a million orders at a rate that fills the batches.
     pub(crate) a_million_in_batches_of_100: f64,
-    /// For a million that come one by one.
+    /// For a million orders, one by one.
     pub(crate) a_million_one_by_one: f64,
-    /// What it costs while nothing happens.
+    /// For a month without any order.
     pub(crate) a_month: f64,
 }
 
-/// How long the relay and the tutorial's handler take, in seconds.
+/// The durations of invocations, of the relay and of the tutorial's handler, in seconds.
+/// The number is the batch size.
 pub(crate) struct Durations {
     relay_of_1: f64,
     relay_of_100: f64,
@@ -70,12 +73,11 @@ pub(crate) struct Durations {
 }
 
 impl Durations {
-    /// Of what was measured with latency.
+    /// Returns the medians of two scenarios: batches of 100, and one event.
     pub(crate) fn of(hundred: &ScenarioReport, one: &ScenarioReport) -> Result<Self> {
         let seconds = |scenario: &ScenarioReport, wanted: Contestant| {
-            let mut all = scenario.contestants.iter();
-            let found = all.find(|(contestant, _)| *contestant == wanted);
-            let (_, figures) = found.ok_or_else(|| miette!("{wanted} was not measured"))?;
+            let figures = scenario.figures(wanted);
+            let figures = figures.ok_or_else(|| miette!("{wanted} was not measured"))?;
             Ok::<_, miette::Report>(figures.p50_milliseconds / 1e3)
         };
         Ok(Self {
@@ -98,7 +100,7 @@ impl From<Calls> for Counted {
     }
 }
 
-/// Has the real functions place an order and publish its event, and counts.
+/// Counts the requests of the real functions for one order and its event.
 pub(crate) async fn measure(project: &Path, durations: &Durations) -> Result<Cost> {
     let create_order = Function::start(Contestant::CreateOrder, project, Latency::NONE).await?;
     create_order.invoke(request(project)?.into()).await?;
@@ -122,8 +124,8 @@ pub(crate) async fn measure(project: &Path, durations: &Durations) -> Result<Cos
         (ledger.take_calls(), ledger.row_outcomes(ids))
     };
     relay.stop().await?;
-    if rows.len() != 1 || row_outcomes != Fates::default() {
-        bail!("an order did not become one event that was published: {rows:?}, {row_outcomes:?}");
+    if rows.len() != 1 || row_outcomes != RowOutcomes::default() {
+        bail!("an order did not create exactly one published event: {rows:?}, {row_outcomes:?}");
     }
 
     let row_bytes: usize = rows.iter().map(item_bytes).sum();
@@ -134,7 +136,7 @@ pub(crate) async fn measure(project: &Path, durations: &Durations) -> Result<Cos
     })
 }
 
-/// The sample's order, without a key that would have to be remembered.
+/// Returns the sample's order without its idempotency key, which would need another item.
 fn request(project: &Path) -> Result<String> {
     let sample = fs::read_to_string(project.join("samples/create-order.json"));
     let mut request: Value = serde_json::from_str(&sample.into_diagnostic()?).into_diagnostic()?;
@@ -155,12 +157,12 @@ fn designs(
     let function = |seconds: f64, events: f64| {
         (prices::INVOCATION + seconds * RELAY_GIGABYTES * prices::GIGABYTE_SECOND) / events
     };
-    // A query takes half a unit for 4 KB if it need not be consistent.
+    // An eventually consistent query takes half a unit for 4 KB.
     #[expect(clippy::cast_precision_loss, reason = "a row has a few KB")]
     let query = row_bytes as f64 / 4096.0 / 2.0 * prices::READ_UNIT;
-    // The index of what is pending is written with the row, and again when it goes.
+    // The index of pending rows is written with the row, and again when it is deleted.
     let index = 2.0 * delete;
-    let million = |an_order: f64| an_order * 1e6;
+    let million = |one: f64| one * 1e6;
     vec![
         DesignCost {
             design: "this one",
@@ -174,7 +176,7 @@ fn designs(
         },
         DesignCost {
             design: "EventBridge Pipes, rows expire",
-            // A batch of ten is one request, if it is billed as its 64 KB are.
+            // A batch of ten events fits into the 64 KB of one request.
             a_million_in_batches_of_100: million(write + event + prices::PIPE_REQUEST / 10.0),
             a_million_one_by_one: million(write + event + prices::PIPE_REQUEST),
             a_month: 0.0,
@@ -192,7 +194,7 @@ fn designs(
             a_million_in_batches_of_100: million(
                 write + index + event + delete + query + function(durations.relay_of_100, 100.0),
             ),
-            // The polls are those of every second.
+            // The polls every second are in the cost of a month.
             a_million_one_by_one: million(write + index + event + delete + query),
             a_month: POLLS_A_MONTH * (function(POLL_SECONDS, 1.0) + prices::READ_UNIT / 2.0),
         },
@@ -200,8 +202,9 @@ fn designs(
 }
 
 impl Cost {
+    /// Returns the table with a row for each design.
     pub(crate) fn table(&self) -> Table {
-        let mut table = table([
+        let mut table = markdown::table([
             "USD",
             "a million orders, batches of 100",
             "a million orders, one by one",

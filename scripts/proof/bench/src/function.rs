@@ -1,4 +1,4 @@
-//! A function process, as Lambda runs one, and what it takes.
+//! A function's process, run as in Lambda, and its use of time and memory.
 
 use std::{
     fs,
@@ -18,31 +18,32 @@ use crate::{
     aws::{Aws, Latency},
     batch::Batch,
     contestant::Contestant,
-    ledger::Fates,
+    ledger::RowOutcomes,
     runtime_api::RuntimeApi,
 };
 
-/// How long a process may take to ask for work, and to answer.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// How long a process may take to its first poll, and to a response.
+const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// One process with everything it talks to.
+/// A process, with the services that it calls.
 pub(crate) struct Function {
     contestant: Contestant,
     process: Child,
     pid: Pid,
     runtime_api: RuntimeApi,
     aws: Aws,
-    /// From the start of the process until it asked for work.
+    /// The time from the start of the process to its first poll.
     pub(crate) exec_to_first_poll: Duration,
 }
 
-/// What an invocation came to.
+/// The result of an invocation.
 pub(crate) struct Invocation {
-    pub(crate) lasted: Duration,
-    pub(crate) row_outcomes: Fates,
+    pub(crate) duration: Duration,
+    pub(crate) row_outcomes: RowOutcomes,
 }
 
 impl Function {
+    /// Starts the process, and waits for its first poll.
     pub(crate) async fn start(
         contestant: Contestant,
         paths: &Path,
@@ -65,14 +66,14 @@ impl Function {
             .env("AWS_ENDPOINT_URL", aws.url())
             .envs(ENVIRONMENT)
             .stdin(Stdio::null())
-            // Lambda reads what a function writes; nobody is to wait for that here.
+            // Lambda reads the output of a function; here it would only cost time.
             .stdout(Stdio::null())
             .kill_on_drop(true);
         let begun = Instant::now();
         let process = program.spawn().into_diagnostic();
         let process = process.wrap_err_with(|| format!("starting {contestant}"))?;
-        let first_poll = timeout(PATIENCE, runtime_api.first_poll()).await;
-        let first_poll = first_poll.map_err(|_| miette!("{contestant} does not ask for work"))?;
+        let first_poll = timeout(TIMEOUT, runtime_api.first_poll()).await;
+        let first_poll = first_poll.map_err(|_| miette!("{contestant} has not polled in time"))?;
         let pid = process.id().and_then(|pid| i32::try_from(pid).ok());
         let pid = pid.ok_or_else(|| miette!("{contestant} has ended"))?;
         Ok(Self {
@@ -89,57 +90,60 @@ impl Function {
         &self.aws
     }
 
-    /// Hands over a batch, and holds the function to having published it.
+    /// Invokes the function with a batch, and returns the outcomes of its events.
     pub(crate) async fn publish(&self, batch: &Batch) -> Result<Invocation> {
         self.aws.ledger().begin(batch.rows.iter().cloned());
-        let lasted = self.invoke(batch.payload.clone()).await?;
+        let duration = self.invoke(batch.payload.clone()).await?;
         let row_outcomes = self
             .aws
             .ledger()
             .row_outcomes(batch.ids.iter().map(String::as_str));
         Ok(Invocation {
-            lasted,
+            duration,
             row_outcomes,
         })
     }
 
-    /// How long it took to answer. An answer that is no success is an error: nothing
-    /// goes wrong here that would excuse it.
+    /// Invokes the function, and returns the duration. A failure is an error, because the
+    /// services here never fail.
     pub(crate) async fn invoke(&self, payload: bytes::Bytes) -> Result<Duration> {
         let begun = Instant::now();
-        let answer = timeout(PATIENCE, self.runtime_api.invoke(payload)).await;
-        let answer = answer.map_err(|_| miette!("{} does not answer", self.contestant))??;
-        let body = match answer.result {
+        let response = timeout(TIMEOUT, self.runtime_api.invoke(payload)).await;
+        let response =
+            response.map_err(|_| miette!("{} has not responded in time", self.contestant))??;
+        let body = match response.result {
             Ok(body) => String::from_utf8_lossy(&body).into_owned(),
             Err(body) => bail!("{}: {}", self.contestant, String::from_utf8_lossy(&body)),
         };
         if body.contains("itemIdentifier") {
             bail!("{} reports failures: {body}", self.contestant);
         }
-        Ok(answer.at - begun)
+        Ok(response.at - begun)
     }
 
-    /// The processor time that it has taken so far.
+    /// Returns the processor time that the process has used so far.
     pub(crate) fn cpu(&self) -> Result<Duration> {
         let clock = clock_getcpuclockid(self.pid).into_diagnostic()?;
         Ok(clock.now().into_diagnostic()?.into())
     }
 
-    /// The most memory that it has had so far, in bytes.
+    /// Returns the peak memory of the process so far, in bytes.
     pub(crate) fn peak_memory(&self) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).into_diagnostic()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-        let kilobytes = kilobytes.ok_or_else(|| miette!("Linux tells no peak memory"))?;
+        let kilobytes =
+            kilobytes.ok_or_else(|| miette!("/proc has no peak memory of the process"))?;
         Ok(kilobytes * 1024)
     }
 
+    /// Kills the process.
     pub(crate) async fn stop(mut self) -> Result<()> {
         self.process.kill().await.into_diagnostic()
     }
 }
 
-/// What Lambda and the stack tell a function.
+/// The environment that Lambda and the stack give a function.
 const ENVIRONMENT: [(&str, &str); 14] = [
     ("AWS_REGION", "eu-central-1"),
     ("AWS_ACCESS_KEY_ID", "test"),

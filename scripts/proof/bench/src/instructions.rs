@@ -1,67 +1,72 @@
-//! How many instructions an invocation takes, as callgrind counts them: unlike time,
-//! they hardly depend on the machine's mood.
+//! The number of instructions of an invocation, counted by callgrind. Unlike time, it
+//! hardly depends on the machine and its load.
 
 use std::{fs, path::Path, process::Command};
 
 use miette::{Context, IntoDiagnostic, Result, bail, miette};
 use serde::{Deserialize, Serialize};
 
-/// What starting takes is taken off: a process that is invoked few times, off one that
-/// is invoked often.
+/// The numbers of invocations of two processes. The difference of their instructions
+/// leaves out the start of the process.
 const FEW: u64 = 5;
 const MANY: u64 = 25;
 
-/// How much more than recorded is no accident, in percent.
+/// How many more instructions than recorded are tolerated, in percent.
 const TOLERATED: u64 = 5;
 
+/// Instructions per invocation.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Instructions {
-    relaying_100_fresh_events: u64,
-    placing_an_order: u64,
+    publish_100_fresh_events: u64,
+    create_order: u64,
 }
 
 impl Instructions {
     fn count() -> Result<Self> {
         Ok(Self {
-            relaying_100_fresh_events: count("relay")?,
-            placing_an_order: count("create-order")?,
+            publish_100_fresh_events: count("relay")?,
+            create_order: count("create-order")?,
         })
     }
 }
 
-/// Counts anew, and records that.
+/// Counts the instructions, and records them in the file.
 pub(crate) fn record(file: &Path) -> Result<()> {
     let counted = Instructions::count()?;
     let json = serde_json::to_string_pretty(&counted).into_diagnostic()?;
     let written = fs::write(file, json + "\n").into_diagnostic();
     written.wrap_err_with(|| format!("writing {}", file.display()))?;
-    println!("{counted:?} is recorded in {}", file.display());
+    println!("recorded in {}: {counted:?}", file.display());
     Ok(())
 }
 
-/// Counts anew, and fails if something takes more than was recorded.
+/// Counts the instructions.
+///
+/// # Errors
+///
+/// If there are over 5 % more than recorded in the file.
 pub(crate) fn check(file: &Path) -> Result<()> {
     let recorded = fs::read_to_string(file).into_diagnostic();
     let recorded = recorded.wrap_err_with(|| format!("reading {}", file.display()))?;
     let recorded: Instructions = serde_json::from_str(&recorded).into_diagnostic()?;
     let counted = Instructions::count()?;
-    println!("counted {counted:?}, recorded are {recorded:?}");
+    println!("counted: {counted:?}\nrecorded: {recorded:?}");
     for (what, counted, recorded) in [
         (
-            "relaying 100 events",
-            counted.relaying_100_fresh_events,
-            recorded.relaying_100_fresh_events,
+            "to publish 100 events",
+            counted.publish_100_fresh_events,
+            recorded.publish_100_fresh_events,
         ),
         (
-            "placing an order",
-            counted.placing_an_order,
-            recorded.placing_an_order,
+            "to create an order",
+            counted.create_order,
+            recorded.create_order,
         ),
     ] {
         if has_grown(counted, recorded) {
             bail!(
                 "{what} takes over {TOLERATED} % more instructions than recorded: \
-                 find out why, or record that by 'make bench-check RECORD=1'"
+                 find out why, or record the new number: make bench-check RECORD=1"
             );
         }
     }
@@ -87,15 +92,15 @@ fn count_process(work: &str, invocations: u64) -> Result<u64> {
         .output()
         .into_diagnostic()
         .wrap_err("starting valgrind: it must be installed (Debian: valgrind)")?;
-    let said = String::from_utf8_lossy(&counted.stderr);
+    let output = String::from_utf8_lossy(&counted.stderr);
     if !counted.status.success() {
-        bail!("counting failed: {said}");
+        bail!("valgrind failed: {output}");
     }
-    let collected = said
+    let collected = output
         .lines()
         .find_map(|line| line.split("Collected : ").nth(1));
     let collected = collected.and_then(|number| number.trim().parse().ok());
-    collected.ok_or_else(|| miette!("callgrind does not tell what it counted: {said}"))
+    collected.ok_or_else(|| miette!("callgrind has reported no count: {output}"))
 }
 
 #[cfg(test)]

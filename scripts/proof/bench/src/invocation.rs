@@ -1,5 +1,5 @@
-//! Work in this process, through the AWS SDK, whose requests are answered from memory:
-//! what is left is the processor's part.
+//! Invocations in this process, to count their instructions. The AWS SDK's requests are
+//! answered from memory, so that only the work of the processor counts.
 
 use std::{
     sync::{Arc, Mutex},
@@ -36,7 +36,7 @@ use crate::{
     ledger::Ledger,
 };
 
-/// What a batch looks like.
+/// The size of the batch.
 const SHAPE: Shape = Shape {
     events: 100,
     aggregates: 20,
@@ -55,23 +55,23 @@ macro_rules! client {
     }};
 }
 
-/// What is counted.
+/// The code that is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Work {
-    /// The relay's, for a batch of 100 fresh events.
+    /// The relay, with a batch of 100 fresh events.
     Relay,
-    /// That of `create-order`, for an order.
+    /// `create-order`, with one order.
     CreateOrder,
 }
 
-/// Does it this many times.
+/// Runs the code this many times.
 pub(crate) fn invoke(work: Work, times: usize) -> Result<()> {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_all().build().into_diagnostic()?;
     runtime.block_on(async {
         match work {
             Work::Relay => relay(times).await,
-            Work::CreateOrder => place_orders(times).await,
+            Work::CreateOrder => create_orders(times).await,
         }
     })
 }
@@ -79,25 +79,25 @@ pub(crate) fn invoke(work: Work, times: usize) -> Result<()> {
 async fn relay(times: usize) -> Result<()> {
     let services = InMemory::default();
     let handler = handler(&services);
-    // One batch for all, so that making them does not count.
+    // All invocations share one batch, so that its creation hardly counts.
     let batch = Batch::new(SHAPE, Age::Fresh);
     for _ in 0..times {
         services.with(|ledger| ledger.begin(batch.rows.iter().cloned()));
         let event: StreamEvent = serde_json::from_slice(&batch.payload).into_diagnostic()?;
         let deadline = Instant::now() + Duration::from_mins(1);
-        let relayed = handler.handle(event, deadline).await;
-        if relayed.counts.published != SHAPE.events {
-            bail!("not every event was published: {:?}", relayed.counts);
+        let result = handler.handle(event, deadline).await;
+        if result.counts.published != SHAPE.events {
+            bail!("not every event was published: {:?}", result.counts);
         }
     }
     Ok(())
 }
 
-async fn place_orders(times: usize) -> Result<()> {
+async fn create_orders(times: usize) -> Result<()> {
     let services = InMemory::default();
     let service = commit::service(&client!(aws_sdk_dynamodb, services))?;
     for _ in 0..times {
-        commit::place(&service, commit::request()?).await?;
+        commit::create(&service, commit::request()?).await?;
     }
     Ok(())
 }
@@ -111,11 +111,12 @@ fn handler(services: &InMemory) -> StreamHandler<EventBridgeBus, DynamoDbTable, 
             "http://127.0.0.1:9/dead-letters",
         ),
     );
-    // Callgrind takes its time: records are not to grow old meanwhile.
+    // The clock stands still: under callgrind, the records would become old.
     let clock = Stopped(Timestamp::now());
     StreamHandler::new(relay.with_time_and_chance(Arc::new(clock), fastrand::Rng::with_seed(7)))
 }
 
+/// A clock that stands still.
 struct Stopped(Timestamp);
 
 impl Clock for Stopped {
@@ -124,13 +125,16 @@ impl Clock for Stopped {
     }
 }
 
-/// Answers at once.
+/// The services in memory, which respond at once.
 #[derive(Debug, Clone, Default)]
 struct InMemory(Arc<Mutex<Ledger>>);
 
 impl InMemory {
     fn with<T>(&self, act: impl FnOnce(&mut Ledger) -> T) -> T {
-        act(&mut self.0.lock().expect("nobody panics while holding it"))
+        act(&mut self
+            .0
+            .lock()
+            .expect("no thread panics while it holds the lock"))
     }
 }
 
@@ -139,12 +143,12 @@ impl HttpConnector for InMemory {
         let action = request.headers().get("x-amz-target").unwrap_or_default();
         let action = action.rsplit('.').next().unwrap_or_default();
         let body = request.body().bytes().unwrap_or_default();
-        let answer = serde_json::from_slice(body)
+        let response = serde_json::from_slice(body)
             .map_err(|error| error.to_string())
-            .and_then(|body| self.with(|ledger| ledger.answer(action, body)));
+            .and_then(|body| self.with(|ledger| ledger.respond(action, body)));
         let status = StatusCode::try_from(200).expect("a status code");
-        HttpConnectorFuture::ready(match answer {
-            Ok(answer) => Ok(HttpResponse::new(status, SdkBody::from(answer.to_string()))),
+        HttpConnectorFuture::ready(match response {
+            Ok(body) => Ok(HttpResponse::new(status, SdkBody::from(body.to_string()))),
             Err(message) => Err(ConnectorError::user(message.into())),
         })
     }

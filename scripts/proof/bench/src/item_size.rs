@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-/// The bytes of an item in DynamoDB's JSON.
+/// Returns the size in bytes of an item in DynamoDB's JSON.
 pub(crate) fn item_bytes(item: &Value) -> usize {
     let attributes = item.as_object().into_iter().flatten();
     attributes
@@ -16,7 +16,7 @@ fn value_bytes(value: &Value) -> usize {
         return 0;
     };
     match (kind.as_str(), value) {
-        // Two digits a byte, and one more; none is negative here.
+        // A byte for two digits, and one more. No number here is negative.
         ("N", Value::String(number)) => number.len().div_ceil(2) + 1,
         ("S", Value::String(text)) => text.len(),
         ("L", Value::Array(values)) => {
@@ -32,7 +32,7 @@ fn value_bytes(value: &Value) -> usize {
                 .sum::<usize>()
         }
         ("BOOL" | "NULL", _) => 1,
-        // A size that leaves something out would look like one.
-        _ => panic!("nothing here has attributes of type {kind}"),
+        // Any other result would be a wrong size.
+        _ => panic!("the size of attributes of type {kind} is not implemented"),
     }
 }

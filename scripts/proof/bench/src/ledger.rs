@@ -1,5 +1,4 @@
-//! What the services were asked, and what the function under measurement made of the
-//! events it was given.
+//! The requests to the services, and the outcome of each event that a function was given.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,65 +6,68 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{aws::list, item_size::item_bytes};
+use crate::item_size::item_bytes;
 
-/// What was asked of the services.
+/// Counts of requests to the services, and the units that AWS bills for them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Calls {
-    /// Requests of each action.
+    /// The number of requests for each action.
     pub(crate) requests: BTreeMap<String, u64>,
-    /// Entries as EventBridge bills them: one for each 64 KB begun.
+    /// Events as EventBridge bills them: one for each 64 KB of an entry, rounded up.
     pub(crate) billed_events: u64,
-    /// Write units, as DynamoDB bills them.
+    /// DynamoDB write units.
     pub(crate) write_units: u64,
-    /// Read units likewise.
+    /// DynamoDB read units.
     pub(crate) read_units: u64,
 }
 
 impl Calls {
+    /// Returns the number of requests for an action.
     pub(crate) fn of(&self, action: &str) -> u64 {
         self.requests.get(action).copied().unwrap_or_default()
     }
 
+    /// Returns the number of requests to DynamoDB.
     pub(crate) fn to_dynamodb(&self) -> u64 {
         let all: u64 = self.requests.values().sum();
         all - self.of("PutEvents") - self.of("DescribeEventBus")
     }
 }
 
-/// What became of events that were handed to a function.
+/// Counts of events that a function did not publish once, in order, and delete.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Fates {
+pub(crate) struct RowOutcomes {
     pub(crate) lost: u64,
-    pub(crate) twice: u64,
+    pub(crate) duplicates: u64,
     pub(crate) out_of_order: u64,
     pub(crate) undeleted: u64,
 }
 
-impl Fates {
+impl RowOutcomes {
     pub(crate) fn add(&mut self, other: Self) {
         self.lost += other.lost;
-        self.twice += other.twice;
+        self.duplicates += other.duplicates;
         self.out_of_order += other.out_of_order;
         self.undeleted += other.undeleted;
     }
 }
 
+/// The content of the services, and the requests since the last look.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     calls: Calls,
-    /// How often the bus has got each event of the batch.
-    got: HashMap<String, u64>,
-    /// The last sequence that the bus got of each aggregate.
-    reached: HashMap<String, u64>,
+    /// How many times the bus has accepted each event of the batch.
+    accepted: HashMap<String, u64>,
+    /// The highest sequence of each aggregate that the bus has accepted.
+    highest: HashMap<String, u64>,
     out_of_order: u64,
-    /// What the table holds, by sort key.
+    /// The rows in the outbox table, by sort key.
     rows: HashMap<String, Value>,
-    /// What was written by transactions, by table.
+    /// The items that transactions have written, with their tables.
     written: Vec<(String, Value)>,
 }
 
-/// What is read of an event's detail.
+/// The attributes of an event's detail that the ledger needs.
 #[derive(Deserialize)]
 struct Detail {
     id: String,
@@ -74,41 +76,42 @@ struct Detail {
 }
 
 impl Ledger {
-    /// Fills the table with these rows, and forgets what was there.
+    /// Replaces the rows in the table, and resets the outcomes.
     pub(crate) fn begin(&mut self, rows: impl Iterator<Item = Value>) {
-        self.got.clear();
-        self.reached.clear();
+        self.accepted.clear();
+        self.highest.clear();
         self.out_of_order = 0;
         self.rows = rows.map(|row| (position(&row), row)).collect();
     }
 
-    /// What became of the events with these ids since [`begin`](Self::begin).
-    pub(crate) fn row_outcomes<'i>(&self, ids: impl Iterator<Item = &'i str>) -> Fates {
-        let mut row_outcomes = Fates {
+    /// Returns the outcomes of the events with these ids since [`begin`](Self::begin).
+    pub(crate) fn row_outcomes<'i>(&self, ids: impl Iterator<Item = &'i str>) -> RowOutcomes {
+        let mut row_outcomes = RowOutcomes {
             out_of_order: self.out_of_order,
             undeleted: self.rows.len() as u64,
-            ..Fates::default()
+            ..RowOutcomes::default()
         };
         for id in ids {
-            match self.got.get(id) {
+            match self.accepted.get(id) {
                 None => row_outcomes.lost += 1,
-                Some(times) => row_outcomes.twice += times - 1,
+                Some(times) => row_outcomes.duplicates += times - 1,
             }
         }
         row_outcomes
     }
 
-    /// What was asked since the last time.
+    /// Returns the calls since the last look.
     pub(crate) fn take_calls(&mut self) -> Calls {
         std::mem::take(&mut self.calls)
     }
 
-    /// What transactions have put since the last time: table and item.
+    /// Returns the items that transactions have written since the last look: table and item.
     pub(crate) fn take_written(&mut self) -> Vec<(String, Value)> {
         std::mem::take(&mut self.written)
     }
 
-    pub(crate) fn answer(&mut self, action: &str, request: Value) -> Result<Value, String> {
+    /// Executes a request, and returns the response or an error message.
+    pub(crate) fn respond(&mut self, action: &str, request: Value) -> Result<Value, String> {
         *self.calls.requests.entry(action.to_owned()).or_default() += 1;
         match action {
             "DescribeEventBus" => Ok(json!({"Name": "orders"})),
@@ -116,7 +119,7 @@ impl Ledger {
             "BatchGetItem" => self.batch_get_item(request),
             "BatchWriteItem" => self.batch_write_item(&request),
             "TransactWriteItems" => self.transact_write_items(&request),
-            _ => Err(format!("nobody here knows the action {action:?}")),
+            _ => Err(format!("the action {action:?} is not supported here")),
         }
     }
 
@@ -129,14 +132,14 @@ impl Ledger {
             self.calls.billed_events += bytes.div_ceil(64 * 1024) as u64;
             let detail: Detail =
                 serde_json::from_str(text("Detail")).map_err(|error| error.to_string())?;
-            *self.got.entry(detail.id).or_default() += 1;
+            *self.accepted.entry(detail.id).or_default() += 1;
             let sequence = detail.sequence.parse::<u64>();
             let sequence = sequence.map_err(|error| format!("sequence: {error}"))?;
-            let reached = self.reached.entry(detail.subject).or_default();
-            if sequence < *reached {
+            let highest = self.highest.entry(detail.subject).or_default();
+            if sequence < *highest {
                 self.out_of_order += 1;
             }
-            *reached = sequence.max(*reached);
+            *highest = sequence.max(*highest);
             results.push(json!({"EventId": Uuid::new_v4()}));
         }
         Ok(json!({"FailedEntryCount": 0, "Entries": results}))
@@ -149,7 +152,7 @@ impl Ledger {
             let mut found = Vec::new();
             for key in list(keys, "/Keys")? {
                 if let Some(row) = self.rows.get(&position(key)) {
-                    // A consistent read takes a unit for each 4 KB begun, of the whole item.
+                    // A consistent read takes a unit for each 4 KB of the whole item, rounded up.
                     self.calls.read_units += item_bytes(row).div_ceil(4 * 1024) as u64;
                     found.push(key.clone());
                 } else {
@@ -176,8 +179,8 @@ impl Ledger {
     fn transact_write_items(&mut self, request: &Value) -> Result<Value, String> {
         for action in list(request, "/TransactItems")? {
             let put = &action["Put"];
-            let table = put["TableName"].as_str().ok_or("an action is no Put")?;
-            // Each write of a transaction counts twice.
+            let table = put["TableName"].as_str().ok_or("an action is not a Put")?;
+            // A write in a transaction takes two units for each KB.
             self.calls.write_units += 2 * item_bytes(&put["Item"]).div_ceil(1024) as u64;
             self.written.push((table.to_owned(), put["Item"].clone()));
         }
@@ -188,4 +191,10 @@ impl Ledger {
 fn position(item: &Value) -> String {
     let position = item["position"]["S"].as_str();
     position.unwrap_or_default().to_owned()
+}
+
+/// Returns the list at this place of a request.
+fn list<'v>(request: &'v Value, pointer: &str) -> Result<&'v Vec<Value>, String> {
+    let found = request.pointer(pointer).and_then(Value::as_array);
+    found.ok_or_else(|| format!("the request has no list {pointer}"))
 }

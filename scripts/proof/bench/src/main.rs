@@ -1,19 +1,20 @@
-//! `bench`: measures the relay beside what people would otherwise write.
+//! `bench`: measures the relay beside what one would write without the library.
 //!
-//! | module | what it is |
+//! | module | contents |
 //! |---|---|
-//! | `contestant` | who is measured |
-//! | `function` | a process of one, with all it talks to |
+//! | `contestant` | the programs that are measured |
+//! | `function` | the process of one, with the services that it calls |
 //! | `runtime_api` | Lambda's Runtime API |
-//! | `aws`, `ledger` | EventBridge and DynamoDB with a set latency, and what they were asked |
-//! | `batch` | what the stream hands over |
-//! | `scenario` | rounds in turns |
+//! | `aws`, `ledger` | EventBridge and DynamoDB with a fixed latency, and their requests |
+//! | `batch`, `item_size` | batches of the stream, and the size of items |
+//! | `scenario` | the scenarios, and their rounds |
 //! | `start` | from exec to the first poll |
-//! | `commit` | what `create-order` adds to its transaction |
-//! | `invocation`, `instructions` | what an invocation takes of the processor, counted |
-//! | `cost`, `prices` | what a million orders cost |
-//! | `scaling` | how long a backlog takes |
-//! | `report`, `statistics`, `plot` | tables, JSON, and the plot |
+//! | `commit` | the processor time of `create-order` |
+//! | `invocation`, `instructions` | the instructions of an invocation |
+//! | `cost`, `prices` | the cost of a million orders |
+//! | `scaling` | the time for a backlog |
+//! | `statistics`, `scenario_report`, `report` | the figures |
+//! | `markdown`, `plot` | tables and the plot |
 
 mod aws;
 mod batch;
@@ -25,82 +26,90 @@ mod instructions;
 mod invocation;
 mod item_size;
 mod ledger;
+mod markdown;
 mod plot;
 mod prices;
 mod report;
 mod runtime_api;
 mod scaling;
 mod scenario;
+mod scenario_report;
 mod start;
 mod statistics;
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::{Parser, Subcommand};
-use miette::{Context, IntoDiagnostic, Result};
+use miette::{Context, IntoDiagnostic, Result, bail};
 
 use crate::{
     aws::Latency,
     contestant::Contestant,
     cost::Durations,
     invocation::Work,
-    report::{Report, ScenarioReport, spread, starts_table},
-    scenario::scenarios,
+    report::Report,
+    scenario::{Scenario, scenarios},
+    scenario_report::ScenarioReport,
     statistics::Figures,
 };
 
-/// Measures the relay beside what people would otherwise write, all in one run.
+/// Measures the relay beside what one would write without the library, all in one run.
 #[derive(Parser)]
 struct Arguments {
-    /// How long PutEvents takes, in milliseconds.
+    /// The latency of PutEvents, in milliseconds.
     #[arg(long, default_value_t = 10)]
     put_events_latency: u64,
 
-    /// How long DynamoDB takes, in milliseconds.
+    /// The latency of DynamoDB, in milliseconds.
     #[arg(long, default_value_t = 4)]
     dynamodb_latency: u64,
 
-    /// How many rounds each is measured.
+    /// The number of rounds.
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(5..))]
     rounds: u16,
 
-    /// Where tables, JSON and plot are written.
+    /// The folder for tables, JSON and plot.
     #[arg(long, default_value = "target/bench")]
     output: PathBuf,
 
     #[command(subcommand)]
-    instead: Option<Instead>,
+    task: Option<Task>,
 }
 
+/// What the program does in place of a whole run.
 #[derive(Subcommand)]
-enum Instead {
+enum Task {
     /// Count the instructions of an invocation, and fail if they have grown.
     Instructions {
-        /// What is recorded.
+        /// The file with the recorded numbers.
         #[arg(default_value = "scripts/proof/bench/instructions.json")]
         file: PathBuf,
 
-        /// Record what is counted.
+        /// Record the new numbers.
         #[arg(long)]
         record: bool,
     },
 
-    /// Work in this process, to be counted or profiled.
+    /// Run invocations in this process, to count or profile them.
     Invoke {
-        /// Whose work.
+        /// The code to run.
         work: Work,
 
-        /// How many times.
+        /// The number of invocations.
         times: usize,
     },
 }
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    match &arguments.instead {
-        Some(Instead::Instructions { file, record: true }) => instructions::record(file),
-        Some(Instead::Instructions { file, .. }) => instructions::check(file),
-        Some(Instead::Invoke { work, times }) => invocation::invoke(*work, *times),
+    match &arguments.task {
+        Some(Task::Instructions { file, record: true }) => instructions::record(file),
+        Some(Task::Instructions { file, .. }) => instructions::check(file),
+        Some(Task::Invoke { work, times }) => invocation::invoke(*work, *times),
         None => {
             let runtime = tokio::runtime::Runtime::new().into_diagnostic()?;
             runtime.block_on(measure(arguments))
@@ -108,73 +117,100 @@ fn main() -> Result<()> {
     }
 }
 
+/// Runs everything, prints the results, and writes them to files.
 async fn measure(arguments: Arguments) -> Result<()> {
     let project = std::env::current_dir().into_diagnostic()?;
     let latency = Latency {
         put_events: Duration::from_millis(arguments.put_events_latency),
         dynamodb: Duration::from_millis(arguments.dynamodb_latency),
     };
-    let mut told = Vec::new();
-    let mut tell = |text: String| {
-        println!("{text}\n");
-        told.push(text);
-    };
+    let mut sections = Sections::default();
 
     let starts = start::measure(&project).await?;
-    tell(starts_table(&starts).to_string());
+    sections.print(start::table(&starts).to_string());
     let mut reports = Vec::new();
     for scenario in scenarios(latency) {
-        let measured = scenario.measure(&project, arguments.rounds.into()).await?;
-        let contestants = measured
-            .iter()
-            .map(|measured| (measured.contestant, Figures::of(measured)));
-        let report = ScenarioReport {
-            name: scenario.name,
-            contestants: contestants.collect(),
-        };
-        tell(report.table().to_string());
-        for (of, to) in [
-            (Contestant::Relay, Contestant::NodeOneByOne),
-            (Contestant::Relay, Contestant::Bare),
-            (Contestant::RelayAged, Contestant::Bare),
-        ] {
-            if let Some(ratio) = report.ratio(of, to) {
-                tell(format!(
-                    "{of}: {ratio:.2} times the events a second of {to}"
-                ));
-            }
-        }
+        let report = measure_scenario(&scenario, &project, arguments.rounds.into()).await?;
+        sections.print_scenario(&report);
         reports.push(report);
     }
-    if let Some(drain) = scaling::table(&reports[0]) {
-        tell(format!("a million events:\n\n{drain}"));
+    let [hundred, .., one] = reports.as_slice() else {
+        bail!("there are not enough scenarios");
+    };
+    if let Some(drain) = scaling::table(hundred) {
+        sections.print(format!("a million events:\n\n{drain}"));
     }
     let commit = commit::measure().await?;
-    tell(format!(
-        "create-order: {} µs of processor time, {} more than a raw TransactWriteItems ({})",
-        spread(commit.create_order, 0),
-        spread(commit.added, 0),
-        spread(commit.raw, 0),
+    sections.print(format!(
+        "create-order: {:.0} µs of processor time, {:.0} more than a raw TransactWriteItems ({:.0})",
+        commit.create_order, commit.added, commit.raw,
     ));
-    let durations = Durations::of(&reports[0], &reports[3])?;
+    let durations = Durations::of(hundred, one)?;
     let cost = cost::measure(&project, &durations).await?;
-    tell(cost.table().to_string());
+    sections.print(cost.table().to_string());
 
     let output = &arguments.output;
     fs::create_dir_all(output).into_diagnostic()?;
-    plot::draw(&reports[0], &output.join("events-per-second.svg"))?;
+    plot::draw(hundred, &output.join("events-per-second.svg"))?;
     let report = Report {
         scenarios: reports,
         starts,
         commit,
         cost,
     };
-    let json = serde_json::to_string_pretty(&report).into_diagnostic()?;
-    for (name, content) in [("bench.json", json), ("bench.md", told.join("\n\n"))] {
-        let file = output.join(name);
-        let written = fs::write(&file, content + "\n").into_diagnostic();
-        written.wrap_err_with(|| format!("writing {}", file.display()))?;
-    }
-    println!("as JSON and as a plot in {}", output.display());
+    write_results(output, &report, &sections)
+}
+
+fn write_results(output: &Path, report: &Report, sections: &Sections) -> Result<()> {
+    let json = serde_json::to_string_pretty(report).into_diagnostic()?;
+    write(&output.join("bench.json"), json)?;
+    write(&output.join("bench.md"), sections.0.join("\n\n"))?;
+    println!("JSON and the plot are in {}", output.display());
     Ok(())
+}
+
+async fn measure_scenario(
+    scenario: &Scenario,
+    project: &Path,
+    rounds: usize,
+) -> Result<ScenarioReport> {
+    let measured = scenario.measure(project, rounds).await?;
+    let contestants = measured
+        .iter()
+        .map(|measured| (measured.contestant, Figures::of(measured)));
+    Ok(ScenarioReport {
+        name: scenario.name,
+        contestants: contestants.collect(),
+    })
+}
+
+fn write(file: &Path, content: String) -> Result<()> {
+    let written = fs::write(file, content + "\n").into_diagnostic();
+    written.wrap_err_with(|| format!("writing {}", file.display()))
+}
+
+/// The printed texts, for the file `bench.md`.
+#[derive(Default)]
+struct Sections(Vec<String>);
+
+impl Sections {
+    fn print(&mut self, text: String) {
+        println!("{text}\n");
+        self.0.push(text);
+    }
+
+    fn print_scenario(&mut self, report: &ScenarioReport) {
+        self.print(report.table().to_string());
+        for (of, to) in [
+            (Contestant::Relay, Contestant::NodeOneByOne),
+            (Contestant::Relay, Contestant::Bare),
+            (Contestant::RelayAged, Contestant::Bare),
+        ] {
+            if let Some(ratio) = report.ratio(of, to) {
+                self.print(format!(
+                    "{of}: {ratio:.2} times the events a second of {to}"
+                ));
+            }
+        }
+    }
 }

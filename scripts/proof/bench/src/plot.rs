@@ -1,18 +1,18 @@
-//! The plot in the README.
+//! The plot in docs/performance.md.
 
 use std::path::Path;
 
 use miette::{Result, miette};
 use plotters::prelude::*;
 
-use crate::{contestant::Contestant, report::ScenarioReport, statistics::Spread};
+use crate::{contestant::Contestant, scenario_report::ScenarioReport, statistics::Spread};
 
 const SIZE: (u32, u32) = (760, 60);
 const BAR: i32 = 34;
 const NAMES: i32 = 190;
 const WIDEST: i32 = 420;
 
-/// Draws the events a second of each contestant, as bars from nothing on.
+/// Draws the events per second of each contestant, as bars.
 pub(crate) fn draw(scenario: &ScenarioReport, file: &Path) -> Result<()> {
     let bars: Vec<(Contestant, Spread)> = scenario
         .contestants
@@ -39,7 +39,7 @@ fn draw_bars(
     area.fill(&WHITE)?;
     let title = format!("Events a second, {title} (median; line: least to most)");
     area.draw(&Text::new(title, (10, 14), ("sans-serif", 15)))?;
-    #[expect(clippy::cast_possible_truncation, reason = "a place on the plot")]
+    #[expect(clippy::cast_possible_truncation, reason = "a coordinate of the plot")]
     let x = |events: f64| NAMES + (events / most * f64::from(WIDEST)).round() as i32;
     for (index, (contestant, spread)) in (0..).zip(bars) {
         let top = 44 + index * BAR;
@@ -55,8 +55,8 @@ fn draw_bars(
         area.draw(&Rectangle::new(bar, color.filled()))?;
         let line = vec![(x(spread.least), middle), (x(spread.most), middle)];
         area.draw(&PathElement::new(line, BLACK))?;
-        let told = format!("{:.0}", spread.median);
-        area.draw(&Text::new(told, (x(spread.most) + 8, middle - 6), style))?;
+        let label = format!("{:.0}", spread.median);
+        area.draw(&Text::new(label, (x(spread.most) + 8, middle - 6), style))?;
     }
     area.present()?;
     Ok(())

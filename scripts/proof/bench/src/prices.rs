@@ -1,4 +1,4 @@
-//! What AWS asks, in USD: us-east-1, on demand, November 2026, from its pricing pages.
+//! Prices of AWS in USD: us-east-1, on demand, November 2026, from its pricing pages.
 
 const A_MILLION: f64 = 1e6;
 

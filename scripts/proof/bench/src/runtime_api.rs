@@ -18,10 +18,10 @@ use tokio::{
 };
 use uuid::Uuid;
 
-/// What `publish-events` is deployed with.
+/// The timeout of the deployed `publish-events`.
 const TIMEOUT: SignedDuration = SignedDuration::from_secs(60);
 
-/// Hands invocations to the one process that polls it.
+/// The Runtime API of one process, which polls it for invocations.
 pub(crate) struct RuntimeApi {
     address: SocketAddr,
     invocations: mpsc::Sender<Invocation>,
@@ -29,43 +29,54 @@ pub(crate) struct RuntimeApi {
     server: JoinHandle<()>,
 }
 
-/// An answer of the function.
-pub(crate) struct Answer {
+/// A response of the function.
+pub(crate) struct Response {
     pub(crate) at: Instant,
+    /// The body, or the function's error.
     pub(crate) result: Result<Bytes, Bytes>,
 }
 
 struct Invocation {
     payload: Bytes,
-    answered: oneshot::Sender<Answer>,
+    /// Receives the response.
+    sender: oneshot::Sender<Response>,
 }
 
+/// The polls of the process, and the invocations for them.
 struct Polls {
+    /// Invocations that the function has not received yet.
     waiting: Mutex<mpsc::Receiver<Invocation>>,
-    under_way: Mutex<HashMap<String, oneshot::Sender<Answer>>>,
+    /// Invocations that the function has received, by request id.
+    in_flight: Mutex<HashMap<String, oneshot::Sender<Response>>>,
+    /// The time of the first poll.
     first: Mutex<Option<Instant>>,
+    /// Notifies about each poll.
     polled: Notify,
 }
 
 impl RuntimeApi {
+    /// Starts the API on a free port.
     pub(crate) async fn start() -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await.into_diagnostic()?;
         let address = listener.local_addr().into_diagnostic()?;
         let (invocations, waiting) = mpsc::channel(1);
         let polls = Arc::new(Polls {
             waiting: Mutex::new(waiting),
-            under_way: Mutex::default(),
+            in_flight: Mutex::default(),
             first: Mutex::default(),
             polled: Notify::new(),
         });
         let api = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
-            .route("/2018-06-01/runtime/invocation/{id}/response", post(answer))
+            .route(
+                "/2018-06-01/runtime/invocation/{id}/response",
+                post(succeed),
+            )
             .route("/2018-06-01/runtime/invocation/{id}/error", post(fail))
             .layer(DefaultBodyLimit::disable())
             .with_state(Arc::clone(&polls));
         let server = tokio::spawn(async move {
-            // It ends with the task.
+            // It serves until the task is aborted.
             let _ = axum::serve(listener, api).await;
         });
         Ok(Self {
@@ -80,7 +91,7 @@ impl RuntimeApi {
         self.address
     }
 
-    /// When the process first asked for work.
+    /// Waits for the first poll of the process, and returns its time.
     pub(crate) async fn first_poll(&self) -> Instant {
         loop {
             let polled = self.polls.polled.notified();
@@ -91,14 +102,14 @@ impl RuntimeApi {
         }
     }
 
-    /// Hands over a payload, and waits for what the function makes of it.
-    pub(crate) async fn invoke(&self, payload: Bytes) -> Result<Answer> {
-        let (answered, answer) = oneshot::channel();
-        let invocation = Invocation { payload, answered };
-        let gone = || miette!("the function is gone");
+    /// Invokes the function, and waits for its response.
+    pub(crate) async fn invoke(&self, payload: Bytes) -> Result<Response> {
+        let (sender, response) = oneshot::channel();
+        let invocation = Invocation { payload, sender };
+        let ended = || miette!("the function has ended");
         let sent = self.invocations.send(invocation).await;
-        sent.map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())
+        sent.map_err(|_| ended())?;
+        response.await.map_err(|_| ended())
     }
 }
 
@@ -112,7 +123,7 @@ async fn next(State(polls): State<Arc<Polls>>) -> Result<(HeaderMap, Bytes), Sta
     polls.first.lock().await.get_or_insert_with(Instant::now);
     polls.polled.notify_waiters();
     let invocation = polls.waiting.lock().await.recv().await;
-    let Invocation { payload, answered } = invocation.ok_or(StatusCode::GONE)?;
+    let Invocation { payload, sender } = invocation.ok_or(StatusCode::GONE)?;
     let id = Uuid::new_v4().to_string();
     let deadline = (Timestamp::now() + TIMEOUT).as_millisecond();
     let mut headers = HeaderMap::new();
@@ -127,11 +138,11 @@ async fn next(State(polls): State<Arc<Polls>>) -> Result<(HeaderMap, Bytes), Sta
         let value = HeaderValue::from_str(value);
         headers.insert(name, value.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?);
     }
-    polls.under_way.lock().await.insert(id, answered);
+    polls.in_flight.lock().await.insert(id, sender);
     Ok((headers, payload))
 }
 
-async fn answer(polls: State<Arc<Polls>>, id: Path<String>, body: Bytes) -> StatusCode {
+async fn succeed(polls: State<Arc<Polls>>, id: Path<String>, body: Bytes) -> StatusCode {
     settle(&polls, &id, Ok(body)).await
 }
 
@@ -141,10 +152,10 @@ async fn fail(polls: State<Arc<Polls>>, id: Path<String>, body: Bytes) -> Status
 
 async fn settle(polls: &Polls, id: &str, result: Result<Bytes, Bytes>) -> StatusCode {
     let at = Instant::now();
-    let Some(answered) = polls.under_way.lock().await.remove(id) else {
+    let Some(sender) = polls.in_flight.lock().await.remove(id) else {
         return StatusCode::NOT_FOUND;
     };
-    // Whoever no longer waits has given up on the round.
-    let _ = answered.send(Answer { at, result });
+    // If the receiver is gone, the invocation has timed out.
+    let _ = sender.send(Response { at, result });
     StatusCode::ACCEPTED
 }

@@ -1,5 +1,5 @@
-//! Under which conditions the contestants are measured, and how: in rounds that take
-//! turns, so that whatever else the machine does hits all alike.
+//! The scenarios, and how they are measured: the contestants alternate in each round, so
+//! that other load of the machine affects all of them alike.
 
 use std::{path::Path, time::Duration};
 
@@ -10,18 +10,19 @@ use crate::{
     batch::{Batch, Shape},
     contestant::Contestant,
     function::Function,
-    ledger::{Calls, Fates},
+    ledger::{Calls, RowOutcomes},
 };
 
-/// How long a contestant runs in each round. One that is slower than that is invoked
+/// How long a contestant runs in each round. One whose invocation takes longer is invoked
 /// once.
 const ROUND: Duration = Duration::from_millis(1_500);
 
-/// How long one runs before it is measured. Node compiles what runs often, and is not
-/// fast before.
+/// How long a contestant runs before it is measured. Node takes longer, because it
+/// compiles only code that has run often.
 const WARM_UP: Duration = Duration::from_secs(1);
 const WARM_UP_OF_NODE: Duration = Duration::from_secs(6);
 
+/// The conditions of a measurement.
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     pub(crate) shape: Shape,
@@ -29,7 +30,7 @@ pub(crate) struct Scenario {
     pub(crate) contestants: &'static [Contestant],
 }
 
-/// What a contestant came to in one round.
+/// The results of a contestant in one round.
 pub(crate) struct Round {
     pub(crate) invocations: Vec<Duration>,
     pub(crate) cpu: Duration,
@@ -37,15 +38,15 @@ pub(crate) struct Round {
     pub(crate) events: u64,
 }
 
-/// What a contestant came to in a scenario.
+/// The results of a contestant in a scenario.
 pub(crate) struct Measured {
     pub(crate) contestant: Contestant,
     pub(crate) rounds: Vec<Round>,
-    pub(crate) row_outcomes: Fates,
+    pub(crate) row_outcomes: RowOutcomes,
     pub(crate) peak_memory: u64,
 }
 
-/// The conditions that the README speaks of.
+/// Returns the scenarios of docs/performance.md.
 pub(crate) fn scenarios(latency: Latency) -> Vec<Scenario> {
     let hundred = Shape {
         events: 100,
@@ -86,7 +87,7 @@ pub(crate) fn scenarios(latency: Latency) -> Vec<Scenario> {
 }
 
 impl Scenario {
-    /// Measures each contestant in each round, a process each for all of them.
+    /// Measures each contestant in each round. A contestant has one process for all rounds.
     pub(crate) async fn measure(&self, project: &Path, rounds: usize) -> Result<Vec<Measured>> {
         let mut running = Vec::new();
         for contestant in self.contestants {
@@ -99,7 +100,7 @@ impl Scenario {
             let mut measured = Measured {
                 contestant: *contestant,
                 rounds: Vec::new(),
-                row_outcomes: Fates::default(),
+                row_outcomes: RowOutcomes::default(),
                 peak_memory: 0,
             };
             self.run(&function, &mut measured, warm_up).await?;
@@ -115,7 +116,7 @@ impl Scenario {
         for (function, mut measured) in running {
             measured.peak_memory = function.peak_memory()?;
             function.stop().await?;
-            measured.require_what_was_promised()?;
+            measured.require_expected_outcomes()?;
             all.push(measured);
         }
         Ok(all)
@@ -125,15 +126,15 @@ impl Scenario {
         &self,
         function: &Function,
         measured: &mut Measured,
-        lasting: Duration,
+        duration: Duration,
     ) -> Result<()> {
         function.aws().ledger().take_calls();
         let cpu_before = function.cpu()?;
         let mut invocations = Vec::new();
-        while invocations.iter().sum::<Duration>() < lasting {
+        while invocations.iter().sum::<Duration>() < duration {
             let batch = Batch::new(self.shape, measured.contestant.age());
             let invocation = function.publish(&batch).await?;
-            invocations.push(invocation.lasted);
+            invocations.push(invocation.duration);
             measured.row_outcomes.add(invocation.row_outcomes);
         }
         measured.rounds.push(Round {
@@ -147,11 +148,12 @@ impl Scenario {
 }
 
 impl Measured {
-    /// Speed that comes of doing less than what is measured says nothing.
-    fn require_what_was_promised(&self) -> Result<()> {
-        let Fates {
+    /// Fails if events were lost, duplicated, out of order or not deleted where the
+    /// contestant shouldn't: its speed would mean nothing.
+    fn require_expected_outcomes(&self) -> Result<()> {
+        let RowOutcomes {
             lost,
-            twice,
+            duplicates,
             out_of_order,
             undeleted,
         } = self.row_outcomes;
@@ -165,10 +167,10 @@ impl Measured {
         } else {
             0
         };
-        if lost + twice + disordered + undeleted > 0 {
+        if lost + duplicates + disordered + undeleted > 0 {
             let contestant = self.contestant;
             bail!(
-                "{contestant}: {lost} lost, {twice} twice, {out_of_order} out of order, {undeleted} not deleted"
+                "{contestant}: {lost} lost, {duplicates} duplicates, {out_of_order} out of order, {undeleted} not deleted"
             );
         }
         Ok(())

@@ -1,7 +1,8 @@
-//! How long a new process takes until it asks for work, and how large it is.
+//! The time from the start of a process to its first poll, and the size of the program.
 
 use std::{fs, path::Path};
 
+use comfy_table::Table;
 use miette::{Context, IntoDiagnostic, Result};
 use serde::Serialize;
 
@@ -9,21 +10,23 @@ use crate::{
     aws::Latency,
     contestant::Contestant,
     function::Function,
+    markdown,
     statistics::{Spread, milliseconds, number},
 };
 
-/// How often each is started; a start is short, and its time differs much.
+/// How many times each is started. A start is short, and its duration varies.
 const STARTS: usize = 15;
 
+/// The starts of a contestant.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Start {
     pub(crate) contestant: Contestant,
     pub(crate) exec_to_first_poll_milliseconds: Spread,
-    /// What is deployed, unpacked; `None` where that is Node and its packages.
+    /// The size of the unpacked program; `None` for Node and its packages.
     pub(crate) megabytes: Option<f64>,
 }
 
-/// Starts those that differ, in turns.
+/// Starts each kind of program several times, alternating.
 pub(crate) async fn measure(project: &Path) -> Result<Vec<Start>> {
     let contestants = [
         Contestant::Relay,
@@ -50,6 +53,21 @@ pub(crate) async fn measure(project: &Path) -> Result<Vec<Start>> {
         .collect()
 }
 
+/// Returns the table with a row for each contestant.
+pub(crate) fn table(starts: &[Start]) -> Table {
+    let mut table = markdown::table(["", "exec to first poll", "size"]);
+    for start in starts {
+        let size = start.megabytes.map_or_else(
+            || "Node and its packages".to_owned(),
+            |megabytes| format!("{megabytes:.1} MB"),
+        );
+        let time = format!("{:.1} ms", start.exec_to_first_poll_milliseconds);
+        table.add_row([start.contestant.to_string(), time, size]);
+    }
+    table
+}
+
+/// Returns the size of the program in megabytes.
 fn size(contestant: Contestant, project: &Path) -> Result<Option<f64>> {
     if contestant.is_node() {
         return Ok(None);

@@ -1,12 +1,12 @@
 //! Medians and spread.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use serde::Serialize;
 
 use crate::scenario::{Measured, Round};
 
-/// The median of rounds, and how far they lie apart.
+/// The median, the minimum and the maximum of some values.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Spread {
     pub(crate) median: f64,
@@ -15,7 +15,7 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
-    /// Of at least one value.
+    /// Returns the spread of at least one value.
     pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Self {
         let mut values: Vec<f64> = values.into_iter().collect();
         values.sort_by(f64::total_cmp);
@@ -28,25 +28,40 @@ impl Spread {
     }
 }
 
-/// The value that this part of the sorted ones do not exceed; 0 of none.
+impl fmt::Display for Spread {
+    /// Writes the median, and the minimum and maximum in brackets, with as many decimal
+    /// places as the format's precision says: none by default.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            median,
+            least,
+            most,
+        } = self;
+        let places = f.precision().unwrap_or_default();
+        write!(f, "{median:.places$} ({least:.places$}-{most:.places$})")
+    }
+}
+
+/// Returns the value that this part of the sorted values don't exceed; 0 if there are none.
 fn quantile(sorted: &[f64], part: f64) -> f64 {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         clippy::cast_precision_loss,
-        reason = "a place in a list"
+        reason = "an index of a list"
     )]
-    let place = (part * sorted.len().saturating_sub(1) as f64).round() as usize;
-    sorted.get(place).copied().unwrap_or_default()
+    let index = (part * sorted.len().saturating_sub(1) as f64).round() as usize;
+    sorted.get(index).copied().unwrap_or_default()
 }
 
-/// What is told of a contestant in a scenario.
+/// The figures of a contestant in a scenario.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Figures {
-    /// While it is invoked; the time in between is the bench's own.
+    /// Counts only the time of invocations: the bench itself needs the time in between.
     pub(crate) events_per_second: Spread,
-    /// Of all invocations.
+    /// The median duration of all invocations.
     pub(crate) p50_milliseconds: f64,
+    /// The 99th percentile of the same durations.
     pub(crate) p99_milliseconds: f64,
     pub(crate) put_events_per_event: f64,
     pub(crate) dynamodb_requests_per_event: f64,
@@ -56,6 +71,7 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
+    /// Computes the figures of all rounds.
     pub(crate) fn of(measured: &Measured) -> Self {
         let rounds = &measured.rounds;
         let mut milliseconds: Vec<f64> = rounds
@@ -71,8 +87,8 @@ impl Figures {
         };
         Self {
             events_per_second: Spread::of(rounds.iter().map(|round| {
-                let lasted: Duration = round.invocations.iter().sum();
-                number(round.events) / lasted.as_secs_f64()
+                let duration: Duration = round.invocations.iter().sum();
+                number(round.events) / duration.as_secs_f64()
             })),
             p50_milliseconds: quantile(&milliseconds, 0.5),
             p99_milliseconds: quantile(&milliseconds, 0.99),
@@ -95,8 +111,20 @@ pub(crate) fn milliseconds(time: Duration) -> f64 {
 
 #[expect(
     clippy::cast_precision_loss,
-    reason = "what is counted here is far below 2^52"
+    reason = "all counts here are far below 2^52"
 )]
 pub(crate) fn number(count: u64) -> f64 {
     count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spread_is_shown_as_median_minimum_and_maximum() {
+        let spread = Spread::of([4.0, 1.26, 2.0]);
+        assert_eq!(format!("{spread:.0}"), "2 (1-4)");
+        assert_eq!(format!("{spread:.1}"), "2.0 (1.3-4.0)");
+    }
 }

@@ -1,29 +1,31 @@
+//! The actions of the model: one effect each, so that a crash can come between any two.
+
 use std::fmt;
 
-use crate::{event::Event, state::Publisher};
+use crate::{event::Event, process::Publisher};
 
-/// Something that happens at once. A crash may come between any two.
+/// An atomic action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// Seconds go by.
-    GrowOld,
-    /// A publisher begins, and finds out what is to be published.
+    /// Seconds pass, so that records and rows are no longer young.
+    TimePasses,
+    /// A publisher begins a run, and reads what it is to publish.
     Begin(Publisher),
-    /// A publisher goes on.
-    Go(Publisher, Step),
-    /// A publisher's process dies.
+    /// A publisher continues its run.
+    Continue(Publisher, Step),
+    /// A publisher's process crashes.
     Crash(Publisher),
-    /// The mapping gives up what it tries now: the records are too old.
+    /// The mapping gives up its current batch, because the records are too old.
     Expire,
-    /// Lambda sends a pointer to what the mapping has given up.
+    /// Lambda sends a pointer to the records that the mapping has given up.
     SendPointer,
-    /// That pointer gets lost.
+    /// That pointer is lost.
     LosePointer,
-    /// An operator corrects a parked row, which makes it pending.
-    Mend(Event),
+    /// An operator fixes a parked row, which makes it pending.
+    Edit(Event),
     /// An operator discards a parked row.
     Discard(Event),
-    /// An operator makes a parked row pending as it is.
+    /// An operator makes a parked row pending without a change.
     Unpark(Event),
 }
 
@@ -31,45 +33,47 @@ pub enum Action {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// Puts an event on the bus.
-    Put(Event, Answer),
-    /// Deletes the rows of what it has published.
+    Put(Event, PutOutcome),
+    /// Deletes the rows of published events.
     Delete,
-    /// The table deletes nothing until the time is up.
+    /// Fails to delete these rows until the deadline.
     FailToDelete,
-    /// Does not believe that a row is poison, because nothing else was accepted.
+    /// Retries a poison row later: no other event was accepted, so the fault may not be
+    /// the row's.
     Suspect(Event),
     /// Sends the dead letter of a row.
-    SendLetter(Event),
-    /// Sets a row aside.
+    SendDeadLetter(Event),
+    /// Parks a row.
     Park(Event),
-    /// The dead letter cannot be sent, or the row not set aside.
+    /// Fails to send the dead letter, or to park the row.
     FailToPark(Event),
-    /// Leaves what failed to the sweeper, and ends.
+    /// Leaves the failed events to the sweeper, and ends the run.
     LeaveToSweeper,
-    /// Answers the mapping; as a replay, deletes the messages that are settled.
+    /// Ends the run: returns the failures to the mapping; a replay deletes the settled
+    /// messages.
     End,
 }
 
-/// What the bus does with an event, and what the relay hears of it.
+/// The outcome of putting an event on the bus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
-    /// The bus has it.
+pub enum PutOutcome {
+    /// The bus has accepted the event.
     Accepted,
-    /// The bus has it, and nobody is told.
-    Lost,
-    /// The bus does not take it until the time is up.
-    Refused,
+    /// The bus has accepted the event, but its response is lost.
+    ResponseLost,
+    /// The bus has rejected the event until the deadline.
+    Rejected,
 }
 
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Begin(publisher) => write!(f, "{publisher:?}: Begin"),
-            Self::Go(publisher, step) => write!(f, "{publisher:?}: {step:?}"),
+            Self::Continue(publisher, step) => write!(f, "{publisher:?}: {step:?}"),
             Self::Crash(publisher) => write!(f, "{publisher:?}: Crash"),
             Self::Expire | Self::SendPointer | Self::LosePointer => write!(f, "Mapping: {self:?}"),
-            Self::Mend(_) | Self::Discard(_) | Self::Unpark(_) => write!(f, "Operator: {self:?}"),
-            Self::GrowOld => write!(f, "{self:?}"),
+            Self::Edit(_) | Self::Discard(_) | Self::Unpark(_) => write!(f, "Operator: {self:?}"),
+            Self::TimePasses => write!(f, "{self:?}"),
         }
     }
 }

@@ -1,3 +1,5 @@
+//! The events, and sets of them.
+
 use enumset::{EnumSet, EnumSetType};
 
 /// The events, in the order of the stream. The first and the last are of aggregate A.
@@ -9,38 +11,38 @@ pub enum Event {
     A2,
 }
 
-/// Some of the events.
+/// A set of events.
 pub(crate) type Events = EnumSet<Event>;
 
-/// The events this is true of.
-pub(crate) fn events_that(are: impl Fn(Event) -> bool) -> Events {
+/// Returns the events for which the condition is true.
+pub(crate) fn events_where(condition: impl Fn(Event) -> bool) -> Events {
     let all = Events::all().iter();
-    all.filter(|event| are(*event)).collect()
+    all.filter(|event| condition(*event)).collect()
 }
 
-/// All that is in one of these sets.
+/// Returns the union of these sets.
 pub(crate) fn union(sets: impl IntoIterator<Item = Events>) -> Events {
     sets.into_iter().fold(Events::empty(), |all, set| all | set)
 }
 
 impl Event {
-    /// Whether it comes before another event of its aggregate.
+    /// Returns whether it is an earlier event of the other event's aggregate.
     fn precedes(self, other: Self) -> bool {
         (self, other) == (Self::A1, Self::A2)
     }
 
-    /// What comes before it in its aggregate.
+    /// Returns the earlier events of its aggregate.
     pub(crate) fn predecessors(self) -> Events {
-        events_that(|other| other.precedes(self))
+        events_where(|other| other.precedes(self))
     }
 
-    /// What comes after it in its aggregate.
+    /// Returns the later events of its aggregate.
     pub(crate) fn successors(self) -> Events {
-        events_that(|other| self.precedes(other))
+        events_where(|other| self.precedes(other))
     }
 
-    /// What comes with it and after it in the stream.
-    pub(crate) fn and_behind(self) -> Events {
-        events_that(|other| other >= self)
+    /// Returns the event and all later ones of the stream.
+    pub(crate) fn and_later(self) -> Events {
+        events_where(|other| other >= self)
     }
 }

@@ -1,55 +1,67 @@
 //! Checks the protocol in every order of its steps.
 //!
-//! Three events of two aggregates are committed, one of them poison or none. From
-//! there the model checker `stateright` tries everything that stream, sweeper, replay,
-//! operators and troubles can make of it. A trouble is a crash, a call that fails
-//! before or after its effect, a pointer of Lambda's that gets lost, records too old
-//! for the mapping, a sweep or a replay before its time, a row made pending as bad as
-//! it was. A path has only so many of them, so each ends; then nothing may be left.
+//! Three events of two aggregates are committed; at most one of them is poison. From
+//! there the model checker `stateright` tries every sequence of actions by stream,
+//! sweeper, replay and operators, with faults. A fault is one of these: a crash, a call
+//! that fails before or after its effect, a lost pointer of Lambda's, records too old
+//! for the mapping, an early sweep or replay, a poison row made pending without a
+//! change. The number of faults on a path is limited, so each path ends, and then
+//! table and queue must be empty.
 //!
-//! | file | what it is |
+//! | file | contents |
 //! |---|---|
 //! | `event` | the events, and sets of them |
-//! | `state` | table, bus, queue, processes; and what nobody in the system knows of |
-//! | `action` | what can happen, one effect at a time |
-//! | `relay` | a call of the relay, step by step |
-//! | `publishers` | when stream, sweeper and replay begin, and what they find |
-//! | `mapping` | how Lambda brings the stream's records, and gives them up |
-//! | `operators` | what people decide of parked rows |
-//! | `protocol` | all of it together, as the checker takes it |
-//! | `properties` | what must hold, and what must be seen |
+//! | `state` | table, bus, queue and processes; and the history, which only properties read |
+//! | `mapping` | the progress of the stream mapping |
+//! | `process`, `run` | the publishers' processes, and the progress of one run |
+//! | `action` | the actions, one effect each |
+//! | `relay` | the steps of a run |
+//! | `publishers` | when stream, sweeper and replay begin, and which events they read |
+//! | `lambda` | how Lambda delivers the stream's records, and gives them up |
+//! | `operators` | what operators do with parked rows |
+//! | `protocol` | all actions together |
+//! | `checker` | the protocol in the form that stateright needs |
+//! | `properties`, `property_names` | what holds in every state, and what occurs in some |
 //! | `mistake` | deliberate mistakes, each of which must be found |
 //!
-//! What is simpler here than it is, and why that hides nothing:
+//! What the model simplifies, and why that hides no loss:
 //!
-//! - There is no time but young and old: a record that is young is not looked up, and
-//!   nobody but the stream publishes it. Of what takes minutes or hours, each may be
-//!   over or not. More can happen so than does.
-//! - Reading is one step. What was read may be out of date with the next.
-//! - A call that is tried again until the time is up has failed once.
-//! - An aggregate's events go to the bus one by one, different aggregates' in any
-//!   order. That the bus may take the later entry of a request and refuse the earlier
-//!   one is said among the causes of disorder.
-//! - Poison is told when a row is read; when that is believed, the bus decides.
-//! - What is published is deleted in one step, at any time. Whoever dies between two
-//!   deletes might as well have put the second event later.
-//! - The stream is one shard, read as one batch. Bisecting makes the smaller ones.
-//! - The set-up is well, the bus exists, rows can be read, the stream still has what a
-//!   pointer names. `scripts/proof/simulate` tries the opposite, with the code itself.
+//! - Time is only young or old: a young record is not looked up, and only the stream
+//!   publishes it. A wait of minutes or hours may end at any time, so that the model has
+//!   more histories than the code.
+//! - A read is one step. Its result may be outdated by the next step.
+//! - A call that is retried until the deadline counts as one failure.
+//! - An aggregate's events are put on the bus one by one, those of different aggregates
+//!   in any order. A bus that accepts the later entry of a request and rejects the
+//!   earlier one is documented among the causes of disorder.
+//! - Poison is recognised when a row is read; when the relay acts on it depends on what
+//!   else the bus accepts.
+//! - Published rows are deleted in one step, at any time. A crash between two deletes
+//!   leaves the same state as a run that put the second event after the first delete.
+//! - The stream is one shard, read as one batch. Bisecting creates smaller batches.
+//! - The configuration is correct, the bus exists, rows can be read, and the stream
+//!   still has the records of a pointer. `scripts/proof/simulate` tests the opposite,
+//!   with the code itself.
 
 mod action;
+mod checker;
 mod event;
+mod lambda;
 mod mapping;
 mod mistake;
 mod operators;
+mod process;
 mod properties;
+mod property_names;
 mod protocol;
 mod publishers;
 mod relay;
+mod run;
 mod state;
 
-pub use action::{Action, Answer, Step};
+pub use action::{Action, PutOutcome, Step};
 pub use event::Event;
 pub use mistake::Mistake;
+pub use process::Publisher;
 pub use protocol::Protocol;
-pub use state::{Publisher, State};
+pub use state::State;

@@ -9,18 +9,18 @@ use stateright::{Checker, HasDiscoveries, Model, Path, Property};
 /// Checks the protocol in every order of its steps.
 #[derive(Parser)]
 struct Arguments {
-    /// How much may go wrong on one path.
+    /// The most faults on one path.
     #[arg(long, default_value_t = 3)]
-    troubles: u8,
+    faults: u8,
 
-    /// A deliberate mistake, to see it found.
+    /// A deliberate mistake, which the check must find.
     #[arg(long)]
     mistake: Option<Mistake>,
 }
 
 fn main() -> ExitCode {
-    let Arguments { troubles, mistake } = Arguments::parse();
-    let protocol = Protocol { troubles, mistake };
+    let Arguments { faults, mistake } = Arguments::parse();
+    let protocol = Protocol { faults, mistake };
     let begun = Instant::now();
     let checker = protocol
         .checker()
@@ -36,34 +36,40 @@ fn main() -> ExitCode {
     );
 
     let discoveries = checker.discoveries();
-    let violates = |property: &Property<Protocol>| {
+    let is_violated = |property: &Property<Protocol>| {
         property.expectation.discovery_is_failure() && discoveries.contains_key(property.name)
     };
-    if let Some(property) = protocol.properties().into_iter().find(violates) {
+    if let Some(property) = protocol.properties().into_iter().find(is_violated) {
         println!("violated: {}", property.name);
-        tell_shortest_path(protocol, property.name);
+        print_shortest_path(protocol, property.name);
         return ExitCode::FAILURE;
     }
-    let mut is_well = true;
-    for property in protocol.properties() {
-        let is_seen = discoveries.contains_key(property.name);
-        let outcome = match (property.expectation.discovery_is_failure(), is_seen) {
-            (true, _) => "always",
-            (false, true) => "sometimes",
-            (false, false) => "NEVER",
-        };
-        is_well &= outcome != "NEVER";
-        println!("{outcome:>9}: {}", property.name);
-    }
-    if is_well {
+    if print_properties(protocol, |name| discoveries.contains_key(name)) {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     }
 }
 
-/// Tells how a property is violated that is; the checker's own path may be longer.
-fn tell_shortest_path(protocol: Protocol, violated: &'static str) {
+/// Prints how often each property holds. Returns whether all hold as they should.
+fn print_properties(protocol: Protocol, is_discovered: impl Fn(&str) -> bool) -> bool {
+    let mut holds = true;
+    for property in protocol.properties() {
+        let is_discovered = is_discovered(property.name);
+        let outcome = match (property.expectation.discovery_is_failure(), is_discovered) {
+            (true, _) => "always",
+            (false, true) => "sometimes",
+            (false, false) => "NEVER",
+        };
+        holds &= outcome != "NEVER";
+        println!("{outcome:>9}: {}", property.name);
+    }
+    holds
+}
+
+/// Prints the shortest path to a violation; the path that the checker has found may be
+/// longer.
+fn print_shortest_path(protocol: Protocol, violated: &'static str) {
     let shortest = (1..).find_map(|depth| {
         let checker = protocol.checker().target_max_depth(depth);
         checker.spawn_bfs().join().discovery(violated)

@@ -1,49 +1,51 @@
+//! Deliberate mistakes in the protocol.
+
 use std::fmt;
 
 use clap::ValueEnum;
 
-use crate::properties;
+use crate::property_names;
 
-/// A deliberate mistake. The properties are worth something only if each is found,
-/// and by the property that is about it.
+/// A deliberate mistake. The properties are only worth something if each mistake is
+/// found, by the property that is about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Mistake {
-    /// Rows are deleted, then published.
+    /// Rows are deleted before they are published.
     DeleteBeforePublish,
-    /// Rows are parked, then the dead letter is sent.
+    /// Rows are parked before the dead letter is sent.
     ParkBeforeLetter,
-    /// Parking writes the row anew if it is gone.
+    /// Parking creates the row if it is gone.
     UnconditionalPark,
-    /// The batch is cut behind the record that failed.
+    /// The response names the record after the one that failed.
     CheckpointPastFailure,
-    /// Failures are answered at once, while what was published is too young to be
+    /// Failures are reported at once, while what was published is too young to be
     /// looked up.
     AnswerTooEarly,
     /// An event that failed does not hold back the later ones of its aggregate.
     NoHoldingBack,
     /// Messages are deleted when they are received.
     DeleteMessageFirst,
-    /// What was left to the sweeper is swept by nobody.
+    /// What the relay leaves to the sweeper is never swept.
     NoSweeper,
 }
 
 impl Mistake {
-    /// All of them.
+    /// Returns all of them.
     pub fn all() -> &'static [Self] {
         Self::value_variants()
     }
 
-    /// The property that is about it.
+    /// Returns the name of the property that is about it.
     pub fn violates(self) -> &'static str {
         match self {
-            Self::DeleteBeforePublish => properties::NOTHING_IS_LOST,
-            Self::ParkBeforeLetter => properties::PARKED_IS_TOLD,
-            Self::UnconditionalPark => properties::REMOVED_FOR_EVER,
-            Self::CheckpointPastFailure => properties::DONE_IS_DONE,
-            Self::AnswerTooEarly => properties::DUPLICATES_HAVE_CAUSES,
-            Self::NoHoldingBack => properties::ORDER,
-            Self::DeleteMessageFirst => properties::MESSAGES_STAY,
-            Self::NoSweeper => properties::EVERY_PATH_DRAINS,
+            Self::DeleteBeforePublish => property_names::NOTHING_IS_LOST,
+            Self::ParkBeforeLetter => property_names::PARKED_HAS_LETTER,
+            Self::UnconditionalPark => property_names::GONE_STAYS_GONE,
+            Self::CheckpointPastFailure => property_names::DONE_IS_DONE,
+            Self::AnswerTooEarly => property_names::DUPLICATES_HAVE_CAUSES,
+            Self::NoHoldingBack => property_names::ORDER,
+            Self::DeleteMessageFirst => property_names::MESSAGES_STAY,
+            Self::NoSweeper => property_names::EVERY_PATH_DRAINS,
         }
     }
 }

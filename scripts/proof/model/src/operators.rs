@@ -1,4 +1,4 @@
-//! What people decide of parked rows.
+//! The operators' actions on parked rows.
 
 use crate::{
     action::Action,
@@ -7,28 +7,28 @@ use crate::{
 };
 
 impl State {
-    pub(crate) fn offer_decisions(&self, actions: &mut Vec<Action>) {
-        for event in self
-            .rows_that_are(Row::Parked)
-            .iter()
-            .filter(|_| self.is_old)
-        {
-            actions.extend([Action::Mend(event), Action::Discard(event)]);
-            if self.troubles > 0 {
+    /// Adds what an operator can do next. No operator acts within seconds.
+    pub(crate) fn offer_operator_actions(&self, actions: &mut Vec<Action>) {
+        if !self.is_old {
+            return;
+        }
+        for event in self.rows_in(Row::Parked) {
+            actions.extend([Action::Edit(event), Action::Discard(event)]);
+            if self.faults_left > 0 {
                 actions.push(Action::Unpark(event));
             }
         }
     }
 
-    pub(crate) fn mend(&mut self, event: Event) {
+    pub(crate) fn edit(&mut self, event: Event) {
         self.rows[event as usize] = Row::Pending;
         self.poison -= event;
         self.edited |= event;
     }
 
-    /// A trouble, since the row is as bad as it was.
+    /// Makes a parked row pending. This counts as a fault, because the row is still poison.
     pub(crate) fn unpark(&mut self, event: Event) {
-        self.troubles -= 1;
+        self.faults_left -= 1;
         self.rows[event as usize] = Row::Pending;
     }
 }

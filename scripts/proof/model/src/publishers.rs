@@ -1,53 +1,55 @@
-//! When stream, sweeper and replay begin, and what each finds to be published.
+//! When stream, sweeper and replay begin, and which events each is to publish.
 
 use crate::{
     action::Action,
     event::{Event, Events, union},
     mistake::Mistake,
-    relay::Run,
-    state::{Publisher, Row, State},
+    process::Publisher,
+    run::Run,
+    state::{Row, State},
 };
 
 impl State {
-    /// The sweeper leaves young rows to the stream, and no operator is that fast. In
-    /// the end both come as often as they are needed; before that, it is a trouble.
+    /// Adds the start of a sweep and of a replay, if they can begin. The sweeper leaves
+    /// young rows to the stream, and no operator acts within seconds. Once the stream is
+    /// done, both run as often as they are needed; an earlier run counts as a fault.
     pub(crate) fn offer_sweep_and_replay(
         &self,
         mistake: Option<Mistake>,
         actions: &mut Vec<Action>,
     ) {
         let may_begin = |publisher: Publisher| self.is_old && self.process(publisher).run.is_none();
-        let has_pending = !self.rows_that_are(Row::Pending).is_empty();
-        let is_time = self.troubles > 0 || self.is_calm();
-        let is_swept = mistake != Some(Mistake::NoSweeper);
-        if may_begin(Publisher::Sweeper) && has_pending && is_time && is_swept {
+        let has_pending = !self.rows_in(Row::Pending).is_empty();
+        let is_time = self.faults_left > 0 || self.is_idle();
+        let has_sweeper = mistake != Some(Mistake::NoSweeper);
+        if may_begin(Publisher::Sweeper) && has_pending && is_time && has_sweeper {
             actions.push(Action::Begin(Publisher::Sweeper));
         }
-        let is_time = self.troubles > 0 || self.is_time_for_last_replay();
+        let is_time = self.faults_left > 0 || self.is_time_for_last_replay();
         if may_begin(Publisher::Replay) && !self.queue.is_empty() && is_time {
             actions.push(Action::Begin(Publisher::Replay));
         }
     }
 
     fn is_time_for_last_replay(&self) -> bool {
-        self.is_calm() && self.live().is_empty()
+        self.is_idle() && self.in_table().is_empty()
     }
 
     pub(crate) fn begin(&mut self, publisher: Publisher, mistake: Option<Mistake>) {
-        let absent = Events::all() - self.live();
+        let absent = Events::all() - self.in_table();
         let found = match publisher {
-            Publisher::Stream => self.unsettled_of_batch(),
+            Publisher::Stream => self.read_batch(),
             Publisher::Sweeper => {
-                self.troubles -= u8::from(!self.is_calm());
-                self.rows_that_are(Row::Pending)
+                self.faults_left -= u8::from(!self.is_idle());
+                self.rows_in(Row::Pending)
             }
             Publisher::Replay => {
-                self.troubles -= u8::from(!self.is_time_for_last_replay());
-                self.wanted_by_queue()
+                self.faults_left -= u8::from(!self.is_time_for_last_replay());
+                self.pending_by_messages()
             }
         };
         let found = found - self.process(publisher).undeleted;
-        self.history.excused |= found & self.held();
+        self.history.explained |= found & self.in_flight();
         let mut run = Run::new(found, self.poison);
         if publisher == Publisher::Replay {
             run.absent = absent;
@@ -62,22 +64,24 @@ impl State {
         }
     }
 
-    /// Records that may have been seen before are looked up.
-    fn unsettled_of_batch(&mut self) -> Events {
+    /// Returns the events of the current batch that are to be published. Old records may
+    /// be redelivered ones, so their rows are looked up.
+    fn read_batch(&mut self) -> Events {
         let batch = self.mapping.batch();
         if !self.is_old {
             return batch;
         }
-        let pending = batch & self.rows_that_are(Row::Pending);
-        // What the stream shows of these is out of date.
-        self.history.left |= pending & self.edited;
+        let pending = batch & self.rows_in(Row::Pending);
+        // The stream's records have an outdated content of edited rows: the sweeper
+        // publishes those.
+        self.history.handed_over |= pending & self.edited;
         pending - self.edited
     }
 
-    /// What messages name and is pending, and what is pending before it.
-    fn wanted_by_queue(&self) -> Events {
-        let pending = self.rows_that_are(Row::Pending);
-        let named = self.named() & pending;
+    /// Returns the pending events that messages name, and their pending predecessors.
+    fn pending_by_messages(&self) -> Events {
+        let pending = self.rows_in(Row::Pending);
+        let named = self.named_by_messages() & pending;
         named | (union(named.iter().map(Event::predecessors)) & pending)
     }
 }

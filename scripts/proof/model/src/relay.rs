@@ -1,30 +1,16 @@
-//! The relay: what stream, sweeper and replay publish with.
+//! The relay, with which stream, sweeper and replay publish: one run, step by step.
 
 use crate::{
-    action::{Action, Answer, Step},
+    action::{Action, PutOutcome, Step},
     event::{Event, Events},
     mistake::Mistake,
-    state::{Message, Publisher, Row, State},
+    process::Publisher,
+    run::Run,
+    state::{Message, Row, State},
 };
 
-/// What a publisher does when it is called: what it has found out and done so far.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Run {
-    /// To be put on the bus.
-    pub(crate) to_put: Events,
-    pub(crate) accepted: Events,
-    /// Those the bus refuses for their content, as they were when they were read.
-    suspects: Events,
-    /// Halfway to being set aside.
-    half_parked: Events,
-    /// To come again.
-    failed: Events,
-    /// What a replay found settled.
-    pub(crate) absent: Events,
-    cannot_delete: bool,
-}
-
 impl State {
+    /// Adds the steps that a publisher's run can take next.
     pub(crate) fn offer_steps(
         &self,
         publisher: Publisher,
@@ -34,82 +20,95 @@ impl State {
         let process = self.process(publisher);
         let Some(run) = &process.run else { return };
         let mut offer = |step, failures: &[Step]| {
-            actions.push(Action::Go(publisher, step));
-            if self.troubles > 0 {
-                actions.extend(failures.iter().map(|step| Action::Go(publisher, *step)));
+            actions.push(Action::Continue(publisher, step));
+            if self.faults_left > 0 {
+                let failures = failures.iter();
+                actions.extend(failures.map(|step| Action::Continue(publisher, *step)));
             }
         };
 
         for event in run.next_to_put() {
-            let put = |answer| Step::Put(event, answer);
+            let put = |outcome| Step::Put(event, outcome);
             offer(
-                put(Answer::Accepted),
-                &[put(Answer::Lost), put(Answer::Refused)],
+                put(PutOutcome::Accepted),
+                &[put(PutOutcome::ResponseLost), put(PutOutcome::Rejected)],
             );
         }
         let has_to_delete = !process.undeleted.is_empty() && !run.cannot_delete;
         if has_to_delete {
             offer(Step::Delete, &[Step::FailToDelete]);
         }
-        if has_to_delete || !run.to_put.is_empty() {
-            return;
+        if !has_to_delete && run.to_put.is_empty() {
+            self.offer_to_park(run, mistake, &mut offer);
         }
-        let [first_half, second_half] = ways_to_set_aside(mistake);
-        for event in run.suspects {
-            // With nothing else accepted it is believed only after an hour.
-            if !run.accepted.is_empty() || self.is_old {
-                offer(first_half(event), &[Step::FailToPark(event)]);
-            }
-            if run.accepted.is_empty() && !self.mapping.is_through() {
-                offer(Step::Suspect(event), &[]);
-            }
-        }
-        for event in run.half_parked {
-            offer(second_half(event), &[Step::FailToPark(event)]);
-        }
-        if (run.suspects | run.half_parked).is_empty() {
+        let is_done = run.to_put.is_empty() && (run.suspects | run.half_parked).is_empty();
+        if is_done && !has_to_delete {
             offer(Step::End, &[]);
-            // How long it has failed the model does not know.
-            let may_be_left = self.is_old && !run.accepted.is_empty();
-            if publisher == Publisher::Stream && may_be_left && !run.failed.is_empty() {
+            // The model doesn't know for how long the events have failed.
+            let may_leave = self.is_old && !run.accepted.is_empty() && !run.failed.is_empty();
+            if publisher == Publisher::Stream && may_leave {
                 offer(Step::LeaveToSweeper, &[]);
             }
         }
     }
 
-    pub(crate) fn go(&mut self, publisher: Publisher, step: Step, mistake: Option<Mistake>) {
+    /// Offers the steps of parking the poison rows of a run.
+    fn offer_to_park(
+        &self,
+        run: &Run,
+        mistake: Option<Mistake>,
+        offer: &mut impl FnMut(Step, &[Step]),
+    ) {
+        let [first, second] = steps_to_park(mistake);
+        for event in run.suspects {
+            // If nothing else was accepted, the relay parks the row only after an hour.
+            if !run.accepted.is_empty() || self.is_old {
+                offer(first(event), &[Step::FailToPark(event)]);
+            }
+            if run.accepted.is_empty() && !self.mapping.is_done() {
+                offer(Step::Suspect(event), &[]);
+            }
+        }
+        for event in run.half_parked {
+            offer(second(event), &[Step::FailToPark(event)]);
+        }
+    }
+
+    /// Takes a step of a publisher's run.
+    pub(crate) fn continue_run(
+        &mut self,
+        publisher: Publisher,
+        step: Step,
+        mistake: Option<Mistake>,
+    ) {
         let Some(mut run) = self.process_mut(publisher).run.take() else {
             return;
         };
         match step {
-            Step::Put(event, answer) => self.put(publisher, &mut run, event, answer, mistake),
+            Step::Put(event, outcome) => self.put(publisher, &mut run, event, outcome, mistake),
             Step::Delete => {
                 let rows = std::mem::take(&mut self.process_mut(publisher).undeleted);
                 self.remove(rows, Row::Gone);
             }
             Step::FailToDelete => {
-                self.troubles -= 1;
+                self.faults_left -= 1;
                 run.cannot_delete = true;
             }
             Step::Suspect(event) => run.fail(event),
-            Step::SendLetter(event) => {
-                self.queue.insert(Message::Letter(event));
-                run.is_half_done(event);
+            Step::SendDeadLetter(event) => {
+                self.queue.insert(Message::DeadLetter(event));
+                run.complete_parking_step(event);
             }
             Step::Park(event) => {
-                // What is poison was read before anybody mended it.
-                let is_as_read = self.live().contains(event) && !self.edited.contains(event);
-                if is_as_read || mistake == Some(Mistake::UnconditionalPark) {
-                    self.rows[event as usize] = Row::Parked;
-                }
-                run.is_half_done(event);
+                self.park(event, mistake);
+                run.complete_parking_step(event);
             }
             Step::FailToPark(event) => {
-                self.troubles -= 1;
+                self.faults_left -= 1;
                 run.fail(event);
             }
             Step::LeaveToSweeper => {
-                self.history.left |= std::mem::take(&mut run.failed);
+                self.history.handed_over |= std::mem::take(&mut run.failed);
                 return self.end(publisher, &run, mistake);
             }
             Step::End => return self.end(publisher, &run, mistake),
@@ -122,120 +121,91 @@ impl State {
         publisher: Publisher,
         run: &mut Run,
         event: Event,
-        answer: Answer,
+        outcome: PutOutcome,
         mistake: Option<Mistake>,
     ) {
         run.to_put -= event;
-        if answer != Answer::Refused {
+        if outcome != PutOutcome::Rejected {
             let overtaken = event.predecessors() & (run.to_put | run.failed);
             self.history.has_disorder |= !overtaken.is_empty();
-            let taken = &mut self.taken[event as usize];
-            *taken = (*taken + 1).min(2);
+            let times = &mut self.times_accepted[event as usize];
+            *times = (*times + 1).min(2);
         }
-        if answer == Answer::Accepted {
+        if outcome == PutOutcome::Accepted {
             run.accepted |= event;
             self.process_mut(publisher).undeleted |= event;
             return;
         }
-        self.troubles -= 1;
+        self.faults_left -= 1;
         run.fail(event);
         if mistake != Some(Mistake::NoHoldingBack) {
-            run.hold_back(event);
+            run.hold_back_successors(event);
         }
-        if answer == Answer::Lost {
-            self.history.excused |= event;
+        if outcome == PutOutcome::ResponseLost {
+            self.history.explained |= event;
+        }
+    }
+
+    /// Parks a row under the condition that it is as it was read. A poison row was read
+    /// before an operator edited it, so it must not be edited.
+    fn park(&mut self, event: Event, mistake: Option<Mistake>) {
+        let is_as_read = self.in_table().contains(event) && !self.edited.contains(event);
+        if is_as_read || mistake == Some(Mistake::UnconditionalPark) {
+            self.rows[event as usize] = Row::Parked;
         }
     }
 
     fn end(&mut self, publisher: Publisher, run: &Run, mistake: Option<Mistake>) {
         let undeleted = self.process(publisher).undeleted;
-        self.history.excused |= undeleted;
+        self.history.explained |= undeleted;
         match publisher {
-            Publisher::Stream => self.answer(run.failed, mistake),
+            Publisher::Stream => self.respond(run.failed, mistake),
             Publisher::Sweeper => {}
             Publisher::Replay => {
                 self.delete_messages(run.absent | (run.accepted - undeleted));
-                // The operator's process ends with it.
+                // The operator's process exits with the run.
                 self.process_mut(publisher).undeleted = Events::empty();
             }
         }
     }
 
-    /// Tells the mapping from which record on the batch must come again.
-    fn answer(&mut self, failed: Events, mistake: Option<Mistake>) {
+    /// Returns the first failed record to the mapping, which retries it and all later ones.
+    fn respond(&mut self, failed: Events, mistake: Option<Mistake>) {
         let Some(first) = failed.iter().next() else {
-            return self.mapping.completed(Events::empty());
+            return self.mapping.complete(Events::empty());
         };
-        let mut again = self.mapping.batch() & first.and_behind();
-        // What is published and comes again must be old enough to be looked up.
-        let waits = mistake != Some(Mistake::AnswerTooEarly) && again != failed;
+        let mut retried = self.mapping.batch() & first.and_later();
+        // Published records that are redelivered must be old enough to be looked up.
+        let waits = mistake != Some(Mistake::AnswerTooEarly) && retried != failed;
         self.is_old |= waits;
         if mistake == Some(Mistake::CheckpointPastFailure) {
-            again -= first;
+            retried -= first;
         }
-        self.mapping.completed(again);
+        self.mapping.complete(retried);
     }
 
-    /// A process dies, with all that it remembers.
+    /// Crashes a process, which forgets everything.
     pub(crate) fn crash(&mut self, publisher: Publisher) {
-        self.troubles -= 1;
+        self.faults_left -= 1;
         let process = std::mem::take(self.process_mut(publisher));
-        self.history.excused |= process.undeleted;
+        self.history.explained |= process.undeleted;
         let Some(run) = process.run else { return };
         if publisher == Publisher::Stream {
             if !self.is_old {
-                // They come again too soon to be looked up.
-                self.history.excused |= run.accepted;
+                // The records are redelivered too early to be looked up.
+                self.history.explained |= run.accepted;
             }
-            self.mapping.completed(self.mapping.batch());
+            self.mapping.complete(self.mapping.batch());
         }
     }
 }
 
-impl Run {
-    pub(crate) fn new(found: Events, poison: Events) -> Self {
-        Self {
-            to_put: found - poison,
-            suspects: found & poison,
-            ..Self::default()
-        }
-    }
-
-    /// The first of each aggregate.
-    fn next_to_put(&self) -> impl Iterator<Item = Event> {
-        let is_first = |event: &Event| event.predecessors().is_disjoint(self.to_put);
-        self.to_put.iter().filter(is_first)
-    }
-
-    /// An event is to come again.
-    fn fail(&mut self, event: Event) {
-        self.suspects -= event;
-        self.half_parked -= event;
-        self.failed |= event;
-    }
-
-    /// Nothing of its aggregate overtakes an event that failed for now.
-    fn hold_back(&mut self, failed: Event) {
-        let held_back = self.to_put & failed.successors();
-        self.to_put -= held_back;
-        self.failed |= held_back;
-    }
-
-    /// One of the two steps of setting a row aside is done.
-    fn is_half_done(&mut self, event: Event) {
-        if self.half_parked.remove(event) {
-            return;
-        }
-        self.suspects -= event;
-        self.half_parked |= event;
-    }
-}
-
-/// Whoever dies in between leaves a letter too many, never a parked row nobody knows of.
-fn ways_to_set_aside(mistake: Option<Mistake>) -> [fn(Event) -> Step; 2] {
+/// Returns the two steps of parking a row. The dead letter is first: a crash in between
+/// leaves a needless letter, and never a parked row without one.
+fn steps_to_park(mistake: Option<Mistake>) -> [fn(Event) -> Step; 2] {
     if mistake == Some(Mistake::ParkBeforeLetter) {
-        [Step::Park, Step::SendLetter]
+        [Step::Park, Step::SendDeadLetter]
     } else {
-        [Step::SendLetter, Step::Park]
+        [Step::SendDeadLetter, Step::Park]
     }
 }

@@ -1,98 +1,80 @@
+//! The state of the whole system between two actions.
+
 use std::collections::BTreeSet;
 
 use crate::{
-    event::{Event, Events, events_that, union},
+    event::{Event, Events, events_where, union},
     mapping::Mapping,
-    relay::Run,
+    process::{Process, Publisher},
 };
 
-/// Everything there is, between two steps.
+/// The state of the whole system between two actions.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct State {
-    /// How much may still go wrong: every path ends because of it.
-    pub(crate) troubles: u8,
+    /// How many more faults may happen: every path ends because of it.
+    pub(crate) faults_left: u8,
     /// The outbox table, by event.
     pub(crate) rows: [Row; 3],
-    /// Rows the bus refuses for their content, as it is now.
+    /// Rows that the bus rejects because of their current content.
     pub(crate) poison: Events,
-    /// Rows a person has edited.
+    /// Rows that an operator has edited.
     pub(crate) edited: Events,
-    /// How often the bus took each event: never, once, more often.
-    pub(crate) taken: [u8; 3],
-    /// The dead-letter queue. Whoever settles a message settles its like.
+    /// How many times the bus has accepted each event: 0, 1, or 2 for more.
+    pub(crate) times_accepted: [u8; 3],
+    /// The dead-letter queue. It is a set, because equal messages are settled together.
     pub(crate) queue: BTreeSet<Message>,
     pub(crate) mapping: Mapping,
-    /// Those that publish, by [`Publisher`].
+    /// The processes, by [`Publisher`].
     pub(crate) processes: [Process; 3],
-    /// Seconds have gone by: records that come again are looked up, and others than
-    /// the stream may have begun.
+    /// Whether seconds have passed: from then on redelivered records are looked up, and
+    /// sweeper and replay may begin.
     pub(crate) is_old: bool,
     pub(crate) history: History,
 }
 
-/// An event's row.
+/// The row of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Row {
     Pending,
     Parked,
     Gone,
-    /// Moved to where discarded rows are kept, with who did it and why.
+    /// Moved to the discarded rows, with the operator's name and reason.
     Discarded,
 }
 
-/// What lies in the dead-letter queue.
+/// A message in the dead-letter queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Message {
-    /// The relay's, about a row it sets aside.
-    Letter(Event),
-    /// Lambda's, about a part of the stream.
+    /// The relay's, about a row that it parks.
+    DeadLetter(Event),
+    /// Lambda's, about records of the stream.
     Pointer(Events),
 }
 
-/// Who publishes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Publisher {
-    /// The function behind the stream.
-    Stream,
-    /// The scheduled function.
-    Sweeper,
-    /// An operator's command.
-    Replay,
-}
-
-/// A process that publishes.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Process {
-    /// Published, but not deleted yet: all it remembers between its runs.
-    pub(crate) undeleted: Events,
-    /// What it does now.
-    pub(crate) run: Option<Run>,
-}
-
-/// What has happened that nobody in the system knows of: properties are about it.
+/// What has happened so far, for the properties: no part of the system reads it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct History {
-    /// Rows that were taken out of the table.
+    /// Events whose rows were removed from the table.
     pub(crate) removed: Events,
-    /// Records that were left to those who read the table.
-    pub(crate) left: Events,
-    /// Events for whose repetition there is a cause.
-    pub(crate) excused: Events,
-    /// A run has put an event on the bus before an earlier one that it had, too.
+    /// Events whose records are done, because sweeper or replay will publish them.
+    pub(crate) handed_over: Events,
+    /// Events of which a duplicate would have a known cause.
+    pub(crate) explained: Events,
+    /// Whether a run has put an event on the bus before an earlier one of the same run.
     pub(crate) has_disorder: bool,
-    /// A message was deleted that named a row which was still there.
+    /// Whether a message was deleted that named a row in the table.
     pub(crate) has_lost_message: bool,
 }
 
 impl State {
-    /// The events are committed, and nothing else has happened yet.
-    pub(crate) fn committed(poison: Events, troubles: u8) -> Self {
+    /// Returns the state after the commit of the events.
+    pub(crate) fn committed(poison: Events, faults: u8) -> Self {
         Self {
-            troubles,
+            faults_left: faults,
             rows: [Row::Pending; 3],
             poison,
             edited: Events::empty(),
-            taken: [0; 3],
+            times_accepted: [0; 3],
             queue: BTreeSet::new(),
             mapping: Mapping::default(),
             processes: Default::default(),
@@ -101,34 +83,34 @@ impl State {
         }
     }
 
-    pub(crate) fn rows_that_are(&self, state: Row) -> Events {
-        events_that(|event| self.rows[event as usize] == state)
+    pub(crate) fn rows_in(&self, state: Row) -> Events {
+        events_where(|event| self.rows[event as usize] == state)
     }
 
-    /// What is in the table.
-    pub(crate) fn live(&self) -> Events {
-        self.rows_that_are(Row::Pending) | self.rows_that_are(Row::Parked)
+    /// Returns the events whose rows are in the table.
+    pub(crate) fn in_table(&self) -> Events {
+        self.rows_in(Row::Pending) | self.rows_in(Row::Parked)
     }
 
-    /// Takes rows out of the table, as far as they are there.
+    /// Removes the rows of these events that are in the table.
     pub(crate) fn remove(&mut self, events: Events, becomes: Row) {
-        for event in events & self.live() {
+        for event in events & self.in_table() {
             self.rows[event as usize] = becomes;
         }
         self.history.removed |= events;
     }
 
-    /// What the messages in the queue name.
-    pub(crate) fn named(&self) -> Events {
+    /// Returns the events that the messages in the queue name.
+    pub(crate) fn named_by_messages(&self) -> Events {
         union(self.queue.iter().map(Message::names))
     }
 
-    /// Deletes the messages that name nothing but these.
+    /// Deletes the messages that name only these events.
     pub(crate) fn delete_messages(&mut self, about: Events) {
-        let live = self.live();
+        let in_table = self.in_table();
         let is_about = |message: &Message| message.names().is_subset(about);
         for message in self.queue.extract_if(.., is_about) {
-            self.history.has_lost_message |= !message.names().is_disjoint(live);
+            self.history.has_lost_message |= !message.names().is_disjoint(in_table);
         }
     }
 
@@ -140,32 +122,27 @@ impl State {
         &mut self.processes[publisher as usize]
     }
 
-    /// What is about to be published now, or is published and about to be deleted.
-    pub(crate) fn held(&self) -> Events {
+    /// Returns the events that a run is about to publish, or has published and not
+    /// deleted yet.
+    pub(crate) fn in_flight(&self) -> Events {
         union(self.processes.iter().map(|process| match &process.run {
             Some(run) => run.to_put | process.undeleted,
             None => Events::empty(),
         }))
     }
 
-    /// The stream is through and nobody is at work: what is left is the sweeper's and
-    /// the operators'.
-    pub(crate) fn is_calm(&self) -> bool {
-        self.mapping.is_through() && self.processes.iter().all(|process| process.run.is_none())
+    /// Returns whether the stream is done and no run is active: sweeper and operators
+    /// do the rest.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.mapping.is_done() && self.processes.iter().all(|process| process.run.is_none())
     }
 }
 
 impl Message {
     pub(crate) fn names(&self) -> Events {
         match self {
-            Self::Letter(event) => Events::only(*event),
+            Self::DeadLetter(event) => Events::only(*event),
             Self::Pointer(events) => *events,
         }
-    }
-}
-
-impl Process {
-    pub(crate) fn has_something_to_lose(&self) -> bool {
-        self.run.is_some() || !self.undeleted.is_empty()
     }
 }

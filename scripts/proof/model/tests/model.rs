@@ -1,5 +1,5 @@
-//! The protocol holds in every order of its steps, and the checks would find it if it
-//! did not.
+//! The protocol holds in every order of its steps, and the checks find every deliberate
+//! mistake.
 
 use std::{collections::HashMap, thread};
 
@@ -7,10 +7,7 @@ use model::{Mistake, Protocol, State};
 use stateright::{Checker, HasDiscoveries, Model};
 
 fn protocol(mistake: Option<Mistake>) -> Protocol {
-    Protocol {
-        troubles: 3,
-        mistake,
-    }
+    Protocol { faults: 3, mistake }
 }
 
 fn check(protocol: Protocol, until: HasDiscoveries) -> impl Checker<Protocol> {
@@ -39,7 +36,7 @@ fn every_mistake_is_found_by_the_property_that_is_about_it() {
     }
 }
 
-/// Otherwise a path that never ends would pass for one that ends drained.
+/// Without this, an endless path would count as one that ends drained.
 #[test]
 fn every_path_ends() {
     let protocol = protocol(None);
@@ -53,7 +50,7 @@ fn every_path_ends() {
 fn follow(protocol: Protocol, state: State, is_followed: &mut HashMap<State, bool>) {
     match is_followed.get(&state) {
         Some(true) => return,
-        Some(false) => panic!("a path comes back to {state:?}"),
+        Some(false) => panic!("a path returns to {state:?}"),
         None => is_followed.insert(state.clone(), false),
     };
     for next in protocol.next_states(&state) {

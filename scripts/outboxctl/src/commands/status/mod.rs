@@ -1,18 +1,18 @@
-//! `status`: collects what can be seen of an outbox, judges whether it is healthy, and
-//! prints both.
+//! `status`: whether an outbox is healthy, in three steps.
+//!
+//! | module | step |
+//! |---|---|
+//! | `collect` | reads the state of the outbox from AWS: a [`Snapshot`] |
+//! | `judge` | finds the problems of a snapshot |
+//! | `print` | prints the snapshot and its problems |
 
-mod backlog;
-mod dead_letters;
-mod problems;
-mod recent;
-mod relay;
-mod report;
-mod snapshot;
-mod sweeper;
+mod collect;
+mod judge;
+mod print;
 
 use jiff::Timestamp;
 
-use self::{problems::problems, report::Status, snapshot::Snapshot};
+use self::{collect::Snapshot, judge::judge, print::Status};
 use crate::{
     context::{Context, Outcome},
     error::Error,
@@ -20,7 +20,7 @@ use crate::{
 
 pub(super) async fn run(context: &Context<'_>) -> Result<Outcome, Error> {
     let snapshot = Snapshot::collect(context).await?;
-    let problems = problems(&snapshot, Timestamp::now(), context.commands);
+    let problems = judge(&snapshot, Timestamp::now(), context.commands);
     let outcome = Outcome::done_if(problems.is_empty());
     context.print(&Status { snapshot, problems })?;
     Ok(outcome)

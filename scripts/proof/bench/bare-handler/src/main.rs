@@ -1,6 +1,6 @@
-//! A ceiling: the same calls of EventBridge and DynamoDB as the relay's, all at
-//! once, and nothing else. It keeps no order, repeats nothing, checks nothing, and
-//! loses what the bus refuses.
+//! An upper limit for the relay's speed: the same calls of EventBridge and DynamoDB, all
+//! at once, and nothing else. It keeps no order, retries nothing, checks nothing, and
+//! loses events that the bus rejects.
 
 use std::collections::HashMap;
 

@@ -7,15 +7,15 @@ use crate::{call_failure::call_failed, context::Context, error::Error};
 /// The `EventBridge` rule of the sweeper.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Sweeper {
+pub(crate) struct Sweeper {
     /// EventBridge's words: `ENABLED` or `DISABLED`.
-    pub(super) state: String,
+    pub(crate) state: String,
     /// The schedule expression, such as `rate(5 minutes)`.
-    pub(super) schedule: String,
+    pub(crate) schedule: String,
 }
 
 impl Sweeper {
-    pub(super) async fn find(context: &Context<'_>) -> Result<Self, Error> {
+    pub(crate) async fn find(context: &Context<'_>) -> Result<Self, Error> {
         let name = &context.deployment.sweep_schedule;
         let rule = aws_sdk_eventbridge::Client::new(context.config)
             .describe_rule()

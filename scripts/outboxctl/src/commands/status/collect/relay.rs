@@ -14,22 +14,22 @@ const LAST_RESULT_AT: &str = "lastResultAt";
 /// The state and settings of the mapping.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Relay {
+pub(crate) struct Relay {
     /// Lambda's words: `Enabled`, `Disabled`, or a transition such as `Enabling`.
-    pub(super) state: String,
+    pub(crate) state: String,
     /// The result of the last batch, in Lambda's words.
-    pub(super) last_result: String,
-    pub(super) settings: String,
+    pub(crate) last_result: String,
+    pub(crate) settings: String,
     /// The name of the relay's function.
     #[serde(skip)]
-    pub(super) function: Option<String>,
+    pub(crate) function: Option<String>,
     /// How long Lambda may collect events before it invokes the relay.
     #[serde(skip)]
-    pub(super) batching_window: SignedDuration,
+    pub(crate) batching_window: SignedDuration,
 }
 
 impl Relay {
-    pub(super) async fn find(context: &Context<'_>) -> Result<Self, Error> {
+    pub(crate) async fn find(context: &Context<'_>) -> Result<Self, Error> {
         let id = &context.deployment.stream_mapping;
         let lambda = aws_sdk_lambda::Client::new(context.config);
         let mapping = lambda

@@ -17,7 +17,7 @@ use crate::{call_failure::call_failed, context::Context};
 const WINDOW: SignedDuration = SignedDuration::from_mins(15);
 
 /// [`WINDOW`] in words.
-pub(super) const PAST: &str = "in the past 15 min";
+pub(crate) const PAST: &str = "in the past 15 min";
 
 /// Lambda's metrics have a value for each minute, in seconds.
 const PERIOD_SECONDS: i32 = 60;
@@ -25,7 +25,7 @@ const PERIOD_SECONDS: i32 = 60;
 /// What `CloudWatch` says, if it can be asked.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub(super) enum Recent {
+pub(crate) enum Recent {
     Seen(Seen),
     Unknown {
         /// Why.
@@ -36,16 +36,16 @@ pub(super) enum Recent {
 /// The metrics of the last 15 minutes.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Seen {
+pub(crate) struct Seen {
     /// Events that Lambda handed to the relay.
-    pub(super) relayed: usize,
+    pub(crate) relayed: usize,
     /// Failed attempts of the relay and the sweeper. One event may count more than once.
-    pub(super) failed: usize,
+    pub(crate) failed: usize,
     /// The end of the minute with the last failed attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) last_failure: Option<Timestamp>,
+    pub(crate) last_failure: Option<Timestamp>,
     /// Completed sweeps.
-    pub(super) sweeps: usize,
+    pub(crate) sweeps: usize,
 }
 
 /// A metric to query.
@@ -62,7 +62,7 @@ struct MetricQuery<'a> {
 impl Recent {
     /// Queries `CloudWatch`. A failed query doesn't fail the command: the rest of the status
     /// is worth showing.
-    pub(super) async fn find(context: &Context<'_>, relay: Option<&str>) -> Self {
+    pub(crate) async fn find(context: &Context<'_>, relay: Option<&str>) -> Self {
         let now = Timestamp::now();
         let found = aws_sdk_cloudwatch::Client::new(context.config)
             .get_metric_data()
@@ -84,7 +84,7 @@ impl Recent {
         }
     }
 
-    pub(super) fn seen(&self) -> Option<&Seen> {
+    pub(crate) fn seen(&self) -> Option<&Seen> {
         match self {
             Self::Seen(seen) => Some(seen),
             Self::Unknown { .. } => None,
@@ -117,7 +117,7 @@ impl Seen {
     }
 
     /// Returns how long ago something was, if it happened in the minute with this end.
-    pub(super) fn how_long_ago(end: Timestamp, now: Timestamp) -> String {
+    pub(crate) fn how_long_ago(end: Timestamp, now: Timestamp) -> String {
         let since_begin = now.duration_since(end).as_secs() + i64::from(PERIOD_SECONDS);
         format!("within {} min", (since_begin + 59).div_euclid(60).max(1))
     }

@@ -16,19 +16,19 @@ const READING_TIME: Duration = Duration::from_millis(800);
 /// Counts of the rows in the table.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Backlog {
-    pub(super) pending: usize,
+pub(crate) struct Backlog {
+    pub(crate) pending: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) oldest_pending: Option<Timestamp>,
-    pub(super) parked: usize,
-    pub(super) parked_by_reason: BTreeMap<String, usize>,
+    pub(crate) oldest_pending: Option<Timestamp>,
+    pub(crate) parked: usize,
+    pub(crate) parked_by_reason: BTreeMap<String, usize>,
     /// Whether the counts are "at least", because the table was not read to its end.
-    pub(super) at_least: bool,
+    pub(crate) at_least: bool,
 }
 
 impl Backlog {
     /// Reads the table for at most 800 ms.
-    pub(super) async fn read(context: &Context<'_>) -> Result<Self, Error> {
+    pub(crate) async fn read(context: &Context<'_>) -> Result<Self, Error> {
         let mut backlog = Self::default();
         let until = Instant::now() + READING_TIME;
         let relay = context.parts.relay();

@@ -6,11 +6,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    backlog::Backlog,
-    dead_letters::DeadLetters,
-    problems::Problem,
-    recent::{PAST, Recent, Seen},
-    snapshot::Snapshot,
+    collect::{Backlog, DeadLetters, PAST, Recent, Seen, Snapshot},
+    judge::Problem,
 };
 use crate::{age, output::count, table::Fields};
 

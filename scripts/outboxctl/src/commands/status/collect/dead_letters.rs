@@ -15,19 +15,19 @@ const MOST_LETTERS: usize = 10;
 /// Counts of the dead letters.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct DeadLetters {
-    pub(super) visible: usize,
+pub(crate) struct DeadLetters {
+    pub(crate) visible: usize,
     /// Letters in flight: received by a replay and not deleted yet.
-    pub(super) in_work: usize,
+    pub(crate) in_work: usize,
     /// When the oldest of the letters that were read was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) oldest: Option<Timestamp>,
+    pub(crate) oldest: Option<Timestamp>,
     /// Whether there may be older ones, because not all letters were read.
-    pub(super) at_least: bool,
+    pub(crate) at_least: bool,
 }
 
 impl DeadLetters {
-    pub(super) async fn find(context: &Context<'_>) -> Result<Self, Error> {
+    pub(crate) async fn find(context: &Context<'_>) -> Result<Self, Error> {
         let queue = context.parts.queue();
         let Depth { visible, hidden } = queue.depth().await.map_err(Error::aws)?;
         let read = visible.min(MOST_LETTERS);

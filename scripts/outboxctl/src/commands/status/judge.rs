@@ -4,10 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use outbox::handlers::DEFAULT_GRACE;
 use serde::Serialize;
 
-use super::{
-    recent::{PAST, Recent, Seen},
-    snapshot::Snapshot,
-};
+use super::collect::{PAST, Recent, Seen, Snapshot};
 use crate::{age, command_line::CommandLine, output::count};
 
 /// An event older than this is late: even the sweeper should have published it by then,
@@ -28,11 +25,7 @@ pub(super) struct Problem {
 }
 
 /// Returns what is wrong, the most urgent first.
-pub(super) fn problems(
-    snapshot: &Snapshot,
-    now: Timestamp,
-    commands: &CommandLine,
-) -> Vec<Problem> {
+pub(super) fn judge(snapshot: &Snapshot, now: Timestamp, commands: &CommandLine) -> Vec<Problem> {
     let found = [
         paused(snapshot, commands),
         not_relayed(snapshot),
@@ -207,7 +200,7 @@ mod tests {
     fn said(change: impl FnOnce(&mut Snapshot)) -> Vec<String> {
         let mut snapshot = Snapshot::healthy(now());
         change(&mut snapshot);
-        let problems = problems(&snapshot, now(), &commands());
+        let problems = judge(&snapshot, now(), &commands());
         let said = problems
             .into_iter()
             .map(|problem| format!("{}: {}", problem.what, problem.next));

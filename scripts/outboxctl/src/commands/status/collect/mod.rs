@@ -1,10 +1,20 @@
-//! Everything that is known about an outbox at one time.
+//! Collects everything that is known about an outbox at one time.
+
+mod backlog;
+mod dead_letters;
+mod recent;
+mod relay;
+mod sweeper;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::{
-    backlog::Backlog, dead_letters::DeadLetters, recent::Recent, relay::Relay, sweeper::Sweeper,
+pub(super) use self::{
+    backlog::Backlog,
+    dead_letters::DeadLetters,
+    recent::{PAST, Recent, Seen},
+    relay::Relay,
+    sweeper::Sweeper,
 };
 use crate::{context::Context, error::Error};
 
@@ -96,10 +106,10 @@ impl Snapshot {
                 function: None,
                 batching_window: SignedDuration::ZERO,
             },
-            recent: Recent::Seen(super::recent::Seen {
+            recent: Recent::Seen(Seen {
                 relayed: 3,
                 sweeps: 3,
-                ..super::recent::Seen::default()
+                ..Seen::default()
             }),
             sweeper: Sweeper {
                 state: "ENABLED".into(),

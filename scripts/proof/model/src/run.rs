@@ -1,0 +1,63 @@
+//! The progress of one run of the relay.
+
+use crate::event::{Event, Events};
+
+/// One run of the relay for a publisher: what it has read and done so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Run {
+    /// Events to put on the bus.
+    pub(crate) to_put: Events,
+    /// Events that the bus has accepted.
+    pub(crate) accepted: Events,
+    /// Events whose rows were poison when they were read.
+    pub(crate) suspects: Events,
+    /// Rows after the first of the two steps of parking.
+    pub(crate) half_parked: Events,
+    /// Events to retry.
+    pub(crate) failed: Events,
+    /// Events without a row when a replay began.
+    pub(crate) absent: Events,
+    /// Whether the table has failed to delete rows until the deadline.
+    pub(crate) cannot_delete: bool,
+}
+
+impl Run {
+    /// Begins a run for these events.
+    pub(crate) fn new(found: Events, poison: Events) -> Self {
+        Self {
+            to_put: found - poison,
+            suspects: found & poison,
+            ..Self::default()
+        }
+    }
+
+    /// Returns the first event of each aggregate.
+    pub(crate) fn next_to_put(&self) -> impl Iterator<Item = Event> {
+        let is_first = |event: &Event| event.predecessors().is_disjoint(self.to_put);
+        self.to_put.iter().filter(is_first)
+    }
+
+    /// Marks an event as failed: it is retried later.
+    pub(crate) fn fail(&mut self, event: Event) {
+        self.suspects -= event;
+        self.half_parked -= event;
+        self.failed |= event;
+    }
+
+    /// Marks the later events of a failed event's aggregate as failed, so that none is
+    /// published before it.
+    pub(crate) fn hold_back_successors(&mut self, failed: Event) {
+        let held_back = self.to_put & failed.successors();
+        self.to_put -= held_back;
+        self.failed |= held_back;
+    }
+
+    /// Records that one of the two steps of parking a row is done.
+    pub(crate) fn complete_parking_step(&mut self, event: Event) {
+        if self.half_parked.remove(event) {
+            return;
+        }
+        self.suspects -= event;
+        self.half_parked |= event;
+    }
+}
