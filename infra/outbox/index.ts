@@ -17,7 +17,6 @@ export {
 export type { OutboxTableProps } from "./outbox-table.ts";
 export { OutboxWidgets, type OutboxWidgetsProps } from "./outbox-widgets.ts";
 export { DEFAULT_RUNBOOK_LINK, RunbookAlarm, type RunbookAlarmProps } from "./runbook-alarm.ts";
-export { STREAM_MAPPING_DEFAULTS } from "./stream-mapping-defaults.ts";
-export type { StreamMappingSettings } from "./stream-mapping-settings.ts";
+export { STREAM_MAPPING_DEFAULTS, type StreamMappingSettings } from "./stream-mapping.ts";
 export { SWEEP_DEFAULTS } from "./sweep-defaults.ts";
 export { TransactionalOutbox, type TransactionalOutboxProps } from "./transactional-outbox.ts";

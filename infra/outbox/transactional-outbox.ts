@@ -42,8 +42,11 @@ import {
   requireNoTableProps,
   requireStream,
 } from "./outbox-table.ts";
-import { STREAM_MAPPING_DEFAULTS } from "./stream-mapping-defaults.ts";
-import { requireStreamMapping, type StreamMappingSettings } from "./stream-mapping-settings.ts";
+import {
+  requireStreamMapping,
+  STREAM_MAPPING_DEFAULTS,
+  type StreamMappingSettings,
+} from "./stream-mapping.ts";
 import { streamReaders } from "./stream-readers.ts";
 import { SWEEP_DEFAULTS } from "./sweep-defaults.ts";
 

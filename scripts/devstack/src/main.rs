@@ -1,13 +1,14 @@
 //! `devstack`: the local AWS of this project.
 
 mod fault_options;
+mod interrupt;
 
 use std::{net::SocketAddr, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use devstack::{Error, FaultClient, Paths, demo, dev, endpoint};
 use fault_options::NewFault;
-use tokio::signal::unix::{SignalKind, signal};
+use interrupt::interrupted;
 
 /// The local AWS of this project: nothing in it can reach a real account.
 #[derive(Parser)]
@@ -102,20 +103,4 @@ async fn fault(command: &FaultCommand, faults: &FaultClient) -> Result<(), Error
         FaultCommand::Clear { id } => println!("faults removed: {}", faults.clear(*id).await?),
     }
     Ok(())
-}
-
-/// Waits for Ctrl-C, SIGTERM, or the end of the terminal.
-async fn interrupted() {
-    let signals = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::hangup()),
-    );
-    let (Ok(mut terminate), Ok(mut hangup)) = signals else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = hangup.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
 }

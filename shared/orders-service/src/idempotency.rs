@@ -1,8 +1,21 @@
-//! The caller's `Idempotency-Key`, and the fingerprint of a command.
+//! Idempotency: the caller's `Idempotency-Key`, the fingerprint of a command, and the item in
+//! the orders table by which a repeated request is recognised.
 
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::{
+    error::BoxError,
+    types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure},
+};
 use data_encoding::HEXLOWER;
-use orders::PlaceOrder;
+use jiff::{SignedDuration, Timestamp};
+use orders::{OrderId, PlaceOrder};
+use outbox::{CommitError, Participant};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+/// How long a repeated request is recognised by its key.
+const IDEMPOTENCY_PERIOD: SignedDuration = SignedDuration::from_hours(24);
 
 /// The caller's key for one request. Repeating the request with the same key has
 /// no second effect. Keys of different callers never collide.
@@ -67,6 +80,65 @@ pub(crate) fn fingerprint(command: &PlaceOrder) -> Result<String, serde_json::Er
 
 fn digest(bytes: &[u8]) -> String {
     HEXLOWER.encode(&Sha256::digest(bytes))
+}
+
+/// The item about an earlier request with an idempotency key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PastRequest {
+    /// `idem#` and the hash of the key.
+    pk: String,
+    /// The order that the request placed.
+    pub(crate) order_id: OrderId,
+    /// Recognises a different command with the same key.
+    pub(crate) fingerprint: String,
+    /// The table's TTL attribute, in epoch seconds.
+    expires_at: i64,
+}
+
+impl PastRequest {
+    pub(crate) fn new(
+        key: &IdempotencyKey,
+        fingerprint: String,
+        order_id: OrderId,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            pk: format!("idem#{}", key.digest()),
+            order_id,
+            fingerprint,
+            expires_at: now.as_second() + IDEMPOTENCY_PERIOD.as_secs(),
+        }
+    }
+
+    /// Returns the earlier request with the same key, if that is why a commit failed.
+    pub(crate) fn from_conflict(error: &CommitError) -> Option<Self> {
+        let CommitError::ConditionFailed(failed) = error else {
+            return None;
+        };
+        let item: HashMap<String, AttributeValue> = failed
+            .iter()
+            .find(|failed| matches!(failed.participant, Participant::Action(_)))?
+            .item
+            .clone()?;
+        serde_dynamo::from_item(item).ok()
+    }
+
+    /// Builds the put of a request's item, on condition that there is no earlier one
+    /// with its key. DynamoDB may take days to delete expired items, so the condition
+    /// ignores them.
+    pub(crate) fn put(&self, table: &str, key: &str, now: Timestamp) -> Result<Put, BoxError> {
+        let put = Put::builder()
+            .table_name(table)
+            .set_item(Some(serde_dynamo::to_item(self)?))
+            .condition_expression("attribute_not_exists(#key) OR #expiresAt < :now")
+            .expression_attribute_names("#key", key)
+            .expression_attribute_names("#expiresAt", "expiresAt")
+            .expression_attribute_values(":now", AttributeValue::N(now.as_second().to_string()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()?;
+        Ok(put)
+    }
 }
 
 #[cfg(test)]

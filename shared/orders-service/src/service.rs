@@ -12,9 +12,9 @@ use outbox::{
 use uuid::Uuid;
 
 use crate::{
-    idempotency::{IdempotencyKey, fingerprint},
+    idempotency::{IdempotencyKey, PastRequest, fingerprint},
     origin::Origin,
-    store::{OrderStore, PastRequest, ReadError, StoredOrder},
+    store::{OrderStore, ReadError, StoredOrder},
 };
 
 /// How often a transaction is retried after a conflict before the caller has to

@@ -1,25 +1,20 @@
-//! Orders and idempotency keys in DynamoDB, with events in the outbox.
+//! Orders in DynamoDB, with events in the outbox.
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::{
     Client,
     config::{Builder, timeout::TimeoutConfig},
     error::{BoxError, ProvideErrorMetadata, SdkError},
     operation::get_item::GetItemError,
-    types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure},
+    types::AttributeValue,
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use orders::{Change, Order, OrderId};
-use outbox::{
-    AggregateWrite, CommitError, KeySchema, Outbox, Participant, Revision, Transaction, Versioned,
-};
-use serde::{Deserialize, Serialize};
+use outbox::{AggregateWrite, KeySchema, Outbox, Revision, Transaction, Versioned};
+use serde::Serialize;
 
-use crate::{idempotency::IdempotencyKey, origin::Origin};
-
-/// How long a repeated request is recognised by its key.
-const IDEMPOTENCY_PERIOD: SignedDuration = SignedDuration::from_hours(24);
+use crate::{idempotency::PastRequest, origin::Origin};
 
 /// The partition key of the orders table.
 const KEY: &str = "pk";
@@ -48,20 +43,6 @@ struct OrderItem<'a> {
 
 /// An order with the revision that a change of it is based on.
 pub(crate) type StoredOrder = Versioned<Order>;
-
-/// The item about an earlier request with an idempotency key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct PastRequest {
-    /// `idem#` and the hash of the key.
-    pk: String,
-    /// The order that the request placed.
-    pub(crate) order_id: OrderId,
-    /// Recognises a different command with the same key.
-    pub(crate) fingerprint: String,
-    /// The table's TTL attribute, in epoch seconds.
-    expires_at: i64,
-}
 
 /// Why an order could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -122,7 +103,7 @@ impl OrderStore {
         let write = AggregateWrite::create(id, &self.orders.table, key_schema(), &item);
         let mut transaction = self.transaction(write, placed, origin);
         if let Some(request) = request {
-            let put = self.put_request(&request, now)?;
+            let put = request.put(&self.orders.table, KEY, now)?;
             transaction = transaction.put(put, key_schema());
         }
         Ok(transaction)
@@ -153,51 +134,6 @@ impl OrderStore {
             transaction = transaction.traceparent(traceparent.clone());
         }
         transaction
-    }
-
-    /// Builds the put of a request's item, on condition that there is no earlier one
-    /// with its key. DynamoDB may take days to delete expired items, so the condition
-    /// ignores them.
-    fn put_request(&self, request: &PastRequest, now: Timestamp) -> Result<Put, BoxError> {
-        let put = Put::builder()
-            .table_name(&self.orders.table)
-            .set_item(Some(serde_dynamo::to_item(request)?))
-            .condition_expression("attribute_not_exists(#key) OR #expiresAt < :now")
-            .expression_attribute_names("#key", KEY)
-            .expression_attribute_names("#expiresAt", "expiresAt")
-            .expression_attribute_values(":now", AttributeValue::N(now.as_second().to_string()))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build()?;
-        Ok(put)
-    }
-}
-
-impl PastRequest {
-    pub(crate) fn new(
-        key: &IdempotencyKey,
-        fingerprint: String,
-        order_id: OrderId,
-        now: Timestamp,
-    ) -> Self {
-        Self {
-            pk: format!("idem#{}", key.digest()),
-            order_id,
-            fingerprint,
-            expires_at: now.as_second() + IDEMPOTENCY_PERIOD.as_secs(),
-        }
-    }
-
-    /// Returns the earlier request with the same key, if that is why a commit failed.
-    pub(crate) fn from_conflict(error: &CommitError) -> Option<Self> {
-        let CommitError::ConditionFailed(failed) = error else {
-            return None;
-        };
-        let item: HashMap<String, AttributeValue> = failed
-            .iter()
-            .find(|failed| matches!(failed.participant, Participant::Action(_)))?
-            .item
-            .clone()?;
-        serde_dynamo::from_item(item).ok()
     }
 }
 

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Serialize, de::DeserializeOwned};
 
 use crate::append::{
     claim::{self, CLAIMED_FOR},
     error::ConditionFailure,
     key::KeySchema,
+    revision::Revision,
 };
 
 /// Attribute that counts the aggregate's changes.
@@ -19,21 +20,6 @@ const LAST_SEQUENCE: &str = "lastSequence";
 
 /// Attribute that names the aggregate whose events the item counts.
 const AGGREGATE_ID: &str = "aggregateId";
-
-/// The state of an aggregate that a change is based on: the attributes `version` and
-/// `lastSequence` of its item. [`Versioned::from_item`] reads it, and [`Committed`] has the
-/// one after the change, on which the next change can be based. See [`AggregateWrite`] for an
-/// example.
-///
-/// [`Committed`]: crate::Committed
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Revision {
-    /// How often the aggregate was changed.
-    pub version: u64,
-    /// The sequence of its latest event.
-    pub last_sequence: u64,
-}
 
 /// An aggregate as it was read: its state, and the revision that a change of it is
 /// based on.

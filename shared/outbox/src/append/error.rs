@@ -4,7 +4,7 @@ use std::{collections::HashMap, fmt};
 
 use aws_sdk_dynamodb::{error::BoxError, types::AttributeValue};
 
-use crate::append::{aggregate::Revision, key::write_address};
+use crate::append::{key::write_address, revision::Revision};
 
 /// Why a transaction was not committed, or may not have been.
 ///

@@ -13,9 +13,10 @@ mod item_size;
 mod item_values;
 mod key;
 mod outbox;
+mod revision;
 mod transaction;
 
-pub use aggregate::{AggregateWrite, Revision, UnreadableAggregate, Versioned};
+pub use aggregate::{AggregateWrite, UnreadableAggregate, Versioned};
 #[cfg(feature = "inbox")]
 pub(crate) use atomic_writes::{AtomicWrites, Attempts, pauses};
 #[cfg(feature = "inbox")]
@@ -28,4 +29,5 @@ pub use error::{
 };
 pub use key::KeySchema;
 pub use outbox::{InvalidSource, Outbox};
+pub use revision::Revision;
 pub use transaction::{Committed, Transaction};

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::{
-    append::{aggregate::AggregateWrite, database::Database, transaction::Transaction},
+    append::database::Database,
     clock::{Clock, SystemClock},
 };
 
@@ -107,12 +107,6 @@ impl Outbox {
     #[cfg(feature = "testing")]
     pub(crate) fn with_ids(self, event_id: fn(Timestamp) -> Uuid) -> Self {
         Self { event_id, ..self }
-    }
-
-    /// Begins a transaction around the write of an aggregate. See [`Transaction`] for an
-    /// example.
-    pub fn transaction(&self, aggregate: AggregateWrite) -> Transaction {
-        Transaction::new(self.clone(), aggregate)
     }
 }
 

@@ -11,13 +11,14 @@ use uuid::Uuid;
 use crate::{
     DomainEvent, Traceparent,
     append::{
-        aggregate::{AggregateWrite, Revision},
+        aggregate::AggregateWrite,
         atomic_writes::{AtomicWrites, Attempts, pauses},
         check::{self, Action},
         error::{CommitError, Participant, Problem},
         finite::check_finite,
         key::KeySchema,
         outbox::Outbox,
+        revision::Revision,
     },
     event::{Circumstances, CloudEvent, EventData, TraceHeader},
     row::{self, OutboxRow, RowKey},
@@ -115,6 +116,14 @@ pub struct Committed {
     pub revision: Revision,
     /// The outbox rows of the events, in the order they were added.
     pub events: Vec<RowKey>,
+}
+
+impl Outbox {
+    /// Begins a transaction around the write of an aggregate. See [`Transaction`] for an
+    /// example.
+    pub fn transaction(&self, aggregate: AggregateWrite) -> Transaction {
+        Transaction::new(self.clone(), aggregate)
+    }
 }
 
 impl Transaction {

@@ -8,16 +8,16 @@
 //! [`Replay`] processes the dead-letter queue; [`ParkedRows`](crate::ports::ParkedRows) is what
 //! an operator can do about a single row. [`Relay`](crate::relay::Relay) publishes for both.
 
+mod dead_letter;
 mod detail;
-mod letter;
 mod publish_through;
 mod range;
 mod replay_letter;
 mod replay_queue;
 mod survey;
 
+pub use dead_letter::{Letter, NotADeadLetter, Pointer};
 pub use detail::{InvalidDetail, check_detail};
-pub use letter::{Letter, NotADeadLetter, Pointer};
 pub use publish_through::WantedOutcome;
 pub use replay_letter::{LetterOutcome, NamedRows, Replay, SettleError};
 pub use replay_queue::{Selection, Summary};

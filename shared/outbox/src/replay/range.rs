@@ -10,7 +10,7 @@ use crate::{
         CallError, Place, ShardPosition, StreamError, StreamReader, StreamRecord, sequence_number,
     },
     relay::retry::{Pauses, within},
-    replay::letter::Pointer,
+    replay::dead_letter::Pointer,
 };
 
 /// The pause after a page without records. A shard allows five reads a second, of which

@@ -19,7 +19,7 @@ use crate::{
         Failure, Relay, RowOutcome, Settled, budget::Budget, look_up::look_up, patience::PATIENCE,
     },
     replay::{
-        letter::{Letter, NotADeadLetter, Pointer},
+        dead_letter::{Letter, NotADeadLetter, Pointer},
         range::rows_in_range,
     },
 };
