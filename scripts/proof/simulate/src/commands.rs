@@ -7,18 +7,14 @@ use outbox::{
     AggregateWrite, CommitError, DomainEvent, InvalidSource, KeySchema, Outbox, Revision,
     Transaction,
 };
+use outbox_testing::{Fault, OUTBOX_TABLE, Operation, unreachable_client};
 use serde::Serialize;
 use tokio::{task::spawn_local, time::sleep};
 use uuid::Uuid;
 
 use crate::{
-    caller::Caller,
-    design::Design,
-    fault_plan::Operation,
-    functions::{run_invocation, unreachable_client},
-    record_by_record::publish_after_commit,
-    state::State,
-    world::World,
+    caller::Caller, design::Design, functions::run_invocation,
+    record_by_record::publish_after_commit, state::State, world::World,
 };
 
 /// How long a client waits for its command.
@@ -177,7 +173,7 @@ impl Service {
             }
             Err(error) => format!("did not commit: {error}"),
         });
-        let was_written = world.with(|state| state.items.commands.contains(&command));
+        let was_written = world.with(|state| state.commands.contains(&command));
         match &committed {
             Ok(_) if !was_written => {
                 world.with(|state| state.violate("reported as committed, but was not", None));
@@ -200,17 +196,18 @@ impl Service {
         if let Some(known) = self.known.get(&thing) {
             return Ok(Some(*known));
         }
-        let read = |state: &mut State, _| {
-            let item = state.items.get("things", &format!("thing#{thing}"))?;
+        let read = |state: &mut State, _: Option<&Fault>| {
+            let key = format!("thing#{thing}");
+            let item = state.services.items.find("things", &[&key])?;
             serde_dynamo::from_item(item.clone()).ok()
         };
-        let read = self.caller.try_call(Operation::GetItem, read).await;
+        let read = self.caller.try_call(Operation::GetItem.into(), read).await;
         read.map_err(|_| ())
     }
 }
 
 fn outbox(caller: &Caller) -> Result<Outbox, InvalidSource> {
-    let outbox = Outbox::new(unreachable_client(), "outbox", "things")?;
+    let outbox = Outbox::new(unreachable_client(), OUTBOX_TABLE, "things")?;
     let outbox = outbox.with_clock(caller.world.clock());
     Ok(outbox.with_event_ids(event_id).on(Arc::new(caller.clone())))
 }
