@@ -54,6 +54,11 @@ impl Change {
         }
     }
 
+    /// Returns whether the row is new.
+    pub fn is_insert(&self) -> bool {
+        self.kind == ChangeKind::Insert
+    }
+
     /// Returns the record of the change, as Lambda passes it to a function.
     pub fn to_record(&self, number: &str, at: Timestamp) -> Value {
         let name = match self.kind {

@@ -12,7 +12,7 @@ use outbox::{
 
 use crate::{
     bus::Bus,
-    change::{Change, ChangeKind},
+    change::Change,
     clock::TestClock,
     fault::Fault,
     item::Item,
@@ -209,12 +209,5 @@ impl Services {
     fn record(&mut self, change: &Change) {
         let now = self.now();
         self.stream.push(change, now);
-    }
-}
-
-impl Change {
-    /// Returns whether the row is new.
-    pub fn is_insert(&self) -> bool {
-        self.kind == ChangeKind::Insert
     }
 }

@@ -10,12 +10,12 @@ use outbox::{
 use outbox_testing::{Call, Fault, Operation};
 use tokio::time::Instant;
 
-use crate::{caller::Caller, mutants::Mutant, oracle::Actor, state::State};
-
-/// The limits of a request: so small that events reach them.
-pub(crate) const LIMITS: BusLimits = BusLimits {
-    entries: 10,
-    bytes: 20_000,
+use crate::{
+    caller::Caller,
+    fault_plan::poison,
+    mutants::Mutant,
+    oracle::Actor,
+    state::{LIMITS, State},
 };
 
 impl EventBus for Caller {
@@ -149,12 +149,4 @@ impl State {
         self.services.bus.exists = true;
         self.bus_gone_since = None;
     }
-}
-
-/// Returns the error of an event that is rejected for its content.
-pub(crate) fn poison(message: &str) -> EntryError {
-    EntryError::Content(Poison {
-        code: "InvalidArgument".into(),
-        message: message.into(),
-    })
 }

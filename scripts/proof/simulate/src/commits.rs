@@ -98,6 +98,10 @@ impl State {
         if self.events.contains_key(&key) {
             self.violate("committed an event twice", Some(&key));
         }
+        let sequence = (key.aggregate_id.clone(), row.sequence);
+        if !self.sequences.insert(sequence) {
+            self.violate("used a sequence of an aggregate twice", Some(&key));
+        }
         if matches!(new.damage, Damage::Detail | Damage::Poison) {
             self.poisoned.insert((key.clone(), 0));
         }

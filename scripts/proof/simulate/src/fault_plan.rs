@@ -2,11 +2,9 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use outbox::ports::{CallError, EntryError};
+use outbox::ports::{CallError, EntryError, Poison};
 use outbox_testing::{Call, CallPlan, Fault, Operation};
 use tokio::time::Instant;
-
-use crate::bus::poison;
 
 /// The kinds of faults that a call may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -227,4 +225,12 @@ impl outbox_testing::FaultPlan for FaultPlan {
             fault,
         }
     }
+}
+
+/// Returns the error of an event that is rejected for its content.
+pub(crate) fn poison(message: &str) -> EntryError {
+    EntryError::Content(Poison {
+        code: "InvalidArgument".into(),
+        message: message.into(),
+    })
 }

@@ -22,7 +22,7 @@
 //! | `caller` | a process and its calls, with the faults that affect them |
 //! | `transactions`, `table`, `parked_rows`, `bus`, `queue`, `stream_reader` | the services, as such a process calls them |
 //! | `commits`, `delivery` | how rows are committed, what the consumer's queue holds |
-//! | `commands` | services that commit events |
+//! | `commands`, `things` | services that commit events, and what they change |
 //! | `mapping` | Lambda's stream mapping, or two of them |
 //! | `functions` | invocations of the relay and the sweeper |
 //! | `consumer` | a consumer with an inbox |
@@ -59,6 +59,7 @@ mod run;
 mod state;
 mod stream_reader;
 mod table;
+mod things;
 mod transactions;
 mod world;
 

@@ -2,17 +2,16 @@
 //! knows. Each service adds its own methods where it is simulated.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     time::Duration,
 };
 
 use jiff::Timestamp;
-use outbox::{KeySchema, RowKey};
+use outbox::{KeySchema, RowKey, ports::BusLimits};
 use outbox_testing::{Services, TestClock};
 use tokio::time::Instant;
 
 use crate::{
-    bus::LIMITS,
     delivery::Delivery,
     design::Design,
     fault_plan::FaultPlan,
@@ -23,6 +22,12 @@ use crate::{
 /// How long after its deletion a bus may still accept events and lose them: the relay
 /// relies for a minute on having seen the bus, and a request may be in flight.
 pub(crate) const BUS_LOSS_WINDOW: Duration = Duration::from_secs(75);
+
+/// The limits of a request: so small that events reach them.
+pub(crate) const LIMITS: BusLimits = BusLimits {
+    entries: 10,
+    bytes: 20_000,
+};
 
 /// Most rows of a page.
 const PAGE: usize = 50;
@@ -62,6 +67,8 @@ pub(crate) struct State {
     /// What really happened to each event.
     pub(crate) events: HashMap<RowKey, EventRecord>,
     pub(crate) keys_by_event_id: HashMap<String, RowKey>,
+    /// The sequences of each aggregate that events have.
+    pub(crate) sequences: HashSet<(String, u64)>,
     /// When each actor last read each row.
     pub(crate) seen: HashMap<(Actor, RowKey), Instant>,
     /// What really happened to each actor, by its number.
@@ -139,6 +146,7 @@ impl State {
             deliveries: Vec::new(),
             events: HashMap::new(),
             keys_by_event_id: HashMap::new(),
+            sequences: HashSet::new(),
             seen: HashMap::new(),
             actors: Vec::new(),
             published_by: HashMap::new(),

@@ -40,7 +40,10 @@ impl Transact for Caller {
 }
 
 impl Caller {
-    async fn carry_out(&self, items: Vec<TransactWriteItem>, token: String) -> Transacted {
+    async fn carry_out(&self, mut items: Vec<TransactWriteItem>, token: String) -> Transacted {
+        if self.has(Mutant::NoClaim) {
+            self.misplace_claims(&mut items);
+        }
         let world = self.world.clone();
         let write = move |state: &mut State, fault: Option<&Fault>| {
             if let Some(Fault::Late(time)) = fault {
@@ -60,6 +63,18 @@ impl Caller {
                 Err(call_failed(CallFailure::Rejected(denied)))
             }
             Err(failure) => Err(call_failed(failure)),
+        }
+    }
+}
+
+impl Caller {
+    /// Writes claims where nobody looks: the library needs a result for each.
+    fn misplace_claims(&self, items: &mut [TransactWriteItem]) {
+        for put in items.iter_mut().filter_map(|item| item.put.as_mut()) {
+            if put.item.contains_key("claimedFor") {
+                let pk = format!("nowhere#{}", self.world.with(State::new_id));
+                put.item.insert("pk".to_owned(), AttributeValue::S(pk));
+            }
         }
     }
 }

@@ -5,9 +5,9 @@ use std::{borrow::Cow, cmp::Ordering};
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::{
-    Placeholders,
     comparison::{contains, is_equal, order},
     path::Path,
+    placeholders::Placeholders,
     tokens::{Token, Tokens},
 };
 use crate::item::Item;

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::{
-    Placeholders,
+    placeholders::Placeholders,
     tokens::{Token, Tokens},
 };
 use crate::item::Item;

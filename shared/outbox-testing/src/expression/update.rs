@@ -3,8 +3,8 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::{
-    Placeholders,
     path::Path,
+    placeholders::Placeholders,
     tokens::{Token, Tokens},
 };
 use crate::{item::Item, number::Number};

@@ -4,3 +4,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod conformance;
+mod expressions;
+mod faults;
+mod step_by_step;
