@@ -1,8 +1,12 @@
-//! Seams for tests: a database in the place of DynamoDB, and event ids that don't differ
-//! from run to run. The crate `outbox-testing` builds on them.
+//! Seams for tests: a database in the place of DynamoDB, event ids that don't differ from
+//! run to run, and the reading of a row. The crate `outbox-testing` builds on them.
 
+#[cfg(feature = "relay")]
+use std::collections::HashMap;
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
+#[cfg(feature = "relay")]
+use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_dynamodb::{
     error::SdkError, operation::transact_write_items::TransactWriteItemsError,
     types::TransactWriteItem,
@@ -11,6 +15,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::append::Database;
+#[cfg(feature = "relay")]
+use crate::ports::StoredRow;
 
 /// The result of a transaction, in the SDK's terms.
 pub type Transacted = Result<(), SdkError<TransactWriteItemsError>>;
@@ -52,4 +58,19 @@ impl crate::inbox::Inbox {
     pub fn on(self, database: Arc<dyn Transact>) -> Self {
         self.with_database(Database::Testing(database))
     }
+}
+
+impl crate::KeySchema {
+    /// Returns the names of the key attributes: the partition key's, then the sort key's, if
+    /// there is one.
+    pub fn attribute_names(&self) -> impl Iterator<Item = &str> {
+        self.attributes().map(String::as_str)
+    }
+}
+
+/// Reads an item of the outbox table as the relay does; `None` if it lacks the key of a row.
+#[cfg(feature = "relay")]
+#[expect(clippy::implicit_hasher, reason = "the item is the SDK's")]
+pub fn read_row(item: HashMap<String, AttributeValue>) -> Option<StoredRow> {
+    crate::aws::dynamodb::stored_row(item)
 }

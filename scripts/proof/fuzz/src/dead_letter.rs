@@ -1,20 +1,29 @@
 //! What lies in the dead-letter queue.
 
-use std::{cmp::Ordering, collections::HashMap, sync::Arc};
+use std::{cmp::Ordering, collections::HashMap};
 
 use outbox::{
     OutboxRow, Parked, RowKey,
-    ports::{Message, StreamRecord},
-    replay::{Letter, LetterOutcome, Replay, Selection, SettleError},
+    ports::Message,
+    replay::{Letter, LetterOutcome, NamedRows, Selection, SettleError},
 };
+use outbox_testing::{Change, ChangeKind, Fault, InMemoryAws, Operation, Services, TABLE_ARN};
 use serde_json::json;
 use stream_mapping::SequenceNumber;
-use tokio::time::Instant;
 
 use crate::{
     runtime,
-    world::{TABLE_ARN, World, is_key, start},
+    services::{Trouble, in_memory, is_key, start},
 };
+
+/// The shard of the stream.
+const SHARD: &str = "shardId-00000001795510800000-11111111";
+
+/// The id of the message that is tried.
+const THIS: &str = "message-0";
+
+/// The id of a message that can be settled.
+const OTHER: &str = "message-1";
 
 /// What is understood names a row or a range, and what it names is no longer
 /// pending once it is settled. What is not understood, or of another outbox,
@@ -49,103 +58,116 @@ fn understood(letter: &Letter) {
 }
 
 async fn replayed(body: &str, letter: Option<Letter>) {
-    let world = world(body);
-    let replay = Replay::new(world.relay(), world.clone(), world.clone(), TABLE_ARN);
+    let aws = with_letter(body, letter.as_ref());
+    let replay = aws.replay();
     let named = match &letter {
         Some(letter) => Some(replay.named(letter).await),
         None => None,
     };
     let mut outcomes = HashMap::new();
-    let tell = |message: &Message, outcome: &LetterOutcome| {
+    let note = |message: &Message, outcome: &LetterOutcome| {
         outcomes.insert(message.id.clone(), outcome.clone());
     };
-    let summary = replay.run(&Selection::default(), || false, tell).await;
+    let summary = replay.run(&Selection::default(), || false, note).await;
     let summary = summary.expect("a queue that can be read");
     assert_eq!((summary.settled + summary.left, summary.halted), (2, None));
 
-    let state = world.state();
-    let outcome = &outcomes["this"];
-    let stays = state.queue.iter().any(|(message, _)| message.id == "this");
+    let outcome = &outcomes[THIS];
+    let stays = aws.with(|services| {
+        let mut messages = services.queue.messages().iter();
+        messages.any(|queued| queued.message.id == THIS)
+    });
     assert_eq!(
         stays,
         !matches!(outcome, LetterOutcome::Settled { .. }),
         "{outcome:?}"
     );
-    let is_pending = |key: &RowKey| state.rows.contains_key(key);
+    let is_pending = |key: &RowKey| aws.with(|services| services.table.row(key).is_some());
     match (named, outcome) {
         (None, LetterOutcome::Unsettled(SettleError::NotADeadLetter(reason))) => {
             assert!(!reason.to_string().is_empty());
         }
         (Some(Err(reason)), LetterOutcome::Unsettled(unsettled)) => assert_eq!(reason, *unsettled),
-        (Some(Ok(outbox::replay::NamedRows::Rows(rows))), outcome) => match outcome {
+        (Some(Ok(NamedRows::Rows(rows))), outcome) => match outcome {
             LetterOutcome::Settled { .. } => assert!(!rows.iter().any(is_pending), "{rows:?}"),
             LetterOutcome::Pending { parked, failed } => {
                 assert!(failed.is_empty() && !parked.is_empty(), "{failed:?}");
-                assert!(parked.iter().all(|key| state.parked.contains_key(key)));
+                assert!(parked.iter().all(|key| aws.parked().contains(key)));
             }
             LetterOutcome::Unsettled(unsettled) => panic!("{unsettled}"),
         },
-        (Some(Ok(outbox::replay::NamedRows::CommittedUntil { until, .. })), outcome) => {
+        (Some(Ok(NamedRows::CommittedUntil { until, .. })), outcome) => {
             assert!(
                 matches!(outcome, LetterOutcome::Settled { .. }),
                 "{outcome:?}"
             );
-            let is_left = |row: &&Arc<OutboxRow>| {
-                row.committed_at <= until && !state.parked.contains_key(&row.key)
+            let is_left = |key: &RowKey| {
+                let row = aws.with(|services| services.table.row(key)?.row().cloned());
+                row.is_some_and(|row| row.committed_at <= until)
             };
-            assert!(
-                !state.rows.values().any(|row| is_left(&row)),
-                "until {until}"
-            );
+            assert!(!aws.pending().iter().any(is_left), "until {until}");
         }
         (named, outcome) => panic!("{named:?} came to {outcome:?}"),
     }
-    let other = &outcomes["other"];
+    let other = &outcomes[OTHER];
     assert!(matches!(other, LetterOutcome::Settled { .. }), "{other:?}");
     assert!(!is_pending(&row("order#3", 1).key));
 }
 
-/// An outbox with rows that are pending and one that is set aside, a stream that
-/// still tells of them, and a queue with this letter and a good one.
-fn world(body: &str) -> World {
-    let world = World::default();
-    let mut state = world.state();
-    for (index, (aggregate_id, sequence)) in [
+/// Returns an outbox with rows that are pending and one that is parked, a stream that still
+/// has their records, and a queue with this letter and a good one.
+fn with_letter(body: &str, letter: Option<&Letter>) -> InMemoryAws {
+    let aws = in_memory(Trouble::None);
+    // Pages of two records.
+    aws.fail_always(Operation::GetRecords, Fault::Page(2));
+    aws.with(|services| {
+        write_rows(services);
+        // Any stream of the table that the letter names.
+        if let Some(Letter::Pointer(pointer)) = letter
+            && pointer.stream_arn.starts_with(TABLE_ARN)
+        {
+            services.stream.set_arn(&pointer.stream_arn);
+        }
+        let other = json!({
+            "table": "outbox", "aggregateId": "order#3", "position": row("order#3", 1).key.position,
+            "eventId": null, "code": "TooLarge", "message": "m", "bytes": 0, "sha256": "",
+            "at": start(),
+        });
+        let now = services.now();
+        for body in [body.to_owned(), other.to_string()] {
+            services.queue.send(body, now);
+        }
+    });
+    aws
+}
+
+fn write_rows(services: &mut Services) {
+    let rows = [
         ("order#1", 1),
         ("order#1", 2),
         ("order#2", 1),
         ("order#3", 1),
-    ]
-    .into_iter()
-    .enumerate()
-    {
+    ];
+    let now = services.now();
+    for (index, (aggregate_id, sequence)) in rows.into_iter().enumerate() {
         let row = row(aggregate_id, sequence);
-        state.shard.push(StreamRecord {
-            sequence_number: (100_000_000_000_000_000_000_u128 + index as u128).to_string(),
-            inserted: Some(row.key.clone()),
-        });
-        state.rows.insert(row.key.clone(), Arc::new(row));
+        let number = (100_000_000_000_000_000_000_u128 + index as u128).to_string();
+        let insert = Change {
+            kind: ChangeKind::Insert,
+            key: row.key.clone(),
+            image: None,
+        };
+        services.stream.push_numbered(SHARD, &number, &insert, now);
+        services
+            .table
+            .write(serde_dynamo::to_item(row).expect("a row is an item"));
     }
+    services.stream.end(SHARD);
     let parked = Parked {
         reason: "TooLarge: the event has 300000 bytes".to_owned(),
         at: start(),
     };
-    state.parked.insert(row("order#2", 1).key, parked);
-    let other = json!({
-        "table": "outbox", "aggregateId": "order#3", "position": row("order#3", 1).key.position,
-        "eventId": null, "code": "TooLarge", "message": "m", "bytes": 0, "sha256": "", "at": start(),
-    });
-    for (id, body) in [("this", body.to_owned()), ("other", other.to_string())] {
-        let message = Message {
-            id: id.to_owned(),
-            receipt: id.to_owned(),
-            body,
-            sent_at: Some(start()),
-        };
-        state.queue.push((message, Instant::now()));
-    }
-    drop(state);
-    world
+    assert!(services.park(&row("order#2", 1).key, None, &parked));
 }
 
 fn row(aggregate_id: &str, sequence: u64) -> OutboxRow {

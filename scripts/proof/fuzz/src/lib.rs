@@ -10,7 +10,7 @@
 //! | [`filter_pattern`] | patterns of a filter, and a record | `stream-mapping` |
 //!
 //! The real code runs through its public interface; the services around it are in
-//! memory and as strict as AWS is, and time is simulated. `make fuzz` looks for
+//! memory (`outbox-testing`) and as strict as AWS is, and time is simulated. `make fuzz` looks for
 //! inputs by what code they reach; the tests try damaged `seeds/`, always the same.
 
 // To panic is what a target is for.
@@ -24,8 +24,8 @@ mod mutation;
 mod orders_tables;
 mod outbox_row;
 mod runtime;
+mod services;
 mod stream_record;
-mod world;
 
 pub use dead_letter::dead_letter;
 pub use filter_pattern::filter_pattern;

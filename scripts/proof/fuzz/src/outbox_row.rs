@@ -8,7 +8,6 @@ use std::{
 use outbox::{
     Candidate, OutboxRow, Unreadable,
     aws::DynamoDbTable,
-    handlers::StreamHandler,
     ports::{OutboxTable, Segment, StoredRow},
 };
 use serde_dynamo::Item;
@@ -17,7 +16,7 @@ use tokio::time::Instant;
 
 use crate::{
     dynamodb, runtime,
-    world::{World, is_key},
+    services::{Trouble, assert_sound, in_memory, is_key, letters, write_key},
 };
 
 /// The whole table.
@@ -63,7 +62,7 @@ async fn readable(stored: &StoredRow, row: &Arc<OutboxRow>) {
     assert_streamed(row, &again).await;
 }
 
-/// The relay publishes the row that an image holds, or sets it aside with a
+/// The relay publishes the row that an image holds, or parks it with a dead
 /// letter.
 async fn assert_streamed(row: &OutboxRow, image: &Value) {
     let record = json!({
@@ -79,15 +78,16 @@ async fn assert_streamed(row: &OutboxRow, image: &Value) {
         },
     });
     let event = serde_json::from_value(json!({"Records": [record]})).expect("a batch");
-    let world = World::default();
-    world.state().has_every_row = true;
-    let handler = StreamHandler::new(world.relay());
+    let aws = in_memory(Trouble::None);
+    write_key(&aws, &row.key);
+    let handler = aws.stream_handler();
     let deadline = Instant::now() + Duration::from_mins(1);
     let relayed = handler.handle(event, deadline).await;
     assert_eq!(relayed.counts.failed, 0, "{:?}", relayed.counts);
-    let state = world.state();
-    match (&state.published[..], &state.letters[..]) {
-        ([published], []) => assert_eq!(**published, *row),
+    assert_sound(&aws, Trouble::None);
+    let published = aws.with(|services| services.bus.accepted.clone());
+    match (&published[..], &letters(&aws)[..]) {
+        ([published], []) => assert_eq!(*published.row, *row),
         ([], [letter]) => {
             assert_eq!(letter.key, row.key);
             assert!(

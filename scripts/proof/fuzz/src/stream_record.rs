@@ -1,16 +1,20 @@
 //! What Lambda hands to the function behind the outbox table's stream.
 
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
-use outbox::handlers::{BatchReport, StreamHandler};
+use outbox::{
+    OutboxRow, RowKey,
+    handlers::{BatchReport, Counts, StreamHandler},
+};
+use outbox_testing::{Happened, InMemoryAws};
 use serde_json::{Value, json};
 use stream_mapping::{Record, SequenceNumber};
 use tokio::time::Instant;
 
 use crate::{
     runtime,
-    world::{Weather, World, start},
+    services::{Trouble, assert_sound, in_memory, letters, start, write_key},
 };
 
 /// A batch, or a record alone, is always answered: with nothing but a record of
@@ -37,38 +41,58 @@ pub fn stream_record(bytes: &[u8]) {
             );
         }
     }
-    let poor = [Weather::NoBus, Weather::Refused, Weather::Silent][bytes.len() % 3];
-    for weather in [Weather::Fair, poor] {
-        runtime::block_on(relayed(&records, weather));
+    let troubles = [Trouble::NoBus, Trouble::Rejected, Trouble::NoLookUps];
+    for trouble in [Trouble::None, troubles[bytes.len() % 3]] {
+        runtime::block_on(relayed(&records, trouble));
     }
 }
 
-async fn relayed(records: &[Value], weather: Weather) {
-    let world = World::default();
-    world.state().weather = weather;
-    world.state().has_every_row = true;
-    let handler = StreamHandler::new(world.relay());
+async fn relayed(records: &[Value], trouble: Trouble) {
+    let aws = in_memory(trouble);
+    for record in records {
+        if let Some(key) = row_key(record) {
+            write_key(&aws, &key);
+        }
+    }
+    let handler = aws.stream_handler();
 
-    let Some(from) = handle(&handler, &world, records).await else {
-        return;
+    let Some(from) = handle(&handler, &aws, records).await else {
+        return assert_sound(&aws, trouble);
     };
-    let Some(again) = records_from(records, &from) else {
-        return;
-    };
-    handle(&handler, &world, &again).await;
-    let state = world.state();
-    let distinct: HashSet<_> = state.published.iter().map(|row| &row.key).collect();
-    assert_eq!(distinct.len(), state.published.len(), "published again");
+    if let Some(redelivered) = records_from(records, &from) {
+        handle(&handler, &aws, &redelivered).await;
+        let published = published(&aws);
+        let distinct: HashSet<_> = published.iter().map(|row| &row.key).collect();
+        assert_eq!(distinct.len(), published.len(), "published again");
+    }
+    assert_sound(&aws, trouble);
 }
 
-/// Answers from which record on the batch comes again, if it does.
+/// Returns the rows whose events the bus has, in order of arrival.
+fn published(aws: &InMemoryAws) -> Vec<Arc<OutboxRow>> {
+    aws.with(|services| {
+        let accepted = services.bus.accepted.iter();
+        accepted.map(|event| Arc::clone(&event.row)).collect()
+    })
+}
+
+/// Returns the row that a record names.
+fn row_key(record: &Value) -> Option<RowKey> {
+    let text = |pointer| record.pointer(pointer).and_then(Value::as_str);
+    Some(RowKey {
+        aggregate_id: text("/dynamodb/Keys/aggregateId/S")?.to_owned(),
+        position: text("/dynamodb/Keys/position/S")?.to_owned(),
+    })
+}
+
+/// Returns from which record on the batch is retried, if it is.
 async fn handle(
-    handler: &StreamHandler<World, World, World>,
-    world: &World,
+    handler: &StreamHandler<InMemoryAws, InMemoryAws, InMemoryAws>,
+    aws: &InMemoryAws,
     records: &[Value],
 ) -> Option<String> {
     let event = serde_json::from_value(json!({"Records": records})).expect("a batch");
-    let before = world.state().published.len();
+    let before = published(aws).len();
     let deadline = Instant::now() + Duration::from_mins(1);
     let BatchReport { response, counts } = handler.handle(event, deadline).await;
     assert!(Instant::now() < deadline, "out of time");
@@ -78,44 +102,48 @@ async fn handle(
     assert_eq!(failures.is_empty(), counts.failed == 0);
     let from = failures.into_iter().next().map(|failure| {
         let from = failure.item_identifier;
-        from.expect("without an identifier Lambda takes the whole for done")
+        from.expect("without an identifier Lambda counts the whole batch as done")
     });
     if let Some(from) = from.as_deref().filter(|from| !from.is_empty()) {
-        assert!(
-            records
-                .iter()
-                .any(|record| sequence_number(record) == Some(from))
-        );
+        let is_named = |record: &Value| sequence_number(record) == Some(from);
+        assert!(records.iter().any(is_named));
     }
+    assert_counted(&counts, aws, records.len(), before);
+    for row in &published(aws)[before..] {
+        assert!(records.iter().any(|record| shows(record, row)), "{row:?}");
+    }
+    from
+}
 
-    let state = world.state();
+/// Checks the numbers of a batch; `before` events were published before.
+fn assert_counted(counts: &Counts, aws: &InMemoryAws, records: usize, before: usize) {
     let done = [
         counts.published,
         counts.skipped,
         counts.parked,
         counts.left_to_sweeper,
     ];
-    assert!(done.iter().sum::<usize>() + counts.failed <= records.len());
-    assert_eq!(state.published.len() - before, counts.published);
-    assert_eq!(state.deleted.len(), state.published.len());
-    assert!(counts.parked <= state.parked.len());
-    for row in &state.published[before..] {
-        let is_told = |record: &&Value| {
-            let text = |pointer| record.pointer(pointer).and_then(Value::as_str);
-            text("/eventName") == Some("INSERT")
-                && text("/dynamodb/Keys/aggregateId/S") == Some(&row.key.aggregate_id)
-                && text("/dynamodb/Keys/position/S") == Some(&row.key.position)
-                && text("/dynamodb/NewImage/detail/S") == Some(&row.detail)
-        };
-        assert!(records.iter().any(|record| is_told(&record)), "{row:?}");
+    assert!(done.iter().sum::<usize>() + counts.failed <= records);
+    let published = published(aws).len();
+    assert_eq!(published - before, counts.published);
+    let happened = aws.happened();
+    let deleted = happened
+        .iter()
+        .filter(|happened| matches!(happened, Happened::Deleted(_)));
+    assert_eq!(deleted.count(), published);
+    assert!(counts.parked <= aws.parked().len());
+    for letter in letters(aws) {
+        let is_explained = !letter.code.is_empty() && !letter.message.is_empty();
+        assert!(is_explained, "{letter:?}");
     }
-    for letter in &state.letters {
-        assert!(
-            !letter.code.is_empty() && !letter.message.is_empty(),
-            "{letter:?}"
-        );
-    }
-    from
+}
+
+/// Returns whether a record is of the insert of this row.
+fn shows(record: &Value, row: &OutboxRow) -> bool {
+    let text = |pointer| record.pointer(pointer).and_then(Value::as_str);
+    text("/eventName") == Some("INSERT")
+        && row_key(record).as_ref() == Some(&row.key)
+        && text("/dynamodb/NewImage/detail/S") == Some(&row.detail)
 }
 
 /// What comes again as Lambda has it, if this is how a stream shows records: one

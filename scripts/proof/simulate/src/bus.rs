@@ -1,27 +1,26 @@
 //! The event bus, as a process of ours calls it.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use outbox::{
-    OutboxRow,
+    OutboxRow, RowKey,
     limits::entry_bytes,
     ports::{BusLimits, CallError, EntryError, EventBus, Poison, PutResult},
 };
+use outbox_testing::{Call, Fault, Operation};
+use tokio::time::Instant;
 
 use crate::{
     caller::Caller,
-    fault_plan::{Fault, Operation},
+    fault_plan::poison,
     mutants::Mutant,
     oracle::Actor,
-    state::State,
+    state::{LIMITS, State},
 };
 
 impl EventBus for Caller {
     fn limits(&self) -> BusLimits {
-        BusLimits {
-            entries: 10,
-            bytes: 20_000,
-        }
+        LIMITS
     }
 
     fn entry_bytes(&self, row: &OutboxRow) -> usize {
@@ -32,29 +31,20 @@ impl EventBus for Caller {
         if self.has(Mutant::NoBusCheck) {
             return Ok(true);
         }
-        let exists = |state: &mut State, _| state.bus_gone_since.is_none();
-        self.call(Operation::DescribeEventBus, exists).await
+        let exists = |state: &mut State, _: Option<&Fault>| state.services.bus.exists;
+        self.call(Operation::DescribeEventBus.into(), exists).await
     }
 
     async fn put(&self, rows: &[Arc<OutboxRow>]) -> Result<Vec<PutResult>, CallError> {
-        check_limits(self.limits(), rows)?;
         let by = self.actor();
         if self.has(Mutant::DeleteBeforePublish) {
-            self.world
-                .with(|state| rows.iter().for_each(|row| state.delete(&row.key)));
+            let keys: Vec<RowKey> = rows.iter().map(|row| row.key.clone()).collect();
+            // The response to the delete doesn't matter to the mistake.
+            let _ = self.world.with(|state| state.delete(&keys, None));
         }
-        let put = |state: &mut State, fault| -> Vec<PutResult> {
-            let mut results = Vec::new();
-            for row in rows {
-                let result = put_one(state, row, by, fault);
-                results.push(result);
-            }
-            if fault == Some(Fault::ShortList) {
-                results.truncate(rows.len() / 2);
-            }
-            results
-        };
-        let result = self.call(Operation::PutEvents, put).await;
+        let put = |state: &mut State, fault: Option<&Fault>| state.put_events(rows, by, fault);
+        let call = Call::with_entries(Operation::PutEvents, rows.len());
+        let result = self.call(call, put).await.flatten();
         if matches!(result, Err(CallError::Content(_))) {
             self.world.with(|state| state.mark_rejected_wrongly(rows));
         }
@@ -112,40 +102,51 @@ impl State {
             }
         }
     }
-}
 
-/// Rejects a whole request of too many entries or bytes, as EventBridge does.
-fn check_limits(limits: BusLimits, rows: &[Arc<OutboxRow>]) -> Result<(), CallError> {
-    let bytes: usize = rows.iter().map(|row| entry_bytes(row)).sum();
-    if rows.len() > limits.entries || bytes > limits.bytes {
-        return Err(CallError::Content("ValidationException".into()));
-    }
-    Ok(())
-}
-
-fn put_one(state: &mut State, row: &OutboxRow, by: Actor, fault: Option<Fault>) -> PutResult {
-    if fault == Some(Fault::Partial) && state.random.bool() {
-        let kind = state.random.u8(..24);
-        if let Some(event) = state.events.get_mut(&row.key) {
-            event.was_rejected_for_now = true;
-            event.was_rejected_wrongly |= kind == 3;
-        }
-        let error = match kind {
-            0..3 => EntryError::Configuration("NotAuthorizedForSourceException".into()),
-            3 => EntryError::Content(Poison {
-                code: "InvalidArgument".into(),
-                message: "rejected wrongly".into(),
-            }),
-            _ => EntryError::Transient("InternalFailure".into()),
+    /// The bus gets events. Some it rejects by a fault, and poison always.
+    fn put_events(
+        &mut self,
+        rows: &[Arc<OutboxRow>],
+        by: Actor,
+        fault: Option<&Fault>,
+    ) -> Result<Vec<PutResult>, CallError> {
+        let mut rejected = match fault {
+            Some(Fault::Rejected(entries)) => entries.clone(),
+            _ => BTreeMap::new(),
         };
-        return PutResult::Rejected(error);
+        for (index, row) in rows.iter().enumerate() {
+            if let Some(error) = rejected.get(&index) {
+                let is_wrong = matches!(error, EntryError::Content(_));
+                if let Some(event) = self.events.get_mut(&row.key) {
+                    event.was_rejected_for_now = true;
+                    event.was_rejected_wrongly |= is_wrong;
+                }
+            } else if self.poisoned.contains(&(row.key.clone(), row.edits)) {
+                rejected.insert(index, poison("poison"));
+            }
+        }
+        let now = self.now();
+        let mut results = self.services.bus.put(rows, &rejected, now)?;
+        for (row, result) in rows.iter().zip(&results) {
+            if *result == PutResult::Accepted {
+                self.accept(row, by);
+            }
+        }
+        if let Some(Fault::ShortResults(count)) = fault {
+            results.truncate(*count);
+        }
+        Ok(results)
     }
-    if state.poisoned.contains(&(row.key.clone(), row.edits)) {
-        return PutResult::Rejected(EntryError::Content(Poison {
-            code: "InvalidArgument".into(),
-            message: "poison".into(),
-        }));
+
+    /// Somebody deletes the bus.
+    pub(crate) fn delete_bus(&mut self) {
+        self.services.bus.exists = false;
+        self.bus_gone_since = Some(Instant::now());
     }
-    state.accept(row, by);
-    PutResult::Accepted
+
+    /// The bus is created again.
+    pub(crate) fn restore_bus(&mut self) {
+        self.services.bus.exists = true;
+        self.bus_gone_since = None;
+    }
 }

@@ -1,22 +1,17 @@
 //! A process of ours and its calls of services. A call has its effect or not, its
 //! response arrives or not, and the process may die in it.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
 };
 
 use outbox::ports::CallError;
-use tokio::{
-    sync::Notify,
-    time::{Instant, sleep},
-};
+use outbox_testing::{Call, CallFailure, Fault, FaultPlan as _, Operation};
+use tokio::sync::Notify;
 
 use crate::{
-    fault_plan::{Fault, Operation},
+    fault_plan::FaultKind,
     mutants::Mutant,
     oracle::{Actor, End},
     state::State,
@@ -33,18 +28,6 @@ pub(crate) struct Caller {
     actor: Arc<AtomicU32>,
     /// Notified when a fault kills the process.
     death: Arc<Notify>,
-}
-
-/// Why a call failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum CallFailure {
-    Throttled,
-    Denied,
-    Conflict,
-    /// No response: it may have had its effect, or not.
-    NoResponse,
-    /// The request was rejected for its content.
-    Rejected,
 }
 
 impl Caller {
@@ -92,67 +75,40 @@ impl Caller {
     /// Calls a service, with the errors that the relay and replays know.
     pub(crate) async fn call<T>(
         &self,
-        operation: Operation,
-        effect: impl FnOnce(&mut State, Option<Fault>) -> T,
+        call: Call<'_>,
+        effect: impl FnOnce(&mut State, Option<&Fault>) -> T,
     ) -> Result<T, CallError> {
-        let result = self.try_call(operation, effect).await;
-        result.map_err(|failure| match failure {
-            CallFailure::Throttled => CallError::Transient("throttled".into()),
-            CallFailure::Conflict => CallError::Transient("conflict".into()),
-            CallFailure::NoResponse => CallError::Transient("no response".into()),
-            CallFailure::Denied => CallError::Configuration("access denied".into()),
-            CallFailure::Rejected => CallError::Content("rejected".into()),
-        })
+        Ok(self.try_call(call, effect).await?)
     }
 
     /// Calls a service: the request travels, has its effect, and the response travels back.
     pub(crate) async fn try_call<T>(
         &self,
-        operation: Operation,
-        effect: impl FnOnce(&mut State, Option<Fault>) -> T,
+        call: Call<'_>,
+        effect: impl FnOnce(&mut State, Option<&Fault>) -> T,
     ) -> Result<T, CallFailure> {
-        let (there, back, fault, dies_before) = self.world.with(|state| {
+        let operation = call.operation;
+        let (plan, kind) = self.world.with(|state| {
             state.counts.calls += 1;
             let commits = matches!(
                 operation,
                 Operation::TransactWriteItems | Operation::GetItem
             );
             state.counts.calls_to_commit += u64::from(commits);
-            let fault = state
-                .fault_plan
-                .fault_for(operation, &mut state.random, Instant::now());
-            let mut latency = || Duration::from_millis(state.random.u64(1..15));
-            let (there, mut back) = (latency(), latency());
-            if fault == Some(Fault::Slow) {
-                back += Duration::from_millis(state.random.u64(500..20_000));
-            }
-            (there, back, fault, state.random.bool())
+            let plan = state.fault_plan.plan(&call);
+            (plan, state.fault_plan.last_fault())
         });
-        if let Some(fault) = fault {
+        if let Some(kind) = kind {
             let actor = self.actor();
             self.world
-                .log(|| format!("{operation:?} of {actor} is affected by {fault:?}"));
+                .log(|| format!("{operation:?} of {actor} is affected by {kind:?}"));
         }
-        sleep(there).await;
-        let without_effect = match fault {
-            Some(Fault::Throttled) => Some(CallFailure::Throttled),
-            Some(Fault::CutBefore) => Some(CallFailure::NoResponse),
-            Some(Fault::Denied) => Some(CallFailure::Denied),
-            Some(Fault::Conflict) => Some(CallFailure::Conflict),
-            Some(Fault::Rejected) => Some(CallFailure::Rejected),
-            Some(Fault::Crash) if dies_before => self.die().await,
-            _ => None,
-        };
-        let result = match without_effect {
-            Some(failure) => Err(failure),
-            None => Ok(self.world.with(|state| effect(state, fault))),
-        };
-        sleep(back).await;
-        match fault {
-            Some(Fault::Crash) => self.die().await,
-            Some(Fault::CutAfter) => Err(CallFailure::NoResponse),
-            _ => result,
+        let effect = |fault: Option<&Fault>| self.world.with(|state| effect(state, fault));
+        let result = plan.perform(effect).await;
+        if kind == Some(FaultKind::Crash) {
+            self.die().await;
         }
+        result
     }
 
     /// Checks that Lambda's timeout didn't end the invocation: the relay and the sweeper

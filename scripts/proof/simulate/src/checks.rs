@@ -1,7 +1,8 @@
 //! What must hold at every step.
 
 use jiff::{SignedDuration, Timestamp};
-use outbox::{OutboxRow, Parked, RowKey, Unreadable};
+use outbox::{OutboxRow, Parked, RowKey, Unreadable, ports::Message};
+use outbox_testing::Row;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -54,7 +55,7 @@ impl State {
                 Some(key),
             );
         }
-        let is_parked = self.rows.get(key).is_some_and(|row| row.parked.is_some());
+        let is_parked = self.services.table.row(key).is_some_and(Row::is_parked);
         let was_parked = event.parked_at.is_some_and(|at| at < self.seen(by, key));
         if is_parked && was_parked && !self.is_young(key, by) {
             return self.violate("published a parked event", Some(key));
@@ -161,11 +162,8 @@ impl State {
         event.is_some_and(|event| begun_at.duration_since(event.committed_at) < YOUNG)
     }
 
-    /// Deletes a row, which must have been published.
-    pub(crate) fn delete(&mut self, key: &RowKey) {
-        if self.rows.remove(key).is_none() {
-            return;
-        }
+    /// A row is deleted, which must have been published.
+    pub(crate) fn check_deleted(&mut self, key: &RowKey) {
         let Some(event) = self.events.get_mut(key) else {
             return;
         };
@@ -176,23 +174,17 @@ impl State {
     }
 
     /// Parks a row, if it is there, not parked yet, and not edited since it was read.
-    /// Returns whether it did. The actor must have sent the dead letter before.
-    pub(crate) fn park(
-        &mut self,
-        key: &RowKey,
-        edits: Option<u64>,
-        mark: &Parked,
-        by: Actor,
-    ) -> bool {
-        let Some(row) = self.rows.get_mut(key).filter(|row| row.parked.is_none()) else {
-            return false;
-        };
-        let now = row.row.as_ref().map_or(0, |row| row.edits);
-        if edits.is_some_and(|edits| edits < now) {
-            return false;
+    /// The actor must have sent the dead letter before.
+    pub(crate) fn park(&mut self, key: &RowKey, edits: Option<u64>, mark: &Parked, by: Actor) {
+        if !self.services.park(key, edits, mark) {
+            return;
         }
-        row.parked = Some(mark.clone());
-        let is_malformed = matches!(row.row, Err(Unreadable::Malformed(_)));
+        let row = self.services.table.row(key);
+        let is_malformed = matches!(
+            row.and_then(Row::unreadable),
+            Some(Unreadable::Malformed(_))
+        );
+        let now = row.and_then(Row::row).map_or(0, |row| row.edits);
         if let Some(event) = self.events.get_mut(key) {
             event.parked_at = Some(Instant::now());
         }
@@ -206,13 +198,13 @@ impl State {
         if !is_poison && !was_rejected_wrongly {
             self.violate("parked an event that is no poison", Some(key));
         }
-        true
     }
 
     /// The mapping completes a record of a batch that it handed over at `begun`. Its event
     /// must be settled, parked, or left to those that read the table.
     pub(crate) fn complete_record(&mut self, key: &RowKey, begun: Instant, now: Timestamp) {
-        let (Some(row), Some(event)) = (self.rows.get(key), self.events.get(key)) else {
+        let row = self.services.table.row(key);
+        let (Some(row), Some(event)) = (row, self.events.get(key)) else {
             return;
         };
         let is_old = now.duration_since(event.committed_at) >= LEFT_TO_SWEEPER_AFTER;
@@ -221,7 +213,7 @@ impl State {
         let was_released = event.released_at.is_some_and(|released| released >= begun);
         let was_edited = event.current().edits > 0;
         let is_left = is_old || was_released || was_edited;
-        if row.parked.is_none() && !event.is_settled() && !is_left {
+        if !row.is_parked() && !event.is_settled() && !is_left {
             let line = format!("{key} is completed: {row:?} of {event:?}");
             self.note(line);
             self.violate("completed the record of a pending event", Some(key));
@@ -229,13 +221,10 @@ impl State {
     }
 
     /// A replay deletes a dead letter, whose rows must not be pending.
-    pub(crate) fn delete_letter(&mut self, id: &str) {
-        let Some(index) = self.queue.iter().position(|queued| queued.message.id == id) else {
-            return;
-        };
-        let queued = self.queue.remove(index);
-        for key in self.keys_named_in(&queued.message.body) {
-            if self.rows.get(&key).is_some_and(|row| row.parked.is_none()) {
+    pub(crate) fn check_deleted_letter(&mut self, message: &Message) {
+        for key in self.keys_named_in(&message.body) {
+            let row = self.services.table.row(&key);
+            if row.is_some_and(|row| !row.is_parked()) {
                 self.violate("deleted the dead letter of a pending event", Some(&key));
             }
         }
@@ -252,12 +241,15 @@ impl State {
         }
         let batch = &body["DDBStreamBatchInfo"];
         let text = |name: &str| batch[name].as_str().unwrap_or_default().to_owned();
-        let shard = text("shardId");
-        self.stream.between(
-            &shard,
-            &text("startSequenceNumber"),
-            &text("endSequenceNumber"),
-        )
+        let number = |text: &str| text.parse::<u128>().unwrap_or_default();
+        let start = number(&text("startSequenceNumber"));
+        let range = start..=number(&text("endSequenceNumber"));
+        let shard = self.services.stream.shards().get(&text("shardId"));
+        let records = shard.into_iter().flat_map(|shard| &shard.records);
+        let within = records.filter(|record| range.contains(&number(&record.number)));
+        within
+            .filter_map(|record| record.inserted.clone())
+            .collect()
     }
 
     /// A consumer commits its effect of an event.

@@ -4,20 +4,19 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use outbox::{
-    AggregateWrite, CommitError, DomainEvent, InvalidSource, KeySchema, Outbox, Revision,
-    Transaction,
+    AggregateWrite, CommitError, InvalidSource, KeySchema, Outbox, Revision, Transaction,
 };
-use serde::Serialize;
+use outbox_testing::{Fault, OUTBOX_TABLE, Operation, unreachable_client};
 use tokio::{task::spawn_local, time::sleep};
 use uuid::Uuid;
 
 use crate::{
     caller::Caller,
     design::Design,
-    fault_plan::Operation,
-    functions::{run_invocation, unreachable_client},
+    functions::run_invocation,
     record_by_record::publish_after_commit,
     state::State,
+    things::{KnownThing, TABLE, Thing, ThingHappened, id_of, key_of_new},
     world::World,
 };
 
@@ -27,29 +26,12 @@ const CLIENT_TIMEOUT: Duration = Duration::from_secs(29);
 /// How often a command is attempted, if others modify the thing concurrently.
 const ATTEMPTS: u32 = 5;
 
-#[derive(Serialize)]
-struct Thing {
-    pk: String,
-    command: u64,
-}
-
-#[derive(Serialize)]
-struct ThingHappened {
-    command: u64,
-}
-
-impl DomainEvent for ThingHappened {
-    fn event_type(&self) -> &str {
-        "ThingHappened"
-    }
-}
-
 /// A process of a service that changes things.
 struct Service {
     caller: Caller,
     outbox: Outbox,
-    /// The revisions it knows; another service may have changed the things since.
-    known: HashMap<u64, Revision>,
+    /// The things it has read; another service may have changed them since.
+    known: HashMap<u64, KnownThing>,
 }
 
 /// The outcome of a command.
@@ -120,15 +102,26 @@ impl Service {
     /// Changes a thing, with this many events about it.
     async fn handle(&mut self, thing: u64, events: u64) -> Outcome {
         for _ in 0..ATTEMPTS {
-            let Ok(base) = self.revision(thing).await else {
+            let Ok(base) = self.read(thing).await else {
                 return Outcome::Failed;
             };
             let command = self.caller.world.with(State::new_id);
-            let transaction = self.decide(thing, base, command, events);
+            let is_careless = self.caller.world.chance(0.05);
+            let pk = match &base {
+                Some(known) => known.pk.clone(),
+                None => key_of_new(thing, is_careless),
+            };
+            let base = base.map(|known| known.revision);
+            let item = Thing { pk, command };
+            let transaction = self.decide(id_of(thing), base, &item, events);
             let committed = self.commit(&transaction, command).await;
             match committed {
                 Ok(revision) => {
-                    self.known.insert(thing, revision);
+                    let known = KnownThing {
+                        pk: item.pk,
+                        revision,
+                    };
+                    self.known.insert(thing, known);
                     return Outcome::Done;
                 }
                 Err(CommitError::ConditionFailed(_)) => {
@@ -141,18 +134,15 @@ impl Service {
     }
 
     /// Returns the transaction of a command, based on the revision that was read.
-    fn decide(&self, thing: u64, base: Option<Revision>, command: u64, events: u64) -> Transaction {
-        let id = format!("thing#{thing}");
-        let item = Thing {
-            pk: id.clone(),
-            command,
-        };
+    fn decide(&self, id: String, base: Option<Revision>, item: &Thing, events: u64) -> Transaction {
         let key = KeySchema::partition_key("pk");
         let write = match base {
-            None => AggregateWrite::create(id, "things", key, &item),
-            Some(base) => AggregateWrite::replace(id, "things", key, &item, base),
+            None => AggregateWrite::create(id, TABLE, key, item),
+            Some(base) => AggregateWrite::replace(id, TABLE, key, item, base),
         };
-        let happened = ThingHappened { command };
+        let happened = ThingHappened {
+            command: item.command,
+        };
         let events = (0..events).map(|_| &happened);
         self.outbox.transaction(write).events(events)
     }
@@ -177,7 +167,7 @@ impl Service {
             }
             Err(error) => format!("did not commit: {error}"),
         });
-        let was_written = world.with(|state| state.items.commands.contains(&command));
+        let was_written = world.with(|state| state.commands.contains(&command));
         match &committed {
             Ok(_) if !was_written => {
                 world.with(|state| state.violate("reported as committed, but was not", None));
@@ -195,22 +185,19 @@ impl Service {
         Ok(committed.revision)
     }
 
-    /// Returns the thing's revision; `None` if there is no such thing yet.
-    async fn revision(&mut self, thing: u64) -> Result<Option<Revision>, ()> {
+    /// Returns the thing as this service knows it; `None` if there is no such thing yet.
+    async fn read(&mut self, thing: u64) -> Result<Option<KnownThing>, ()> {
         if let Some(known) = self.known.get(&thing) {
-            return Ok(Some(*known));
+            return Ok(Some(known.clone()));
         }
-        let read = |state: &mut State, _| {
-            let item = state.items.get("things", &format!("thing#{thing}"))?;
-            serde_dynamo::from_item(item.clone()).ok()
-        };
-        let read = self.caller.try_call(Operation::GetItem, read).await;
+        let read = |state: &mut State, _: Option<&Fault>| state.read_thing(thing);
+        let read = self.caller.try_call(Operation::GetItem.into(), read).await;
         read.map_err(|_| ())
     }
 }
 
 fn outbox(caller: &Caller) -> Result<Outbox, InvalidSource> {
-    let outbox = Outbox::new(unreachable_client(), "outbox", "things")?;
+    let outbox = Outbox::new(unreachable_client(), OUTBOX_TABLE, "things")?;
     let outbox = outbox.with_clock(caller.world.clock());
     Ok(outbox.with_event_ids(event_id).on(Arc::new(caller.clone())))
 }

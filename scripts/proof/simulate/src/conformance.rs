@@ -1,20 +1,25 @@
 //! Runs the conformance suites against the simulated services: what a simulation shows is
 //! only worth something if its services behave as AWS's do. No faults are planned here.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use outbox::{
-    OutboxRow, Parked, RowKey, Unreadable,
+    OutboxRow, Parked, RowKey,
     ports::{Discard, OutboxTable, ParkedRows},
 };
 use outbox_conformance::{bus, dead_letters, queue, stream, table};
-use tokio::time::{Instant, sleep};
+use outbox_testing::{FIRST_SHARD, Item, STREAM_ARN};
+use tokio::time::sleep;
 
-use crate::{caller::Caller, design::Design, state::Setting, stream::Stream, world::World};
-
-/// The only shard there is at first.
-const SHARD: &str = "shardId-1";
+use crate::{
+    caller::Caller,
+    commits::NewRow,
+    design::Design,
+    state::{Setting, State},
+    world::World,
+};
 
 /// Returns a process of ours in a new history.
 async fn begin() -> Caller {
@@ -31,14 +36,12 @@ async fn begin() -> Caller {
 }
 
 impl Caller {
-    fn write(&self, row: &OutboxRow, unreadable: Option<Unreadable>) {
-        let row = Arc::new(row.clone());
-        let key = row.key.clone();
-        let readable = unreadable.map_or_else(|| Ok(Arc::clone(&row)), Err);
-        let now = self.world.now();
+    fn write(&self, row: &OutboxRow, change: impl FnOnce(&mut Item)) {
+        let mut item = serde_dynamo::to_item(row).unwrap();
+        change(&mut item);
         self.world.with(|state| {
-            state.write(row, readable, String::new(), now);
-            state.add_stream_record("INSERT", &key, now);
+            state.services.put_item(item);
+            state.record_commit(NewRow::intact(row));
         });
     }
 }
@@ -51,16 +54,19 @@ impl table::World for Caller {
     }
 
     async fn put(&self, row: &OutboxRow) {
-        self.write(row, None);
+        self.write(row, |_| {});
     }
 
     async fn put_newer(&self, row: &OutboxRow) {
-        self.write(row, Some(Unreadable::NewerFormat(2)));
+        self.write(row, |item| {
+            item.insert("v".to_owned(), AttributeValue::N("2".to_owned()));
+        });
     }
 
     async fn put_malformed(&self, row: &OutboxRow) {
-        let missing = "attribute \"source\" is missing".to_owned();
-        self.write(row, Some(Unreadable::Malformed(missing)));
+        self.write(row, |item| {
+            item.remove("source");
+        });
     }
 
     async fn edit(&self, key: &RowKey) {
@@ -89,19 +95,18 @@ impl bus::World for Caller {
     }
 
     async fn commit(&self, row: &OutboxRow) {
-        self.write(row, None);
+        self.write(row, |_| {});
     }
 
     async fn commit_spoiled(&self, row: OutboxRow) -> OutboxRow {
-        self.write(&row, None);
+        self.write(&row, |_| {});
         self.world
             .with(|state| state.poisoned.insert((row.key.clone(), 0)));
         row
     }
 
     async fn delete_bus(&self) {
-        self.world
-            .with(|state| state.bus_gone_since = Some(Instant::now()));
+        self.world.with(State::delete_bus);
     }
 
     async fn received(&self) -> Vec<String> {
@@ -127,7 +132,7 @@ impl dead_letters::World for Caller {
 
     async fn bodies(&self) -> Vec<String> {
         self.world.with(|state| {
-            let queue = state.queue.iter();
+            let queue = state.services.queue.messages().iter();
             queue.map(|queued| queued.message.body.clone()).collect()
         })
     }
@@ -159,23 +164,24 @@ impl stream::World for Caller {
     }
 
     fn stream_arn(&self) -> String {
-        Stream::ARN.to_owned()
+        STREAM_ARN.to_owned()
     }
 
     async fn shard_id(&self) -> String {
-        SHARD.to_owned()
+        FIRST_SHARD.to_owned()
     }
 
     async fn first_number(&self) -> String {
         let now = self.world.now();
         self.world.with(|state| {
-            let first = state.stream.trim_index(SHARD, now);
-            state.stream.shards[SHARD].records[first].number.clone()
+            let stream = &state.services.stream;
+            let first = stream.trim_index(FIRST_SHARD, now);
+            stream.shards()[FIRST_SHARD].records[first].number.clone()
         })
     }
 
     async fn put(&self, row: &OutboxRow) {
-        self.write(row, None);
+        self.write(row, |_| {});
     }
 
     async fn park(&self, key: &RowKey) {
@@ -200,7 +206,7 @@ impl stream::World for Caller {
     }
 
     async fn end(&self) {
-        self.world.with(|state| state.stream.split());
+        self.world.with(|state| state.services.stream.split());
     }
 
     async fn pass(&self, time: Duration) {

@@ -8,14 +8,11 @@ use outbox::{
     inbox::{ConsumerWrites, Inbox, InvalidInbox},
     testing::Transact,
 };
+use outbox_testing::unreachable_client;
 use tokio::time::Instant;
 
 use crate::{
-    caller::Caller,
-    delivery::Delivery,
-    functions::{run_invocation, unreachable_client},
-    mutants::Mutant,
-    state::State,
+    caller::Caller, delivery::Delivery, functions::run_invocation, mutants::Mutant, state::State,
     world::World,
 };
 

@@ -2,64 +2,13 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use outbox::ports::{CallError, EntryError, Poison};
+use outbox_testing::{Call, CallPlan, Fault, Operation};
 use tokio::time::Instant;
 
-/// The operations of the services that our processes call.
+/// The kinds of faults that a call may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Operation {
-    /// `DescribeEventBus`.
-    DescribeEventBus,
-    /// `PutEvents`.
-    PutEvents,
-    /// `BatchGetItem`.
-    BatchGetItem,
-    /// `BatchWriteItem`, deletes alone.
-    BatchWriteItem,
-    /// `UpdateItem`, to park a row, or to edit or release a parked one.
-    UpdateItem,
-    /// `GetItem`.
-    GetItem,
-    /// `TransactWriteItems`.
-    TransactWriteItems,
-    /// `Scan`.
-    Scan,
-    /// `Query`.
-    Query,
-    /// `SendMessage`.
-    SendMessage,
-    /// `ReceiveMessage`.
-    ReceiveMessage,
-    /// `ChangeMessageVisibilityBatch`.
-    ChangeMessageVisibility,
-    /// `DeleteMessageBatch`.
-    DeleteMessage,
-    /// `GetShardIterator`.
-    GetShardIterator,
-    /// `GetRecords`.
-    GetRecords,
-}
-
-const OPERATIONS: [Operation; 15] = [
-    Operation::DescribeEventBus,
-    Operation::PutEvents,
-    Operation::BatchGetItem,
-    Operation::BatchWriteItem,
-    Operation::UpdateItem,
-    Operation::GetItem,
-    Operation::TransactWriteItems,
-    Operation::Scan,
-    Operation::Query,
-    Operation::SendMessage,
-    Operation::ReceiveMessage,
-    Operation::ChangeMessageVisibility,
-    Operation::DeleteMessage,
-    Operation::GetShardIterator,
-    Operation::GetRecords,
-];
-
-/// What can go wrong with a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Fault {
+pub enum FaultKind {
     /// Rejected by throttling, without effect.
     Throttled,
     /// Rejected for missing permissions, without effect.
@@ -84,21 +33,21 @@ pub enum Fault {
     Crash,
 }
 
-const FAULTS: [Fault; 11] = [
-    Fault::Throttled,
-    Fault::Denied,
-    Fault::CutBefore,
-    Fault::CutAfter,
-    Fault::Slow,
-    Fault::Partial,
-    Fault::ShortList,
-    Fault::Conflict,
-    Fault::Rejected,
-    Fault::Late,
-    Fault::Crash,
+const FAULTS: [FaultKind; 11] = [
+    FaultKind::Throttled,
+    FaultKind::Denied,
+    FaultKind::CutBefore,
+    FaultKind::CutAfter,
+    FaultKind::Slow,
+    FaultKind::Partial,
+    FaultKind::ShortList,
+    FaultKind::Conflict,
+    FaultKind::Rejected,
+    FaultKind::Late,
+    FaultKind::Crash,
 ];
 
-impl Fault {
+impl FaultKind {
     /// Returns whether the fault makes a difference to this operation: not every
     /// response has parts, or a list that could be too short.
     fn can_affect(self, operation: Operation) -> bool {
@@ -123,30 +72,46 @@ impl Fault {
 struct Episode {
     /// `None`: all operations.
     operation: Option<Operation>,
-    fault: Fault,
+    fault: FaultKind,
     probability: f64,
     until: Instant,
 }
 
 /// Which faults affect calls now.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct FaultPlan {
+    random: fastrand::Rng,
     episodes: Vec<Episode>,
     /// The probability that an invocation is killed.
     kill_probability: f64,
     /// How often each fault affected each operation.
-    fault_counts: BTreeMap<(Operation, Fault), u64>,
+    fault_counts: BTreeMap<(Operation, FaultKind), u64>,
+    /// What affects the call that was planned last.
+    last_fault: Option<FaultKind>,
 }
 
 impl FaultPlan {
+    /// Creates a plan without faults.
+    pub(crate) fn new(random: fastrand::Rng) -> Self {
+        Self {
+            random,
+            episodes: Vec::new(),
+            kill_probability: 0.0,
+            fault_counts: BTreeMap::new(),
+            last_fault: None,
+        }
+    }
+
     /// Starts a new episode, and returns its description.
-    pub(crate) fn start_episode(&mut self, random: &mut fastrand::Rng, now: Instant) -> String {
+    pub(crate) fn start_episode(&mut self, now: Instant) -> String {
+        let random = &mut self.random;
         self.kill_probability = if random.bool() {
             0.0
         } else {
             random.f64() * 0.05
         };
-        let operation = (random.u8(..) > 40).then(|| OPERATIONS[random.usize(..OPERATIONS.len())]);
+        let operation =
+            (random.u8(..) > 40).then(|| Operation::ALL[random.usize(..Operation::ALL.len())]);
         let fault = FAULTS[random.usize(..FAULTS.len())];
         // Mostly a few calls fail, at times all.
         let probability = match random.u8(..10) {
@@ -177,14 +142,12 @@ impl FaultPlan {
         self.kill_probability = 0.0;
     }
 
-    /// Returns the fault that affects this call, if one does, and counts it.
-    pub(crate) fn fault_for(
-        &mut self,
-        operation: Operation,
-        random: &mut fastrand::Rng,
-        now: Instant,
-    ) -> Option<Fault> {
+    /// Returns the kind of fault that affects a call of this operation, if one does, and
+    /// counts it.
+    fn fault_for(&mut self, operation: Operation) -> Option<FaultKind> {
+        let now = Instant::now();
         self.episodes.retain(|episode| episode.until > now);
+        let random = &mut self.random;
         let affecting = self.episodes.iter().find(|episode| {
             episode.fault.can_affect(operation)
                 && episode.operation.is_none_or(|of| of == operation)
@@ -195,13 +158,79 @@ impl FaultPlan {
         Some(fault)
     }
 
+    /// Returns what affects the call that was planned last.
+    pub(crate) fn last_fault(&self) -> Option<FaultKind> {
+        self.last_fault
+    }
+
+    /// Returns what goes wrong with a call by a fault of this kind.
+    fn fault(&mut self, kind: FaultKind, call: &Call<'_>) -> Fault {
+        let error = |error: fn(String) -> CallError, why: &str| Fault::Error(error(why.into()));
+        match kind {
+            FaultKind::Throttled => error(CallError::Transient, "throttled"),
+            FaultKind::Denied => error(CallError::Configuration, "access denied"),
+            FaultKind::Rejected => error(CallError::Content, "rejected"),
+            FaultKind::Conflict => Fault::Conflict,
+            FaultKind::Slow => Fault::Slow(Duration::from_millis(self.random.u64(500..20_000))),
+            FaultKind::Late => Fault::Late(Duration::from_secs(self.random.u64(4..30))),
+            FaultKind::ShortList => Fault::ShortResults(call.entries / 2),
+            FaultKind::Partial => self.partial(call),
+            FaultKind::CutBefore => Fault::RequestLost,
+            // The process dies with the connection.
+            FaultKind::Crash if self.random.bool() => Fault::RequestLost,
+            FaultKind::Crash | FaultKind::CutAfter => Fault::ResponseLost,
+        }
+    }
+
+    /// Returns the fault of a call of which the service does only a part.
+    fn partial(&mut self, call: &Call<'_>) -> Fault {
+        if call.operation == Operation::GetRecords {
+            return Fault::Page(0);
+        }
+        let failing: Vec<usize> = (0..call.entries).filter(|_| self.random.bool()).collect();
+        if call.operation != Operation::PutEvents {
+            return Fault::Unprocessed(failing.into_iter().collect());
+        }
+        let entries = failing.into_iter().map(|index| (index, self.entry_error()));
+        Fault::Rejected(entries.collect())
+    }
+
+    fn entry_error(&mut self) -> EntryError {
+        match self.random.u8(..24) {
+            0..3 => EntryError::Configuration("NotAuthorizedForSourceException".into()),
+            3 => poison("rejected wrongly"),
+            _ => EntryError::Transient("InternalFailure".into()),
+        }
+    }
+
     /// Returns whether the invocation that begins now is to be killed at some point.
-    pub(crate) fn kills(&self, random: &mut fastrand::Rng) -> bool {
-        random.f64() < self.kill_probability
+    pub(crate) fn kills(&mut self) -> bool {
+        self.random.f64() < self.kill_probability
     }
 
     /// Returns how often each fault affected each operation.
-    pub(crate) fn fault_counts(&self) -> &BTreeMap<(Operation, Fault), u64> {
+    pub(crate) fn fault_counts(&self) -> &BTreeMap<(Operation, FaultKind), u64> {
         &self.fault_counts
     }
+}
+
+impl outbox_testing::FaultPlan for FaultPlan {
+    fn plan(&mut self, call: &Call<'_>) -> CallPlan {
+        self.last_fault = self.fault_for(call.operation);
+        let fault = self.last_fault.map(|kind| self.fault(kind, call));
+        let mut latency = || Duration::from_millis(self.random.u64(1..15));
+        CallPlan {
+            request_takes: latency(),
+            response_takes: latency(),
+            fault,
+        }
+    }
+}
+
+/// Returns the error of an event that is rejected for its content.
+pub(crate) fn poison(message: &str) -> EntryError {
+    EntryError::Content(Poison {
+        code: "InvalidArgument".into(),
+        message: message.into(),
+    })
 }

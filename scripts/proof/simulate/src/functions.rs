@@ -1,13 +1,7 @@
 //! Invocations, as Lambda runs them: a process that responds is kept for the next one;
 //! a process that dies is gone with everything it remembers.
 
-use std::{
-    cell::RefCell,
-    future::Future,
-    rc::Rc,
-    sync::{Arc, LazyLock},
-    time::Duration,
-};
+use std::{cell::RefCell, future::Future, rc::Rc, sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
 use outbox::{
@@ -161,7 +155,7 @@ pub(crate) async fn run_invocation<T>(
 ) -> Option<T> {
     let world = &caller.world;
     let actor = caller.begin();
-    let is_killed = world.with(|state| state.fault_plan.kills(&mut state.random));
+    let is_killed = world.with(|state| state.fault_plan.kills());
     // Mostly early: most invocations end long before their timeout.
     let killed_after = timeout.mul_f64(world.with(|state| state.random.f64().powi(4)));
     let (result, end) = tokio::select! {
@@ -174,16 +168,6 @@ pub(crate) async fn run_invocation<T>(
     world.log(|| format!("invocation {actor} {end:?}"));
     world.end(actor, end);
     result
-}
-
-/// Returns a client without an endpoint. The library asks for a client, and calls what
-/// it is given in the client's place.
-pub(crate) fn unreachable_client() -> aws_sdk_dynamodb::Client {
-    static CLIENT: LazyLock<aws_sdk_dynamodb::Client> = LazyLock::new(|| {
-        let config = aws_sdk_dynamodb::Config::builder().behavior_version_latest();
-        aws_sdk_dynamodb::Client::from_conf(config.build())
-    });
-    CLIENT.clone()
 }
 
 /// Runs the schedule and the sweeper.

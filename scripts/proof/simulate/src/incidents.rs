@@ -11,16 +11,14 @@ use crate::{
     mapping::{Mapping, start},
     mutants::Mutant,
     operators::replay,
+    state::State,
     world::World,
 };
 
 /// Starts one episode of faults after the other.
 pub(crate) async fn vary_faults(world: World) {
     loop {
-        let episode = world.with(|state| {
-            let mut random = state.random.fork();
-            state.fault_plan.start_episode(&mut random, Instant::now())
-        });
+        let episode = world.with(|state| state.fault_plan.start_episode(Instant::now()));
         world.log(|| episode);
         sleep(Duration::from_secs(world.between(5..1_800))).await;
     }
@@ -43,7 +41,7 @@ pub(crate) async fn cause_incidents<F: StreamFunction>(
             }
             1..3 => {
                 world.log(|| "the shards split".to_owned());
-                world.with(|state| state.stream.split());
+                world.with(|state| state.services.stream.split());
                 world.notify_mappings();
             }
             3 => {
@@ -86,19 +84,19 @@ pub(crate) async fn cause_incidents<F: StreamFunction>(
             }
             6 => {
                 world.log(|| "the bus is deleted".to_owned());
-                world.with(|state| state.bus_gone_since = Some(Instant::now()));
+                world.with(State::delete_bus);
                 sleep(Duration::from_secs(world.between(10..7_200))).await;
                 world.log(|| "the bus exists again".to_owned());
-                world.with(|state| state.bus_gone_since = None);
+                world.with(State::restore_bus);
             }
             7..9 => world.with(|state| {
                 // The bus accepts an event that it rejected before, as after a change of its policy.
                 let poisoned: Vec<_> = state.poisoned.iter().cloned().collect();
                 let is_fixable = |(key, _): &&(RowKey, u64)| {
-                    let row = state.rows.get(key);
+                    let row = state.services.table.row(key);
                     row.is_some_and(|row| {
-                        let is_json = row.row.as_ref().is_ok_and(|row| row.detail.ends_with('}'));
-                        row.parked.is_some() && is_json
+                        let is_json = row.row().is_some_and(|row| row.detail.ends_with('}'));
+                        row.is_parked() && is_json
                     })
                 };
                 if let Some(poisoned) = poisoned.iter().find(is_fixable) {
@@ -106,10 +104,11 @@ pub(crate) async fn cause_incidents<F: StreamFunction>(
                 }
             }),
             _ => world.with(|state| {
-                if !state.queue.is_empty() {
-                    // A dead letter is lost.
-                    let index = state.random.usize(..state.queue.len());
-                    state.queue.remove(index);
+                // A dead letter is lost.
+                let messages = state.services.queue.messages().iter();
+                if let Some(lost) = state.random.choice(messages) {
+                    let id = lost.message.id.clone();
+                    state.services.queue.remove(&id);
                 }
             }),
         }

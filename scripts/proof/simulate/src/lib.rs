@@ -21,8 +21,8 @@
 //! | `mutants` | deliberate mistakes, each of which the checks must find |
 //! | `caller` | a process and its calls, with the faults that affect them |
 //! | `transactions`, `table`, `parked_rows`, `bus`, `queue`, `stream_reader` | the services, as such a process calls them |
-//! | `rows`, `items`, `stream`, `delivery` | what the services store |
-//! | `commands` | services that commit events |
+//! | `commits`, `delivery` | how rows are committed, what the consumer's queue holds |
+//! | `commands`, `things` | services that commit events, and what they change |
 //! | `mapping` | Lambda's stream mapping, or two of them |
 //! | `functions` | invocations of the relay and the sweeper |
 //! | `consumer` | a consumer with an inbox |
@@ -30,13 +30,15 @@
 //! | `design`, `record_by_record` | what one would write without the library |
 //! | `report` | the numbers of a history |
 //!
-//! The simulated services behave as AWS's do: they pass the suites of
+//! The crate `outbox-testing` has what the services store and do. Here each process calls them
+//! with faults, and the oracle watches. Called like that, they behave as AWS's do: they pass the suites of
 //! `outbox-conformance`, as the library's adapters to AWS do.
 
 mod bus;
 mod caller;
 mod checks;
 mod commands;
+mod commits;
 #[cfg(test)]
 mod conformance;
 mod consumer;
@@ -45,7 +47,6 @@ mod design;
 mod fault_plan;
 mod functions;
 mod incidents;
-mod items;
 mod mapping;
 mod mutants;
 mod operators;
@@ -54,17 +55,16 @@ mod parked_rows;
 mod queue;
 mod record_by_record;
 mod report;
-mod rows;
 mod run;
 mod state;
-mod stream;
 mod stream_reader;
 mod table;
+mod things;
 mod transactions;
 mod world;
 
 pub use design::Design;
-pub use fault_plan::{Fault, Operation};
+pub use fault_plan::FaultKind;
 pub use mutants::Mutant;
 pub use report::Report;
 pub use run::{Plan, Seed, run};

@@ -5,6 +5,7 @@ use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
 
 use jiff::SignedDuration;
 use outbox::RowKey;
+use outbox_testing::STREAM_ARN;
 use serde_json::Value;
 use stream_mapping::{
     Action, Filter, Invocation, Lane, Outcome, Record, Settings, Shard, StartingPosition,
@@ -14,7 +15,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{design::Design, functions::StreamFunction, stream::Stream, world::World};
+use crate::{design::Design, functions::StreamFunction, world::World};
 
 /// How long a shard that is idle waits at most before it reads again.
 const POLL_INTERVAL: Duration = Duration::from_mins(5);
@@ -112,7 +113,7 @@ impl<F: StreamFunction> Driver<F> {
             let ready: Vec<String> = self.world.with(|state| {
                 let mut started = self.started.borrow_mut();
                 let done = self.done.borrow();
-                let shards = state.stream.shards.iter();
+                let shards = state.services.stream.shards().iter();
                 let ready = shards.filter(|(id, shard)| {
                     let parent = shard.parent.as_ref();
                     !started.contains(*id) && parent.is_none_or(|parent| done.contains(parent))
@@ -132,7 +133,7 @@ impl<F: StreamFunction> Driver<F> {
     /// Reads a shard and invokes the function, until the shard ends.
     async fn drive(self: Rc<Self>, id: String) {
         let settings = self.settings.clone();
-        let Ok(mut shard) = Shard::new(&id, Stream::ARN, "relay", settings) else {
+        let Ok(mut shard) = Shard::new(&id, STREAM_ARN, "relay", settings) else {
             return;
         };
         let mut position = 0;
@@ -157,8 +158,8 @@ impl<F: StreamFunction> Driver<F> {
     fn read(&self, id: &str, position: &mut usize, shard: &mut Shard) -> bool {
         let now = self.world.now();
         self.world.with(|state| {
-            *position = (*position).max(state.stream.trim_index(id, now));
-            let Some(source) = state.stream.shards.get(id) else {
+            *position = (*position).max(state.services.stream.trim_index(id, now));
+            let Some(source) = state.services.stream.shards().get(id) else {
                 return true;
             };
             let rest = source.records.get(*position..).unwrap_or_default();

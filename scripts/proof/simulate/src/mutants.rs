@@ -46,6 +46,8 @@ pub enum Mutant {
     /// Failures are reported at once, while what was published is too young to be
     /// looked up.
     AnswerTooEarly,
+    /// The first events of an aggregate don't claim its id for one item.
+    NoClaim,
     /// A transaction without a response counts as not written.
     SilenceIsRefusal,
     /// A consumer handles every delivery.

@@ -7,6 +7,7 @@ use outbox::{
     ports::{Discard, ParkedRows},
     replay::{Replay, Selection, check_detail},
 };
+use outbox_testing::TABLE_ARN;
 use serde_json::{Value, json};
 use tokio::{task::spawn_local, time::sleep};
 
@@ -14,7 +15,6 @@ use crate::{
     caller::Caller,
     functions::{relay, run_invocation},
     state::State,
-    stream::Stream,
     world::World,
 };
 
@@ -73,22 +73,17 @@ pub(crate) async fn respond_to_pages(world: World) {
 /// Replays everything in the dead-letter queue, or dies in it.
 pub(crate) async fn replay(world: &World) {
     let caller = Caller::for_operator(world);
-    let replay = Replay::new(
-        relay(&caller),
-        caller.clone(),
-        caller.clone(),
-        Stream::TABLE_ARN,
-    );
+    let replay = Replay::new(relay(&caller), caller.clone(), caller.clone(), TABLE_ARN);
     let selection = Selection::default();
-    let running = replay.run(&selection, || false, |_, _| {});
+    // Boxed, because it is a large future.
+    let running = Box::pin(replay.run(&selection, || false, |_, _| {}));
     let summary = run_invocation(&caller, COMMAND_TIMEOUT, running).await;
     world.log(|| format!("an operator replayed: {summary:?}"));
 }
 
 async fn remedy_one(world: &World, what: Remedy) {
     let parked = world.with(|state| {
-        let is_parked = |key: &&RowKey| state.rows[*key].parked.is_some();
-        let parked: Vec<RowKey> = state.rows.keys().filter(is_parked).cloned().collect();
+        let parked = state.keys_of_rows(true);
         state.random.choice(parked)
     });
     if let Some(key) = parked {
@@ -147,7 +142,8 @@ async fn edit(caller: &Caller, key: &RowKey) -> bool {
 /// Publishes a row from the table.
 async fn publish_one(world: &World) {
     let chosen = world.with(|state| {
-        let keys: Vec<RowKey> = state.rows.keys().cloned().collect();
+        let rows = state.services.table.rows();
+        let keys: Vec<RowKey> = rows.map(|(key, _)| key.clone()).collect();
         state.random.choice(keys)
     });
     let Some(key) = chosen else { return };

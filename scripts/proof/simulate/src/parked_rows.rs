@@ -1,24 +1,37 @@
 //! Parked rows, as outboxctl reads and changes them.
 
-use std::sync::Arc;
-
 use outbox::{
     RowKey,
     ports::{CallError, Discard, ParkedRows, StoredRow},
 };
+use outbox_testing::{Call, Fault, Operation};
 use tokio::time::Instant;
 
-use crate::{caller::Caller, fault_plan::Operation, state::State, table::stored};
+use crate::{caller::Caller, state::State};
+
+/// Returns a call about one row.
+fn call_on(operation: Operation, key: &RowKey) -> Call<'_> {
+    Call::on_rows(operation, std::slice::from_ref(key))
+}
 
 impl ParkedRows for Caller {
     async fn read(&self, key: &RowKey) -> Result<Option<StoredRow>, CallError> {
-        let read = |state: &mut State, _| state.rows.get(key).map(|row| stored((key, row)));
-        self.call(Operation::GetItem, read).await
+        let read = |state: &mut State, _: Option<&Fault>| {
+            let row = state.services.table.row(key);
+            row.map(|row| row.stored().clone())
+        };
+        self.call(call_on(Operation::GetItem, key), read).await
     }
 
     async fn unpark(&self, key: &RowKey) -> Result<bool, CallError> {
-        let unpark = |state: &mut State, _| state.unpark(key);
-        self.call(Operation::UpdateItem, unpark).await
+        let unpark = |state: &mut State, _: Option<&Fault>| {
+            let is_unparked = state.services.unpark(key);
+            if is_unparked {
+                state.record_release(key);
+            }
+            is_unparked
+        };
+        self.call(call_on(Operation::UpdateItem, key), unpark).await
     }
 
     async fn replace_detail(
@@ -27,72 +40,67 @@ impl ParkedRows for Caller {
         seen: &str,
         detail: &str,
     ) -> Result<bool, CallError> {
-        let replace = |state: &mut State, _| state.edit(key, seen, detail);
-        self.call(Operation::UpdateItem, replace).await
+        let replace = |state: &mut State, _: Option<&Fault>| {
+            let is_replaced = state.services.replace_detail(key, seen, detail);
+            if is_replaced {
+                state.record_edit(key);
+                state.record_release(key);
+            }
+            is_replaced
+        };
+        self.call(call_on(Operation::UpdateItem, key), replace)
+            .await
     }
 
-    async fn discard(&self, key: &RowKey, _: &Discard) -> Result<bool, CallError> {
+    async fn discard(&self, key: &RowKey, discard: &Discard) -> Result<bool, CallError> {
         // As in DynamoDB: a read, then a write on condition that the mark is still the same.
-        let read = |state: &mut State, _| Some(state.rows.get(key)?.parked.clone());
-        let Some(mark) = self.call(Operation::GetItem, read).await?.flatten() else {
+        let read = |state: &mut State, _: Option<&Fault>| {
+            state.services.table.row(key)?.stored().parked.clone()
+        };
+        let Some(mark) = self.call(call_on(Operation::GetItem, key), read).await? else {
             return Ok(false);
         };
-        let discard = |state: &mut State, _| {
-            let is_as_read = state
-                .rows
-                .get(key)
-                .is_some_and(|row| row.parked.as_ref() == Some(&mark));
-            if is_as_read {
-                state.discard(key);
+        let discard = |state: &mut State, _: Option<&Fault>| {
+            let is_discarded = state.services.discard(key, &mark, discard);
+            if is_discarded {
+                state.record_discard(key);
             }
-            is_as_read
+            is_discarded
         };
-        self.call(Operation::TransactWriteItems, discard).await
+        self.call(call_on(Operation::TransactWriteItems, key), discard)
+            .await
     }
 }
 
 impl State {
-    fn unpark(&mut self, key: &RowKey) -> bool {
-        let Some(row) = self.rows.get_mut(key).filter(|row| row.parked.is_some()) else {
-            return false;
-        };
-        row.parked = None;
+    /// An operator has made a parked row pending.
+    fn record_release(&mut self, key: &RowKey) {
         if let Some(event) = self.events.get_mut(key) {
             event.released_at = Some(Instant::now());
         }
-        self.add_stream_record("MODIFY", key, self.now());
-        true
     }
 
-    fn edit(&mut self, key: &RowKey, seen: &str, detail: &str) -> bool {
-        let Some(stored) = self.rows.get_mut(key).filter(|row| row.parked.is_some()) else {
-            return false;
+    /// An operator has edited a row.
+    fn record_edit(&mut self, key: &RowKey) {
+        let Some(row) = self.services.table.row(key) else {
+            return;
         };
-        let Some(row) = stored.row.clone().ok().filter(|row| row.detail == seen) else {
-            return false;
+        let Ok(row) = row.stored().candidate.row.clone() else {
+            return;
         };
-        let mut row = (*row).clone();
-        detail.clone_into(&mut row.detail);
-        row.edits += 1;
-        let row = Arc::new(row);
-        stored.row = Ok(Arc::clone(&row));
+        let edits = row.edits;
         if let Some(event) = self.events.get_mut(key) {
-            event.edit(Arc::clone(&row));
+            event.edit(row);
         }
         // Not every edit fixes the event.
         if !self.is_over && self.random.u8(..6) == 0 {
-            self.poisoned.insert((key.clone(), row.edits));
+            self.poisoned.insert((key.clone(), edits));
         }
-        self.unpark(key)
     }
 
-    fn discard(&mut self, key: &RowKey) {
-        self.rows.remove(key);
+    /// An operator has discarded a row.
+    fn record_discard(&mut self, key: &RowKey) {
         self.counts.discarded += 1;
-        self.audit.insert(key.clone());
-        // A discard moves the row, in one transaction.
-        self.add_stream_record("INSERT", &key.discarded(), self.now());
-        self.add_stream_record("REMOVE", key, self.now());
         if let Some(event) = self.events.get_mut(key) {
             event.is_discarded = true;
         }

@@ -6,14 +6,11 @@ use std::{
     time::Duration,
 };
 
+use outbox_testing::Operation;
 use tokio::time::Instant;
 
 use crate::{
-    design::Design,
-    fault_plan::{Fault, Operation},
-    oracle::EventRecord,
-    state::State,
-    world::World,
+    design::Design, fault_plan::FaultKind, oracle::EventRecord, state::State, world::World,
 };
 
 /// The outcome of a history, or of several.
@@ -48,7 +45,7 @@ pub struct Report {
     /// Simulated time.
     pub lasted: Duration,
     /// How often each fault affected each operation.
-    pub faults: BTreeMap<(Operation, Fault), u64>,
+    pub faults: BTreeMap<(Operation, FaultKind), u64>,
     /// What must never happen, and did.
     pub violations: Vec<String>,
     /// What happened, line by line, if the plan asked for it.
@@ -78,7 +75,7 @@ impl Report {
     }
 
     /// Returns how often each fault affected a call.
-    pub fn faults_by_kind(&self) -> BTreeMap<Fault, u64> {
+    pub fn faults_by_kind(&self) -> BTreeMap<FaultKind, u64> {
         let mut kinds = BTreeMap::new();
         for ((_, fault), times) in &self.faults {
             *kinds.entry(*fault).or_default() += times;
@@ -160,12 +157,12 @@ impl State {
     fn count_events(&self, place: Place) -> u64 {
         let has_table = matches!(self.design, Design::OneEventACall | Design::ThisOne);
         let mut named = BTreeSet::new();
-        for queued in &self.queue {
+        for queued in self.services.queue.messages() {
             named.extend(self.keys_named_in(&queued.message.body));
         }
         let unsettled = self.events.iter().filter(|(_, event)| !event.is_settled());
         let places = unsettled.map(|(key, _)| {
-            if has_table && self.rows.contains_key(key) || named.contains(key) {
+            if has_table && self.services.table.row(key).is_some() || named.contains(key) {
                 Place::Kept
             } else {
                 Place::Lost

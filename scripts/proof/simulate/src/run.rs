@@ -3,6 +3,7 @@
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use outbox::RowKey;
+use outbox_testing::unreachable_client;
 use tokio::{
     task::{LocalSet, spawn_local},
     time::{Instant, sleep},
@@ -12,7 +13,7 @@ use crate::{
     commands::commit,
     consumer::consume,
     design::Design,
-    functions::{RelayProcess, sweep, unreachable_client},
+    functions::{RelayProcess, sweep},
     incidents::{cause_incidents, vary_faults},
     mapping::start,
     mutants::Mutant,
@@ -114,7 +115,7 @@ async fn run_history(seed: Seed, plan: Plan) -> Report {
         state.fault_plan.clear();
         state.is_over = true;
         state.is_relay_broken = false;
-        state.bus_gone_since = None;
+        state.restore_bus();
         state.is_sweeper_off = state.mutant == Some(Mutant::NoSweeper);
         state.read_newer_rows();
         state.counts.calls
@@ -152,7 +153,7 @@ async fn compare(world: &World, plan: Plan, begun: Instant) -> Report {
     world.with(|state| {
         state.fault_plan.clear();
         state.is_relay_broken = false;
-        state.bus_gone_since = None;
+        state.restore_bus();
     });
     if mapping.borrow().is_none() {
         *mapping.borrow_mut() = start::<RecordByRecord>(world);
@@ -173,9 +174,8 @@ async fn until(world: &World, is_over: impl Fn() -> bool) {
 async fn drain(world: &World) {
     let end = Instant::now() + DRAIN_TIMEOUT;
     let is_drained = || {
-        world.with(|state| {
-            state.deliveries.is_empty() && state.rows.values().all(|row| row.parked.is_some())
-        }) || Instant::now() >= end
+        world.with(|state| state.deliveries.is_empty() && state.keys_of_rows(false).is_empty())
+            || Instant::now() >= end
     };
     until(world, is_drained).await;
 }
@@ -184,10 +184,7 @@ async fn drain(world: &World) {
 /// a second round.
 async fn resolve_parked_rows(world: &World) {
     for is_edit_allowed in [true, false] {
-        let parked: Vec<RowKey> = world.with(|state| {
-            let parked = state.rows.iter().filter(|(_, row)| row.parked.is_some());
-            parked.map(|(key, _)| key.clone()).collect()
-        });
+        let parked = world.with(|state| state.keys_of_rows(true));
         for key in parked {
             let is_edited = is_edit_allowed && world.chance(0.5);
             let what = if is_edited {
@@ -206,8 +203,11 @@ async fn resolve_parked_rows(world: &World) {
 /// Checks that nothing is pending: what still is would be for ever.
 fn expect_nothing_pending(world: &World) {
     world.with(|state| {
-        let mut pending = state.rows.iter().filter(|(_, row)| row.parked.is_none());
-        let left = pending.next().map(|(key, row)| (key.clone(), row.clone()));
+        let mut rows = state.services.table.rows();
+        let left = rows
+            .find(|(_, row)| !row.is_parked())
+            .map(|(key, row)| (key.clone(), row.clone()));
+        drop(rows);
         if let Some((key, row)) = left {
             let line = format!("{key} is pending: {row:?} of {:?}", state.events.get(&key));
             state.note(line);
@@ -229,7 +229,7 @@ fn check_final_state(world: &World, calls_before: u64, events: u64) {
         let lost = state
             .events
             .iter()
-            .find(|event| unsettled(event) && !state.rows.contains_key(event.0));
+            .find(|event| unsettled(event) && state.services.table.row(event.0).is_none());
         if let Some(key) = lost.map(|(key, _)| key.clone()) {
             state.violate("lost an event", Some(&key));
         }
@@ -240,14 +240,18 @@ fn check_final_state(world: &World, calls_before: u64, events: u64) {
         if let Some(key) = unhandled.map(|(key, _)| key.clone()) {
             state.violate("published an event that was never handled", Some(&key));
         }
-        let left = state.rows.keys().next().cloned();
+        let left = state
+            .services
+            .table
+            .rows()
+            .next()
+            .map(|(key, _)| key.clone());
         if let Some(key) = left {
             state.violate("left in the table after every replay and fix", Some(&key));
         }
-        let discarded = state
-            .events
-            .iter()
-            .find(|(key, event)| event.is_discarded && !state.audit.contains(*key));
+        let discarded = state.events.iter().find(|(key, event)| {
+            event.is_discarded && state.services.table.discarded(key).is_none()
+        });
         if let Some(key) = discarded.map(|(key, _)| key.clone()) {
             state.violate("discarded an event without a trace", Some(&key));
         }

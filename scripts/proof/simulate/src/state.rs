@@ -2,46 +2,35 @@
 //! knows. Each service adds its own methods where it is simulated.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    sync::Arc,
+    collections::{BTreeSet, HashMap, HashSet},
     time::Duration,
 };
 
-use jiff::{SignedDuration, Timestamp};
-use outbox::{OutboxRow, Parked, RowKey, Unreadable, ports::Message};
+use jiff::Timestamp;
+use outbox::{KeySchema, RowKey, ports::BusLimits};
+use outbox_testing::{Services, TestClock};
 use tokio::time::Instant;
 
 use crate::{
     delivery::Delivery,
     design::Design,
     fault_plan::FaultPlan,
-    items::Items,
     mutants::Mutant,
     oracle::{Actor, ActorRecord, EventRecord, Violation},
-    stream::Stream,
 };
 
 /// How long after its deletion a bus may still accept events and lose them: the relay
 /// relies for a minute on having seen the bus, and a request may be in flight.
 pub(crate) const BUS_LOSS_WINDOW: Duration = Duration::from_secs(75);
 
-/// The time at which every history begins.
-const EPOCH: Timestamp = Timestamp::constant(1_795_510_800, 0);
+/// The limits of a request: so small that events reach them.
+pub(crate) const LIMITS: BusLimits = BusLimits {
+    entries: 10,
+    bytes: 20_000,
+};
 
-/// A row of the outbox table.
-#[derive(Debug, Clone)]
-pub(crate) struct Row {
-    pub(crate) row: Result<Arc<OutboxRow>, Unreadable>,
-    pub(crate) parked: Option<Parked>,
-}
-
-/// A message of the dead-letter queue.
-#[derive(Debug, Clone)]
-pub(crate) struct QueuedMessage {
-    pub(crate) message: Message,
-    /// Until when a received message is hidden.
-    pub(crate) hidden_until: Option<Instant>,
-}
+/// Most rows of a page.
+const PAGE: usize = 50;
 
 /// What a history is made from.
 #[derive(Debug, Clone, Copy)]
@@ -59,24 +48,18 @@ pub(crate) struct Setting {
 
 #[expect(clippy::struct_excessive_bools, reason = "they are independent")]
 pub(crate) struct State {
-    begun: Instant,
     pub(crate) random: fastrand::Rng,
     pub(crate) mutant: Option<Mutant>,
     pub(crate) design: Design,
     pub(crate) fault_plan: FaultPlan,
-    /// The outbox table.
-    pub(crate) rows: BTreeMap<RowKey, Row>,
-    /// The rows that were discarded, which the table keeps with who did it and why.
-    pub(crate) audit: BTreeSet<RowKey>,
-    pub(crate) stream: Stream,
-    /// The dead-letter queue.
-    pub(crate) queue: Vec<QueuedMessage>,
+    /// The tables, the stream, the bus and the dead-letter queue.
+    pub(crate) services: Services,
     /// Since when the bus doesn't exist, if it doesn't.
     pub(crate) bus_gone_since: Option<Instant>,
     /// What the bus will never accept: events as they are after this many edits.
     pub(crate) poisoned: BTreeSet<(RowKey, u64)>,
-    /// The other tables.
-    pub(crate) items: Items,
+    /// The commands whose transactions were written.
+    pub(crate) commands: BTreeSet<u64>,
     /// When the stream will have shown everything written so far of each aggregate.
     pub(crate) streamed_until: HashMap<String, Instant>,
     /// The consumer's queue.
@@ -84,6 +67,8 @@ pub(crate) struct State {
     /// What really happened to each event.
     pub(crate) events: HashMap<RowKey, EventRecord>,
     pub(crate) keys_by_event_id: HashMap<String, RowKey>,
+    /// The sequences of each aggregate that events have.
+    pub(crate) sequences: HashSet<(String, u64)>,
     /// When each actor last read each row.
     pub(crate) seen: HashMap<(Actor, RowKey), Instant>,
     /// What really happened to each actor, by its number.
@@ -128,34 +113,40 @@ pub(crate) struct Counts {
     pub(crate) out_of_order: u64,
 }
 
-/// Returns the time now, in a history that began then.
-pub(crate) fn time_since(begun: Instant) -> Timestamp {
-    let elapsed = SignedDuration::try_from(begun.elapsed()).unwrap_or_default();
-    EPOCH.saturating_add(elapsed).unwrap_or(EPOCH)
+/// Returns the services at the begin of a history. Sequence numbers begin just below a power
+/// of ten, so that they gain a digit early: comparing them as text is then wrong.
+fn services(clock: &TestClock, random: &mut fastrand::Rng) -> Services {
+    let mut services = Services::new(clock.clone());
+    services.bus.limits = LIMITS;
+    services.table.set_page_size(PAGE);
+    let before = u128::from(random.u64(1..400));
+    services.stream.set_last_number(10_u128.pow(20) - before);
+    for (table, key) in [("things", "pk"), ("inbox", "pk"), ("effects", "eventId")] {
+        services
+            .items
+            .create_table(table, KeySchema::partition_key(key));
+    }
+    services
 }
 
 impl State {
-    pub(crate) fn new(setting: &Setting, begun: Instant) -> Self {
+    pub(crate) fn new(setting: &Setting, clock: &TestClock) -> Self {
         let mut random = fastrand::Rng::with_seed(setting.seed);
-        let mut stream = Stream::default();
-        stream.start_just_below_a_new_digit(random.u64(1..400));
+        let services = services(clock, &mut random);
         Self {
-            begun,
+            fault_plan: FaultPlan::new(random.fork()),
             random,
+            services,
             mutant: setting.mutant,
             design: setting.design,
-            fault_plan: FaultPlan::default(),
-            rows: BTreeMap::new(),
-            audit: BTreeSet::new(),
-            stream,
-            queue: Vec::new(),
             bus_gone_since: None,
             poisoned: BTreeSet::new(),
-            items: Items::default(),
+            commands: BTreeSet::new(),
             streamed_until: HashMap::new(),
             deliveries: Vec::new(),
             events: HashMap::new(),
             keys_by_event_id: HashMap::new(),
+            sequences: HashSet::new(),
             seen: HashMap::new(),
             actors: Vec::new(),
             published_by: HashMap::new(),
@@ -175,12 +166,19 @@ impl State {
 
     /// Returns the true time, which the services use.
     pub(crate) fn now(&self) -> Timestamp {
-        time_since(self.begun)
+        self.services.now()
     }
 
     pub(crate) fn new_id(&mut self) -> u64 {
         self.next_id += 1;
         self.next_id
+    }
+
+    /// Returns the keys of the rows that are parked, or of those that are not.
+    pub(crate) fn keys_of_rows(&self, parked: bool) -> Vec<RowKey> {
+        let rows = self.services.table.rows();
+        let rows = rows.filter(|(_, row)| row.is_parked() == parked);
+        rows.map(|(key, _)| key.clone()).collect()
     }
 
     /// Adds a line to the history, if it is to be shown.

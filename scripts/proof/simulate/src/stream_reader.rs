@@ -1,146 +1,79 @@
 //! The stream of the outbox table, as a replay reads it.
 
-use jiff::{SignedDuration, Timestamp};
-use outbox::{
-    RowKey,
-    ports::{Place, ShardPosition, StreamError, StreamPage, StreamReader, StreamRecord},
+use outbox::ports::{
+    CallError, Place, ShardPosition, StreamError, StreamPage, StreamReader, StreamRecord,
 };
+use outbox_testing::{Fault, Operation};
 
-use crate::{
-    caller::Caller,
-    fault_plan::{Fault, Operation},
-    mutants::Mutant,
-    state::State,
-    stream::Stream,
-};
-
-/// How long an iterator is valid.
-const ITERATOR_LIFETIME: SignedDuration = SignedDuration::from_mins(15);
-
-/// Returns an iterator at a position of a shard: both, and when it was issued.
-fn iterator_at(shard: &str, position: usize, now: Timestamp) -> String {
-    format!("{shard} {position} {}", now.as_millisecond())
-}
-
-fn has_expired(issued: &str, now: Timestamp) -> bool {
-    let issued = issued.parse().map(Timestamp::from_millisecond);
-    !matches!(issued, Ok(Ok(at)) if now.duration_since(at) < ITERATOR_LIFETIME)
-}
+use crate::{caller::Caller, mutants::Mutant, state::State};
 
 impl StreamReader for Caller {
     async fn open(&self, place: &Place<'_>) -> Result<String, StreamError> {
-        let now = self.world.now();
-        let open = |state: &mut State, _| state.open(place, now);
-        let opened = self.call(Operation::GetShardIterator, open).await;
+        let open = |state: &mut State, _: Option<&Fault>| state.open(place);
+        let opened = self.call(Operation::GetShardIterator.into(), open).await;
         opened.map_err(StreamError::Call)?
     }
 
     async fn read(&self, iterator: &str) -> Result<StreamPage, StreamError> {
-        let now = self.world.now();
-        let read = |state: &mut State, fault| state.read(iterator, fault, now);
-        let page = self.call(Operation::GetRecords, read).await;
-        page.map_err(StreamError::Call)?
+        let read = |state: &mut State, fault: Option<&Fault>| state.read(iterator, fault);
+        let page = self.call(Operation::GetRecords.into(), read).await;
+        page.map_err(|error: CallError| StreamError::Call(error))?
     }
 }
 
 impl State {
-    /// Returns an iterator. A planted mistake needs its own kinds: with how many records
-    /// it still reads and the number that the last one pretends to have, or one that
-    /// pretends to read the whole range.
-    fn open(&self, place: &Place<'_>, now: Timestamp) -> Result<String, StreamError> {
-        let gone = |why: &str| StreamError::Gone(why.to_owned());
-        if place.stream_arn != Stream::ARN {
-            return Err(gone("there is no such stream"));
-        }
-        let shard = self.stream.shards.get(place.shard_id);
-        let shard = shard.ok_or_else(|| gone("there is no such shard"))?;
-        let (number, behind) = match place.from {
-            ShardPosition::At(number) => (number, 0),
-            ShardPosition::After(number) => (number, 1),
-        };
-        let position = shard
-            .records
-            .iter()
-            .position(|record| record.number == number);
-        let position = position.ok_or_else(|| gone("there is no such record"))? + behind;
-        if position < self.stream.trim_index(place.shard_id, now) {
-            if self.mutant == Some(Mutant::TrimmedIsSettled) {
-                let end = self.end_of_pointer(place.shard_id, number);
-                return Ok(format!("{} fake {number} {end}", place.shard_id));
+    /// Returns an iterator. A planted mistake needs its own kinds: `counted`, with how many
+    /// records it still reads and the number that the last one pretends to have, or `fake`,
+    /// which pretends to read the whole range.
+    fn open(&self, place: &Place<'_>) -> Result<String, StreamError> {
+        let opened = self.services.stream.open(place, self.now());
+        let (ShardPosition::At(number) | ShardPosition::After(number)) = place.from;
+        let (end, size) = self.pointer_at(place.shard_id, number);
+        match (self.mutant, &opened) {
+            (Some(Mutant::TrimmedIsSettled), Err(StreamError::Gone(why))) if why == "trimmed" => {
+                Ok(format!("fake {number} {end}"))
             }
-            return Err(gone("trimmed"));
+            (Some(Mutant::BatchSizeAsStop), Ok(iterator))
+                if matches!(place.from, ShardPosition::At(_)) =>
+            {
+                Ok(format!("counted {size} {end} {iterator}"))
+            }
+            _ => opened,
         }
-        if self.mutant == Some(Mutant::BatchSizeAsStop) && behind == 0 {
-            let (end, size) = self.pointer_at(place.shard_id, number);
-            return Ok(format!("{} {position} {size} {end}", place.shard_id));
-        }
-        Ok(iterator_at(place.shard_id, position, now))
     }
 
-    fn read(
+    fn read(&mut self, iterator: &str, fault: Option<&Fault>) -> Result<StreamPage, StreamError> {
+        let parts: Vec<&str> = iterator.splitn(4, ' ').collect();
+        match parts[..] {
+            ["fake", start, end] => Ok(StreamPage {
+                records: [start, end].map(not_an_insert).to_vec(),
+                next: None,
+            }),
+            ["counted", left, end, iterator] => {
+                let page = self.read_page(iterator, fault)?;
+                Ok(counted(page, left.parse().unwrap_or(0), end))
+            }
+            _ => self.read_page(iterator, fault),
+        }
+    }
+
+    /// Reads a page of any size; some are empty.
+    fn read_page(
         &mut self,
         iterator: &str,
-        fault: Option<Fault>,
-        now: Timestamp,
+        fault: Option<&Fault>,
     ) -> Result<StreamPage, StreamError> {
-        let parts: Vec<&str> = iterator.split(' ').collect();
-        let record_of = |number: &str, inserted: Option<RowKey>| StreamRecord {
-            sequence_number: number.to_owned(),
-            inserted,
+        let most = match fault {
+            Some(Fault::Page(most)) => *most,
+            _ if self.random.u8(..5) == 0 => 0,
+            _ => 1 + self.random.usize(..20),
         };
-        if let [_, "fake", start, end] = parts[..] {
-            let records = vec![record_of(start, None), record_of(end, None)];
-            return Ok(StreamPage {
-                records,
-                next: None,
-            });
-        }
-        if let [_, _, issued] = parts[..]
-            && has_expired(issued, now)
-        {
-            return Err(StreamError::Expired);
-        }
-        let shard_id = parts.first().copied().unwrap_or_default();
-        let position: usize = parts.get(1).and_then(|text| text.parse().ok()).unwrap_or(0);
-        if position < self.stream.trim_index(shard_id, now) {
-            return Err(StreamError::Gone("trimmed".into()));
-        }
-        let is_empty = fault == Some(Fault::Partial) || self.random.u8(..5) == 0;
-        let Some(shard) = self.stream.shards.get(shard_id) else {
-            return Err(StreamError::Gone("there is no such shard".into()));
-        };
-        let most = if is_empty {
-            0
-        } else {
-            1 + self.random.usize(..20)
-        };
-        let rest = shard.records.get(position..).unwrap_or_default();
-        let mut records: Vec<StreamRecord> = rest
-            .iter()
-            .take(most)
-            .map(|record| record_of(&record.number, record.key.clone()))
-            .collect();
-        let next = position + records.len();
-        if let [_, _, left, end] = parts[..] {
-            let left: usize = left.parse().unwrap_or(0);
-            if records.len() >= left {
-                records.truncate(left);
-                if let Some(last) = records.last_mut() {
-                    end.clone_into(&mut last.sequence_number);
-                }
-            }
-            let left = left.saturating_sub(records.len());
-            let next = Some(format!("{shard_id} {next} {left} {end}"));
-            return Ok(StreamPage { records, next });
-        }
-        let is_over = shard.has_ended && next == shard.records.len();
-        let next = (!is_over).then(|| iterator_at(shard_id, next, now));
-        Ok(StreamPage { records, next })
+        self.services.stream.read(iterator, Some(most), self.now())
     }
 
     /// Returns the end of the range of a pointer in the queue, and its number of records.
     fn pointer_at(&self, shard: &str, start: &str) -> (String, usize) {
-        let mut latest_first = self.queue.iter().rev();
+        let mut latest_first = self.services.queue.messages().iter().rev();
         let pointer = latest_first.find_map(|queued| {
             let body: serde_json::Value = serde_json::from_str(&queued.message.body).ok()?;
             let batch = body.get("DDBStreamBatchInfo")?.clone();
@@ -153,8 +86,24 @@ impl State {
             (end.to_owned(), usize::try_from(size).unwrap_or(1))
         })
     }
+}
 
-    fn end_of_pointer(&self, shard: &str, start: &str) -> String {
-        self.pointer_at(shard, start).0
+fn not_an_insert(number: &str) -> StreamRecord {
+    StreamRecord {
+        sequence_number: number.to_owned(),
+        inserted: None,
     }
+}
+
+/// Returns a page of which at most so many records are read, the last with this number.
+fn counted(mut page: StreamPage, left: usize, end: &str) -> StreamPage {
+    if page.records.len() >= left {
+        page.records.truncate(left);
+        if let Some(last) = page.records.last_mut() {
+            end.clone_into(&mut last.sequence_number);
+        }
+    }
+    let left = left.saturating_sub(page.records.len());
+    let next = page.next.map(|next| format!("counted {left} {end} {next}"));
+    StreamPage { next, ..page }
 }

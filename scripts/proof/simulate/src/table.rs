@@ -1,73 +1,41 @@
 //! The outbox table, as a process of ours calls it.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use outbox::{
-    Candidate, OutboxRow, Parked, RowKey, Unreadable,
-    ports::{
-        CallError, DELETE_KEYS, LOOK_UP_KEYS, OutboxTable, Page, RowState, Segment, StoredRow,
-    },
+    Parked, RowKey,
+    ports::{CallError, OutboxTable, Page, RowState, Segment},
 };
+use outbox_testing::{Call, Fault, OUTBOX_TABLE, Operation};
 
-use crate::{
-    caller::Caller,
-    fault_plan::{Fault, Operation},
-    mutants::Mutant,
-    oracle::Actor,
-    state::{Row, State},
-};
-
-/// Most rows of a page.
-const PAGE: usize = 50;
+use crate::{caller::Caller, mutants::Mutant, oracle::Actor, state::State};
 
 impl OutboxTable for Caller {
     fn name(&self) -> &str {
-        "outbox"
+        OUTBOX_TABLE
     }
 
     async fn look_up(&self, keys: &[RowKey]) -> Result<HashMap<RowKey, RowState>, CallError> {
-        check_key_count(LOOK_UP_KEYS, keys)?;
-        let lags = self.has(Mutant::EventuallyConsistentLookUp);
-        let absent_if_unprocessed = self.has(Mutant::UnprocessedIsAbsent);
-        let sees_no_marks = self.has(Mutant::SweepParkedRows);
-        let ignores_edits = self.has(Mutant::IgnoreEdits);
-        let now = self.world.now();
         let by = self.actor();
-        let look_up = |state: &mut State, fault| {
-            let mut found = HashMap::new();
+        let now = self.world.now();
+        let look_up = |state: &mut State, fault: Option<&Fault>| {
+            let mut found = state.services.table.look_up(keys, fault)?;
             for key in keys {
-                if fault == Some(Fault::Partial) && state.random.bool() {
-                    if absent_if_unprocessed {
-                        found.insert(key.clone(), RowState::Absent);
-                    }
-                    continue;
-                }
                 let committed_at = state.events.get(key).map(|event| event.committed_at);
                 let is_new = committed_at.is_some_and(|at| now.duration_since(at).as_secs() < 10);
-                let row = state.rows.get(key);
-                let row = row.filter(|_| !(lags && is_new)).cloned();
-                if row.is_some() {
+                state.plant_in_look_up(key, is_new, &mut found);
+                if found.get(key).is_some_and(|row| *row != RowState::Absent) {
                     state.see(by, key);
                 }
-                found.insert(
-                    key.clone(),
-                    row.map_or(RowState::Absent, |row| match row.parked {
-                        Some(_) if !sees_no_marks => RowState::Parked,
-                        _ => match row.row.as_ref().map_or(0, |row| row.edits) {
-                            0 => RowState::Pending,
-                            _ if ignores_edits => RowState::Pending,
-                            edits => RowState::Edited(edits),
-                        },
-                    }),
-                );
             }
-            found
+            Ok(found)
         };
-        self.call(Operation::BatchGetItem, look_up).await
+        let call = Call::on_rows(Operation::BatchGetItem, keys);
+        self.call(call, look_up).await?
     }
 
     async fn delete(&self, keys: &[RowKey]) -> Result<Vec<RowKey>, CallError> {
-        check_key_count(DELETE_KEYS, keys)?;
         let by = self.actor();
         // Until the response confirms the delete.
         self.world.with(|state| {
@@ -77,26 +45,13 @@ impl OutboxTable for Caller {
                 }
             }
         });
-        let now = self.world.now();
-        let delete = |state: &mut State, fault| {
-            let mut unprocessed = Vec::new();
-            for key in keys {
-                if fault == Some(Fault::Partial) && state.random.bool() {
-                    unprocessed.push(key.clone());
-                } else {
-                    if state.rows.contains_key(key) {
-                        state.add_stream_record("REMOVE", key, now);
-                    }
-                    state.delete(key);
-                }
-            }
-            unprocessed
-        };
-        let deleted = self.call(Operation::BatchWriteItem, delete).await;
-        let all_deleted = deleted.as_ref().is_ok_and(Vec::is_empty);
+        let call = Call::on_rows(Operation::BatchWriteItem, keys);
+        let delete = |state: &mut State, fault: Option<&Fault>| state.delete(keys, fault);
+        let deleted = self.call(call, delete).await;
+        let all_deleted = matches!(&deleted, Ok(Ok(unprocessed)) if unprocessed.is_empty());
         self.world
             .with(|state| state.actors[by as usize].has_failed_delete |= !all_deleted);
-        let unprocessed = deleted?;
+        let unprocessed = deleted??;
         self.world.with(|state| {
             for key in keys.iter().filter(|key| !unprocessed.contains(key)) {
                 if let Some(event) = state.events.get_mut(key) {
@@ -111,36 +66,29 @@ impl OutboxTable for Caller {
         let by = self.actor();
         let is_unconditional = self.has(Mutant::UnconditionalPark);
         let edits = edits.filter(|_| !self.has(Mutant::IgnoreEdits));
-        let now = self.world.now();
-        let park = |state: &mut State, _| {
-            if is_unconditional && !state.rows.contains_key(key) {
+        let park = |state: &mut State, _: Option<&Fault>| {
+            if is_unconditional && state.services.table.row(key).is_none() {
                 state.resurrect(key, mark);
             }
-            if state.park(key, edits, mark, by) {
-                state.add_stream_record("MODIFY", key, now);
-            }
+            state.park(key, edits, mark, by);
             self.world.page();
         };
-        self.call(Operation::UpdateItem, park).await
+        let call = Call::on_rows(Operation::UpdateItem, std::slice::from_ref(key));
+        self.call(call, park).await
     }
 
     async fn scan(&self, segment: Segment, after: Option<&RowKey>) -> Result<Page, CallError> {
         let sweeps_parked = self.has(Mutant::SweepParkedRows);
         let by = self.actor();
-        let scan = |state: &mut State, _| {
-            let wanted = state
-                .rows
-                .iter()
-                .filter(|(key, _)| segment_of(key, segment.of) == segment.index)
-                .filter(|(key, _)| after.is_none_or(|after| *key > after));
-            let mut page = page(wanted);
+        let scan = |state: &mut State, fault: Option<&Fault>| {
+            let mut page = state.services.table.scan(segment, after, fault);
             state.see_page(by, &page);
             if sweeps_parked {
                 page.rows.iter_mut().for_each(|row| row.parked = None);
             }
             page
         };
-        self.call(Operation::Scan, scan).await
+        self.call(Operation::Scan.into(), scan).await
     }
 
     async fn query(
@@ -150,64 +98,53 @@ impl OutboxTable for Caller {
         through: Option<&RowKey>,
     ) -> Result<Page, CallError> {
         let by = self.actor();
-        let query = |state: &mut State, _| {
-            let wanted = state
-                .rows
-                .iter()
-                .filter(|(key, _)| key.aggregate_id == aggregate_id)
-                .filter(|(key, _)| after.is_none_or(|after| *key > after))
-                .filter(|(key, _)| through.is_none_or(|through| *key <= through));
-            let page = page(wanted);
+        let query = |state: &mut State, fault: Option<&Fault>| {
+            let table = &state.services.table;
+            let page = table.query(aggregate_id, after, through, fault);
             state.see_page(by, &page);
             page
         };
-        self.call(Operation::Query, query).await
+        self.call(Operation::Query.into(), query).await
     }
-}
-
-/// Returns the first page of these rows.
-fn page<'s>(rows: impl Iterator<Item = (&'s RowKey, &'s Row)>) -> Page {
-    let rows: Vec<StoredRow> = rows.take(PAGE).map(stored).collect();
-    let last = rows.last().filter(|_| rows.len() == PAGE);
-    let next = last.map(|last| last.candidate.key.clone());
-    Page { rows, next }
-}
-
-/// Returns a row as the table returns it.
-pub(crate) fn stored((key, row): (&RowKey, &Row)) -> StoredRow {
-    StoredRow {
-        candidate: Candidate {
-            key: key.clone(),
-            row: with_parked_mark(row),
-            written_at: None,
-        },
-        parked: row.parked.clone(),
-    }
-}
-
-/// Returns the row with its parked mark, which is an attribute of the item, too.
-fn with_parked_mark(row: &Row) -> Result<Arc<OutboxRow>, Unreadable> {
-    let mut marked = row.row.clone()?;
-    if row.parked.is_some() {
-        Arc::make_mut(&mut marked).parked.clone_from(&row.parked);
-    }
-    Ok(marked)
-}
-
-/// Rejects a whole request of too many keys, as DynamoDB does.
-fn check_key_count(most: usize, keys: &[RowKey]) -> Result<(), CallError> {
-    if keys.len() > most {
-        return Err(CallError::Configuration("ValidationException".into()));
-    }
-    Ok(())
-}
-
-fn segment_of(key: &RowKey, segments: u32) -> u32 {
-    let sum: u32 = key.aggregate_id.bytes().map(u32::from).sum();
-    sum % segments
 }
 
 impl State {
+    /// Changes the state of a looked-up row as the planted mistake reads it.
+    fn plant_in_look_up(&self, key: &RowKey, is_new: bool, found: &mut HashMap<RowKey, RowState>) {
+        let edits = self
+            .services
+            .table
+            .row(key)
+            .map_or(0, outbox_testing::Row::edits);
+        let read = found.get(key).copied();
+        let misread = match (self.mutant, read) {
+            (Some(Mutant::EventuallyConsistentLookUp), Some(_)) if is_new => RowState::Absent,
+            (Some(Mutant::UnprocessedIsAbsent), None) => RowState::Absent,
+            (Some(Mutant::SweepParkedRows), Some(RowState::Parked)) if edits > 0 => {
+                RowState::Edited(edits)
+            }
+            (Some(Mutant::SweepParkedRows), Some(RowState::Parked))
+            | (Some(Mutant::IgnoreEdits), Some(RowState::Edited(_))) => RowState::Pending,
+            _ => return,
+        };
+        found.insert(key.clone(), misread);
+    }
+
+    /// Deletes rows, which must have been published. Returns those that were not processed.
+    pub(crate) fn delete(
+        &mut self,
+        keys: &[RowKey],
+        fault: Option<&Fault>,
+    ) -> Result<Vec<RowKey>, CallError> {
+        let is_there = |key: &&RowKey| self.services.table.row(key).is_some();
+        let there: Vec<RowKey> = keys.iter().filter(is_there).cloned().collect();
+        let unprocessed = self.services.delete(keys, fault)?;
+        for key in there.iter().filter(|key| !unprocessed.contains(key)) {
+            self.check_deleted(key);
+        }
+        Ok(unprocessed)
+    }
+
     fn see_page(&mut self, by: Actor, page: &Page) {
         for row in &page.rows {
             self.see(by, &row.candidate.key);
@@ -216,13 +153,14 @@ impl State {
 
     /// Parks a row that is gone: without a condition, DynamoDB creates it.
     fn resurrect(&mut self, key: &RowKey, mark: &Parked) {
-        self.rows.insert(
-            key.clone(),
-            Row {
-                row: Err(Unreadable::Malformed("only the parked mark".into())),
-                parked: Some(mark.clone()),
-            },
-        );
+        let text = |text: &String| AttributeValue::S(text.clone());
+        let mark = serde_dynamo::to_attribute_value(mark);
+        let mut item = HashMap::from([
+            ("aggregateId".to_owned(), text(&key.aggregate_id)),
+            ("position".to_owned(), text(&key.position)),
+        ]);
+        item.extend(mark.ok().map(|mark| ("parked".to_owned(), mark)));
+        self.services.table.write(item);
         self.violate("created a row that was gone", Some(key));
     }
 }

@@ -2,45 +2,29 @@
 
 #![expect(clippy::result_large_err, reason = "the error is the SDK's")]
 
-use std::{collections::HashMap, future::Future, pin::Pin, time::Duration};
+use std::{future::Future, pin::Pin, time::Duration};
 
 use aws_sdk_dynamodb::{
-    error::{ErrorMetadata, SdkError},
-    operation::transact_write_items::TransactWriteItemsError,
-    types::{
-        AttributeValue, CancellationReason, Put, TransactWriteItem,
-        error::TransactionCanceledException,
-    },
+    error::SdkError,
+    types::{AttributeValue, TransactWriteItem},
 };
-use aws_smithy_runtime_api::{
-    client::{orchestrator::HttpResponse, result::ConnectorError},
-    http::StatusCode,
-};
-use aws_smithy_types::body::SdkBody;
 use outbox::{
-    OutboxRow, RowKey,
+    ports::CallError,
     testing::{Transact, Transacted},
+};
+use outbox_testing::{
+    CallFailure, Change, Fault, Operation,
+    sdk_error::{call_failed, rejected},
 };
 use tokio::{
     task::spawn_local,
     time::{Instant, sleep, sleep_until, timeout},
 };
 
-use crate::{
-    caller::{CallFailure, Caller},
-    fault_plan::{Fault, Operation},
-    mutants::Mutant,
-    state::State,
-    world::World,
-};
+use crate::{caller::Caller, mutants::Mutant, state::State, world::World};
 
 /// How long the library waits for a response.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// How long DynamoDB treats a transaction with the same token as the same.
-const TOKEN_KNOWN_FOR: Duration = Duration::from_mins(10);
-
-type TransactError = SdkError<TransactWriteItemsError>;
 
 impl Transact for Caller {
     fn transact(
@@ -56,58 +40,75 @@ impl Transact for Caller {
 }
 
 impl Caller {
-    async fn carry_out(&self, items: Vec<TransactWriteItem>, token: String) -> Transacted {
+    async fn carry_out(&self, mut items: Vec<TransactWriteItem>, token: String) -> Transacted {
+        if self.has(Mutant::NoClaim) {
+            self.misplace_claims(&mut items);
+        }
         let world = self.world.clone();
-        let write = move |state: &mut State, fault| {
-            if fault == Some(Fault::Late) {
-                write_late(world, items, token, state.random.u64(4..30));
+        let write = move |state: &mut State, fault: Option<&Fault>| {
+            if let Some(Fault::Late(time)) = fault {
+                write_late(world, items, token, *time);
                 return None;
             }
-            Some(write(&world, state, &items, &token))
+            Some(write(&world, state, items, &token))
         };
-        let written = self.try_call(Operation::TransactWriteItems, write).await;
-        match written {
+        match self
+            .try_call(Operation::TransactWriteItems.into(), write)
+            .await
+        {
             Ok(Some(written)) => written,
             Ok(None) => std::future::pending().await,
-            Err(failure) => Err(sdk_error(failure, self.has(Mutant::SilenceIsRefusal))),
+            Err(CallFailure::NoResponse) if self.has(Mutant::SilenceIsRefusal) => {
+                let denied = CallError::Configuration("no response".to_owned());
+                Err(call_failed(CallFailure::Rejected(denied)))
+            }
+            Err(failure) => Err(call_failed(failure)),
+        }
+    }
+}
+
+impl Caller {
+    /// Writes claims where nobody looks: the library needs a result for each.
+    fn misplace_claims(&self, items: &mut [TransactWriteItem]) {
+        for put in items.iter_mut().filter_map(|item| item.put.as_mut()) {
+            if put.item.contains_key("claimedFor") {
+                let pk = format!("nowhere#{}", self.world.with(State::new_id));
+                put.item.insert("pk".to_owned(), AttributeValue::S(pk));
+            }
         }
     }
 }
 
 /// Writes after the caller has timed out: the request was in flight for long.
-fn write_late(world: World, items: Vec<TransactWriteItem>, token: String, seconds: u64) {
+fn write_late(world: World, items: Vec<TransactWriteItem>, token: String, after: Duration) {
     spawn_local(async move {
-        sleep(Duration::from_secs(seconds)).await;
+        sleep(after).await;
         // The caller gets no response.
-        let _ = world.with(|state| write(&world, state, &items, &token));
+        let _ = world.with(|state| write(&world, state, items, &token));
     });
 }
 
 /// Writes all items or none.
-fn write(world: &World, state: &mut State, items: &[TransactWriteItem], token: &str) -> Transacted {
-    let used = state.items.tokens.get(token);
-    if used.is_some_and(|used| used.elapsed() < TOKEN_KNOWN_FOR) {
+fn write(
+    world: &World,
+    state: &mut State,
+    mut items: Vec<TransactWriteItem>,
+    token: &str,
+) -> Transacted {
+    let rows = state.damage_rows(&mut items);
+    let written = state.services.transact(&items, token).map_err(rejected)?;
+    let Some(changes) = written else {
+        // It was written before.
         return Ok(());
+    };
+    for row in rows {
+        state.record_commit(row);
     }
-    let reasons: Vec<CancellationReason> = items.iter().map(|item| reason(state, item)).collect();
-    if reasons.iter().any(|reason| reason.code() != Some("None")) {
-        let canceled = TransactionCanceledException::builder()
-            .set_cancellation_reasons(Some(reasons))
-            .build();
-        let error = TransactWriteItemsError::TransactionCanceledException(canceled);
-        return Err(SdkError::service_error(error, response(400)));
-    }
-    state.items.tokens.insert(token.to_owned(), Instant::now());
-    let now = world.now();
-    let mut rows = Vec::new();
-    for item in items {
-        if let Some(put) = item.put() {
-            if let Some(row) = row(put) {
-                rows.push(row.key.clone());
-                state.insert(row, now);
-            } else {
-                state.put(put);
-            }
+    for item in &items {
+        if let Some(put) = item.put()
+            && let Some(AttributeValue::N(command)) = put.item().get("command")
+        {
+            state.commands.extend(command.parse::<u64>());
         }
         if let Some(update) = item.update()
             && let Some(AttributeValue::S(event_id)) = update.key().get("eventId")
@@ -115,83 +116,22 @@ fn write(world: &World, state: &mut State, items: &[TransactWriteItem], token: &
             state.apply_effect(event_id);
         }
     }
-    stream(world, state, rows);
+    stream(world, state, changes);
     Ok(())
-}
-
-/// Returns the cancellation reason of an action; `None` as its code if it can be done.
-fn reason(state: &mut State, item: &TransactWriteItem) -> CancellationReason {
-    let reason = CancellationReason::builder();
-    let Some(put) = item.put() else {
-        return reason.code("None").build();
-    };
-    let existing = match row(put) {
-        Some(row) => state.rows.contains_key(&row.key).then(HashMap::new),
-        None => state.items.by_address.get(&address(put)).cloned(),
-    };
-    let holds = match put.condition_expression() {
-        Some("attribute_not_exists(#key)") => existing.is_none(),
-        Some(
-            "#version = :version AND #lastSequence = :lastSequence \
-             AND (attribute_not_exists(#aggregateId) OR #aggregateId = :aggregateId)",
-        ) => {
-            let values = put.expression_attribute_values();
-            let is_same = |name: &str| {
-                let expected = values.and_then(|values| values.get(&format!(":{name}")));
-                existing.as_ref().and_then(|item| item.get(name)) == expected
-            };
-            is_same("version") && is_same("lastSequence") && is_same("aggregateId")
-        }
-        _ => {
-            state.violate("sent a condition that is not simulated", None);
-            false
-        }
-    };
-    if holds {
-        reason.code("None").build()
-    } else {
-        reason
-            .code("ConditionalCheckFailed")
-            .set_item(existing)
-            .build()
-    }
-}
-
-/// Returns the row of an event, if that is what is put.
-fn row(put: &Put) -> Option<OutboxRow> {
-    if put.table_name() != "outbox" {
-        return None;
-    }
-    serde_dynamo::from_item(put.item().clone()).ok()
-}
-
-/// Returns the table and the partition key of an item.
-fn address(put: &Put) -> (String, String) {
-    let key = put.item().get("pk").and_then(|key| key.as_s().ok());
-    let key = key.cloned().unwrap_or_default();
-    (put.table_name().to_owned(), key)
-}
-
-impl State {
-    fn put(&mut self, put: &Put) {
-        if let Some(AttributeValue::N(command)) = put.item().get("command") {
-            self.items.commands.extend(command.parse::<u64>());
-        }
-        self.items
-            .by_address
-            .insert(address(put), put.item().clone());
-    }
 }
 
 /// Adds the stream records of a transaction's rows: in any order among themselves, and
 /// after those of earlier transactions.
-fn stream(world: &World, state: &mut State, mut keys: Vec<RowKey>) {
-    let Some(aggregate_id) = keys.first().map(|key| key.aggregate_id.clone()) else {
+fn stream(world: &World, state: &mut State, mut changes: Vec<Change>) {
+    let Some(aggregate_id) = changes
+        .first()
+        .map(|change| change.key.aggregate_id.clone())
+    else {
         return;
     };
     let shuffles = !state.is_fault_free && state.random.u8(..4) == 0;
     if shuffles {
-        state.random.shuffle(&mut keys);
+        state.random.shuffle(&mut changes);
     }
     let streamed_until = state
         .streamed_until
@@ -199,8 +139,8 @@ fn stream(world: &World, state: &mut State, mut keys: Vec<RowKey>) {
         .or_insert_with(Instant::now);
     let mut times = Vec::new();
     let mut time = (*streamed_until).max(Instant::now());
-    for key in keys {
-        times.push((time, key));
+    for change in changes {
+        times.push((time, change));
         if shuffles {
             time += Duration::from_millis(state.random.u64(0..300));
         }
@@ -208,47 +148,20 @@ fn stream(world: &World, state: &mut State, mut keys: Vec<RowKey>) {
     *streamed_until = time;
     let world = world.clone();
     spawn_local(async move {
-        for (time, key) in times {
+        for (time, change) in times {
             sleep_until(time).await;
-            let now = world.now();
-            world.with(|state| {
-                state.add_stream_record("INSERT", &key, now);
-                if state.random.u8(..8) == 0 {
-                    // An update that changes nothing of interest.
-                    state.add_stream_record("MODIFY", &key, now);
-                }
-            });
+            world.with(|state| add_records(state, change));
         }
         world.notify_mappings();
     });
 }
 
-/// Returns the SDK's error for a failed call.
-fn sdk_error(failure: CallFailure, silence_is_refusal: bool) -> TransactError {
-    let refused = |code: &str, status| {
-        let meta = ErrorMetadata::builder().code(code).build();
-        SdkError::service_error(TransactWriteItemsError::generic(meta), response(status))
-    };
-    match failure {
-        CallFailure::NoResponse if silence_is_refusal => refused("AccessDeniedException", 400),
-        CallFailure::NoResponse => {
-            SdkError::dispatch_failure(ConnectorError::io("the connection was cut".into()))
-        }
-        CallFailure::Throttled => refused("ThrottlingException", 400),
-        CallFailure::Denied | CallFailure::Rejected => refused("AccessDeniedException", 400),
-        CallFailure::Conflict => {
-            let reason = CancellationReason::builder().code("TransactionConflict");
-            let canceled = TransactionCanceledException::builder()
-                .cancellation_reasons(reason.build())
-                .build();
-            let error = TransactWriteItemsError::TransactionCanceledException(canceled);
-            SdkError::service_error(error, response(400))
-        }
+fn add_records(state: &mut State, change: Change) {
+    let now = state.now();
+    state.services.stream.push(&change, now);
+    if state.random.u8(..8) == 0 {
+        // An update that changes nothing of interest.
+        let update = Change::modify(change.key, change.image.unwrap_or_default());
+        state.services.stream.push(&update, now);
     }
-}
-
-fn response(status: u16) -> HttpResponse {
-    // All callers pass a valid HTTP status.
-    let status = StatusCode::try_from(status).unwrap_or_else(|_| unreachable!());
-    HttpResponse::new(status, SdkBody::empty())
 }

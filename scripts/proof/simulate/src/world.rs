@@ -8,6 +8,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use outbox::Clock;
+use outbox_testing::TestClock;
 use tokio::{
     sync::Notify,
     time::{Instant, sleep},
@@ -15,16 +16,19 @@ use tokio::{
 
 use crate::{
     oracle::{Actor, ActorRecord, End},
-    state::{Setting, State, time_since},
+    state::{Setting, State},
 };
+
+/// The time at which every history begins.
+const EPOCH: Timestamp = Timestamp::constant(1_795_510_800, 0);
 
 /// Everything in a history. Clones share it.
 #[derive(Clone)]
 pub(crate) struct World(Arc<Shared>);
 
 struct Shared {
-    /// Also part of the state, but here readable without its lock.
-    begun: Instant,
+    /// Also part of the services, but here readable without their lock.
+    clock: TestClock,
     state: Mutex<State>,
     stream_record_added: Notify,
     pager: Notify,
@@ -33,10 +37,10 @@ struct Shared {
 
 impl World {
     pub(crate) fn new(setting: &Setting) -> Self {
-        let begun = Instant::now();
+        let clock = TestClock::starting_at(EPOCH);
         Self(Arc::new(Shared {
-            begun,
-            state: Mutex::new(State::new(setting, begun)),
+            state: Mutex::new(State::new(setting, &clock)),
+            clock,
             stream_record_added: Notify::new(),
             pager: Notify::new(),
             delivery_added: Notify::new(),
@@ -58,16 +62,13 @@ impl World {
     /// Returns the true time, which the services use.
     pub(crate) fn now(&self) -> Timestamp {
         // Services ask for the time while they change the state, so this must not lock it.
-        time_since(self.0.begun)
+        self.0.clock.now()
     }
 
     /// Returns the clock of a process, which is up to half a second wrong.
-    pub(crate) fn clock(&self) -> SkewedClock {
+    pub(crate) fn clock(&self) -> TestClock {
         let skew = i64::try_from(self.between(0..1_000)).unwrap_or(0) - 500;
-        SkewedClock {
-            world: self.clone(),
-            skew: SignedDuration::from_millis(skew),
-        }
+        self.0.clock.skewed_by(SignedDuration::from_millis(skew))
     }
 
     /// Wakes the mappings, because the stream has new records or shards.
@@ -159,18 +160,5 @@ async fn notified_or(notify: &Notify, timeout: Duration) {
         biased;
         () = notify.notified() => {}
         () = sleep(timeout) => {}
-    }
-}
-
-/// The clock of a process.
-pub(crate) struct SkewedClock {
-    world: World,
-    skew: SignedDuration,
-}
-
-impl Clock for SkewedClock {
-    fn now(&self) -> Timestamp {
-        let now = self.world.now();
-        now.saturating_add(self.skew).unwrap_or(now)
     }
 }

@@ -6,9 +6,9 @@
 mod append;
 mod conformance;
 mod examples;
-mod fakes;
 mod features;
 mod formats;
 mod inbox;
+mod memory;
 mod relay;
 mod replay;

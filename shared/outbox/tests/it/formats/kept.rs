@@ -9,7 +9,7 @@ use outbox::Clock;
 use serde_dynamo::Item;
 use serde_json::Value;
 
-use crate::fakes::start;
+use crate::memory::start;
 
 /// A format that was written by some version. Rows and inbox records are items in DynamoDB's
 /// JSON.

@@ -9,7 +9,10 @@ use super::{
     kept::{Kept, database_with, stored},
     publishing::{Publishing, entry},
 };
-use crate::{fakes::World, replay::world::TABLE_ARN};
+use crate::{
+    memory::{TABLE_ARN, in_memory},
+    replay::dead_letters::{dead_letter, dead_letters},
+};
 
 /// A row that only a newer relay can read.
 fn newer() -> Value {
@@ -71,12 +74,12 @@ async fn a_replay_keeps_the_letter_of_a_newer_row() {
     let (newer, with_more) = (newer(), with_more());
     let client = database_with("outbox", &[&newer, &with_more]).await;
     let publishing = Publishing::of(&client).await;
-    let queue = World::default();
+    let queue = in_memory();
     for row in [&newer, &with_more] {
         let mut letter = Kept::newest().read("dead-letters/reference.json");
         letter["aggregateId"] = row["aggregateId"]["S"].clone();
         letter["severity"] = json!({"level": 3});
-        queue.dead_letter(letter.to_string());
+        dead_letter(&queue, letter.to_string());
     }
     let replay = Replay::new(publishing.relay(), queue.clone(), queue.clone(), TABLE_ARN);
     let mut outcomes = Vec::new();
@@ -89,7 +92,7 @@ async fn a_replay_keeps_the_letter_of_a_newer_row() {
         panic!("{outcomes:?}");
     };
     assert_eq!((parked.len(), failed.len()), (0, 1));
-    assert_eq!(queue.dead_letters(), ["message 0"]);
+    assert_eq!(dead_letters(&queue), ["message-0"]);
     assert_eq!(publishing.published().await, [entry(&with_more)]);
     assert_eq!(stored(&client, "outbox").await, [newer]);
 }

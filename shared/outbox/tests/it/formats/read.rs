@@ -14,8 +14,8 @@ use super::{
     publishing::{Publishing, entry},
 };
 use crate::{
-    fakes::{World, row},
-    replay::world::{inserted, run, settled},
+    memory::{Rows, in_memory, row},
+    replay::dead_letters::{dead_letter, dead_letters, inserted, run, settled},
 };
 
 /// Returns whether a row is parked or discarded.
@@ -60,23 +60,23 @@ async fn every_kept_row_is_published_or_left_alone_by_stream_and_sweep() {
 async fn every_kept_dead_letter_is_settled_by_a_replay() {
     for kept in Kept::all() {
         for (file, letter) in kept.read_all("dead-letters") {
-            let world = World::default();
-            let pending = world.insert_row(row("thing#a", 1));
+            let aws = in_memory();
+            let pending = aws.insert_row(row("thing#a", 1));
             match Letter::parse(&letter.to_string()) {
                 Ok(Letter::Reference(letter)) => assert_eq!(letter.key, pending.key, "{file}"),
                 Ok(Letter::Pointer(pointer)) => {
-                    inserted(&world, &pointer.shard_id, &pointer.start, &pending);
+                    inserted(&aws, &pointer.shard_id, &pointer.start, &pending);
                     let condition = pointer.condition.as_str();
                     let conditions = ["RetryAttemptsExhausted", "RecordAgeExceeded"];
                     assert!(conditions.contains(&condition), "{file}: {condition}");
                 }
                 Err(error) => panic!("{file}: {error}"),
             }
-            world.dead_letter(letter.to_string());
-            let (_, outcomes) = run(&world).await;
+            dead_letter(&aws, letter.to_string());
+            let (_, outcomes) = run(&aws).await;
             assert_eq!(outcomes[0].1, settled(1, 0), "{file}");
-            assert_eq!(world.published(), ["thing#a/1"], "{file}");
-            assert!(world.dead_letters().is_empty(), "{file}");
+            assert_eq!(aws.published_rows(), ["thing#a/1"], "{file}");
+            assert!(dead_letters(&aws).is_empty(), "{file}");
         }
     }
 }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::kept::{Kept, Then, database_with, stored};
-use crate::fakes::{World, row_with_detail, start};
+use crate::memory::{Rows, in_memory, row_with_detail, start};
 
 #[derive(Serialize)]
 struct Renamed {
@@ -125,11 +125,11 @@ async fn relay_and_operators_mark_rows_in_the_newest_kept_format() {
 
 #[tokio::test(start_paused = true)]
 async fn the_relay_sends_dead_letters_of_the_newest_kept_format() {
-    let world = World::default();
-    let damaged = world.insert_row(row_with_detail("thing#a", 1, "[]"));
+    let aws = in_memory();
+    let damaged = aws.insert_row(row_with_detail("thing#a", 1, "[]"));
     let deadline = Instant::now() + Duration::from_mins(1);
-    world.relay().publish(vec![damaged], deadline).await;
-    let letters = world.with(|state| serde_json::to_value(&state.letters).unwrap());
+    aws.relay().publish(vec![damaged], deadline).await;
+    let letters = serde_json::to_value(aws.letters()).unwrap();
     let kept = Kept::newest().read("dead-letters/reference.json");
     assert_eq!(letters, json!([kept]));
 }

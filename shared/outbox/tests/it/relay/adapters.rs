@@ -23,7 +23,7 @@ use wiremock::{
     matchers::{any, header},
 };
 
-use crate::fakes::{record, row};
+use crate::memory::{record, row};
 
 pub(crate) fn bus(stub: &MockServer) -> EventBridgeBus {
     let config = aws_sdk_eventbridge::Config::builder()

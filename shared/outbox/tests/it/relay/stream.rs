@@ -11,30 +11,33 @@ use outbox::{
     handlers::{BatchReport, Counts, StreamEvent, StreamHandler},
     ports::{CallError, EntryError},
 };
+use outbox_testing::{InMemoryAws, Operation};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use tracing::instrument::WithSubscriber;
 
-use crate::fakes::{World, record, refuse, row_with_detail, start, transient};
+use crate::memory::{
+    Rows, denied_call, in_memory, record, refuse, row_with_detail, start, transient, transient_call,
+};
 
 /// Damages a record or its image.
 type Spoil = fn(&mut Value);
 
 /// Handles a batch. Returns the reported identifier, if any.
-async fn handle(world: &World, records: Vec<Value>) -> Option<String> {
-    let handler = StreamHandler::new(world.relay());
+async fn handle(aws: &InMemoryAws, records: Vec<Value>) -> Option<String> {
+    let handler = StreamHandler::new(aws.relay());
     handle_with(&handler, records).await
 }
 
 async fn handle_with(
-    handler: &StreamHandler<World, World, World>,
+    handler: &StreamHandler<InMemoryAws, InMemoryAws, InMemoryAws>,
     records: Vec<Value>,
 ) -> Option<String> {
     reported(&relay_with(handler, records).await)
 }
 
 async fn relay_with(
-    handler: &StreamHandler<World, World, World>,
+    handler: &StreamHandler<InMemoryAws, InMemoryAws, InMemoryAws>,
     records: Vec<Value>,
 ) -> BatchReport {
     let event: StreamEvent = serde_json::from_value(json!({"Records": records})).unwrap();
@@ -52,64 +55,67 @@ fn reported(relayed: &BatchReport) -> Option<String> {
 
 #[tokio::test(start_paused = true)]
 async fn the_sample_payload_is_published() {
-    let world = World::default();
+    let aws = in_memory();
     let sample = include_str!("../../../../../samples/publish-events.json");
     let mut event: Value = serde_json::from_str(sample).unwrap();
     let record = &mut event["Records"][0];
     // As if it were written now: a record of some age would be looked up.
     record["dynamodb"]["ApproximateCreationDateTime"] = json!(start().as_second());
-    assert_eq!(handle(&world, vec![record.clone()]).await, None);
-    let published = world.published();
+    assert_eq!(handle(&aws, vec![record.clone()]).await, None);
+    let published = aws.published_rows();
     assert_eq!(published, ["order#019d4f5e-6a00-7000-8000-000000000042/1"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_that_is_done_reports_no_failures() {
-    let world = World::default();
+    let aws = in_memory();
     let records = vec![
-        record("100", &world.insert("a", 1)),
-        record("101", &world.insert("b", 1)),
+        record("100", &aws.insert("a", 1)),
+        record("101", &aws.insert("b", 1)),
     ];
-    assert_eq!(handle(&world, records).await, None);
-    assert_eq!(world.published(), ["a/1", "b/1"]);
-    assert!(world.pending().is_empty());
+    assert_eq!(handle(&aws, records).await, None);
+    assert_eq!(aws.published_rows(), ["a/1", "b/1"]);
+    assert!(aws.pending_rows().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_lowest_failing_sequence_number_is_reported_by_its_value() {
-    let world = World::default();
-    world.answer(|_| Some(Err(CallError::Configuration("AccessDenied".into()))));
+    let aws = in_memory();
+    aws.always_fail_with(
+        Operation::PutEvents,
+        CallError::Configuration("AccessDenied".into()),
+    );
     let records = vec![
         record(
             "99999999999999999999999999999999999999",
-            &world.insert("a", 1),
+            &aws.insert("a", 1),
         ),
         record(
             "100000000000000000000000000000000000000",
-            &world.insert("b", 1),
+            &aws.insert("b", 1),
         ),
         record(
             "99999999999999999999999999999999999998",
-            &world.insert("c", 1),
+            &aws.insert("c", 1),
         ),
     ];
     assert_eq!(
-        handle(&world, records).await.as_deref(),
+        handle(&aws, records).await.as_deref(),
         Some("99999999999999999999999999999999999998")
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn published_records_behind_a_failure_are_looked_up_when_retried() {
-    let world = World::default();
-    world.answer(refuse(
+    let aws = in_memory();
+    aws.set_fault_plan(refuse(
         "a/1",
         EntryError::Configuration("NotAuthorized".into()),
     ));
-    let handler = StreamHandler::new(world.relay());
+    let handler = StreamHandler::new(aws.relay());
     let records = vec![
-        record("100", &world.insert("a", 1)),
-        record("101", &world.insert("b", 1)),
+        record("100", &aws.insert("a", 1)),
+        record("101", &aws.insert("b", 1)),
     ];
     let begun = Instant::now();
     assert_eq!(
@@ -121,57 +127,57 @@ async fn published_records_behind_a_failure_are_looked_up_when_retried() {
         "returned while b/1 was young"
     );
 
-    world.with(|state| state.answer = None);
+    aws.end_faults();
     assert_eq!(handle_with(&handler, records).await, None);
-    assert_eq!(world.published(), ["b/1", "a/1"], "b/1 once");
+    assert_eq!(aws.published_rows(), ["b/1", "a/1"], "b/1 once");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_with_nothing_published_behind_it_is_not_delayed() {
-    let world = World::default();
-    world.answer(refuse(
+    let aws = in_memory();
+    aws.set_fault_plan(refuse(
         "b/1",
         EntryError::Configuration("NotAuthorized".into()),
     ));
     let records = vec![
-        record("100", &world.insert("a", 1)),
-        record("101", &world.insert("b", 1)),
+        record("100", &aws.insert("a", 1)),
+        record("101", &aws.insert("b", 1)),
     ];
     let begun = Instant::now();
-    assert_eq!(handle(&world, records).await.as_deref(), Some("101"));
+    assert_eq!(handle(&aws, records).await.as_deref(), Some("101"));
     assert!(begun.elapsed() < Duration::from_secs(1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn records_of_marks_and_deletes_are_done() {
-    let world = World::default();
+    let aws = in_memory();
     let mut records = vec![
-        record("1", &world.insert("a", 1)),
-        record("2", &world.insert("b", 1)),
+        record("1", &aws.insert("a", 1)),
+        record("2", &aws.insert("b", 1)),
     ];
     records[0]["eventName"] = json!("MODIFY");
     records[1]["eventName"] = json!("REMOVE");
-    assert_eq!(handle(&world, records).await, None);
-    assert!(world.published().is_empty());
+    assert_eq!(handle(&aws, records).await, None);
+    assert!(aws.published_rows().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_discarded_event_is_never_published() {
-    let world = World::default();
-    let records = vec![record("1", &world.insert("discarded#a", 1))];
-    assert_eq!(handle(&world, records).await, None);
-    assert!(world.published().is_empty());
+    let aws = in_memory();
+    let records = vec![record("1", &aws.insert("discarded#a", 1))];
+    assert_eq!(handle(&aws, records).await, None);
+    assert!(aws.published_rows().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_event_that_fails_while_others_are_accepted_is_left() {
-    let world = World::default();
-    world.answer(refuse("a/1", transient()));
-    let handler = StreamHandler::new(world.relay());
-    let stuck = record("1", &world.insert("a", 1));
+    let aws = in_memory();
+    aws.set_fault_plan(refuse("a/1", transient()));
+    let handler = StreamHandler::new(aws.relay());
+    let stuck = record("1", &aws.insert("a", 1));
 
     sleep(Duration::from_mins(9)).await;
-    let other = record("2", &world.insert("b", 1));
+    let other = record("2", &aws.insert("b", 1));
     let relayed = relay_with(&handler, vec![stuck.clone(), other]).await;
     assert_eq!(reported(&relayed).as_deref(), Some("1"), "not old enough");
 
@@ -183,22 +189,25 @@ async fn an_event_that_fails_while_others_are_accepted_is_left() {
         "nothing else is accepted"
     );
 
-    let other = record("3", &world.insert("c", 1));
+    let other = record("3", &aws.insert("c", 1));
     let relayed = relay_with(&handler, vec![stuck, other]).await;
     assert_eq!(reported(&relayed), None);
     assert_eq!(relayed.counts.left_to_sweeper, 1);
     assert_eq!(relayed.counts.failed, 0);
-    assert_eq!(world.pending(), ["a/1"], "the sweeper finds it");
+    assert_eq!(aws.pending_rows(), ["a/1"], "the sweeper finds it");
 }
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_left_to_the_sweeper_on_a_configuration_fault() {
-    let world = World::default();
-    let handler = StreamHandler::new(world.relay());
-    let stuck = record("1", &world.insert("a", 1));
+    let aws = in_memory();
+    let handler = StreamHandler::new(aws.relay());
+    let stuck = record("1", &aws.insert("a", 1));
     sleep(Duration::from_mins(11)).await;
-    relay_with(&handler, vec![record("2", &world.insert("b", 1))]).await;
-    world.answer(|_| Some(Err(CallError::Configuration("AccessDenied".into()))));
+    relay_with(&handler, vec![record("2", &aws.insert("b", 1))]).await;
+    aws.always_fail_with(
+        Operation::PutEvents,
+        CallError::Configuration("AccessDenied".into()),
+    );
     let relayed = relay_with(&handler, vec![stuck]).await;
     assert_eq!(reported(&relayed).as_deref(), Some("1"));
     assert_eq!(relayed.counts.left_to_sweeper, 0);
@@ -206,22 +215,22 @@ async fn nothing_is_left_to_the_sweeper_on_a_configuration_fault() {
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_is_counted() {
-    let world = World::default();
-    world.answer(refuse(
+    let aws = in_memory();
+    aws.set_fault_plan(refuse(
         "c/1",
         EntryError::Configuration("NotAuthorized".into()),
     ));
-    let settled = world.insert("b", 1);
-    world.with(|state| state.rows.remove(&settled.key));
+    let settled = aws.insert("b", 1);
+    aws.remove_row(&settled.key);
     let mut settled = record("2", &settled);
     settled["dynamodb"]["ApproximateCreationDateTime"] = Value::Null;
     let records = vec![
-        record("1", &world.insert("a", 1)),
+        record("1", &aws.insert("a", 1)),
         settled,
-        record("3", &world.insert("c", 1)),
-        record("4", &world.insert("c", 2)),
+        record("3", &aws.insert("c", 1)),
+        record("4", &aws.insert("c", 2)),
     ];
-    let relayed = relay_with(&StreamHandler::new(world.relay()), records).await;
+    let relayed = relay_with(&StreamHandler::new(aws.relay()), records).await;
     let published = SignedDuration::from_millis(20);
     assert_eq!(
         relayed.counts,
@@ -252,19 +261,16 @@ impl Write for Lines {
 
 #[tokio::test(start_paused = true)]
 async fn the_log_names_events_and_never_shows_them() {
-    let world = World::default();
-    world.answer(refuse(
+    let aws = in_memory();
+    aws.set_fault_plan(refuse(
         "a/1",
         EntryError::Configuration("NotAuthorized".into()),
     ));
-    world.with(|state| {
-        let deletes = std::iter::repeat_n(CallError::Configuration("AccessDenied".into()), 9);
-        state.delete_errors.extend(deletes);
-    });
+    aws.fail_with(Operation::BatchWriteItem, vec![denied_call(); 9]);
     let secret = |aggregate: &str| {
         let mut row = row_with_detail(aggregate, 1, &json!({"iban": "DE89"}).to_string());
         row.detail_type = "Paid".into();
-        world.insert_row(row)
+        aws.insert_row(row)
     };
     let mut undecodable = record("3", &secret("c"));
     undecodable["dynamodb"]["NewImage"]["eventId"] = json!({"S": "DE89"});
@@ -283,7 +289,7 @@ async fn the_log_names_events_and_never_shows_them() {
         .with_max_level(tracing::Level::TRACE)
         .with_writer(move || to.clone())
         .finish();
-    let handler = StreamHandler::new(world.relay());
+    let handler = StreamHandler::new(aws.relay());
     relay_with(&handler, records)
         .with_subscriber(subscriber)
         .await;
@@ -309,11 +315,11 @@ async fn the_log_names_events_and_never_shows_them() {
 
 #[tokio::test(start_paused = true)]
 async fn an_attribute_of_a_newer_type_is_ignored() {
-    let world = World::default();
-    let mut record = record("1", &world.insert("a", 1));
+    let aws = in_memory();
+    let mut record = record("1", &aws.insert("a", 1));
     record["dynamodb"]["NewImage"]["more"] = json!({"VECTOR": [1, 2]});
-    assert_eq!(handle(&world, vec![record]).await, None);
-    assert_eq!(world.published(), ["a/1"]);
+    assert_eq!(handle(&aws, vec![record]).await, None);
+    assert_eq!(aws.published_rows(), ["a/1"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -366,30 +372,30 @@ async fn a_malformed_row_is_parked_and_the_rest_published() {
         ),
     ];
     for (what, spoil, message) in cases {
-        let world = World::default();
+        let aws = in_memory();
         let mut records = vec![
-            record("1", &world.insert("a", 1)),
-            record("2", &world.insert("b", 1)),
+            record("1", &aws.insert("a", 1)),
+            record("2", &aws.insert("b", 1)),
         ];
         spoil(&mut records[0]["dynamodb"]["NewImage"]);
-        assert_eq!(handle(&world, records).await, None, "{what}");
-        assert_eq!(world.published(), ["b/1"]);
-        let letter = world.with(|state| state.letters.pop().unwrap());
+        assert_eq!(handle(&aws, records).await, None, "{what}");
+        assert_eq!(aws.published_rows(), ["b/1"]);
+        let letter = aws.letters().pop().unwrap();
         assert_eq!(
             (letter.code.as_str(), letter.message.as_str()),
             ("Undecodable", message)
         );
-        assert!(world.pending().is_empty());
+        assert!(aws.pending_rows().is_empty());
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn unknown_attributes_are_ignored() {
-    let world = World::default();
-    let mut records = vec![record("1", &world.insert("a", 1))];
+    let aws = in_memory();
+    let mut records = vec![record("1", &aws.insert("a", 1))];
     records[0]["dynamodb"]["NewImage"]["tenant"] = json!({"S": "t"});
-    assert_eq!(handle(&world, records).await, None);
-    assert_eq!(world.published(), ["a/1"]);
+    assert_eq!(handle(&aws, records).await, None);
+    assert_eq!(aws.published_rows(), ["a/1"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -414,40 +420,36 @@ async fn a_record_that_proves_nothing_fails_alone_unparked() {
         }),
     ];
     for (what, spoil) in cases {
-        let world = World::default();
+        let aws = in_memory();
         let mut records = vec![
-            record("1", &world.insert("a", 1)),
-            record("2", &world.insert("b", 1)),
+            record("1", &aws.insert("a", 1)),
+            record("2", &aws.insert("b", 1)),
         ];
         spoil(&mut records[1]);
-        assert_eq!(
-            handle(&world, records).await.as_deref(),
-            Some("2"),
-            "{what}"
-        );
-        assert_eq!(world.published(), ["a/1"]);
-        world.with(|state| assert!(state.letters.is_empty()));
+        assert_eq!(handle(&aws, records).await.as_deref(), Some("2"), "{what}");
+        assert_eq!(aws.published_rows(), ["a/1"]);
+        assert_eq!(aws.letters_sent(), 0);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_record_without_sequence_number_fails_the_whole_batch() {
     for broken in [json!("nonsense"), json!({}), json!(null)] {
-        let world = World::default();
-        let records = vec![record("1", &world.insert("a", 1)), broken];
-        assert_eq!(handle(&world, records).await.as_deref(), Some(""));
-        assert_eq!(world.published(), ["a/1"]);
+        let aws = in_memory();
+        let records = vec![record("1", &aws.insert("a", 1)), broken];
+        assert_eq!(handle(&aws, records).await.as_deref(), Some(""));
+        assert_eq!(aws.published_rows(), ["a/1"]);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_record_without_valid_creation_time_is_looked_up() {
     for time in [Value::Null, json!("yesterday"), json!(1), json!(1e300)] {
-        let world = World::default();
-        let mut records = vec![record("1", &world.insert("a", 1))];
+        let aws = in_memory();
+        let mut records = vec![record("1", &aws.insert("a", 1))];
         records[0]["dynamodb"]["ApproximateCreationDateTime"] = time;
-        assert_eq!(handle(&world, records).await, None);
-        assert_eq!(world.with(|state| state.look_ups.len()), 1);
+        assert_eq!(handle(&aws, records).await, None);
+        assert_eq!(aws.calls(Operation::BatchGetItem).len(), 1);
     }
 }
 
@@ -464,18 +466,18 @@ async fn creation_times_are_read_in_every_form_of_a_number() {
         format!("{}e+9", as_billions(seconds)),
         format!("{seconds}0e-1"),
     ] {
-        let world = World::default();
-        let mut record = record("1", &world.insert("a", 1));
+        let aws = in_memory();
+        let mut record = record("1", &aws.insert("a", 1));
         record["dynamodb"]["ApproximateCreationDateTime"] = json!("TIME");
         let text = json!({"Records": [record]}).to_string();
         let text = text.replace("\"TIME\"", &time);
         let event: StreamEvent = serde_json::from_str(&text).unwrap();
-        let handler = StreamHandler::new(world.relay());
+        let handler = StreamHandler::new(aws.relay());
         let deadline = Instant::now() + Duration::from_mins(1);
         let relayed = handler.handle(event, deadline).await;
         assert!(relayed.response.batch_item_failures.is_empty(), "{time}");
-        assert_eq!(world.published(), ["a/1"], "{time}");
-        assert_eq!(world.with(|state| state.look_ups.len()), 0, "{time}");
+        assert_eq!(aws.published_rows(), ["a/1"], "{time}");
+        assert_eq!(aws.calls(Operation::BatchGetItem).len(), 0, "{time}");
     }
 }
 
@@ -488,29 +490,25 @@ fn as_billions(seconds: i64) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn a_deadline_in_the_past_is_treated_as_unknown() {
-    let world = World::default();
-    let handler = StreamHandler::new(world.relay());
-    let event = json!({"Records": [record("1", &world.insert("a", 1))]});
+    let aws = in_memory();
+    let handler = StreamHandler::new(aws.relay());
+    let event = json!({"Records": [record("1", &aws.insert("a", 1))]});
     let event: StreamEvent = serde_json::from_value(event).unwrap();
     handler.handle(event, Instant::now()).await;
-    assert_eq!(world.published(), ["a/1"]);
+    assert_eq!(aws.published_rows(), ["a/1"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_response_comes_before_the_deadline_whatever_fails() {
-    let world = World::default();
-    world.answer(|keys| refuse("a/1", transient())(keys));
-    world.with(|state| {
-        state
-            .delete_errors
-            .extend(vec![CallError::Transient("busy".into()); 1000]);
-    });
+    let aws = in_memory();
+    aws.set_fault_plan(refuse("a/1", transient()));
+    aws.always_fail_with(Operation::BatchWriteItem, transient_call());
     let records = vec![
-        record("1", &world.insert("a", 1)),
-        record("2", &world.insert("b", 1)),
+        record("1", &aws.insert("a", 1)),
+        record("2", &aws.insert("b", 1)),
     ];
     let begun = Instant::now();
-    assert_eq!(handle(&world, records).await.as_deref(), Some("1"));
+    assert_eq!(handle(&aws, records).await.as_deref(), Some("1"));
     assert!(
         begun.elapsed() < Duration::from_secs(58),
         "{:?}",

@@ -1,10 +1,9 @@
 //! Replaying dead letters, and settling parked rows.
 
 pub(crate) mod adapters;
-mod fakes;
+pub(crate) mod dead_letters;
 mod letters;
 mod parked_rows;
 mod run;
 mod survey;
 mod trimmed;
-pub(crate) mod world;

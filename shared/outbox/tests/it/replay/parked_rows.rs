@@ -13,7 +13,7 @@ use outbox::{
 };
 use serde_json::{Value, json};
 
-use crate::fakes::{row_with_detail, start};
+use crate::memory::{row_with_detail, start};
 
 struct Fixture {
     client: Client,

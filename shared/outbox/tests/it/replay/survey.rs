@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
-use outbox::ports::{CallError, RowState};
+use outbox::ports::CallError;
+use outbox_testing::{InMemoryAws, Operation};
 use tokio::time::Instant;
 
-use crate::fakes::World;
+use crate::memory::{Rows, in_memory, row, transient_call};
 
-async fn survey(world: &World, until: Option<Instant>) -> (Result<bool, CallError>, Vec<String>) {
+async fn survey(
+    aws: &InMemoryAws,
+    until: Option<Instant>,
+) -> (Result<bool, CallError>, Vec<String>) {
     let mut seen = Vec::new();
-    let complete = world
+    let complete = aws
         .relay()
         .survey(until, |row| seen.push(row.candidate.key.to_string()))
         .await;
@@ -18,19 +22,16 @@ async fn survey(world: &World, until: Option<Instant>) -> (Result<bool, CallErro
 
 #[tokio::test(start_paused = true)]
 async fn every_row_is_passed_on_once_and_aggregates_in_sequence() {
-    let world = World::default();
-    world.with(|state| state.page = 3);
+    let aws = in_memory();
+    aws.with(|services| services.table.set_page_size(3));
     for sequence in 1..=10 {
-        world.insert("a", sequence);
-        world.insert("b", sequence);
+        aws.insert("a", sequence);
+        aws.insert("b", sequence);
     }
-    let parked = crate::fakes::row("a", 1).key;
-    world.with(|state| {
-        state.rows.insert(parked, RowState::Parked);
-        let busy = CallError::Transient("busy".into());
-        state.scan_errors.extend([busy.clone(), busy]);
-    });
-    let (complete, seen) = survey(&world, None).await;
+    let parked = row("a", 1).key;
+    aws.park_row(&parked);
+    aws.fail_with(Operation::Scan, vec![transient_call(); 2]);
+    let (complete, seen) = survey(&aws, None).await;
     assert_eq!(complete, Ok(true));
     for aggregate in ["a", "b"] {
         let prefix = format!("{aggregate}/");
@@ -42,16 +43,14 @@ async fn every_row_is_passed_on_once_and_aggregates_in_sequence() {
 
 #[tokio::test(start_paused = true)]
 async fn a_survey_that_takes_too_long_ends_and_says_so() {
-    let world = World::default();
-    world.with(|state| {
-        state.page = 1;
-        state.scan_latency = Duration::from_millis(400);
-    });
+    let aws = in_memory();
+    aws.with(|services| services.table.set_page_size(1));
+    aws.set_latency(Operation::Scan, Duration::from_millis(400));
     for sequence in 1..=10 {
-        world.insert("a", sequence);
+        aws.insert("a", sequence);
     }
     let begun = Instant::now();
-    let (complete, seen) = survey(&world, Some(begun + Duration::from_secs(1))).await;
+    let (complete, seen) = survey(&aws, Some(begun + Duration::from_secs(1))).await;
     assert_eq!(complete, Ok(false));
     assert_eq!(seen, ["a/1", "a/2"]);
     assert_eq!(begun.elapsed(), Duration::from_secs(1));
@@ -59,8 +58,8 @@ async fn a_survey_that_takes_too_long_ends_and_says_so() {
 
 #[tokio::test(start_paused = true)]
 async fn a_table_without_permission_to_read_is_an_error() {
-    let world = World::default();
+    let aws = in_memory();
     let denied = CallError::Configuration("AccessDenied".into());
-    world.with(|state| state.scan_errors.push_back(denied.clone()));
-    assert_eq!(survey(&world, None).await.0, Err(denied));
+    aws.fail_with(Operation::Scan, [denied.clone()]);
+    assert_eq!(survey(&aws, None).await.0, Err(denied));
 }

@@ -1,33 +1,33 @@
-//! Dead letters of the fake queue and stream.
+//! Dead letters, and the stream records that they name.
 
 use jiff::Timestamp;
 use outbox::{
     Candidate, RowKey,
-    ports::{DeadLetter, StreamRecord},
+    ports::DeadLetter,
     replay::{LetterOutcome, Replay, Selection, Summary},
 };
+use outbox_testing::{Change, ChangeKind, Fault, InMemoryAws, Operation};
 use serde_json::{Value, json};
 
-use super::fakes::STREAM;
-use crate::fakes::{World, start};
+use crate::memory::{STREAM_ARN, TABLE_ARN, row, start};
 
-pub(crate) const TABLE_ARN: &str = "arn:aws:dynamodb:eu-central-1:1:table/outbox";
-
-pub(super) fn replay(world: &World) -> Replay<World, World, World, World, World> {
-    Replay::new(world.relay(), world.clone(), world.clone(), TABLE_ARN)
+pub(super) fn replay(
+    aws: &InMemoryAws,
+) -> Replay<InMemoryAws, InMemoryAws, InMemoryAws, InMemoryAws, InMemoryAws> {
+    Replay::new(aws.relay(), aws.clone(), aws.clone(), TABLE_ARN)
 }
 
 /// Replays everything. Returns the outcomes by message id.
-pub(crate) async fn run(world: &World) -> (Summary, Vec<(String, LetterOutcome)>) {
-    run_selected(world, &Selection::default()).await
+pub(crate) async fn run(aws: &InMemoryAws) -> (Summary, Vec<(String, LetterOutcome)>) {
+    run_selected(aws, &Selection::default()).await
 }
 
 pub(super) async fn run_selected(
-    world: &World,
+    aws: &InMemoryAws,
     selection: &Selection,
 ) -> (Summary, Vec<(String, LetterOutcome)>) {
     let mut outcomes = Vec::new();
-    let summary = replay(world)
+    let summary = replay(aws)
         .run(
             selection,
             || false,
@@ -88,35 +88,71 @@ pub(super) fn pointer_of_age(shard: &str, from: &str, to: &str, candidate: Times
             "approximateArrivalOfFirstRecord": candidate,
             "approximateArrivalOfLastRecord": candidate,
             "batchSize": 1,
-            "streamArn": STREAM,
+            "streamArn": STREAM_ARN,
         },
     })
 }
 
 /// Adds the stream record of a row's insert.
-pub(crate) fn inserted(world: &World, shard: &str, number: &str, candidate: &Candidate) {
-    add(world, shard, number, Some(candidate.key.clone()));
+pub(crate) fn inserted(aws: &InMemoryAws, shard: &str, number: &str, candidate: &Candidate) {
+    add(
+        aws,
+        shard,
+        number,
+        ChangeKind::Insert,
+        candidate.key.clone(),
+    );
 }
 
 /// Adds a stream record of a mark or a delete.
-pub(super) fn changed(world: &World, shard: &str, number: &str) {
-    add(world, shard, number, None);
+pub(super) fn changed(aws: &InMemoryAws, shard: &str, number: &str) {
+    add(
+        aws,
+        shard,
+        number,
+        ChangeKind::Modify,
+        row("changed", 1).key,
+    );
 }
 
-pub(super) fn empty_pages(world: &World, shard: &str, pages: usize) {
-    world.with(|state| {
-        let records = state.shards.entry(shard.into()).or_default();
-        records.extend(vec![None; pages]);
-    });
+pub(super) fn empty_pages(aws: &InMemoryAws, pages: usize) {
+    for _ in 0..pages {
+        aws.fail_next(Operation::GetRecords, Fault::Page(0));
+    }
 }
 
-fn add(world: &World, shard: &str, number: &str, inserted: Option<RowKey>) {
-    let record = StreamRecord {
-        sequence_number: number.into(),
-        inserted,
+pub(super) fn add(aws: &InMemoryAws, shard: &str, number: &str, kind: ChangeKind, key: RowKey) {
+    let change = Change {
+        kind,
+        key,
+        image: None,
     };
-    world.with(|state| {
-        let records = state.shards.entry(shard.into()).or_default();
-        records.push(Some(record));
+    aws.with(|services| {
+        let now = services.now();
+        services.stream.push_numbered(shard, number, &change, now);
     });
+}
+
+/// Returns the ids of the messages in the dead-letter queue.
+pub(crate) fn dead_letters(aws: &InMemoryAws) -> Vec<String> {
+    aws.with(|services| {
+        let messages = services.queue.messages().iter();
+        messages.map(|queued| queued.message.id.clone()).collect()
+    })
+}
+
+/// Puts a message into the dead-letter queue.
+pub(crate) fn dead_letter(aws: &InMemoryAws, body: impl Into<String>) {
+    aws.with(|services| {
+        let now = services.now();
+        services.queue.send(body, now)
+    });
+}
+
+/// Returns whether another reader would receive every message now.
+pub(super) fn is_all_visible(aws: &InMemoryAws) -> bool {
+    aws.with(|services| {
+        let now = services.now();
+        services.queue.depth(now).hidden == 0
+    })
 }

@@ -1,0 +1,8 @@
+//! The traits of the library, implemented by the services in memory.
+
+mod bus;
+mod dead_letters;
+mod parked_rows;
+mod stream;
+mod table;
+mod transactions;
