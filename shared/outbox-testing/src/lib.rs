@@ -166,6 +166,7 @@
 //! - The outbox table is named `outbox`; other tables have to be created before
 //!   transactions name them, and have keys, but no types of keys, indexes or streams.
 //! - Limits of items and transactions are checked by `outbox` before it commits, not here.
+//! - Expressions may use DynamoDB's reserved words (`name`, `status`) without a `#` placeholder.
 //! - Records are in the stream at once, and those of one transaction in its order.
 
 mod aws;

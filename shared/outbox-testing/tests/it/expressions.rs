@@ -78,13 +78,13 @@ async fn conditions_hold_as_in_dynamodb() {
     for condition in [
         "attribute_exists(pk)",
         "attribute_not_exists(pk)",
-        "attribute_not_exists(missing) AND #name = :pot",
+        "attribute_not_exists(nowhere) AND #name = :pot",
         "#count = :five OR #count = :six",
         "NOT #count = :five",
         "#count <> :six",
-        "missing <> :six",
-        "missing = :six",
-        "missing < :six",
+        "nowhere <> :six",
+        "nowhere = :six",
+        "nowhere < :six",
         "#count < :six AND #count >= :five",
         "#count BETWEEN :five AND :six",
         "#count IN (:six, :five)",
@@ -130,7 +130,7 @@ async fn updates_write_what_dynamodb_writes() {
         "SET #count = #count - :price",
         "SET #size.height = :five, tags[1] = :z",
         "SET fresh = if_not_exists(fresh, :five), #name = if_not_exists(#name, :x)",
-        "ADD #count :five, other :six",
+        "ADD #count :five, further :six",
         "REMOVE tags[0], nothing SET done = :pot",
     ] {
         let mut action = Update::builder()
