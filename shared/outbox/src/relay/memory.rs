@@ -6,9 +6,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::Instant;
-
-use crate::RowKey;
+use crate::{Clock, RowKey, relay::moment::Moment};
 
 /// How many published rows are remembered for deletion with the next call. A forgotten one
 /// is published again at worst.
@@ -24,7 +22,7 @@ pub(super) struct Memory {
     /// published twice.
     undeleted: Mutex<BTreeSet<RowKey>>,
     /// When the bus last accepted an event of this process.
-    last_accepted: Mutex<Option<Instant>>,
+    last_accepted: Mutex<Option<Moment>>,
 }
 
 impl Memory {
@@ -50,17 +48,17 @@ impl Memory {
     }
 
     /// Remembers that the bus accepted an event just now.
-    pub(super) fn bus_works(&self) {
-        *self.last_accepted() = Some(Instant::now());
+    pub(super) fn bus_works(&self, clock: &dyn Clock) {
+        *self.last_accepted() = Some(Moment::now(clock));
     }
 
     /// Returns whether the bus accepted an event of this process within the last minute.
-    pub(super) fn bus_worked_lately(&self) -> bool {
+    pub(super) fn bus_worked_lately(&self, clock: &dyn Clock) -> bool {
         self.last_accepted()
-            .is_some_and(|accepted| accepted.elapsed() < LATELY)
+            .is_some_and(|accepted| accepted.age(clock) < LATELY)
     }
 
-    fn last_accepted(&self) -> MutexGuard<'_, Option<Instant>> {
+    fn last_accepted(&self) -> MutexGuard<'_, Option<Moment>> {
         self.last_accepted
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -70,6 +68,7 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::SystemClock;
 
     fn key(position: usize) -> RowKey {
         RowKey {
@@ -92,10 +91,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_bus_is_believed_to_work_for_a_minute() {
         let memory = Memory::default();
-        assert!(!memory.bus_worked_lately());
-        memory.bus_works();
-        assert!(memory.bus_worked_lately());
+        let clock = SystemClock;
+        assert!(!memory.bus_worked_lately(&clock));
+        memory.bus_works(&clock);
+        assert!(memory.bus_worked_lately(&clock));
         tokio::time::advance(LATELY).await;
-        assert!(!memory.bus_worked_lately());
+        assert!(!memory.bus_worked_lately(&clock));
     }
 }

@@ -16,6 +16,7 @@ mod deletes;
 pub(crate) mod log_outcome;
 pub(crate) mod look_up;
 mod memory;
+mod moment;
 mod outcome;
 mod park;
 #[cfg(feature = "replay")]

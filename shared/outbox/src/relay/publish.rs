@@ -114,7 +114,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         let (poisoned, mut outcome) = publication.finish(self.clock.now());
         outcome.undeleted = undeleted;
         if !outcome.commit_to_publish.is_empty() {
-            self.memory.bus_works();
+            self.memory.bus_works(self.clock());
         }
         self.park_all(poisoned, &budget, &mut outcome).await;
         outcome
@@ -153,7 +153,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
 
     async fn confirm_bus(&self, budget: &Budget) -> Result<(), BusError> {
         self.bus_check
-            .confirm(&self.bus, &self.pauses, budget.put_until)
+            .confirm(&self.bus, self.clock(), &self.pauses, budget.put_until)
             .await
     }
 
@@ -210,6 +210,6 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
 
     /// Returns whether the bus accepted an event of this process within the last minute.
     pub(crate) fn bus_worked_lately(&self) -> bool {
-        self.memory.bus_worked_lately()
+        self.memory.bus_worked_lately(self.clock())
     }
 }

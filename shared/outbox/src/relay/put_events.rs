@@ -78,7 +78,9 @@ impl<B: EventBus> Puts<'_, B> {
         let rows: Vec<Arc<OutboxRow>> = request.rows();
         let Self { bus, budget, .. } = self;
         // Before every request, not once a call: a call may outlast the confirmation.
-        let confirmed = self.bus_check.confirm(*bus, self.pauses, budget.put_until);
+        let confirmed = self
+            .bus_check
+            .confirm(*bus, self.clock, self.pauses, budget.put_until);
         let answer = match confirmed.await {
             Ok(()) => within(budget.await_puts_until, bus.put(&rows)).await,
             Err(failure) => Err(CallError::Configuration(failure.to_string())),
