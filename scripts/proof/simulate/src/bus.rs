@@ -15,7 +15,7 @@ use crate::{
     fault_plan::poison,
     mutants::Mutant,
     oracle::Actor,
-    state::{LIMITS, State},
+    state::{BUS_LOSS_WINDOW, LIMITS, State, UNANSWERED_LOSS_WINDOW},
 };
 
 impl EventBus for Caller {
@@ -32,7 +32,12 @@ impl EventBus for Caller {
             return Ok(true);
         }
         let exists = |state: &mut State, _: Option<&Fault>| state.services.bus.exists;
-        self.call(Operation::DescribeEventBus.into(), exists).await
+        let answer = self.call(Operation::DescribeEventBus.into(), exists).await;
+        if answer.is_err() {
+            self.world
+                .with(|state| state.bus_unanswered_at = Some(Instant::now()));
+        }
+        answer
     }
 
     async fn put(&self, rows: &[Arc<OutboxRow>]) -> Result<Vec<PutResult>, CallError> {
@@ -142,6 +147,18 @@ impl State {
     pub(crate) fn delete_bus(&mut self) {
         self.services.bus.exists = false;
         self.bus_gone_since = Some(Instant::now());
+    }
+
+    /// Returns whether an event that is lost now is a loss that is promised to be possible.
+    pub(crate) fn may_lose(&self, gone_since: Instant) -> bool {
+        let unanswered = self.bus_unanswered_at;
+        let is_unanswered = unanswered.is_some_and(|at| at.elapsed() < BUS_LOSS_WINDOW);
+        let window = if is_unanswered {
+            UNANSWERED_LOSS_WINDOW
+        } else {
+            BUS_LOSS_WINDOW
+        };
+        gone_since.elapsed() < window
     }
 
     /// The bus is created again.

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::{
     design::Design,
     oracle::{Acceptance, Actor, EventRecord, Violation},
-    state::{BUS_LOSS_WINDOW, State},
+    state::State,
 };
 
 /// The relay publishes records without a look-up if they are younger than 2 s. The rest
@@ -61,7 +61,7 @@ impl State {
             return self.violate("published a parked event", Some(key));
         }
         if let Some(gone_since) = self.bus_gone_since {
-            if gone_since.elapsed() < BUS_LOSS_WINDOW
+            if self.may_lose(gone_since)
                 && let Some(event) = self.events.get_mut(key)
             {
                 event.is_loss_allowed = true;

@@ -23,6 +23,10 @@ use crate::{
 /// relies for a minute on having seen the bus, and a request may be in flight.
 pub(crate) const BUS_LOSS_WINDOW: Duration = Duration::from_secs(75);
 
+/// The same while the bus can't be asked for: the relay then relies for ten minutes on
+/// having seen it.
+pub(crate) const UNANSWERED_LOSS_WINDOW: Duration = Duration::from_secs(615);
+
 /// The limits of a request: so small that events reach them.
 pub(crate) const LIMITS: BusLimits = BusLimits {
     entries: 10,
@@ -56,6 +60,8 @@ pub(crate) struct State {
     pub(crate) services: Services,
     /// Since when the bus doesn't exist, if it doesn't.
     pub(crate) bus_gone_since: Option<Instant>,
+    /// When a process last asked for the bus without an answer.
+    pub(crate) bus_unanswered_at: Option<Instant>,
     /// What the bus will never accept: events as they are after this many edits.
     pub(crate) poisoned: BTreeSet<(RowKey, u64)>,
     /// The commands whose transactions were written.
@@ -140,6 +146,7 @@ impl State {
             mutant: setting.mutant,
             design: setting.design,
             bus_gone_since: None,
+            bus_unanswered_at: None,
             poisoned: BTreeSet::new(),
             commands: BTreeSet::new(),
             streamed_until: HashMap::new(),

@@ -198,19 +198,6 @@ async fn a_row_without_a_result_is_not_accepted() {
     assert_eq!(aws.calls(Operation::PutEvents).len(), 2);
 }
 
-#[tokio::test(start_paused = true)]
-async fn the_bus_is_confirmed_once_a_minute() {
-    let aws = in_memory();
-    let relay = aws.relay();
-    for (wait, asked) in [(0, 1), (59, 1), (2, 2)] {
-        tokio::time::advance(Duration::from_secs(wait)).await;
-        relay
-            .publish(insert(&aws, &[("a", wait)]), in_a_minute())
-            .await;
-        assert_eq!(aws.calls(Operation::DescribeEventBus).len(), asked);
-    }
-}
-
 /// Makes a row one that was edited so often.
 fn set_edits(aws: &InMemoryAws, key: &RowKey, edits: u64) {
     let edits = serde_dynamo::to_attribute_value(edits).unwrap();
