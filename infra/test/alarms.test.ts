@@ -232,7 +232,7 @@ test("an event is late for the alarms when it is for status", () => {
     ) ?? [];
   const [, sweep] =
     /LATE: SignedDuration = SignedDuration::from_mins\(DEFAULT_GRACE\.as_mins\(\) \+ (\d+)\)/.exec(
-      read("scripts/outboxctl/src/commands/status/problems.rs"),
+      read("scripts/outboxctl/src/commands/status/judge.rs"),
     ) ?? [];
   expect(Number(sweep)).toBe(SWEEP_DEFAULTS.interval.toMinutes());
   expect(Number(grace) + Number(sweep)).toBe(ALARM_THRESHOLDS.late.toMinutes());

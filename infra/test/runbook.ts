@@ -47,7 +47,7 @@ export function runbook(): Section[] {
 
 /** Returns the lines of `outboxctl status` for each problem, from outboxctl's own test of them. */
 export function statusLines(): string[] {
-  const source = read("scripts/outboxctl/src/commands/status/problems.rs");
+  const source = read("scripts/outboxctl/src/commands/status/judge.rs");
   const [, test = ""] =
     /fn each_problem_says_what_to_do\(\) \{([\s\S]*?)\n {4}\}\n/.exec(source) ?? [];
   return [...test.matchAll(/"([^"]+?): (?:outboxctl|look at) [^"]*"/g)].map(
