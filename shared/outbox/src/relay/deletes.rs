@@ -13,6 +13,7 @@ use crate::{
     ports::{CallError, DELETE_KEYS, OutboxTable},
     relay::{
         budget::Budget,
+        delete_check::DeleteCheck,
         retry::{Pauses, within},
     },
 };
@@ -34,6 +35,7 @@ pub(super) async fn delete_published<T: OutboxTable>(
     pauses: &Pauses,
     left_over: BTreeSet<RowKey>,
     mut published: UnboundedReceiver<RowKey>,
+    check: &DeleteCheck,
     budget: &Budget,
 ) -> BTreeSet<RowKey> {
     let mut deletes = Deletes::of(left_over);
@@ -50,7 +52,7 @@ pub(super) async fn delete_published<T: OutboxTable>(
             // In a fixed order, so that a simulation is reproducible.
             biased;
             Some(answer) = in_flight.next(), if !in_flight.is_empty() => {
-                deletes.take_answer(answer, pauses, budget.settle_until);
+                deletes.take_answer(answer, check, pauses, budget.settle_until);
             }
             key = published.recv(), if is_open => match key {
                 Some(key) => deletes.add(key),
@@ -132,7 +134,18 @@ impl Deletes {
         self.waiting.len() >= DELETE_KEYS
     }
 
-    fn take_answer(&mut self, (keys, answer): Answer, pauses: &Pauses, until: Instant) {
+    fn take_answer(
+        &mut self,
+        (keys, answer): Answer,
+        check: &DeleteCheck,
+        pauses: &Pauses,
+        until: Instant,
+    ) {
+        match &answer {
+            Ok(_) => check.allow(),
+            Err(CallError::Configuration(error)) => check.deny(error.clone()),
+            Err(_) => {}
+        }
         let may_work_later = match answer {
             Ok(undeleted) if undeleted.is_empty() => {
                 self.failures = 0;

@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -21,6 +24,8 @@ pub(super) struct Memory {
     /// Published, but not deleted yet. A look-up would find them pending, and they would be
     /// published twice.
     undeleted: Mutex<BTreeSet<RowKey>>,
+    /// Whether the last call that deleted rows was allowed to.
+    deletes_allowed: AtomicBool,
     /// When the bus last accepted an event of this process.
     last_accepted: Mutex<Option<Moment>>,
 }
@@ -45,6 +50,14 @@ impl Memory {
         while remembered.len() > MOST_REMEMBERED {
             remembered.pop_first();
         }
+    }
+
+    pub(super) fn deletes_allowed(&self) -> bool {
+        self.deletes_allowed.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn remember_deletes_allowed(&self, allowed: bool) {
+        self.deletes_allowed.store(allowed, Ordering::Relaxed);
     }
 
     /// Remembers that the bus accepted an event just now.

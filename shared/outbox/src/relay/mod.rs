@@ -12,6 +12,7 @@
 pub(crate) mod backlog;
 pub(crate) mod budget;
 mod bus_check;
+mod delete_check;
 mod deletes;
 pub(crate) mod log_outcome;
 pub(crate) mod look_up;

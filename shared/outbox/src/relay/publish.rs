@@ -13,6 +13,7 @@ use crate::{
         BusError, Outcome, Settled,
         budget::Budget,
         bus_check::BusCheck,
+        delete_check::DeleteCheck,
         deletes::delete_published,
         look_up::{LookedUpPart, look_up_parts, split},
         memory::Memory,
@@ -166,6 +167,8 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         budget: &Budget,
     ) -> Vec<RowKey> {
         let (accepted, to_delete) = mpsc::unbounded_channel();
+        let left_over = self.memory.take_undeleted();
+        let check = DeleteCheck::new(self.memory.deletes_allowed());
         let put = async {
             let puts = Puts {
                 bus: &self.bus,
@@ -173,15 +176,23 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
                 pauses: &self.pauses,
                 clock: &*self.clock,
                 budget,
+                delete_first: !left_over.is_empty(),
             };
-            puts.put(publication, parts, &accepted).await;
+            puts.put(publication, parts, &accepted, check.watch()).await;
             drop(accepted);
         };
         // Beside the puts, not after them: the longer an accepted row stays, the likelier
         // a crash publishes it again.
-        let left_over = self.memory.take_undeleted();
-        let delete = delete_published(&self.table, &self.pauses, left_over, to_delete, budget);
+        let delete = delete_published(
+            &self.table,
+            &self.pauses,
+            left_over.clone(),
+            to_delete,
+            &check,
+            budget,
+        );
         let ((), undeleted) = tokio::join!(put, delete);
+        self.memory.remember_deletes_allowed(check.is_allowed());
         let returned = undeleted.iter().cloned().collect();
         self.memory.remember(undeleted);
         returned

@@ -1,9 +1,12 @@
 //! Sends the requests of a schedule, several at once.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures::{Stream, StreamExt, stream::FuturesUnordered};
-use tokio::{sync::mpsc::UnboundedSender, time::Instant};
+use tokio::{
+    sync::{mpsc::UnboundedSender, watch},
+    time::{Instant, timeout_at},
+};
 
 use crate::{
     Clock, OutboxRow, RowKey,
@@ -11,9 +14,10 @@ use crate::{
     relay::{
         budget::Budget,
         bus_check::BusCheck,
+        delete_check::DeleteState,
         look_up::LookedUpPart,
         publication::Publication,
-        retry::{Pauses, within},
+        retry::Pauses,
         schedule::{Request, Schedule},
     },
 };
@@ -22,8 +26,22 @@ use crate::{
 /// in 10 to 30 ms, so fewer would leave the processor idle.
 const REQUESTS_AT_ONCE: usize = 64;
 
+/// How long a put is awaited: the first one of an event, and the one after it. A bus that is
+/// slow is not down, and a put whose answer may still come is not repeated, because the bus
+/// may accept both. The second is for a connection that broke unnoticed, for example while
+/// the process was frozen.
+const PUT_TIMEOUTS: [Duration; 2] = [Duration::from_secs(15), Duration::from_secs(30)];
+
 /// A request and its result.
-type Answer = (Request, Result<Vec<PutResult>, CallError>);
+type Answer = (Request, Result<Vec<PutResult>, PutError>);
+
+/// Why a request has no results.
+enum PutError {
+    /// Something else than the put failed, or the bus returned an error.
+    Call(CallError),
+    /// The bus returned nothing in time, and may have accepted the events.
+    Unanswered,
+}
 
 /// Puts events on the bus.
 pub(super) struct Puts<'r, B> {
@@ -32,6 +50,8 @@ pub(super) struct Puts<'r, B> {
     pub(super) pauses: &'r Pauses,
     pub(super) clock: &'r dyn Clock,
     pub(super) budget: &'r Budget,
+    /// Rows of an earlier call are to be deleted, which shows whether deletes are allowed.
+    pub(super) delete_first: bool,
 }
 
 impl<B: EventBus> Puts<'_, B> {
@@ -42,22 +62,35 @@ impl<B: EventBus> Puts<'_, B> {
         publication: &mut Publication<'_, B>,
         mut parts: impl Stream<Item = LookedUpPart> + Unpin,
         accepted: &UnboundedSender<RowKey>,
+        mut deletes: watch::Receiver<DeleteState>,
     ) {
         let put_until = self.budget.put_until;
         let mut in_flight = FuturesUnordered::new();
         let mut more_come = true;
+        // While it isn't known whether deletes are allowed: a request was sent, and nothing
+        // shows yet whether what it published can be deleted.
+        let mut awaits_delete = self.delete_first;
         loop {
-            while in_flight.len() < REQUESTS_AT_ONCE && Instant::now() < put_until {
+            let state = deletes.borrow_and_update().clone();
+            if let DeleteState::Denied(reason) = &state {
+                publication.schedule.halt_all(reason);
+            }
+            let at_once = requests_at_once(&state, awaits_delete);
+            while in_flight.len() < at_once && Instant::now() < put_until {
                 let Some(request) = publication.schedule.next(Instant::now()) else {
                     break;
                 };
                 in_flight.push(self.send(request));
+                awaits_delete = true;
             }
             // No request begins after `put_until`, so there is no use in waiting for a pause
             // that ends later.
             let may_put = Instant::now() < put_until;
             let wake_at = publication.schedule.wake_at();
             let wake_at = wake_at.filter(|time| may_put && *time < put_until);
+            let is_unknown = state == DeleteState::Unknown;
+            let awaits_state =
+                is_unknown && at_once == 0 && may_put && publication.schedule.has_rows();
             tokio::select! {
                 // In a fixed order, so that a simulation is reproducible.
                 biased;
@@ -66,9 +99,11 @@ impl<B: EventBus> Puts<'_, B> {
                     None => more_come = false,
                 },
                 Some(answer) = in_flight.next(), if !in_flight.is_empty() => {
-                    self.apply(answer, &mut publication.schedule, accepted);
+                    awaits_delete = self.apply(answer, &mut publication.schedule, accepted);
                 }
-                () = sleep_until(wake_at), if wake_at.is_some() && in_flight.len() < REQUESTS_AT_ONCE => {}
+                Ok(()) = deletes.changed(), if awaits_state => {}
+                () = tokio::time::sleep_until(put_until), if awaits_state => {}
+                () = sleep_until(wake_at), if wake_at.is_some() && in_flight.len() < at_once => {}
                 else => return,
             }
         }
@@ -82,32 +117,58 @@ impl<B: EventBus> Puts<'_, B> {
             .bus_check
             .confirm(*bus, self.clock, self.pauses, budget.put_until);
         let answer = match confirmed.await {
-            Ok(()) => within(budget.await_puts_until, bus.put(&rows)).await,
-            Err(failure) => Err(CallError::Configuration(failure.to_string())),
+            Ok(()) => {
+                let timeout = PUT_TIMEOUTS[request.unanswered().min(PUT_TIMEOUTS.len() - 1)];
+                let until = budget.await_puts_until.min(Instant::now() + timeout);
+                match timeout_at(until, bus.put(&rows)).await {
+                    Ok(answer) => answer.map_err(PutError::Call),
+                    Err(_) => Err(PutError::Unanswered),
+                }
+            }
+            Err(failure) => Err(PutError::Call(CallError::Configuration(
+                failure.to_string(),
+            ))),
         };
         (request, answer)
     }
 
-    /// Updates the schedule by the result of a request.
+    /// Updates the schedule by the result of a request. Returns whether rows are deleted now.
     fn apply(
         &self,
         (request, answer): Answer,
         schedule: &mut Schedule,
         accepted: &UnboundedSender<RowKey>,
-    ) {
+    ) -> bool {
         let pause = |failures| Instant::now() + self.pauses.after(failures);
         match answer {
             Ok(results) => {
-                for key in schedule.answered(request, results, self.clock.now(), pause) {
+                let keys = schedule.answered(request, results, self.clock.now(), pause);
+                let any = !keys.is_empty();
+                for key in keys {
                     // The receiver outlives all senders. Even without it nothing is lost: the
                     // row would not be deleted.
                     let _ = accepted.send(key);
                 }
+                return any;
             }
-            Err(CallError::Transient(error)) => schedule.failed_for_now(request, &error, pause),
-            Err(CallError::Content(error)) => schedule.rejected_for_content(request, &error),
-            Err(CallError::Configuration(error)) => schedule.halt(request, &error),
+            Err(PutError::Unanswered) => schedule.unanswered(request, PUT_TIMEOUTS.len(), pause),
+            Err(PutError::Call(error)) => match error {
+                CallError::Transient(error) => schedule.failed_for_now(request, &error, pause),
+                CallError::Content(error) => schedule.rejected_for_content(request, &error),
+                CallError::Configuration(error) => schedule.halt(request, &error),
+            },
         }
+        false
+    }
+}
+
+/// Returns how many requests may be in flight. Until a delete has succeeded, one request at a
+/// time shows whether what it publishes can be deleted.
+fn requests_at_once(deletes: &DeleteState, awaits_delete: bool) -> usize {
+    match deletes {
+        DeleteState::Allowed => REQUESTS_AT_ONCE,
+        DeleteState::Unknown => usize::from(!awaits_delete),
+        DeleteState::Denied(_) => 0,
     }
 }
 

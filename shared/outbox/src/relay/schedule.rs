@@ -63,6 +63,8 @@ struct Queued {
     largest_request: usize,
     /// Why the last attempt failed, if there was one.
     last_error: Option<String>,
+    /// How many requests with it were not answered: the bus may have accepted it.
+    unanswered: usize,
     /// The bus rejected it for now and may do so again. Then it must not accept a later
     /// event of the same request, so nothing of the aggregate is sent along.
     goes_alone: bool,
@@ -80,6 +82,12 @@ impl Request {
             .iter()
             .map(|(_, queued)| Arc::clone(&queued.row))
             .collect()
+    }
+
+    /// Returns how many requests with one of the rows were not answered.
+    pub(super) fn unanswered(&self) -> usize {
+        let unanswered = self.queued.iter().map(|(_, queued)| queued.unanswered);
+        unanswered.max().unwrap_or_default()
     }
 }
 
@@ -156,6 +164,7 @@ impl Schedule {
             bytes,
             largest_request: self.limits.entries,
             last_error: None,
+            unanswered: 0,
             goes_alone: false,
         });
     }
@@ -194,6 +203,11 @@ impl Schedule {
             request.queued.extend(rows.map(|queued| (index, queued)));
         }
         (!request.queued.is_empty()).then_some(request)
+    }
+
+    /// Returns whether a row is not sent yet.
+    pub(super) fn has_rows(&self) -> bool {
+        self.queues.iter().any(|queue| !queue.rows.is_empty())
     }
 
     /// Returns when the next pause of an aggregate ends; `None` if none pauses.
@@ -268,6 +282,29 @@ impl Schedule {
         self.put_back(retried, pause);
     }
 
+    /// Takes in that a request was not answered, so that the bus may have accepted its events.
+    /// After so many, a row is not sent again by this call: each may be another duplicate.
+    pub(super) fn unanswered(
+        &mut self,
+        request: Request,
+        most: usize,
+        pause: impl Fn(u32) -> Instant,
+    ) {
+        let error = "no response in time: the bus may have accepted it";
+        let mut retried = Vec::new();
+        for (index, mut queued) in request.queued {
+            self.queues[index].busy = false;
+            queued.unanswered += 1;
+            if queued.unanswered < most {
+                retried.push((index, queued, error.to_owned()));
+            } else {
+                let failure = Failure::NotAccepted(error.to_owned());
+                self.fail(index, queued.row.key.clone(), failure);
+            }
+        }
+        self.put_back(retried, pause);
+    }
+
     /// Takes in that the bus rejected a request as a whole for its content.
     pub(super) fn rejected_for_content(&mut self, request: Request, error: &str) {
         // The bus doesn't say which entry is at fault. Halving the requests finds it: it is
@@ -289,12 +326,17 @@ impl Schedule {
     /// Takes in that permissions or configuration are at fault. Nothing more is sent, since
     /// every other request would fail as well.
     pub(super) fn halt(&mut self, request: Request, error: &str) {
-        self.halted = Some(error.to_owned());
         for (index, queued) in request.queued {
             self.queues[index].busy = false;
             let failure = Failure::Configuration(error.to_owned());
             self.failed.push((queued.row.key.clone(), failure));
         }
+        self.halt_all(error);
+    }
+
+    /// Sends nothing more. Rows in flight are not affected.
+    pub(super) fn halt_all(&mut self, error: &str) {
+        self.halted.get_or_insert_with(|| error.to_owned());
         let rest = self
             .queues
             .iter_mut()
@@ -356,10 +398,14 @@ impl Schedule {
         // Several rows of a queue in one request are one failure of it.
         touched.sort_unstable();
         touched.dedup();
+        // One pause for all that failed as often, so that they can share a request again.
+        let mut pauses: HashMap<u32, Instant> = HashMap::new();
         for index in touched {
             let queue = &mut self.queues[index];
             queue.failures += 1;
-            queue.not_before = Some(pause(queue.failures));
+            let failures = queue.failures;
+            let until = pauses.entry(failures).or_insert_with(|| pause(failures));
+            queue.not_before = Some(*until);
         }
     }
 

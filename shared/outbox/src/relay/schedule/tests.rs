@@ -20,12 +20,14 @@ enum Answer {
     Rejects(&'static [Name], fn() -> EntryError),
     /// Returns no results.
     NoResults,
+    /// Does not answer in time.
+    IsSilent,
     FailsForNow,
     RejectsContent,
     Denies,
 }
 
-use Answer::{Accepts, Denies, FailsForNow, NoResults, Rejects, RejectsContent};
+use Answer::{Accepts, Denies, FailsForNow, IsSilent, NoResults, Rejects, RejectsContent};
 
 struct Rule {
     rule: &'static str,
@@ -176,6 +178,22 @@ const RULES: &[Rule] = &[
         outcomes: &[("a1", "accepted"), ("a2", "accepted")],
     },
     Rule {
+        rule: "a request without an answer is sent a second time, and no third one",
+        rows: &["a1", "b1"],
+        answers: &[IsSilent, IsSilent],
+        requests: &[&["a1", "b1"], &["a1", "b1"]],
+        outcomes: &[
+            (
+                "a1",
+                "not accepted: no response in time: the bus may have accepted it",
+            ),
+            (
+                "b1",
+                "not accepted: no response in time: the bus may have accepted it",
+            ),
+        ],
+    },
+    Rule {
         rule: "a rejected content is suspect, and doesn't hold back later rows",
         rows: &["a1", "a2"],
         answers: &[Rejects(&["a1"], content)],
@@ -280,6 +298,7 @@ fn drive(rule: &Rule) -> (Vec<Vec<String>>, Vec<(String, String)>) {
         let pause = |failures| now + Duration::from_secs(1) * failures;
         let at = Timestamp::UNIX_EPOCH;
         match answer {
+            IsSilent => schedule.unanswered(request, 2, pause),
             FailsForNow => schedule.failed_for_now(request, "throttled", pause),
             RejectsContent => schedule.rejected_for_content(request, "too large"),
             Denies => schedule.halt(request, "denied"),

@@ -1,0 +1,136 @@
+//! What a fault costs at most: how many duplicates, and how many calls.
+
+use std::time::Duration;
+
+use outbox::{
+    Candidate,
+    ports::CallError,
+    relay::{Failure, Settled},
+};
+use outbox_testing::{InMemoryAws, Operation};
+
+use super::publish::{failures, in_a_minute, settled_as, warm_relay};
+use crate::memory::{Rows, in_memory, transient_call};
+
+fn insert_many(aws: &InMemoryAws, prefix: &str, rows: usize) -> Vec<Candidate> {
+    (0..rows)
+        .map(|index| aws.insert(&format!("{prefix}{index}"), 1))
+        .collect()
+}
+
+fn puts(aws: &InMemoryAws) -> usize {
+    aws.calls(Operation::PutEvents).len()
+}
+
+fn denied() -> CallError {
+    CallError::Configuration("AccessDeniedException: dynamodb:BatchWriteItem".into())
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_permission_to_delete_a_process_publishes_one_request() {
+    let aws = in_memory();
+    aws.always_fail_with(Operation::BatchWriteItem, denied());
+    let candidates = insert_many(&aws, "a", 1_000);
+    for process in 1..=2 {
+        let relay = aws.relay();
+        let outcome = relay.publish(candidates.clone(), in_a_minute()).await;
+        assert_eq!(puts(&aws), process);
+        assert_eq!(outcome.undeleted.len(), 10);
+        assert_eq!(outcome.halted, Some(denied().to_string()));
+        let failures = failures(&outcome);
+        assert_eq!(failures.len(), 990);
+        assert!(
+            failures
+                .iter()
+                .all(|(_, failure)| matches!(failure, Failure::Configuration(_)))
+        );
+
+        // A process that knows it publishes nothing.
+        let outcome = relay.publish(candidates.clone(), in_a_minute()).await;
+        assert_eq!(puts(&aws), process);
+        assert_eq!(outcome.halted, Some(denied().to_string()));
+    }
+    assert_eq!(aws.pending_rows().len(), 1_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn publishing_stops_when_a_delete_is_denied() {
+    let aws = in_memory();
+    let relay = aws.relay();
+    relay
+        .publish(insert_many(&aws, "a", 20), in_a_minute())
+        .await;
+    let before = puts(&aws);
+
+    aws.always_fail_with(Operation::BatchWriteItem, denied());
+    let candidates = insert_many(&aws, "b", 5_000);
+    let outcome = relay.publish(candidates, in_a_minute()).await;
+    assert_eq!(outcome.halted, Some(denied().to_string()));
+    assert!(puts(&aws) - before <= 2 * 64, "{} requests", puts(&aws));
+}
+
+#[tokio::test(start_paused = true)]
+async fn publishing_goes_on_once_deletes_are_allowed_again() {
+    let aws = in_memory();
+    let relay = aws.relay();
+    aws.fail_with(Operation::BatchWriteItem, [denied()]);
+    let candidates = insert_many(&aws, "a", 100);
+    let outcome = relay.publish(candidates.clone(), in_a_minute()).await;
+    assert!(outcome.halted.is_some());
+    let outcome = relay.publish(candidates, in_a_minute()).await;
+    assert_eq!(settled_as(&outcome, &Settled::Published), 100);
+    assert_eq!(puts(&aws), 10, "nothing twice");
+    assert_eq!(aws.pending_rows(), [""; 0]);
+}
+
+/// A process that has deleted nothing yet waits for its first delete, but not for what can't
+/// follow: a first request of which the bus accepts nothing.
+#[tokio::test(start_paused = true)]
+async fn a_new_process_goes_on_after_a_first_request_without_effect() {
+    let aws = in_memory();
+    aws.fail_with(Operation::PutEvents, [transient_call(), transient_call()]);
+    aws.fail_with(Operation::BatchWriteItem, [transient_call()]);
+    let candidates = insert_many(&aws, "a", 100);
+    let outcome = aws.relay().publish(candidates, in_a_minute()).await;
+    assert_eq!(failures(&outcome), []);
+    assert_eq!(aws.pending_rows(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_bus_gets_an_event_once() {
+    for seconds in [1, 5, 6, 14] {
+        let aws = in_memory();
+        let relay = warm_relay(&aws).await;
+        let before = puts(&aws);
+        aws.set_latency(Operation::PutEvents, Duration::from_secs(seconds));
+        let candidates = insert_many(&aws, "a", 10);
+        let outcome = relay.publish(candidates, in_a_minute()).await;
+        assert_eq!(settled_as(&outcome, &Settled::Published), 10, "{seconds} s");
+        assert_eq!(puts(&aws) - before, 1, "{seconds} s");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_without_answer_is_sent_twice_at_most() {
+    for (seconds, published) in [(20, 10), (29, 10), (40, 0), (600, 0)] {
+        let aws = in_memory();
+        let relay = warm_relay(&aws).await;
+        let before = puts(&aws);
+        aws.set_latency(Operation::PutEvents, Duration::from_secs(seconds));
+        let candidates = insert_many(&aws, "a", 10);
+        let outcome = relay.publish(candidates, in_a_minute()).await;
+        assert_eq!(
+            settled_as(&outcome, &Settled::Published),
+            published,
+            "{seconds} s"
+        );
+        assert_eq!(puts(&aws) - before, 2, "{seconds} s");
+        let unanswered = failures(&outcome);
+        assert!(
+            unanswered
+                .iter()
+                .all(|(_, failure)| matches!(failure, Failure::NotAccepted(_))),
+            "{unanswered:?}"
+        );
+    }
+}
