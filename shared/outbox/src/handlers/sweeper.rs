@@ -167,7 +167,15 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweep<'_, B, T, D> {
                 return Err(reason);
             }
         }
-        self.publish_due().await
+        self.publish_due().await?;
+        self.retry_failed().await
+    }
+
+    /// Attempts once more what the bus rejected for now, with the time that is left.
+    async fn retry_failed(&mut self) -> Result<(), CutShort> {
+        let (retried, outcome) = self.backlog.retry(self.relay, self.deadline).await;
+        self.swept.failed -= retried;
+        self.take(&outcome)
     }
 
     async fn segment(&mut self, segment: Segment) -> Result<(), CutShort> {

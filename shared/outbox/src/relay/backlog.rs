@@ -1,18 +1,26 @@
 //! Collects rows read from the table and publishes many of them at a time.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use tokio::time::Instant;
 
 use crate::{
     Candidate, RowKey,
     ports::{DeadLetters, EventBus, OutboxTable},
-    relay::{Outcome, Relay, RowOutcome, log_outcome::report},
+    relay::{Failure, Outcome, Relay, RowOutcome, log_outcome::report, retry::Retries},
 };
 
 /// How many rows are published together. So many rows of different aggregates show whether
 /// one bad event is at fault or the bus: beside a bad event, others are accepted.
 const ROWS_AT_ONCE: usize = 500;
+
+/// The most failed rows that are kept for another attempt. More of them have a common cause,
+/// and the next sweep finds them.
+const MOST_RETRIED: usize = ROWS_AT_ONCE;
+
+/// How long they are retried. An event may fail for ever, and each sweep would take all the
+/// time that it has.
+const RETRIED_FOR: Duration = Duration::from_secs(30);
 
 /// Rows that were read from the table, to be published many at a time. Rows behind a failed
 /// one of their aggregate are held back, however much later they are read.
@@ -20,6 +28,8 @@ const ROWS_AT_ONCE: usize = 500;
 pub(crate) struct Backlog {
     /// Rows to publish, those of an aggregate in sequence.
     due: Vec<Candidate>,
+    /// Rows that the bus rejected for now while it accepted others: the first of each aggregate.
+    retried: Vec<Candidate>,
     /// Aggregates with a failed event, and that event.
     held_back: HashMap<String, RowKey>,
 }
@@ -36,6 +46,9 @@ impl Backlog {
     }
 
     /// Publishes the rows added so far. The outcome doesn't contain rows that are held back.
+    ///
+    /// A row that the bus rejects for now is not retried here once the bus accepts others: a
+    /// few such rows would hold up the whole backlog. [`retry`](Self::retry) does it in the end.
     pub(crate) async fn publish<B: EventBus, T: OutboxTable, D: DeadLetters>(
         &mut self,
         relay: &Relay<B, T, D>,
@@ -47,14 +60,54 @@ impl Backlog {
         if due.is_empty() {
             return Outcome::default();
         }
-        let outcome = relay.publish(due, deadline).await;
+        let retries = Retries::WhileNothingIsAccepted;
+        let outcome = relay.publish_with(due.clone(), deadline, retries).await;
         report(&outcome);
         for (key, row_outcome) in outcome.rows() {
             if matches!(row_outcome, RowOutcome::Failed(_)) {
-                self.held_back.insert(key.aggregate_id.clone(), key.clone());
+                self.held_back
+                    .entry(key.aggregate_id.clone())
+                    .or_insert_with(|| key.clone());
             }
         }
+        self.keep_failed(due, &outcome);
         outcome
+    }
+
+    /// Keeps the rows of which another attempt may succeed.
+    fn keep_failed(&mut self, published: Vec<Candidate>, outcome: &Outcome) {
+        let room = MOST_RETRIED - self.retried.len();
+        let failed = published.into_iter().filter(|candidate| {
+            // Only the first of an aggregate: in one request with it, the bus may accept the
+            // rows behind it and reject it again.
+            let is_first = self.held_back_by(&candidate.key) == Some(&candidate.key);
+            let row_outcome = outcome.of(&candidate.key);
+            is_first
+                && matches!(
+                    row_outcome,
+                    Some(RowOutcome::Failed(Failure::NotAccepted(_)))
+                )
+        });
+        let failed: Vec<Candidate> = failed.take(room).collect();
+        self.retried.extend(failed);
+    }
+
+    /// Publishes once more, for up to half a minute, the rows that the bus rejected for now.
+    /// Returns their number as well.
+    pub(crate) async fn retry<B: EventBus, T: OutboxTable, D: DeadLetters>(
+        &mut self,
+        relay: &Relay<B, T, D>,
+        deadline: Instant,
+    ) -> (usize, Outcome) {
+        let rows = std::mem::take(&mut self.retried);
+        let number = rows.len();
+        if rows.is_empty() {
+            return (0, Outcome::default());
+        }
+        let deadline = deadline.min(Instant::now() + RETRIED_FOR);
+        let outcome = relay.publish(rows, deadline).await;
+        report(&outcome);
+        (number, outcome)
     }
 
     /// Returns the failed event that holds a row back, if there is one.

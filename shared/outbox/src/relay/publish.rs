@@ -22,7 +22,7 @@ use crate::{
         publication::Publication,
         put_events::Puts,
         redelivery::may_be_redelivered,
-        retry::Pauses,
+        retry::{Pauses, Retries},
     },
 };
 
@@ -86,6 +86,16 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
     /// parks those that can never be published. Returns what became of each row, before
     /// the deadline.
     pub async fn publish(&self, candidates: Vec<Candidate>, deadline: Instant) -> Outcome {
+        self.publish_with(candidates, deadline, Retries::UntilDeadline)
+            .await
+    }
+
+    pub(crate) async fn publish_with(
+        &self,
+        candidates: Vec<Candidate>,
+        deadline: Instant,
+        retries: Retries,
+    ) -> Outcome {
         let budget = Budget::until(deadline);
         let mut publication = Publication::on(&self.bus);
 
@@ -109,7 +119,9 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         // 3. Events are put on the bus, while the rows of accepted ones are deleted and
         // further parts are looked up.
         publication.add(pending);
-        let undeleted = self.put_and_delete(&mut publication, parts, &budget).await;
+        let undeleted = self
+            .put_and_delete(&mut publication, parts, retries, &budget)
+            .await;
 
         // 4. Rows that the bus would never accept are parked.
         let (poisoned, mut outcome) = publication.finish(self.clock.now());
@@ -164,6 +176,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         &self,
         publication: &mut Publication<'_, B>,
         parts: impl Stream<Item = LookedUpPart> + Unpin,
+        retries: Retries,
         budget: &Budget,
     ) -> Vec<RowKey> {
         let (accepted, to_delete) = mpsc::unbounded_channel();
@@ -176,6 +189,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
                 pauses: &self.pauses,
                 clock: &*self.clock,
                 budget,
+                retries,
                 delete_first: !left_over.is_empty(),
             };
             puts.put(publication, parts, &accepted, check.watch()).await;

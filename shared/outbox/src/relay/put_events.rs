@@ -17,7 +17,7 @@ use crate::{
         delete_check::DeleteState,
         look_up::LookedUpPart,
         publication::Publication,
-        retry::Pauses,
+        retry::{Pauses, Retries},
         schedule::{Request, Schedule},
     },
 };
@@ -50,6 +50,7 @@ pub(super) struct Puts<'r, B> {
     pub(super) pauses: &'r Pauses,
     pub(super) clock: &'r dyn Clock,
     pub(super) budget: &'r Budget,
+    pub(super) retries: Retries,
     /// Rows of an earlier call are to be deleted, which shows whether deletes are allowed.
     pub(super) delete_first: bool,
 }
@@ -82,6 +83,13 @@ impl<B: EventBus> Puts<'_, B> {
                 };
                 in_flight.push(self.send(request));
                 awaits_delete = true;
+            }
+            if self.retries == Retries::WhileNothingIsAccepted
+                && in_flight.is_empty()
+                && !more_come
+                && publication.schedule.has_only_failed_rows()
+            {
+                return;
             }
             // No request begins after `put_until`, so there is no use in waiting for a pause
             // that ends later.

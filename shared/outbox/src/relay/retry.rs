@@ -12,6 +12,16 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::{ports::CallError, relay::budget::call_deadline};
 
+/// How long events that the bus rejects for now are retried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Retries {
+    /// Until the deadline: nothing else is to be done.
+    UntilDeadline,
+    /// Only while the bus accepts nothing. As soon as it accepts other events, those that fail
+    /// must not keep them waiting.
+    WhileNothingIsAccepted,
+}
+
 /// The bound of the first pause before a retry; it doubles with each failure.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 

@@ -210,6 +210,13 @@ impl Schedule {
         self.queues.iter().any(|queue| !queue.rows.is_empty())
     }
 
+    /// Returns whether the bus accepted something, and all that is left has failed or is behind
+    /// something that has.
+    pub(super) fn has_only_failed_rows(&self) -> bool {
+        let mut fronts = self.queues.iter().filter_map(|queue| queue.rows.front());
+        !self.accepted.is_empty() && fronts.all(|front| front.last_error.is_some())
+    }
+
     /// Returns when the next pause of an aggregate ends; `None` if none pauses.
     pub(super) fn wake_at(&self) -> Option<Instant> {
         if self.halted.is_some() {

@@ -170,6 +170,11 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Publishing<'_, B, T, D> {
         if self.through.halted.is_none() {
             self.publish().await;
         }
+        if self.through.halted.is_none() {
+            let deadline = Instant::now() + PATIENCE;
+            let (_, outcome) = self.backlog.retry(self.relay, deadline).await;
+            self.take(&outcome);
+        }
         for key in self.wanted {
             if self.through.row_outcomes.contains_key(key) {
                 continue;

@@ -1,16 +1,19 @@
 //! What a fault costs at most: how many duplicates, and how many calls.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
+use jiff::SignedDuration;
 use outbox::{
-    Candidate,
+    Candidate, RowKey,
+    handlers::{DEFAULT_GRACE, Sweeper},
     ports::CallError,
     relay::{Failure, Settled},
 };
 use outbox_testing::{InMemoryAws, Operation};
+use tokio::time::Instant;
 
 use super::publish::{failures, in_a_minute, settled_as, warm_relay};
-use crate::memory::{Rows, in_memory, transient_call};
+use crate::memory::{Rows, in_memory, reject, transient, transient_call};
 
 fn insert_many(aws: &InMemoryAws, prefix: &str, rows: usize) -> Vec<Candidate> {
     (0..rows)
@@ -131,6 +134,53 @@ async fn an_event_without_answer_is_sent_twice_at_most() {
                 .iter()
                 .all(|(_, failure)| matches!(failure, Failure::NotAccepted(_))),
             "{unanswered:?}"
+        );
+    }
+}
+
+/// Sweeps a table of old rows, of which some fail for now. Returns how long it takes until the
+/// last of the others is sent, and the whole.
+async fn sweep(rows: usize, failing: usize) -> (Duration, Duration) {
+    let aws = in_memory();
+    let relay = warm_relay(&aws).await;
+    insert_many(&aws, "a", rows);
+    // Spread over the table, so that they are in different calls of the relay.
+    let failing: BTreeSet<String> = (0..failing)
+        .map(|index| format!("a{}/1", index * rows / failing))
+        .collect();
+    let is_failing = failing.clone();
+    aws.set_fault_plan(reject(move |key| {
+        is_failing.contains(&key.to_string()).then(transient)
+    }));
+    aws.clock().advance(SignedDuration::from_hours(1));
+    let begun = Instant::now();
+    let sweeper = Sweeper::new(relay, DEFAULT_GRACE);
+    let report = sweeper.sweep(begun + Duration::from_mins(4)).await;
+    assert_eq!(report.cut_short, None);
+    let published = rows - failing.len();
+    assert_eq!(
+        (report.published, report.failed),
+        (published, failing.len())
+    );
+
+    let others = aws.calls(Operation::PutEvents).into_iter().filter(|call| {
+        let is_other = |key: &RowKey| !failing.contains(&key.to_string());
+        call.rows.iter().any(is_other)
+    });
+    let last = others.map(|call| call.began).max().unwrap();
+    (last - begun, begun.elapsed())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_few_failing_rows_do_not_hold_up_a_sweep() {
+    let (undisturbed, _) = sweep(5_000, 0).await;
+    for failing in [1, 8] {
+        let (others, whole) = sweep(5_000, failing).await;
+        assert!(others < undisturbed * 2, "{others:?}, else {undisturbed:?}");
+        // Then the failing ones are retried for a while.
+        assert!(
+            whole < undisturbed * 2 + Duration::from_secs(30),
+            "{whole:?}"
         );
     }
 }
