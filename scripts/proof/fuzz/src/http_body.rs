@@ -14,10 +14,10 @@ use shipping::OrderEvent;
 
 use crate::{orders_tables::OrdersTables, outbox_row, runtime};
 
-/// Every request is answered: with a problem that says whose fault it is, which
-/// is the caller's, or with an order. A body is called JSON if it is. An order that is placed is found, placed
-/// once however often it is sent with its key, told of by an event that the relay
-/// and shipping can read, and cancelled.
+/// Checks that every request gets a response: a problem that blames the caller, or an order.
+/// A body counts as JSON if it is JSON. An order that was placed is found, is placed once
+/// however often it is sent with its key, has an event that the relay and shipping can read,
+/// and can be cancelled.
 pub fn http_body(bytes: &[u8]) {
     SERVICE.with(|service| {
         service.tables.clear();

@@ -17,11 +17,11 @@ use crate::{
     services::{Trouble, assert_sound, in_memory, letters, start, write_key},
 };
 
-/// A batch, or a record alone, is always answered: with nothing but a record of
-/// the batch, with it whole, or with success; and with success only if there is
-/// nothing left to do. What comes again is not published again.
+/// Checks that a batch, or a record alone, always gets a response: a record of the batch to
+/// retry from, the whole batch, or success; and success only if nothing is left to do. What is
+/// redelivered is not published twice.
 ///
-/// The stream's mapping says of a record that it cannot take what is missing.
+/// Of a record that it can't take, the stream mapping says what is missing.
 pub fn stream_record(bytes: &[u8]) {
     let Ok(json) = serde_json::from_slice::<Value>(bytes) else {
         return;
@@ -146,8 +146,8 @@ fn shows(record: &Value, row: &OutboxRow) -> bool {
         && text("/dynamodb/NewImage/detail/S") == Some(&row.detail)
 }
 
-/// What comes again as Lambda has it, if this is how a stream shows records: one
-/// after the other, and not long before they happen.
+/// Returns the records that Lambda redelivers, if a stream can contain these records: one after
+/// the other, and not long before they happen.
 fn records_from(records: &[Value], from: &str) -> Option<Vec<Value>> {
     let number = |record: &Value| sequence_number(record)?.parse::<SequenceNumber>().ok();
     let numbers: Vec<SequenceNumber> = records.iter().map(number).collect::<Option<_>>()?;
