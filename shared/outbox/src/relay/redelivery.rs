@@ -41,17 +41,22 @@ mod tests {
     use super::*;
     use crate::{RowKey, Unreadable};
 
-    #[test]
-    fn a_record_is_new_only_if_that_is_certain() {
-        let written_at: Timestamp = "2026-11-24T09:00:10Z".parse().unwrap();
-        let candidate = Candidate {
+    /// Returns a row that was written at this time.
+    fn written_at(time: Timestamp) -> Candidate {
+        Candidate {
             key: RowKey {
                 aggregate_id: "a".into(),
                 position: "1".into(),
             },
             row: Err(Unreadable::NewerFormat(2)),
-            written_at: Some(written_at),
-        };
+            written_at: Some(time),
+        }
+    }
+
+    #[test]
+    fn a_record_is_new_only_if_that_is_certain() {
+        let time: Timestamp = "2026-11-24T09:00:10Z".parse().unwrap();
+        let candidate = written_at(time);
         for (now, seen) in [
             ("2026-11-24T09:00:08.9Z", true),
             ("2026-11-24T09:00:09Z", false),
@@ -66,20 +71,13 @@ mod tests {
             written_at: None,
             ..candidate
         };
-        assert!(may_be_redelivered(&unknown, written_at));
+        assert!(may_be_redelivered(&unknown, time));
     }
 
     #[test]
     fn a_clock_that_is_behind_looks_a_row_up_too() {
-        let written_at: Timestamp = "2026-11-24T09:00:10Z".parse().unwrap();
-        let candidate = Candidate {
-            key: RowKey {
-                aggregate_id: "a".into(),
-                position: "1".into(),
-            },
-            row: Err(Unreadable::NewerFormat(2)),
-            written_at: Some(written_at),
-        };
+        let time: Timestamp = "2026-11-24T09:00:10Z".parse().unwrap();
+        let candidate = written_at(time);
         let from = looked_up_from(&candidate).unwrap();
         for behind in [SignedDuration::ZERO, CLOCK_SKEW] {
             assert!(may_be_redelivered(&candidate, from - behind));
