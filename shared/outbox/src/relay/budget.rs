@@ -51,7 +51,8 @@ pub(crate) fn known_deadline(deadline: Instant) -> Instant {
     }
 }
 
-/// The timeout of one call to a service.
+/// The timeout of one call to a service. Puts have longer ones: to repeat one may publish an
+/// event twice.
 pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Returns the deadline of a call that begins now and has to end by `latest`.
