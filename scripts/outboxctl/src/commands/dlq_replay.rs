@@ -95,7 +95,7 @@ pub(super) async fn run(
                 published, halted, ..
             }) => {
                 replayed.published = published;
-                replayed.ended_early = halted;
+                replayed.ended_early = halted.map(|halt| halt.to_string());
             }
             // What was done before the failure is still reported.
             Err(error) => replayed.ended_early = Some(error.to_string()),

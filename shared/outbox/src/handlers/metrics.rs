@@ -29,7 +29,9 @@ pub const NAMESPACE: &str = "TransactionalOutbox";
 /// | `Parked` | rows | parked, with a dead letter |
 /// | `Failed` | records | will be retried |
 /// | `Undeleted` | rows | published, but not deleted |
-/// | `LeftToSweeper` | rows | failed for long while others were accepted |
+/// | `LeftToSweeper` | rows | failed while others were accepted |
+/// | `Unanswered` | events | sent in a request without an answer: may be published twice |
+/// | `Halted` | 0 or 1 | 1: nothing can be published until permissions or configuration are fixed |
 /// | `CommitToPublish` | ms | from the commit of an event to its acceptance by the bus |
 ///
 /// | metric of the sweeper | unit | meaning |
@@ -74,6 +76,8 @@ struct RelayMetrics<'m> {
     failed: usize,
     undeleted: usize,
     left_to_sweeper: usize,
+    unanswered: usize,
+    halted: bool,
     commit_to_publish: CommitToPublish,
 }
 
@@ -128,6 +132,8 @@ impl Metrics {
                 failed: counts.failed,
                 undeleted: counts.undeleted,
                 left_to_sweeper: counts.left_to_sweeper,
+                unanswered: counts.unanswered,
+                halted: counts.halted,
                 // Negative if the clocks differ.
                 commit_to_publish: CommitToPublish::of(
                     times.map(|time| Duration::try_from(*time).unwrap_or_default()),
@@ -245,6 +251,8 @@ mod tests {
             failed: 4,
             undeleted: 5,
             left_to_sweeper: 6,
+            unanswered: 7,
+            halted: true,
             commit_to_publish: vec![
                 SignedDuration::from_millis(20),
                 SignedDuration::from_millis(-5),
@@ -274,6 +282,8 @@ mod tests {
                             ("Failed", None),
                             ("Undeleted", None),
                             ("LeftToSweeper", None),
+                            ("Unanswered", None),
+                            ("Halted", None),
                             ("CommitToPublish", Some("Milliseconds")),
                         ]),
                     }],
@@ -287,6 +297,8 @@ mod tests {
                 "Failed": 4,
                 "Undeleted": 5,
                 "LeftToSweeper": 6,
+                "Unanswered": 7,
+                "Halted": 1,
                 "CommitToPublish": {"Values": [0, 20, 30], "Counts": [1, 1, 1]},
             })
         );

@@ -1,7 +1,7 @@
-//! The function behind the outbox table's stream: has the relay publish the rows of a batch,
-//! leaves to the sweeper what has failed for long, and responds.
+//! The function behind the outbox table's stream: has the relay publish the rows of a batch, and
+//! responds.
 
-use std::{collections::HashSet, time::Duration};
+use std::time::Duration;
 
 use aws_lambda_events::streams::DynamoDbEventResponse;
 use jiff::SignedDuration;
@@ -12,19 +12,15 @@ use super::{
     stream_record::{Content, Record, StreamEvent, candidates_of, read},
 };
 use crate::{
-    RowKey,
     ports::{DeadLetters, EventBus, OutboxTable},
     relay::{
         Outcome, Relay, RowOutcome, Settled,
         budget::{Budget, known_deadline},
         log_outcome::report,
         redelivery::looked_up_from,
+        retry::Retries,
     },
 };
-
-/// How long an event may fail before it is left to the sweeper. A failing record blocks
-/// its shard, so this bounds the delay of all events behind it.
-const LEFT_AFTER: SignedDuration = SignedDuration::from_mins(10);
 
 /// The function behind the outbox table's stream: publishes a batch and reports which
 /// records Lambda has to retry. The [module](crate::handlers) has a whole function.
@@ -57,8 +53,12 @@ pub struct Counts {
     pub failed: usize,
     /// Rows that are published but not deleted.
     pub undeleted: usize,
-    /// Rows that are left to the sweeper.
+    /// Rows that are left to the sweeper: they failed while others were accepted.
     pub left_to_sweeper: usize,
+    /// Events that were sent in requests without an answer.
+    pub unanswered: usize,
+    /// Nothing can be published until permissions or configuration are fixed.
+    pub halted: bool,
     /// The time from commit to acceptance by the bus, of each published event.
     pub commit_to_publish: Vec<SignedDuration>,
 }
@@ -85,6 +85,8 @@ impl Counts {
                 .count(),
             undeleted: outcome.undeleted.len(),
             left_to_sweeper: settled(|settled| matches!(settled, Settled::LeftToSweeper(_))),
+            unanswered: outcome.unanswered,
+            halted: outcome.halted.is_some(),
             commit_to_publish: outcome.commit_to_publish,
         }
     }
@@ -110,8 +112,8 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> StreamHandler<B, T, D> {
         // A record that can't be read fails alone; the others are published nevertheless.
         let records: Vec<Record> = event.records.iter().map(|record| read(record)).collect();
         let candidates = candidates_of(&records).cloned().collect();
-        let mut outcome = self.relay.publish(candidates, deadline).await;
-        self.leave_to_sweeper(&records, &mut outcome);
+        let retries = Retries::UntilLeftToSweeper;
+        let outcome = self.relay.publish_with(candidates, deadline, retries).await;
         report(&outcome);
         report_unreadable(&records);
 
@@ -125,27 +127,6 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> StreamHandler<B, T, D> {
             counts: Counts::of(&records, outcome),
             response: response(checkpoint),
         }
-    }
-
-    /// Leaves events that have failed for long to the sweeper, so that they don't block
-    /// their shard. The rows stay in the table, where the sweeper finds them.
-    fn leave_to_sweeper(&self, records: &[Record], outcome: &mut Outcome) {
-        // If nothing is accepted, the bus or the configuration is at fault. The shard then
-        // waits, which keeps the order; leaving the events would only break it.
-        if outcome.halted.is_some() || !self.relay.bus_worked_lately() {
-            return;
-        }
-        // By the time in the stream, not by attempts: the age is the same for every
-        // process that gets the record.
-        let now = self.relay.clock().now();
-        let old: HashSet<&RowKey> = candidates_of(records)
-            .filter(|candidate| {
-                let written_at = candidate.written_at;
-                written_at.is_some_and(|time| now.duration_since(time) >= LEFT_AFTER)
-            })
-            .map(|candidate| &candidate.key)
-            .collect();
-        outcome.leave(|key| old.contains(key));
     }
 
     /// Waits until a retry of the published records will look them up.

@@ -10,9 +10,10 @@ use crate::{
     Candidate, RowKey,
     ports::{CallError, DeadLetters, EventBus, OutboxTable, Segment, StoredRow},
     relay::{
-        Outcome, Relay, RowOutcome, Settled,
+        Halt, Outcome, Relay, RowOutcome, Settled,
         backlog::Backlog,
         budget::{Budget, known_deadline},
+        decision::may_park_without_proof,
         retry::retry,
     },
 };
@@ -97,7 +98,7 @@ pub enum CutShort {
     Scan(#[source] CallError),
     /// Nothing is published until the permissions or the configuration are fixed.
     #[error("nothing can be published: {0}")]
-    Configuration(String),
+    Halted(#[source] Halt),
 }
 
 /// A running sweep.
@@ -111,6 +112,8 @@ struct Sweep<'r, B, T, D> {
     read_until: Instant,
     /// Rows that were read and are due.
     backlog: Backlog,
+    /// When the last of the parked rows was parked.
+    last_parked: Option<Timestamp>,
     /// The report so far.
     swept: SweepReport,
 }
@@ -145,6 +148,7 @@ pub(crate) async fn sweep<B: EventBus, T: OutboxTable, D: DeadLetters>(
         deadline,
         read_until: Budget::until(deadline).put_until,
         backlog: Backlog::default(),
+        last_parked: None,
         swept: SweepReport::default(),
     };
     if let Err(reason) = sweep.table().await {
@@ -168,7 +172,40 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweep<'_, B, T, D> {
             }
         }
         self.publish_due().await?;
-        self.retry_failed().await
+        self.retry_failed().await?;
+        self.park_without_proof().await;
+        Ok(())
+    }
+
+    /// Parks the oldest row that the bus rejected for its content, although the bus accepted
+    /// nothing at all in this sweep. Once an hour: the bus may be at fault.
+    async fn park_without_proof(&mut self) {
+        let Some((row, poison)) = self.backlog.take_suspect() else {
+            return;
+        };
+        let now = self.relay.clock().now();
+        let may_park = may_park_without_proof(row.committed_at, self.last_parked, now);
+        if self.swept.published > 0 || !may_park {
+            return;
+        }
+        let (aggregate_id, event_id) = (
+            row.key.aggregate_id.clone(),
+            row.key.event_id().map(str::to_owned),
+        );
+        match self
+            .relay
+            .park_without_proof(row, poison.clone(), self.deadline)
+            .await
+        {
+            Ok(()) => {
+                tracing::error!(aggregate_id, event_id, %poison, "parked, with a dead letter");
+                self.swept.newly_parked += 1;
+                self.swept.failed -= 1;
+            }
+            Err(failure) => {
+                tracing::error!(aggregate_id, event_id, %failure, "will be retried");
+            }
+        }
     }
 
     /// Attempts once more what the bus rejected for now, with the time that is left.
@@ -213,8 +250,9 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweep<'_, B, T, D> {
         let now = self.relay.clock().now();
         let mut pending = Vec::new();
         for StoredRow { candidate, parked } in rows {
-            if parked.is_some() {
+            if let Some(parked) = parked {
                 self.swept.parked += 1;
+                self.last_parked = self.last_parked.max(Some(parked.at));
                 continue;
             }
             self.swept.pending += 1;
@@ -268,7 +306,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweep<'_, B, T, D> {
             }
         }
         match &outcome.halted {
-            Some(reason) => Err(CutShort::Configuration(reason.clone())),
+            Some(halt) => Err(CutShort::Halted(halt.clone())),
             None => Ok(()),
         }
     }

@@ -1,12 +1,12 @@
 //! Collects rows read from the table and publishes many of them at a time.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
 use crate::{
-    Candidate, RowKey,
-    ports::{DeadLetters, EventBus, OutboxTable},
+    Candidate, OutboxRow, RowKey,
+    ports::{DeadLetters, EventBus, OutboxTable, Poison},
     relay::{Failure, Outcome, Relay, RowOutcome, log_outcome::report, retry::Retries},
 };
 
@@ -32,6 +32,8 @@ pub(crate) struct Backlog {
     retried: Vec<Candidate>,
     /// Aggregates with a failed event, and that event.
     held_back: HashMap<String, RowKey>,
+    /// The oldest row that the bus rejected for its content, and accepted nothing else.
+    suspect: Option<(Arc<OutboxRow>, Poison)>,
 }
 
 impl Backlog {
@@ -70,8 +72,29 @@ impl Backlog {
                     .or_insert_with(|| key.clone());
             }
         }
+        self.keep_suspect(&due, &outcome);
         self.keep_failed(due, &outcome);
         outcome
+    }
+
+    fn keep_suspect(&mut self, published: &[Candidate], outcome: &Outcome) {
+        for candidate in published {
+            let (Ok(row), Some(RowOutcome::Failed(Failure::Suspected(poison)))) =
+                (&candidate.row, outcome.of(&candidate.key))
+            else {
+                continue;
+            };
+            let is_older =
+                |(oldest, _): &(Arc<OutboxRow>, _)| row.committed_at < oldest.committed_at;
+            if self.suspect.as_ref().is_none_or(is_older) {
+                self.suspect = Some((Arc::clone(row), poison.clone()));
+            }
+        }
+    }
+
+    /// Takes the oldest row that the bus rejected for its content, and accepted nothing else.
+    pub(crate) fn take_suspect(&mut self) -> Option<(Arc<OutboxRow>, Poison)> {
+        self.suspect.take()
     }
 
     /// Keeps the rows of which another attempt may succeed.

@@ -7,6 +7,8 @@
 
 use tokio::sync::watch;
 
+use crate::ports::CallError;
+
 /// What is known of the permission to delete rows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) enum DeleteState {
@@ -15,8 +17,8 @@ pub(super) enum DeleteState {
     Unknown,
     /// The last delete succeeded.
     Allowed,
-    /// The last delete was denied, for this reason.
-    Denied(String),
+    /// The last delete was denied, with this error.
+    Denied(CallError),
 }
 
 /// Passes what deletes find out to the puts of the same call.
@@ -42,9 +44,9 @@ impl DeleteCheck {
             .send_if_modified(|state| replace(state, DeleteState::Allowed));
     }
 
-    pub(super) fn deny(&self, reason: String) {
+    pub(super) fn deny(&self, error: CallError) {
         self.state
-            .send_if_modified(|state| replace(state, DeleteState::Denied(reason)));
+            .send_if_modified(|state| replace(state, DeleteState::Denied(error)));
     }
 
     pub(super) fn is_allowed(&self) -> bool {

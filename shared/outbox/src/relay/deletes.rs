@@ -143,7 +143,7 @@ impl Deletes {
     ) {
         match &answer {
             Ok(_) => check.allow(),
-            Err(CallError::Configuration(error)) => check.deny(error.clone()),
+            Err(error @ CallError::Configuration(_)) => check.deny(error.clone()),
             Err(_) => {}
         }
         let may_work_later = match answer {

@@ -96,6 +96,14 @@ impl Part {
 }
 
 impl LookedUpPart {
+    /// Creates a part of rows that were read from the table just now.
+    pub(super) fn pending_now(candidates: Vec<Candidate>) -> Self {
+        Self {
+            candidates,
+            states: HashMap::new(),
+        }
+    }
+
     /// Returns the rows that are pending. The outcome gets the rows that are settled, and as
     /// failed those whose state is unknown: they may be published already.
     pub(super) fn pending(self, outcome: &mut Outcome) -> Vec<Candidate> {
@@ -106,7 +114,7 @@ impl LookedUpPart {
         candidates.retain(|candidate| {
             let key = &candidate.key;
             match states.get(key) {
-                // Certain rows have no state, since they were not looked up.
+                // Rows that are certain, or were just read, have no state: they were not looked up.
                 None | Some(Ok(RowState::Pending)) => return true,
                 Some(Ok(RowState::Edited(edits))) if candidate.shows_edit(*edits) => return true,
                 // The stream shows the row before the edit. The sweeper, or the operator

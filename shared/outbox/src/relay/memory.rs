@@ -6,17 +6,13 @@ use std::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
 
-use crate::{Clock, RowKey, relay::moment::Moment};
+use crate::RowKey;
 
 /// How many published rows are remembered for deletion with the next call. A forgotten one
 /// is published again at worst.
 const MOST_REMEMBERED: usize = 10_000;
-
-/// How long after an accepted event the bus is believed to work.
-const LATELY: Duration = Duration::from_mins(1);
 
 /// What a relay remembers from one call to the next.
 #[derive(Default)]
@@ -26,8 +22,6 @@ pub(super) struct Memory {
     undeleted: Mutex<BTreeSet<RowKey>>,
     /// Whether the last call that deleted rows was allowed to.
     deletes_allowed: AtomicBool,
-    /// When the bus last accepted an event of this process.
-    last_accepted: Mutex<Option<Moment>>,
 }
 
 impl Memory {
@@ -59,29 +53,11 @@ impl Memory {
     pub(super) fn remember_deletes_allowed(&self, allowed: bool) {
         self.deletes_allowed.store(allowed, Ordering::Relaxed);
     }
-
-    /// Remembers that the bus accepted an event just now.
-    pub(super) fn bus_works(&self, clock: &dyn Clock) {
-        *self.last_accepted() = Some(Moment::now(clock));
-    }
-
-    /// Returns whether the bus accepted an event of this process within the last minute.
-    pub(super) fn bus_worked_lately(&self, clock: &dyn Clock) -> bool {
-        self.last_accepted()
-            .is_some_and(|accepted| accepted.age(clock) < LATELY)
-    }
-
-    fn last_accepted(&self) -> MutexGuard<'_, Option<Moment>> {
-        self.last_accepted
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::SystemClock;
 
     fn key(position: usize) -> RowKey {
         RowKey {
@@ -99,16 +75,5 @@ mod tests {
         assert!(memory.undeleted().contains(&key(MOST_REMEMBERED)));
         assert_eq!(memory.take_undeleted().len(), MOST_REMEMBERED);
         assert!(memory.undeleted().is_empty());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_bus_is_believed_to_work_for_a_minute() {
-        let memory = Memory::default();
-        let clock = SystemClock;
-        assert!(!memory.bus_worked_lately(&clock));
-        memory.bus_works(&clock);
-        assert!(memory.bus_worked_lately(&clock));
-        tokio::time::advance(LATELY).await;
-        assert!(!memory.bus_worked_lately(&clock));
     }
 }

@@ -12,6 +12,7 @@
 pub(crate) mod backlog;
 pub(crate) mod budget;
 mod bus_check;
+pub(crate) mod decision;
 mod delete_check;
 mod deletes;
 pub(crate) mod log_outcome;
@@ -29,6 +30,7 @@ mod put_events;
 pub(crate) mod redelivery;
 pub(crate) mod retry;
 mod schedule;
+mod waiting_rows;
 
-pub use outcome::{BusError, Failure, Outcome, RowOutcome, Settled};
+pub use outcome::{BusError, Failure, Halt, Outcome, RowOutcome, Settled};
 pub use publish::Relay;

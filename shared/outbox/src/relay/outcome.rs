@@ -1,6 +1,6 @@
 //! What became of the rows that were passed to the relay, and why some failed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     RowKey, Unreadable,
@@ -19,7 +19,10 @@ pub struct Outcome {
     /// measured with two clocks and may be negative.
     pub commit_to_publish: Vec<SignedDuration>,
     /// Why nothing can be published until permissions or configuration are fixed, if so.
-    pub halted: Option<String>,
+    pub halted: Option<Halt>,
+    /// How many events were sent in requests that the bus didn't answer in time. It may have
+    /// accepted them, so each may be published once more than the table shows.
+    pub unanswered: usize,
 }
 
 /// What became of a row.
@@ -45,8 +48,8 @@ pub enum Settled {
     Edited,
     /// A dead letter was sent, then the row was parked.
     Parked(Poison),
-    /// It has failed for long while other events were accepted. The row stays in the table,
-    /// and the sweeper publishes it.
+    /// It failed while other events were accepted. The row stays in the table, where the
+    /// sweeper tries it again, and doesn't block its shard.
     LeftToSweeper(Failure),
 }
 
@@ -60,15 +63,18 @@ pub enum Failure {
     /// It may have been published before, and the look-up failed.
     #[error("could not be looked up: {0}")]
     LookUp(#[source] CallError),
-    /// The bus is not known to exist.
-    #[error("could not confirm that the bus exists: {0}")]
-    Bus(#[source] BusError),
-    /// The bus rejected it for missing permissions or wrong configuration.
+    /// Nothing can be published until permissions or configuration are fixed.
+    #[error("not published: {0}")]
+    Halted(#[source] Halt),
+    /// The bus rejected it for missing permissions or wrong configuration, and only it.
     #[error("rejected because of permissions or configuration: {0}")]
     Configuration(String),
     /// The bus did not accept it before the deadline.
     #[error("not accepted in time: {0}")]
     NotAccepted(String),
+    /// The bus rejected it again and again, and accepted others meanwhile.
+    #[error("rejected again and again while others were accepted: {0}")]
+    RejectedAmongOthers(String),
     /// An operator has edited the row since it was read.
     #[error("edited since it was read; retry with the current row")]
     Edited,
@@ -94,6 +100,25 @@ pub enum Failure {
     /// The bus accepted the event, but the row is still there and would be published again.
     #[error("published, but could not be deleted")]
     Undeleted,
+}
+
+/// Why nothing can be published until permissions or configuration are fixed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Halt {
+    /// The bus is not known to exist.
+    #[error("could not confirm that the bus exists: {0}")]
+    Bus(#[source] BusError),
+    /// The bus rejects every request.
+    #[error("the bus rejects every request: {0}")]
+    Put(#[source] CallError),
+    /// Published rows can't be deleted, so every event would be published again and again.
+    #[error("published rows can't be deleted: {0}")]
+    Delete(#[source] CallError),
+    /// A row could not be parked although its dead letter was sent: each further attempt
+    /// would send another.
+    #[error("{0} could not be parked: {1}")]
+    Park(RowKey, #[source] CallError),
 }
 
 /// Why the bus is not known to exist.
@@ -126,14 +151,22 @@ impl Outcome {
         self.row_outcomes.insert(key, RowOutcome::Failed(failure));
     }
 
-    /// Leaves rows that failed to the sweeper.
-    pub(crate) fn leave(&mut self, may_be_left: impl Fn(&RowKey) -> bool) {
+    /// Leaves to the sweeper the rows whose failures `is_left` chooses, and the rows that they
+    /// hold back.
+    pub(crate) fn leave(&mut self, is_left: impl Fn(&Failure) -> bool) {
+        let mut left: BTreeSet<RowKey> = BTreeSet::new();
+        // In ascending order, so an event comes before those that it holds back.
         for (key, row_outcome) in &mut self.row_outcomes {
-            if let RowOutcome::Failed(failure) = row_outcome
-                && may_be_left(key)
-            {
-                *row_outcome = RowOutcome::Settled(Settled::LeftToSweeper(failure.clone()));
-            }
+            let failure = match row_outcome {
+                RowOutcome::Failed(Failure::HeldBack(earlier)) if !left.contains(earlier) => {
+                    continue;
+                }
+                RowOutcome::Failed(failure @ Failure::HeldBack(_)) => failure.clone(),
+                RowOutcome::Failed(failure) if is_left(failure) => failure.clone(),
+                _ => continue,
+            };
+            left.insert(key.clone());
+            *row_outcome = RowOutcome::Settled(Settled::LeftToSweeper(failure));
         }
     }
 

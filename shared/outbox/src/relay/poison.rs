@@ -11,13 +11,12 @@
 //!
 //! Permissions, configuration and quotas are never a row's fault. And when many rows look like
 //! poison, or a bus rejects one and accepts no other, the bus is more likely at fault than
-//! the rows, so those are retried as well: [`MOST_POISONED`], [`is_proven`].
+//! the rows, so those are retried as well: [`MOST_POISONED`] and the table of
+//! [`decision`](super::decision).
 //!
 //! [`EntryError::Content`]: crate::ports::EntryError::Content
 
 use std::sync::Arc;
-
-use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     Candidate, OutboxRow, RowKey, Unreadable,
@@ -28,12 +27,6 @@ use crate::{
 /// How many rows of one call may be poison. With more of them, a common cause is more
 /// likely than so many bad events, so the others fail and are retried.
 pub(super) const MOST_POISONED: usize = 10;
-
-/// How long after its commit an event that the bus rejects for its content is only
-/// suspected, if the bus accepts nothing else in the same call: the bus may be at
-/// fault. After that it is parked all the same. On a quiet outbox nothing else may
-/// ever be published, and the event would stay pending for ever.
-const SUSPECTED_FOR: SignedDuration = SignedDuration::from_hours(1);
 
 /// A row that can never be published as it is.
 pub(super) struct PoisonedRow {
@@ -107,9 +100,4 @@ fn fault(row: &OutboxRow, bytes: usize, limit: usize) -> Option<Poison> {
 /// nothing else was in it.
 pub(super) fn rejected_alone(error: &str) -> Poison {
     Poison::new("RequestRefused", error)
-}
-
-/// Returns whether the row is at fault rather than the bus that rejected it.
-pub(super) fn is_proven(row: &OutboxRow, bus_accepts_others: bool, now: Timestamp) -> bool {
-    bus_accepts_others || now.duration_since(row.committed_at) >= SUSPECTED_FOR
 }

@@ -1,18 +1,20 @@
 //! One call of [`Relay::publish`](super::Relay::publish) while it runs: what is still to be
 //! sent, what will be parked, and what became of the other rows.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use futures::{Stream, StreamExt};
-use jiff::Timestamp;
+use tokio::time::Instant;
 
 use crate::{
     Candidate, RowKey,
     ports::EventBus,
     relay::{
-        BusError, Failure, Outcome, RowOutcome, Settled,
+        BusError, Failure, Halt, Outcome, RowOutcome, Settled,
+        decision::{Decision, decide},
         look_up::LookedUpPart,
-        poison::{MOST_POISONED, PoisonedRow, Sendable, Triage, is_proven, triage},
+        poison::{MOST_POISONED, PoisonedRow, Sendable, Triage, triage},
+        retry::Retries,
         schedule::Schedule,
     },
 };
@@ -29,10 +31,10 @@ pub(super) struct Publication<'r, B> {
 }
 
 impl<'r, B: EventBus> Publication<'r, B> {
-    pub(super) fn on(bus: &'r B) -> Self {
+    pub(super) fn new(bus: &'r B, retries: Retries) -> Self {
         Self {
             bus,
-            schedule: Schedule::new(bus.limits(), MOST_POISONED),
+            schedule: Schedule::new(bus.limits(), retries, MOST_POISONED),
             poisoned: Vec::new(),
             outcome: Outcome::default(),
         }
@@ -63,11 +65,12 @@ impl<'r, B: EventBus> Publication<'r, B> {
         while let Some(part) = parts.next().await {
             pending.extend(part.pending(&mut self.outcome));
         }
+        let halt = Halt::Bus(reason);
         for candidate in pending {
-            let failure = Failure::Bus(reason.clone());
-            self.outcome.fail(candidate.key, failure);
+            self.outcome
+                .fail(candidate.key, Failure::Halted(halt.clone()));
         }
-        self.outcome.halted = Some(reason.to_string());
+        self.outcome.halted = Some(halt);
         self.outcome
     }
 
@@ -75,6 +78,27 @@ impl<'r, B: EventBus> Publication<'r, B> {
     pub(super) fn add_part(&mut self, part: LookedUpPart) {
         let pending = part.pending(&mut self.outcome);
         self.add(pending);
+    }
+
+    /// Returns from when on other rows that wait are to be tried.
+    pub(super) fn others_wanted_at(&self, now: Instant) -> Option<Instant> {
+        let row_outcomes = self.outcome.rows().map(|(_, row_outcome)| row_outcome);
+        let failed = row_outcomes.filter_map(|row_outcome| match row_outcome {
+            RowOutcome::Failed(failure) => Some(failure),
+            RowOutcome::Settled(_) => None,
+        });
+        self.schedule.others_wanted_at(now, failed)
+    }
+
+    /// Returns the aggregates of which no other row may be tried: it could overtake one that
+    /// failed.
+    pub(super) fn aggregates(&self) -> HashSet<String> {
+        let settled_or_failed = self
+            .outcome
+            .rows()
+            .map(|(key, _)| key.aggregate_id.as_str());
+        let aggregates = self.schedule.aggregates().chain(settled_or_failed);
+        aggregates.map(str::to_owned).collect()
     }
 
     /// Adds pending rows: schedules those that the bus may accept, and sorts out the others.
@@ -97,7 +121,7 @@ impl<'r, B: EventBus> Publication<'r, B> {
 
     /// Ends the schedule. Returns the rows to park, and what became of the others. No request
     /// may be in flight.
-    pub(super) fn finish(self, now: Timestamp) -> (Vec<PoisonedRow>, Outcome) {
+    pub(super) fn finish(self) -> (Vec<PoisonedRow>, Outcome) {
         let Self {
             schedule,
             mut poisoned,
@@ -106,8 +130,8 @@ impl<'r, B: EventBus> Publication<'r, B> {
         } = self;
         let sent = schedule.finish();
         outcome.halted = sent.halted;
-        // An event that was accepted in the same call proves that the bus works.
-        let bus_works = !sent.accepted.is_empty();
+        outcome.unanswered = sent.unanswered;
+        let others_accepted = !sent.accepted.is_empty();
         for accepted in sent.accepted {
             outcome.commit_to_publish.push(accepted.commit_to_publish);
             outcome.settle(accepted.key, Settled::Published);
@@ -117,11 +141,12 @@ impl<'r, B: EventBus> Publication<'r, B> {
         }
         for (row, poison) in sent.suspects {
             let key = row.key.clone();
-            if is_proven(&row, bus_works, now) {
+            let suspected = Failure::Suspected(poison.clone());
+            if decide(&suspected, others_accepted) == Decision::Park {
                 let row = Some(row);
                 poisoned.push(PoisonedRow { key, row, poison });
             } else {
-                outcome.fail(key, Failure::Suspected(poison));
+                outcome.fail(key, suspected);
             }
         }
         (poisoned, outcome)

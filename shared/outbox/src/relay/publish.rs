@@ -7,12 +7,13 @@ use futures::{Stream, future::join_all};
 use tokio::{sync::mpsc, time::Instant};
 
 use crate::{
-    Candidate, Clock, RowKey, SystemClock,
-    ports::{DeadLetters, EventBus, OutboxTable},
+    Candidate, Clock, OutboxRow, RowKey, SystemClock,
+    ports::{DeadLetters, EventBus, OutboxTable, Poison},
     relay::{
-        BusError, Outcome, Settled,
+        BusError, Failure, Outcome, Settled,
         budget::Budget,
         bus_check::BusCheck,
+        decision::{Decision, decide},
         delete_check::DeleteCheck,
         deletes::delete_published,
         look_up::{LookedUpPart, look_up_parts, split},
@@ -97,7 +98,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         retries: Retries,
     ) -> Outcome {
         let budget = Budget::until(deadline);
-        let mut publication = Publication::on(&self.bus);
+        let mut publication = Publication::new(&self.bus, retries);
 
         // 1. Rows that were published before are done. An old row is looked up to find out.
         let rows = self.without_published(candidates, &mut publication.outcome);
@@ -119,17 +120,18 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         // 3. Events are put on the bus, while the rows of accepted ones are deleted and
         // further parts are looked up.
         publication.add(pending);
-        let undeleted = self
-            .put_and_delete(&mut publication, parts, retries, &budget)
-            .await;
+        let undeleted = self.put_and_delete(&mut publication, parts, &budget).await;
 
         // 4. Rows that the bus would never accept are parked.
-        let (poisoned, mut outcome) = publication.finish(self.clock.now());
+        let (poisoned, mut outcome) = publication.finish();
         outcome.undeleted = undeleted;
-        if !outcome.commit_to_publish.is_empty() {
-            self.memory.bus_works(self.clock());
-        }
         self.park_all(poisoned, &budget, &mut outcome).await;
+
+        // 5. Rows that failed while others were accepted must not block their shard.
+        if retries == Retries::UntilLeftToSweeper {
+            let others_accepted = !outcome.commit_to_publish.is_empty();
+            outcome.leave(|failure| decide(failure, others_accepted) == Decision::Leave);
+        }
         outcome
     }
 
@@ -176,7 +178,6 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         &self,
         publication: &mut Publication<'_, B>,
         parts: impl Stream<Item = LookedUpPart> + Unpin,
-        retries: Retries,
         budget: &Budget,
     ) -> Vec<RowKey> {
         let (accepted, to_delete) = mpsc::unbounded_channel();
@@ -185,12 +186,12 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         let put = async {
             let puts = Puts {
                 bus: &self.bus,
+                table: &self.table,
                 bus_check: &self.bus_check,
                 pauses: &self.pauses,
                 clock: &*self.clock,
                 budget,
-                retries,
-                delete_first: !left_over.is_empty(),
+                left_over: &left_over,
             };
             puts.put(publication, parts, &accepted, check.watch()).await;
             drop(accepted);
@@ -212,18 +213,39 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         returned
     }
 
-    async fn park_all(&self, poisoned: Vec<PoisonedRow>, budget: &Budget, outcome: &mut Outcome) {
+    /// Parks a row with a dead letter, although the bus accepted nothing that would show that
+    /// it isn't at fault.
+    ///
+    /// # Errors
+    ///
+    /// If either can't be done by the deadline. The row stays pending then.
+    pub(crate) async fn park_without_proof(
+        &self,
+        row: Arc<OutboxRow>,
+        poison: Poison,
+        deadline: Instant,
+    ) -> Result<(), Failure> {
+        let key = row.key.clone();
+        let row = Some(row);
+        self.park(&PoisonedRow { key, row, poison }, &Budget::until(deadline))
+            .await
+    }
+
+    async fn park(&self, row: &PoisonedRow, budget: &Budget) -> Result<(), Failure> {
         let now = self.clock.now();
-        let parks = poisoned.iter().map(|row| {
-            park(
-                &self.table,
-                &self.dead_letters,
-                &self.pauses,
-                row,
-                now,
-                budget,
-            )
-        });
+        park(
+            &self.table,
+            &self.dead_letters,
+            &self.pauses,
+            row,
+            now,
+            budget,
+        )
+        .await
+    }
+
+    async fn park_all(&self, poisoned: Vec<PoisonedRow>, budget: &Budget, outcome: &mut Outcome) {
+        let parks = poisoned.iter().map(|row| self.park(row, budget));
         for (parked, row) in join_all(parks).await.into_iter().zip(&poisoned) {
             let key = row.key.clone();
             match parked {
@@ -231,10 +253,5 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
                 Err(failure) => outcome.fail(key, failure),
             }
         }
-    }
-
-    /// Returns whether the bus accepted an event of this process within the last minute.
-    pub(crate) fn bus_worked_lately(&self) -> bool {
-        self.memory.bus_worked_lately(self.clock())
     }
 }

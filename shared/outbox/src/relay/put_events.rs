@@ -1,8 +1,12 @@
 //! Sends the requests of a schedule, several at once.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
-use futures::{Stream, StreamExt, stream::FuturesUnordered};
+use futures::{Stream, StreamExt, future::Either, stream::FuturesUnordered};
 use tokio::{
     sync::{mpsc::UnboundedSender, watch},
     time::{Instant, timeout_at},
@@ -10,15 +14,17 @@ use tokio::{
 
 use crate::{
     Clock, OutboxRow, RowKey,
-    ports::{CallError, EventBus, PutResult},
+    ports::{CallError, EventBus, OutboxTable, PutResult},
     relay::{
+        BusError, Halt,
         budget::Budget,
         bus_check::BusCheck,
         delete_check::DeleteState,
         look_up::LookedUpPart,
         publication::Publication,
-        retry::{Pauses, Retries},
+        retry::Pauses,
         schedule::{Request, Schedule},
+        waiting_rows::find_waiting_rows,
     },
 };
 
@@ -32,30 +38,44 @@ const REQUESTS_AT_ONCE: usize = 64;
 /// the process was frozen.
 const PUT_TIMEOUTS: [Duration; 2] = [Duration::from_secs(15), Duration::from_secs(30)];
 
+/// How long an event without an answer is not sent again, at least. Meanwhile other events
+/// show whether the bus works.
+const PAUSE_WITHOUT_ANSWER: Duration = Duration::from_secs(1);
+
 /// A request and its result.
 type Answer = (Request, Result<Vec<PutResult>, PutError>);
 
+/// What the loop waits for.
+enum Arrival {
+    Answer(Answer),
+    /// Other rows that wait in the table.
+    Others(LookedUpPart),
+}
+
 /// Why a request has no results.
 enum PutError {
-    /// Something else than the put failed, or the bus returned an error.
+    /// The bus is not known to exist.
+    Bus(BusError),
+    /// The bus returned an error.
     Call(CallError),
     /// The bus returned nothing in time, and may have accepted the events.
     Unanswered,
 }
 
 /// Puts events on the bus.
-pub(super) struct Puts<'r, B> {
+pub(super) struct Puts<'r, B, T> {
     pub(super) bus: &'r B,
+    pub(super) table: &'r T,
     pub(super) bus_check: &'r BusCheck,
     pub(super) pauses: &'r Pauses,
     pub(super) clock: &'r dyn Clock,
     pub(super) budget: &'r Budget,
-    pub(super) retries: Retries,
-    /// Rows of an earlier call are to be deleted, which shows whether deletes are allowed.
-    pub(super) delete_first: bool,
+    /// Rows that an earlier call has published. They are deleted first, which shows whether
+    /// deletes are allowed.
+    pub(super) left_over: &'r BTreeSet<RowKey>,
 }
 
-impl<B: EventBus> Puts<'_, B> {
+impl<B: EventBus, T: OutboxTable> Puts<'_, B, T> {
     /// Sends all scheduled events for which there is time, and those of the parts that arrive
     /// meanwhile. Each accepted row goes to `accepted` at once.
     pub(super) async fn put(
@@ -70,26 +90,30 @@ impl<B: EventBus> Puts<'_, B> {
         let mut more_come = true;
         // While it isn't known whether deletes are allowed: a request was sent, and nothing
         // shows yet whether what it published can be deleted.
-        let mut awaits_delete = self.delete_first;
+        let mut awaits_delete = !self.left_over.is_empty();
         loop {
             let state = deletes.borrow_and_update().clone();
-            if let DeleteState::Denied(reason) = &state {
-                publication.schedule.halt_all(reason);
+            if let DeleteState::Denied(error) = &state {
+                publication.schedule.halt_all(&Halt::Delete(error.clone()));
             }
             let at_once = requests_at_once(&state, awaits_delete);
             while in_flight.len() < at_once && Instant::now() < put_until {
                 let Some(request) = publication.schedule.next(Instant::now()) else {
                     break;
                 };
-                in_flight.push(self.send(request));
+                in_flight.push(Either::Left(self.send(request)));
                 awaits_delete = true;
             }
-            if self.retries == Retries::WhileNothingIsAccepted
-                && in_flight.is_empty()
-                && !more_come
-                && publication.schedule.has_only_failed_rows()
-            {
+            let is_idle = in_flight.is_empty() && !more_come;
+            if is_idle && publication.schedule.is_over() {
                 return;
+            }
+            let others_at = publication.others_wanted_at(Instant::now());
+            let others_at = others_at.filter(|at| is_idle && *at < put_until);
+            if others_at.is_some_and(|at| at <= Instant::now()) {
+                publication.schedule.looks_for_others(Instant::now());
+                in_flight.push(Either::Right(self.find_others(publication.aggregates())));
+                continue;
             }
             // No request begins after `put_until`, so there is no use in waiting for a pause
             // that ends later.
@@ -106,18 +130,37 @@ impl<B: EventBus> Puts<'_, B> {
                     Some(part) => publication.add_part(part),
                     None => more_come = false,
                 },
-                Some(answer) = in_flight.next(), if !in_flight.is_empty() => {
-                    awaits_delete = self.apply(answer, &mut publication.schedule, accepted);
-                }
+                Some(arrival) = in_flight.next(), if !in_flight.is_empty() => match arrival {
+                    Arrival::Answer(answer) => {
+                        awaits_delete = self.apply(answer, &mut publication.schedule, accepted);
+                    }
+                    Arrival::Others(others) => publication.add_part(others),
+                },
                 Ok(()) = deletes.changed(), if awaits_state => {}
                 () = tokio::time::sleep_until(put_until), if awaits_state => {}
                 () = sleep_until(wake_at), if wake_at.is_some() && in_flight.len() < at_once => {}
+                () = sleep_until(others_at), if others_at.is_some() => {}
                 else => return,
             }
         }
     }
 
-    async fn send(&self, request: Request) -> Answer {
+    /// Finds other rows that wait.
+    async fn find_others(&self, mut known: HashSet<String>) -> Arrival {
+        let left_over = self.left_over.iter().map(|key| key.aggregate_id.clone());
+        known.extend(left_over);
+        let Self {
+            table,
+            pauses,
+            clock,
+            budget,
+            ..
+        } = self;
+        let others = find_waiting_rows(*table, pauses, *clock, &known, budget).await;
+        Arrival::Others(others)
+    }
+
+    async fn send(&self, request: Request) -> Arrival {
         let rows: Vec<Arc<OutboxRow>> = request.rows();
         let Self { bus, budget, .. } = self;
         // Before every request, not once a call: a call may outlast the confirmation.
@@ -133,11 +176,9 @@ impl<B: EventBus> Puts<'_, B> {
                     Err(_) => Err(PutError::Unanswered),
                 }
             }
-            Err(failure) => Err(PutError::Call(CallError::Configuration(
-                failure.to_string(),
-            ))),
+            Err(error) => Err(PutError::Bus(error)),
         };
-        (request, answer)
+        Arrival::Answer((request, answer))
     }
 
     /// Updates the schedule by the result of a request. Returns whether rows are deleted now.
@@ -159,11 +200,17 @@ impl<B: EventBus> Puts<'_, B> {
                 }
                 return any;
             }
-            Err(PutError::Unanswered) => schedule.unanswered(request, PUT_TIMEOUTS.len(), pause),
+            Err(PutError::Unanswered) => {
+                let pause = |failures| pause(failures).max(Instant::now() + PAUSE_WITHOUT_ANSWER);
+                schedule.unanswered(request, PUT_TIMEOUTS.len(), pause);
+            }
+            Err(PutError::Bus(error)) => schedule.halt(request, &Halt::Bus(error)),
             Err(PutError::Call(error)) => match error {
                 CallError::Transient(error) => schedule.failed_for_now(request, &error, pause),
                 CallError::Content(error) => schedule.rejected_for_content(request, &error),
-                CallError::Configuration(error) => schedule.halt(request, &error),
+                error @ CallError::Configuration(_) => {
+                    schedule.halt(request, &Halt::Put(error));
+                }
             },
         }
         false

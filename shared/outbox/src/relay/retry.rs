@@ -20,6 +20,8 @@ pub(crate) enum Retries {
     /// Only while the bus accepts nothing. As soon as it accepts other events, those that fail
     /// must not keep them waiting.
     WhileNothingIsAccepted,
+    /// Until they can be left to the sweeper: see `decision`. Until then they block their shard.
+    UntilLeftToSweeper,
 }
 
 /// The bound of the first pause before a retry; it doubles with each failure.

@@ -7,6 +7,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
+    time::Duration,
 };
 
 use jiff::{SignedDuration, Timestamp};
@@ -16,14 +17,26 @@ use crate::{
     OutboxRow, RowKey,
     ports::{BusLimits, EntryError, Poison, PutResult},
     relay::{
-        Failure,
+        Failure, Halt,
+        decision::depends_on_others,
         poison::{Sendable, rejected_alone},
+        retry::Retries,
     },
 };
+
+/// How long the bus has to reject an event for now, and accept others, before the event counts
+/// as rejected among others. The pauses between its attempts take at most 5 s, so it is
+/// attempted several times meanwhile.
+const REJECTED_FOR: Duration = Duration::from_secs(10);
+
+/// How long the bus may have accepted nothing before other events are looked for. Half of
+/// [`REJECTED_FOR`], so that they are accepted before the attempt that decides.
+const LOOK_FOR_OTHERS_AFTER: Duration = Duration::from_secs(5);
 
 /// The events that are not on the bus yet, and what became of the others.
 pub(super) struct Schedule {
     limits: BusLimits,
+    retries: Retries,
     /// One for each aggregate.
     queues: Vec<Queue>,
     /// The index of an aggregate's queue.
@@ -36,7 +49,13 @@ pub(super) struct Schedule {
     /// Rows that are not attempted again by this call.
     failed: Vec<(RowKey, Failure)>,
     /// Why nothing more is sent, if so.
-    halted: Option<String>,
+    halted: Option<Halt>,
+    /// When the last request was sent of which the bus has accepted an event.
+    accepted_at: Option<Instant>,
+    /// When other events were last looked for.
+    others_looked_for_at: Option<Instant>,
+    /// How many events were in requests without an answer.
+    events_unanswered: usize,
 }
 
 /// The events of an aggregate, in sequence.
@@ -61,6 +80,8 @@ struct Queued {
     /// The most entries of a request it may be part of. Half as many after each request
     /// that the bus rejected as a whole for its content.
     largest_request: usize,
+    /// When it was first sent.
+    first_sent: Option<Instant>,
     /// Why the last attempt failed, if there was one.
     last_error: Option<String>,
     /// How many requests with it were not answered: the bus may have accepted it.
@@ -74,6 +95,23 @@ struct Queued {
 pub(super) struct Request {
     /// Each row with the index of its queue.
     queued: Vec<(usize, Queued)>,
+    attempt: Attempt,
+}
+
+/// When a request was sent, and what was known of the bus then.
+#[derive(Clone, Copy)]
+struct Attempt {
+    sent: Instant,
+    /// The bus accepted something within the last [`REJECTED_FOR`].
+    others_accepted: bool,
+}
+
+impl Attempt {
+    /// Returns whether a row that was rejected for now counts as rejected among others.
+    fn is_among_others(self, row: &Queued) -> bool {
+        let since = row.first_sent.unwrap_or(self.sent);
+        self.others_accepted && self.sent.duration_since(since) >= REJECTED_FOR
+    }
 }
 
 impl Request {
@@ -103,14 +141,16 @@ pub(super) struct ScheduleResult {
     pub(super) accepted: Vec<AcceptedEvent>,
     pub(super) suspects: Vec<(Arc<OutboxRow>, Poison)>,
     pub(super) failed: Vec<(RowKey, Failure)>,
-    pub(super) halted: Option<String>,
+    pub(super) halted: Option<Halt>,
+    pub(super) unanswered: usize,
 }
 
 impl Schedule {
     /// Creates an empty schedule. At most `poison_left` rows may be judged poison.
-    pub(super) fn new(limits: BusLimits, poison_left: usize) -> Self {
+    pub(super) fn new(limits: BusLimits, retries: Retries, poison_left: usize) -> Self {
         Self {
             limits,
+            retries,
             queues: Vec::new(),
             queue_of: HashMap::new(),
             poison_left,
@@ -118,13 +158,16 @@ impl Schedule {
             suspects: Vec::new(),
             failed: Vec::new(),
             halted: None,
+            accepted_at: None,
+            others_looked_for_at: None,
+            events_unanswered: 0,
         }
     }
 
     /// Adds rows: all rows of their aggregates, no key twice.
     pub(super) fn add(&mut self, mut rows: Vec<Sendable>) {
-        if let Some(error) = &self.halted {
-            let failure = || Failure::Configuration(error.clone());
+        if let Some(halt) = &self.halted {
+            let failure = || Failure::Halted(halt.clone());
             let failed = rows
                 .into_iter()
                 .map(|Sendable { row, .. }| (row.key.clone(), failure()));
@@ -163,6 +206,7 @@ impl Schedule {
             row,
             bytes,
             largest_request: self.limits.entries,
+            first_sent: None,
             last_error: None,
             unanswered: 0,
             goes_alone: false,
@@ -174,7 +218,10 @@ impl Schedule {
         if self.halted.is_some() {
             return None;
         }
-        let mut request = Request { queued: Vec::new() };
+        let mut request = Request {
+            queued: Vec::new(),
+            attempt: self.attempt(now),
+        };
         let mut room = Room::of(self.limits);
         for (index, queue) in self.queues.iter_mut().enumerate() {
             if !queue.is_ready(now) {
@@ -199,10 +246,21 @@ impl Schedule {
             }
             room = rest;
             queue.busy = true;
-            let rows = queue.rows.drain(..fitting);
-            request.queued.extend(rows.map(|queued| (index, queued)));
+            for mut queued in queue.rows.drain(..fitting) {
+                queued.first_sent.get_or_insert(now);
+                request.queued.push((index, queued));
+            }
         }
         (!request.queued.is_empty()).then_some(request)
+    }
+
+    /// Returns what a request that is sent now is compared with when it fails.
+    fn attempt(&self, now: Instant) -> Attempt {
+        let accepted_lately = |at| now.duration_since(at) <= REJECTED_FOR;
+        Attempt {
+            sent: now,
+            others_accepted: self.accepted_at.is_some_and(accepted_lately),
+        }
     }
 
     /// Returns whether a row is not sent yet.
@@ -210,11 +268,57 @@ impl Schedule {
         self.queues.iter().any(|queue| !queue.rows.is_empty())
     }
 
-    /// Returns whether the bus accepted something, and all that is left has failed or is behind
-    /// something that has.
-    pub(super) fn has_only_failed_rows(&self) -> bool {
+    /// Returns whether no row is retried any more: others were accepted, and must not wait for
+    /// those that failed.
+    pub(super) fn is_over(&self) -> bool {
+        self.retries == Retries::WhileNothingIsAccepted
+            && !self.accepted.is_empty()
+            && self.has_only_failed_rows()
+    }
+
+    /// Returns whether every row that is left has failed or is behind one that has.
+    fn has_only_failed_rows(&self) -> bool {
         let mut fronts = self.queues.iter().filter_map(|queue| queue.rows.front());
-        !self.accepted.is_empty() && fronts.all(|front| front.last_error.is_some())
+        fronts.all(|front| front.last_error.is_some())
+    }
+
+    /// Returns from when on other events are to be looked for: what becomes of the failed ones
+    /// depends on whether the bus accepts others, and no other is left to show it. `failed`:
+    /// failures of rows that the schedule doesn't know. No request may be in flight.
+    pub(super) fn others_wanted_at<'f>(
+        &self,
+        now: Instant,
+        mut failed: impl Iterator<Item = &'f Failure>,
+    ) -> Option<Instant> {
+        let may_leave = self.retries == Retries::UntilLeftToSweeper;
+        if !may_leave || self.halted.is_some() || !self.has_only_failed_rows() {
+            return None;
+        }
+        let is_undecided = self.accepted.is_empty()
+            && (!self.suspects.is_empty()
+                || self
+                    .failed
+                    .iter()
+                    .any(|(_, failure)| depends_on_others(failure))
+                || failed.any(depends_on_others));
+        let retried = self.queues.iter().filter_map(|queue| queue.rows.front());
+        let first_sent = retried.filter_map(|row| row.first_sent).min();
+        if first_sent.is_none() && !is_undecided {
+            return None;
+        }
+        let times = [first_sent, self.accepted_at, self.others_looked_for_at];
+        let last = times.into_iter().flatten().max();
+        Some(last.map_or(now, |last| last + LOOK_FOR_OTHERS_AFTER))
+    }
+
+    /// Takes in that other events are looked for.
+    pub(super) fn looks_for_others(&mut self, now: Instant) {
+        self.others_looked_for_at = Some(now);
+    }
+
+    /// Returns the aggregates that it has had rows of.
+    pub(super) fn aggregates(&self) -> impl Iterator<Item = &str> {
+        self.queue_of.keys().map(String::as_str)
     }
 
     /// Returns when the next pause of an aggregate ends; `None` if none pauses.
@@ -246,6 +350,7 @@ impl Schedule {
         let results = results.into_iter().chain(std::iter::repeat_with(no_result));
         let mut accepted = Vec::new();
         let mut retried = Vec::new();
+        let attempt = request.attempt;
         for ((index, mut queued), result) in request.queued.into_iter().zip(results) {
             self.queues[index].busy = false;
             match result {
@@ -270,7 +375,10 @@ impl Schedule {
                 }
             }
         }
-        self.put_back(retried, pause);
+        if !accepted.is_empty() {
+            self.accepted_at = self.accepted_at.max(Some(attempt.sent));
+        }
+        self.put_back(attempt, retried, pause);
         accepted
     }
 
@@ -281,12 +389,12 @@ impl Schedule {
         error: &str,
         pause: impl Fn(u32) -> Instant,
     ) {
-        let retried = request
-            .queued
+        let Request { queued, attempt } = request;
+        let retried = queued
             .into_iter()
             .map(|(index, queued)| (index, queued, error.to_owned()))
             .collect();
-        self.put_back(retried, pause);
+        self.put_back(attempt, retried, pause);
     }
 
     /// Takes in that a request was not answered, so that the bus may have accepted its events.
@@ -298,18 +406,29 @@ impl Schedule {
         pause: impl Fn(u32) -> Instant,
     ) {
         let error = "no response in time: the bus may have accepted it";
+        let Request { queued, attempt } = request;
         let mut retried = Vec::new();
-        for (index, mut queued) in request.queued {
+        self.events_unanswered += queued.len();
+        for (index, mut queued) in queued {
             self.queues[index].busy = false;
             queued.unanswered += 1;
             if queued.unanswered < most {
                 retried.push((index, queued, error.to_owned()));
             } else {
-                let failure = Failure::NotAccepted(error.to_owned());
+                let failure = self.failure(attempt, &queued, error.to_owned());
                 self.fail(index, queued.row.key.clone(), failure);
             }
         }
-        self.put_back(retried, pause);
+        self.put_back(attempt, retried, pause);
+    }
+
+    /// Returns why a row that the bus did not accept for now has failed.
+    fn failure(&self, attempt: Attempt, row: &Queued, error: String) -> Failure {
+        if self.retries == Retries::UntilLeftToSweeper && attempt.is_among_others(row) {
+            Failure::RejectedAmongOthers(error)
+        } else {
+            Failure::NotAccepted(error)
+        }
     }
 
     /// Takes in that the bus rejected a request as a whole for its content.
@@ -332,28 +451,23 @@ impl Schedule {
 
     /// Takes in that permissions or configuration are at fault. Nothing more is sent, since
     /// every other request would fail as well.
-    pub(super) fn halt(&mut self, request: Request, error: &str) {
+    pub(super) fn halt(&mut self, request: Request, halt: &Halt) {
         for (index, queued) in request.queued {
             self.queues[index].busy = false;
-            let failure = Failure::Configuration(error.to_owned());
+            let failure = Failure::Halted(halt.clone());
             self.failed.push((queued.row.key.clone(), failure));
         }
-        self.halt_all(error);
+        self.halt_all(halt);
     }
 
     /// Sends nothing more. Rows in flight are not affected.
-    pub(super) fn halt_all(&mut self, error: &str) {
-        self.halted.get_or_insert_with(|| error.to_owned());
+    pub(super) fn halt_all(&mut self, halt: &Halt) {
+        self.halted.get_or_insert_with(|| halt.clone());
         let rest = self
             .queues
             .iter_mut()
             .flat_map(|queue| queue.rows.drain(..));
-        let failure = |queued: Queued| {
-            (
-                queued.row.key.clone(),
-                Failure::Configuration(error.to_owned()),
-            )
-        };
+        let failure = |queued: Queued| (queued.row.key.clone(), Failure::Halted(halt.clone()));
         self.failed.extend(rest.map(failure));
     }
 
@@ -381,12 +495,18 @@ impl Schedule {
             suspects: self.suspects,
             failed: self.failed,
             halted: self.halted,
+            unanswered: self.events_unanswered,
         }
     }
 
     /// Puts rows of a request back to the front of their queues, for another attempt after
     /// a pause.
-    fn put_back(&mut self, retried: Vec<(usize, Queued, String)>, pause: impl Fn(u32) -> Instant) {
+    fn put_back(
+        &mut self,
+        attempt: Attempt,
+        retried: Vec<(usize, Queued, String)>,
+        pause: impl Fn(u32) -> Instant,
+    ) {
         let mut touched = Vec::new();
         for (index, mut queued, error) in retried.into_iter().rev() {
             let queue = &mut self.queues[index];
@@ -405,6 +525,7 @@ impl Schedule {
         // Several rows of a queue in one request are one failure of it.
         touched.sort_unstable();
         touched.dedup();
+        touched.retain(|index| !self.give_up_front(*index, attempt));
         // One pause for all that failed as often, so that they can share a request again.
         let mut pauses: HashMap<u32, Instant> = HashMap::new();
         for index in touched {
@@ -414,6 +535,21 @@ impl Schedule {
             let until = pauses.entry(failures).or_insert_with(|| pause(failures));
             queue.not_before = Some(*until);
         }
+    }
+
+    /// Fails the first row of a queue if it was rejected among others. Returns whether it was.
+    fn give_up_front(&mut self, index: usize, attempt: Attempt) -> bool {
+        if self.retries != Retries::UntilLeftToSweeper {
+            return false;
+        }
+        let rows = &mut self.queues[index].rows;
+        let is_rejected = |row: &mut Queued| attempt.is_among_others(row);
+        let Some(row) = rows.pop_front_if(is_rejected) else {
+            return false;
+        };
+        let failure = Failure::RejectedAmongOthers(row.last_error.unwrap_or_default());
+        self.fail(index, row.row.key.clone(), failure);
+        true
     }
 
     /// Fails a row for this invocation, and with it the later ones of its aggregate.

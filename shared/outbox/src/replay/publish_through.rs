@@ -8,7 +8,9 @@ use tokio::time::Instant;
 use crate::{
     RowKey,
     ports::{CallError, DeadLetters, EventBus, OutboxTable, Page},
-    relay::{Failure, Outcome, Relay, RowOutcome, Settled, backlog::Backlog, patience::PATIENCE},
+    relay::{
+        Failure, Halt, Outcome, Relay, RowOutcome, Settled, backlog::Backlog, patience::PATIENCE,
+    },
 };
 
 /// How many aggregates are read at once.
@@ -22,7 +24,7 @@ pub struct WantedOutcome {
     /// How many rows were published, including the rows before the wanted ones.
     pub published: usize,
     /// Why nothing can be published until permissions or configuration are fixed, if so.
-    pub halted: Option<String>,
+    pub halted: Option<Halt>,
 }
 
 impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
@@ -144,8 +146,8 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Publishing<'_, B, T, D> {
         self.through.halted.clone_from(&outcome.halted);
         for (key, row_outcome) in outcome.rows() {
             // Its letter is in the queue already; each further attempt would add another.
-            if let RowOutcome::Failed(failure @ Failure::Park(_)) = row_outcome {
-                self.through.halted = Some(format!("{key} {failure}"));
+            if let RowOutcome::Failed(Failure::Park(error)) = row_outcome {
+                self.through.halted = Some(Halt::Park(key.clone(), error.clone()));
             }
             if *row_outcome == RowOutcome::Settled(Settled::Published) {
                 self.through.published += 1;
@@ -180,7 +182,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Publishing<'_, B, T, D> {
                 continue;
             }
             let row_outcome = match (&self.through.halted, self.backlog.held_back_by(key)) {
-                (Some(reason), _) => RowOutcome::Failed(Failure::Configuration(reason.clone())),
+                (Some(halt), _) => RowOutcome::Failed(Failure::Halted(halt.clone())),
                 (None, Some(earlier)) => RowOutcome::Failed(Failure::HeldBack(earlier.clone())),
                 // The aggregate was read to its end, and the row was not there.
                 (None, None) => RowOutcome::Settled(Settled::Absent),

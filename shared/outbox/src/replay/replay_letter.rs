@@ -16,7 +16,8 @@ use crate::{
         CallError, DeadLetters, EventBus, Message, OutboxTable, RowState, StreamError, StreamReader,
     },
     relay::{
-        Failure, Relay, RowOutcome, Settled, budget::Budget, look_up::look_up, patience::PATIENCE,
+        Failure, Halt, Relay, RowOutcome, Settled, budget::Budget, look_up::look_up,
+        patience::PATIENCE,
     },
     replay::{
         dead_letter::{Letter, NotADeadLetter, Pointer},
@@ -146,7 +147,7 @@ pub(super) struct Progress {
     /// All rows committed until then are settled.
     settled_until: Option<Timestamp>,
     /// Why nothing can be published until permissions or configuration are fixed, if so.
-    pub(super) halted: Option<String>,
+    pub(super) halted: Option<Halt>,
     /// How many rows were published.
     pub(super) published: usize,
 }
@@ -347,8 +348,8 @@ where
                 // The published rows are deleted, so the next pass gets further.
                 Some(CutShort::OutOfTime) if swept.published > 0 => continue,
                 Some(cut_short) => {
-                    if let CutShort::Configuration(reason) = &cut_short {
-                        progress.halted = Some(reason.clone());
+                    if let CutShort::Halted(halt) = &cut_short {
+                        progress.halted = Some(halt.clone());
                     }
                     SettleError::CutShort(cut_short)
                 }

@@ -9,7 +9,7 @@ use crate::{
     ports::{
         CallError, DeadLetterQueue, DeadLetters, EventBus, Message, OutboxTable, StreamReader,
     },
-    relay::{patience::PATIENCE, retry::within},
+    relay::{Halt, patience::PATIENCE, retry::within},
     replay::replay_letter::{LetterOutcome, Progress, Replay, SettleError},
 };
 
@@ -48,7 +48,7 @@ pub struct Summary {
     /// Rows that were published, including the rows before the named ones.
     pub published: usize,
     /// Why the replay ended early, if it did.
-    pub halted: Option<String>,
+    pub halted: Option<Halt>,
 }
 
 /// Messages that a replay has received and that stay in the queue.

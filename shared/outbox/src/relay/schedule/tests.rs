@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::*;
+use crate::ports::CallError;
 
 /// A row is named by its aggregate and its sequence: `a1` is the first event of `a`.
 type Name = &'static str;
@@ -245,14 +246,18 @@ const RULES: &[Rule] = &[
         answers: &[Denies],
         requests: &[&["a1", "a2", "a3"]],
         outcomes: &[
-            ("a1", "configuration: denied"),
-            ("a2", "configuration: denied"),
-            ("a3", "configuration: denied"),
-            ("a4", "configuration: denied"),
-            ("b1", "configuration: denied"),
+            ("a1", "halted: denied"),
+            ("a2", "halted: denied"),
+            ("a3", "halted: denied"),
+            ("a4", "halted: denied"),
+            ("b1", "halted: denied"),
         ],
     },
 ];
+
+fn denied() -> Halt {
+    Halt::Put(CallError::Configuration("denied".to_owned()))
+}
 
 fn row(name: &str) -> Sendable {
     let (aggregate, sequence) = name.split_at(1);
@@ -275,6 +280,8 @@ fn describe(failure: &Failure) -> String {
         Failure::HeldBack(earlier) => format!("held back behind {}", name(earlier)),
         Failure::OutOfTime => "out of time".to_owned(),
         Failure::Configuration(error) => format!("configuration: {error}"),
+        Failure::Halted(Halt::Put(error)) => format!("halted: {error}"),
+        Failure::RejectedAmongOthers(error) => format!("rejected among others: {error}"),
         Failure::TooManyPoisoned(_) => "too many poisoned".to_owned(),
         other => panic!("a schedule doesn't know {other:?}"),
     }
@@ -287,7 +294,7 @@ fn drive(rule: &Rule) -> (Vec<Vec<String>>, Vec<(String, String)>) {
         bytes: 1_000,
     };
     let mut now = Instant::now();
-    let mut schedule = Schedule::new(limits, 2);
+    let mut schedule = Schedule::new(limits, Retries::UntilDeadline, 2);
     schedule.add(rule.rows.iter().map(|name| row(name)).collect());
     let mut requests = Vec::new();
     for answer in rule.answers {
@@ -301,7 +308,7 @@ fn drive(rule: &Rule) -> (Vec<Vec<String>>, Vec<(String, String)>) {
             IsSilent => schedule.unanswered(request, 2, pause),
             FailsForNow => schedule.failed_for_now(request, "throttled", pause),
             RejectsContent => schedule.rejected_for_content(request, "too large"),
-            Denies => schedule.halt(request, "denied"),
+            Denies => schedule.halt(request, &denied()),
             Accepts | Rejects(..) | NoResults => {
                 let result = |name: &String| match answer {
                     Rejects(rejected, error) if rejected.contains(&name.as_str()) => {
@@ -356,7 +363,7 @@ fn an_aggregate_has_one_request_in_flight() {
         bytes: 1_000,
     };
     let now = Instant::now();
-    let mut schedule = Schedule::new(limits, 2);
+    let mut schedule = Schedule::new(limits, Retries::UntilDeadline, 2);
     schedule.add(["a1", "a2", "a3", "b1"].map(row).into());
     let names = |request: Option<Request>| -> Vec<String> {
         let rows = request.map(|request| request.rows()).unwrap_or_default();
@@ -374,7 +381,7 @@ fn an_aggregate_pauses_longer_with_each_failure() {
         bytes: 1_000,
     };
     let now = Instant::now();
-    let mut schedule = Schedule::new(limits, 2);
+    let mut schedule = Schedule::new(limits, Retries::UntilDeadline, 2);
     schedule.add(["a1"].map(row).into());
     let pause = |failures| now + Duration::from_secs(1) * failures;
     for failures in 1..4 {
@@ -392,12 +399,143 @@ fn rows_that_come_after_a_halt_fail_as_well() {
         entries: 2,
         bytes: 1_000,
     };
-    let mut schedule = Schedule::new(limits, 2);
+    let mut schedule = Schedule::new(limits, Retries::UntilDeadline, 2);
     schedule.add(["a1"].map(row).into());
     let request = schedule.next(Instant::now()).unwrap();
-    schedule.halt(request, "denied");
+    schedule.halt(request, &denied());
     schedule.add(["b1"].map(row).into());
     let result = schedule.finish();
-    assert_eq!(result.halted.as_deref(), Some("denied"));
+    assert_eq!(result.halted, Some(denied()));
     assert_eq!(result.failed.len(), 2);
+}
+
+/// A schedule of the stream that begins now, and sends one request at each of some seconds.
+struct Stream {
+    begun: Instant,
+    schedule: Schedule,
+}
+
+impl Stream {
+    fn of(names: &[&str]) -> Self {
+        let limits = BusLimits {
+            entries: 3,
+            bytes: 1_000,
+        };
+        let mut schedule = Schedule::new(limits, Retries::UntilLeftToSweeper, 2);
+        schedule.add(names.iter().map(|name| row(name)).collect());
+        Self {
+            begun: Instant::now(),
+            schedule,
+        }
+    }
+
+    fn at(&self, seconds: u64) -> Instant {
+        self.begun + Duration::from_secs(seconds)
+    }
+
+    /// Sends a request, of which the bus rejects the rows of `a` and accepts the others.
+    fn send(&mut self, seconds: u64, error: fn() -> EntryError) {
+        let now = self.at(seconds);
+        let request = self.schedule.next(now).unwrap();
+        let results = request.rows().into_iter().map(|row| {
+            if row.key.aggregate_id == "a" {
+                PutResult::Rejected(error())
+            } else {
+                PutResult::Accepted
+            }
+        });
+        let results = results.collect();
+        let at = Timestamp::UNIX_EPOCH;
+        self.schedule.answered(request, results, at, |_| now);
+    }
+
+    fn others_wanted_at(&self) -> Option<u64> {
+        let wanted = self.schedule.others_wanted_at(self.begun, [].iter());
+        wanted.map(|at| at.duration_since(self.begun).as_secs())
+    }
+
+    fn failures(self) -> Vec<(String, String)> {
+        let failed = self.schedule.finish().failed.into_iter();
+        let mut failures: Vec<_> = failed
+            .map(|(key, failure)| (name(&key), describe(&failure)))
+            .collect();
+        failures.sort();
+        failures
+    }
+}
+
+#[test]
+fn a_row_is_given_up_after_ten_seconds_among_others() {
+    for (seconds, failure) in [
+        ([5, 9], "not accepted: throttled"),
+        ([5, 10], "rejected among others: throttled"),
+        // What was accepted is too long ago.
+        ([5, 11], "not accepted: throttled"),
+    ] {
+        let mut stream = Stream::of(&["a1", "b1"]);
+        stream.send(0, for_now);
+        for second in seconds {
+            stream.send(second, for_now);
+        }
+        let failures = stream.failures();
+        assert_eq!(failures, [("a1".to_owned(), failure.to_owned())]);
+    }
+}
+
+#[test]
+fn a_row_is_not_given_up_while_nothing_is_accepted() {
+    let mut stream = Stream::of(&["a1"]);
+    for second in [0, 5, 10, 15, 100] {
+        stream.send(second, for_now);
+    }
+    let mut others = Stream::of(&["a1"]);
+    others.send(0, for_now);
+    others.schedule.add([row("b1")].into());
+    others.send(5, for_now);
+    others.send(15, for_now);
+    for (stream, failure) in [
+        (stream, "not accepted: throttled"),
+        (others, "rejected among others: throttled"),
+    ] {
+        assert_eq!(stream.failures(), [("a1".to_owned(), failure.to_owned())]);
+    }
+}
+
+#[test]
+fn what_a_given_up_row_holds_back_fails_too() {
+    let mut stream = Stream::of(&["a1", "a2", "b1"]);
+    stream.send(0, for_now);
+    stream.send(10, for_now);
+    let failures = stream.failures();
+    assert_eq!(failures[0].1, "rejected among others: throttled");
+    assert_eq!(failures[1].1, "held back behind a1");
+}
+
+#[test]
+fn others_are_looked_for_when_only_failed_rows_are_left() {
+    let mut stream = Stream::of(&["a1", "b1"]);
+    assert_eq!(stream.others_wanted_at(), None, "nothing failed");
+    stream.send(0, for_now);
+    assert_eq!(stream.others_wanted_at(), Some(5));
+    let looked = stream.at(5);
+    stream.schedule.looks_for_others(looked);
+    assert_eq!(stream.others_wanted_at(), Some(10));
+    stream.schedule.add([row("c1")].into());
+    assert_eq!(stream.others_wanted_at(), None, "one is left to send");
+    stream.send(7, for_now);
+    assert_eq!(stream.others_wanted_at(), Some(12));
+}
+
+#[test]
+fn others_are_looked_for_at_once_if_they_decide() {
+    for (error, others, wanted) in [
+        (content as fn() -> EntryError, "b1", None),
+        (content, "a2", Some(0)),
+        (permission, "b1", None),
+        (permission, "a2", Some(0)),
+    ] {
+        let mut stream = Stream::of(&["a1", others]);
+        stream.send(0, error);
+        assert_eq!(stream.others_wanted_at(), wanted, "{others}");
+    }
 }

@@ -7,7 +7,7 @@ use outbox::{
     Candidate, RowKey,
     handlers::{DEFAULT_GRACE, Sweeper},
     ports::CallError,
-    relay::{Failure, Settled},
+    relay::{Failure, Halt, Settled},
 };
 use outbox_testing::{InMemoryAws, Operation};
 use tokio::time::Instant;
@@ -39,19 +39,19 @@ async fn without_permission_to_delete_a_process_publishes_one_request() {
         let outcome = relay.publish(candidates.clone(), in_a_minute()).await;
         assert_eq!(puts(&aws), process);
         assert_eq!(outcome.undeleted.len(), 10);
-        assert_eq!(outcome.halted, Some(denied().to_string()));
+        assert_eq!(outcome.halted, Some(Halt::Delete(denied())));
         let failures = failures(&outcome);
         assert_eq!(failures.len(), 990);
         assert!(
             failures
                 .iter()
-                .all(|(_, failure)| matches!(failure, Failure::Configuration(_)))
+                .all(|(_, failure)| matches!(failure, Failure::Halted(Halt::Delete(_))))
         );
 
         // A process that knows it publishes nothing.
         let outcome = relay.publish(candidates.clone(), in_a_minute()).await;
         assert_eq!(puts(&aws), process);
-        assert_eq!(outcome.halted, Some(denied().to_string()));
+        assert_eq!(outcome.halted, Some(Halt::Delete(denied())));
     }
     assert_eq!(aws.pending_rows().len(), 1_000);
 }
@@ -68,7 +68,7 @@ async fn publishing_stops_when_a_delete_is_denied() {
     aws.always_fail_with(Operation::BatchWriteItem, denied());
     let candidates = insert_many(&aws, "b", 5_000);
     let outcome = relay.publish(candidates, in_a_minute()).await;
-    assert_eq!(outcome.halted, Some(denied().to_string()));
+    assert_eq!(outcome.halted, Some(Halt::Delete(denied())));
     assert!(puts(&aws) - before <= 2 * 64, "{} requests", puts(&aws));
 }
 

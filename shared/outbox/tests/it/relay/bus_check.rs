@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use outbox::{
     ports::CallError,
-    relay::{BusError, Failure},
+    relay::{BusError, Failure, Halt},
 };
 use outbox_testing::{InMemoryAws, InMemoryRelay, Operation};
 
@@ -46,7 +46,7 @@ async fn a_process_that_was_frozen_asks_again() {
     aws.delete_bus();
     aws.clock().advance(SignedDuration::from_hours(5));
     let failure = publish_one(&aws, &relay, 2).await;
-    assert_eq!(failure, Some(Failure::Bus(BusError::Missing)));
+    assert_eq!(failure, Some(Failure::Halted(Halt::Bus(BusError::Missing))));
     assert_eq!(aws.pending_rows(), ["a/2"]);
 }
 
@@ -66,7 +66,10 @@ async fn a_bus_that_cannot_be_asked_for_is_trusted_for_ten_minutes() {
         }
         tokio::time::advance(Duration::from_mins(2)).await;
         let failure = publish_one(&aws, &relay, 10).await;
-        assert_eq!(failure, Some(Failure::Bus(BusError::Call(error))));
+        assert_eq!(
+            failure,
+            Some(Failure::Halted(Halt::Bus(BusError::Call(error))))
+        );
         assert_eq!(aws.pending_rows(), ["a/10"]);
     }
 }
@@ -79,7 +82,10 @@ async fn a_frozen_process_does_not_trust_an_old_answer() {
     aws.always_fail_with(Operation::DescribeEventBus, transient_call());
     aws.clock().advance(SignedDuration::from_mins(10));
     let failure = publish_one(&aws, &relay, 2).await;
-    assert!(matches!(failure, Some(Failure::Bus(_))), "{failure:?}");
+    assert!(
+        matches!(failure, Some(Failure::Halted(Halt::Bus(_)))),
+        "{failure:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -90,11 +96,14 @@ async fn a_deleted_bus_is_not_trusted_whatever_was_known() {
     aws.delete_bus();
     tokio::time::advance(Duration::from_mins(2)).await;
     let failure = publish_one(&aws, &relay, 2).await;
-    assert_eq!(failure, Some(Failure::Bus(BusError::Missing)));
+    assert_eq!(failure, Some(Failure::Halted(Halt::Bus(BusError::Missing))));
 
     aws.always_fail_with(Operation::DescribeEventBus, transient_call());
     let failure = publish_one(&aws, &relay, 3).await;
-    assert!(matches!(failure, Some(Failure::Bus(_))), "{failure:?}");
+    assert!(
+        matches!(failure, Some(Failure::Halted(Halt::Bus(_)))),
+        "{failure:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,12 +6,12 @@ use std::time::Duration;
 use outbox::{
     Candidate, Unreadable,
     ports::{CallError, EntryError},
-    relay::{Failure, RowOutcome, Settled},
+    relay::{Failure, Halt, Settled},
 };
 use outbox_testing::{Call, Fault, Happened, Operation};
 use tokio::time::Instant;
 
-use super::publish::{failures, in_a_minute, insert, publish, settled_as};
+use super::publish::{failures, insert, publish, settled_as};
 use crate::memory::{
     LIMITS, Rows, denied_call, in_memory, poison, refuse, reject, row_with_detail, transient_call,
 };
@@ -37,7 +37,7 @@ async fn without_a_confirmed_bus_nothing_is_sent_or_parked() {
         assert!(
             failures
                 .iter()
-                .all(|(_, failure)| matches!(failure, Failure::Bus(_)))
+                .all(|(_, failure)| matches!(failure, Failure::Halted(Halt::Bus(_))))
         );
         assert_eq!(aws.happened(), []);
         assert!(aws.calls(Operation::PutEvents).is_empty());
@@ -157,23 +157,6 @@ async fn a_rejected_event_is_not_poison_while_nothing_is_accepted() {
     let outcome = publish(&aws, insert(&aws, &[("a", 1)])).await;
     assert!(matches!(failures(&outcome)[0].1, Failure::Suspected(_)));
     assert_eq!(aws.happened(), []);
-}
-
-#[tokio::test(start_paused = true)]
-async fn after_an_hour_a_suspect_is_poison_without_other_evidence() {
-    let aws = in_memory();
-    aws.set_fault_plan(refuse("a/1", poison()));
-    let relay = aws.relay();
-    let candidates = insert(&aws, &[("a", 1)]);
-    for (minutes, parked) in [(59, 0), (1, 1)] {
-        tokio::time::advance(Duration::from_mins(minutes)).await;
-        let outcome = relay.publish(candidates.clone(), in_a_minute()).await;
-        let is_parked = |row_outcome: &RowOutcome| {
-            matches!(row_outcome, RowOutcome::Settled(Settled::Parked(_)))
-        };
-        assert_eq!(outcome.count(is_parked), parked);
-    }
-    assert_eq!(aws.letters_sent(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use outbox::{
     Candidate, RowKey,
-    relay::{Failure, Settled},
+    relay::{Failure, Halt, Settled},
 };
 use outbox_testing::{InMemoryAws, Operation};
 use tokio::time::Instant;
@@ -99,7 +99,7 @@ async fn rows_looked_up_after_the_bus_denied_access_fail() {
     aws.set_latency(Operation::BatchGetItem, Duration::from_millis(500));
     aws.always_fail_with(Operation::PutEvents, denied_call());
     let outcome = publish(&aws, candidates).await;
-    let denied = Failure::Configuration("AccessDenied".into());
+    let denied = Failure::Halted(Halt::Put(denied_call()));
     let expected = ["old/1", "young/1"].map(|name| (name.to_owned(), denied.clone()));
     assert_eq!(failures(&outcome), expected);
     assert_eq!(aws.calls(Operation::PutEvents).len(), 1);

@@ -3,6 +3,7 @@
 pub(crate) mod adapters;
 mod bounds;
 mod bus_check;
+mod failing_event;
 mod faults;
 mod look_up;
 mod publish;

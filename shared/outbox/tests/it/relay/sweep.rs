@@ -7,11 +7,12 @@ use outbox::{
     OutboxRow,
     handlers::{CutShort, SweepReport, Sweeper},
     ports::{CallError, EntryError},
+    relay::{BusError, Halt},
 };
 use outbox_testing::{Fault, InMemoryAws, Operation};
 use tokio::time::{Instant, sleep};
 
-use crate::memory::{Rows, in_memory, poison, refuse, row, start, transient};
+use crate::memory::{Rows, in_memory, poison, refuse, reject, row, start, transient};
 
 const GRACE: SignedDuration = SignedDuration::from_mins(15);
 
@@ -150,13 +151,10 @@ async fn a_row_that_cannot_be_read_is_parked() {
 
 #[tokio::test(start_paused = true)]
 async fn a_configuration_fault_ends_the_sweep_and_deletes_nothing() {
-    for (exists, answer, reason) in [
-        (false, None, "there is no such bus"),
-        (
-            true,
-            Some(CallError::Configuration("AccessDeniedException".into())),
-            "AccessDeniedException",
-        ),
+    let denied = || CallError::Configuration("AccessDeniedException".into());
+    for (exists, answer, halt) in [
+        (false, None, Halt::Bus(BusError::Missing)),
+        (true, Some(denied()), Halt::Put(denied())),
     ] {
         let aws = in_memory();
         for aggregate in ["a", "b", "c", "d", "e", "f", "g", "h"] {
@@ -169,13 +167,39 @@ async fn a_configuration_fault_ends_the_sweep_and_deletes_nothing() {
             aws.always_fail_with(Operation::PutEvents, error);
         }
         let swept = sweep(&aws).await;
-        assert_eq!(
-            swept.cut_short,
-            Some(CutShort::Configuration(reason.into()))
-        );
+        assert_eq!(swept.cut_short, Some(CutShort::Halted(halt)));
         assert!(aws.calls(Operation::PutEvents).len() <= 1);
         assert_eq!(aws.pending_rows().len(), 8);
     }
+}
+
+/// A bus that rejects everything for its content is at fault, not the rows.
+#[tokio::test(start_paused = true)]
+async fn while_nothing_is_accepted_one_row_an_hour_is_parked() {
+    let aws = in_memory();
+    aws.set_fault_plan(reject(|_| Some(poison())));
+    for aggregate in 0..40 {
+        let age = SignedDuration::from_secs(-aggregate);
+        aws.insert_row(row_of_age(&format!("{aggregate:02}"), 1, age));
+    }
+    let sweeper = Sweeper::new(aws.relay(), GRACE);
+    for (minutes, letters) in [(59, 0), (2, 1), (5, 1), (54, 1), (1, 2), (60, 3), (600, 4)] {
+        aws.clock().advance(SignedDuration::from_mins(minutes));
+        let swept = sweeper.sweep(Instant::now() + Duration::from_mins(4)).await;
+        assert_eq!(swept.cut_short, None);
+        assert_eq!(aws.letters_sent(), letters, "after {minutes} minutes more");
+    }
+    let keys: Vec<String> = aws
+        .letters()
+        .iter()
+        .map(|letter| letter.key.to_string())
+        .collect();
+    assert_eq!(keys, ["00/1", "01/1", "02/1", "03/1"], "the oldest first");
+
+    // A bus that accepts others works, so all that it still rejects are parked.
+    aws.set_fault_plan(refuse("09/1", poison()));
+    let swept = sweeper.sweep(Instant::now() + Duration::from_mins(4)).await;
+    assert_eq!((swept.published, swept.newly_parked), (35, 1));
 }
 
 #[tokio::test(start_paused = true)]

@@ -210,7 +210,10 @@ async fn poison_found_by_a_replay_is_parked_with_a_letter() {
 #[tokio::test(start_paused = true)]
 async fn without_a_bus_nothing_is_deleted_and_the_replay_ends() {
     let setups: [(Break, &str); 2] = [
-        (|aws| aws.delete_bus(), "there is no such bus"),
+        (
+            |aws| aws.delete_bus(),
+            "could not confirm that the bus exists: there is no such bus",
+        ),
         (
             |aws| {
                 aws.always_fail_with(
@@ -218,7 +221,7 @@ async fn without_a_bus_nothing_is_deleted_and_the_replay_ends() {
                     CallError::Configuration("AccessDenied".into()),
                 );
             },
-            "AccessDenied",
+            "the bus rejects every request: AccessDenied",
         ),
     ];
     for (break_bus, reason) in setups {
@@ -228,7 +231,8 @@ async fn without_a_bus_nothing_is_deleted_and_the_replay_ends() {
         }
         break_bus(&aws);
         let (summary, outcomes) = run(&aws).await;
-        assert_eq!(summary.halted.as_deref(), Some(reason));
+        let halted = summary.halted.map(|halt| halt.to_string());
+        assert_eq!(halted.as_deref(), Some(reason));
         assert_eq!(outcomes.len(), 10, "one batch");
         assert_eq!(dead_letters(&aws).len(), 25);
         assert_eq!(aws.pending_rows().len(), 25);
@@ -348,7 +352,7 @@ async fn a_row_that_cannot_be_parked_ends_the_replay() {
     aws.always_fail_with(Operation::UpdateItem, denied_call());
     let (summary, _) = run(&aws).await;
     assert_eq!(
-        summary.halted.as_deref(),
+        summary.halted.map(|halt| halt.to_string()).as_deref(),
         Some("a/1 could not be parked: AccessDenied")
     );
     assert_eq!(aws.letters_sent(), 1);

@@ -5,6 +5,7 @@ use outbox::{
     OutboxRow,
     handlers::CutShort,
     ports::{CallError, Message, Place, ShardPosition, StreamError, StreamPage, StreamReader},
+    relay::{BusError, Halt},
     replay::{LetterOutcome, Replay, Selection, SettleError},
 };
 use outbox_testing::{InMemoryAws, Operation};
@@ -135,7 +136,7 @@ async fn a_trimmed_pointer_without_a_bus_ends_the_replay() {
         dead_letter(&aws, pointer("shard", "100", "100").to_string());
     }
     let (summary, _) = run(&aws).await;
-    assert_eq!(summary.halted.as_deref(), Some("there is no such bus"));
+    assert_eq!(summary.halted, Some(Halt::Bus(BusError::Missing)));
     assert_eq!(dead_letters(&aws).len(), 11);
 }
 

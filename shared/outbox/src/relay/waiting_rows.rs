@@ -1,0 +1,93 @@
+//! Finds other events that wait in the table, while a call has only failing ones left. Whether
+//! the bus accepts those tells a bad event from a bus that is at fault.
+//!
+//! They are the events that the failing ones harm: records behind a record that is retried
+//! don't reach the relay until that one is done.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    Candidate, Clock,
+    ports::{CallError, OutboxTable, Segment, StoredRow},
+    relay::{
+        budget::Budget,
+        look_up::LookedUpPart,
+        retry::{Pauses, within},
+    },
+};
+
+/// How many rows are tried. Several, because some may fail as well. Few, because another
+/// process may be publishing them, and each may be published twice then.
+const MOST_TRIED: usize = 5;
+
+/// The age from which a row is tried. A younger one is probably being published.
+const WAITS_FROM: SignedDuration = SignedDuration::from_secs(5);
+
+/// The table is read from a random segment on. Failing rows at the beginning of the table
+/// could otherwise hide the others for ever.
+const SEGMENTS: u32 = 8;
+
+/// Returns the first pending rows of some aggregates that are not `known`.
+pub(super) async fn find_waiting_rows<T: OutboxTable>(
+    table: &T,
+    pauses: &Pauses,
+    clock: &dyn Clock,
+    known: &HashSet<String>,
+    budget: &Budget,
+) -> LookedUpPart {
+    let first = pauses.random_below(SEGMENTS);
+    for offset in 0..SEGMENTS {
+        let segment = Segment {
+            index: (first + offset) % SEGMENTS,
+            of: SEGMENTS,
+        };
+        // Only the first page, which begins with the first row of an aggregate. One page
+        // of a megabyte has enough rows.
+        let rows = match within(budget.put_until, table.scan(segment, None)).await {
+            Ok(page) => page.rows,
+            Err(error) => {
+                report(&error);
+                break;
+            }
+        };
+        let waiting = choose(rows, clock.now(), known);
+        if !waiting.is_empty() {
+            return LookedUpPart::pending_now(waiting);
+        }
+    }
+    LookedUpPart::pending_now(Vec::new())
+}
+
+fn report(error: &CallError) {
+    tracing::warn!(
+        %error,
+        "the table could not be searched for other events, so failing ones block their shard"
+    );
+}
+
+/// Returns the youngest of the rows that wait. The oldest are rather those that fail too.
+fn choose(rows: Vec<StoredRow>, now: Timestamp, known: &HashSet<String>) -> Vec<Candidate> {
+    let mut first_of: HashMap<String, Candidate> = HashMap::new();
+    for StoredRow { candidate, parked } in rows {
+        // A parked row doesn't hold back the ones behind it.
+        if parked.is_none() {
+            let aggregate_id = candidate.key.aggregate_id.clone();
+            first_of.entry(aggregate_id).or_insert(candidate);
+        }
+    }
+    let mut waiting: Vec<(Timestamp, Candidate)> = first_of
+        .into_values()
+        .filter(|candidate| candidate.row.is_ok() && !known.contains(&candidate.key.aggregate_id))
+        .filter_map(|candidate| Some((candidate.committed_at()?, candidate)))
+        .filter(|(committed_at, _)| now.duration_since(*committed_at) >= WAITS_FROM)
+        .collect();
+    // By the key as well, so that a simulation is reproducible.
+    waiting.sort_by(|(a_at, a), (b_at, b)| b_at.cmp(a_at).then(a.key.cmp(&b.key)));
+    waiting.truncate(MOST_TRIED);
+    waiting
+        .into_iter()
+        .map(|(_, candidate)| candidate)
+        .collect()
+}
