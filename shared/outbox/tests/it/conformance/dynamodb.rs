@@ -7,7 +7,7 @@ use outbox_conformance::{
     stream, table,
 };
 
-use crate::replay::adapters::streams;
+use crate::aws::stubs::streams;
 
 #[tokio::test]
 async fn the_table_conforms() {

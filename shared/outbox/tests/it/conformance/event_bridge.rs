@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::any};
 
 use super::{answer, error, operation};
-use crate::relay::adapters::bus;
+use crate::aws::stubs::bus;
 
 /// The limits of an entry and of a request: `PutEvents` in the API reference, and "Amazon
 /// EventBridge quotas" in the user guide while it said 256 KB.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::any};
 
 use super::{answer, error, operation};
-use crate::relay::adapters::sqs;
+use crate::aws::stubs::sqs;
 
 #[derive(Default)]
 struct State {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::any};
 
 use super::{answer, error, operation};
-use crate::replay::adapters::streams;
+use crate::aws::stubs::streams;
 
 const ARN: &str =
     "arn:aws:dynamodb:eu-central-1:000000000000:table/outbox/stream/2026-11-24T09:00:00.000";
