@@ -4,11 +4,7 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use jiff::Timestamp;
-use outbox::{
-    OutboxRow, Parked, RowKey,
-    ports::{Discard, OutboxTable, ParkedRows},
-};
+use outbox::{OutboxRow, RowKey};
 use outbox_conformance::{bus, dead_letters, queue, stream, table};
 use outbox_testing::{FIRST_SHARD, Item, STREAM_ARN};
 use tokio::time::sleep;
@@ -46,7 +42,7 @@ impl Caller {
     }
 }
 
-impl table::World for Caller {
+impl table::Fixture for Caller {
     type Table = Self;
 
     fn table(&self) -> &Self {
@@ -68,26 +64,9 @@ impl table::World for Caller {
             item.remove("source");
         });
     }
-
-    async fn edit(&self, key: &RowKey) {
-        let stored = ParkedRows::read(self, key).await.unwrap().unwrap();
-        let seen = stored.candidate.row.unwrap().detail.clone();
-        let edited = format!("{{\"edited\":{seen}}}");
-        let edited = self.replace_detail(key, &seen, &edited).await;
-        assert_eq!(edited, Ok(true));
-    }
-
-    async fn release(&self, key: &RowKey) {
-        assert_eq!(self.unpark(key).await, Ok(true));
-    }
-
-    async fn discard(&self, key: &RowKey) {
-        let discard = Discard::new("ada", self.world.now(), "for this check").unwrap();
-        assert_eq!(ParkedRows::discard(self, key, &discard).await, Ok(true));
-    }
 }
 
-impl bus::World for Caller {
+impl bus::Fixture for Caller {
     type Bus = Self;
 
     fn bus(&self) -> &Self {
@@ -123,7 +102,7 @@ impl bus::World for Caller {
     }
 }
 
-impl dead_letters::World for Caller {
+impl dead_letters::Fixture for Caller {
     type DeadLetters = Self;
 
     fn dead_letters(&self) -> &Self {
@@ -138,7 +117,7 @@ impl dead_letters::World for Caller {
     }
 }
 
-impl queue::World for Caller {
+impl queue::Fixture for Caller {
     type Queue = Self;
 
     fn queue(&self) -> &Self {
@@ -156,7 +135,7 @@ impl queue::World for Caller {
     }
 }
 
-impl stream::World for Caller {
+impl stream::Fixture for Caller {
     type Reader = Self;
 
     fn reader(&self) -> &Self {
@@ -185,24 +164,19 @@ impl stream::World for Caller {
     }
 
     async fn park(&self, key: &RowKey) {
-        let mark = Parked {
-            reason: "TooLarge: for this check".to_owned(),
-            at: Timestamp::UNIX_EPOCH,
-        };
-        OutboxTable::park(self, key, None, &mark).await.unwrap();
+        table::Fixture::park(self, key).await;
     }
 
     async fn delete(&self, key: &RowKey) {
-        let key = std::slice::from_ref(key);
-        assert_eq!(OutboxTable::delete(self, key).await, Ok(vec![]));
+        table::Fixture::delete(self, key).await;
     }
 
     async fn edit(&self, key: &RowKey) {
-        table::World::edit(self, key).await;
+        table::Fixture::edit(self, key).await;
     }
 
     async fn discard(&self, key: &RowKey) {
-        table::World::discard(self, key).await;
+        table::Fixture::discard(self, key).await;
     }
 
     async fn end(&self) {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use outbox::{OutboxRow, aws::EventBridgeBus};
-use outbox_conformance::bus::{World, conforms};
+use outbox_conformance::bus::{Fixture, conforms};
 use serde_json::{Value, json};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::any};
 
@@ -87,7 +87,7 @@ async fn begin() -> Stub {
     }
 }
 
-impl World for Stub {
+impl Fixture for Stub {
     type Bus = EventBridgeBus;
 
     fn bus(&self) -> &EventBridgeBus {

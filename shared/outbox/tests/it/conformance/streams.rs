@@ -8,7 +8,7 @@ use std::{
 };
 
 use outbox::{OutboxRow, RowKey, aws::DynamoDbStreams};
-use outbox_conformance::stream::{World, conforms};
+use outbox_conformance::stream::{Fixture, conforms};
 use serde_json::{Value, json};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::any};
 
@@ -156,7 +156,7 @@ async fn begin() -> Stub {
     }
 }
 
-impl World for Stub {
+impl Fixture for Stub {
     type Reader = DynamoDbStreams;
 
     fn reader(&self) -> &DynamoDbStreams {
