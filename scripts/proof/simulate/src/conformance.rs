@@ -13,20 +13,20 @@ use crate::{
     caller::Caller,
     commits::NewRow,
     design::Design,
+    simulation::Simulation,
     state::{Setting, State},
-    world::World,
 };
 
 /// Returns a process of ours in a new history.
 async fn begin() -> Caller {
-    let world = World::new(&Setting {
+    let simulation = Simulation::new(&Setting {
         seed: 1,
         design: Design::ThisOne,
         mutant: None,
         is_fault_free: true,
         keeps_history: false,
     });
-    let caller = Caller::new(&world);
+    let caller = Caller::new(&simulation);
     caller.begin();
     caller
 }
@@ -35,7 +35,7 @@ impl Caller {
     fn write(&self, row: &OutboxRow, change: impl FnOnce(&mut Item)) {
         let mut item = serde_dynamo::to_item(row).unwrap();
         change(&mut item);
-        self.world.with(|state| {
+        self.simulation.with(|state| {
             state.services.put_item(item);
             state.record_commit(NewRow::intact(row));
         });
@@ -79,17 +79,17 @@ impl bus::Fixture for Caller {
 
     async fn commit_spoiled(&self, row: OutboxRow) -> OutboxRow {
         self.write(&row, |_| {});
-        self.world
+        self.simulation
             .with(|state| state.poisoned.insert((row.key.clone(), 0)));
         row
     }
 
     async fn delete_bus(&self) {
-        self.world.with(State::delete_bus);
+        self.simulation.with(State::delete_bus);
     }
 
     async fn received(&self) -> Vec<String> {
-        self.world.with(|state| {
+        self.simulation.with(|state| {
             let events = state.events.values();
             let received = events.flat_map(|event| {
                 event
@@ -110,7 +110,7 @@ impl dead_letters::Fixture for Caller {
     }
 
     async fn bodies(&self) -> Vec<String> {
-        self.world.with(|state| {
+        self.simulation.with(|state| {
             let queue = state.services.queue.messages().iter();
             queue.map(|queued| queued.message.body.clone()).collect()
         })
@@ -125,8 +125,8 @@ impl queue::Fixture for Caller {
     }
 
     async fn send(&self, body: &str) {
-        let now = self.world.now();
-        self.world
+        let now = self.simulation.now();
+        self.simulation
             .with(|state| state.send_letter(body.to_owned(), now));
     }
 
@@ -151,8 +151,8 @@ impl stream::Fixture for Caller {
     }
 
     async fn first_number(&self) -> String {
-        let now = self.world.now();
-        self.world.with(|state| {
+        let now = self.simulation.now();
+        self.simulation.with(|state| {
             let stream = &state.services.stream;
             let first = stream.trim_index(FIRST_SHARD, now);
             stream.shards()[FIRST_SHARD].records[first].number.clone()
@@ -180,7 +180,7 @@ impl stream::Fixture for Caller {
     }
 
     async fn end(&self) {
-        self.world.with(|state| state.services.stream.split());
+        self.simulation.with(|state| state.services.stream.split());
     }
 
     async fn pass(&self, time: Duration) {
