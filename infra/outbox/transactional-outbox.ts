@@ -2,16 +2,10 @@ import { CfnOutput, Duration, RemovalPolicy, Stack } from "aws-cdk-lib";
 import type { ITable } from "aws-cdk-lib/aws-dynamodb";
 import { type IEventBus, Rule, Schedule } from "aws-cdk-lib/aws-events";
 import { LambdaFunction as LambdaTarget } from "aws-cdk-lib/aws-events-targets";
-import {
-  AccountRootPrincipal,
-  Grant,
-  type IGrantable,
-  Role,
-  ServicePrincipal,
-} from "aws-cdk-lib/aws-iam";
+import { type Grant, type IGrantable, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import {
   Alias,
-  ApplicationLogLevel,
+  type ApplicationLogLevel,
   Architecture,
   type CfnEventSourceMapping,
   type Code,
@@ -29,11 +23,13 @@ import { LogGroup, RetentionDays } from "aws-cdk-lib/aws-logs";
 import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import { acknowledge } from "./acknowledge.ts";
-import { acknowledgeWildcard } from "./acknowledge-wildcard.ts";
 import type { AlarmTopics } from "./alarm-topics.ts";
 import { requireGracePeriod } from "./grace-period.ts";
+import { requireLogLevel } from "./log-level.ts";
+import { createOperatorRole, grantOperate } from "./operator-role.ts";
 import { OutboxAlarms } from "./outbox-alarms.ts";
 import { createEventBus, requireEventBus } from "./outbox-event-bus.ts";
+import { grantOnTable, grantPublishing } from "./outbox-grants.ts";
 import { OutboxMetrics } from "./outbox-metrics.ts";
 import {
   createOutboxTable,
@@ -52,13 +48,6 @@ import { SWEEP_DEFAULTS } from "./sweep-defaults.ts";
 
 /** Mostly reserved for retries: a batch takes well under a second. */
 const RELAY_TIMEOUT = Duration.seconds(60);
-
-/** The log levels at which Lambda keeps the log lines with the functions' metrics. */
-const LOG_LEVELS_WITH_METRICS: readonly ApplicationLogLevel[] = [
-  ApplicationLogLevel.INFO,
-  ApplicationLogLevel.DEBUG,
-  ApplicationLogLevel.TRACE,
-];
 
 export interface TransactionalOutboxProps extends StreamMappingSettings, OutboxTableProps {
   /** The relay: the `publish-events` function, built for `architecture`. */
@@ -184,7 +173,7 @@ export class TransactionalOutbox extends Construct {
 
   constructor(scope: Construct, id: string, props: TransactionalOutboxProps) {
     super(scope, id);
-    requireMetrics(props.logLevel);
+    requireLogLevel(props.logLevel);
     requireStreamMapping(props);
     const gracePeriod = props.sweepGracePeriod ?? SWEEP_DEFAULTS.gracePeriod;
     requireGracePeriod(gracePeriod, {
@@ -217,7 +206,7 @@ export class TransactionalOutbox extends Construct {
       code: props.relayCode,
       timeout: RELAY_TIMEOUT,
     });
-    this.#grantPublishing(this.relay);
+    grantPublishing(this, this.relay);
     this.table.grantStreamRead(this.relay);
     this.sweeper = this.#createSweeper(props, gracePeriod);
     this.sweepSchedule = this.#createSweepSchedule();
@@ -227,7 +216,7 @@ export class TransactionalOutbox extends Construct {
     });
     this.streamMapping = this.#createStreamMapping(props, streamArn);
     this.node.addValidation({ validate: () => this.#otherReaders() });
-    this.operatorRole = this.#createOperatorRole();
+    this.operatorRole = createOperatorRole(this, "Operator");
     this.metrics = new OutboxMetrics(this);
     if (props.alarmTopics !== undefined) {
       this.alarms = new OutboxAlarms(this, "Alarms", {
@@ -241,7 +230,7 @@ export class TransactionalOutbox extends Construct {
 
   /** Allows writing events as part of a transaction, and nothing else. */
   grantAppend(grantee: IGrantable): Grant {
-    return this.#grantOnTable(grantee, "dynamodb:PutItem");
+    return grantOnTable(this.table, grantee, "dynamodb:PutItem");
   }
 
   /**
@@ -249,16 +238,7 @@ export class TransactionalOutbox extends Construct {
    * edit or discard them, and pause and resume publishing.
    */
   grantOperate(grantee: IGrantable): Grant {
-    return combined([
-      // A replay publishes.
-      this.#grantPublishing(grantee),
-      this.#grantRepair(grantee),
-      this.#grantPause(grantee),
-      // The action has no resource types.
-      grant(grantee, "*", "cloudwatch:GetMetricData"),
-      // outboxctl finds everything else by the stack's outputs.
-      grant(grantee, this.#stackArn, "cloudformation:DescribeStacks"),
-    ]);
+    return grantOperate(this, grantee);
   }
 
   /**
@@ -329,8 +309,8 @@ export class TransactionalOutbox extends Construct {
       retryAttempts: 0,
       maxEventAge: Duration.seconds(60),
     });
-    this.#grantPublishing(sweeper);
-    this.#grantOnTable(sweeper, "dynamodb:Scan");
+    grantPublishing(this, sweeper);
+    grantOnTable(this.table, sweeper, "dynamodb:Scan");
     return sweeper;
   }
 
@@ -341,106 +321,6 @@ export class TransactionalOutbox extends Construct {
       targets: [
         new LambdaTarget(this.sweeper, { retryAttempts: 0, maxEventAge: Duration.seconds(60) }),
       ],
-    });
-  }
-
-  #createOperatorRole(): Role {
-    const role = new Role(this, "Operator", {
-      description: "Lists pending and parked events of the outbox and fixes and republishes them",
-      assumedBy: new AccountRootPrincipal(),
-    });
-    this.grantOperate(role);
-    acknowledgeWildcard(
-      role,
-      this.#anyStreamArn,
-      "A stream's name is its creation time, and a replaced stream can still be read for 24 hours.",
-    );
-    acknowledgeWildcard(
-      role,
-      this.#stackArn,
-      "The ARN of a stack ends in an id, and outboxctl names the stack without it.",
-    );
-    acknowledgeWildcard(
-      role,
-      "*",
-      "The action that reads the metrics of the outbox supports no resource.",
-    );
-    return role;
-  }
-
-  #grantOnTable(grantee: IGrantable, ...actions: string[]): Grant {
-    const onTable = this.table.grant(grantee, ...actions);
-    // `grant` of the table does not include its key.
-    const onKey = this.table.encryptionKey?.grantEncryptDecrypt(grantee);
-    return onKey === undefined ? onTable : onTable.combine(onKey);
-  }
-
-  #grantPublishing(publisher: IGrantable): Grant {
-    return combined([
-      this.#grantOnTable(
-        publisher,
-        "dynamodb:BatchGetItem",
-        "dynamodb:BatchWriteItem",
-        "dynamodb:UpdateItem",
-      ),
-      this.deadLetterQueue.grant(publisher, "sqs:SendMessage"),
-      grant(publisher, this.eventBus.eventBusArn, "events:DescribeEventBus", "events:PutEvents"),
-    ]);
-  }
-
-  /** Allows reading and changing rows and dead letters, and reading the records that Lambda's dead letters point to. */
-  #grantRepair(operator: IGrantable): Grant {
-    return combined([
-      this.#grantOnTable(
-        operator,
-        "dynamodb:DeleteItem",
-        "dynamodb:DescribeTable",
-        "dynamodb:GetItem",
-        "dynamodb:PutItem",
-        "dynamodb:Query",
-        "dynamodb:Scan",
-      ),
-      grant(operator, this.#anyStreamArn, "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
-      this.deadLetterQueue.grant(
-        operator,
-        "sqs:ChangeMessageVisibility",
-        "sqs:DeleteMessage",
-        "sqs:GetQueueAttributes",
-        "sqs:ReceiveMessage",
-      ),
-    ]);
-  }
-
-  /** Allows pausing and resuming both ways out of the outbox: the stream mapping and the sweeper. */
-  #grantPause(operator: IGrantable): Grant {
-    return combined([
-      grant(
-        operator,
-        this.streamMapping.eventSourceMappingArn,
-        "lambda:GetEventSourceMapping",
-        "lambda:UpdateEventSourceMapping",
-      ),
-      grant(
-        operator,
-        this.sweepSchedule.ruleArn,
-        "events:DescribeRule",
-        "events:DisableRule",
-        "events:EnableRule",
-      ),
-    ]);
-  }
-
-  /** The ARN of the table's stream and of any stream that it replaced. */
-  get #anyStreamArn(): string {
-    return `${this.table.tableArn}/stream/*`;
-  }
-
-  /** The ARN that IAM checks when a stack is named without the id at its end. */
-  get #stackArn(): string {
-    return Stack.of(this).formatArn({
-      service: "cloudformation",
-      resource: "stack",
-      resourceName: `${Stack.of(this).stackName}/*`,
     });
   }
 
@@ -491,24 +371,5 @@ export class TransactionalOutbox extends Construct {
     const scopes = this.node.scopes;
     const ids = scopes.slice(scopes.indexOf(Stack.of(this)) + 1).map(({ node }) => node.id);
     return ids.join("").replaceAll(/[^A-Za-z0-9]/g, "");
-  }
-}
-
-function grant(grantee: IGrantable, resourceArn: string, ...actions: string[]): Grant {
-  return Grant.addToPrincipal({ grantee, actions, resourceArns: [resourceArn] });
-}
-
-/** Returns one grant for all of these, of which there is at least one. */
-function combined(grants: readonly Grant[]): Grant {
-  return grants.reduce((all, next) => all.combine(next));
-}
-
-/** Rejects a log level that would drop the functions' metrics. */
-function requireMetrics(logLevel = ApplicationLogLevel.INFO): void {
-  if (!LOG_LEVELS_WITH_METRICS.includes(logLevel)) {
-    throw new Error(
-      `logLevel ${logLevel} would drop the functions' metrics, which are written to the log as INFO: ` +
-        `choose one of ${LOG_LEVELS_WITH_METRICS.join(", ")}`,
-    );
   }
 }

@@ -1,14 +1,13 @@
 //! `devstack`: the local AWS of this project.
 
 mod fault_options;
-mod interrupt;
 
 use std::{net::SocketAddr, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use devstack::{Error, FaultClient, Paths, demo, dev, endpoint};
 use fault_options::NewFault;
-use interrupt::interrupted;
+use stream_mapping_cli::interrupted;
 
 /// The local AWS of this project: nothing in it can reach a real account.
 #[derive(Parser)]

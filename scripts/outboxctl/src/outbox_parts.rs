@@ -12,6 +12,10 @@ use crate::{call_failure::call_failed, deployment::Deployment, error::Error};
 /// A relay like the functions' one, with the operator's permissions.
 pub(crate) type OperatorRelay = Relay<EventBridgeBus, DynamoDbTable, SqsQueue>;
 
+/// A replay of the dead-letter queue, with the same permissions.
+pub(crate) type OperatorReplay =
+    Replay<EventBridgeBus, DynamoDbTable, SqsQueue, DynamoDbStreams, SqsQueue>;
+
 /// Creates the parts of a deployed outbox.
 pub(crate) struct OutboxParts<'d> {
     config: &'d SdkConfig,
@@ -47,10 +51,7 @@ impl<'d> OutboxParts<'d> {
     /// # Errors
     ///
     /// If the table can't be described.
-    pub(crate) async fn replay(
-        &self,
-    ) -> Result<Replay<EventBridgeBus, DynamoDbTable, SqsQueue, DynamoDbStreams, SqsQueue>, Error>
-    {
+    pub(crate) async fn replay(&self) -> Result<OperatorReplay, Error> {
         let table = &self.deployment.outbox_table;
         let described = aws_sdk_dynamodb::Client::new(self.config)
             .describe_table()

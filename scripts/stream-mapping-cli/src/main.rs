@@ -13,8 +13,9 @@ use clap::{CommandFactory, Parser, error::ErrorKind};
 use log::Log;
 use miette::{IntoDiagnostic, MietteHandlerOpts};
 use stream_mapping::StreamArn;
-use stream_mapping_cli::{Destination, DestinationClients, Function, Stream, StreamMapping};
-use tokio::signal::unix::{SignalKind, signal};
+use stream_mapping_cli::{
+    Destination, DestinationClients, Function, Stream, StreamMapping, interrupted,
+};
 use uuid::Uuid;
 
 /// Drives a function with the records of a DynamoDB stream, as Lambda's event
@@ -66,26 +67,10 @@ async fn main() -> miette::Result<ExitCode> {
     };
     tokio::select! {
         result = mapping.run() => result.into_diagnostic()?,
-        () = stopped() => {}
+        () = interrupted() => {}
     }
     arguments.log.metrics(&mapping.metrics());
     Ok(ExitCode::from(130))
-}
-
-/// Waits for Ctrl-C, SIGTERM, or the end of the terminal.
-async fn stopped() {
-    let signals = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::hangup()),
-    );
-    let (Ok(mut terminate), Ok(mut hangup)) = signals else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = hangup.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
 }
 
 /// Creates the mapping from the arguments.

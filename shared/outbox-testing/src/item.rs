@@ -13,11 +13,30 @@ pub type Item = HashMap<String, AttributeValue>;
 /// A key as text: equal keys have the same text.
 pub(crate) type KeyText = Vec<String>;
 
-/// Returns the text of an item's key, or the name of the key attribute that it lacks.
-pub(crate) fn key_text(key_schema: &KeySchema, item: &Item) -> Result<KeyText, String> {
+/// Why an item, or a key, can't be one of a table.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidItem {
+    /// There is no table with this name.
+    #[error("there is no table {0:?}")]
+    MissingTable(String),
+    /// This attribute of the key is missing, or of a type that keys don't have.
+    #[error("the key attribute {0:?} is missing, or of a type that keys don't have")]
+    InvalidKey(String),
+    /// The item is for the outbox table, and lacks the key of a row.
+    #[error("the item has no key of a row: aggregateId and position, both text")]
+    NotARow,
+}
+
+/// Returns the text of an item's key.
+///
+/// # Errors
+///
+/// If a key attribute is missing or invalid.
+pub(crate) fn key_text(key_schema: &KeySchema, item: &Item) -> Result<KeyText, InvalidItem> {
     let part = |name: &str| {
         let value = item.get(name).and_then(attribute_text);
-        value.ok_or_else(|| name.to_owned())
+        value.ok_or_else(|| InvalidItem::InvalidKey(name.to_owned()))
     };
     key_schema.attribute_names().map(part).collect()
 }

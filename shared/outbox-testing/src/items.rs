@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use outbox::KeySchema;
 
-use crate::item::{Item, KeyText, key_text};
+use crate::item::{InvalidItem, Item, KeyText, key_text};
 
 /// The tables besides the outbox table. Items never expire.
 #[derive(Debug, Default)]
@@ -58,9 +58,9 @@ impl Items {
     /// # Errors
     ///
     /// If there is no such table, or the item lacks a key attribute.
-    pub fn put(&mut self, table: &str, item: Item) -> Result<(), String> {
+    pub fn put(&mut self, table: &str, item: Item) -> Result<(), InvalidItem> {
         let table = self.table(table)?;
-        let key = key_text(&table.key_schema, &item).map_err(|name| lacks(&name))?;
+        let key = key_text(&table.key_schema, &item)?;
         table.items.insert(key, item);
         Ok(())
     }
@@ -70,20 +70,14 @@ impl Items {
     /// # Errors
     ///
     /// If there is no such table, or the key lacks an attribute.
-    pub fn delete(&mut self, table: &str, key: &Item) -> Result<(), String> {
+    pub fn delete(&mut self, table: &str, key: &Item) -> Result<(), InvalidItem> {
         let table = self.table(table)?;
-        table
-            .items
-            .remove(&key_text(&table.key_schema, key).map_err(|name| lacks(&name))?);
+        table.items.remove(&key_text(&table.key_schema, key)?);
         Ok(())
     }
 
-    fn table(&mut self, name: &str) -> Result<&mut ItemTable, String> {
+    fn table(&mut self, name: &str) -> Result<&mut ItemTable, InvalidItem> {
         let table = self.tables.get_mut(name);
-        table.ok_or_else(|| format!("there is no table {name:?}"))
+        table.ok_or_else(|| InvalidItem::MissingTable(name.to_owned()))
     }
-}
-
-fn lacks(attribute: &str) -> String {
-    format!("the key attribute {attribute:?} is missing, or of a type that keys don't have")
 }

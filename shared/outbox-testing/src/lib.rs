@@ -201,7 +201,7 @@ pub use clock::TestClock;
 pub use deliveries::Deliveries;
 pub use fault::{CallFailure, Fault};
 pub use fault_plan::{Call, CallPlan, FaultPlan};
-pub use item::Item;
+pub use item::{InvalidItem, Item};
 pub use items::Items;
 pub use journal::{Happened, MadeCall};
 pub use library::{InMemoryRelay, unreachable_client};

@@ -9,7 +9,11 @@ use outbox::{
     testing::read_row,
 };
 
-use crate::{change::Change, fault::Fault, item::Item};
+use crate::{
+    change::Change,
+    fault::Fault,
+    item::{InvalidItem, Item},
+};
 
 /// Where a page of DynamoDB ends, in bytes.
 const PAGE_BYTES: usize = 1024 * 1024;
@@ -147,8 +151,12 @@ impl Table {
     }
 
     /// Puts an item, as `PutItem` does.
-    pub(crate) fn put(&mut self, item: Item) -> Result<Change, String> {
-        let row = Row::read(item).ok_or("the item lacks aggregateId or position")?;
+    ///
+    /// # Errors
+    ///
+    /// If the item lacks the key of a row.
+    pub(crate) fn put(&mut self, item: Item) -> Result<Change, InvalidItem> {
+        let row = Row::read(item).ok_or(InvalidItem::NotARow)?;
         let key = row.stored.candidate.key.clone();
         let image = row.item.clone();
         let replaced = self.rows.insert(key.clone(), row);

@@ -11,7 +11,7 @@ use outbox::RowKey;
 use crate::{
     change::Change,
     expression::{Placeholders, holds, update},
-    item::{Item, key_text},
+    item::{InvalidItem, Item, key_text},
     items::Items,
     table::Table,
 };
@@ -23,13 +23,16 @@ const TOKEN_KNOWN_FOR: SignedDuration = SignedDuration::from_mins(10);
 pub(crate) type Tokens = BTreeMap<String, Timestamp>;
 
 /// Why a transaction was rejected.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum TransactionRejected {
     /// It was cancelled, with a reason for each action.
+    #[error("the transaction was cancelled: {0:?}")]
     Cancelled(Vec<CancellationReason>),
     /// A table is missing.
+    #[error("there is no table {0:?}")]
     MissingTable(String),
     /// An action is invalid.
+    #[error("an action is invalid: {0}")]
     Invalid(String),
 }
 
@@ -107,8 +110,8 @@ impl Database<'_> {
         let key_schema = self.items.key_schema(action.table).ok_or_else(missing)?;
         match key_text(key_schema, action.key) {
             Ok(_) => Ok(()),
-            Err(name) => Err(TransactionRejected::Invalid(format!(
-                "the key attribute {name:?} of {:?} is missing, or of a type that keys don't have",
+            Err(invalid) => Err(TransactionRejected::Invalid(format!(
+                "{:?}: {invalid}",
                 action.table
             ))),
         }
@@ -142,7 +145,7 @@ impl Database<'_> {
             .build()
     }
 
-    fn execute(&mut self, action: &Action<'_>) -> Result<Option<Change>, String> {
+    fn execute(&mut self, action: &Action<'_>) -> Result<Option<Change>, InvalidItem> {
         if action.table == self.outbox {
             return self.execute_on_rows(action).map(Some);
         }
@@ -160,7 +163,7 @@ impl Database<'_> {
         Ok(None)
     }
 
-    fn execute_on_rows(&mut self, action: &Action<'_>) -> Result<Change, String> {
+    fn execute_on_rows(&mut self, action: &Action<'_>) -> Result<Change, InvalidItem> {
         match action.effect {
             Effect::Put => self.table.put(action.key.clone()),
             _ => panic!(

@@ -227,52 +227,13 @@ impl Shard {
         let Some(mut batch) = lane.batches.pop_front() else {
             return Consequence::default();
         };
-        let count = batch.records.len();
-        let verdict = match outcome {
-            Outcome::NotReached => {
-                self.metrics.failed_invoke_event_count += count as u64;
-                let batch = batch.later(now);
-                let consequence = Consequence::again(0, std::slice::from_ref(&batch));
-                lane.batches.push_front(batch);
-                return consequence;
-            }
-            Outcome::FunctionError => Verdict::CompleteFailure,
-            Outcome::Answered { payload } if self.settings.report_batch_item_failures => {
-                response::read(payload, &batch.records)
-            }
-            Outcome::Answered { .. } => Verdict::Success,
+        let Some(verdict) = self.verdict(outcome, &batch) else {
+            return self.retry_later(index, batch, now);
         };
-        let done = match verdict {
-            Verdict::Success => count,
-            Verdict::FailureFrom(index) => index,
-            Verdict::CompleteFailure => 0,
-        };
-        batch.invocations += 1;
-        batch.last_invocation = Some(invocation.clone());
-        self.metrics.invoked_event_count += count as u64;
-        self.metrics.failed_invoke_event_count += (count - done) as u64;
-        for record in &batch.records[..done] {
-            self.progress.done(&record.sequence_number);
-        }
+        let done = self.note_invocation(&mut batch, &verdict, invocation);
         match batch.after(&verdict, &self.settings, now) {
-            Remainder::Retry(batches) => {
-                let consequence = Consequence::again(done, &batches);
-                for batch in batches.into_iter().rev() {
-                    lane.batches.push_front(batch);
-                }
-                lane.begin_window(now);
-                consequence
-            }
-            Remainder::Exhausted(batch) => {
-                let given_up = batch.records.len();
-                lane.begin_window(now);
-                self.give_up(index, batch, Condition::RetryAttemptsExhausted, now);
-                Consequence {
-                    done,
-                    given_up,
-                    ..Consequence::default()
-                }
-            }
+            Remainder::Retry(batches) => self.retry(index, done, batches, now),
+            Remainder::Exhausted(batch) => self.exhaust(index, done, batch, now),
         }
     }
 
@@ -317,6 +278,82 @@ impl Shard {
         keys.hash(&mut hasher);
         let lanes = self.lanes.len() as u64;
         usize::try_from(hasher.finish() % lanes).unwrap_or_default()
+    }
+
+    /// Returns what an invocation says about its batch, or `None` if the batch didn't reach
+    /// the function.
+    fn verdict(&self, outcome: &Outcome, batch: &Batch) -> Option<Verdict> {
+        match outcome {
+            Outcome::NotReached => None,
+            Outcome::FunctionError => Some(Verdict::CompleteFailure),
+            Outcome::Answered { payload } if self.settings.report_batch_item_failures => {
+                Some(response::read(payload, &batch.records))
+            }
+            Outcome::Answered { .. } => Some(Verdict::Success),
+        }
+    }
+
+    /// Notes an invocation that reached the function: in the batch's history, the counts and
+    /// the checkpoint. Returns how many records are done.
+    fn note_invocation(
+        &mut self,
+        batch: &mut Batch,
+        verdict: &Verdict,
+        invocation: &Invocation,
+    ) -> usize {
+        let count = batch.records.len();
+        let done = match *verdict {
+            Verdict::Success => count,
+            Verdict::FailureFrom(index) => index,
+            Verdict::CompleteFailure => 0,
+        };
+        batch.invocations += 1;
+        batch.last_invocation = Some(invocation.clone());
+        self.metrics.invoked_event_count += count as u64;
+        self.metrics.failed_invoke_event_count += (count - done) as u64;
+        for record in &batch.records[..done] {
+            self.progress.done(&record.sequence_number);
+        }
+        done
+    }
+
+    /// Keeps a batch that didn't reach the function for a later attempt. The batching window
+    /// isn't begun: nothing of the batch was processed.
+    fn retry_later(&mut self, index: usize, batch: Batch, now: Timestamp) -> Consequence {
+        self.metrics.failed_invoke_event_count += batch.records.len() as u64;
+        let batch = batch.later(now);
+        let consequence = Consequence::again(0, std::slice::from_ref(&batch));
+        self.lanes[index].batches.push_front(batch);
+        consequence
+    }
+
+    /// Keeps what is left of a batch after an invocation; nothing, if all of it is done.
+    fn retry(
+        &mut self,
+        index: usize,
+        done: usize,
+        batches: Vec<Batch>,
+        now: Timestamp,
+    ) -> Consequence {
+        let consequence = Consequence::again(done, &batches);
+        let lane = &mut self.lanes[index];
+        for batch in batches.into_iter().rev() {
+            lane.batches.push_front(batch);
+        }
+        lane.begin_window(now);
+        consequence
+    }
+
+    /// Gives up a batch without retries left.
+    fn exhaust(&mut self, index: usize, done: usize, batch: Batch, now: Timestamp) -> Consequence {
+        let given_up = batch.records.len();
+        self.lanes[index].begin_window(now);
+        self.give_up(index, batch, Condition::RetryAttemptsExhausted, now);
+        Consequence {
+            done,
+            given_up,
+            ..Consequence::default()
+        }
     }
 
     fn invoke(&mut self, index: usize, now: Timestamp) -> Action<'_> {

@@ -14,9 +14,7 @@ use tokio::{
 
 use super::{
     call::{self, Call},
-    http,
-    partial::{self, Split},
-    poison,
+    http, partial, poison,
     rule::{Fault, Kind, Rules},
 };
 use crate::{endpoint::LocalEndpoint, error::Error, http_server::HttpServer, upstream::Upstream};
@@ -108,7 +106,7 @@ impl ListeningProxy {
         let endpoint = self.endpoint();
         let task = tokio::spawn(self.0.serve(move |request| {
             let proxy = Arc::clone(&proxy);
-            async move { proxy.answer(request).await }
+            async move { proxy.respond(request).await }
         }));
         FaultProxy {
             endpoint,
@@ -120,63 +118,57 @@ impl ListeningProxy {
 }
 
 impl Proxy {
-    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Cut> {
+    /// Returns the response to a function's call, or manages faults.
+    async fn respond(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Cut> {
         let (parts, body) = request.into_parts();
-        let Ok(body) = body.collect().await else {
-            return Err(Cut);
-        };
-        let body = body.to_bytes();
+        let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
         if parts.uri.path() == FAULTS_PATH {
             return Ok(self.manage(&parts.method, parts.uri.query(), &body));
         }
-        let action = http::action(&parts.headers).unwrap_or_default();
-        let poisoned = poison::poisoned(action, &body);
-        let can_hit = |kind| kind != Kind::Poison || poisoned.is_some();
-        let kind = self.rules.hit(action, can_hit, || {
-            let random = self.random.lock();
-            random.map_or(0.0, |mut random| random.f64())
-        });
+        let action = http::action(&parts.headers).unwrap_or_default().to_owned();
+        let poisoned = poison::poisoned(&action, &body);
+        let kind = self.fault_of(&action, poisoned.is_some());
         if let Some(latency) = kind.and_then(Kind::latency) {
             sleep(latency).await;
         }
-        match kind {
+        // A receiver gets only calls that arrive after it was asked for.
+        let listener = self.listener.get();
+        let caller = call::caller(&parts.headers);
+        let response = match kind {
             Some(Kind::Throttle) => return Ok(http::rejected("ThrottlingException")),
             Some(Kind::Deny) => return Ok(http::rejected("AccessDeniedException")),
             Some(Kind::CutBefore) => return Err(Cut),
-            _ => {}
-        }
-        let call = self.listener.get().map(|_| Call {
-            caller: call::caller(&parts.headers),
-            action: action.to_owned(),
-            request: body.clone(),
-            answered_at: Instant::now(),
-        });
-        let body = match (kind, poisoned) {
-            (Some(Kind::Poison), Some(poisoned)) => poisoned,
-            _ => body,
+            Some(Kind::CutAfter) => {
+                self.forward(parts, body).await;
+                return Err(Cut);
+            }
+            Some(Kind::Partial) => self.forward_part(&action, parts, body.clone()).await,
+            Some(Kind::Poison) => {
+                let poisoned = poisoned.unwrap_or_else(|| body.clone());
+                self.forward(parts, poisoned).await
+            }
+            Some(Kind::Latency { .. }) | None => self.forward(parts, body.clone()).await,
         };
-        let split = match kind {
-            Some(Kind::Partial) => serde_json::from_slice(&body)
-                .ok()
-                .and_then(|request| partial::split(action, request)),
-            _ => None,
-        };
-        let response = match split {
-            Some(split) => self.forward_part(parts, split).await,
-            None => self.forward(parts, body).await,
-        };
-        if let Some(Kind::CutAfter) = kind {
-            return Err(Cut);
-        }
-        if let (Some(call), Some(listener)) = (call, self.listener.get()) {
-            let answered_at = Instant::now();
+        if let Some(listener) = listener {
             // The receiver may be gone by now, which is fine.
             let _ = listener.send(Call {
-                answered_at,
-                ..call
+                caller,
+                action,
+                request: body,
+                answered_at: Instant::now(),
             });
         }
         Ok(response)
+    }
+
+    /// Returns the kind of the fault that hits a call. A poison fault hits only calls that
+    /// commit an event.
+    fn fault_of(&self, action: &str, commits_event: bool) -> Option<Kind> {
+        let can_hit = |kind| kind != Kind::Poison || commits_event;
+        self.rules.hit(action, can_hit, || {
+            let random = self.random.lock();
+            random.map_or(0.0, |mut random| random.f64())
+        })
     }
 
     async fn forward(&self, parts: request::Parts, body: Bytes) -> Response<Full<Bytes>> {
@@ -189,7 +181,17 @@ impl Proxy {
         }
     }
 
-    async fn forward_part(&self, parts: request::Parts, split: Split) -> Response<Full<Bytes>> {
+    /// Forwards a part of a call. The response says that the others have failed.
+    async fn forward_part(
+        &self,
+        action: &str,
+        parts: request::Parts,
+        body: Bytes,
+    ) -> Response<Full<Bytes>> {
+        let request = serde_json::from_slice(&body).ok();
+        let Some(split) = request.and_then(|request| partial::split(action, request)) else {
+            return self.forward(parts, body).await;
+        };
         if split.is_empty() {
             return http::json_response(StatusCode::OK, &split.response(json!({})));
         }

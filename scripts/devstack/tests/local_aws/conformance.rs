@@ -12,7 +12,7 @@ use devstack::{Clients, Emulator, LocalEndpoint, Paths};
 use outbox::{OutboxRow, aws::EventBridgeBus};
 use outbox_conformance::{
     Difference,
-    aws::{DynamoDbStreamWorld, DynamoDbWorld, SqsWorld},
+    aws::{DynamoDbFixture, DynamoDbStreamFixture, SqsFixture},
     bus, dead_letters, queue, stream, table,
 };
 use serde_json::{Value, json};
@@ -67,13 +67,13 @@ async fn the_local_aws_conforms() {
         .unwrap();
     let clients = Clients::new(emulator.endpoint());
 
-    let table = async || DynamoDbWorld::create(clients.dynamodb.clone(), &new_name()).await;
+    let table = async || DynamoDbFixture::create(clients.dynamodb.clone(), &new_name()).await;
     table::conforms(table, &[]).await;
-    let stream = async || DynamoDbStreamWorld::new(table().await, clients.streams.clone());
+    let stream = async || DynamoDbStreamFixture::new(table().await, clients.streams.clone());
     stream::conforms(stream, &OF_THE_STREAM).await;
     bus::conforms(async || Subscribed::create(&clients).await, &OF_THE_BUS).await;
     // Real time passes here.
-    let queue = async || SqsWorld::new(clients.sqs.clone(), &queue(&clients).await, sleep);
+    let queue = async || SqsFixture::new(clients.sqs.clone(), &queue(&clients).await, sleep);
     dead_letters::conforms(queue, &[]).await;
     queue::conforms(queue, &OF_THE_QUEUE).await;
     emulator.stop().await.unwrap();
@@ -90,7 +90,7 @@ struct Subscribed {
     clients: Clients,
     name: String,
     bus: EventBridgeBus,
-    arrived: SqsWorld<fn(Duration) -> tokio::time::Sleep>,
+    arrived: SqsFixture<fn(Duration) -> tokio::time::Sleep>,
 }
 
 impl Subscribed {
@@ -116,14 +116,14 @@ impl Subscribed {
         targets.targets(target).send().await.unwrap();
         Self {
             bus: EventBridgeBus::new(events.clone(), &name),
-            arrived: SqsWorld::new(clients.sqs.clone(), &url, sleep),
+            arrived: SqsFixture::new(clients.sqs.clone(), &url, sleep),
             clients: clients.clone(),
             name,
         }
     }
 }
 
-impl bus::World for Subscribed {
+impl bus::Fixture for Subscribed {
     type Bus = EventBridgeBus;
 
     fn bus(&self) -> &EventBridgeBus {
@@ -146,7 +146,7 @@ impl bus::World for Subscribed {
     }
 
     async fn received(&self) -> Vec<String> {
-        let bodies = dead_letters::World::bodies(&self.arrived).await;
+        let bodies = dead_letters::Fixture::bodies(&self.arrived).await;
         let detail = |body: String| -> Value {
             let event: Value = serde_json::from_str(&body).unwrap();
             event["detail"].clone()

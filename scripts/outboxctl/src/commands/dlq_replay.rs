@@ -6,7 +6,7 @@ use outbox::{
     RowKey,
     ports::{DeadLetterQueue, Message},
     relay::Failure,
-    replay::{LetterOutcome, Selection, Summary},
+    replay::{LetterOutcome, Selection},
 };
 use serde::Serialize;
 
@@ -15,6 +15,7 @@ use crate::{
     context::{Context, Outcome},
     error::Error,
     interrupt::Interrupt,
+    outbox_parts::OperatorReplay,
     output::count,
     progress::Progress,
 };
@@ -53,6 +54,16 @@ struct RemainingLetter {
     next: Vec<String>,
 }
 
+/// The letters of a replay, one after the other: each is recorded, and reported at once if it
+/// stays.
+struct Letters<'c> {
+    context: &'c Context<'c>,
+    progress: Progress,
+    /// How many were found in the queue.
+    found: usize,
+    replayed: Replayed,
+}
+
 pub(super) async fn run(
     context: &Context<'_>,
     dry_run: bool,
@@ -66,54 +77,84 @@ pub(super) async fn run(
         limit,
     };
     let depth = replay.queue().depth().await.map_err(Error::aws)?;
-    let about = depth.visible.min(limit.unwrap_or(usize::MAX));
-    let about = if ids.is_empty() { about } else { ids.len() };
-    let mut progress = Progress::of("replaying", about, context.is_for_people());
-    let mut replayed = Replayed {
-        dry_run,
-        list: context.command(&["dlq", "list"]),
-        ..Replayed::default()
-    };
-    let mut found = 0;
-    let record = |message: &Message, outcome: &LetterOutcome| {
-        found += 1;
-        progress.advance();
-        if let Some(left) = replayed.record(message, outcome, context) {
-            progress.say(&left.to_string());
-        }
-    };
+    let most = depth.visible.min(limit.unwrap_or(usize::MAX));
+    let about = if ids.is_empty() { most } else { ids.len() };
+    let mut letters = Letters::of(context, about);
     if dry_run {
-        replay
-            .dry_run(&selection, record)
-            .await
-            .map_err(Error::aws)?;
+        letters.dry_run(&replay, &selection).await?;
     } else {
-        let stop = || interrupt.is_wanted();
-        let summary = replay.run(&selection, stop, record).await;
-        match summary {
-            Ok(Summary {
-                published, halted, ..
-            }) => {
-                replayed.published = published;
-                replayed.ended_early = halted.map(|halt| halt.to_string());
-            }
-            // What was done before the failure is still reported.
-            Err(error) => replayed.ended_early = Some(error.to_string()),
-        }
-        if interrupt.is_wanted() {
-            replayed.ended_early.get_or_insert("interrupted".to_owned());
-        }
+        letters.replay(&replay, &selection, &interrupt).await;
     }
-    progress.finish();
-    if found < ids.len() && replayed.ended_early.is_none() {
-        let missing = count(ids.len() - found, "letter");
-        replayed.ended_early = Some(format!(
-            "{missing} not found: already deleted, or in flight"
-        ));
-    }
+    let replayed = letters.finish(ids.len());
     context.print(&replayed)?;
     let is_done = replayed.left.is_empty() && replayed.ended_early.is_none();
     Ok(Outcome::done_if(is_done))
+}
+
+impl<'c> Letters<'c> {
+    /// Begins with about this many letters.
+    fn of(context: &'c Context<'c>, about: usize) -> Self {
+        Self {
+            context,
+            progress: Progress::of("replaying", about, context.is_for_people()),
+            found: 0,
+            replayed: Replayed {
+                list: context.command(&["dlq", "list"]),
+                ..Replayed::default()
+            },
+        }
+    }
+
+    async fn dry_run(
+        &mut self,
+        replay: &OperatorReplay,
+        selection: &Selection,
+    ) -> Result<(), Error> {
+        self.replayed.dry_run = true;
+        let record = |message: &Message, outcome: &LetterOutcome| self.record(message, outcome);
+        replay.dry_run(selection, record).await.map_err(Error::aws)
+    }
+
+    /// Replays the letters. If that fails, what was done before is still reported.
+    async fn replay(
+        &mut self,
+        replay: &OperatorReplay,
+        selection: &Selection,
+        interrupt: &Interrupt,
+    ) {
+        let stop = || interrupt.is_wanted();
+        let record = |message: &Message, outcome: &LetterOutcome| self.record(message, outcome);
+        match replay.run(selection, stop, record).await {
+            Ok(summary) => {
+                self.replayed.published = summary.published;
+                self.replayed.ended_early = summary.halted.map(|halt| halt.to_string());
+            }
+            Err(error) => self.replayed.ended_early = Some(error.to_string()),
+        }
+        if interrupt.is_wanted() {
+            let ended_early = &mut self.replayed.ended_early;
+            ended_early.get_or_insert("interrupted".to_owned());
+        }
+    }
+
+    fn record(&mut self, message: &Message, outcome: &LetterOutcome) {
+        self.found += 1;
+        self.progress.advance();
+        if let Some(left) = self.replayed.record(message, outcome, self.context) {
+            self.progress.say(&left.to_string());
+        }
+    }
+
+    /// Returns the result of a replay of these letters: `selected` by their ids, or any.
+    fn finish(mut self, selected: usize) -> Replayed {
+        self.progress.finish();
+        if self.found < selected {
+            let missing = count(selected - self.found, "letter");
+            let reason = format!("{missing} not found: already deleted, or in flight");
+            self.replayed.ended_early.get_or_insert(reason);
+        }
+        self.replayed
+    }
 }
 
 impl Replayed {

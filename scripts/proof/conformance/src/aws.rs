@@ -1,4 +1,4 @@
-//! Worlds that use the AWS SDK, for every service with AWS's protocols: dynoxide, emulators,
+//! Fixtures that use the AWS SDK, for every service with AWS's protocols: dynoxide, emulators,
 //! stubs.
 
 use std::{collections::HashMap, time::Duration};
@@ -8,25 +8,24 @@ use aws_sdk_dynamodb::types::{
     ScalarAttributeType, StreamSpecification, StreamViewType,
 };
 use aws_sdk_dynamodbstreams::types::ShardIteratorType;
-use jiff::Timestamp;
 use outbox::{
-    OutboxRow, Parked, RowKey,
+    OutboxRow, RowKey,
     aws::{DynamoDbStreams, DynamoDbTable, SqsQueue},
-    ports::{DeadLetterQueue, Discard, OutboxTable, ParkedRows},
+    ports::DeadLetterQueue,
 };
 
 use crate::{dead_letters, queue, stream, table};
 
 /// An outbox table in Amazon DynamoDB.
 #[derive(Debug)]
-pub struct DynamoDbWorld {
+pub struct DynamoDbFixture {
     client: aws_sdk_dynamodb::Client,
     name: String,
     table: DynamoDbTable,
     stream_arn: String,
 }
 
-impl DynamoDbWorld {
+impl DynamoDbFixture {
     /// Creates an outbox table, with a stream of new images.
     pub async fn create(client: aws_sdk_dynamodb::Client, name: &str) -> Self {
         let mut create = client
@@ -72,7 +71,7 @@ impl DynamoDbWorld {
 
 type Attributes = HashMap<String, AttributeValue>;
 
-impl table::World for DynamoDbWorld {
+impl table::Fixture for DynamoDbFixture {
     type Table = DynamoDbTable;
 
     fn table(&self) -> &DynamoDbTable {
@@ -97,38 +96,19 @@ impl table::World for DynamoDbWorld {
         })
         .await;
     }
-
-    async fn edit(&self, key: &RowKey) {
-        let row = self.table.read(key).await.expect("an answer");
-        let row = row.expect("a row to edit").candidate.row;
-        let seen = row.expect("a row that can be read").detail.clone();
-        let edited = format!("{{\"edited\":{seen}}}");
-        let edited = self.table.replace_detail(key, &seen, &edited).await;
-        assert_eq!(edited, Ok(true));
-    }
-
-    async fn release(&self, key: &RowKey) {
-        assert_eq!(self.table.unpark(key).await, Ok(true));
-    }
-
-    async fn discard(&self, key: &RowKey) {
-        let discard = Discard::new("operator", Timestamp::now(), "for this check");
-        let discard = discard.expect("a reason");
-        assert_eq!(self.table.discard(key, &discard).await, Ok(true));
-    }
 }
 
 /// The stream of an outbox table in Amazon DynamoDB.
 #[derive(Debug)]
-pub struct DynamoDbStreamWorld {
-    table: DynamoDbWorld,
+pub struct DynamoDbStreamFixture {
+    table: DynamoDbFixture,
     streams: aws_sdk_dynamodbstreams::Client,
     reader: DynamoDbStreams,
 }
 
-impl DynamoDbStreamWorld {
-    /// Creates the world of this table's stream.
-    pub fn new(table: DynamoDbWorld, streams: aws_sdk_dynamodbstreams::Client) -> Self {
+impl DynamoDbStreamFixture {
+    /// Creates the fixture of this table's stream.
+    pub fn new(table: DynamoDbFixture, streams: aws_sdk_dynamodbstreams::Client) -> Self {
         Self {
             table,
             reader: DynamoDbStreams::new(streams.clone()),
@@ -137,7 +117,7 @@ impl DynamoDbStreamWorld {
     }
 }
 
-impl stream::World for DynamoDbStreamWorld {
+impl stream::Fixture for DynamoDbStreamFixture {
     type Reader = DynamoDbStreams;
 
     fn reader(&self) -> &DynamoDbStreams {
@@ -174,32 +154,23 @@ impl stream::World for DynamoDbStreamWorld {
     }
 
     async fn put(&self, row: &OutboxRow) {
-        table::World::put(&self.table, row).await;
+        table::Fixture::put(&self.table, row).await;
     }
 
     async fn park(&self, key: &RowKey) {
-        let mark = Parked {
-            reason: "TooLarge: for this check".to_owned(),
-            at: Timestamp::UNIX_EPOCH,
-        };
-        self.table
-            .table
-            .park(key, None, &mark)
-            .await
-            .expect("parked");
+        table::Fixture::park(&self.table, key).await;
     }
 
     async fn delete(&self, key: &RowKey) {
-        let key = std::slice::from_ref(key);
-        assert_eq!(self.table.table.delete(key).await, Ok(vec![]));
+        table::Fixture::delete(&self.table, key).await;
     }
 
     async fn edit(&self, key: &RowKey) {
-        table::World::edit(&self.table, key).await;
+        table::Fixture::edit(&self.table, key).await;
     }
 
     async fn discard(&self, key: &RowKey) {
-        table::World::discard(&self.table, key).await;
+        table::Fixture::discard(&self.table, key).await;
     }
 
     /// "If you disable a stream, any shards that are open will be closed."
@@ -222,15 +193,15 @@ impl stream::World for DynamoDbStreamWorld {
 
 /// A queue in Amazon SQS.
 #[derive(Debug)]
-pub struct SqsWorld<P> {
+pub struct SqsFixture<P> {
     client: aws_sdk_sqs::Client,
     url: String,
     queue: SqsQueue,
     pass: P,
 }
 
-impl<P: AsyncFn(Duration)> SqsWorld<P> {
-    /// Creates the world of the empty queue with this URL; `pass` lets time pass.
+impl<P: AsyncFn(Duration)> SqsFixture<P> {
+    /// Creates the fixture of the empty queue with this URL; `pass` lets time pass.
     pub fn new(client: aws_sdk_sqs::Client, url: &str, pass: P) -> Self {
         Self {
             queue: SqsQueue::new(client.clone(), url),
@@ -241,7 +212,7 @@ impl<P: AsyncFn(Duration)> SqsWorld<P> {
     }
 }
 
-impl<P: AsyncFn(Duration)> dead_letters::World for SqsWorld<P> {
+impl<P: AsyncFn(Duration)> dead_letters::Fixture for SqsFixture<P> {
     type DeadLetters = SqsQueue;
 
     fn dead_letters(&self) -> &SqsQueue {
@@ -261,7 +232,7 @@ impl<P: AsyncFn(Duration)> dead_letters::World for SqsWorld<P> {
     }
 }
 
-impl<P: AsyncFn(Duration)> queue::World for SqsWorld<P> {
+impl<P: AsyncFn(Duration)> queue::Fixture for SqsFixture<P> {
     type Queue = SqsQueue;
 
     fn queue(&self) -> &SqsQueue {

@@ -12,18 +12,18 @@ use futures::FutureExt;
 /// does instead. The check must fail.
 pub type Difference = (&'static str, &'static str);
 
-/// Generates the function that runs the checks, each in a world of its own.
+/// Generates the function that runs the checks, each with a fixture of its own.
 macro_rules! suite {
-    ($world:path: $($check:ident,)+) => {
+    ($fixture:path: $($check:ident,)+) => {
         /// Runs every check. Those that the service is known to fail must fail.
-        pub async fn conforms<W: $world>(
-            begin: impl AsyncFn() -> W,
+        pub async fn conforms<F: $fixture>(
+            begin: impl AsyncFn() -> F,
             differences: &[$crate::Difference],
         ) {
             $crate::check::all_exist(differences, &[$(stringify!($check)),+]);
             $(
-                let world = begin().await;
-                $crate::check::run(stringify!($check), $check(&world), differences).await;
+                let fixture = begin().await;
+                $crate::check::run(stringify!($check), $check(&fixture), differences).await;
             )+
         }
     };

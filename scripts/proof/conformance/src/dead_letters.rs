@@ -10,7 +10,7 @@ use outbox::{
 use crate::{check::suite, rows::row};
 
 /// An empty queue.
-pub trait World {
+pub trait Fixture {
     /// The queue, as the relay sees it.
     type DeadLetters: DeadLetters;
 
@@ -21,7 +21,7 @@ pub trait World {
     fn bodies(&self) -> impl Future<Output = Vec<String>>;
 }
 
-suite!(World:
+suite!(Fixture:
     a_letter_arrives_as_it_was_sent,
     a_letter_sent_twice_arrives_twice,
     a_letter_can_name_any_row,
@@ -40,8 +40,8 @@ fn letter(key: RowKey) -> DeadLetter {
     }
 }
 
-async fn assert_arrived(world: &impl World, letters: &[DeadLetter]) {
-    let bodies = world.bodies().await;
+async fn assert_arrived(fixture: &impl Fixture, letters: &[DeadLetter]) {
+    let bodies = fixture.bodies().await;
     assert_eq!(bodies.len(), letters.len());
     let arrived = bodies.iter().map(|body| Letter::parse(body));
     let arrived: Vec<Letter> = arrived.collect::<Result<_, _>>().expect("dead letters");
@@ -50,27 +50,27 @@ async fn assert_arrived(world: &impl World, letters: &[DeadLetter]) {
     }
 }
 
-async fn a_letter_arrives_as_it_was_sent(world: &impl World) {
+async fn a_letter_arrives_as_it_was_sent(fixture: &impl Fixture) {
     let letters = [letter(row("a", 1).key), letter(row("a", 2).key)];
     for letter in &letters {
-        assert_eq!(world.dead_letters().send(letter).await, Ok(()));
+        assert_eq!(fixture.dead_letters().send(letter).await, Ok(()));
     }
-    assert_arrived(world, &letters).await;
+    assert_arrived(fixture, &letters).await;
 }
 
 /// A standard queue doesn't deduplicate.
-async fn a_letter_sent_twice_arrives_twice(world: &impl World) {
+async fn a_letter_sent_twice_arrives_twice(fixture: &impl Fixture) {
     let twice = [letter(row("a", 1).key), letter(row("a", 1).key)];
     for letter in &twice {
-        assert_eq!(world.dead_letters().send(letter).await, Ok(()));
+        assert_eq!(fixture.dead_letters().send(letter).await, Ok(()));
     }
-    assert_arrived(world, &twice).await;
+    assert_arrived(fixture, &twice).await;
 }
 
 /// A key of DynamoDB is any UTF-8, up to 2048 and 1024 bytes. SQS accepts only the characters
 /// of XML and replaces others by U+FFFD, so that the letter would name a row that doesn't
 /// exist.
-async fn a_letter_can_name_any_row(world: &impl World) {
+async fn a_letter_can_name_any_row(fixture: &impl Fixture) {
     let mut letters = Vec::new();
     for text in [
         "\0\u{1}\u{8}\u{b}\u{c}\u{e}\u{1f}",
@@ -85,7 +85,7 @@ async fn a_letter_can_name_any_row(world: &impl World) {
         }));
     }
     for letter in &letters {
-        assert_eq!(world.dead_letters().send(letter).await, Ok(()));
+        assert_eq!(fixture.dead_letters().send(letter).await, Ok(()));
     }
-    assert_arrived(world, &letters).await;
+    assert_arrived(fixture, &letters).await;
 }

@@ -2,20 +2,20 @@
 //! and the simulated services pass. A simulated service that behaves differently from AWS
 //! would make the simulation's results worthless.
 //!
-//! | suite | trait | its world |
+//! | suite | trait | its fixture |
 //! |---|---|---|
-//! | [`table`] | `OutboxTable` | [`table::World`] |
-//! | [`bus`] | `EventBus` | [`bus::World`] |
-//! | [`dead_letters`] | `DeadLetters` | [`dead_letters::World`] |
-//! | [`queue`] | `DeadLetterQueue` | [`queue::World`] |
-//! | [`stream`] | `StreamReader` | [`stream::World`] |
+//! | [`table`] | `OutboxTable` | [`table::Fixture`] |
+//! | [`bus`] | `EventBus` | [`bus::Fixture`] |
+//! | [`dead_letters`] | `DeadLetters` | [`dead_letters::Fixture`] |
+//! | [`queue`] | `DeadLetterQueue` | [`queue::Fixture`] |
+//! | [`stream`] | `StreamReader` | [`stream::Fixture`] |
 //!
-//! A world does what a check needs and the adapter can't do: write a row, delete the bus, let
-//! time pass. Each check gets a world of its own. Where a service is known to differ from
+//! A fixture does what a check needs and the adapter can't do: write a row, delete the bus, let
+//! time pass. Each check gets a fixture of its own. Where a service is known to differ from
 //! AWS, the check that it fails is named, with what the service does instead: see
 //! [`Difference`].
 //!
-//! [`aws`] has worlds that use the AWS SDK, for every service with AWS's protocols.
+//! [`aws`] has fixtures that use the AWS SDK, for every service with AWS's protocols.
 
 // A failing check panics.
 #![allow(clippy::missing_panics_doc)]

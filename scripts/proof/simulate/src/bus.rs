@@ -34,7 +34,7 @@ impl EventBus for Caller {
         let exists = |state: &mut State, _: Option<&Fault>| state.services.bus.exists;
         let answer = self.call(Operation::DescribeEventBus.into(), exists).await;
         if answer.is_err() {
-            self.world
+            self.simulation
                 .with(|state| state.bus_unanswered_at = Some(Instant::now()));
         }
         answer
@@ -45,18 +45,19 @@ impl EventBus for Caller {
         if self.has(Mutant::DeleteBeforePublish) {
             let keys: Vec<RowKey> = rows.iter().map(|row| row.key.clone()).collect();
             // The response to the delete doesn't matter to the mistake.
-            let _ = self.world.with(|state| state.delete(&keys, None));
+            let _ = self.simulation.with(|state| state.delete(&keys, None));
         }
         let put = |state: &mut State, fault: Option<&Fault>| state.put_events(rows, by, fault);
         let call = Call::with_entries(Operation::PutEvents, rows.len());
         let result = self.call(call, put).await.flatten();
         if matches!(result, Err(CallError::Content(_))) {
-            self.world.with(|state| state.mark_rejected_wrongly(rows));
+            self.simulation
+                .with(|state| state.mark_rejected_wrongly(rows));
         }
-        self.world.notify_consumers();
+        self.simulation.notify_consumers();
         let results = self.plant_in_results(rows.len(), result)?;
         // From now on the actor knows what was accepted.
-        self.world.with(|state| {
+        self.simulation.with(|state| {
             let entries = rows.iter().zip(&results);
             for (row, _) in entries.filter(|(_, result)| **result == PutResult::Accepted) {
                 let event = state.events.get_mut(&row.key);

@@ -14,14 +14,14 @@ use crate::{
     fault_plan::FaultKind,
     mutants::Mutant,
     oracle::{Actor, End},
+    simulation::Simulation,
     state::State,
-    world::World,
 };
 
 /// A process of ours; it implements the library's traits for each service.
 #[derive(Clone)]
 pub(crate) struct Caller {
-    pub(crate) world: World,
+    pub(crate) simulation: Simulation,
     /// It runs an operator's command.
     is_operator: bool,
     /// The current invocation.
@@ -31,25 +31,25 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    pub(crate) fn new(world: &World) -> Self {
+    pub(crate) fn new(simulation: &Simulation) -> Self {
         Self {
-            world: world.clone(),
+            simulation: simulation.clone(),
             is_operator: false,
             actor: Arc::default(),
             death: Arc::default(),
         }
     }
 
-    pub(crate) fn for_operator(world: &World) -> Self {
+    pub(crate) fn for_operator(simulation: &Simulation) -> Self {
         Self {
             is_operator: true,
-            ..Self::new(world)
+            ..Self::new(simulation)
         }
     }
 
     /// Starts an invocation.
     pub(crate) fn begin(&self) -> Actor {
-        let actor = self.world.begin(self.is_operator);
+        let actor = self.simulation.begin(self.is_operator);
         self.actor.store(actor, Ordering::Relaxed);
         actor
     }
@@ -88,7 +88,7 @@ impl Caller {
         effect: impl FnOnce(&mut State, Option<&Fault>) -> T,
     ) -> Result<T, CallFailure> {
         let operation = call.operation;
-        let (plan, kind) = self.world.with(|state| {
+        let (plan, kind) = self.simulation.with(|state| {
             state.counts.calls += 1;
             let commits = matches!(
                 operation,
@@ -100,10 +100,10 @@ impl Caller {
         });
         if let Some(kind) = kind {
             let actor = self.actor();
-            self.world
+            self.simulation
                 .log(|| format!("{operation:?} of {actor} is affected by {kind:?}"));
         }
-        let effect = |fault: Option<&Fault>| self.world.with(|state| effect(state, fault));
+        let effect = |fault: Option<&Fault>| self.simulation.with(|state| effect(state, fault));
         let result = plan.perform(effect).await;
         if kind == Some(FaultKind::Crash) {
             self.die().await;
@@ -115,7 +115,7 @@ impl Caller {
     /// know their deadline, and must respond before it.
     pub(crate) fn check_answered_in_time(&self) {
         let actor = self.actor() as usize;
-        self.world.with(|state| {
+        self.simulation.with(|state| {
             if matches!(state.actors[actor].ended, Some((_, End::TimedOut))) {
                 state.violate("did not respond before its deadline", None);
             }
@@ -124,6 +124,6 @@ impl Caller {
 
     /// Returns whether this mistake is planted.
     pub(crate) fn has(&self, mutant: Mutant) -> bool {
-        self.world.with(|state| state.mutant == Some(mutant))
+        self.simulation.with(|state| state.mutant == Some(mutant))
     }
 }

@@ -15,9 +15,9 @@ use crate::{
     design::Design,
     functions::run_invocation,
     record_by_record::publish_after_commit,
+    simulation::Simulation,
     state::State,
     things::{KnownThing, TABLE, Thing, ThingHappened, id_of, key_of_new},
-    world::World,
 };
 
 /// How long a client waits for its command.
@@ -42,16 +42,16 @@ enum Outcome {
 }
 
 /// Runs services until they have committed this many events, in bursts with pauses.
-pub(crate) async fn commit(world: World, events: u64) {
-    let things = world.between(1..40);
-    let is_fault_free = world.with(|state| state.is_fault_free);
+pub(crate) async fn commit(simulation: Simulation, events: u64) {
+    let things = simulation.between(1..40);
+    let is_fault_free = simulation.with(|state| state.is_fault_free);
     let services = if is_fault_free {
         1
     } else {
-        world.between(1..4)
+        simulation.between(1..4)
     };
     let services: Vec<_> = (0..services)
-        .map(|_| spawn_local(serve(world.clone(), things, events)))
+        .map(|_| spawn_local(serve(simulation.clone(), things, events)))
         .collect();
     for service in services {
         // A panic of a service is one of the history.
@@ -62,35 +62,35 @@ pub(crate) async fn commit(world: World, events: u64) {
 }
 
 /// Sends commands to a service, one at a time.
-async fn serve(world: World, things: u64, events: u64) {
-    let mut service = Service::start(&world);
-    while world.with(|state| state.counts.committed < events) {
-        let left = events - world.with(|state| state.counts.committed).min(events);
-        let thing = world.between(0..things);
-        let count = world.between(1..4).min(left).max(1);
+async fn serve(simulation: Simulation, things: u64, events: u64) {
+    let mut service = Service::start(&simulation);
+    while simulation.with(|state| state.counts.committed < events) {
+        let left = events - simulation.with(|state| state.counts.committed).min(events);
+        let thing = simulation.between(0..things);
+        let count = simulation.between(1..4).min(left).max(1);
         let caller = service.caller.clone();
         let outcome = run_invocation(&caller, CLIENT_TIMEOUT, service.handle(thing, count)).await;
         if outcome.is_none() {
-            service = Service::start(&world);
+            service = Service::start(&simulation);
         }
-        let pause = match world.between(0..100) {
+        let pause = match simulation.between(0..100) {
             // After a failed command a client waits.
             _ if !matches!(outcome, Some(Outcome::Done)) => {
-                Duration::from_secs(world.between(1..60))
+                Duration::from_secs(simulation.between(1..60))
             }
             0..60 => Duration::ZERO,
-            60..85 => Duration::from_millis(world.between(1..500)),
-            85..94 => Duration::from_secs(world.between(1..120)),
-            94..99 => Duration::from_secs(world.between(120..1_800)),
-            _ => Duration::from_secs(world.between(1_800..14_400)),
+            60..85 => Duration::from_millis(simulation.between(1..500)),
+            85..94 => Duration::from_secs(simulation.between(1..120)),
+            94..99 => Duration::from_secs(simulation.between(120..1_800)),
+            _ => Duration::from_secs(simulation.between(1_800..14_400)),
         };
         sleep(pause).await;
     }
 }
 
 impl Service {
-    fn start(world: &World) -> Self {
-        let caller = Caller::new(world);
+    fn start(simulation: &Simulation) -> Self {
+        let caller = Caller::new(simulation);
         Self {
             // The source is valid.
             outbox: outbox(&caller).unwrap_or_else(|error| unreachable!("{error}")),
@@ -105,8 +105,8 @@ impl Service {
             let Ok(base) = self.read(thing).await else {
                 return Outcome::Failed;
             };
-            let command = self.caller.world.with(State::new_id);
-            let is_careless = self.caller.world.chance(0.05);
+            let command = self.caller.simulation.with(State::new_id);
+            let is_careless = self.caller.simulation.chance(0.05);
             let pk = match &base {
                 Some(known) => known.pk.clone(),
                 None => key_of_new(thing, is_careless),
@@ -153,13 +153,15 @@ impl Service {
         transaction: &Transaction,
         command: u64,
     ) -> Result<Revision, CommitError> {
-        let world = &self.caller.world;
+        let simulation = &self.caller.simulation;
         let committed = match transaction.commit().await {
             // Retrying the same transaction is always safe.
-            Err(error) if error.is_retryable() && world.chance(0.5) => transaction.commit().await,
+            Err(error) if error.is_retryable() && simulation.chance(0.5) => {
+                transaction.commit().await
+            }
             committed => committed,
         };
-        world.log(|| match &committed {
+        simulation.log(|| match &committed {
             Ok(committed) => {
                 let first = committed.events.first().map(ToString::to_string);
                 let count = committed.events.len();
@@ -167,19 +169,20 @@ impl Service {
             }
             Err(error) => format!("did not commit: {error}"),
         });
-        let was_written = world.with(|state| state.commands.contains(&command));
+        let was_written = simulation.with(|state| state.commands.contains(&command));
         match &committed {
             Ok(_) if !was_written => {
-                world.with(|state| state.violate("reported as committed, but was not", None));
+                simulation.with(|state| state.violate("reported as committed, but was not", None));
             }
             Ok(_) | Err(CommitError::OutcomeUnknown(_)) => {}
             Err(_) if was_written => {
-                world.with(|state| state.violate("reported as failed, but was committed", None));
+                simulation
+                    .with(|state| state.violate("reported as failed, but was committed", None));
             }
             Err(_) => {}
         }
         let committed = committed?;
-        if world.with(|state| state.design) == Design::DualWrite {
+        if simulation.with(|state| state.design) == Design::DualWrite {
             publish_after_commit(&self.caller, &committed.events).await;
         }
         Ok(committed.revision)
@@ -198,7 +201,7 @@ impl Service {
 
 fn outbox(caller: &Caller) -> Result<Outbox, InvalidSource> {
     let outbox = Outbox::new(unreachable_client(), OUTBOX_TABLE, "things")?;
-    let outbox = outbox.with_clock(caller.world.clock());
+    let outbox = outbox.with_clock(caller.simulation.clock());
     Ok(outbox.with_event_ids(event_id).on(Arc::new(caller.clone())))
 }
 

@@ -4,11 +4,7 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use jiff::Timestamp;
-use outbox::{
-    OutboxRow, Parked, RowKey,
-    ports::{Discard, OutboxTable, ParkedRows},
-};
+use outbox::{OutboxRow, RowKey};
 use outbox_conformance::{bus, dead_letters, queue, stream, table};
 use outbox_testing::{FIRST_SHARD, Item, STREAM_ARN};
 use tokio::time::sleep;
@@ -17,20 +13,20 @@ use crate::{
     caller::Caller,
     commits::NewRow,
     design::Design,
+    simulation::Simulation,
     state::{Setting, State},
-    world::World,
 };
 
 /// Returns a process of ours in a new history.
 async fn begin() -> Caller {
-    let world = World::new(&Setting {
+    let simulation = Simulation::new(&Setting {
         seed: 1,
         design: Design::ThisOne,
         mutant: None,
         is_fault_free: true,
         keeps_history: false,
     });
-    let caller = Caller::new(&world);
+    let caller = Caller::new(&simulation);
     caller.begin();
     caller
 }
@@ -39,14 +35,14 @@ impl Caller {
     fn write(&self, row: &OutboxRow, change: impl FnOnce(&mut Item)) {
         let mut item = serde_dynamo::to_item(row).unwrap();
         change(&mut item);
-        self.world.with(|state| {
+        self.simulation.with(|state| {
             state.services.put_item(item);
             state.record_commit(NewRow::intact(row));
         });
     }
 }
 
-impl table::World for Caller {
+impl table::Fixture for Caller {
     type Table = Self;
 
     fn table(&self) -> &Self {
@@ -68,26 +64,9 @@ impl table::World for Caller {
             item.remove("source");
         });
     }
-
-    async fn edit(&self, key: &RowKey) {
-        let stored = ParkedRows::read(self, key).await.unwrap().unwrap();
-        let seen = stored.candidate.row.unwrap().detail.clone();
-        let edited = format!("{{\"edited\":{seen}}}");
-        let edited = self.replace_detail(key, &seen, &edited).await;
-        assert_eq!(edited, Ok(true));
-    }
-
-    async fn release(&self, key: &RowKey) {
-        assert_eq!(self.unpark(key).await, Ok(true));
-    }
-
-    async fn discard(&self, key: &RowKey) {
-        let discard = Discard::new("ada", self.world.now(), "for this check").unwrap();
-        assert_eq!(ParkedRows::discard(self, key, &discard).await, Ok(true));
-    }
 }
 
-impl bus::World for Caller {
+impl bus::Fixture for Caller {
     type Bus = Self;
 
     fn bus(&self) -> &Self {
@@ -100,17 +79,17 @@ impl bus::World for Caller {
 
     async fn commit_spoiled(&self, row: OutboxRow) -> OutboxRow {
         self.write(&row, |_| {});
-        self.world
+        self.simulation
             .with(|state| state.poisoned.insert((row.key.clone(), 0)));
         row
     }
 
     async fn delete_bus(&self) {
-        self.world.with(State::delete_bus);
+        self.simulation.with(State::delete_bus);
     }
 
     async fn received(&self) -> Vec<String> {
-        self.world.with(|state| {
+        self.simulation.with(|state| {
             let events = state.events.values();
             let received = events.flat_map(|event| {
                 event
@@ -123,7 +102,7 @@ impl bus::World for Caller {
     }
 }
 
-impl dead_letters::World for Caller {
+impl dead_letters::Fixture for Caller {
     type DeadLetters = Self;
 
     fn dead_letters(&self) -> &Self {
@@ -131,14 +110,14 @@ impl dead_letters::World for Caller {
     }
 
     async fn bodies(&self) -> Vec<String> {
-        self.world.with(|state| {
+        self.simulation.with(|state| {
             let queue = state.services.queue.messages().iter();
             queue.map(|queued| queued.message.body.clone()).collect()
         })
     }
 }
 
-impl queue::World for Caller {
+impl queue::Fixture for Caller {
     type Queue = Self;
 
     fn queue(&self) -> &Self {
@@ -146,8 +125,8 @@ impl queue::World for Caller {
     }
 
     async fn send(&self, body: &str) {
-        let now = self.world.now();
-        self.world
+        let now = self.simulation.now();
+        self.simulation
             .with(|state| state.send_letter(body.to_owned(), now));
     }
 
@@ -156,7 +135,7 @@ impl queue::World for Caller {
     }
 }
 
-impl stream::World for Caller {
+impl stream::Fixture for Caller {
     type Reader = Self;
 
     fn reader(&self) -> &Self {
@@ -172,8 +151,8 @@ impl stream::World for Caller {
     }
 
     async fn first_number(&self) -> String {
-        let now = self.world.now();
-        self.world.with(|state| {
+        let now = self.simulation.now();
+        self.simulation.with(|state| {
             let stream = &state.services.stream;
             let first = stream.trim_index(FIRST_SHARD, now);
             stream.shards()[FIRST_SHARD].records[first].number.clone()
@@ -185,28 +164,23 @@ impl stream::World for Caller {
     }
 
     async fn park(&self, key: &RowKey) {
-        let mark = Parked {
-            reason: "TooLarge: for this check".to_owned(),
-            at: Timestamp::UNIX_EPOCH,
-        };
-        OutboxTable::park(self, key, None, &mark).await.unwrap();
+        table::Fixture::park(self, key).await;
     }
 
     async fn delete(&self, key: &RowKey) {
-        let key = std::slice::from_ref(key);
-        assert_eq!(OutboxTable::delete(self, key).await, Ok(vec![]));
+        table::Fixture::delete(self, key).await;
     }
 
     async fn edit(&self, key: &RowKey) {
-        table::World::edit(self, key).await;
+        table::Fixture::edit(self, key).await;
     }
 
     async fn discard(&self, key: &RowKey) {
-        table::World::discard(self, key).await;
+        table::Fixture::discard(self, key).await;
     }
 
     async fn end(&self) {
-        self.world.with(|state| state.services.stream.split());
+        self.simulation.with(|state| state.services.stream.split());
     }
 
     async fn pass(&self, time: Duration) {

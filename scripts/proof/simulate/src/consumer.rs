@@ -12,8 +12,8 @@ use outbox_testing::unreachable_client;
 use tokio::time::Instant;
 
 use crate::{
-    caller::Caller, delivery::Delivery, functions::run_invocation, mutants::Mutant, state::State,
-    world::World,
+    caller::Caller, delivery::Delivery, functions::run_invocation, mutants::Mutant,
+    simulation::Simulation, state::State,
 };
 
 /// The function's timeout.
@@ -69,22 +69,22 @@ impl State {
 }
 
 /// Handles deliveries until the history ends.
-pub(crate) async fn consume(world: World) {
-    let mut caller = Caller::new(&world);
+pub(crate) async fn consume(simulation: Simulation) {
+    let mut caller = Caller::new(&simulation);
     loop {
-        let received = world.with(State::receive);
+        let received = simulation.with(State::receive);
         if received.is_empty() {
-            world.delivery_or(POLL_INTERVAL).await;
+            simulation.delivery_or(POLL_INTERVAL).await;
             continue;
         }
         let handling = handle(&caller, &received);
         match run_invocation(&caller, TIMEOUT, handling).await {
-            Some(handled) => world.with(|state| {
+            Some(handled) => simulation.with(|state| {
                 state
                     .deliveries
                     .retain(|delivery| !handled.contains(&delivery.id));
             }),
-            None => caller = Caller::new(&world),
+            None => caller = Caller::new(&simulation),
         }
     }
 }
@@ -122,7 +122,7 @@ async fn once(caller: &Caller, inbox: &Inbox, event: &CloudEvent) -> bool {
     }
     let handled = inbox.once(event, writes).await;
     caller
-        .world
+        .simulation
         .log(|| format!("the consumer handled {}: {handled:?}", event.id));
     handled.is_ok()
 }
@@ -130,7 +130,7 @@ async fn once(caller: &Caller, inbox: &Inbox, event: &CloudEvent) -> bool {
 /// Commits an effect without a record that the event was handled.
 async fn write(caller: &Caller, effect: Update) -> bool {
     let item = aws_sdk_dynamodb::types::TransactWriteItem::builder().update(effect);
-    let token = caller.world.with(State::new_id).to_string();
+    let token = caller.simulation.with(State::new_id).to_string();
     caller.transact(vec![item.build()], token).await.is_ok()
 }
 
@@ -150,6 +150,6 @@ fn inbox(caller: &Caller) -> Result<Inbox, InvalidInbox> {
     let key = KeySchema::partition_key("pk");
     let inbox = Inbox::new(unreachable_client(), "inbox", key, "consumer")?;
     Ok(inbox
-        .with_clock(caller.world.clock())
+        .with_clock(caller.simulation.clock())
         .on(Arc::new(caller.clone())))
 }

@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::{caller::Caller, mutants::Mutant, oracle::End, world::World};
+use crate::{caller::Caller, mutants::Mutant, oracle::End, simulation::Simulation};
 
 /// The timeouts with which the functions are deployed.
 pub(crate) const RELAY_TIMEOUT: Duration = Duration::from_mins(1);
@@ -30,7 +30,7 @@ const GRACE: SignedDuration = SignedDuration::from_mins(15);
 /// A process of a function behind the stream.
 pub(crate) trait StreamFunction: Sized + 'static {
     /// Starts a process.
-    fn start(world: &World) -> Self;
+    fn start(simulation: &Simulation) -> Self;
 
     /// Handles a batch, or dies in it. Returns what the mapping sees, and the process if
     /// it is still alive.
@@ -45,8 +45,8 @@ pub(crate) struct RelayProcess {
 }
 
 impl StreamFunction for RelayProcess {
-    fn start(world: &World) -> Self {
-        let caller = Caller::new(world);
+    fn start(simulation: &Simulation) -> Self {
+        let caller = Caller::new(simulation);
         let handler = StreamHandler::new(relay(&caller));
         Self { caller, handler }
     }
@@ -59,7 +59,7 @@ impl StreamFunction for RelayProcess {
         let Ok(event) = serde_json::from_value::<StreamEvent>(json!({"Records": records})) else {
             return (Outcome::FunctionError, Some(self));
         };
-        let mutant = self.caller.world.with(|state| state.mutant);
+        let mutant = self.caller.simulation.with(|state| state.mutant);
         let handling = self
             .handler
             .handle(event, Instant::now() + time_left(mutant));
@@ -118,8 +118,8 @@ pub(crate) struct SweeperProcess {
 }
 
 impl SweeperProcess {
-    pub(crate) fn start(world: &World) -> Self {
-        let caller = Caller::new(world);
+    pub(crate) fn start(simulation: &Simulation) -> Self {
+        let caller = Caller::new(simulation);
         let sweeper = Sweeper::new(relay(&caller), GRACE);
         Self { caller, sweeper }
     }
@@ -140,10 +140,10 @@ impl SweeperProcess {
 
 /// Returns a relay whose every service is simulated.
 pub(crate) fn relay(caller: &Caller) -> Relay<Caller, Caller, Caller> {
-    let world = &caller.world;
-    let random = fastrand::Rng::with_seed(world.between(0..u64::MAX));
+    let simulation = &caller.simulation;
+    let random = fastrand::Rng::with_seed(simulation.between(0..u64::MAX));
     Relay::new(caller.clone(), caller.clone(), caller.clone())
-        .with_time_and_chance(Arc::new(world.clock()), random)
+        .with_time_and_chance(Arc::new(simulation.clock()), random)
 }
 
 /// Runs an invocation until it returns, dies, or times out. Returns `None` if it
@@ -153,11 +153,11 @@ pub(crate) async fn run_invocation<T>(
     timeout: Duration,
     work: impl Future<Output = T>,
 ) -> Option<T> {
-    let world = &caller.world;
+    let simulation = &caller.simulation;
     let actor = caller.begin();
-    let is_killed = world.with(|state| state.fault_plan.kills());
+    let is_killed = simulation.with(|state| state.fault_plan.kills());
     // Mostly early: most invocations end long before their timeout.
-    let killed_after = timeout.mul_f64(world.with(|state| state.random.f64().powi(4)));
+    let killed_after = timeout.mul_f64(simulation.with(|state| state.random.f64().powi(4)));
     let (result, end) = tokio::select! {
         biased;
         result = work => (Some(result), End::Returned),
@@ -165,29 +165,29 @@ pub(crate) async fn run_invocation<T>(
         () = sleep(killed_after), if is_killed => (None, End::Died),
         () = sleep(timeout) => (None, End::TimedOut),
     };
-    world.log(|| format!("invocation {actor} {end:?}"));
-    world.end(actor, end);
+    simulation.log(|| format!("invocation {actor} {end:?}"));
+    simulation.end(actor, end);
     result
 }
 
 /// Runs the schedule and the sweeper.
-pub(crate) async fn sweep(world: World) {
-    world.with(|state| state.is_sweeper_off = state.mutant == Some(Mutant::NoSweeper));
+pub(crate) async fn sweep(simulation: Simulation) {
+    simulation.with(|state| state.is_sweeper_off = state.mutant == Some(Mutant::NoSweeper));
     let warm: Rc<RefCell<Option<SweeperProcess>>> = Rc::default();
     loop {
         sleep(SWEEP_INTERVAL).await;
-        if world.with(|state| state.is_sweeper_off) {
+        if simulation.with(|state| state.is_sweeper_off) {
             continue;
         }
-        let times = match world.between(0..20) {
+        let times = match simulation.between(0..20) {
             // A schedule may skip an invocation, or repeat one.
-            0 if !world.with(|state| state.is_fault_free) => 0,
-            1 if !world.with(|state| state.is_fault_free) => 2,
+            0 if !simulation.with(|state| state.is_fault_free) => 0,
+            1 if !simulation.with(|state| state.is_fault_free) => 2,
             _ => 1,
         };
         for _ in 0..times {
             let process = warm.borrow_mut().take();
-            let process = process.unwrap_or_else(|| SweeperProcess::start(&world));
+            let process = process.unwrap_or_else(|| SweeperProcess::start(&simulation));
             let warm = Rc::clone(&warm);
             spawn_local(async move {
                 if let Some(process) = process.invoke().await {

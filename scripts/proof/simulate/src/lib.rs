@@ -13,7 +13,7 @@
 //! | file | what is in it |
 //! |---|---|
 //! | `run` | one history, from its seed to its outcome |
-//! | `world`, `state` | what everything shares: time, randomness, what the services store |
+//! | `simulation`, `state` | what everything shares: time, randomness, what the services store |
 //! | `fault_plan` | which faults affect which calls, and when |
 //! | `incidents` | what operators and AWS do to the deployment while it runs |
 //! | `oracle` | what really happened to each event, and to each process |
@@ -56,12 +56,12 @@ mod queue;
 mod record_by_record;
 mod report;
 mod run;
+mod simulation;
 mod state;
 mod stream_reader;
 mod table;
 mod things;
 mod transactions;
-mod world;
 
 pub use design::Design;
 pub use fault_plan::FaultKind;

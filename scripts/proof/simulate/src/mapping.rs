@@ -15,7 +15,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{design::Design, functions::StreamFunction, world::World};
+use crate::{design::Design, functions::StreamFunction, simulation::Simulation};
 
 /// How long a shard that is idle waits at most before it reads again.
 const POLL_INTERVAL: Duration = Duration::from_mins(5);
@@ -31,7 +31,7 @@ pub(crate) struct Mapping {
 
 /// What drives the shards of one mapping.
 struct Driver<F> {
-    world: World,
+    simulation: Simulation,
     settings: Settings,
     /// The shards that are being read, or have been read to their end.
     started: Rc<RefCell<BTreeSet<String>>>,
@@ -44,10 +44,10 @@ struct Driver<F> {
 
 impl Mapping {
     /// Starts a mapping at the oldest record that the stream still has.
-    fn start<F: StreamFunction>(world: &World, settings: Settings) -> Self {
+    fn start<F: StreamFunction>(simulation: &Simulation, settings: Settings) -> Self {
         let tasks = Rc::new(RefCell::new(Vec::new()));
         let driver = Rc::new(Driver::<F> {
-            world: world.clone(),
+            simulation: simulation.clone(),
             settings,
             started: Rc::default(),
             done: Rc::default(),
@@ -61,9 +61,9 @@ impl Mapping {
 }
 
 /// Starts the mapping of the history's design, if the design has one.
-pub(crate) fn start<F: StreamFunction>(world: &World) -> Option<Mapping> {
-    let settings = settings_of(world.with(|state| state.design))?;
-    Some(Mapping::start::<F>(world, settings))
+pub(crate) fn start<F: StreamFunction>(simulation: &Simulation) -> Option<Mapping> {
+    let settings = settings_of(simulation.with(|state| state.design))?;
+    Some(Mapping::start::<F>(simulation, settings))
 }
 
 impl Drop for Mapping {
@@ -110,7 +110,7 @@ impl<F: StreamFunction> Driver<F> {
     /// Drives each shard from when its parent has been read to its end.
     async fn find_shards(self: Rc<Self>) {
         loop {
-            let ready: Vec<String> = self.world.with(|state| {
+            let ready: Vec<String> = self.simulation.with(|state| {
                 let mut started = self.started.borrow_mut();
                 let done = self.done.borrow();
                 let shards = state.services.stream.shards().iter();
@@ -126,7 +126,7 @@ impl<F: StreamFunction> Driver<F> {
                 let task = spawn_local(Rc::clone(&self).drive(shard));
                 self.tasks.borrow_mut().push(task.abort_handle());
             }
-            self.world.stream_record_or(POLL_INTERVAL).await;
+            self.simulation.stream_record_or(POLL_INTERVAL).await;
         }
     }
 
@@ -142,12 +142,12 @@ impl<F: StreamFunction> Driver<F> {
             let wait = self.do_what_is_due(&mut shard).await;
             if has_ended && shard.backlog() == 0 {
                 self.done.borrow_mut().insert(id);
-                self.world.notify_mappings();
+                self.simulation.notify_mappings();
                 return;
             }
             match wait {
                 Some(wait) => tokio::time::sleep(wait).await,
-                None => self.world.stream_record_or(POLL_INTERVAL).await,
+                None => self.simulation.stream_record_or(POLL_INTERVAL).await,
             }
             // Lambda polls each shard four times per second.
             tokio::time::sleep(Duration::from_millis(250)).await;
@@ -156,8 +156,8 @@ impl<F: StreamFunction> Driver<F> {
 
     /// Reads the next records. Returns whether the shard has ended and was read to its end.
     fn read(&self, id: &str, position: &mut usize, shard: &mut Shard) -> bool {
-        let now = self.world.now();
-        self.world.with(|state| {
+        let now = self.simulation.now();
+        self.simulation.with(|state| {
             *position = (*position).max(state.services.stream.trim_index(id, now));
             let Some(source) = state.services.stream.shards().get(id) else {
                 return true;
@@ -177,7 +177,7 @@ impl<F: StreamFunction> Driver<F> {
     /// Returns how long, if that is known.
     async fn do_what_is_due(&self, shard: &mut Shard) -> Option<Duration> {
         loop {
-            let now = self.world.now();
+            let now = self.simulation.now();
             match shard.next(now) {
                 Action::Idle => return None,
                 Action::WaitUntil(time) => {
@@ -190,19 +190,19 @@ impl<F: StreamFunction> Driver<F> {
                 }
                 Action::SendOnFailure(lane, on_failure) => {
                     let body = on_failure.message().to_string();
-                    self.world.log(|| {
+                    self.simulation.log(|| {
                         format!(
                             "gives up a batch: {}",
                             on_failure.message()["DDBStreamBatchInfo"]
                         )
                     });
-                    self.world.with(|state| {
+                    self.simulation.with(|state| {
                         // Lambda's message may be lost; the rows remain, for the sweeper.
                         if state.random.u8(..20) > 0 {
                             state.send_letter(body, now);
                         }
                     });
-                    self.world.page();
+                    self.simulation.page();
                     shard.on_failure_sent(lane);
                 }
             }
@@ -210,22 +210,22 @@ impl<F: StreamFunction> Driver<F> {
     }
 
     async fn invoke(&self, shard: &mut Shard, lane: Lane, records: Vec<Value>) {
-        if self.world.chance(0.01) && !self.world.with(|state| state.is_fault_free) {
+        if self.simulation.chance(0.01) && !self.simulation.with(|state| state.is_fault_free) {
             shard.completed(
                 lane,
                 &Outcome::NotReached,
                 &Invocation::default(),
-                self.world.now(),
+                self.simulation.now(),
             );
             return;
         }
-        if self.world.with(|state| state.is_relay_broken) {
-            let now = self.world.now();
+        if self.simulation.with(|state| state.is_relay_broken) {
+            let now = self.simulation.now();
             shard.completed(lane, &Outcome::FunctionError, &Invocation::default(), now);
             return;
         }
         let process = self.idle.borrow_mut().pop();
-        let process = process.unwrap_or_else(|| F::start(&self.world));
+        let process = process.unwrap_or_else(|| F::start(&self.simulation));
         // A task of its own: an invocation continues if the mapping is deleted.
         let begun = Instant::now();
         let invocation: JoinHandle<(Outcome, Option<F>)> =
@@ -235,11 +235,11 @@ impl<F: StreamFunction> Driver<F> {
             Err(_) => (Outcome::FunctionError, None),
         };
         self.idle.borrow_mut().extend(process);
-        let now = self.world.now();
+        let now = self.simulation.now();
         let consequence = shard.completed(lane, &outcome, &Invocation::default(), now);
-        self.world
+        self.simulation
             .log(|| format!("batch of {}: {outcome:?}", records.len()));
-        self.world.with(|state| {
+        self.simulation.with(|state| {
             for record in &records[..consequence.done] {
                 if let Some(key) = key_of(record) {
                     state.complete_record(&key, begun, now);

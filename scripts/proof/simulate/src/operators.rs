@@ -14,8 +14,8 @@ use tokio::{task::spawn_local, time::sleep};
 use crate::{
     caller::Caller,
     functions::{relay, run_invocation},
+    simulation::Simulation,
     state::State,
-    world::World,
 };
 
 /// How long an operator lets a command run.
@@ -30,40 +30,44 @@ pub(crate) enum Remedy {
 }
 
 /// Looks at the outbox from time to time, and does one thing or another.
-pub(crate) async fn run_on_call(world: World) {
+pub(crate) async fn run_on_call(simulation: Simulation) {
     // Some operators look every minute.
-    let longest_pause = if world.chance(0.3) { 60 } else { 6 * 3_600 };
+    let longest_pause = if simulation.chance(0.3) {
+        60
+    } else {
+        6 * 3_600
+    };
     loop {
-        sleep(Duration::from_secs(world.between(1..longest_pause))).await;
-        match world.between(0..11) {
+        sleep(Duration::from_secs(simulation.between(1..longest_pause))).await;
+        match simulation.between(0..11) {
             0..5 => {
-                let world = world.clone();
-                spawn_local(async move { replay(&world).await });
+                let simulation = simulation.clone();
+                spawn_local(async move { replay(&simulation).await });
             }
-            5..7 => remedy_one(&world, Remedy::Edit).await,
-            7 => remedy_one(&world, Remedy::Discard).await,
-            8 => remedy_one(&world, Remedy::Unpark).await,
-            9 => publish_one(&world).await,
+            5..7 => remedy_one(&simulation, Remedy::Edit).await,
+            7 => remedy_one(&simulation, Remedy::Discard).await,
+            8 => remedy_one(&simulation, Remedy::Unpark).await,
+            9 => publish_one(&simulation).await,
             // Other software sends to the same queue.
-            _ => world.with(send_foreign_messages),
+            _ => simulation.with(send_foreign_messages),
         }
     }
 }
 
 /// Responds to pages, at times before the process that parked a row knows that it did.
-pub(crate) async fn respond_to_pages(world: World) {
+pub(crate) async fn respond_to_pages(simulation: Simulation) {
     loop {
-        world.paged().await;
-        let is_awake = world.chance(0.5);
-        let response_time = world.between(1..if is_awake { 200 } else { 8_000 });
+        simulation.paged().await;
+        let is_awake = simulation.chance(0.5);
+        let response_time = simulation.between(1..if is_awake { 200 } else { 8_000 });
         sleep(Duration::from_millis(response_time)).await;
-        match world.between(0..4) {
-            0 => remedy_one(&world, Remedy::Edit).await,
-            1 => remedy_one(&world, Remedy::Discard).await,
-            2 => replay(&world).await,
+        match simulation.between(0..4) {
+            0 => remedy_one(&simulation, Remedy::Edit).await,
+            1 => remedy_one(&simulation, Remedy::Discard).await,
+            2 => replay(&simulation).await,
             _ => {
                 // A colleague acts at the same time.
-                let colleague = world.clone();
+                let colleague = simulation.clone();
                 spawn_local(async move { publish_one(&colleague).await });
             }
         }
@@ -71,29 +75,29 @@ pub(crate) async fn respond_to_pages(world: World) {
 }
 
 /// Replays everything in the dead-letter queue, or dies in it.
-pub(crate) async fn replay(world: &World) {
-    let caller = Caller::for_operator(world);
+pub(crate) async fn replay(simulation: &Simulation) {
+    let caller = Caller::for_operator(simulation);
     let replay = Replay::new(relay(&caller), caller.clone(), caller.clone(), TABLE_ARN);
     let selection = Selection::default();
     // Boxed, because it is a large future.
     let running = Box::pin(replay.run(&selection, || false, |_, _| {}));
     let summary = run_invocation(&caller, COMMAND_TIMEOUT, running).await;
-    world.log(|| format!("an operator replayed: {summary:?}"));
+    simulation.log(|| format!("an operator replayed: {summary:?}"));
 }
 
-async fn remedy_one(world: &World, what: Remedy) {
-    let parked = world.with(|state| {
+async fn remedy_one(simulation: &Simulation, what: Remedy) {
+    let parked = simulation.with(|state| {
         let parked = state.keys_of_rows(true);
         state.random.choice(parked)
     });
     if let Some(key) = parked {
-        remedy(world, what, &key).await;
+        remedy(simulation, what, &key).await;
     }
 }
 
 /// Does something about a row, with what outboxctl is made of.
-pub(crate) async fn remedy(world: &World, what: Remedy, key: &RowKey) {
-    let caller = Caller::for_operator(world);
+pub(crate) async fn remedy(simulation: &Simulation, what: Remedy, key: &RowKey) {
+    let caller = Caller::for_operator(simulation);
     let relay = relay(&caller);
     let wanted = BTreeSet::from([key.clone()]);
     let work = async {
@@ -101,7 +105,7 @@ pub(crate) async fn remedy(world: &World, what: Remedy, key: &RowKey) {
             Remedy::Edit => edit(&caller, key).await,
             Remedy::Unpark => caller.unpark(key).await.is_ok(),
             Remedy::Discard => {
-                let discard = Discard::new("ada", world.now(), "not wanted");
+                let discard = Discard::new("ada", simulation.now(), "not wanted");
                 if let Some(discard) = discard {
                     let _ = caller.discard(key, &discard).await;
                 }
@@ -114,7 +118,7 @@ pub(crate) async fn remedy(world: &World, what: Remedy, key: &RowKey) {
         is_done
     };
     let done = run_invocation(&caller, COMMAND_TIMEOUT, work).await;
-    world.log(|| format!("an operator: {what:?} {key}: {done:?}"));
+    simulation.log(|| format!("an operator: {what:?} {key}: {done:?}"));
 }
 
 async fn edit(caller: &Caller, key: &RowKey) -> bool {
@@ -124,7 +128,7 @@ async fn edit(caller: &Caller, key: &RowKey) -> bool {
     let Ok(row) = stored.candidate.row else {
         return false;
     };
-    let intended_detail = caller.world.with(|state| state.intended_detail(key));
+    let intended_detail = caller.simulation.with(|state| state.intended_detail(key));
     let mut detail: Value = serde_json::from_str(&intended_detail).unwrap_or_default();
     detail["data"]["edited"] = json!(row.edits + 1);
     let detail = detail.to_string();
@@ -132,22 +136,24 @@ async fn edit(caller: &Caller, key: &RowKey) -> bool {
         return false;
     }
     // The operator takes time to think, and a colleague may be faster.
-    let is_quick = caller.world.chance(0.5);
-    let thinking_time = caller.world.between(0..if is_quick { 100 } else { 20_000 });
+    let is_quick = caller.simulation.chance(0.5);
+    let thinking_time = caller
+        .simulation
+        .between(0..if is_quick { 100 } else { 20_000 });
     sleep(Duration::from_millis(thinking_time)).await;
     let replaced = caller.replace_detail(key, &row.detail, &detail).await;
     replaced.is_ok_and(|is_done| is_done)
 }
 
 /// Publishes a row from the table.
-async fn publish_one(world: &World) {
-    let chosen = world.with(|state| {
+async fn publish_one(simulation: &Simulation) {
+    let chosen = simulation.with(|state| {
         let rows = state.services.table.rows();
         let keys: Vec<RowKey> = rows.map(|(key, _)| key.clone()).collect();
         state.random.choice(keys)
     });
     let Some(key) = chosen else { return };
-    let caller = Caller::for_operator(world);
+    let caller = Caller::for_operator(simulation);
     let relay = relay(&caller);
     let wanted = BTreeSet::from([key]);
     run_invocation(&caller, COMMAND_TIMEOUT, relay.publish_through(&wanted)).await;

@@ -19,7 +19,7 @@ impl DeadLetters for Caller {
                 reason: letter.code.clone(),
                 at: letter.at,
             };
-            self.world
+            self.simulation
                 .with(|state| state.park(&letter.key, None, &mark, by));
         }
         let send = |state: &mut State, _: Option<&Fault>| {
@@ -89,6 +89,6 @@ impl DeadLetterQueue for Caller {
 
     async fn depth(&self) -> Result<Depth, CallError> {
         let depth = |state: &mut State| state.services.queue.depth(state.services.now());
-        Ok(self.world.with(depth))
+        Ok(self.simulation.with(depth))
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     design::Design,
     functions::{RELAY_TIMEOUT, StreamFunction, run_invocation},
     mapping::key_of,
-    world::World,
+    simulation::Simulation,
 };
 
 /// A function behind a stream that publishes record by record.
@@ -24,10 +24,10 @@ pub(crate) struct RecordByRecord {
 }
 
 impl StreamFunction for RecordByRecord {
-    fn start(world: &World) -> Self {
+    fn start(simulation: &Simulation) -> Self {
         Self {
-            caller: Caller::new(world),
-            design: world.with(|state| state.design),
+            caller: Caller::new(simulation),
+            design: simulation.with(|state| state.design),
         }
     }
 
@@ -99,7 +99,7 @@ async fn put_one(caller: &Caller, row: &Arc<OutboxRow>) -> bool {
 impl Caller {
     /// Returns the event as it was committed.
     fn row_of(&self, key: &RowKey) -> Option<Arc<OutboxRow>> {
-        self.world
+        self.simulation
             .with(|state| state.events.get(key)?.version(0).cloned())
     }
 }

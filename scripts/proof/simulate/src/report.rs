@@ -10,7 +10,8 @@ use outbox_testing::Operation;
 use tokio::time::Instant;
 
 use crate::{
-    design::Design, fault_plan::FaultKind, oracle::EventRecord, state::State, world::World,
+    design::Design, fault_plan::FaultKind, oracle::EventRecord, simulation::Simulation,
+    state::State,
 };
 
 /// The outcome of a history, or of several.
@@ -110,8 +111,8 @@ impl fmt::Display for Report {
 }
 
 /// Returns the outcome of a history.
-pub(crate) fn report(world: &World, begun: Instant) -> Report {
-    world.with(|state| Report {
+pub(crate) fn report(simulation: &Simulation, begun: Instant) -> Report {
+    simulation.with(|state| Report {
         lost: state.count_events(Place::Lost),
         unpublished: state.count_events(Place::Kept),
         out_of_order: state.counts.out_of_order,

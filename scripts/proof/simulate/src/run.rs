@@ -21,8 +21,8 @@ use crate::{
     oracle::EventRecord,
     record_by_record::RecordByRecord,
     report::{Report, report},
+    simulation::Simulation,
     state::Setting,
-    world::World,
 };
 
 /// How long the table may take to drain after the faults have stopped: a shard may wait a
@@ -70,7 +70,7 @@ pub fn run(seed: Seed, plan: Plan) -> Report {
 async fn run_history(seed: Seed, plan: Plan) -> Report {
     let begun = Instant::now();
     let is_fault_free = seed % 8 == 7;
-    let world = World::new(&Setting {
+    let simulation = Simulation::new(&Setting {
         seed,
         design: plan.design,
         mutant: plan.mutant,
@@ -78,40 +78,40 @@ async fn run_history(seed: Seed, plan: Plan) -> Report {
         keeps_history: plan.keeps_history,
     });
     if plan.design != Design::ThisOne {
-        return compare(&world, plan, begun).await;
+        return compare(&simulation, plan, begun).await;
     }
-    let mapping = Rc::new(RefCell::new(start::<RelayProcess>(&world)));
-    let mut tasks = vec![spawn_local(sweep(world.clone()))];
-    for _ in 0..world.between(1..3) {
-        tasks.push(spawn_local(consume(world.clone())));
+    let mapping = Rc::new(RefCell::new(start::<RelayProcess>(&simulation)));
+    let mut tasks = vec![spawn_local(sweep(simulation.clone()))];
+    for _ in 0..simulation.between(1..3) {
+        tasks.push(spawn_local(consume(simulation.clone())));
     }
     let lasting = tasks.len();
-    let committing = spawn_local(commit(world.clone(), plan.events));
+    let committing = spawn_local(commit(simulation.clone(), plan.events));
     if !is_fault_free {
-        tasks.push(spawn_local(vary_faults(world.clone())));
+        tasks.push(spawn_local(vary_faults(simulation.clone())));
         tasks.push(spawn_local(cause_incidents::<RelayProcess>(
-            world.clone(),
+            simulation.clone(),
             Rc::clone(&mapping),
         )));
-        tasks.push(spawn_local(run_on_call(world.clone())));
-        tasks.push(spawn_local(respond_to_pages(world.clone())));
+        tasks.push(spawn_local(run_on_call(simulation.clone())));
+        tasks.push(spawn_local(respond_to_pages(simulation.clone())));
     }
 
     // While publishing is paused, events stay unpublished: the pause must end first.
     let is_paused = || mapping.borrow().is_none();
-    until(&world, || committing.is_finished() && !is_paused()).await;
+    until(&simulation, || committing.is_finished() && !is_paused()).await;
     if !is_fault_free {
-        let at_most = if world.chance(0.2) { 36 } else { 6 };
-        let more = Duration::from_secs(world.between(60..at_most * 3_600));
+        let at_most = if simulation.chance(0.2) { 36 } else { 6 };
+        let more = Duration::from_secs(simulation.between(60..at_most * 3_600));
         let end = Instant::now() + more;
-        until(&world, || Instant::now() >= end).await;
+        until(&simulation, || Instant::now() >= end).await;
     }
 
     // From now on nothing fails.
     for task in tasks.drain(lasting..) {
         task.abort();
     }
-    let calls = world.with(|state| {
+    let calls = simulation.with(|state| {
         state.fault_plan.clear();
         state.is_over = true;
         state.is_relay_broken = false;
@@ -120,89 +120,89 @@ async fn run_history(seed: Seed, plan: Plan) -> Report {
         state.read_newer_rows();
         state.counts.calls
     });
-    world.read_twice_for(Duration::ZERO);
-    world.log(|| "the faults have stopped".to_owned());
+    simulation.read_twice_for(Duration::ZERO);
+    simulation.log(|| "the faults have stopped".to_owned());
     *mapping.borrow_mut() = None;
-    *mapping.borrow_mut() = start::<RelayProcess>(&world);
-    drain(&world).await;
-    expect_nothing_pending(&world);
-    resolve_parked_rows(&world).await;
-    check_final_state(&world, calls, plan.events);
+    *mapping.borrow_mut() = start::<RelayProcess>(&simulation);
+    drain(&simulation).await;
+    expect_nothing_pending(&simulation);
+    resolve_parked_rows(&simulation).await;
+    check_final_state(&simulation, calls, plan.events);
     for task in tasks {
         task.abort();
     }
-    report(&world, begun)
+    report(&simulation, begun)
 }
 
 /// Makes the history of another design, which has no sweeper, consumer or operators.
-async fn compare(world: &World, plan: Plan, begun: Instant) -> Report {
-    let mapping = Rc::new(RefCell::new(start::<RecordByRecord>(world)));
+async fn compare(simulation: &Simulation, plan: Plan, begun: Instant) -> Report {
+    let mapping = Rc::new(RefCell::new(start::<RecordByRecord>(simulation)));
     let faults = [
-        spawn_local(vary_faults(world.clone())),
+        spawn_local(vary_faults(simulation.clone())),
         spawn_local(cause_incidents::<RecordByRecord>(
-            world.clone(),
+            simulation.clone(),
             Rc::clone(&mapping),
         )),
     ];
-    commit(world.clone(), plan.events).await;
-    let more = Duration::from_secs(world.between(60..36 * 3_600));
+    commit(simulation.clone(), plan.events).await;
+    let more = Duration::from_secs(simulation.between(60..36 * 3_600));
     sleep(more).await;
     for task in faults {
         task.abort();
     }
-    world.with(|state| {
+    simulation.with(|state| {
         state.fault_plan.clear();
         state.is_relay_broken = false;
         state.restore_bus();
     });
     if mapping.borrow().is_none() {
-        *mapping.borrow_mut() = start::<RecordByRecord>(world);
+        *mapping.borrow_mut() = start::<RecordByRecord>(simulation);
     }
     // Twice as long as a stream keeps records: what isn't published by then never will be.
     sleep(Duration::from_hours(50)).await;
-    report(world, begun)
+    report(simulation, begun)
 }
 
 /// Waits until this is so, or until a check has failed.
-async fn until(world: &World, is_over: impl Fn() -> bool) {
-    while !is_over() && !world.is_violated() {
+async fn until(simulation: &Simulation, is_over: impl Fn() -> bool) {
+    while !is_over() && !simulation.is_violated() {
         sleep(Duration::from_secs(20)).await;
     }
 }
 
 /// Waits until nothing is pending, for as long as that may take.
-async fn drain(world: &World) {
+async fn drain(simulation: &Simulation) {
     let end = Instant::now() + DRAIN_TIMEOUT;
     let is_drained = || {
-        world.with(|state| state.deliveries.is_empty() && state.keys_of_rows(false).is_empty())
+        simulation.with(|state| state.deliveries.is_empty() && state.keys_of_rows(false).is_empty())
             || Instant::now() >= end
     };
-    until(world, is_drained).await;
+    until(simulation, is_drained).await;
 }
 
 /// Resolves every parked row, as operators do in the end: some by an edit, which may need
 /// a second round.
-async fn resolve_parked_rows(world: &World) {
+async fn resolve_parked_rows(simulation: &Simulation) {
     for is_edit_allowed in [true, false] {
-        let parked = world.with(|state| state.keys_of_rows(true));
+        let parked = simulation.with(|state| state.keys_of_rows(true));
         for key in parked {
-            let is_edited = is_edit_allowed && world.chance(0.5);
+            let is_edited = is_edit_allowed && simulation.chance(0.5);
             let what = if is_edited {
                 Remedy::Edit
             } else {
                 Remedy::Discard
             };
-            remedy(world, what, &key).await;
+            remedy(simulation, what, &key).await;
         }
-        drain(world).await;
-        expect_nothing_pending(world);
-        replay(world).await;
+        drain(simulation).await;
+        expect_nothing_pending(simulation);
+        replay(simulation).await;
     }
 }
 
 /// Checks that nothing is pending: what still is would be for ever.
-fn expect_nothing_pending(world: &World) {
-    world.with(|state| {
+fn expect_nothing_pending(simulation: &Simulation) {
+    simulation.with(|state| {
         let mut rows = state.services.table.rows();
         let left = rows
             .find(|(_, row)| !row.is_parked())
@@ -220,8 +220,8 @@ fn expect_nothing_pending(world: &World) {
 }
 
 /// Checks what must hold in the end.
-fn check_final_state(world: &World, calls_before: u64, events: u64) {
-    world.with(|state| {
+fn check_final_state(simulation: &Simulation, calls_before: u64, events: u64) {
+    simulation.with(|state| {
         if !state.violations.is_empty() {
             return;
         }

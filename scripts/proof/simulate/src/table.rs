@@ -18,7 +18,7 @@ impl OutboxTable for Caller {
 
     async fn look_up(&self, keys: &[RowKey]) -> Result<HashMap<RowKey, RowState>, CallError> {
         let by = self.actor();
-        let now = self.world.now();
+        let now = self.simulation.now();
         let look_up = |state: &mut State, fault: Option<&Fault>| {
             let mut found = state.services.table.look_up(keys, fault)?;
             for key in keys {
@@ -38,7 +38,7 @@ impl OutboxTable for Caller {
     async fn delete(&self, keys: &[RowKey]) -> Result<Vec<RowKey>, CallError> {
         let by = self.actor();
         // Until the response confirms the delete.
-        self.world.with(|state| {
+        self.simulation.with(|state| {
             for key in keys {
                 if let Some(event) = state.events.get_mut(key) {
                     event.undeleted_by.insert(by);
@@ -49,10 +49,10 @@ impl OutboxTable for Caller {
         let delete = |state: &mut State, fault: Option<&Fault>| state.delete(keys, fault);
         let deleted = self.call(call, delete).await;
         let all_deleted = matches!(&deleted, Ok(Ok(unprocessed)) if unprocessed.is_empty());
-        self.world
+        self.simulation
             .with(|state| state.actors[by as usize].has_failed_delete |= !all_deleted);
         let unprocessed = deleted??;
-        self.world.with(|state| {
+        self.simulation.with(|state| {
             for key in keys.iter().filter(|key| !unprocessed.contains(key)) {
                 if let Some(event) = state.events.get_mut(key) {
                     event.undeleted_by.remove(&by);
@@ -71,7 +71,7 @@ impl OutboxTable for Caller {
                 state.resurrect(key, mark);
             }
             state.park(key, edits, mark, by);
-            self.world.page();
+            self.simulation.page();
         };
         let call = Call::on_rows(Operation::UpdateItem, std::slice::from_ref(key));
         self.call(call, park).await

@@ -21,7 +21,7 @@ use tokio::{
     time::{Instant, sleep, sleep_until, timeout},
 };
 
-use crate::{caller::Caller, mutants::Mutant, state::State, world::World};
+use crate::{caller::Caller, mutants::Mutant, simulation::Simulation, state::State};
 
 /// How long the library waits for a response.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -44,13 +44,13 @@ impl Caller {
         if self.has(Mutant::NoClaim) {
             self.misplace_claims(&mut items);
         }
-        let world = self.world.clone();
+        let simulation = self.simulation.clone();
         let write = move |state: &mut State, fault: Option<&Fault>| {
             if let Some(Fault::Late(time)) = fault {
-                write_late(world, items, token, *time);
+                write_late(simulation, items, token, *time);
                 return None;
             }
-            Some(write(&world, state, items, &token))
+            Some(write(&simulation, state, items, &token))
         };
         match self
             .try_call(Operation::TransactWriteItems.into(), write)
@@ -72,7 +72,7 @@ impl Caller {
     fn misplace_claims(&self, items: &mut [TransactWriteItem]) {
         for put in items.iter_mut().filter_map(|item| item.put.as_mut()) {
             if put.item.contains_key("claimedFor") {
-                let pk = format!("nowhere#{}", self.world.with(State::new_id));
+                let pk = format!("nowhere#{}", self.simulation.with(State::new_id));
                 put.item.insert("pk".to_owned(), AttributeValue::S(pk));
             }
         }
@@ -80,17 +80,22 @@ impl Caller {
 }
 
 /// Writes after the caller has timed out: the request was in flight for long.
-fn write_late(world: World, items: Vec<TransactWriteItem>, token: String, after: Duration) {
+fn write_late(
+    simulation: Simulation,
+    items: Vec<TransactWriteItem>,
+    token: String,
+    after: Duration,
+) {
     spawn_local(async move {
         sleep(after).await;
         // The caller gets no response.
-        let _ = world.with(|state| write(&world, state, items, &token));
+        let _ = simulation.with(|state| write(&simulation, state, items, &token));
     });
 }
 
 /// Writes all items or none.
 fn write(
-    world: &World,
+    simulation: &Simulation,
     state: &mut State,
     mut items: Vec<TransactWriteItem>,
     token: &str,
@@ -116,13 +121,13 @@ fn write(
             state.apply_effect(event_id);
         }
     }
-    stream(world, state, changes);
+    stream(simulation, state, changes);
     Ok(())
 }
 
 /// Adds the stream records of a transaction's rows: in any order among themselves, and
 /// after those of earlier transactions.
-fn stream(world: &World, state: &mut State, mut changes: Vec<Change>) {
+fn stream(simulation: &Simulation, state: &mut State, mut changes: Vec<Change>) {
     let Some(aggregate_id) = changes
         .first()
         .map(|change| change.key.aggregate_id.clone())
@@ -146,13 +151,13 @@ fn stream(world: &World, state: &mut State, mut changes: Vec<Change>) {
         }
     }
     *streamed_until = time;
-    let world = world.clone();
+    let simulation = simulation.clone();
     spawn_local(async move {
         for (time, change) in times {
             sleep_until(time).await;
-            world.with(|state| add_records(state, change));
+            simulation.with(|state| add_records(state, change));
         }
-        world.notify_mappings();
+        simulation.notify_mappings();
     });
 }
 

@@ -2,11 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-use outbox::{
-    OutboxRow, Parked, RowKey,
-    ports::{Discard, OutboxTable, ParkedRows},
-};
+use outbox::{OutboxRow, RowKey};
 use outbox_conformance::{bus, dead_letters, queue, stream, table};
 use outbox_testing::{FIRST_SHARD, InMemoryAws, Item, STREAM_ARN};
 use tokio::time::sleep;
@@ -24,22 +20,9 @@ impl Memory {
         change(&mut item);
         self.0.with(|services| services.put_item(item));
     }
-
-    async fn edit(&self, key: &RowKey) {
-        let stored = self.0.read(key).await.unwrap().unwrap();
-        let seen = stored.candidate.row.unwrap().detail.clone();
-        let edited = format!("{{\"edited\":{seen}}}");
-        let edited = self.0.replace_detail(key, &seen, &edited).await;
-        assert_eq!(edited, Ok(true));
-    }
-
-    async fn discard(&self, key: &RowKey) {
-        let discard = Discard::new("ada", Timestamp::UNIX_EPOCH, "for this check").unwrap();
-        assert_eq!(self.0.discard(key, &discard).await, Ok(true));
-    }
 }
 
-impl table::World for Memory {
+impl table::Fixture for Memory {
     type Table = InMemoryAws;
 
     fn table(&self) -> &InMemoryAws {
@@ -62,21 +45,9 @@ impl table::World for Memory {
             item.remove("source");
         });
     }
-
-    async fn edit(&self, key: &RowKey) {
-        self.edit(key).await;
-    }
-
-    async fn release(&self, key: &RowKey) {
-        assert_eq!(self.0.unpark(key).await, Ok(true));
-    }
-
-    async fn discard(&self, key: &RowKey) {
-        self.discard(key).await;
-    }
 }
 
-impl bus::World for Memory {
+impl bus::Fixture for Memory {
     type Bus = InMemoryAws;
 
     fn bus(&self) -> &InMemoryAws {
@@ -102,7 +73,7 @@ impl bus::World for Memory {
     }
 }
 
-impl dead_letters::World for Memory {
+impl dead_letters::Fixture for Memory {
     type DeadLetters = InMemoryAws;
 
     fn dead_letters(&self) -> &InMemoryAws {
@@ -117,7 +88,7 @@ impl dead_letters::World for Memory {
     }
 }
 
-impl queue::World for Memory {
+impl queue::Fixture for Memory {
     type Queue = InMemoryAws;
 
     fn queue(&self) -> &InMemoryAws {
@@ -136,7 +107,7 @@ impl queue::World for Memory {
     }
 }
 
-impl stream::World for Memory {
+impl stream::Fixture for Memory {
     type Reader = InMemoryAws;
 
     fn reader(&self) -> &InMemoryAws {
@@ -164,24 +135,19 @@ impl stream::World for Memory {
     }
 
     async fn park(&self, key: &RowKey) {
-        let mark = Parked {
-            reason: "TooLarge: for this check".to_owned(),
-            at: Timestamp::UNIX_EPOCH,
-        };
-        OutboxTable::park(&self.0, key, None, &mark).await.unwrap();
+        table::Fixture::park(self, key).await;
     }
 
     async fn delete(&self, key: &RowKey) {
-        let key = std::slice::from_ref(key);
-        assert_eq!(OutboxTable::delete(&self.0, key).await, Ok(vec![]));
+        table::Fixture::delete(self, key).await;
     }
 
     async fn edit(&self, key: &RowKey) {
-        self.edit(key).await;
+        table::Fixture::edit(self, key).await;
     }
 
     async fn discard(&self, key: &RowKey) {
-        self.discard(key).await;
+        table::Fixture::discard(self, key).await;
     }
 
     async fn end(&self) {

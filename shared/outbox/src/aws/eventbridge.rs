@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aws_sdk_eventbridge::{
     Client,
-    config::{Builder, retry::RetryConfig},
+    config::retry::RetryConfig,
     error::ProvideErrorMetadata,
     operation::put_events::PutEventsOutput,
     primitives::DateTime,
@@ -32,8 +32,10 @@ impl EventBridgeBus {
     /// Creates a bus from its name or ARN. The client's own retries are switched off: the
     /// relay retries only the failed entries, and only before its deadline.
     pub fn new(client: Client, name: impl Into<String>) -> Self {
+        let config = client.config().to_builder();
+        let config = config.retry_config(RetryConfig::disabled()).build();
         Self {
-            client,
+            client: Client::from_conf(config),
             name: name.into(),
         }
     }
@@ -48,10 +50,6 @@ impl EventBridgeBus {
             .set_trace_header(row.trace_header.clone())
             .build()
     }
-}
-
-fn without_retries() -> Builder {
-    Builder::new().retry_config(RetryConfig::disabled())
 }
 
 impl EventBus for EventBridgeBus {
@@ -72,8 +70,6 @@ impl EventBus for EventBridgeBus {
             .client
             .describe_event_bus()
             .name(&self.name)
-            .customize()
-            .config_override(without_retries())
             .send()
             .await;
         match described {
@@ -88,12 +84,7 @@ impl EventBus for EventBridgeBus {
 
     async fn put(&self, rows: &[Arc<OutboxRow>]) -> Result<Vec<PutResult>, CallError> {
         let entries = rows.iter().map(|row| self.entry(row)).collect();
-        let request = self
-            .client
-            .put_events()
-            .set_entries(Some(entries))
-            .customize()
-            .config_override(without_retries());
+        let request = self.client.put_events().set_entries(Some(entries));
         let output = in_own_task(request.send())
             .await
             .map_err(|error| call_error(&format!("PutEvents {}", self.name), &error))?;

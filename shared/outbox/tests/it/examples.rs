@@ -16,7 +16,10 @@ use wiremock::{
     matchers::{method, path_regex},
 };
 
-use crate::relay::adapters::{accept_all, event_bridge, everything, published_ids};
+use crate::{
+    aws::stubs::{accept_all, event_bridge, published_ids},
+    relay::on_aws::everything,
+};
 
 /// Cargo builds the examples together with the tests.
 fn program(example: &str) -> PathBuf {

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod append;
+mod aws;
 mod conformance;
 mod examples;
 mod features;

@@ -3,15 +3,16 @@
 use dynamodb_in_process::{StandIn, stand_in};
 use outbox_conformance::{
     Difference,
-    aws::{DynamoDbStreamWorld, DynamoDbWorld},
+    aws::{DynamoDbFixture, DynamoDbStreamFixture},
     stream, table,
 };
 
-use crate::replay::adapters::streams;
+use crate::aws::stubs::streams;
 
 #[tokio::test]
 async fn the_table_conforms() {
-    let begin = async || DynamoDbWorld::create(dynamodb_in_process::start().await, "outbox").await;
+    let begin =
+        async || DynamoDbFixture::create(dynamodb_in_process::start().await, "outbox").await;
     table::conforms(begin, &[]).await;
 }
 
@@ -51,8 +52,8 @@ async fn the_stream_of_a_table_conforms() {
     let begin = async || {
         let address = dynamodb_in_process::listen().await;
         let client = dynamodb_in_process::client(address);
-        let table = DynamoDbWorld::create(client, "outbox").await;
-        DynamoDbStreamWorld::new(table, streams(address))
+        let table = DynamoDbFixture::create(client, "outbox").await;
+        DynamoDbStreamFixture::new(table, streams(address))
     };
     let differences: &[Difference] = match stand_in() {
         StandIn::Dynoxide => &OF_DYNOXIDE,

@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex};
 
 use outbox::{OutboxRow, aws::EventBridgeBus};
-use outbox_conformance::bus::{World, conforms};
+use outbox_conformance::bus::{Fixture, conforms};
 use serde_json::{Value, json};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::any};
 
 use super::{answer, error, operation};
-use crate::relay::adapters::bus;
+use crate::aws::stubs::bus;
 
 /// The limits of an entry and of a request: `PutEvents` in the API reference, and "Amazon
 /// EventBridge quotas" in the user guide while it said 256 KB.
@@ -87,7 +87,7 @@ async fn begin() -> Stub {
     }
 }
 
-impl World for Stub {
+impl Fixture for Stub {
     type Bus = EventBridgeBus;
 
     fn bus(&self) -> &EventBridgeBus {

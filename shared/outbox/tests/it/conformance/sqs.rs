@@ -5,12 +5,12 @@ use std::{
     time::Duration,
 };
 
-use outbox_conformance::{aws::SqsWorld, dead_letters, queue};
+use outbox_conformance::{aws::SqsFixture, dead_letters, queue};
 use serde_json::{Value, json};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::any};
 
 use super::{answer, error, operation};
-use crate::relay::adapters::sqs;
+use crate::aws::stubs::sqs;
 
 #[derive(Default)]
 struct State {
@@ -159,7 +159,7 @@ fn allowed(character: char) -> char {
     }
 }
 
-async fn begin() -> SqsWorld<impl AsyncFn(Duration)> {
+async fn begin() -> SqsFixture<impl AsyncFn(Duration)> {
     let state: Arc<Mutex<State>> = Arc::default();
     let server = MockServer::start().await;
     let respond = {
@@ -171,7 +171,7 @@ async fn begin() -> SqsWorld<impl AsyncFn(Duration)> {
         .mount(&server)
         .await;
     let (client, url) = sqs(&server);
-    SqsWorld::new(client, &url, async move |time| {
+    SqsFixture::new(client, &url, async move |time| {
         // The server lives as long as its clock.
         let _ = &server;
         state.lock().unwrap().now += time;

@@ -8,12 +8,12 @@ use std::{
 };
 
 use outbox::{OutboxRow, RowKey, aws::DynamoDbStreams};
-use outbox_conformance::stream::{World, conforms};
+use outbox_conformance::stream::{Fixture, conforms};
 use serde_json::{Value, json};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::any};
 
 use super::{answer, error, operation};
-use crate::replay::adapters::streams;
+use crate::aws::stubs::streams;
 
 const ARN: &str =
     "arn:aws:dynamodb:eu-central-1:000000000000:table/outbox/stream/2026-11-24T09:00:00.000";
@@ -156,7 +156,7 @@ async fn begin() -> Stub {
     }
 }
 
-impl World for Stub {
+impl Fixture for Stub {
     type Reader = DynamoDbStreams;
 
     fn reader(&self) -> &DynamoDbStreams {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use wiremock::MockServer;
 
-use crate::relay::adapters::{accept_all, bus, event_bridge, queue};
+use crate::aws::stubs::{accept_all, bus, event_bridge, queue};
 
 /// A relay of a table, with a bus that accepts everything. Its dead-letter queue is a stub
 /// that rejects all letters, so that a row that would be parked counts as failed.

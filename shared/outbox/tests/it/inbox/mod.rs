@@ -1,6 +1,6 @@
 //! The inbox: each event is handled once.
 
+mod fixture;
 mod once;
 mod refused;
 mod trouble;
-mod world;

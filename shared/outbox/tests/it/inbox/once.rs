@@ -8,16 +8,16 @@ use outbox::{
 };
 use serde_json::{Value, json};
 
-use super::world::*;
+use super::fixture::*;
 use crate::append::renamed;
 
 #[tokio::test]
 async fn the_consumers_writes_and_the_record_are_written_together() {
-    let world = World::start().await;
+    let fixture = Fixture::start().await;
     let event = event("orders", "1");
-    let handled = world.inbox.once(&event, put("a")).await.unwrap();
+    let handled = fixture.inbox.once(&event, put("a")).await.unwrap();
     assert_eq!(handled, Handled::Now);
-    let mut items = world.items().await;
+    let mut items = fixture.items().await;
     items.sort_by_key(|item| item["pk"].to_string());
     let expires_at = now().as_second() + 30 * 24 * 60 * 60;
     assert_eq!(
@@ -40,31 +40,31 @@ async fn the_consumers_writes_and_the_record_are_written_together() {
 
 #[tokio::test]
 async fn a_duplicate_writes_nothing() {
-    let world = World::start().await;
+    let fixture = Fixture::start().await;
     let event = event("orders", "1");
-    let _ = world.inbox.once(&event, put_new("a")).await.unwrap();
+    let _ = fixture.inbox.once(&event, put_new("a")).await.unwrap();
     for writes in [put("b"), put_new("a"), ConsumerWrites::new()] {
-        let again = world.inbox.once(&event, writes).await.unwrap();
+        let again = fixture.inbox.once(&event, writes).await.unwrap();
         assert_eq!(again, Handled::Before);
     }
-    assert_eq!(world.keys().await, ["a", "inbox#consumer#orders#1"]);
+    assert_eq!(fixture.keys().await, ["a", "inbox#consumer#orders#1"]);
 }
 
 #[tokio::test]
 async fn an_event_that_changes_nothing_is_remembered() {
-    let world = World::start().await;
+    let fixture = Fixture::start().await;
     let event = event("orders", "1");
     for expected in [Handled::Now, Handled::Before] {
-        let handled = world.inbox.once(&event, ConsumerWrites::new()).await;
+        let handled = fixture.inbox.once(&event, ConsumerWrites::new()).await;
         assert_eq!(handled.unwrap(), expected);
     }
 }
 
 #[tokio::test]
 async fn of_deliveries_at_the_same_instant_one_is_handled() {
-    let world = World::start().await;
+    let fixture = Fixture::start().await;
     let event = event("orders", "1");
-    let deliveries = (0..10).map(|_| world.inbox.once(&event, put("a")));
+    let deliveries = (0..10).map(|_| fixture.inbox.once(&event, put("a")));
     let handled = join_all(deliveries).await;
     let now = handled
         .into_iter()
@@ -74,31 +74,31 @@ async fn of_deliveries_at_the_same_instant_one_is_handled() {
 
 #[tokio::test]
 async fn a_failed_condition_of_the_consumer_is_not_a_duplicate() {
-    let world = World::start().await;
+    let fixture = Fixture::start().await;
     let first = event("orders", "1");
-    let _ = world.inbox.once(&first, put("a")).await.unwrap();
+    let _ = fixture.inbox.once(&first, put("a")).await.unwrap();
     let second = event("orders", "2");
-    let error = world.inbox.once(&second, put_new("a")).await.unwrap_err();
+    let error = fixture.inbox.once(&second, put_new("a")).await.unwrap_err();
     let OnceError::Commit(CommitError::ConditionFailed(failed)) = error else {
         panic!("{error:?}")
     };
     assert_eq!(failed[0].participant, Participant::Action(0));
     // There is no record, so another decision can still be committed.
-    let handled = world.inbox.once(&second, put("b")).await.unwrap();
+    let handled = fixture.inbox.once(&second, put("b")).await.unwrap();
     assert_eq!(handled, Handled::Now);
 }
 
 #[tokio::test]
 async fn events_of_one_id_are_distinguished_by_source_and_consumer() {
-    let world = World::start().await;
-    let other = inbox(&world.client, "other");
+    let fixture = Fixture::start().await;
+    let other = inbox(&fixture.client, "other");
     for event in [
         event("a", "b#c"),
         event("a#b", "c"),
         event("a%23b", "c"),
         event("a", "c"),
     ] {
-        for inbox in [&world.inbox, &other] {
+        for inbox in [&fixture.inbox, &other] {
             let handled = inbox.once(&event, ConsumerWrites::new()).await.unwrap();
             assert_eq!(handled, Handled::Now, "{event:?}");
         }
@@ -107,17 +107,17 @@ async fn events_of_one_id_are_distinguished_by_source_and_consumer() {
 
 #[tokio::test]
 async fn another_event_with_the_same_id_is_not_a_duplicate() {
-    let world = World::start().await;
+    let fixture = Fixture::start().await;
     let first = event("orders", "1");
-    let _ = world.inbox.once(&first, put("a")).await.unwrap();
+    let _ = fixture.inbox.once(&first, put("a")).await.unwrap();
     let mut of_another_type = first.clone();
     of_another_type.event_type = "Else".into();
     let later = event_of("orders", "1", now() + SignedDuration::from_millis(1));
     for other in [of_another_type, later] {
-        let error = world.inbox.once(&other, put("b")).await.unwrap_err();
+        let error = fixture.inbox.once(&other, put("b")).await.unwrap_err();
         assert!(matches!(error, OnceError::SameName { .. }), "{error:?}");
     }
-    assert_eq!(world.keys().await, ["a", "inbox#consumer#orders#1"]);
+    assert_eq!(fixture.keys().await, ["a", "inbox#consumer#orders#1"]);
 }
 
 #[tokio::test]
@@ -136,8 +136,8 @@ async fn a_table_may_have_a_sort_key() {
 
 #[tokio::test]
 async fn an_event_names_the_event_that_caused_it() {
-    let world = World::start().await;
-    let client = &world.client;
+    let fixture = Fixture::start().await;
+    let client = &fixture.client;
     dynamodb_in_process::create_table(client, "outbox", "aggregateId", Some("position")).await;
     let outbox = Outbox::new(client.clone(), "outbox", "shipping").unwrap();
     let cause = event("orders", "1");
@@ -147,7 +147,7 @@ async fn an_event_names_the_event_that_caused_it() {
         .event(&renamed())
         .caused_by(&cause);
     for expected in [Handled::Now, Handled::Before] {
-        let handled = world.inbox.once(&cause, transaction.clone()).await;
+        let handled = fixture.inbox.once(&cause, transaction.clone()).await;
         assert_eq!(handled.unwrap(), expected);
     }
 

@@ -4,17 +4,17 @@ use jiff::{SignedDuration, Timestamp};
 use outbox::KeySchema;
 use outbox::inbox::{ConsumerWrites, Handled, Inbox, InvalidInbox, OnceError};
 
-use super::world::*;
+use super::fixture::*;
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 #[tokio::test]
 async fn an_event_whose_record_may_have_expired_is_too_old() {
-    let world = World::start().await;
-    let week = inbox(&world.client, "week")
+    let fixture = Fixture::start().await;
+    let week = inbox(&fixture.client, "week")
         .with_retention(DAY * 7)
         .unwrap();
-    for (inbox, days) in [(&world.inbox, 29), (&week, 6)] {
+    for (inbox, days) in [(&fixture.inbox, 29), (&week, 6)] {
         let last: Timestamp = now() - DAY * days;
         let event = event_of("orders", "just", last);
         let handled = inbox.once(&event, ConsumerWrites::new()).await.unwrap();
@@ -29,19 +29,19 @@ async fn an_event_whose_record_may_have_expired_is_too_old() {
         let unknown = format!("older than {days} days, so it is unknown whether");
         assert!(said.contains(&unknown), "{said}");
     }
-    assert_eq!(world.keys().await.len(), 2);
+    assert_eq!(fixture.keys().await.len(), 2);
 }
 
 #[tokio::test]
 async fn an_event_of_a_clock_ahead_is_remembered_until_it_is_too_old() {
-    let world = World::start().await;
+    let fixture = Fixture::start().await;
     let event = event_of("orders", "1", now() + DAY);
-    let _ = world
+    let _ = fixture
         .inbox
         .once(&event, ConsumerWrites::new())
         .await
         .unwrap();
-    let record = &world.items().await[0];
+    let record = &fixture.items().await[0];
     let forgotten_at = record["expiresAt"].as_i64().unwrap();
     let refused_from = (event.time + DAY * 29).as_second();
     assert_eq!(forgotten_at - refused_from, DAY.as_secs());
@@ -49,23 +49,23 @@ async fn an_event_of_a_clock_ahead_is_remembered_until_it_is_too_old() {
 
 #[tokio::test]
 async fn an_event_without_id_or_source_is_rejected() {
-    let world = World::start().await;
+    let fixture = Fixture::start().await;
     for (event, attribute) in [(event("", "1"), "source"), (event("orders", ""), "id")] {
-        let error = world.inbox.once(&event, put("a")).await.unwrap_err();
+        let error = fixture.inbox.once(&event, put("a")).await.unwrap_err();
         let said = error.to_string();
         assert!(said.contains(&format!("empty {attribute}")), "{said}");
     }
-    assert!(world.items().await.is_empty());
+    assert!(fixture.items().await.is_empty());
 }
 
 #[tokio::test]
 async fn an_event_whose_name_does_not_fit_a_key_is_rejected() {
-    let world = World::start().await;
+    let fixture = Fixture::start().await;
     let sorted = KeySchema::partition_key("pk").sort_key("sk");
-    let sorted = Inbox::new(world.client.clone(), "table", sorted, "consumer").unwrap();
+    let sorted = Inbox::new(fixture.client.clone(), "table", sorted, "consumer").unwrap();
     let sorted = sorted.with_clock(At(now()));
     let prefix = "inbox#consumer#orders#".len();
-    for (inbox, most) in [(&world.inbox, 2048), (&sorted, 1024)] {
+    for (inbox, most) in [(&fixture.inbox, 2048), (&sorted, 1024)] {
         let event = event("orders", &"x".repeat(most - prefix + 1));
         let error = inbox.once(&event, put("a")).await.unwrap_err();
         let said = error.to_string();
@@ -76,7 +76,7 @@ async fn an_event_whose_name_does_not_fit_a_key_is_rejected() {
     }
     let fits = event("orders", &"x".repeat(2048 - prefix));
     assert_eq!(
-        world.inbox.once(&fits, put("a")).await.unwrap(),
+        fixture.inbox.once(&fits, put("a")).await.unwrap(),
         Handled::Now
     );
 }

@@ -9,7 +9,7 @@ use outbox::{
 use serde_json::{Value, json};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::any};
 
-use super::world::*;
+use super::fixture::*;
 
 fn canceled(code: &str) -> (u16, Value) {
     let answer = json!({

@@ -1,6 +1,5 @@
 //! Replaying dead letters, and settling parked rows.
 
-pub(crate) mod adapters;
 pub(crate) mod dead_letters;
 mod letters;
 mod parked_rows;

@@ -3,7 +3,7 @@
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Waits for Ctrl-C, SIGTERM, or the end of the terminal.
-pub(crate) async fn interrupted() {
+pub async fn interrupted() {
     let signals = (
         signal(SignalKind::terminate()),
         signal(SignalKind::hangup()),

@@ -27,12 +27,12 @@ impl Clock for At {
     }
 }
 
-pub(super) struct World {
+pub(super) struct Fixture {
     pub(super) client: Client,
     pub(super) inbox: Inbox,
 }
 
-impl World {
+impl Fixture {
     pub(super) async fn start() -> Self {
         Self::at(dynamodb_in_process::listen().await).await
     }

@@ -24,7 +24,7 @@ const EPOCH: Timestamp = Timestamp::constant(1_795_510_800, 0);
 
 /// Everything in a history. Clones share it.
 #[derive(Clone)]
-pub(crate) struct World(Arc<Shared>);
+pub(crate) struct Simulation(Arc<Shared>);
 
 struct Shared {
     /// Also part of the services, but here readable without their lock.
@@ -35,7 +35,7 @@ struct Shared {
     delivery_added: Notify,
 }
 
-impl World {
+impl Simulation {
     pub(crate) fn new(setting: &Setting) -> Self {
         let clock = TestClock::starting_at(EPOCH);
         Self(Arc::new(Shared {

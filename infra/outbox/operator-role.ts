@@ -1,0 +1,116 @@
+import { Stack } from "aws-cdk-lib";
+import type { ITable } from "aws-cdk-lib/aws-dynamodb";
+import type { Rule } from "aws-cdk-lib/aws-events";
+import { AccountRootPrincipal, type Grant, type IGrantable, Role } from "aws-cdk-lib/aws-iam";
+import type { EventSourceMapping } from "aws-cdk-lib/aws-lambda";
+import type { Construct } from "constructs";
+import { acknowledgeWildcard } from "./acknowledge-wildcard.ts";
+import {
+  combined,
+  grant,
+  grantOnTable,
+  grantPublishing,
+  type PublishingResources,
+} from "./outbox-grants.ts";
+
+/** What `outboxctl` works on. */
+export interface OperatedResources extends PublishingResources, Construct {
+  readonly streamMapping: EventSourceMapping;
+  readonly sweepSchedule: Rule;
+}
+
+/** Allows everything that `outboxctl` does. */
+export function grantOperate(outbox: OperatedResources, grantee: IGrantable): Grant {
+  return combined([
+    // A replay publishes.
+    grantPublishing(outbox, grantee),
+    grantRepair(outbox, grantee),
+    grantPause(outbox, grantee),
+    // The action has no resource types.
+    grant(grantee, "*", "cloudwatch:GetMetricData"),
+    // outboxctl finds everything else by the stack's outputs.
+    grant(grantee, stackArn(outbox), "cloudformation:DescribeStacks"),
+  ]);
+}
+
+/** Creates the role for `outboxctl`. */
+export function createOperatorRole(outbox: OperatedResources, id: string): Role {
+  const role = new Role(outbox, id, {
+    description: "Lists pending and parked events of the outbox and fixes and republishes them",
+    assumedBy: new AccountRootPrincipal(),
+  });
+  grantOperate(outbox, role);
+  acknowledgeWildcard(
+    role,
+    anyStreamArn(outbox.table),
+    "A stream's name is its creation time, and a replaced stream can still be read for 24 hours.",
+  );
+  acknowledgeWildcard(
+    role,
+    stackArn(outbox),
+    "The ARN of a stack ends in an id, and outboxctl names the stack without it.",
+  );
+  acknowledgeWildcard(
+    role,
+    "*",
+    "The action that reads the metrics of the outbox supports no resource.",
+  );
+  return role;
+}
+
+/** Allows reading and changing rows and dead letters, and reading the records that Lambda's dead letters point to. */
+function grantRepair(outbox: OperatedResources, operator: IGrantable): Grant {
+  return combined([
+    grantOnTable(
+      outbox.table,
+      operator,
+      "dynamodb:DeleteItem",
+      "dynamodb:DescribeTable",
+      "dynamodb:GetItem",
+      "dynamodb:PutItem",
+      "dynamodb:Query",
+      "dynamodb:Scan",
+    ),
+    grant(operator, anyStreamArn(outbox.table), "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
+    outbox.deadLetterQueue.grant(
+      operator,
+      "sqs:ChangeMessageVisibility",
+      "sqs:DeleteMessage",
+      "sqs:GetQueueAttributes",
+      "sqs:ReceiveMessage",
+    ),
+  ]);
+}
+
+/** Allows pausing and resuming both ways out of the outbox: the stream mapping and the sweeper. */
+function grantPause(outbox: OperatedResources, operator: IGrantable): Grant {
+  return combined([
+    grant(
+      operator,
+      outbox.streamMapping.eventSourceMappingArn,
+      "lambda:GetEventSourceMapping",
+      "lambda:UpdateEventSourceMapping",
+    ),
+    grant(
+      operator,
+      outbox.sweepSchedule.ruleArn,
+      "events:DescribeRule",
+      "events:DisableRule",
+      "events:EnableRule",
+    ),
+  ]);
+}
+
+/** The ARN of the table's stream and of any stream that it replaced. */
+function anyStreamArn(table: ITable): string {
+  return `${table.tableArn}/stream/*`;
+}
+
+/** The ARN that IAM checks when a stack is named without the id at its end. */
+function stackArn(outbox: Construct): string {
+  return Stack.of(outbox).formatArn({
+    service: "cloudformation",
+    resource: "stack",
+    resourceName: `${Stack.of(outbox).stackName}/*`,
+  });
+}

@@ -1,0 +1,44 @@
+import type { ITable } from "aws-cdk-lib/aws-dynamodb";
+import type { IEventBus } from "aws-cdk-lib/aws-events";
+import { Grant, type IGrantable } from "aws-cdk-lib/aws-iam";
+import type { IQueue } from "aws-cdk-lib/aws-sqs";
+
+/** What publishing reads and writes. */
+export interface PublishingResources {
+  readonly table: ITable;
+  readonly eventBus: IEventBus;
+  readonly deadLetterQueue: IQueue;
+}
+
+/** Allows actions on the outbox table, and on its key if it has one. */
+export function grantOnTable(table: ITable, grantee: IGrantable, ...actions: string[]): Grant {
+  const onTable = table.grant(grantee, ...actions);
+  // `grant` of the table does not include its key.
+  const onKey = table.encryptionKey?.grantEncryptDecrypt(grantee);
+  return onKey === undefined ? onTable : onTable.combine(onKey);
+}
+
+/** Allows what every publisher does, whichever way it finds the rows. */
+export function grantPublishing(outbox: PublishingResources, publisher: IGrantable): Grant {
+  return combined([
+    grantOnTable(
+      outbox.table,
+      publisher,
+      "dynamodb:BatchGetItem",
+      "dynamodb:BatchWriteItem",
+      "dynamodb:UpdateItem",
+    ),
+    outbox.deadLetterQueue.grant(publisher, "sqs:SendMessage"),
+    grant(publisher, outbox.eventBus.eventBusArn, "events:DescribeEventBus", "events:PutEvents"),
+  ]);
+}
+
+/** Allows actions on a resource that has no grant methods of its own. */
+export function grant(grantee: IGrantable, resourceArn: string, ...actions: string[]): Grant {
+  return Grant.addToPrincipal({ grantee, actions, resourceArns: [resourceArn] });
+}
+
+/** Returns one grant for all of these, of which there is at least one. */
+export function combined(grants: readonly Grant[]): Grant {
+  return grants.reduce((all, next) => all.combine(next));
+}

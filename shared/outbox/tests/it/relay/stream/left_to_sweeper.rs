@@ -1,0 +1,54 @@
+//! Events that keep failing while others are accepted: the stream leaves them to the sweeper.
+
+use std::time::Duration;
+
+use outbox::{handlers::StreamHandler, ports::CallError};
+use outbox_testing::Operation;
+use tokio::time::{Instant, sleep};
+
+use super::invoke::{relay_with, reported};
+use crate::memory::{Rows, in_memory, record, refuse, transient};
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_fails_while_others_are_accepted_is_left() {
+    let aws = in_memory();
+    aws.set_fault_plan(refuse("a/1", transient()));
+    let handler = StreamHandler::new(aws.relay());
+    let stuck = record("1", &aws.insert("a", 1));
+    let alone = relay_with(&handler, vec![stuck.clone()]).await;
+    assert_eq!(
+        reported(&alone).as_deref(),
+        Some("1"),
+        "nothing else is accepted"
+    );
+
+    // Its record waits behind the failing one; the row is in the table.
+    aws.insert("b", 1);
+    sleep(Duration::from_secs(5)).await;
+    let begun = Instant::now();
+    let relayed = relay_with(&handler, vec![stuck]).await;
+    assert_eq!(reported(&relayed), None);
+    assert_eq!(relayed.counts.left_to_sweeper, 1);
+    assert_eq!((relayed.counts.published, relayed.counts.failed), (1, 0));
+    assert!(
+        begun.elapsed() < Duration::from_secs(16),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert_eq!(aws.pending_rows(), ["a/1"], "the sweeper finds it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_left_to_the_sweeper_on_a_configuration_fault() {
+    let aws = in_memory();
+    let handler = StreamHandler::new(aws.relay());
+    let stuck = record("1", &aws.insert("a", 1));
+    relay_with(&handler, vec![record("2", &aws.insert("b", 1))]).await;
+    aws.always_fail_with(
+        Operation::PutEvents,
+        CallError::Configuration("AccessDenied".into()),
+    );
+    let relayed = relay_with(&handler, vec![stuck]).await;
+    assert_eq!(reported(&relayed).as_deref(), Some("1"));
+    assert_eq!(relayed.counts.left_to_sweeper, 0);
+}
