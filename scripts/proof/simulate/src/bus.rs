@@ -1,6 +1,6 @@
 //! The event bus, as a process of ours calls it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use outbox::{
     OutboxRow, RowKey,
@@ -8,10 +8,10 @@ use outbox::{
     ports::{BusLimits, CallError, EntryError, EventBus, Poison, PutResult},
 };
 use outbox_testing::{Call, Fault, Operation};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
-    caller::Caller,
+    caller::{Caller, Role},
     fault_plan::poison,
     mutants::Mutant,
     oracle::Actor,
@@ -33,6 +33,9 @@ impl EventBus for Caller {
         }
         let exists = |state: &mut State, _: Option<&Fault>| state.services.bus.exists;
         let answer = self.call(Operation::DescribeEventBus.into(), exists).await;
+        if answer.is_err() && self.has(Mutant::UnavailableBusExists) {
+            return Ok(true);
+        }
         if answer.is_err() {
             self.simulation
                 .with(|state| state.bus_unanswered_at = Some(Instant::now()));
@@ -41,6 +44,18 @@ impl EventBus for Caller {
     }
 
     async fn put(&self, rows: &[Arc<OutboxRow>]) -> Result<Vec<PutResult>, CallError> {
+        match self.simulation.with(|state| state.mutant) {
+            Some(Mutant::PutRetriedByClient) => self.put_three_times(rows).await,
+            Some(Mutant::RetryInFront) if self.role == Role::Sweeper => {
+                self.put_again_and_again(rows).await
+            }
+            _ => self.put_once(rows).await,
+        }
+    }
+}
+
+impl Caller {
+    async fn put_once(&self, rows: &[Arc<OutboxRow>]) -> Result<Vec<PutResult>, CallError> {
         let by = self.actor();
         if self.has(Mutant::DeleteBeforePublish) {
             let keys: Vec<RowKey> = rows.iter().map(|row| row.key.clone()).collect();
@@ -49,6 +64,13 @@ impl EventBus for Caller {
         }
         let put = |state: &mut State, fault: Option<&Fault>| state.put_events(rows, by, fault);
         let call = Call::with_entries(Operation::PutEvents, rows.len());
+        self.simulation.with(|state| {
+            for row in rows {
+                if let Some(event) = state.events.get_mut(&row.key) {
+                    event.attempt(by);
+                }
+            }
+        });
         let result = self.call(call, put).await.flatten();
         if matches!(result, Err(CallError::Content(_))) {
             self.simulation
@@ -58,6 +80,17 @@ impl EventBus for Caller {
         let results = self.plant_in_results(rows.len(), result)?;
         // From now on the actor knows what was accepted.
         self.simulation.with(|state| {
+            let is_accepted = |result: &&PutResult| **result == PutResult::Accepted;
+            state.actors[by as usize].accepted += results.iter().filter(is_accepted).count();
+            for (row, result) in rows.iter().zip(&results) {
+                let event = state.events.get_mut(&row.key);
+                if let Some(attempts) = event.and_then(|event| event.attempts.get_mut(&by)) {
+                    attempts.is_final = matches!(
+                        result,
+                        PutResult::Rejected(EntryError::Configuration(_) | EntryError::Content(_))
+                    );
+                }
+            }
             let entries = rows.iter().zip(&results);
             for (row, _) in entries.filter(|(_, result)| **result == PutResult::Accepted) {
                 let event = state.events.get_mut(&row.key);
@@ -69,9 +102,35 @@ impl EventBus for Caller {
         });
         Ok(results)
     }
-}
 
-impl Caller {
+    /// Sends a request again after five seconds without an answer.
+    async fn put_three_times(&self, rows: &[Arc<OutboxRow>]) -> Result<Vec<PutResult>, CallError> {
+        for _ in 0..2 {
+            if let Ok(answer) = timeout(Duration::from_secs(5), self.put_once(rows)).await {
+                return answer;
+            }
+        }
+        self.put_once(rows).await
+    }
+
+    /// Retries for two minutes what the bus rejects for now.
+    async fn put_again_and_again(
+        &self,
+        rows: &[Arc<OutboxRow>],
+    ) -> Result<Vec<PutResult>, CallError> {
+        let begun = Instant::now();
+        loop {
+            let results = self.put_once(rows).await?;
+            let is_for_now = |result: &PutResult| {
+                matches!(result, PutResult::Rejected(EntryError::Transient(_)))
+            };
+            if begun.elapsed() > Duration::from_mins(2) || !results.iter().any(is_for_now) {
+                return Ok(results);
+            }
+            sleep(Duration::from_secs(5)).await;
+        }
+    }
+
     /// Returns the results as the planted mistake reads them.
     fn plant_in_results(
         &self,
@@ -127,8 +186,18 @@ impl State {
                     event.was_rejected_for_now = true;
                     event.was_rejected_wrongly |= is_wrong;
                 }
+            } else if let Some(error) = self.rejected.get(&row.key) {
+                if let Some(event) = self.events.get_mut(&row.key) {
+                    event.was_rejected_for_now = true;
+                }
+                rejected.insert(index, error.clone());
             } else if self.poisoned.contains(&(row.key.clone(), row.edits)) {
                 rejected.insert(index, poison("poison"));
+            } else if self.rejects_all {
+                if let Some(event) = self.events.get_mut(&row.key) {
+                    event.was_rejected_wrongly = true;
+                }
+                rejected.insert(index, poison("a rule of the bus"));
             }
         }
         let now = self.now();
@@ -136,6 +205,10 @@ impl State {
         for (row, result) in rows.iter().zip(&results) {
             if *result == PutResult::Accepted {
                 self.accept(row, by);
+                // Without its answer the relay can't know that the bus accepted it.
+                let is_answered =
+                    !matches!(fault, Some(Fault::ShortResults(_) | Fault::ResponseLost));
+                self.check_copies(&row.key, by, is_answered);
             }
         }
         if let Some(Fault::ShortResults(count)) = fault {

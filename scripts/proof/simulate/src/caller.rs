@@ -1,14 +1,17 @@
 //! A process of ours and its calls of services. A call has its effect or not, its
 //! response arrives or not, and the process may die in it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::Duration,
 };
 
 use outbox::ports::CallError;
 use outbox_testing::{Call, CallFailure, Fault, FaultPlan as _, Operation};
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
 use crate::{
     fault_plan::FaultKind,
@@ -18,12 +21,24 @@ use crate::{
     state::State,
 };
 
+/// What a process of ours does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// It commits or handles events.
+    Service,
+    Relay,
+    Sweeper,
+    /// It runs an operator's command.
+    Operator,
+}
+
 /// A process of ours; it implements the library's traits for each service.
 #[derive(Clone)]
 pub(crate) struct Caller {
     pub(crate) simulation: Simulation,
-    /// It runs an operator's command.
-    is_operator: bool,
+    pub(crate) role: Role,
+    /// It has handled an invocation.
+    is_warm: Arc<AtomicBool>,
     /// The current invocation.
     actor: Arc<AtomicU32>,
     /// Notified when a fault kills the process.
@@ -31,25 +46,21 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    pub(crate) fn new(simulation: &Simulation) -> Self {
+    pub(crate) fn new(simulation: &Simulation, role: Role) -> Self {
         Self {
             simulation: simulation.clone(),
-            is_operator: false,
+            role,
+            is_warm: Arc::default(),
             actor: Arc::default(),
             death: Arc::default(),
         }
     }
 
-    pub(crate) fn for_operator(simulation: &Simulation) -> Self {
-        Self {
-            is_operator: true,
-            ..Self::new(simulation)
-        }
-    }
-
     /// Starts an invocation.
     pub(crate) fn begin(&self) -> Actor {
-        let actor = self.simulation.begin(self.is_operator);
+        let is_operator = self.role == Role::Operator;
+        let is_first = !self.is_warm.swap(true, Ordering::Relaxed);
+        let actor = self.simulation.begin(is_operator, is_first);
         self.actor.store(actor, Ordering::Relaxed);
         actor
     }
@@ -118,6 +129,16 @@ impl Caller {
         self.simulation.with(|state| {
             if matches!(state.actors[actor].ended, Some((_, End::TimedOut))) {
                 state.violate("did not respond before its deadline", None);
+            }
+        });
+    }
+
+    /// Checks how long a sweep took that began then. Where nothing but some bad events fails,
+    /// a sweep retries them for half a minute in the end.
+    pub(crate) fn check_sweep_time(&self, begun: Instant) {
+        self.simulation.with(|state| {
+            if state.has_bad_events && begun.elapsed() > Duration::from_mins(1) {
+                state.violate("a few failing rows held up a sweep", None);
             }
         });
     }

@@ -1,24 +1,37 @@
 //! What must hold at every step.
 
-use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
+
+use jiff::SignedDuration;
 use outbox::{OutboxRow, Parked, RowKey, Unreadable, ports::Message};
 use outbox_testing::Row;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::{
     design::Design,
     oracle::{Acceptance, Actor, EventRecord, Violation},
-    state::State,
+    state::{LIMITS, State},
 };
 
 /// The relay publishes records without a look-up if they are younger than 2 s. The rest
 /// is for what a batch may wait, and for skewed clocks.
 const YOUNG: SignedDuration = SignedDuration::from_secs(4);
 
-/// How long the relay retries a record before it leaves it to the sweeper, less what
-/// clocks may be wrong.
-const LEFT_TO_SWEEPER_AFTER: SignedDuration = SignedDuration::from_secs(10 * 60 - 3);
+/// How long the relay attempts an event that the bus rejects for now before it leaves it to the
+/// sweeper.
+const ATTEMPTED_FOR: Duration = Duration::from_secs(10);
+
+/// How long an event may wait at most because of another that fails: Lambda's longest pause
+/// before it retries, then until the relay looks for others, and what their batches take.
+const LONGEST_DELAY: SignedDuration = SignedDuration::from_secs(60 + 5 + 15);
+
+/// How many times one invocation may have an event accepted, if the bus answers at all.
+const MOST_COPIES: u32 = 2;
+
+/// How long after a row was parked without proof another may be; less what clocks may be wrong.
+const PARKED_WITHOUT_PROOF_EVERY: Duration = Duration::from_secs(3_600 - 3);
 
 impl State {
     /// Records that something happened that must never happen.
@@ -70,6 +83,8 @@ impl State {
         }
         self.check_order(row, by);
         self.check_duplicate(key, by);
+        self.check_delay(key);
+        self.accepted_at = Some(Instant::now());
         self.counts.accepted += 1;
         let at = self.now();
         if let Some(event) = self.events.get_mut(key) {
@@ -83,6 +98,58 @@ impl State {
         self.deliver(row);
     }
 
+    /// Checks that no event waits long because of another that fails, while the bus accepts it.
+    fn check_delay(&mut self, key: &RowKey) {
+        let Some(event) = self.events.get(key) else {
+            return;
+        };
+        let delay = self.now().duration_since(event.committed_at);
+        if event.accepted.is_empty() && delay > LONGEST_DELAY && self.must_be_in_time(key) {
+            self.violate("an event waited long because of another", Some(key));
+        }
+    }
+
+    /// Checks at the end of a time with bad events that no other still waits.
+    pub(crate) fn check_none_waits(&mut self) {
+        let now = self.now();
+        let waits = self.events.iter().find(|(key, event)| {
+            let age = now.duration_since(event.committed_at);
+            !event.is_settled() && age > LONGEST_DELAY && self.must_be_in_time(key)
+        });
+        if let Some(key) = waits.map(|(key, _)| key.clone()) {
+            self.violate("an event waits because of another", Some(&key));
+        }
+    }
+
+    /// Returns whether nothing may keep an event from the bus: nothing fails but other events.
+    fn must_be_in_time(&self, key: &RowKey) -> bool {
+        self.has_bad_events && !self.is_over && !self.bad_aggregates.contains(&key.aggregate_id)
+    }
+
+    /// Checks that an invocation doesn't have an event accepted again and again. `is_answered`:
+    /// the answer says that the bus accepted it, or would if it came in time.
+    pub(crate) fn check_copies(&mut self, key: &RowKey, by: Actor, is_answered: bool) {
+        let event = self.events.get_mut(key);
+        let Some(attempts) = event.and_then(|event| event.attempts.get_mut(&by)) else {
+            return;
+        };
+        attempts.copies += u32::from(is_answered);
+        if attempts.copies > MOST_COPIES {
+            self.violate(
+                "one invocation published an event again and again",
+                Some(key),
+            );
+        }
+    }
+
+    /// Checks that a new process that can't delete rows has published one request at most.
+    pub(crate) fn check_deletes(&mut self, by: Actor) {
+        let actor = self.actors[by as usize];
+        if actor.is_first && !actor.has_deleted && actor.accepted > LIMITS.entries {
+            self.violate("published many events that it could not delete", None);
+        }
+    }
+
     fn check_order(&mut self, row: &OutboxRow, by: Actor) {
         let aggregate = row.key.aggregate_id.clone();
         let event = self.events.get(&row.key);
@@ -94,8 +161,11 @@ impl State {
         *latest = row.sequence.max(*latest);
         // An event that was parked, or rejected alone of a request, may be late, as
         // docs/guarantees.md says. A repetition is a duplicate, not disorder.
-        let is_late =
-            |event: &EventRecord| event.released_at.is_some() || event.was_rejected_for_now;
+        // So may one that was found in the table beside the batch.
+        let is_found = self.found_by_search.contains(&(by, row.key.clone()));
+        let is_late = |event: &EventRecord| {
+            is_found || event.released_at.is_some() || event.was_rejected_for_now
+        };
         let event = self.events.get(&row.key);
         if event.is_some_and(|event| is_late(event) || !event.accepted.is_empty()) {
             return;
@@ -111,7 +181,10 @@ impl State {
             );
         }
         let last = self.last_on_bus.insert(aggregate, row.sequence);
-        if self.is_fault_free && last.is_some_and(|last| last > row.sequence) {
+        if self.is_fault_free
+            && !self.has_bad_events
+            && last.is_some_and(|last| last > row.sequence)
+        {
             self.violate("published out of order without any fault", Some(&row.key));
         }
     }
@@ -141,7 +214,9 @@ impl State {
         let is_read_twice = self
             .read_twice_until
             .is_some_and(|until| until > Instant::now());
-        let is_redelivered = theirs.has_died() || theirs.is_operator || is_read_twice;
+        let is_found = self.found_by_search.contains(&(before.by, key.clone()));
+        let is_from_table = theirs.is_operator || is_found;
+        let is_redelivered = theirs.has_died() || is_from_table || is_read_twice;
 
         // An actor that got no response retries without another look-up.
         let is_retry = before.by == by && !before.is_confirmed;
@@ -191,6 +266,7 @@ impl State {
         let event = self.events.get(key);
         let was_rejected_wrongly = event.is_some_and(|event| event.was_rejected_wrongly);
         let has_letter = event.is_some_and(|event| event.letters.contains(&by));
+        let is_damaged = event.is_none_or(|event| is_damaged(event));
         if !has_letter {
             self.violate("parked without a dead letter", Some(key));
         }
@@ -198,26 +274,66 @@ impl State {
         if !is_poison && !was_rejected_wrongly {
             self.violate("parked an event that is no poison", Some(key));
         }
+        if !is_malformed && !is_damaged && self.actors[by as usize].accepted == 0 {
+            self.check_parked_without_proof(key, by);
+        }
+    }
+
+    /// A row is parked although the process knows of no other event that its bus accepted. Once
+    /// an hour that is allowed, and more often if somebody has dealt with the last one.
+    fn check_parked_without_proof(&mut self, key: &RowKey, by: Actor) {
+        let now = self.now();
+        self.note(format!("{now:.3} {key} is parked without proof"));
+        let last = self.parked_without_proof.take();
+        self.parked_without_proof = Some((key.clone(), Instant::now()));
+        // If it is the same row, it was made pending in between.
+        let is_left = |last: &RowKey| {
+            last != key && self.services.table.row(last).is_some_and(Row::is_parked)
+        };
+        // Sweeps at the same time don't see each other's.
+        let begun = self.actors[by as usize].begun;
+        let is_lately = |at: Instant| at < begun && at.elapsed() < PARKED_WITHOUT_PROOF_EVERY;
+        if last.is_some_and(|(last, at)| is_left(&last) && is_lately(at)) {
+            self.violate("parked two rows within an hour without proof", Some(key));
+        }
     }
 
     /// The mapping completes a record of a batch that it handed over at `begun`. Its event
     /// must be settled, parked, or left to those that read the table.
-    pub(crate) fn complete_record(&mut self, key: &RowKey, begun: Instant, now: Timestamp) {
+    pub(crate) fn complete_record(&mut self, key: &RowKey, begun: Instant) {
         let row = self.services.table.row(key);
         let (Some(row), Some(event)) = (row, self.events.get(key)) else {
             return;
         };
-        let is_old = now.duration_since(event.committed_at) >= LEFT_TO_SWEEPER_AFTER;
         // An operator may release a row before the process that parked it has responded,
         // and edited events are published from the table.
         let was_released = event.released_at.is_some_and(|released| released >= begun);
         let was_edited = event.current().edits > 0;
-        let is_left = is_old || was_released || was_edited;
+        let is_left = was_released || was_edited || self.may_be_left(key, begun);
         if !row.is_parked() && !event.is_settled() && !is_left {
             let line = format!("{key} is completed: {row:?} of {event:?}");
             self.note(line);
             self.violate("completed the record of a pending event", Some(key));
         }
+    }
+
+    /// Returns whether an invocation that began then may leave an event to the sweeper: its own
+    /// fault, or that of one before it in its aggregate, while the bus accepted others.
+    fn may_be_left(&self, key: &RowKey, begun: Instant) -> bool {
+        let others_accepted = self.accepted_at.is_some_and(|at| at >= begun);
+        let rows = self.services.table.rows();
+        let mut before = rows
+            .filter(|(earlier, _)| earlier.aggregate_id == key.aggregate_id && *earlier <= key)
+            .filter_map(|(earlier, _)| self.events.get(earlier));
+        before.any(|event| {
+            let is_damaged = event.is_unreadable || is_damaged(event);
+            let was_rejected = event.attempts.values().any(|attempts| {
+                let is_long = attempts.last - attempts.first >= ATTEMPTED_FOR;
+                attempts.last >= begun && (attempts.is_final || is_long)
+            });
+            event.unparked_at.is_some_and(|at| at >= begun)
+                || others_accepted && (is_damaged || was_rejected)
+        })
     }
 
     /// A replay deletes a dead letter, whose rows must not be pending.
@@ -278,4 +394,9 @@ impl State {
     pub(crate) fn see(&mut self, by: Actor, key: &RowKey) {
         self.seen.insert((by, key.clone()), Instant::now());
     }
+}
+
+/// Returns whether the relay sees itself that an event can't be published.
+fn is_damaged(event: &EventRecord) -> bool {
+    serde_json::from_str::<IgnoredAny>(&event.current().detail).is_err()
 }

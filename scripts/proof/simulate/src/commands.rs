@@ -11,7 +11,7 @@ use tokio::{task::spawn_local, time::sleep};
 use uuid::Uuid;
 
 use crate::{
-    caller::Caller,
+    caller::{Caller, Role},
     design::Design,
     functions::run_invocation,
     record_by_record::publish_after_commit,
@@ -90,7 +90,7 @@ async fn serve(simulation: Simulation, things: u64, events: u64) {
 
 impl Service {
     fn start(simulation: &Simulation) -> Self {
-        let caller = Caller::new(simulation);
+        let caller = Caller::new(simulation, Role::Service);
         Self {
             // The source is valid.
             outbox: outbox(&caller).unwrap_or_else(|error| unreachable!("{error}")),

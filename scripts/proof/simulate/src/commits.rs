@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
-use outbox::{OutboxRow, Unreadable};
+use outbox::{OutboxRow, Unreadable, ports::EntryError};
 use outbox_testing::{Item, OUTBOX_TABLE};
 
 use crate::{oracle::EventRecord, state::State};
@@ -79,7 +79,7 @@ impl State {
     }
 
     fn choose_damage(&mut self) -> Damage {
-        if self.is_fault_free {
+        if self.is_fault_free && !self.has_bad_events {
             return Damage::None;
         }
         match self.random.u8(..) {
@@ -105,11 +105,24 @@ impl State {
         if matches!(new.damage, Damage::Detail | Damage::Poison) {
             self.poisoned.insert((key.clone(), 0));
         }
+        let is_rejected = self.has_bad_events && self.random.u8(..) < 4;
+        if is_rejected {
+            let error = if self.random.bool() {
+                EntryError::Transient("InternalFailure".into())
+            } else {
+                EntryError::Configuration("NotAuthorizedForDetailTypeException".into())
+            };
+            self.rejected.insert(key.clone(), error);
+        }
+        if is_rejected || new.damage != Damage::None {
+            self.bad_aggregates.insert(key.aggregate_id.clone());
+        }
         self.counts.committed += 1;
         self.keys_by_event_id
             .insert(row.event_id.to_string(), key.clone());
         let now = self.now();
-        let record = EventRecord::committed(row, new.intended_detail, now);
+        let mut record = EventRecord::committed(row, new.intended_detail, now);
+        record.is_unreadable = matches!(new.damage, Damage::NewerFormat | Damage::NoSource);
         self.events.insert(key, record);
     }
 

@@ -10,7 +10,7 @@ use outbox_testing::{FIRST_SHARD, Item, STREAM_ARN};
 use tokio::time::sleep;
 
 use crate::{
-    caller::Caller,
+    caller::{Caller, Role},
     commits::NewRow,
     design::Design,
     simulation::Simulation,
@@ -24,9 +24,10 @@ async fn begin() -> Caller {
         design: Design::ThisOne,
         mutant: None,
         is_fault_free: true,
+        has_bad_events: false,
         keeps_history: false,
     });
-    let caller = Caller::new(&simulation);
+    let caller = Caller::new(&simulation, Role::Service);
     caller.begin();
     caller
 }

@@ -12,8 +12,12 @@ use outbox_testing::unreachable_client;
 use tokio::time::Instant;
 
 use crate::{
-    caller::Caller, delivery::Delivery, functions::run_invocation, mutants::Mutant,
-    simulation::Simulation, state::State,
+    caller::{Caller, Role},
+    delivery::Delivery,
+    functions::run_invocation,
+    mutants::Mutant,
+    simulation::Simulation,
+    state::State,
 };
 
 /// The function's timeout.
@@ -70,7 +74,7 @@ impl State {
 
 /// Handles deliveries until the history ends.
 pub(crate) async fn consume(simulation: Simulation) {
-    let mut caller = Caller::new(&simulation);
+    let mut caller = Caller::new(&simulation, Role::Service);
     loop {
         let received = simulation.with(State::receive);
         if received.is_empty() {
@@ -84,7 +88,7 @@ pub(crate) async fn consume(simulation: Simulation) {
                     .deliveries
                     .retain(|delivery| !handled.contains(&delivery.id));
             }),
-            None => caller = Caller::new(&simulation),
+            None => caller = Caller::new(&simulation, Role::Service),
         }
     }
 }

@@ -136,6 +136,29 @@ impl FaultPlan {
         description
     }
 
+    /// Takes away the permission for one operation. Returns the description.
+    pub(crate) fn take_permission(&mut self, lasts: Duration) -> String {
+        let random = &mut self.random;
+        let operation = Operation::ALL[random.usize(..Operation::ALL.len())];
+        self.add(operation, FaultKind::Denied, lasts);
+        format!("{operation:?} is denied for {lasts:?}")
+    }
+
+    /// Makes the bus answer each request after a long time.
+    pub(crate) fn slow_bus(&mut self, lasts: Duration) {
+        self.add(Operation::PutEvents, FaultKind::Slow, lasts);
+    }
+
+    /// Adds an episode in which every call of an operation is affected.
+    fn add(&mut self, operation: Operation, fault: FaultKind, lasts: Duration) {
+        self.episodes.push(Episode {
+            operation: Some(operation),
+            fault,
+            probability: 1.0,
+            until: Instant::now() + lasts,
+        });
+    }
+
     /// Ends all faults.
     pub(crate) fn clear(&mut self) {
         self.episodes.clear();
@@ -171,7 +194,14 @@ impl FaultPlan {
             FaultKind::Denied => error(CallError::Configuration, "access denied"),
             FaultKind::Rejected => error(CallError::Content, "rejected"),
             FaultKind::Conflict => Fault::Conflict,
-            FaultKind::Slow => Fault::Slow(Duration::from_millis(self.random.u64(500..20_000))),
+            FaultKind::Slow => {
+                let longest = if call.operation == Operation::PutEvents {
+                    60_000
+                } else {
+                    20_000
+                };
+                Fault::Slow(Duration::from_millis(self.random.u64(500..longest)))
+            }
             FaultKind::Late => Fault::Late(Duration::from_secs(self.random.u64(4..30))),
             FaultKind::ShortList => Fault::ShortResults(call.entries / 2),
             FaultKind::Partial => self.partial(call),

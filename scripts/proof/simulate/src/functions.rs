@@ -15,7 +15,12 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::{caller::Caller, mutants::Mutant, oracle::End, simulation::Simulation};
+use crate::{
+    caller::{Caller, Role},
+    mutants::Mutant,
+    oracle::End,
+    simulation::Simulation,
+};
 
 /// The timeouts with which the functions are deployed.
 pub(crate) const RELAY_TIMEOUT: Duration = Duration::from_mins(1);
@@ -46,7 +51,7 @@ pub(crate) struct RelayProcess {
 
 impl StreamFunction for RelayProcess {
     fn start(simulation: &Simulation) -> Self {
-        let caller = Caller::new(simulation);
+        let caller = Caller::new(simulation, Role::Relay);
         let handler = StreamHandler::new(relay(&caller));
         Self { caller, handler }
     }
@@ -68,6 +73,9 @@ impl StreamFunction for RelayProcess {
             return (Outcome::FunctionError, None);
         };
         let mut answer = serde_json::to_value(report.response).unwrap_or(Value::Null);
+        if mutant == Some(Mutant::LeaveNothing) && report.counts.left_to_sweeper > 0 {
+            answer["batchItemFailures"] = json!([{"itemIdentifier": numbers[0]}]);
+        }
         plant_in_response(mutant, &mut answer, &numbers);
         let payload = answer.to_string();
         (Outcome::Answered { payload }, Some(self))
@@ -119,14 +127,15 @@ pub(crate) struct SweeperProcess {
 
 impl SweeperProcess {
     pub(crate) fn start(simulation: &Simulation) -> Self {
-        let caller = Caller::new(simulation);
+        let caller = Caller::new(simulation, Role::Sweeper);
         let sweeper = Sweeper::new(relay(&caller), GRACE);
         Self { caller, sweeper }
     }
 
     /// Sweeps, or dies in it. Returns the process if it is still alive.
     pub(crate) async fn invoke(self) -> Option<Self> {
-        let sweeping = self.sweeper.sweep(Instant::now() + SWEEPER_TIMEOUT);
+        let begun = Instant::now();
+        let sweeping = self.sweeper.sweep(begun + SWEEPER_TIMEOUT);
         if run_invocation(&self.caller, SWEEPER_TIMEOUT, sweeping)
             .await
             .is_none()
@@ -134,6 +143,7 @@ impl SweeperProcess {
             self.caller.check_answered_in_time();
             return None;
         }
+        self.caller.check_sweep_time(begun);
         Some(self)
     }
 }

@@ -31,7 +31,7 @@ pub(crate) async fn cause_incidents<F: StreamFunction>(
 ) {
     loop {
         sleep(Duration::from_secs(simulation.between(60..4 * 3_600))).await;
-        match simulation.between(0..10) {
+        match simulation.between(0..14) {
             0 => {
                 simulation.log(|| "the sweeper is off".to_owned());
                 simulation.with(|state| state.is_sweeper_off = true);
@@ -106,6 +106,25 @@ pub(crate) async fn cause_incidents<F: StreamFunction>(
                     state.poisoned.remove(poisoned);
                 }
             }),
+            9 => {
+                simulation.log(|| "the bus rejects every event for its content".to_owned());
+                simulation.with(|state| state.rejects_all = true);
+                sleep(Duration::from_secs(simulation.between(3_600..6 * 3_600))).await;
+                simulation.log(|| "the bus accepts events again".to_owned());
+                simulation.with(|state| state.rejects_all = false);
+            }
+            10..12 => {
+                let lasts = Duration::from_secs(simulation.between(600..4 * 3_600));
+                let what = simulation.with(|state| state.fault_plan.take_permission(lasts));
+                simulation.log(|| what);
+                sleep(lasts).await;
+            }
+            12 => {
+                let lasts = Duration::from_secs(simulation.between(600..4 * 3_600));
+                simulation.log(|| format!("the bus is slow for {lasts:?}"));
+                simulation.with(|state| state.fault_plan.slow_bus(lasts));
+                sleep(lasts).await;
+            }
             _ => simulation.with(|state| {
                 // A dead letter is lost.
                 let messages = state.services.queue.messages().iter();

@@ -12,7 +12,7 @@ use stream_mapping::{
 };
 use tokio::{
     task::{AbortHandle, JoinHandle, spawn_local},
-    time::Instant,
+    time::{Instant, timeout},
 };
 
 use crate::{design::Design, functions::StreamFunction, simulation::Simulation};
@@ -126,7 +126,7 @@ impl<F: StreamFunction> Driver<F> {
                 let task = spawn_local(Rc::clone(&self).drive(shard));
                 self.tasks.borrow_mut().push(task.abort_handle());
             }
-            self.simulation.stream_record_or(POLL_INTERVAL).await;
+            let _ = timeout(POLL_INTERVAL, self.simulation.stream_record()).await;
         }
     }
 
@@ -138,6 +138,8 @@ impl<F: StreamFunction> Driver<F> {
         };
         let mut position = 0;
         loop {
+            // Before the stream is read, so that no record is missed meanwhile.
+            let new_record = self.simulation.stream_record();
             let has_ended = self.read(&id, &mut position, &mut shard);
             let wait = self.do_what_is_due(&mut shard).await;
             if has_ended && shard.backlog() == 0 {
@@ -147,7 +149,9 @@ impl<F: StreamFunction> Driver<F> {
             }
             match wait {
                 Some(wait) => tokio::time::sleep(wait).await,
-                None => self.simulation.stream_record_or(POLL_INTERVAL).await,
+                None => {
+                    let _ = timeout(POLL_INTERVAL, new_record).await;
+                }
             }
             // Lambda polls each shard four times per second.
             tokio::time::sleep(Duration::from_millis(250)).await;
@@ -242,7 +246,7 @@ impl<F: StreamFunction> Driver<F> {
         self.simulation.with(|state| {
             for record in &records[..consequence.done] {
                 if let Some(key) = key_of(record) {
-                    state.complete_record(&key, begun, now);
+                    state.complete_record(&key, begun);
                 }
             }
         });

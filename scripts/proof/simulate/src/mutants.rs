@@ -50,6 +50,21 @@ pub enum Mutant {
     NoClaim,
     /// A transaction without a response counts as not written.
     SilenceIsRefusal,
+    /// Nothing is left to the sweeper: what fails blocks its shard.
+    LeaveNothing,
+    /// The relay finds no other events while it has only failing ones left.
+    FindNoOthers,
+    /// A put without an answer is sent again after five seconds, three times, as a client
+    /// with the SDK's retries does.
+    PutRetriedByClient,
+    /// A delete that was denied counts as done.
+    DenialIsDeleted,
+    /// The sweeper doesn't see when a row was parked.
+    ForgetParkedAt,
+    /// A bus that can't be asked for counts as existing.
+    UnavailableBusExists,
+    /// The sweeper retries what the bus rejects for now before it goes on.
+    RetryInFront,
     /// A consumer handles every delivery.
     NoInbox,
     /// A consumer records that it has handled an event before it handles it.

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::{task::spawn_local, time::sleep};
 
 use crate::{
-    caller::Caller,
+    caller::{Caller, Role},
     functions::{relay, run_invocation},
     simulation::Simulation,
     state::State,
@@ -76,7 +76,7 @@ pub(crate) async fn respond_to_pages(simulation: Simulation) {
 
 /// Replays everything in the dead-letter queue, or dies in it.
 pub(crate) async fn replay(simulation: &Simulation) {
-    let caller = Caller::for_operator(simulation);
+    let caller = Caller::new(simulation, Role::Operator);
     let replay = Replay::new(relay(&caller), caller.clone(), caller.clone(), TABLE_ARN);
     let selection = Selection::default();
     // Boxed, because it is a large future.
@@ -97,7 +97,7 @@ async fn remedy_one(simulation: &Simulation, what: Remedy) {
 
 /// Does something about a row, with what outboxctl is made of.
 pub(crate) async fn remedy(simulation: &Simulation, what: Remedy, key: &RowKey) {
-    let caller = Caller::for_operator(simulation);
+    let caller = Caller::new(simulation, Role::Operator);
     let relay = relay(&caller);
     let wanted = BTreeSet::from([key.clone()]);
     let work = async {
@@ -153,7 +153,7 @@ async fn publish_one(simulation: &Simulation) {
         state.random.choice(keys)
     });
     let Some(key) = chosen else { return };
-    let caller = Caller::for_operator(simulation);
+    let caller = Caller::new(simulation, Role::Operator);
     let relay = relay(&caller);
     let wanted = BTreeSet::from([key]);
     run_invocation(&caller, COMMAND_TIMEOUT, relay.publish_through(&wanted)).await;

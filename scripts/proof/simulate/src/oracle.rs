@@ -1,7 +1,10 @@
 //! The oracle: what really happened to each event and each process, whatever they
 //! themselves know. The checks are made against it.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use outbox::{OutboxRow, RowKey};
@@ -43,8 +46,25 @@ pub(crate) struct EventRecord {
     pub(crate) was_rejected_for_now: bool,
     /// The bus has once rejected it for its content, although nothing is wrong with it.
     pub(crate) was_rejected_wrongly: bool,
+    /// Its record in the stream can't be read, by the relay that is deployed then.
+    pub(crate) is_unreadable: bool,
+    /// The attempts of each actor to publish it.
+    pub(crate) attempts: BTreeMap<Actor, Attempts>,
+    /// When its dead letter could last not be sent, or its row not be parked after it.
+    pub(crate) unparked_at: Option<Instant>,
     /// How often a consumer has committed its effect.
     pub(crate) effects: u32,
+}
+
+/// What an actor has done to publish an event.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Attempts {
+    pub(crate) first: Instant,
+    pub(crate) last: Instant,
+    /// The last attempt was rejected for another reason than "for now".
+    pub(crate) is_final: bool,
+    /// How often the bus accepted it and said so, sooner or later.
+    pub(crate) copies: u32,
 }
 
 /// The bus has accepted an event.
@@ -77,8 +97,23 @@ impl EventRecord {
             released_at: None,
             was_rejected_for_now: false,
             was_rejected_wrongly: false,
+            is_unreadable: false,
+            attempts: BTreeMap::new(),
+            unparked_at: None,
             effects: 0,
         }
+    }
+
+    /// An actor attempts to publish it now.
+    pub(crate) fn attempt(&mut self, by: Actor) {
+        let now = Instant::now();
+        let attempts = self.attempts.entry(by).or_insert(Attempts {
+            first: now,
+            last: now,
+            is_final: false,
+            copies: 0,
+        });
+        attempts.last = now;
     }
 
     /// Returns the row as it should be now.
@@ -119,6 +154,12 @@ pub(crate) struct ActorRecord {
     pub(crate) ended: Option<(Instant, End)>,
     /// A delete has failed: it may not have attempted the deletes after it.
     pub(crate) has_failed_delete: bool,
+    /// It is the first invocation of its process.
+    pub(crate) is_first: bool,
+    /// How many events it knows that the bus accepted.
+    pub(crate) accepted: usize,
+    /// A delete has succeeded.
+    pub(crate) has_deleted: bool,
 }
 
 impl ActorRecord {

@@ -31,7 +31,9 @@ impl DeadLetters for Caller {
             }
         };
         let call = Call::on_rows(Operation::SendMessage, std::slice::from_ref(&letter.key));
-        self.call(call, send).await
+        let sent = self.call(call, send).await;
+        self.note_unparked(&letter.key, &sent);
+        sent
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use stream_mapping::Outcome;
 
 use crate::{
-    caller::Caller,
+    caller::{Caller, Role},
     design::Design,
     functions::{RELAY_TIMEOUT, StreamFunction, run_invocation},
     mapping::key_of,
@@ -26,7 +26,7 @@ pub(crate) struct RecordByRecord {
 impl StreamFunction for RecordByRecord {
     fn start(simulation: &Simulation) -> Self {
         Self {
-            caller: Caller::new(simulation),
+            caller: Caller::new(simulation, Role::Service),
             design: simulation.with(|state| state.design),
         }
     }

@@ -69,12 +69,14 @@ pub fn run(seed: Seed, plan: Plan) -> Report {
 
 async fn run_history(seed: Seed, plan: Plan) -> Report {
     let begun = Instant::now();
-    let is_fault_free = seed % 8 == 7;
+    let has_bad_events = seed % 8 == 6;
+    let is_fault_free = has_bad_events || seed % 8 == 7;
     let simulation = Simulation::new(&Setting {
         seed,
         design: plan.design,
         mutant: plan.mutant,
         is_fault_free,
+        has_bad_events,
         keeps_history: plan.keeps_history,
     });
     if plan.design != Design::ThisOne {
@@ -112,6 +114,9 @@ async fn run_history(seed: Seed, plan: Plan) -> Report {
         task.abort();
     }
     let calls = simulation.with(|state| {
+        state.check_none_waits();
+        state.rejects_all = false;
+        state.rejected.clear();
         state.fault_plan.clear();
         state.is_over = true;
         state.is_relay_broken = false;

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use outbox::Clock;
 use outbox_testing::TestClock;
 use tokio::{
-    sync::Notify,
+    sync::{Notify, futures::Notified},
     time::{Instant, sleep},
 };
 
@@ -76,9 +76,9 @@ impl Simulation {
         self.0.stream_record_added.notify_waiters();
     }
 
-    /// Waits until the stream has something new, or until the timeout.
-    pub(crate) async fn stream_record_or(&self, timeout: Duration) {
-        notified_or(&self.0.stream_record_added, timeout).await;
+    /// Returns a future that ends when the stream has something new, from now on.
+    pub(crate) fn stream_record(&self) -> Notified<'_> {
+        self.0.stream_record_added.notified()
     }
 
     /// Wakes the consumers, because their queue may have something new.
@@ -119,7 +119,7 @@ impl Simulation {
     }
 
     /// An invocation or an operator's command begins.
-    pub(crate) fn begin(&self, is_operator: bool) -> Actor {
+    pub(crate) fn begin(&self, is_operator: bool, is_first: bool) -> Actor {
         self.with(|state| {
             state.counts.invocations += 1;
             state.actors.push(ActorRecord {
@@ -128,6 +128,9 @@ impl Simulation {
                 is_operator,
                 ended: None,
                 has_failed_delete: false,
+                is_first,
+                accepted: 0,
+                has_deleted: false,
             });
             Actor::try_from(state.actors.len() - 1).unwrap_or(Actor::MAX)
         })
@@ -137,6 +140,7 @@ impl Simulation {
         self.with(|state| {
             state.counts.deaths += u64::from(end != End::Returned);
             state.actors[actor as usize].ended = Some((Instant::now(), end));
+            state.check_deletes(actor);
         });
     }
 

@@ -2,12 +2,15 @@
 //! knows. Each service adds its own methods where it is simulated.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     time::Duration,
 };
 
 use jiff::Timestamp;
-use outbox::{KeySchema, RowKey, ports::BusLimits};
+use outbox::{
+    KeySchema, RowKey,
+    ports::{BusLimits, EntryError},
+};
 use outbox_testing::{Services, TestClock};
 use tokio::time::Instant;
 
@@ -44,8 +47,10 @@ pub(crate) struct Setting {
     pub(crate) design: Design,
     /// The deliberate mistake, if there is one.
     pub(crate) mutant: Option<Mutant>,
-    /// No fault and no incident happens, so events must arrive in order.
+    /// No fault and no incident happens.
     pub(crate) is_fault_free: bool,
+    /// Some events are bad: they fail while the bus accepts the others.
+    pub(crate) has_bad_events: bool,
     /// Whether to write down what happens.
     pub(crate) keeps_history: bool,
 }
@@ -64,6 +69,16 @@ pub(crate) struct State {
     pub(crate) bus_unanswered_at: Option<Instant>,
     /// What the bus will never accept: events as they are after this many edits.
     pub(crate) poisoned: BTreeSet<(RowKey, u64)>,
+    /// What the bus rejects for as long as there are faults, and why.
+    pub(crate) rejected: BTreeMap<RowKey, EntryError>,
+    /// The aggregates with an event that is bad in any way.
+    pub(crate) bad_aggregates: BTreeSet<String>,
+    /// The bus rejects every event for its content.
+    pub(crate) rejects_all: bool,
+    /// When the bus last accepted an event.
+    pub(crate) accepted_at: Option<Instant>,
+    /// The row that was last parked although its bus accepted nothing, and when.
+    pub(crate) parked_without_proof: Option<(RowKey, Instant)>,
     /// The commands whose transactions were written.
     pub(crate) commands: BTreeSet<u64>,
     /// When the stream will have shown everything written so far of each aggregate.
@@ -77,6 +92,8 @@ pub(crate) struct State {
     pub(crate) sequences: HashSet<(String, u64)>,
     /// When each actor last read each row.
     pub(crate) seen: HashMap<(Actor, RowKey), Instant>,
+    /// The rows that a relay found in the table, beside its batch.
+    pub(crate) found_by_search: HashSet<(Actor, RowKey)>,
     /// What really happened to each actor, by its number.
     pub(crate) actors: Vec<ActorRecord>,
     /// The last sequence that each actor has published of each aggregate.
@@ -95,6 +112,8 @@ pub(crate) struct State {
     pub(crate) is_over: bool,
     /// No fault and no incident happens in this history.
     pub(crate) is_fault_free: bool,
+    /// Some events fail while the bus accepts the others.
+    pub(crate) has_bad_events: bool,
     pub(crate) counts: Counts,
     pub(crate) violations: Vec<Violation>,
     /// What happened, line by line, if it is to be shown.
@@ -148,6 +167,11 @@ impl State {
             bus_gone_since: None,
             bus_unanswered_at: None,
             poisoned: BTreeSet::new(),
+            rejected: BTreeMap::new(),
+            bad_aggregates: BTreeSet::new(),
+            rejects_all: false,
+            accepted_at: None,
+            parked_without_proof: None,
             commands: BTreeSet::new(),
             streamed_until: HashMap::new(),
             deliveries: Vec::new(),
@@ -155,6 +179,7 @@ impl State {
             keys_by_event_id: HashMap::new(),
             sequences: HashSet::new(),
             seen: HashMap::new(),
+            found_by_search: HashSet::new(),
             actors: Vec::new(),
             published_by: HashMap::new(),
             last_on_bus: HashMap::new(),
@@ -164,6 +189,7 @@ impl State {
             is_sweeper_off: false,
             is_over: false,
             is_fault_free: setting.is_fault_free,
+            has_bad_events: setting.has_bad_events,
             counts: Counts::default(),
             violations: Vec::new(),
             history: setting.keeps_history.then(Vec::new),

@@ -3,13 +3,20 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
 use outbox::{
     Parked, RowKey,
     ports::{CallError, OutboxTable, Page, RowState, Segment},
 };
 use outbox_testing::{Call, Fault, OUTBOX_TABLE, Operation};
+use tokio::time::Instant;
 
-use crate::{caller::Caller, mutants::Mutant, oracle::Actor, state::State};
+use crate::{
+    caller::{Caller, Role},
+    mutants::Mutant,
+    oracle::Actor,
+    state::State,
+};
 
 impl OutboxTable for Caller {
     fn name(&self) -> &str {
@@ -51,8 +58,14 @@ impl OutboxTable for Caller {
         let all_deleted = matches!(&deleted, Ok(Ok(unprocessed)) if unprocessed.is_empty());
         self.simulation
             .with(|state| state.actors[by as usize].has_failed_delete |= !all_deleted);
-        let unprocessed = deleted??;
+        let deleted = deleted.and_then(|deleted| deleted);
+        if self.has(Mutant::DenialIsDeleted) && matches!(deleted, Err(CallError::Configuration(_)))
+        {
+            return Ok(Vec::new());
+        }
+        let unprocessed = deleted?;
         self.simulation.with(|state| {
+            state.actors[by as usize].has_deleted |= unprocessed.len() < keys.len();
             for key in keys.iter().filter(|key| !unprocessed.contains(key)) {
                 if let Some(event) = state.events.get_mut(key) {
                     event.undeleted_by.remove(&by);
@@ -74,17 +87,32 @@ impl OutboxTable for Caller {
             self.simulation.page();
         };
         let call = Call::on_rows(Operation::UpdateItem, std::slice::from_ref(key));
-        self.call(call, park).await
+        let parked = self.call(call, park).await;
+        self.note_unparked(key, &parked);
+        parked
     }
 
     async fn scan(&self, segment: Segment, after: Option<&RowKey>) -> Result<Page, CallError> {
+        let is_search = self.role == Role::Relay;
+        if is_search && self.has(Mutant::FindNoOthers) {
+            return Ok(Page::default());
+        }
         let sweeps_parked = self.has(Mutant::SweepParkedRows);
+        let forgets = self.has(Mutant::ForgetParkedAt);
         let by = self.actor();
         let scan = |state: &mut State, fault: Option<&Fault>| {
             let mut page = state.services.table.scan(segment, after, fault);
             state.see_page(by, &page);
+            if is_search {
+                let found = page.rows.iter().map(|row| (by, row.candidate.key.clone()));
+                state.found_by_search.extend(found);
+            }
             if sweeps_parked {
                 page.rows.iter_mut().for_each(|row| row.parked = None);
+            }
+            if forgets {
+                let parked = page.rows.iter_mut().filter_map(|row| row.parked.as_mut());
+                parked.for_each(|parked| parked.at = Timestamp::UNIX_EPOCH);
             }
             page
         };
@@ -105,6 +133,17 @@ impl OutboxTable for Caller {
             page
         };
         self.call(Operation::Query.into(), query).await
+    }
+}
+
+impl Caller {
+    /// Records that a row could not be parked, or its dead letter not be sent.
+    pub(crate) fn note_unparked(&self, key: &RowKey, result: &Result<(), CallError>) {
+        self.simulation.with(|state| {
+            if let (Some(event), Err(_)) = (state.events.get_mut(key), result) {
+                event.unparked_at = Some(Instant::now());
+            }
+        });
     }
 }
 

@@ -73,7 +73,10 @@ impl Backlog {
             }
         }
         self.keep_suspect(&due, &outcome);
-        self.keep_failed(due, &outcome);
+        // If nothing was accepted, they were retried already.
+        if !outcome.commit_to_publish.is_empty() {
+            self.keep_failed(due, &outcome);
+        }
         outcome
     }
 

@@ -1,7 +1,7 @@
 //! One call of [`Relay::publish`](super::Relay::publish) while it runs: what is still to be
 //! sent, what will be parked, and what became of the other rows.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use futures::{Stream, StreamExt};
 use tokio::time::Instant;
@@ -16,6 +16,7 @@ use crate::{
         poison::{MOST_POISONED, PoisonedRow, Sendable, Triage, triage},
         retry::Retries,
         schedule::Schedule,
+        waiting_rows::Excluded,
     },
 };
 
@@ -90,15 +91,17 @@ impl<'r, B: EventBus> Publication<'r, B> {
         self.schedule.others_wanted_at(now, failed)
     }
 
-    /// Returns the aggregates of which no other row may be tried: it could overtake one that
-    /// failed.
-    pub(super) fn aggregates(&self) -> HashSet<String> {
-        let settled_or_failed = self
-            .outcome
-            .rows()
-            .map(|(key, _)| key.aggregate_id.as_str());
-        let aggregates = self.schedule.aggregates().chain(settled_or_failed);
-        aggregates.map(str::to_owned).collect()
+    /// Returns which rows must not be tried.
+    pub(super) fn excluded(&self) -> Excluded {
+        let failed = self.outcome.rows().filter_map(|(key, row_outcome)| {
+            let is_failed = matches!(row_outcome, RowOutcome::Failed(_));
+            is_failed.then_some(key.aggregate_id.as_str())
+        });
+        let aggregates = self.schedule.unsettled_aggregates().chain(failed);
+        Excluded {
+            aggregates: aggregates.map(str::to_owned).collect(),
+            published: self.schedule.accepted().cloned().collect(),
+        }
     }
 
     /// Adds pending rows: schedules those that the bus may accept, and sorts out the others.

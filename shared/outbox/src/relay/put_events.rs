@@ -1,10 +1,6 @@
 //! Sends the requests of a schedule, several at once.
 
-use std::{
-    collections::{BTreeSet, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures::{Stream, StreamExt, future::Either, stream::FuturesUnordered};
 use tokio::{
@@ -24,7 +20,7 @@ use crate::{
         publication::Publication,
         retry::Pauses,
         schedule::{Request, Schedule},
-        waiting_rows::find_waiting_rows,
+        waiting_rows::{Excluded, find_waiting_rows},
     },
 };
 
@@ -105,14 +101,14 @@ impl<B: EventBus, T: OutboxTable> Puts<'_, B, T> {
                 awaits_delete = true;
             }
             let is_idle = in_flight.is_empty() && !more_come;
-            if is_idle && publication.schedule.is_over() {
+            if is_idle && publication.schedule.is_over(Instant::now()) {
                 return;
             }
             let others_at = publication.others_wanted_at(Instant::now());
             let others_at = others_at.filter(|at| is_idle && *at < put_until);
             if others_at.is_some_and(|at| at <= Instant::now()) {
                 publication.schedule.looks_for_others(Instant::now());
-                in_flight.push(Either::Right(self.find_others(publication.aggregates())));
+                in_flight.push(Either::Right(self.find_others(publication.excluded())));
                 continue;
             }
             // No request begins after `put_until`, so there is no use in waiting for a pause
@@ -146,9 +142,8 @@ impl<B: EventBus, T: OutboxTable> Puts<'_, B, T> {
     }
 
     /// Finds other rows that wait.
-    async fn find_others(&self, mut known: HashSet<String>) -> Arrival {
-        let left_over = self.left_over.iter().map(|key| key.aggregate_id.clone());
-        known.extend(left_over);
+    async fn find_others(&self, mut excluded: Excluded) -> Arrival {
+        excluded.published.extend(self.left_over.iter().cloned());
         let Self {
             table,
             pauses,
@@ -156,8 +151,7 @@ impl<B: EventBus, T: OutboxTable> Puts<'_, B, T> {
             budget,
             ..
         } = self;
-        let others = find_waiting_rows(*table, pauses, *clock, &known, budget).await;
-        Arrival::Others(others)
+        Arrival::Others(find_waiting_rows(*table, pauses, *clock, &excluded, budget).await)
     }
 
     async fn send(&self, request: Request) -> Arrival {

@@ -17,8 +17,8 @@ use crate::{ports::CallError, relay::budget::call_deadline};
 pub(crate) enum Retries {
     /// Until the deadline: nothing else is to be done.
     UntilDeadline,
-    /// Only while the bus accepts nothing. As soon as it accepts other events, those that fail
-    /// must not keep them waiting.
+    /// Only while the bus accepts nothing, and for half a minute at most. As soon as it accepts
+    /// other events, those that fail must not keep them waiting.
     WhileNothingIsAccepted,
     /// Until they can be left to the sweeper: see `decision`. Until then they block their shard.
     UntilLeftToSweeper,

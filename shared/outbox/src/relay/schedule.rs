@@ -29,6 +29,9 @@ use crate::{
 /// attempted several times meanwhile.
 const REJECTED_FOR: Duration = Duration::from_secs(10);
 
+/// How long events are retried if others wait for the end of the call, and nothing is accepted.
+const RETRIED_FOR: Duration = Duration::from_secs(30);
+
 /// How long the bus may have accepted nothing before other events are looked for. Half of
 /// [`REJECTED_FOR`], so that they are accepted before the attempt that decides.
 const LOOK_FOR_OTHERS_AFTER: Duration = Duration::from_secs(5);
@@ -269,11 +272,17 @@ impl Schedule {
     }
 
     /// Returns whether no row is retried any more: others were accepted, and must not wait for
-    /// those that failed.
-    pub(super) fn is_over(&self) -> bool {
-        self.retries == Retries::WhileNothingIsAccepted
-            && !self.accepted.is_empty()
-            && self.has_only_failed_rows()
+    /// those that failed; or all have failed for long.
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        if self.retries != Retries::WhileNothingIsAccepted || !self.has_only_failed_rows() {
+            return false;
+        }
+        let mut fronts = self.queues.iter().filter_map(|queue| queue.rows.front());
+        let failed_for_long = |row: &Queued| {
+            let since = row.first_sent.unwrap_or(now);
+            now.duration_since(since) >= RETRIED_FOR
+        };
+        !self.accepted.is_empty() || fronts.all(failed_for_long)
     }
 
     /// Returns whether every row that is left has failed or is behind one that has.
@@ -316,9 +325,19 @@ impl Schedule {
         self.others_looked_for_at = Some(now);
     }
 
-    /// Returns the aggregates that it has had rows of.
-    pub(super) fn aggregates(&self) -> impl Iterator<Item = &str> {
-        self.queue_of.keys().map(String::as_str)
+    /// Returns the aggregates of which a row waits or has failed.
+    pub(super) fn unsettled_aggregates(&self) -> impl Iterator<Item = &str> {
+        let waiting = self.queues.iter().flat_map(|queue| &queue.rows);
+        let waiting = waiting.map(|queued| &queued.row.key);
+        let suspects = self.suspects.iter().map(|(row, _)| &row.key);
+        let failed = self.failed.iter().map(|(key, _)| key);
+        let unsettled = waiting.chain(suspects).chain(failed);
+        unsettled.map(|key| key.aggregate_id.as_str())
+    }
+
+    /// Returns the rows that the bus accepted.
+    pub(super) fn accepted(&self) -> impl Iterator<Item = &RowKey> {
+        self.accepted.iter().map(|accepted| &accepted.key)
     }
 
     /// Returns when the next pause of an aggregate ends; `None` if none pauses.

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    Candidate, Clock,
+    Candidate, Clock, RowKey,
     ports::{CallError, OutboxTable, Segment, StoredRow},
     relay::{
         budget::Budget,
@@ -29,12 +29,20 @@ const WAITS_FROM: SignedDuration = SignedDuration::from_secs(5);
 /// could otherwise hide the others for ever.
 const SEGMENTS: u32 = 8;
 
-/// Returns the first pending rows of some aggregates that are not `known`.
+/// Which rows must not be tried.
+pub(super) struct Excluded {
+    /// Aggregates of which a row has failed: another could overtake it.
+    pub(super) aggregates: HashSet<String>,
+    /// Rows that are published, and may not be deleted yet.
+    pub(super) published: HashSet<RowKey>,
+}
+
+/// Returns the first pending rows of some aggregates.
 pub(super) async fn find_waiting_rows<T: OutboxTable>(
     table: &T,
     pauses: &Pauses,
     clock: &dyn Clock,
-    known: &HashSet<String>,
+    excluded: &Excluded,
     budget: &Budget,
 ) -> LookedUpPart {
     let first = pauses.random_below(SEGMENTS);
@@ -52,7 +60,7 @@ pub(super) async fn find_waiting_rows<T: OutboxTable>(
                 break;
             }
         };
-        let waiting = choose(rows, clock.now(), known);
+        let waiting = choose(rows, clock.now(), excluded);
         if !waiting.is_empty() {
             return LookedUpPart::pending_now(waiting);
         }
@@ -68,18 +76,19 @@ fn report(error: &CallError) {
 }
 
 /// Returns the youngest of the rows that wait. The oldest are rather those that fail too.
-fn choose(rows: Vec<StoredRow>, now: Timestamp, known: &HashSet<String>) -> Vec<Candidate> {
+fn choose(rows: Vec<StoredRow>, now: Timestamp, excluded: &Excluded) -> Vec<Candidate> {
     let mut first_of: HashMap<String, Candidate> = HashMap::new();
     for StoredRow { candidate, parked } in rows {
-        // A parked row doesn't hold back the ones behind it.
-        if parked.is_none() {
+        // A row that is parked or published doesn't hold back the ones behind it.
+        if parked.is_none() && !excluded.published.contains(&candidate.key) {
             let aggregate_id = candidate.key.aggregate_id.clone();
             first_of.entry(aggregate_id).or_insert(candidate);
         }
     }
     let mut waiting: Vec<(Timestamp, Candidate)> = first_of
         .into_values()
-        .filter(|candidate| candidate.row.is_ok() && !known.contains(&candidate.key.aggregate_id))
+        .filter(|candidate| !excluded.aggregates.contains(&candidate.key.aggregate_id))
+        .filter(|candidate| candidate.row.is_ok())
         .filter_map(|candidate| Some((candidate.committed_at()?, candidate)))
         .filter(|(committed_at, _)| now.duration_since(*committed_at) >= WAITS_FROM)
         .collect();
