@@ -74,7 +74,7 @@ impl Caller {
         let result = self.call(call, put).await.flatten();
         if matches!(result, Err(CallError::Content(_))) {
             self.simulation
-                .with(|state| state.mark_rejected_wrongly(rows));
+                .with(|state| state.mark_rejected_wrongly(rows, by));
         }
         self.simulation.notify_consumers();
         let results = self.plant_in_results(rows.len(), result)?;
@@ -159,11 +159,15 @@ impl Caller {
 }
 
 impl State {
-    /// The bus has rejected events that nothing is wrong with.
-    fn mark_rejected_wrongly(&mut self, rows: &[Arc<OutboxRow>]) {
+    /// The bus has rejected a request for its content, although nothing is wrong with it.
+    fn mark_rejected_wrongly(&mut self, rows: &[Arc<OutboxRow>], by: Actor) {
         for row in rows {
-            if let Some(event) = self.events.get_mut(&row.key) {
-                event.was_rejected_wrongly = true;
+            let Some(event) = self.events.get_mut(&row.key) else {
+                continue;
+            };
+            event.was_rejected_wrongly = true;
+            if let Some(attempts) = event.attempts.get_mut(&by) {
+                attempts.is_final = true;
             }
         }
     }

@@ -104,8 +104,13 @@ impl OutboxTable for Caller {
             let mut page = state.services.table.scan(segment, after, fault);
             state.see_page(by, &page);
             if is_search {
-                let found = page.rows.iter().map(|row| (by, row.candidate.key.clone()));
-                state.found_by_search.extend(found);
+                for row in &page.rows {
+                    let key = &row.candidate.key;
+                    let event = state.events.get(key);
+                    if event.is_some_and(|event| !event.attempts.contains_key(&by)) {
+                        state.found_by_search.insert((by, key.clone()));
+                    }
+                }
             }
             if sweeps_parked {
                 page.rows.iter_mut().for_each(|row| row.parked = None);
@@ -186,7 +191,13 @@ impl State {
 
     fn see_page(&mut self, by: Actor, page: &Page) {
         for row in &page.rows {
-            self.see(by, &row.candidate.key);
+            let key = &row.candidate.key;
+            // A relay goes on with the row as its batch shows it.
+            let event = self.events.get(key);
+            let is_in_batch = event.is_some_and(|event| event.attempts.contains_key(&by));
+            if !is_in_batch {
+                self.see(by, key);
+            }
         }
     }
 

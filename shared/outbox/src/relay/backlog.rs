@@ -100,7 +100,8 @@ impl Backlog {
         self.suspect.take()
     }
 
-    /// Keeps the rows of which another attempt may succeed.
+    /// Keeps the rows of which another attempt may succeed. Not those without an answer: the
+    /// bus may have accepted them.
     fn keep_failed(&mut self, published: Vec<Candidate>, outcome: &Outcome) {
         let room = MOST_RETRIED - self.retried.len();
         let failed = published.into_iter().filter(|candidate| {

@@ -104,6 +104,7 @@ mod tests {
             (Failure::TooManyPoisoned(poison()), Leave, Wait),
             (Failure::RejectedAmongOthers(String::new()), Leave, Leave),
             (Failure::NotAccepted(String::new()), Wait, Wait),
+            (Failure::Unanswered, Wait, Wait),
             (Failure::Configuration(String::new()), Leave, Wait),
             (Failure::Unreadable(Unreadable::NewerFormat(2)), Leave, Wait),
             (Failure::DeadLetter(error()), Leave, Leave),

@@ -72,6 +72,9 @@ pub enum Failure {
     /// The bus did not accept it before the deadline.
     #[error("not accepted in time: {0}")]
     NotAccepted(String),
+    /// The bus did not answer in time, and may have accepted it.
+    #[error("no response in time: the bus may have accepted it")]
+    Unanswered,
     /// The bus rejected it again and again, and accepted others meanwhile.
     #[error("rejected again and again while others were accepted: {0}")]
     RejectedAmongOthers(String),

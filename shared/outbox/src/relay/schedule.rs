@@ -434,20 +434,21 @@ impl Schedule {
             if queued.unanswered < most {
                 retried.push((index, queued, error.to_owned()));
             } else {
-                let failure = self.failure(attempt, &queued, error.to_owned());
+                let failure = if self.gives_up(attempt, &queued) {
+                    Failure::RejectedAmongOthers(error.to_owned())
+                } else {
+                    Failure::Unanswered
+                };
                 self.fail(index, queued.row.key.clone(), failure);
             }
         }
         self.put_back(attempt, retried, pause);
     }
 
-    /// Returns why a row that the bus did not accept for now has failed.
-    fn failure(&self, attempt: Attempt, row: &Queued, error: String) -> Failure {
-        if self.retries == Retries::UntilLeftToSweeper && attempt.is_among_others(row) {
-            Failure::RejectedAmongOthers(error)
-        } else {
-            Failure::NotAccepted(error)
-        }
+    /// Returns whether a row that the bus did not accept for now is not sent again, because the
+    /// bus accepts others.
+    fn gives_up(&self, attempt: Attempt, row: &Queued) -> bool {
+        self.retries == Retries::UntilLeftToSweeper && attempt.is_among_others(row)
     }
 
     /// Takes in that the bus rejected a request as a whole for its content.
@@ -498,6 +499,7 @@ impl Schedule {
             for queued in queue.rows {
                 let key = queued.row.key.clone();
                 let failure = match (queued.last_error, &first) {
+                    (Some(_), _) if queued.unanswered > 0 => Failure::Unanswered,
                     (Some(error), _) => Failure::NotAccepted(error),
                     (None, Some(first)) => Failure::HeldBack(first.clone()),
                     (None, None) => Failure::OutOfTime,
@@ -558,16 +560,14 @@ impl Schedule {
 
     /// Fails the first row of a queue if it was rejected among others. Returns whether it was.
     fn give_up_front(&mut self, index: usize, attempt: Attempt) -> bool {
-        if self.retries != Retries::UntilLeftToSweeper {
+        let front = self.queues[index].rows.front();
+        if !front.is_some_and(|row| self.gives_up(attempt, row)) {
             return false;
         }
-        let rows = &mut self.queues[index].rows;
-        let is_rejected = |row: &mut Queued| attempt.is_among_others(row);
-        let Some(row) = rows.pop_front_if(is_rejected) else {
-            return false;
-        };
-        let failure = Failure::RejectedAmongOthers(row.last_error.unwrap_or_default());
-        self.fail(index, row.row.key.clone(), failure);
+        if let Some(row) = self.queues[index].rows.pop_front() {
+            let failure = Failure::RejectedAmongOthers(row.last_error.unwrap_or_default());
+            self.fail(index, row.row.key.clone(), failure);
+        }
         true
     }
 
