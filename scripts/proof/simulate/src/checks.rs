@@ -23,9 +23,9 @@ const YOUNG: SignedDuration = SignedDuration::from_secs(4);
 /// sweeper.
 const ATTEMPTED_FOR: Duration = Duration::from_secs(10);
 
-/// How long an event may wait at most because of another that fails: Lambda's longest pause
-/// before it retries, then until the relay looks for others, and what their batches take.
-const LONGEST_DELAY: SignedDuration = SignedDuration::from_secs(60 + 5 + 15);
+/// How long an event may wait at most because of another that fails: half a minute in which the
+/// relay finds it or gives up the other, and Lambda's longest pause before it retries.
+const LONGEST_DELAY: SignedDuration = SignedDuration::from_secs(30 + 60);
 
 /// How many times one invocation may have an event accepted, if the bus answers at all.
 const MOST_COPIES: u32 = 2;

@@ -81,6 +81,19 @@ impl<'r, B: EventBus> Publication<'r, B> {
         self.add(pending);
     }
 
+    /// Adds other rows that wait, to see whether the bus accepts them.
+    pub(super) fn add_others(&mut self, others: LookedUpPart) {
+        let keys: Vec<RowKey> = others
+            .candidates
+            .iter()
+            .map(|row| row.key.clone())
+            .collect();
+        self.add_part(others);
+        for key in keys {
+            self.schedule.send_once(&key.aggregate_id);
+        }
+    }
+
     /// Returns from when on other rows that wait are to be tried.
     pub(super) fn others_wanted_at(&self, now: Instant) -> Option<Instant> {
         let row_outcomes = self.outcome.rows().map(|(_, row_outcome)| row_outcome);

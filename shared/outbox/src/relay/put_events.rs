@@ -130,7 +130,7 @@ impl<B: EventBus, T: OutboxTable> Puts<'_, B, T> {
                     Arrival::Answer(answer) => {
                         awaits_delete = self.apply(answer, &mut publication.schedule, accepted);
                     }
-                    Arrival::Others(others) => publication.add_part(others),
+                    Arrival::Others(others) => publication.add_others(others),
                 },
                 Ok(()) = deletes.changed(), if awaits_state => {}
                 () = tokio::time::sleep_until(put_until), if awaits_state => {}

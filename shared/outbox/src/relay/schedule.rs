@@ -71,6 +71,9 @@ struct Queue {
     failures: u32,
     /// Nothing of the aggregate is sent before this.
     not_before: Option<Instant>,
+    /// Its rows were found while others failed, and are sent only once: the call doesn't wait
+    /// for them, too.
+    is_sent_once: bool,
     /// The event that failed, and that no later one may overtake.
     held_behind: Option<RowKey>,
 }
@@ -325,6 +328,13 @@ impl Schedule {
         self.others_looked_for_at = Some(now);
     }
 
+    /// Sends the rows of an aggregate only once from now on.
+    pub(super) fn send_once(&mut self, aggregate_id: &str) {
+        if let Some(index) = self.queue_of.get(aggregate_id) {
+            self.queues[*index].is_sent_once = true;
+        }
+    }
+
     /// Returns the aggregates of which a row waits or has failed.
     pub(super) fn unsettled_aggregates(&self) -> impl Iterator<Item = &str> {
         let waiting = self.queues.iter().flat_map(|queue| &queue.rows);
@@ -532,6 +542,11 @@ impl Schedule {
         for (index, mut queued, error) in retried.into_iter().rev() {
             let queue = &mut self.queues[index];
             queue.busy = false;
+            if queue.is_sent_once {
+                let failure = Failure::NotAccepted(error);
+                self.failed.push((queued.row.key.clone(), failure));
+                continue;
+            }
             // An earlier event of the same request failed for this invocation. Another attempt
             // would publish this one before it.
             if let Some(earlier) = &queue.held_behind {
