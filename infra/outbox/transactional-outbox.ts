@@ -330,7 +330,6 @@ export class TransactionalOutbox extends Construct {
       maxEventAge: Duration.seconds(60),
     });
     this.#grantPublishing(sweeper);
-    this.#grantOnTable(sweeper, "dynamodb:Scan");
     return sweeper;
   }
 
@@ -381,6 +380,9 @@ export class TransactionalOutbox extends Construct {
         publisher,
         "dynamodb:BatchGetItem",
         "dynamodb:BatchWriteItem",
+        // The relay looks for other events while those of its batch fail; the sweeper and
+        // the operator read the whole table.
+        "dynamodb:Scan",
         "dynamodb:UpdateItem",
       ),
       this.deadLetterQueue.grant(publisher, "sqs:SendMessage"),
@@ -398,7 +400,6 @@ export class TransactionalOutbox extends Construct {
         "dynamodb:GetItem",
         "dynamodb:PutItem",
         "dynamodb:Query",
-        "dynamodb:Scan",
       ),
       grant(operator, this.#anyStreamArn, "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
       this.deadLetterQueue.grant(
