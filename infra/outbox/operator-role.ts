@@ -69,7 +69,6 @@ function grantRepair(outbox: OperatedResources, operator: IGrantable): Grant {
       "dynamodb:GetItem",
       "dynamodb:PutItem",
       "dynamodb:Query",
-      "dynamodb:Scan",
     ),
     grant(operator, anyStreamArn(outbox.table), "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
     outbox.deadLetterQueue.grant(

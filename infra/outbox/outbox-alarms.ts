@@ -16,7 +16,7 @@ const { BREACHING, IGNORE, NOT_BREACHING } = TreatMissingData;
 
 /**
  * The thresholds of the alarms. Each value decides when on-call is paged, so all are in
- * one place. The periods are five minutes.
+ * one place. The periods are five minutes, of `publishingHalted` one.
  */
 export const ALARM_THRESHOLDS = {
   /** The sweeper's grace period and its interval: both the relay and the sweeper had time to publish. */
@@ -61,6 +61,12 @@ export class OutboxAlarms extends Construct {
   /** Page: the sweeper runs, but does not read the whole table. */
   readonly sweepsCutShort: Alarm;
 
+  /** Page: permissions or configuration keep the relay from publishing anything. */
+  readonly publishingHalted: Alarm;
+
+  /** Ticket: an event failed while others were accepted. */
+  readonly leftToSweeper: Alarm;
+
   /** Ticket: there are dead letters. */
   readonly deadLetters: Alarm;
 
@@ -70,8 +76,11 @@ export class OutboxAlarms extends Construct {
   /** Ticket: Lambda gave up on records and could not send a dead letter. */
   readonly droppedEvents: Alarm;
 
-  /** Ticket: events fail and are retried. */
+  /** Ticket: events have failed for a while, because nothing is accepted or more and more fail. */
   readonly failingEvents: Alarm;
+
+  /** Ticket: the bus doesn't respond to requests, so events may be published twice. */
+  readonly unansweredEvents: Alarm;
 
   /** Ticket: the relay receives events late. */
   readonly streamBehind: Alarm;
@@ -94,10 +103,13 @@ export class OutboxAlarms extends Construct {
     this.parkedRows = this.#parkedRows();
     this.sweeperStopped = this.#sweeperStopped();
     this.sweepsCutShort = this.#sweepsCutShort();
+    this.publishingHalted = this.#publishingHalted();
+    this.leftToSweeper = this.#leftToSweeper();
     this.deadLetters = this.#deadLetters();
     this.oldDeadLetter = this.#oldDeadLetter();
     this.droppedEvents = this.#droppedEvents();
     this.failingEvents = this.#failingEvents();
+    this.unansweredEvents = this.#unansweredEvents();
     this.streamBehind = this.#streamBehind();
     this.relayErrors = this.#relayErrors();
     this.relayThrottles = this.#relayThrottles();
@@ -111,10 +123,13 @@ export class OutboxAlarms extends Construct {
       this.parkedRows,
       this.sweeperStopped,
       this.sweepsCutShort,
+      this.publishingHalted,
+      this.leftToSweeper,
       this.deadLetters,
       this.oldDeadLetter,
       this.droppedEvents,
       this.failingEvents,
+      this.unansweredEvents,
       this.streamBehind,
       this.relayErrors,
       this.relayThrottles,
@@ -183,6 +198,43 @@ export class OutboxAlarms extends Construct {
     });
   }
 
+  #publishingHalted(): Alarm {
+    return this.#page("PublishingHalted", {
+      meaning:
+        "For several minutes the relay has not been able to publish anything, because permissions or " +
+        "configuration are at fault. Events stay in the table until that is fixed.",
+      section: "publishing-is-halted",
+      metric: this.#props.metrics
+        .outboxMetric("Halted", Stats.MAXIMUM)
+        .with({ period: Duration.minutes(1) }),
+      comparisonOperator: GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+      threshold: 1,
+      // A batch that can't be published ends up to 100 s after the one before, so not every
+      // minute has one, but of eight minutes at least four. A fault of up to two minutes has
+      // three at most and doesn't page, such as a new process that can't ask for the bus.
+      evaluationPeriods: 8,
+      datapointsToAlarm: 4,
+      // Without events there are no batches.
+      treatMissingData: NOT_BREACHING,
+    });
+  }
+
+  #leftToSweeper(): Alarm {
+    return this.#ticket("LeftToSweeper", {
+      meaning:
+        "An event could not be published while others were accepted. It is late: it stays in the table, where " +
+        "the sweeper tries it again. This alarm ends before that; if the sweeper can't publish it either, " +
+        "the alarm for late events pages.",
+      section: "an-event-is-left-to-the-sweeper",
+      metric: this.#props.metrics.outboxMetric("LeftToSweeper", Stats.SUM),
+      comparisonOperator: GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+      threshold: 1,
+      // The relay leaves an event once and doesn't count it again.
+      evaluationPeriods: 1,
+      treatMissingData: NOT_BREACHING,
+    });
+  }
+
   #deadLetters(): Alarm {
     return this.#ticket("DeadLetters", {
       meaning:
@@ -229,7 +281,8 @@ export class OutboxAlarms extends Construct {
     return this.#ticket("FailingEvents", {
       meaning:
         "For 15 minutes there have been events that the relay could not publish. " +
-        "They are retried; events that keep failing are left to the sweeper.",
+        "An event that fails while others are accepted is left to the sweeper within minutes, " +
+        "so either nothing is accepted, or new events fail all the time.",
       section: "the-stream-is-behind",
       metric: this.#props.metrics.streamMappingMetric("FailedInvokeEventCount"),
       comparisonOperator: GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
@@ -237,6 +290,18 @@ export class OutboxAlarms extends Construct {
       // EventBridge or DynamoDB may throttle for a short time.
       evaluationPeriods: 3,
       treatMissingData: NOT_BREACHING,
+    });
+  }
+
+  #unansweredEvents(): Alarm {
+    return this.#ticket("UnansweredEvents", {
+      // One is mostly a connection that broke.
+      ...MORE_THAN_ONCE,
+      meaning:
+        "More than once the bus has not responded in time to requests of the relay. It may have accepted " +
+        "their events, which are sent again: consumers may receive them twice.",
+      section: "the-bus-does-not-respond",
+      metric: this.#props.metrics.outboxMetric("Unanswered", Stats.SUM),
     });
   }
 

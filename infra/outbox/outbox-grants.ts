@@ -26,6 +26,9 @@ export function grantPublishing(outbox: PublishingResources, publisher: IGrantab
       publisher,
       "dynamodb:BatchGetItem",
       "dynamodb:BatchWriteItem",
+      // The relay looks for other events while those of its batch fail; the sweeper and the
+      // operator read the whole table.
+      "dynamodb:Scan",
       "dynamodb:UpdateItem",
     ),
     outbox.deadLetterQueue.grant(publisher, "sqs:SendMessage"),

@@ -15,6 +15,8 @@ export const RELAY_METRICS = [
   "Failed",
   "Undeleted",
   "LeftToSweeper",
+  "Unanswered",
+  "Halted",
   "CommitToPublish",
 ] as const;
 

@@ -61,11 +61,16 @@ export class OutboxWidgets {
           metrics.outboxMetric("Failed", Stats.SUM),
           metrics.outboxMetric("Undeleted", Stats.SUM),
           metrics.outboxMetric("LeftToSweeper", Stats.SUM),
+          metrics.outboxMetric("Unanswered", Stats.SUM),
         ],
       }),
       this.#graph({
         title: "Relay: function",
-        left: [metrics.relayErrors(), metrics.relayThrottles()],
+        left: [
+          metrics.relayErrors(),
+          metrics.relayThrottles(),
+          metrics.outboxMetric("Halted", Stats.SUM),
+        ],
         right: [metrics.relayDuration()],
       }),
     );

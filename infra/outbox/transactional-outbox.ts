@@ -310,7 +310,6 @@ export class TransactionalOutbox extends Construct {
       maxEventAge: Duration.seconds(60),
     });
     grantPublishing(this, sweeper);
-    grantOnTable(this.table, sweeper, "dynamodb:Scan");
     return sweeper;
   }
 

@@ -197,6 +197,7 @@ describe.each(environmentNames)("orders in %s", (name) => {
       "dynamodb:GetRecords on OutboxTable stream",
       "dynamodb:GetShardIterator on OutboxTable stream",
       "dynamodb:ListStreams on OutboxTable stream",
+      "dynamodb:Scan on OutboxTable",
       "dynamodb:UpdateItem on OutboxTable",
       "events:DescribeEventBus on EventBus",
       "events:PutEvents on EventBus",

@@ -94,11 +94,11 @@ impl<'s> Record<'s> {
     }
 }
 
-/// Makes the bus reject every event until the fault is cleared.
-fn break_bus(stack: &Stack) {
+/// Makes the bus reject every event, in this way, until the fault is cleared.
+fn break_bus(stack: &Stack, kind: Kind) {
     let fault = Fault {
         action: "PutEvents".to_owned(),
-        kind: Kind::Deny,
+        kind,
         probability: 1.0,
         count: None,
     };
@@ -159,7 +159,7 @@ async fn functions_use_all_their_permissions_and_no_others() {
 
     // A repeated request reads the stored order. A record that is retried long enough makes
     // the relay read the table.
-    break_bus(&stack);
+    break_bus(&stack, Kind::Deny);
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let order = place(&stack, &http, 1).await;
     assert_eq!(place(&stack, &http, 1).await, order);
@@ -168,6 +168,12 @@ async fn functions_use_all_their_permissions_and_no_others() {
     record
         .until_used("publish-events", "dynamodb:BatchGetItem")
         .await;
+    let denied = stack.faults.rules().list()[0].id;
+
+    // While its only event fails for now, the relay looks for others.
+    break_bus(&stack, Kind::Throttle);
+    stack.faults.rules().clear(Some(denied));
+    record.until_used("publish-events", "dynamodb:Scan").await;
     stack.faults.rules().clear(None);
 
     // Shipping starts, stops, and receives an event twice.

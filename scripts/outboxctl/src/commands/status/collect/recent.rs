@@ -107,10 +107,17 @@ impl Seen {
         // These count the same failures: for the mapping, by the relay itself (also where
         // the mapping counts none), and as failed invocations. A sum would count twice.
         let by_relay = sum("failed").max(sum("failedByRelay")).max(sum("errors"));
-        let failures = ["failed", "failedByRelay", "errors", "failedBySweeper"];
+        let failures = [
+            "failed",
+            "failedByRelay",
+            "errors",
+            "left",
+            "failedBySweeper",
+        ];
         Ok(Self {
             relayed: sum("relayed"),
-            failed: by_relay + sum("failedBySweeper"),
+            // For Lambda, what is left to the sweeper has not failed.
+            failed: by_relay + sum("left") + sum("failedBySweeper"),
             last_failure: failures.into_iter().filter_map(|id| last(of(id)?)).max(),
             sweeps: sum("sweeps"),
         })
@@ -155,6 +162,7 @@ fn queries(context: &Context<'_>, relay: Option<&str>) -> Vec<MetricDataQuery> {
         of_mapping("relayed", "InvokedEventCount"),
         of_mapping("failed", "FailedInvokeEventCount"),
         of_outbox("failedByRelay", "Failed", "Sum"),
+        of_outbox("left", "LeftToSweeper", "Sum"),
         of_outbox("failedBySweeper", "SweepFailed", "Sum"),
         // Every sweep reports it, even if it is 0: so the samples count the sweeps.
         of_outbox("sweeps", "PendingEvents", "SampleCount"),
@@ -235,13 +243,14 @@ mod tests {
             // CloudWatch returns the newest value first by default.
             result("failed", &[(3, 0.0), (2, 4.0), (1, 2.0)]),
             result("failedByRelay", &[(1, 2.0), (2, 4.0)]),
+            result("left", &[(4, 2.0)]),
             result("failedBySweeper", &[(1, 1.0)]),
             result("sweeps", &[(1, 1.0), (6, 1.0)]),
         ]));
         let expected = Seen {
             relayed: 15,
-            failed: 7,
-            last_failure: Some(Timestamp::from_second(180).unwrap()),
+            failed: 9,
+            last_failure: Some(Timestamp::from_second(300).unwrap()),
             sweeps: 2,
         };
         assert_eq!(seen, Ok(expected));
