@@ -131,12 +131,18 @@ impl Proxy {
         }
         let action = http::action(&parts.headers).unwrap_or_default();
         let poisoned = poison::poisoned(action, &body);
-        let can_hit = |kind| kind != Kind::Poison || poisoned.is_some();
+        let can_hit = |kind: &Kind| match kind {
+            Kind::Poison => poisoned.is_some(),
+            Kind::RejectEntries { containing } => {
+                partial::split_entries(&body, containing).is_some()
+            }
+            _ => true,
+        };
         let kind = self.rules.hit(action, can_hit, || {
             let random = self.random.lock();
             random.map_or(0.0, |mut random| random.f64())
         });
-        if let Some(latency) = kind.and_then(Kind::latency) {
+        if let Some(latency) = kind.as_ref().and_then(Kind::latency) {
             sleep(latency).await;
         }
         match kind {
@@ -151,14 +157,13 @@ impl Proxy {
             request: body.clone(),
             answered_at: Instant::now(),
         });
-        let body = match (kind, poisoned) {
+        let body = match (&kind, poisoned) {
             (Some(Kind::Poison), Some(poisoned)) => poisoned,
             _ => body,
         };
-        let split = match kind {
-            Some(Kind::Partial) => serde_json::from_slice(&body)
-                .ok()
-                .and_then(|request| partial::split(action, request)),
+        let split = match &kind {
+            Some(Kind::Partial) => partial::split_in_half(action, &body),
+            Some(Kind::RejectEntries { containing }) => partial::split_entries(&body, containing),
             _ => None,
         };
         let response = match split {
@@ -276,11 +281,15 @@ mod tests {
     }
 
     async fn put_events(proxy: &FaultProxy) -> reqwest::Result<(u16, Value)> {
+        put_entries(proxy, &json!(["a", "b"])).await
+    }
+
+    async fn put_entries(proxy: &FaultProxy, entries: &Value) -> reqwest::Result<(u16, Value)> {
         let http = reqwest::Client::builder().no_proxy().build()?;
         let response = http
             .post(proxy.endpoint().to_string())
             .header("x-amz-target", "AWSEvents.PutEvents")
-            .json(&json!({"Entries": ["a", "b"]}))
+            .json(&json!({"Entries": entries}))
             .send()
             .await?;
         Ok((response.status().as_u16(), response.json().await?))
@@ -334,6 +343,34 @@ mod tests {
         let (status, answer) = put_events(&proxy).await.unwrap();
         assert_eq!((status, &answer["FailedEntryCount"]), (200, &json!(1)));
         assert_eq!(*reached.lock().unwrap(), [r#"{"Entries":["b"]}"#]);
+    }
+
+    #[tokio::test]
+    async fn a_fault_rejects_only_the_entries_that_it_names() {
+        let (proxy, reached) = start().await;
+        let containing = "Cancelled".to_owned();
+        proxy
+            .rules()
+            .add(fault(Kind::RejectEntries { containing }))
+            .unwrap();
+        let hits = || proxy.rules().list()[0].hits;
+        let created = json!({"DetailType": "Created"});
+        let cancelled = json!({"DetailType": "Cancelled"});
+
+        let both = json!([created, cancelled]);
+        let (status, answer) = put_entries(&proxy, &both).await.unwrap();
+        assert_eq!((status, &answer["FailedEntryCount"]), (200, &json!(1)));
+        assert_eq!(answer["Entries"][1]["ErrorCode"], "InternalFailure");
+        let effect = json!({"Entries": [created]}).to_string();
+        assert_eq!((hits(), reached.lock().unwrap().pop()), (1, Some(effect)));
+
+        let (_, answer) = put_entries(&proxy, &json!([cancelled])).await.unwrap();
+        assert_eq!(answer["FailedEntryCount"], 1);
+        assert_eq!((hits(), reached.lock().unwrap().pop()), (2, None));
+
+        // A call without such an entry is not hit.
+        let (_, answer) = put_entries(&proxy, &json!([created])).await.unwrap();
+        assert_eq!((hits(), &answer["FailedEntryCount"]), (2, &json!(0)));
     }
 
     #[tokio::test]
