@@ -20,6 +20,11 @@ pub(crate) struct NewFault {
     #[arg(long)]
     count: Option<u32>,
 
+    /// Rejects the entries with this text in their detail type or detail, for the kind
+    /// reject-entries.
+    #[arg(long, value_name = "TEXT", required_if_eq("kind", "reject-entries"))]
+    containing: Option<String>,
+
     /// The added latency in milliseconds, for the kind latency.
     #[arg(long, default_value_t = 1_000)]
     milliseconds: u64,
@@ -33,6 +38,8 @@ enum FaultKind {
     Deny,
     /// Half of the call's entries or items fail.
     Partial,
+    /// The bus rejects some entries, and accepts the others of the call.
+    RejectEntries,
     /// The call's event is damaged, so that the relay parks it.
     Poison,
     /// The call takes longer.
@@ -51,6 +58,9 @@ impl NewFault {
                 FaultKind::Throttle => Kind::Throttle,
                 FaultKind::Deny => Kind::Deny,
                 FaultKind::Partial => Kind::Partial,
+                FaultKind::RejectEntries => Kind::RejectEntries {
+                    containing: self.containing.clone().unwrap_or_default(),
+                },
                 FaultKind::Poison => Kind::Poison,
                 FaultKind::Latency => Kind::Latency {
                     milliseconds: self.milliseconds,
@@ -61,5 +71,33 @@ impl NewFault {
             probability: self.probability,
             count: self.count,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Options {
+        #[command(flatten)]
+        new: NewFault,
+    }
+
+    fn parse(arguments: &str) -> Result<Fault, clap::Error> {
+        let arguments = std::iter::once("add").chain(arguments.split(' '));
+        Ok(Options::try_parse_from(arguments)?.new.fault())
+    }
+
+    #[test]
+    fn reject_entries_needs_a_text() {
+        let fault = parse("PutEvents reject-entries --containing order#42").unwrap();
+        let containing = "order#42".to_owned();
+        assert_eq!(fault.kind, Kind::RejectEntries { containing });
+        let error = parse("PutEvents reject-entries").unwrap_err().to_string();
+        assert!(error.contains("--containing <TEXT>"), "{error}");
+        assert!(parse("PutEvents throttle").is_ok());
     }
 }

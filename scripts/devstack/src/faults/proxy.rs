@@ -14,7 +14,9 @@ use tokio::{
 
 use super::{
     call::{self, Call},
-    http, partial, poison,
+    http,
+    partial::{self, Split},
+    poison,
     rule::{Fault, Kind, Rules},
 };
 use crate::{endpoint::LocalEndpoint, error::Error, http_server::HttpServer, upstream::Upstream};
@@ -127,8 +129,8 @@ impl Proxy {
         }
         let action = http::action(&parts.headers).unwrap_or_default().to_owned();
         let poisoned = poison::poisoned(&action, &body);
-        let kind = self.fault_of(&action, poisoned.is_some());
-        if let Some(latency) = kind.and_then(Kind::latency) {
+        let kind = self.fault_of(&action, &body, poisoned.is_some());
+        if let Some(latency) = kind.as_ref().and_then(Kind::latency) {
             sleep(latency).await;
         }
         // A receiver gets only calls that arrive after it was asked for.
@@ -142,7 +144,14 @@ impl Proxy {
                 self.forward(parts, body).await;
                 return Err(Cut);
             }
-            Some(Kind::Partial) => self.forward_part(&action, parts, body.clone()).await,
+            Some(Kind::Partial) => {
+                let split = partial::split_in_half(&action, &body);
+                self.forward_part(parts, body.clone(), split).await
+            }
+            Some(Kind::RejectEntries { containing }) => {
+                let split = partial::split_entries(&body, &containing);
+                self.forward_part(parts, body.clone(), split).await
+            }
             Some(Kind::Poison) => {
                 let poisoned = poisoned.unwrap_or_else(|| body.clone());
                 self.forward(parts, poisoned).await
@@ -162,9 +171,15 @@ impl Proxy {
     }
 
     /// Returns the kind of the fault that hits a call. A poison fault hits only calls that
-    /// commit an event.
-    fn fault_of(&self, action: &str, commits_event: bool) -> Option<Kind> {
-        let can_hit = |kind| kind != Kind::Poison || commits_event;
+    /// commit an event, and rejected entries only calls that have such.
+    fn fault_of(&self, action: &str, body: &Bytes, commits_event: bool) -> Option<Kind> {
+        let can_hit = |kind: &Kind| match kind {
+            Kind::Poison => commits_event,
+            Kind::RejectEntries { containing } => {
+                partial::split_entries(body, containing).is_some()
+            }
+            _ => true,
+        };
         self.rules.hit(action, can_hit, || {
             let random = self.random.lock();
             random.map_or(0.0, |mut random| random.f64())
@@ -181,15 +196,15 @@ impl Proxy {
         }
     }
 
-    /// Forwards a part of a call. The response says that the others have failed.
+    /// Forwards a part of a call, if it can be split. The response says that the others have
+    /// failed.
     async fn forward_part(
         &self,
-        action: &str,
         parts: request::Parts,
         body: Bytes,
+        split: Option<Split>,
     ) -> Response<Full<Bytes>> {
-        let request = serde_json::from_slice(&body).ok();
-        let Some(split) = request.and_then(|request| partial::split(action, request)) else {
+        let Some(split) = split else {
             return self.forward(parts, body).await;
         };
         if split.is_empty() {
@@ -278,11 +293,15 @@ mod tests {
     }
 
     async fn put_events(proxy: &FaultProxy) -> reqwest::Result<(u16, Value)> {
+        put_entries(proxy, &json!(["a", "b"])).await
+    }
+
+    async fn put_entries(proxy: &FaultProxy, entries: &Value) -> reqwest::Result<(u16, Value)> {
         let http = reqwest::Client::builder().no_proxy().build()?;
         let response = http
             .post(proxy.endpoint().to_string())
             .header("x-amz-target", "AWSEvents.PutEvents")
-            .json(&json!({"Entries": ["a", "b"]}))
+            .json(&json!({"Entries": entries}))
             .send()
             .await?;
         Ok((response.status().as_u16(), response.json().await?))
@@ -336,6 +355,34 @@ mod tests {
         let (status, answer) = put_events(&proxy).await.unwrap();
         assert_eq!((status, &answer["FailedEntryCount"]), (200, &json!(1)));
         assert_eq!(*reached.lock().unwrap(), [r#"{"Entries":["b"]}"#]);
+    }
+
+    #[tokio::test]
+    async fn a_fault_rejects_only_the_entries_that_it_names() {
+        let (proxy, reached) = start().await;
+        let containing = "Cancelled".to_owned();
+        proxy
+            .rules()
+            .add(fault(Kind::RejectEntries { containing }))
+            .unwrap();
+        let hits = || proxy.rules().list()[0].hits;
+        let created = json!({"DetailType": "Created"});
+        let cancelled = json!({"DetailType": "Cancelled"});
+
+        let both = json!([created, cancelled]);
+        let (status, answer) = put_entries(&proxy, &both).await.unwrap();
+        assert_eq!((status, &answer["FailedEntryCount"]), (200, &json!(1)));
+        assert_eq!(answer["Entries"][1]["ErrorCode"], "InternalFailure");
+        let effect = json!({"Entries": [created]}).to_string();
+        assert_eq!((hits(), reached.lock().unwrap().pop()), (1, Some(effect)));
+
+        let (_, answer) = put_entries(&proxy, &json!([cancelled])).await.unwrap();
+        assert_eq!(answer["FailedEntryCount"], 1);
+        assert_eq!((hits(), reached.lock().unwrap().pop()), (2, None));
+
+        // A call without such an entry is not hit.
+        let (_, answer) = put_entries(&proxy, &json!([created])).await.unwrap();
+        assert_eq!((hits(), &answer["FailedEntryCount"]), (2, &json!(0)));
     }
 
     #[tokio::test]

@@ -8,10 +8,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::poison;
+use super::{partial, poison};
 
 /// What goes wrong with a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     rename_all = "kebab-case",
     tag = "kind",
@@ -25,6 +25,12 @@ pub enum Kind {
     /// Half of the call fails: entries of `PutEvents` fail, and keys of `BatchGetItem` and
     /// `BatchWriteItem` are returned as unprocessed.
     Partial,
+    /// Some entries of `PutEvents` fail with `InternalFailure`, and the others are accepted.
+    /// Calls without such an entry are not hit.
+    RejectEntries {
+        /// The entries with this text in their detail type or detail.
+        containing: String,
+    },
     /// The event that the call commits is damaged, so that it can't be published. Calls that
     /// commit no event are not hit.
     Poison,
@@ -72,6 +78,9 @@ pub enum UnknownFault {
     /// The action has no parts that can fail alone.
     #[error("{0} has no parts that can fail alone: partial is for {actions}", actions = PARTIAL_ACTIONS.join(", "))]
     NotPartial(String),
+    /// The action has no entries.
+    #[error("{0} has no entries: reject-entries is for {ACTION}", ACTION = partial::PUT_EVENTS)]
+    NoEntries(String),
     /// The action commits no event.
     #[error("{0} commits no event that could be poison: poison is for {ACTION}", ACTION = poison::ACTION)]
     NotPoison(String),
@@ -84,7 +93,7 @@ pub enum UnknownFault {
 }
 
 /// The actions whose parts can fail alone.
-const PARTIAL_ACTIONS: [&str; 3] = ["PutEvents", "BatchGetItem", "BatchWriteItem"];
+const PARTIAL_ACTIONS: [&str; 3] = [partial::PUT_EVENTS, "BatchGetItem", "BatchWriteItem"];
 
 /// The active faults. Clones share them.
 #[derive(Debug, Clone, Default)]
@@ -107,6 +116,10 @@ impl Rules {
     pub fn add(&self, fault: Fault) -> Result<InjectedFault, UnknownFault> {
         if fault.kind == Kind::Partial && !PARTIAL_ACTIONS.contains(&fault.action.as_str()) {
             return Err(UnknownFault::NotPartial(fault.action));
+        }
+        let rejects_entries = matches!(fault.kind, Kind::RejectEntries { .. });
+        if rejects_entries && fault.action != partial::PUT_EVENTS {
+            return Err(UnknownFault::NoEntries(fault.action));
         }
         if fault.kind == Kind::Poison && fault.action != poison::ACTION {
             return Err(UnknownFault::NotPoison(fault.action));
@@ -149,7 +162,7 @@ impl Rules {
     pub(super) fn hit(
         &self,
         action: &str,
-        can_hit: impl Fn(Kind) -> bool,
+        can_hit: impl Fn(&Kind) -> bool,
         mut chance: impl FnMut() -> f64,
     ) -> Option<Kind> {
         let mut state = self.lock();
@@ -157,11 +170,11 @@ impl Rules {
             .faults
             .iter()
             .position(|InjectedFault { fault, .. }| {
-                fault.action == action && can_hit(fault.kind) && chance() < fault.probability
+                fault.action == action && can_hit(&fault.kind) && chance() < fault.probability
             })?;
         let injected = &mut state.faults[index];
         injected.hits += 1;
-        let kind = injected.fault.kind;
+        let kind = injected.fault.kind.clone();
         if let Some(count) = &mut injected.fault.count {
             *count -= 1;
             if *count == 0 {
@@ -177,9 +190,9 @@ impl Rules {
 }
 
 impl Kind {
-    pub(super) fn latency(self) -> Option<Duration> {
+    pub(super) fn latency(&self) -> Option<Duration> {
         match self {
-            Self::Latency { milliseconds } => Some(Duration::from_millis(milliseconds)),
+            Self::Latency { milliseconds } => Some(Duration::from_millis(*milliseconds)),
             _ => None,
         }
     }
@@ -198,6 +211,9 @@ impl fmt::Display for InjectedFault {
             Kind::Throttle => f.write_str("is throttled")?,
             Kind::Deny => f.write_str("is denied")?,
             Kind::Partial => f.write_str("fails in part")?,
+            Kind::RejectEntries { containing } => {
+                write!(f, "rejects entries that contain \"{containing}\"")?;
+            }
             Kind::Poison => f.write_str("commits a poison event")?,
             Kind::Latency { milliseconds } => write!(f, "takes {milliseconds} ms longer")?,
             Kind::CutBefore => f.write_str("is cut off before its effect")?,
@@ -285,6 +301,13 @@ mod tests {
             "SendMessage has no parts that can fail alone: \
              partial is for PutEvents, BatchGetItem, BatchWriteItem"
         );
+        let reject_entries = Kind::RejectEntries {
+            containing: "42".to_owned(),
+        };
+        assert_eq!(
+            rejected(fault("BatchWriteItem", reject_entries)),
+            "BatchWriteItem has no entries: reject-entries is for PutEvents"
+        );
         assert_eq!(
             rejected(fault("PutEvents", Kind::Poison)),
             "PutEvents commits no event that could be poison: poison is for TransactWriteItems"
@@ -305,6 +328,14 @@ mod tests {
     #[test]
     fn a_fault_reads_like_a_sentence() {
         let rules = Rules::default();
+        let rejects = Kind::RejectEntries {
+            containing: "order#42".to_owned(),
+        };
+        let text = rules.add(fault("PutEvents", rejects)).unwrap().to_string();
+        assert_eq!(
+            text,
+            "1: PutEvents rejects entries that contain \"order#42\" (hit 0 so far)"
+        );
         let slow = Fault {
             probability: 0.5,
             count: Some(3),
@@ -313,7 +344,7 @@ mod tests {
         let text = rules.add(slow).unwrap().to_string();
         assert_eq!(
             text,
-            "1: PutEvents takes 250 ms longer, with probability 0.5, 3 more times (hit 0 so far)"
+            "2: PutEvents takes 250 ms longer, with probability 0.5, 3 more times (hit 0 so far)"
         );
     }
 }

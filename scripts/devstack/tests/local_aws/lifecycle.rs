@@ -4,13 +4,14 @@ use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
 use aws_sdk_lambda::primitives::Blob;
 use devstack::{Deployment, Paths, Stack, process_environment};
-use reqwest::{Method, RequestBuilder};
+use reqwest::Method;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{process::Command, time::timeout};
 
 use crate::{
     orders::{place, request},
+    raw_call::response,
     scripts,
 };
 
@@ -203,18 +204,4 @@ async fn resources(stack: &Stack, http: &reqwest::Client) -> BTreeMap<&'static s
         names.retain(|name| name.contains("orders"));
     }
     kinds
-}
-
-async fn response(service: &str, question: RequestBuilder) -> String {
-    let scope = format!("test/20260101/eu-central-1/{service}/aws4_request");
-    let signature = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0");
-    let answer = question
-        .header("authorization", signature)
-        .send()
-        .await
-        .unwrap();
-    let status = answer.status();
-    let text = answer.text().await.unwrap();
-    assert!(status.is_success(), "{service}: {text}");
-    text
 }

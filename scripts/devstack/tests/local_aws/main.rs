@@ -9,7 +9,10 @@ mod conformance;
 mod lifecycle;
 mod orders;
 mod permissions;
+mod raw_call;
+mod relay_metrics;
 mod row;
+mod sweep;
 
 use std::{
     ffi::OsStr,
@@ -18,17 +21,13 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::{Arc, mpsc},
+    sync::mpsc,
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use devstack::{Functions, Mappings, Paths, Stack, Subscriber};
-use row::{OLD, write_row};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
-use stream_mapping::{Settings, StartingPosition};
-use stream_mapping_cli::Event;
 
 /// A server in place of a real account. It is reached only if the user's credentials and
 /// endpoints are not ignored.
@@ -413,59 +412,4 @@ fn without_aws_hides_the_account() {
             "AWS_SHARED_CREDENTIALS_FILE=/dev/null",
         ]
     );
-}
-
-#[tokio::test]
-#[ignore = "needs the functions and the local AWS: make test-end-to-end"]
-async fn rows_before_a_mapping_at_latest_are_swept() {
-    let address = ([127, 0, 0, 1], 0).into();
-    let stack = Stack::start(&Paths::of_this_project().unwrap(), address)
-        .await
-        .unwrap();
-    let mut subscriber = Subscriber::subscribe(&stack.clients, &stack.deployment)
-        .await
-        .unwrap();
-    let skipped = write_row(&stack, OLD).await;
-    let functions = Functions::Deployed;
-    let from_latest = |settings: &mut Settings| {
-        settings.starting_position = StartingPosition::Latest;
-    };
-    let (started, mut has_started) = tokio::sync::mpsc::unbounded_channel();
-    let observer = move |event: &Event| {
-        if matches!(event, Event::ShardBegun { .. }) {
-            started.send(()).ok();
-        }
-    };
-    let (clients, deployment) = (&stack.clients, &stack.deployment);
-    let mapping = Mappings::take_over(
-        clients,
-        deployment,
-        &functions,
-        from_latest,
-        Arc::new(observer),
-    );
-    let _mapping = mapping.await.unwrap();
-    has_started.recv().await.unwrap();
-
-    // Rows written from now on arrive by the stream, which shows that the mapping works.
-    let give_up_at = Instant::now() + Duration::from_secs(30);
-    let mut streamed = Vec::new();
-    while !streamed.iter().any(|id| subscriber.events.contains_key(id)) {
-        assert!(
-            Instant::now() < give_up_at,
-            "no event arrives by the stream"
-        );
-        streamed.push(write_row(&stack, OLD).await);
-        subscriber.receive().await.unwrap();
-    }
-    assert!(!subscriber.events.contains_key(&skipped));
-
-    let sweeper = &deployment.functions["sweep-outbox"];
-    let swept = clients.lambda.invoke().function_name(sweeper).send();
-    assert_eq!(swept.await.unwrap().function_error(), None);
-    while !subscriber.events.contains_key(&skipped) {
-        assert!(Instant::now() < give_up_at, "it was not swept");
-        subscriber.receive().await.unwrap();
-    }
-    stack.stop().await.unwrap();
 }

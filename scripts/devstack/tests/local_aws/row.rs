@@ -11,19 +11,48 @@ pub(crate) const OLD: SignedDuration = SignedDuration::from_mins(16);
 
 /// Writes a row with this age. Returns the id of its event, which shipping ignores.
 pub(crate) async fn write_row(stack: &Stack, age: SignedDuration) -> String {
-    let event_id = Uuid::now_v7().to_string();
-    let detail = json!({"id": event_id}).to_string();
-    write(stack, age, &event_id, &detail).await;
+    let event_id = new_event_id();
+    write_row_of(stack, age, &event_id).await;
     event_id
+}
+
+/// Writes a row of the event with this id.
+pub(crate) async fn write_row_of(stack: &Stack, age: SignedDuration, event_id: &str) {
+    let detail = json!({"id": event_id}).to_string();
+    write(stack, age, event_id, &detail).await;
+}
+
+pub(crate) fn new_event_id() -> String {
+    Uuid::now_v7().to_string()
 }
 
 /// Writes a row that the bus never accepts: its detail is truncated.
 pub(crate) async fn write_damaged_row(stack: &Stack, age: SignedDuration) {
-    write(stack, age, &Uuid::now_v7().to_string(), "{\"id\"").await;
+    write(stack, age, &new_event_id(), "{\"id\"").await;
+}
+
+/// Returns whether the row of this event is in the table and not parked.
+pub(crate) async fn is_pending(stack: &Stack, event_id: &str) -> bool {
+    let (aggregate_id, position) = key(event_id);
+    let found = stack.clients.dynamodb.get_item();
+    let found = found
+        .table_name(&stack.deployment.outbox_table)
+        .key("aggregateId", AttributeValue::S(aggregate_id))
+        .key("position", AttributeValue::S(position))
+        .consistent_read(true)
+        .send();
+    let row = found.await.unwrap().item;
+    row.is_some_and(|row| !row.contains_key("parked"))
+}
+
+/// Returns the key of an event's row.
+fn key(event_id: &str) -> (String, String) {
+    (format!("order#{event_id}"), format!("{:020}#{event_id}", 1))
 }
 
 async fn write(stack: &Stack, age: SignedDuration, event_id: &str, detail: &str) {
     let committed_at = Timestamp::now() - age;
+    let (aggregate_id, position) = key(event_id);
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let number = |number: i64| AttributeValue::N(number.to_string());
     stack
@@ -31,8 +60,8 @@ async fn write(stack: &Stack, age: SignedDuration, event_id: &str, detail: &str)
         .dynamodb
         .put_item()
         .table_name(&stack.deployment.outbox_table)
-        .item("aggregateId", text(&format!("order#{event_id}")))
-        .item("position", text(&format!("{:020}#{event_id}", 1)))
+        .item("aggregateId", text(&aggregate_id))
+        .item("position", text(&position))
         .item("v", number(1))
         .item("sequence", number(1))
         .item("eventId", text(event_id))
