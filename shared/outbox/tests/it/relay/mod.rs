@@ -5,6 +5,8 @@ mod bounds;
 mod bus_check;
 mod faults;
 mod look_up;
+mod look_up_pauses;
+mod park;
 mod publish;
 mod stream;
 mod sweep;
