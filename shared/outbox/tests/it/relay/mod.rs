@@ -4,6 +4,7 @@ pub(crate) mod adapters;
 mod bounds;
 mod bus_check;
 mod faults;
+mod held_back;
 mod look_up;
 mod look_up_pauses;
 mod park;
