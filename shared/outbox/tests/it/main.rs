@@ -12,3 +12,4 @@ mod inbox;
 mod memory;
 mod relay;
 mod replay;
+mod testing;

@@ -4,3 +4,5 @@ mod once;
 mod refused;
 mod trouble;
 mod world;
+
+pub(crate) use world::event;

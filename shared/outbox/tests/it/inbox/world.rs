@@ -68,7 +68,7 @@ pub(super) fn key() -> KeySchema {
     KeySchema::partition_key("pk")
 }
 
-pub(super) fn event(source: &str, id: &str) -> CloudEvent {
+pub(crate) fn event(source: &str, id: &str) -> CloudEvent {
     event_of(source, id, now())
 }
 
