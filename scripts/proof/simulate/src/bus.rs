@@ -32,13 +32,21 @@ impl EventBus for Caller {
             return Ok(true);
         }
         let exists = |state: &mut State, _: Option<&Fault>| state.services.bus.exists;
+        // Until there is a response: the caller may stop waiting for it.
+        let asked_at = Instant::now();
+        let before = self
+            .simulation
+            .with(|state| state.bus_unanswered_at.replace(asked_at));
         let answer = self.call(Operation::DescribeEventBus.into(), exists).await;
         if answer.is_err() && self.has(Mutant::UnavailableBusExists) {
             return Ok(true);
         }
-        if answer.is_err() {
-            self.simulation
-                .with(|state| state.bus_unanswered_at = Some(Instant::now()));
+        if answer.is_ok() {
+            self.simulation.with(|state| {
+                if state.bus_unanswered_at == Some(asked_at) {
+                    state.bus_unanswered_at = before;
+                }
+            });
         }
         answer
     }

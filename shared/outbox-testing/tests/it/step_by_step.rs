@@ -5,7 +5,7 @@ use std::{panic::AssertUnwindSafe, time::Duration};
 use jiff::SignedDuration;
 use outbox::{
     Clock, Parked,
-    ports::{EntryError, OutboxTable},
+    ports::{Discard, EntryError, OutboxTable, ParkedRows},
 };
 use outbox_testing::{Call, Fault, InMemoryAws, Operation, StreamDriver};
 
@@ -71,6 +71,32 @@ async fn what_the_stream_leaves_is_swept() {
     assert_eq!(aws.sweep(grace).await.published, 0);
     aws.clock().advance(grace);
     assert_eq!(aws.sweep(grace).await.published, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_is_parked_again_meanwhile_is_not_discarded() {
+    let aws = InMemoryAws::new();
+    commit(&aws, "a").await.unwrap();
+    let key = aws.pending().remove(0);
+    let mark = |reason: &str| Parked {
+        reason: reason.to_owned(),
+        at: aws.clock().now(),
+    };
+    aws.park(&key, None, &mark("TooLarge: first"))
+        .await
+        .unwrap();
+    aws.set_latency(Operation::TransactWriteItems, Duration::from_millis(20));
+    let discard = Discard::new("ada", aws.clock().now(), "sent by hand").unwrap();
+    let again = async {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        aws.unpark(&key).await.unwrap();
+        aws.park(&key, None, &mark("TooLarge: second"))
+            .await
+            .unwrap();
+    };
+    let (discarded, ()) = tokio::join!(aws.discard(&key, &discard), again);
+    assert_eq!(discarded, Ok(false));
+    assert_eq!(aws.parked(), [key]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -191,3 +191,20 @@ fn worst(reasons: &[CancellationReason]) -> Worst {
         .max()
         .unwrap_or(Worst::Other)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_was_not_sent_says_nothing_about_the_one_before() {
+        let error = || SdkError::construction_failure("no credentials");
+        let first = commit_error(error(), &[], false);
+        assert!(matches!(first, CommitError::Refused { .. }), "{first:?}");
+        let second = commit_error(error(), &[], true);
+        assert!(
+            matches!(second, CommitError::OutcomeUnknown(_)),
+            "{second:?}"
+        );
+    }
+}

@@ -203,3 +203,59 @@ pub(super) fn actions(actions: &[(Participant, Action)]) -> Vec<Problem> {
     }
     problems
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns the problems of puts with attributes of so many bytes, keys included.
+    fn problems(sizes: &[usize]) -> Vec<Problem> {
+        let put = |(index, bytes): (usize, &usize)| {
+            let key = format!("{index:03}");
+            let rest = "pk".len() + key.len() + "text".len();
+            let put = Put::builder()
+                .table_name("things")
+                .item("pk", AttributeValue::S(key))
+                .item("text", AttributeValue::S("x".repeat(bytes - rest)));
+            let put = Action::Put(put.build().unwrap(), KeySchema::partition_key("pk"));
+            (Participant::Action(index), put)
+        };
+        actions(&sizes.iter().enumerate().map(put).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn an_item_and_all_items_may_be_as_large_as_their_limits() {
+        let most = limits::MAX_ITEM_BYTES;
+        assert_eq!(problems(&[most]), []);
+        let participant = Participant::Action(0);
+        let bytes = most + 1;
+        let too_large = Problem::ItemTooLarge { participant, bytes };
+        assert_eq!(problems(&[bytes]), [too_large]);
+
+        let mut sizes = vec![most; 10];
+        sizes.push(limits::MAX_TRANSACTION_BYTES - 10 * most);
+        assert_eq!(problems(&sizes), []);
+        sizes[10] += 1;
+        let bytes = limits::MAX_TRANSACTION_BYTES + 1;
+        assert_eq!(problems(&sizes), [Problem::TransactionTooLarge { bytes }]);
+    }
+
+    #[test]
+    fn an_item_may_be_as_deep_as_its_limit() {
+        let nested = |depth: usize| {
+            let value = (0..depth).fold(AttributeValue::Null(true), |inner, _| {
+                AttributeValue::L(vec![inner])
+            });
+            let put = Put::builder()
+                .table_name("things")
+                .item("pk", AttributeValue::S("a".to_owned()))
+                .item("deep", value);
+            let put = Action::Put(put.build().unwrap(), KeySchema::partition_key("pk"));
+            actions(&[(Participant::Action(0), put)])
+        };
+        assert_eq!(nested(limits::MAX_ITEM_DEPTH), []);
+        let depth = limits::MAX_ITEM_DEPTH + 1;
+        let participant = Participant::Action(0);
+        assert_eq!(nested(depth), [Problem::ItemTooDeep { participant, depth }]);
+    }
+}

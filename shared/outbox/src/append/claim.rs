@@ -97,3 +97,70 @@ fn claim_key(
     }
     Ok(claim)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(value: &str) -> AttributeValue {
+        AttributeValue::S(value.to_owned())
+    }
+
+    fn binary(value: &str) -> AttributeValue {
+        AttributeValue::B(Blob::new(value))
+    }
+
+    fn number(value: &str) -> AttributeValue {
+        AttributeValue::N(value.to_owned())
+    }
+
+    fn item<const N: usize>(
+        attributes: [(&str, AttributeValue); N],
+    ) -> HashMap<String, AttributeValue> {
+        let named = |(name, value): (&str, AttributeValue)| (name.to_owned(), value);
+        attributes.map(named).into()
+    }
+
+    #[test]
+    fn an_aggregate_is_named_by_a_key_of_text_or_bytes_alone() {
+        let plain = KeySchema::partition_key("pk");
+        let sorted = KeySchema::partition_key("pk").sort_key("sk");
+        for (schema, key, is_named) in [
+            (&plain, text("1"), true),
+            (&plain, text("2"), false),
+            (&plain, binary("1"), true),
+            (&plain, binary("2"), false),
+            (&plain, number("1"), false),
+            (&sorted, text("1"), false),
+            (&sorted, binary("1"), false),
+        ] {
+            let item = item([("pk", key.clone()), ("sk", text("1"))]);
+            assert_eq!(is_named_by_key(schema, &item, "1"), is_named, "{key:?}");
+        }
+    }
+
+    #[test]
+    fn a_claim_has_a_key_of_the_types_that_the_items_key_has() {
+        let sorted = KeySchema::partition_key("pk").sort_key("sk");
+        for (key, claim) in [
+            (
+                (text("x"), text("y")),
+                (text("aggregate#1"), text("outbox#claim")),
+            ),
+            (
+                (binary("x"), binary("y")),
+                (binary("aggregate#1"), binary("outbox#claim")),
+            ),
+            ((text("x"), number("7")), (text("aggregate#1"), number("0"))),
+        ] {
+            let key = item([("pk", key.0), ("sk", key.1)]);
+            let expected = item([("pk", claim.0), ("sk", claim.1)]);
+            assert_eq!(claim_key(&sorted, &key, "1"), Ok(expected));
+        }
+        let plain = KeySchema::partition_key("pk");
+        let key = item([("pk", binary("x"))]);
+        let expected = item([("pk", binary("1"))]);
+        assert_eq!(claim_key(&plain, &key, "1"), Ok(expected));
+        assert!(claim_key(&plain, &item([("pk", number("1"))]), "1").is_err());
+    }
+}

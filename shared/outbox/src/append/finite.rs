@@ -248,6 +248,15 @@ mod tests {
     #[derive(Serialize)]
     struct Wrapper(f64);
 
+    /// A map with this key.
+    struct Keyed(f64);
+
+    impl Serialize for Keyed {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.collect_map([(self.0, "value")])
+        }
+    }
+
     #[test]
     fn a_number_that_is_not_finite_is_found_wherever_it_is() {
         let nan = f64::NAN;
@@ -271,6 +280,7 @@ mod tests {
         ] {
             assert!(check_finite(&shape).is_err());
         }
+        assert!(check_finite(&Keyed(nan)).is_err());
     }
 
     #[test]

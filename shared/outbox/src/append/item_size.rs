@@ -51,6 +51,8 @@ fn value_depth(value: &AttributeValue) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_dynamodb::primitives::Blob;
+
     use super::*;
 
     fn item(value: AttributeValue) -> HashMap<String, AttributeValue> {
@@ -68,7 +70,16 @@ mod tests {
             (AttributeValue::Bool(true), 3),
             (AttributeValue::L(vec![text("x"), text("y")]), 2 + 3 + 4),
             (AttributeValue::M(item(text("x"))), 2 + 3 + 1 + 3),
+            (AttributeValue::B(Blob::new("xyz")), 5),
             (AttributeValue::Ss(vec!["a".into(), "bc".into()]), 5),
+            (
+                AttributeValue::Ns(vec!["1".into(), "123".into()]),
+                2 + 3 + 4,
+            ),
+            (
+                AttributeValue::Bs(vec![Blob::new("a"), Blob::new("bcd")]),
+                6,
+            ),
         ];
         for (value, bytes) in cases {
             assert_eq!(item_bytes(&item(value.clone())), bytes, "{value:?}");

@@ -237,6 +237,8 @@ mod tests {
         ] {
             assert_eq!(TraceHeader::parse(text), None, "{text}");
         }
+        assert!(TraceHeader::parse(&too_long[..500]).is_some());
+        assert!(TraceHeader::parse(&too_long[..501]).is_none());
         for text in [
             "",
             "00",

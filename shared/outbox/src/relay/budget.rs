@@ -59,3 +59,41 @@ pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) fn call_deadline(latest: Instant) -> Instant {
     latest.min(Instant::now() + CALL_TIMEOUT)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_until_the_deadline_is_shared() {
+        let now = Instant::now();
+        let budget = Budget::until(now + Duration::from_secs(200));
+        let after = |seconds| now + Duration::from_secs(seconds);
+        assert_eq!(budget.put_until, after(130));
+        assert_eq!(budget.await_puts_until, after(150));
+        assert_eq!(budget.settle_until, after(180));
+        assert_eq!(budget.answer_by, after(190));
+        // A deadline in the past leaves no time, and is no error.
+        tokio::time::advance(Duration::from_secs(300)).await;
+        assert_eq!(Budget::until(now).put_until, Instant::now());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_that_is_not_ahead_is_unknown() {
+        let now = Instant::now();
+        let later = now + Duration::from_millis(1);
+        assert_eq!(known_deadline(later), later);
+        assert_eq!(known_deadline(now), now + DEFAULT_TIME);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_has_its_timeout_unless_less_time_is_left() {
+        let now = Instant::now();
+        let soon = now + Duration::from_secs(1);
+        assert_eq!(call_deadline(soon), soon);
+        assert_eq!(
+            call_deadline(now + Duration::from_mins(1)),
+            now + CALL_TIMEOUT
+        );
+    }
+}

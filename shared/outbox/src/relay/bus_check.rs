@@ -127,3 +127,39 @@ impl Known {
             .is_some_and(|confirmed| confirmed.age(clock) < TRUSTED_WITHOUT_ANSWER)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SystemClock;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_confirmation_is_trusted_for_its_time_and_not_longer() {
+        let clock = SystemClock;
+        let confirmed = Known {
+            confirmed: Some(Moment::now(&clock)),
+            unanswered: None,
+        };
+        assert!(!Known::default().is_trusted(&clock));
+        assert!(confirmed.is_trusted(&clock));
+        tokio::time::advance(TRUSTED_FOR).await;
+        assert!(!confirmed.is_trusted(&clock));
+
+        let unanswered = Known {
+            unanswered: Some(Moment::now(&clock)),
+            ..confirmed
+        };
+        assert!(unanswered.is_trusted(&clock));
+        tokio::time::advance(ASK_AGAIN_AFTER).await;
+        assert!(!unanswered.is_trusted(&clock));
+
+        assert!(confirmed.is_trusted_without_answer(&clock));
+        tokio::time::advance(TRUSTED_WITHOUT_ANSWER - TRUSTED_FOR - ASK_AGAIN_AFTER).await;
+        assert!(!confirmed.is_trusted_without_answer(&clock));
+        let unanswered = Known {
+            unanswered: Some(Moment::now(&clock)),
+            ..confirmed
+        };
+        assert!(!unanswered.is_trusted(&clock), "the bus may be deleted");
+    }
+}

@@ -179,3 +179,160 @@ impl Deletes {
         self.waiting.into_iter().collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::relay::delete_check::DeleteState;
+
+    fn key(index: usize) -> RowKey {
+        RowKey {
+            aggregate_id: "a".into(),
+            position: format!("{index:020}"),
+        }
+    }
+
+    fn keys(count: usize) -> Vec<RowKey> {
+        (0..count).map(key).collect()
+    }
+
+    fn pauses() -> Pauses {
+        Pauses::new(fastrand::Rng::with_seed(1))
+    }
+
+    /// Returns deletes with so many waiting rows, which were added now.
+    fn waiting(count: usize) -> Deletes {
+        let mut deletes = Deletes::of(BTreeSet::new());
+        keys(count).into_iter().for_each(|key| deletes.add(key));
+        deletes
+    }
+
+    /// Passes a response to the deletes, with a minute left.
+    fn answer(deletes: &mut Deletes, keys: Vec<RowKey>, answer: Result<Vec<RowKey>, CallError>) {
+        let until = Instant::now() + Duration::from_mins(1);
+        deletes.take_answer((keys, answer), &DeleteCheck::new(false), &pauses(), until);
+    }
+
+    fn busy() -> CallError {
+        CallError::Transient("busy".into())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rows_wait_for_others_until_a_request_is_full() {
+        let now = Instant::now();
+        let mut deletes = waiting(DELETE_KEYS - 1);
+        assert_eq!(deletes.next(true, now), None);
+        assert_eq!(deletes.wake_at(true), Some(now + LINGER));
+        deletes.add(key(DELETE_KEYS - 1));
+        assert_eq!(deletes.wake_at(true), None, "it need not wait");
+        deletes.add(key(DELETE_KEYS));
+        assert_eq!(deletes.next(true, now), Some(keys(DELETE_KEYS)));
+        assert_eq!(deletes.next(true, now), None, "one row waits again");
+        assert_eq!(deletes.wake_at(true), Some(now + LINGER));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rows_wait_no_longer_than_they_should() {
+        let now = Instant::now();
+        let mut deletes = waiting(1);
+        tokio::time::advance(LINGER / 2).await;
+        deletes.add(key(1));
+        assert_eq!(deletes.next(true, Instant::now()), None);
+        assert_eq!(deletes.next(true, now + LINGER), Some(keys(2)));
+        assert_eq!(deletes.wake_at(true), None, "nothing waits");
+        assert_eq!(deletes.next(true, now + LINGER * 2), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rows_do_not_wait_if_no_others_can_arrive() {
+        let mut deletes = waiting(2);
+        assert_eq!(deletes.wake_at(false), None, "it need not wait");
+        assert_eq!(deletes.next(false, Instant::now()), Some(keys(2)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rows_left_over_from_an_earlier_call_do_not_wait() {
+        let mut deletes = Deletes::of(keys(2).into_iter().collect());
+        assert_eq!(deletes.next(true, Instant::now()), Some(keys(2)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_failure_nothing_is_deleted_before_a_pause() {
+        let pause = pauses().after(1);
+        let unprocessed = || (Ok(keys(1)), 1);
+        let failed = || (Err(busy()), 3);
+        for (result, rows) in [unprocessed(), failed()] {
+            let now = Instant::now();
+            let mut deletes = Deletes::of(BTreeSet::new());
+            answer(&mut deletes, keys(3), result);
+            assert_eq!(deletes.wake_at(false), Some(now + pause));
+            assert_eq!(deletes.next(false, now), None);
+            assert_eq!(deletes.next(false, now + pause), Some(keys(rows)));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failures_at_once_share_a_pause_and_later_ones_lengthen_it() {
+        let mut deletes = Deletes::of(BTreeSet::new());
+        answer(&mut deletes, keys(1), Err(busy()));
+        let first = deletes.not_before;
+        answer(&mut deletes, keys(1), Err(busy()));
+        assert_eq!((deletes.failures, deletes.not_before), (1, first));
+        tokio::time::sleep_until(first.unwrap()).await;
+        answer(&mut deletes, keys(1), Err(busy()));
+        assert_eq!(deletes.failures, 2);
+        let pause = pauses().after(2);
+        assert_eq!(deletes.not_before, Some(Instant::now() + pause));
+        answer(&mut deletes, keys(1), Ok(Vec::new()));
+        assert_eq!(deletes.failures, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rows_are_left_over_if_no_request_can_succeed_in_time() {
+        let pause = pauses().after(1);
+        let denied = || CallError::Configuration("denied".into());
+        let rejected = || CallError::Content("rejected".into());
+        let minute = Duration::from_mins(1);
+        for (error, left, is_over) in [
+            (busy(), pause + Duration::from_nanos(1), false),
+            (busy(), pause, true),
+            (denied(), minute, true),
+            (rejected(), minute, true),
+        ] {
+            let mut deletes = Deletes::of(BTreeSet::new());
+            let until = Instant::now() + left;
+            let check = DeleteCheck::new(false);
+            deletes.take_answer((keys(2), Err(error)), &check, &pauses(), until);
+            assert_eq!(deletes.is_over, is_over, "{left:?}");
+            assert_eq!(deletes.wake_at(false).is_none(), is_over);
+            assert_eq!(deletes.next(false, until).is_none(), is_over);
+        }
+        let mut deletes = Deletes::of(BTreeSet::new());
+        answer(&mut deletes, keys(2), Err(denied()));
+        // What is returned for other requests in flight doesn't change that.
+        answer(&mut deletes, keys(1), Err(denied()));
+        answer(&mut deletes, keys(1), Ok(vec![key(2)]));
+        assert!(deletes.is_over);
+        assert_eq!(deletes.undeleted(), keys(3).into_iter().collect());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_deletes_find_out_is_passed_on() {
+        let until = Instant::now() + Duration::from_mins(1);
+        let check = DeleteCheck::new(false);
+        let mut deletes = Deletes::of(BTreeSet::new());
+        for (result, is_allowed) in [
+            (Err(busy()), false),
+            (Ok(Vec::new()), true),
+            (Err(busy()), true),
+            (Err(CallError::Configuration("denied".into())), false),
+        ] {
+            deletes.take_answer((keys(1), result), &check, &pauses(), until);
+            assert_eq!(check.is_allowed(), is_allowed);
+        }
+        assert_eq!(
+            *check.watch().borrow(),
+            DeleteState::Denied(CallError::Configuration("denied".into()))
+        );
+    }
+}

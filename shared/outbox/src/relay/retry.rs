@@ -113,3 +113,85 @@ pub(crate) fn within<T>(
             .unwrap_or_else(|_| Err(CallError::Transient("no response in time".to_owned())))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pauses() -> Pauses {
+        Pauses::new(fastrand::Rng::with_seed(1))
+    }
+
+    async fn busy() -> Result<(), CallError> {
+        Err(CallError::Transient("busy".to_owned()))
+    }
+
+    #[test]
+    fn pauses_double_up_to_five_seconds() {
+        let pauses = pauses();
+        for (failures, bound) in [
+            (0, 100),
+            (1, 100),
+            (2, 200),
+            (3, 400),
+            (6, 3_200),
+            (7, 5_000),
+            (u32::MAX, 5_000),
+        ] {
+            let bound = Duration::from_millis(bound);
+            let longest = (0..1_000).map(|_| pauses.after(failures)).max().unwrap();
+            assert!(longest <= bound, "{longest:?} after {failures} failures");
+            assert!(longest > bound / 10 * 9, "{longest:?} after {failures}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_that_would_end_too_late_is_not_begun() {
+        let began = Instant::now();
+        let pause = pauses().after(1);
+        assert!(!pauses().pause(1, began + pause).await);
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        let later = Duration::from_millis(1);
+        assert!(pauses().pause(1, began + pause + later).await);
+        assert!(began.elapsed() >= pause);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_is_retried_less_and_less_often_until_the_deadline() {
+        let mut calls = 0;
+        let until = Instant::now() + Duration::from_mins(1);
+        let call = || {
+            calls += 1;
+            busy()
+        };
+        let result = retry(&pauses(), until, call).await;
+        assert_eq!(result, busy().await);
+        assert!((20..50).contains(&calls), "{calls} calls");
+        assert!(Instant::now() > until - LONGEST_PAUSE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_permanent_error_is_not_retried() {
+        let denied = CallError::Configuration("denied".to_owned());
+        let mut calls = 0;
+        let until = Instant::now() + Duration::from_mins(1);
+        let call = || {
+            calls += 1;
+            std::future::ready(Err::<(), _>(denied.clone()))
+        };
+        assert_eq!(retry(&pauses(), until, call).await, Err(denied.clone()));
+        assert_eq!(calls, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_is_awaited_for_its_timeout_and_not_past_the_deadline() {
+        for (seconds, awaited) in [(60, 5), (3, 3)] {
+            let began = Instant::now();
+            let until = began + Duration::from_secs(seconds);
+            let pending = std::future::pending::<Result<(), CallError>>();
+            let error = within(until, pending).await.unwrap_err();
+            assert!(matches!(error, CallError::Transient(_)), "{error:?}");
+            assert_eq!(began.elapsed(), Duration::from_secs(awaited));
+        }
+    }
+}

@@ -297,3 +297,22 @@ impl Kept {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_letter_that_stays_is_kept_without_its_body() {
+        let mut kept = Kept::default();
+        kept.add(Message {
+            id: "1".into(),
+            receipt: "receipt".into(),
+            body: "body".into(),
+            sent_at: None,
+        });
+        assert!(kept.ids.contains("1"));
+        assert_eq!(kept.messages[0].receipt, "receipt");
+        assert_eq!(kept.messages[0].body, "");
+    }
+}

@@ -13,3 +13,4 @@ mod inbox;
 mod memory;
 mod relay;
 mod replay;
+mod testing;

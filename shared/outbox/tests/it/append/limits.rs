@@ -30,6 +30,22 @@ async fn an_aggregate_id_must_leave_room_for_the_discarded_prefix() {
         assert_eq!(messages, [message]);
     }
     assert!(fixture.is_empty().await);
+    let longest = "x".repeat(2038);
+    let item = json!({"pk": "a"});
+    let write = outbox::AggregateWrite::create(longest, "things", things_key(), &item);
+    let transaction = fixture.outbox.transaction(write).event(&renamed());
+    transaction.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_event_may_be_as_deep_and_its_type_as_long_as_the_limit() {
+    let fixture = Fixture::start().await;
+    let deep = (0..100).fold(json!("bottom"), |inner, _| json!([inner]));
+    let transaction = fixture
+        .create("a")
+        .event(&Renamed(deep))
+        .event(&Renamed(json!({"type": "T".repeat(128)})));
+    transaction.commit().await.unwrap();
 }
 
 #[tokio::test]

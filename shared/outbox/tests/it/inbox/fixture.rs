@@ -68,7 +68,7 @@ pub(super) fn key() -> KeySchema {
     KeySchema::partition_key("pk")
 }
 
-pub(super) fn event(source: &str, id: &str) -> CloudEvent {
+pub(crate) fn event(source: &str, id: &str) -> CloudEvent {
     event_of(source, id, now())
 }
 
@@ -92,8 +92,13 @@ pub(super) fn put(pk: &str) -> ConsumerWrites {
 }
 
 pub(super) fn put_new(pk: &str) -> ConsumerWrites {
+    ConsumerWrites::new().put(new_put(pk), key())
+}
+
+/// A put on condition that there is no such item.
+pub(super) fn new_put(pk: &str) -> Put {
     let put = new_item(pk).condition_expression("attribute_not_exists(pk)");
-    ConsumerWrites::new().put(put.build().unwrap(), key())
+    put.build().unwrap()
 }
 
 fn new_item(pk: &str) -> aws_sdk_dynamodb::types::builders::PutBuilder {

@@ -4,3 +4,5 @@ mod fixture;
 mod once;
 mod refused;
 mod trouble;
+
+pub(crate) use fixture::event;

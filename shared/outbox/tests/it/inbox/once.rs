@@ -89,6 +89,33 @@ async fn a_failed_condition_of_the_consumer_is_not_a_duplicate() {
 }
 
 #[tokio::test]
+async fn the_action_whose_condition_failed_is_named_by_its_place() {
+    let fixture = Fixture::start().await;
+    let _ = fixture.inbox.once(&event("orders", "1"), put("a")).await;
+    let client = &fixture.client;
+    dynamodb_in_process::create_table(client, "outbox", "aggregateId", Some("position")).await;
+    let outbox = Outbox::new(client.clone(), "outbox", "shipping").unwrap();
+    let shipment = AggregateWrite::create("s#1", "table", key(), &json!({"pk": "s#1"}));
+    let transaction = outbox
+        .transaction(shipment)
+        .put(new_put("b"), key())
+        .put(new_put("c"), key());
+    for (writes, index) in [
+        (ConsumerWrites::from(transaction), 2),
+        (put("b").put(new_put("c"), key()), 2),
+        (put("b"), 1),
+        (ConsumerWrites::new(), 0),
+    ] {
+        let writes = writes.put(new_put("a"), key());
+        let error = fixture.inbox.once(&event("orders", "2"), writes).await;
+        let Err(OnceError::Commit(CommitError::ConditionFailed(failed))) = error else {
+            panic!("{error:?}")
+        };
+        assert_eq!(failed[0].participant, Participant::Action(index));
+    }
+}
+
+#[tokio::test]
 async fn events_of_one_id_are_distinguished_by_source_and_consumer() {
     let fixture = Fixture::start().await;
     let other = inbox(&fixture.client, "other");

@@ -48,6 +48,19 @@ async fn an_event_of_a_clock_ahead_is_remembered_until_it_is_too_old() {
 }
 
 #[tokio::test]
+async fn a_late_event_is_remembered_for_30_days_from_now() {
+    let fixture = Fixture::start().await;
+    let event = event_of("orders", "1", now() - DAY * 29);
+    let _ = fixture
+        .inbox
+        .once(&event, ConsumerWrites::new())
+        .await
+        .unwrap();
+    let record = &fixture.items().await[0];
+    assert_eq!(record["expiresAt"], (now() + DAY * 30).as_second());
+}
+
+#[tokio::test]
 async fn an_event_without_id_or_source_is_rejected() {
     let fixture = Fixture::start().await;
     for (event, attribute) in [(event("", "1"), "source"), (event("orders", ""), "id")] {

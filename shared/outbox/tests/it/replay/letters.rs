@@ -6,7 +6,7 @@ use outbox::{
     ports::{CallError, EntryError, StreamError},
     replay::{LetterOutcome, SettleError},
 };
-use outbox_testing::{ChangeKind, Fault, Happened, InMemoryAws, Operation};
+use outbox_testing::{Call, ChangeKind, Fault, Happened, InMemoryAws, Operation};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -374,4 +374,41 @@ async fn a_letter_stays_while_its_published_row_is_not_deleted() {
         "published, but could not be deleted"
     );
     assert_eq!(dead_letters(&aws), ["message-0"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_look_up_is_repeated() {
+    let aws = in_memory();
+    dead_letter(&aws, reference(&aws.insert("a", 1).key));
+    aws.fail_with(Operation::BatchGetItem, [transient_call()]);
+    let (_, outcomes) = run(&aws).await;
+    assert_eq!(outcomes[0].1, settled(1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_always_fails_is_read_less_and_less_often() {
+    let aws = in_memory();
+    inserted(&aws, "shard", "100", &aws.insert("a", 1));
+    dead_letter(&aws, pointer("shard", "100", "100").to_string());
+    aws.always_fail_with(Operation::GetRecords, transient_call());
+    let (_, outcomes) = run(&aws).await;
+    let LetterOutcome::Unsettled(SettleError::Stream(_)) = outcomes[0].1 else {
+        panic!("{outcomes:?}");
+    };
+    let calls = aws.calls(Operation::GetRecords).len();
+    assert!((20..60).contains(&calls), "{calls} calls");
+}
+
+/// Of a minute until the deadline, two thirds are for puts. Another attempt has half a minute.
+#[tokio::test(start_paused = true)]
+async fn a_replay_waits_for_a_bus_that_fails_for_most_of_a_minute() {
+    let aws = in_memory();
+    dead_letter(&aws, reference(&aws.insert("a", 1).key));
+    let works_from = Instant::now() + Duration::from_secs(45);
+    aws.set_fault_plan(move |call: &Call<'_>| {
+        let fails = call.operation == Operation::PutEvents && Instant::now() < works_from;
+        fails.then(|| Fault::Error(transient_call()))
+    });
+    let (_, outcomes) = run(&aws).await;
+    assert_eq!(outcomes[0].1, settled(1, 0));
 }

@@ -13,7 +13,10 @@ use outbox::{
 };
 use serde_json::{Value, json};
 
-use crate::memory::{row_with_detail, start};
+use crate::{
+    aws::stubs::responding,
+    memory::{row_with_detail, start},
+};
 
 struct Fixture {
     client: Client,
@@ -183,6 +186,28 @@ async fn a_discarded_row_is_kept_for_30_days_and_not_published() {
     assert!(query.unwrap().rows.is_empty());
 }
 
+/// The row may be unparked and parked again between the read and the write.
+#[tokio::test]
+async fn a_row_is_discarded_only_with_the_mark_that_was_seen() {
+    let mark = json!({"M": {"reason": {"S": "TooLarge: no"}, "at": {"N": "1"}}});
+    let key = row_with_detail("a", 1, "{}").key;
+    let item = json!({
+        "aggregateId": {"S": key.aggregate_id}, "position": {"S": key.position}, "parked": mark,
+    });
+    let stub = responding(200, json!({"Item": item})).await;
+    let table = DynamoDbTable::new(dynamodb_in_process::client(*stub.address()), "outbox");
+    assert_eq!(table.discard(&key, &discard()).await, Ok(true));
+    let requests = stub.received_requests().await.unwrap();
+    let write: Value = requests[1].body_json().unwrap();
+    let delete = &write["TransactItems"][1]["Delete"];
+    assert_eq!(delete["ConditionExpression"], "#parked = :mark");
+    assert_eq!(
+        delete["ExpressionAttributeNames"],
+        json!({"#parked": "parked"})
+    );
+    assert_eq!(delete["ExpressionAttributeValues"], json!({":mark": mark}));
+}
+
 #[tokio::test]
 async fn a_row_that_cannot_be_read_can_be_discarded() {
     let fixture = Fixture::start().await;
@@ -263,26 +288,33 @@ fn a_new_detail_must_be_the_same_event_and_fit_the_bus() {
         error.starts_with("consumers would read it differently: duplicate field `id`"),
         "{error}"
     );
-    let large = with("data", json!("x".repeat(256 * 1024)));
-    let error = check_detail(&row, &large).unwrap_err().to_string();
-    assert!(error.starts_with("the event has 262"), "{error}");
+    let large = |bytes: usize| with("data", json!("x".repeat(bytes)));
+    let rest = 14 + row.source.len() + row.detail_type.len() + large(0).len();
+    let most = 256 * 1024 - rest;
+    assert_eq!(check_detail(&row, &large(most)), Ok(()));
+    let error = check_detail(&row, &large(most + 1)).unwrap_err();
+    let problem = "the event has 262145 bytes, the bus takes 262144";
+    assert_eq!(error.to_string(), problem);
 }
 
 #[test]
 fn a_new_detail_that_consumers_could_not_read_is_refused() {
     let row = row_with_detail("a", 1, "broken");
-    let deep = format!("{}{}", "[".repeat(101), "]".repeat(101));
-    for (data, said) in [
-        (r#""\ud800""#, r#""\ud800" stands for no text"#),
-        (&*deep, "it is nested 102 deep"),
-    ] {
-        let detail = format!(
+    let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+    let detail = |data: &str| {
+        format!(
             r#"{{"id":"{}","source":"things","type":"Renamed","subject":"a","data":{data}}}"#,
             row.event_id
-        );
-        let error = check_detail(&row, &detail).unwrap_err().to_string();
+        )
+    };
+    for (data, said) in [
+        (r#""\ud800""#, r#""\ud800" stands for no text"#),
+        (&*deep(101), "it is nested 102 deep"),
+    ] {
+        let error = check_detail(&row, &detail(data)).unwrap_err().to_string();
         assert!(error.starts_with(said), "{error}");
     }
+    assert_eq!(check_detail(&row, &detail(&deep(100))), Ok(()));
 }
 
 #[test]

@@ -72,6 +72,8 @@ async fn only_selected_letters_are_replayed_and_others_given_back() {
     assert_eq!(aws.published_rows(), ["3/1", "17/1"]);
     assert_eq!(dead_letters(&aws).len(), 23);
     assert!(is_all_visible(&aws), "given back");
+    let receives = aws.calls(Operation::ReceiveMessage).len();
+    assert_eq!(receives, 2, "none after the last selected letter");
 }
 
 #[tokio::test(start_paused = true)]
@@ -135,6 +137,25 @@ async fn letters_stay_hidden_as_long_as_work_on_them_takes() {
         () = watch => {}
     }
     assert!(is_all_visible(&aws), "given back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn letters_that_are_settled_at_once_are_not_hidden_for_longer() {
+    let aws = in_memory();
+    dead(&aws, 3);
+    let (summary, _) = run(&aws).await;
+    assert_eq!(summary.settled, 3);
+    assert!(aws.calls(Operation::ChangeMessageVisibility).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn letters_are_given_back_by_a_queue_that_takes_its_time() {
+    let aws = in_memory();
+    dead(&aws, 3);
+    park_all(&aws);
+    aws.set_latency(Operation::ChangeMessageVisibility, Duration::from_secs(1));
+    run(&aws).await;
+    assert!(is_all_visible(&aws));
 }
 
 #[tokio::test(start_paused = true)]

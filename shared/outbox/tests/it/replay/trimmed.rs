@@ -1,5 +1,7 @@
 //! Pointers to records that the stream no longer has.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, ToSpan};
 use outbox::{
     OutboxRow,
@@ -10,6 +12,7 @@ use outbox::{
 };
 use outbox_testing::{InMemoryAws, Operation};
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::dead_letters::{
     changed, dead_letter, dead_letters, inserted, pointer, pointer_of_age, run,
@@ -207,4 +210,42 @@ async fn a_range_read_from_a_later_record_counts_as_trimmed() {
         aws.pending_rows().is_empty(),
         "what was trimmed is published"
     );
+}
+
+/// Makes the table so slow that one pass can't read it to its end: 195 s are for reading.
+fn slow_table(aws: &InMemoryAws) {
+    aws.with(|services| services.table.set_page_size(1));
+    aws.set_latency(Operation::Scan, Duration::from_secs(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_table_that_takes_several_passes_is_settled() {
+    let aws = in_memory();
+    slow_table(&aws);
+    for sequence in 1..=100 {
+        aws.insert("a", sequence);
+    }
+    dead_letter(&aws, pointer("shard", "100", "100").to_string());
+    let (_, outcomes) = run(&aws).await;
+    assert_eq!(from_table(&outcomes[0].1).0, 100);
+    assert!(dead_letters(&aws).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pass_that_publishes_nothing_in_time_leaves_the_letter() {
+    let aws = in_memory();
+    slow_table(&aws);
+    for sequence in 1..=100 {
+        let mut young = row("a", sequence);
+        young.committed_at = start() + SignedDuration::from_hours(1);
+        aws.insert_row(young);
+    }
+    dead_letter(&aws, pointer("shard", "100", "100").to_string());
+    let begun = Instant::now();
+    let (_, outcomes) = run(&aws).await;
+    assert_eq!(
+        outcomes[0].1,
+        LetterOutcome::Unsettled(SettleError::CutShort(CutShort::OutOfTime))
+    );
+    assert!(begun.elapsed() > Duration::from_mins(3));
 }
