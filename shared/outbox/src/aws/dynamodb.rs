@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use aws_sdk_dynamodb::{
     Client,
-    config::retry::RetryConfig,
+    config::{Builder, retry::RetryConfig},
     error::ProvideErrorMetadata,
     types::{AttributeValue, DeleteRequest, KeysAndAttributes, WriteRequest},
 };
@@ -31,10 +31,8 @@ pub struct DynamoDbTable {
 impl DynamoDbTable {
     /// Creates a table from its name. The client's own retries are switched off.
     pub fn new(client: Client, name: impl Into<String>) -> Self {
-        let config = client.config().to_builder();
-        let config = config.retry_config(RetryConfig::disabled()).build();
         Self {
-            client: Client::from_conf(config),
+            client,
             name: name.into(),
         }
     }
@@ -96,6 +94,11 @@ impl DynamoDbTable {
     }
 }
 
+/// Switches off the SDK's retries for a request; the relay has its own.
+pub(crate) fn without_retries() -> Builder {
+    Builder::new().retry_config(RetryConfig::disabled())
+}
+
 impl OutboxTable for DynamoDbTable {
     fn name(&self) -> &str {
         &self.name
@@ -118,7 +121,9 @@ impl OutboxTable for DynamoDbTable {
         let request = self
             .client
             .batch_get_item()
-            .request_items(&self.name, request);
+            .request_items(&self.name, request)
+            .customize()
+            .config_override(without_retries());
         let output = in_own_task(request.send())
             .await
             .map_err(|error| self.error(operation, &error))?;
@@ -156,7 +161,9 @@ impl OutboxTable for DynamoDbTable {
         let request = self
             .client
             .batch_write_item()
-            .request_items(&self.name, requests);
+            .request_items(&self.name, requests)
+            .customize()
+            .config_override(without_retries());
         let output = in_own_task(request.send())
             .await
             .map_err(|error| self.error(operation, &error))?;
@@ -193,7 +200,11 @@ impl OutboxTable for DynamoDbTable {
                 .expression_attribute_names("#edits", EDITS)
                 .expression_attribute_values(":edits", AttributeValue::N(edits.to_string()));
         }
-        let parked = update.send().await;
+        let parked = update
+            .customize()
+            .config_override(without_retries())
+            .send()
+            .await;
         match parked {
             Ok(_) => Ok(()),
             // The row is gone, parked or edited: there is nothing to park.
@@ -214,6 +225,8 @@ impl OutboxTable for DynamoDbTable {
             .segment(number(segment.index))
             .total_segments(number(segment.of))
             .set_exclusive_start_key(after.map(attributes))
+            .customize()
+            .config_override(without_retries())
             .send()
             .await
             .map_err(|error| self.error(operation, &error))?;
@@ -253,6 +266,8 @@ impl OutboxTable for DynamoDbTable {
                 );
         }
         let output = query
+            .customize()
+            .config_override(without_retries())
             .send()
             .await
             .map_err(|error| self.error(operation, &error))?;

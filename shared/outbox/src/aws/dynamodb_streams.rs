@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodbstreams::{
     Client,
-    config::{http::HttpResponse, retry::RetryConfig},
+    config::{Builder, http::HttpResponse, retry::RetryConfig},
     error::{ProvideErrorMetadata, SdkError},
     types::{AttributeValue, OperationType, Record, ShardIteratorType},
 };
@@ -23,12 +23,12 @@ pub struct DynamoDbStreams {
 impl DynamoDbStreams {
     /// Creates a reader with this client, whose own retries are switched off.
     pub fn new(client: Client) -> Self {
-        let config = client.config().to_builder();
-        let config = config.retry_config(RetryConfig::disabled()).build();
-        Self {
-            client: Client::from_conf(config),
-        }
+        Self { client }
     }
+}
+
+fn without_retries() -> Builder {
+    Builder::new().retry_config(RetryConfig::disabled())
 }
 
 impl StreamReader for DynamoDbStreams {
@@ -44,6 +44,8 @@ impl StreamReader for DynamoDbStreams {
             .shard_id(place.shard_id)
             .shard_iterator_type(kind)
             .sequence_number(number)
+            .customize()
+            .config_override(without_retries())
             .send()
             .await
             .map_err(|error| stream_error("GetShardIterator", &error))?;
@@ -58,6 +60,8 @@ impl StreamReader for DynamoDbStreams {
             .client
             .get_records()
             .shard_iterator(iterator)
+            .customize()
+            .config_override(without_retries())
             .send()
             .await
             .map_err(|error| stream_error("GetRecords", &error))?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aws_sdk_eventbridge::{
     Client,
-    config::retry::RetryConfig,
+    config::{Builder, retry::RetryConfig},
     error::ProvideErrorMetadata,
     operation::put_events::PutEventsOutput,
     primitives::DateTime,
@@ -32,10 +32,8 @@ impl EventBridgeBus {
     /// Creates a bus from its name or ARN. The client's own retries are switched off: the
     /// relay retries only the failed entries, and only before its deadline.
     pub fn new(client: Client, name: impl Into<String>) -> Self {
-        let config = client.config().to_builder();
-        let config = config.retry_config(RetryConfig::disabled()).build();
         Self {
-            client: Client::from_conf(config),
+            client,
             name: name.into(),
         }
     }
@@ -50,6 +48,10 @@ impl EventBridgeBus {
             .set_trace_header(row.trace_header.clone())
             .build()
     }
+}
+
+fn without_retries() -> Builder {
+    Builder::new().retry_config(RetryConfig::disabled())
 }
 
 impl EventBus for EventBridgeBus {
@@ -70,6 +72,8 @@ impl EventBus for EventBridgeBus {
             .client
             .describe_event_bus()
             .name(&self.name)
+            .customize()
+            .config_override(without_retries())
             .send()
             .await;
         match described {
@@ -84,7 +88,12 @@ impl EventBus for EventBridgeBus {
 
     async fn put(&self, rows: &[Arc<OutboxRow>]) -> Result<Vec<PutResult>, CallError> {
         let entries = rows.iter().map(|row| self.entry(row)).collect();
-        let request = self.client.put_events().set_entries(Some(entries));
+        let request = self
+            .client
+            .put_events()
+            .set_entries(Some(entries))
+            .customize()
+            .config_override(without_retries());
         let output = in_own_task(request.send())
             .await
             .map_err(|error| call_error(&format!("PutEvents {}", self.name), &error))?;

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     DynamoDbTable,
-    dynamodb::{PARKED, SdkItem, attributes, stored_row},
+    dynamodb::{PARKED, SdkItem, attributes, stored_row, without_retries},
 };
 use crate::{
     RowKey,
@@ -44,6 +44,8 @@ impl ParkedRows for DynamoDbTable {
             .update_expression("REMOVE #parked")
             .condition_expression("attribute_exists(#parked)")
             .expression_attribute_names("#parked", PARKED)
+            .customize()
+            .config_override(without_retries())
             .send()
             .await;
         self.was_done(update.map(drop))
@@ -71,6 +73,8 @@ impl ParkedRows for DynamoDbTable {
             .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
             .expression_attribute_values(":seen", AttributeValue::S(seen.to_owned()))
             .expression_attribute_values(":detail", AttributeValue::S(detail.to_owned()))
+            .customize()
+            .config_override(without_retries())
             .send()
             .await;
         self.was_done(update.map(drop))
@@ -124,6 +128,8 @@ impl ParkedRows for DynamoDbTable {
             .transact_write_items()
             .transact_items(TransactWriteItem::builder().put(put).build())
             .transact_items(TransactWriteItem::builder().delete(delete).build())
+            .customize()
+            .config_override(without_retries())
             .send()
             .await;
         match moved {
@@ -158,6 +164,8 @@ async fn item(table: &DynamoDbTable, key: &RowKey) -> Result<Option<SdkItem>, Ca
         .table_name(name)
         .set_key(Some(attributes(key)))
         .consistent_read(true)
+        .customize()
+        .config_override(without_retries())
         .send()
         .await
         .map_err(|error| table.error("GetItem", &error))?;

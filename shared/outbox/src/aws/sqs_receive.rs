@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use aws_sdk_sqs::types::{
-    ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry,
-    MessageSystemAttributeName, QueueAttributeName,
+use aws_sdk_sqs::{
+    config::{Builder, retry::RetryConfig},
+    types::{
+        ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry,
+        MessageSystemAttributeName, QueueAttributeName,
+    },
 };
 use jiff::Timestamp;
 
@@ -16,6 +19,10 @@ use crate::{
 /// How long a receive waits for messages. Any wait makes SQS query all of its servers ("long
 /// polling" in its developer guide), so that an empty response means an empty queue.
 const WAIT: Duration = Duration::from_secs(1);
+
+fn without_retries() -> Builder {
+    Builder::new().retry_config(RetryConfig::disabled())
+}
 
 fn seconds(time: Duration) -> i32 {
     i32::try_from(time.as_secs()).unwrap_or(i32::MAX)
@@ -35,6 +42,8 @@ impl DeadLetterQueue for SqsQueue {
             .visibility_timeout(seconds(visibility))
             .wait_time_seconds(seconds(WAIT))
             .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)
+            .customize()
+            .config_override(without_retries())
             .send()
             .await
             .map_err(|error| call_error(&format!("ReceiveMessage {url}"), &error))?;
@@ -58,6 +67,8 @@ impl DeadLetterQueue for SqsQueue {
             .change_message_visibility_batch()
             .queue_url(url)
             .set_entries(Some(entries.collect::<Result<_, _>>()?))
+            .customize()
+            .config_override(without_retries())
             .send()
             .await
             .map_err(|error| call_error(&what, &error))?;
@@ -82,6 +93,8 @@ impl DeadLetterQueue for SqsQueue {
             .delete_message_batch()
             .queue_url(url)
             .set_entries(Some(entries.collect::<Result<_, _>>()?))
+            .customize()
+            .config_override(without_retries())
             .send()
             .await
             .map_err(|error| call_error(&what, &error))?;
@@ -101,6 +114,8 @@ impl DeadLetterQueue for SqsQueue {
             .queue_url(url)
             .attribute_names(QueueAttributeName::ApproximateNumberOfMessages)
             .attribute_names(QueueAttributeName::ApproximateNumberOfMessagesNotVisible)
+            .customize()
+            .config_override(without_retries())
             .send()
             .await
             .map_err(|error| call_error(&format!("GetQueueAttributes {url}"), &error))?;

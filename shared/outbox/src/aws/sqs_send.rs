@@ -1,6 +1,9 @@
 //! The dead-letter queue on Amazon SQS, as the relay sends to it.
 
-use aws_sdk_sqs::{Client, config::retry::RetryConfig};
+use aws_sdk_sqs::{
+    Client,
+    config::{Builder, retry::RetryConfig},
+};
 
 use crate::{
     aws::error::call_error,
@@ -17,10 +20,8 @@ pub struct SqsQueue {
 impl SqsQueue {
     /// Creates a queue from its URL. The client's own retries are switched off.
     pub fn new(client: Client, url: impl Into<String>) -> Self {
-        let config = client.config().to_builder();
-        let config = config.retry_config(RetryConfig::disabled()).build();
         Self {
-            client: Client::from_conf(config),
+            client,
             url: url.into(),
         }
     }
@@ -39,6 +40,8 @@ impl DeadLetters for SqsQueue {
             .send_message()
             .queue_url(&self.url)
             .message_body(body)
+            .customize()
+            .config_override(Builder::new().retry_config(RetryConfig::disabled()))
             .send()
             .await
             .map_err(|error| call_error(&format!("SendMessage {}", self.url), &error))?;
