@@ -18,10 +18,10 @@ async fn a_batch_is_retried_from_the_record_that_failed() {
         commit(&aws, id).await.unwrap();
     }
     aws.set_fault_plan(|call: &Call<'_>| {
-        let denied = EntryError::Configuration("denied".into());
+        let busy = EntryError::Transient("busy".into());
         let rows = call.rows.iter().enumerate();
         let of_b = rows.filter(|(_, key)| key.aggregate_id == "b");
-        let rejected = of_b.map(|(index, _)| (index, denied.clone())).collect();
+        let rejected = of_b.map(|(index, _)| (index, busy.clone())).collect();
         (call.operation == Operation::PutEvents).then_some(Fault::Rejected(rejected))
     });
     let mut driver = StreamDriver::new(&aws);

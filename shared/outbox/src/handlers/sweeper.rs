@@ -210,6 +210,10 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweep<'_, B, T, D> {
 
     /// Attempts once more what the bus rejected for now, with the time that is left.
     async fn retry_failed(&mut self) -> Result<(), CutShort> {
+        if self.swept.published == 0 {
+            // They were retried already: the bus accepts nothing.
+            return Ok(());
+        }
         let (retried, outcome) = self.backlog.retry(self.relay, self.deadline).await;
         self.swept.failed -= retried;
         self.take(&outcome)

@@ -73,10 +73,7 @@ impl Backlog {
             }
         }
         self.keep_suspect(&due, &outcome);
-        // If nothing was accepted, they were retried already.
-        if !outcome.commit_to_publish.is_empty() {
-            self.keep_failed(due, &outcome);
-        }
+        self.keep_failed(due, &outcome);
         outcome
     }
 

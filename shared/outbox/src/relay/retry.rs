@@ -100,18 +100,13 @@ where
 /// # Errors
 ///
 /// The call's own, or [`CallError::Transient`] after the timeout.
-pub(crate) fn within<T>(
+pub(crate) async fn within<T>(
     latest: Instant,
     call: impl Future<Output = Result<T, CallError>>,
-) -> impl Future<Output = Result<T, CallError>> {
-    // Boxed: the SDK's futures are nested deeply, callers nest them further, and the compiler
-    // follows them only to a limited depth.
-    let call = Box::pin(call);
-    async move {
-        timeout_at(call_deadline(latest), call)
-            .await
-            .unwrap_or_else(|_| Err(CallError::Transient("no response in time".to_owned())))
-    }
+) -> Result<T, CallError> {
+    timeout_at(call_deadline(latest), call)
+        .await
+        .unwrap_or_else(|_| Err(CallError::Transient("no response in time".to_owned())))
 }
 
 #[cfg(test)]

@@ -262,7 +262,7 @@ impl Schedule {
 
     /// Returns what a request that is sent now is compared with when it fails.
     fn attempt(&self, now: Instant) -> Attempt {
-        let accepted_lately = |at| now.duration_since(at) <= REJECTED_FOR;
+        let accepted_lately = |at| now.duration_since(at) < REJECTED_FOR;
         Attempt {
             sent: now,
             others_accepted: self.accepted_at.is_some_and(accepted_lately),
