@@ -6,5 +6,6 @@ mod bus_check;
 mod faults;
 mod look_up;
 mod publish;
+mod resumed_sweep;
 mod stream;
 mod sweep;
