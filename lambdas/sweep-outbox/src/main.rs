@@ -47,7 +47,7 @@ async fn main() -> Result<(), Error> {
                 tracing::error!(%reason, "the table was not read to its end");
             }
             match report.cut_short {
-                // No error: the next sweep starts at another place in the table.
+                // No error: the next sweep begins where this one stopped.
                 None | Some(CutShort::OutOfTime) => Ok(()),
                 Some(reason) => Err(Error::from(reason)),
             }

@@ -91,6 +91,7 @@ suite!(Fixture:
     unreadable_rows_are_returned_as_such,
     a_scan_returns_every_row_once_and_aggregates_in_sequence,
     a_scan_continues_after_rows_that_are_gone,
+    a_scan_begins_behind_an_aggregate,
     a_query_returns_one_aggregate_in_sequence,
     a_query_ends_with_the_last_wanted_row,
     a_query_ends_with_a_page_that_ends_with_the_last_wanted_row,
@@ -366,7 +367,7 @@ async fn unreadable_rows_are_returned_as_such(fixture: &impl Fixture) {
 }
 
 /// "All items with the same partition key value are stored together, in sorted order
-/// by sort key value", so they are in one segment, and in sequence.
+/// by sort key value", so they are in one segment, one after the other, and in sequence.
 async fn a_scan_returns_every_row_once_and_aggregates_in_sequence(fixture: &impl Fixture) {
     let mut written = BTreeSet::new();
     for aggregate in 0..30 {
@@ -380,6 +381,9 @@ async fn a_scan_returns_every_row_once_and_aggregates_in_sequence(fixture: &impl
         let mut last_of: BTreeMap<String, RowKey> = BTreeMap::new();
         let mut seen = BTreeSet::new();
         for (segment, rows) in found.iter().enumerate() {
+            let runs = rows.chunk_by(is_of_same_aggregate).count();
+            let aggregates: BTreeSet<_> = rows.iter().map(aggregate_of).collect();
+            assert_eq!(runs, aggregates.len(), "an aggregate is interrupted");
             for key in keys_of(rows) {
                 assert!(seen.insert(key.clone()), "{key} comes twice");
                 let aggregate = key.aggregate_id.clone();
@@ -390,6 +394,38 @@ async fn a_scan_returns_every_row_once_and_aggregates_in_sequence(fixture: &impl
             }
         }
         assert_eq!(seen, written);
+    }
+}
+
+fn aggregate_of(row: &StoredRow) -> &str {
+    &row.candidate.key.aggregate_id
+}
+
+fn is_of_same_aggregate(a: &StoredRow, b: &StoredRow) -> bool {
+    aggregate_of(a) == aggregate_of(b)
+}
+
+/// `ExclusiveStartKey` needs no item: with a position behind all rows of an aggregate, the scan
+/// begins with the next aggregate of the segment.
+async fn a_scan_begins_behind_an_aggregate(fixture: &impl Fixture) {
+    for aggregate in 0..10 {
+        put_rows(fixture, &format!("thing#{aggregate}"), &[1, 2, 3]).await;
+    }
+    for of in [1, 8] {
+        for (index, rows) in (0..of).zip(scanned(fixture, of).await) {
+            for (read, row) in rows.iter().enumerate() {
+                let after = RowKey {
+                    aggregate_id: aggregate_of(row).to_owned(),
+                    position: "~".to_owned(),
+                };
+                let segment = Segment { index, of };
+                let page = fixture.table().scan(segment, Some(&after)).await;
+                let page = page.expect("a page");
+                let rest = rows[read..].iter();
+                let behind = rest.skip_while(|other| is_of_same_aggregate(row, other));
+                assert_eq!(page.rows, behind.cloned().collect::<Vec<_>>());
+            }
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod batch_response;
 mod metrics;
 mod stream_handler;
 mod stream_record;
+mod sweep_round;
 pub(crate) mod sweeper;
 
 pub use metrics::{Metrics, NAMESPACE};

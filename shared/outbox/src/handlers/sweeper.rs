@@ -1,16 +1,20 @@
 //! The sweeper: the second way out of the table, for rows that the stream has not
 //! published.
 
-use std::collections::HashSet;
+use std::{
+    collections::HashSet,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
+use super::sweep_round::{Round, SweepPoint};
 use crate::{
-    Candidate, RowKey,
-    ports::{CallError, DeadLetters, EventBus, OutboxTable, Segment, StoredRow},
+    Candidate,
+    ports::{CallError, DeadLetters, EventBus, OutboxTable, StoredRow},
     relay::{
-        Halt, Outcome, Relay, RowOutcome, Settled,
+        Failure, Halt, Outcome, Relay, RowOutcome, Settled,
         backlog::Backlog,
         budget::{Budget, known_deadline},
         decision::may_park_without_proof,
@@ -22,16 +26,15 @@ use crate::{
 /// one batch takes a minute at most, so a row of this age is one it has left behind.
 pub const DEFAULT_GRACE: SignedDuration = SignedDuration::from_mins(15);
 
-/// How many segments the table is read in. Each sweep begins with a random one, so that
-/// none is starved if sweeps are cut short.
-const SEGMENTS: u32 = 8;
-
 /// Publishes the rows that the stream has not published: the second way out of the table.
 ///
 /// It reads the whole table, which holds only unsettled rows. Rows younger than the grace
 /// period are left to the stream, except those that precede an older one of their
 /// aggregate. Any number of sweepers may run at once, and beside the stream: a
 /// duplicate is the worst that can happen.
+///
+/// Create one sweeper for each process and keep it: if a sweep is cut short, it remembers where,
+/// and begins the next one there. A new one begins at a random place.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -53,6 +56,9 @@ pub struct Sweeper<B, T, D> {
     relay: Relay<B, T, D>,
     /// Younger rows are left to the stream.
     grace: SignedDuration,
+    /// Where the next sweep begins, if the last one was cut short. Only an optimisation: from
+    /// any other place a sweep does no harm.
+    next_begin: Mutex<Option<SweepPoint>>,
 }
 
 /// What a sweep found and did; see [`Sweeper`] for an example.
@@ -82,7 +88,7 @@ pub struct SweepReport {
 /// use outbox::handlers::CutShort;
 ///
 /// /// Returns whether the function should fail. A sweep that is out of time is no error: the
-/// /// next one begins with another segment of the table.
+/// /// next one begins where it ended.
 /// fn is_failure(cut_short: Option<&CutShort>) -> bool {
 ///     !matches!(cut_short, None | Some(CutShort::OutOfTime))
 /// }
@@ -90,7 +96,8 @@ pub struct SweepReport {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CutShort {
-    /// The sweep reached its deadline.
+    /// The sweep reached its deadline. The next one of the same [`Sweeper`] begins where it ended,
+    /// and goes round the whole table.
     #[error("out of time")]
     OutOfTime,
     /// The table could not be read.
@@ -114,6 +121,8 @@ struct Sweep<'r, B, T, D> {
     backlog: Backlog,
     /// When the last of the parked rows was parked.
     last_parked: Option<Timestamp>,
+    /// Where the table is read.
+    round: Round,
     /// The report so far.
     swept: SweepReport,
 }
@@ -122,7 +131,11 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweeper<B, T, D> {
     /// Creates a sweeper that leaves rows younger than `grace` to the stream. See [`Sweeper`]
     /// for an example.
     pub fn new(relay: Relay<B, T, D>, grace: SignedDuration) -> Self {
-        Self { relay, grace }
+        Self {
+            relay,
+            grace,
+            next_begin: Mutex::default(),
+        }
     }
 
     /// Reads the table once, as far as the deadline allows, and publishes the old rows. A
@@ -130,18 +143,31 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweeper<B, T, D> {
     pub async fn sweep(&self, deadline: Instant) -> SweepReport {
         let now = self.relay.clock().now();
         let until = now.checked_sub(self.grace).unwrap_or(Timestamp::MIN);
-        sweep(&self.relay, until, deadline).await
+        // Taken: if the table can't be read from there, the next sweep begins elsewhere.
+        let begin = self.next_begin().take();
+        let (swept, next_begin) = sweep(&self.relay, until, begin, deadline).await;
+        *self.next_begin() = next_begin;
+        swept
+    }
+
+    fn next_begin(&self) -> MutexGuard<'_, Option<SweepPoint>> {
+        self.next_begin
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Publishes the rows that were committed until then, and the rows before them in their
-/// aggregates.
+/// aggregates. Begins there, or at a random place. Returns where the next sweep should begin,
+/// too, unless the whole table was read.
 pub(crate) async fn sweep<B: EventBus, T: OutboxTable, D: DeadLetters>(
     relay: &Relay<B, T, D>,
     committed_until: Timestamp,
+    begin: Option<SweepPoint>,
     deadline: Instant,
-) -> SweepReport {
+) -> (SweepReport, Option<SweepPoint>) {
     let deadline = known_deadline(deadline);
+    let begin = begin.unwrap_or_else(|| SweepPoint::random(|below| relay.random_below(below)));
     let mut sweep = Sweep {
         relay,
         committed_until,
@@ -149,23 +175,20 @@ pub(crate) async fn sweep<B: EventBus, T: OutboxTable, D: DeadLetters>(
         read_until: Budget::until(deadline).put_until,
         backlog: Backlog::default(),
         last_parked: None,
+        round: Round::new(begin),
         swept: SweepReport::default(),
     };
     if let Err(reason) = sweep.table().await {
         sweep.swept.cut_short = Some(reason);
+        return (sweep.swept, sweep.round.next_begin());
     }
-    sweep.swept
+    (sweep.swept, None)
 }
 
 impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweep<'_, B, T, D> {
     async fn table(&mut self) -> Result<(), CutShort> {
-        let first = self.relay.random_below(SEGMENTS);
-        for index in (0..SEGMENTS).map(|offset| (first + offset) % SEGMENTS) {
-            let segment = Segment {
-                index,
-                of: SEGMENTS,
-            };
-            if let Err(reason) = self.segment(segment).await {
+        for part in self.round.parts() {
+            if let Err(reason) = self.part(&part).await {
                 // The rows found so far are published nevertheless.
                 self.publish_due().await?;
                 return Err(reason);
@@ -219,16 +242,19 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweep<'_, B, T, D> {
         self.take(&outcome)
     }
 
-    async fn segment(&mut self, segment: Segment) -> Result<(), CutShort> {
-        let mut after: Option<RowKey> = None;
+    /// Reads a part of the round.
+    async fn part(&mut self, part: &SweepPoint) -> Result<(), CutShort> {
+        self.round.begin(part);
+        let mut after = part.key();
         loop {
             if Instant::now() >= self.read_until {
                 return Err(CutShort::OutOfTime);
             }
-            let scan = || self.relay.table().scan(segment, after.as_ref());
-            let page = retry(self.relay.pauses(), self.read_until, scan)
+            let scan = || self.relay.table().scan(part.segment(), after.as_ref());
+            let mut page = retry(self.relay.pauses(), self.read_until, scan)
                 .await
-                .map_err(CutShort::Scan)?;
+                .map_err(|error| self.unread(error))?;
+            self.round.read(part, &mut page);
             let pending = self.count(page.rows);
             let due = self.due(pending);
             self.backlog.add(due);
@@ -244,8 +270,19 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweep<'_, B, T, D> {
         }
     }
 
+    /// Returns why a page was not read.
+    fn unread(&self, error: CallError) -> CutShort {
+        let is_late = Instant::now() >= self.read_until;
+        match error {
+            // Other pages were read, so it is the end of the time that cut it off.
+            CallError::Transient(_) if is_late && self.round.is_any_read() => CutShort::OutOfTime,
+            error => CutShort::Scan(error),
+        }
+    }
+
     async fn publish_due(&mut self) -> Result<(), CutShort> {
         let outcome = self.backlog.publish(self.relay, self.deadline).await;
+        self.round.publish(is_any_out_of_time(&outcome));
         self.take(&outcome)
     }
 
@@ -314,4 +351,10 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweep<'_, B, T, D> {
             None => Ok(()),
         }
     }
+}
+
+fn is_any_out_of_time(outcome: &Outcome) -> bool {
+    let is_out_of_time =
+        |row_outcome: &RowOutcome| matches!(row_outcome, RowOutcome::Failed(Failure::OutOfTime));
+    outcome.count(is_out_of_time) > 0
 }

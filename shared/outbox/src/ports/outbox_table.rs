@@ -54,8 +54,9 @@ pub trait OutboxTable: Send + Sync {
         mark: &Parked,
     ) -> impl Future<Output = Result<(), CallError>> + Send;
 
-    /// Returns the next page of a segment, read consistently, after the end of the page
-    /// before. An aggregate's rows are in one segment, in sequence.
+    /// Returns the next page of a segment, read consistently, after this key: the end of the
+    /// page before, or any key of the segment. There needn't be a row with it. An aggregate's
+    /// rows are in one segment, one after the other and in sequence.
     fn scan(
         &self,
         segment: Segment,

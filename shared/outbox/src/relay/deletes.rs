@@ -203,7 +203,9 @@ mod tests {
     /// Returns deletes with so many waiting rows, which were added now.
     fn waiting(count: usize) -> Deletes {
         let mut deletes = Deletes::of(BTreeSet::new());
-        keys(count).into_iter().for_each(|key| deletes.add(key));
+        for key in keys(count) {
+            deletes.add(key);
+        }
         deletes
     }
 

@@ -111,14 +111,16 @@ pub(crate) async fn within<T>(
 
 #[cfg(test)]
 mod tests {
+    use std::future::{Ready, pending, ready};
+
     use super::*;
 
     fn pauses() -> Pauses {
         Pauses::new(fastrand::Rng::with_seed(1))
     }
 
-    async fn busy() -> Result<(), CallError> {
-        Err(CallError::Transient("busy".to_owned()))
+    fn busy() -> Ready<Result<(), CallError>> {
+        ready(Err(CallError::Transient("busy".to_owned())))
     }
 
     #[test]
@@ -172,7 +174,7 @@ mod tests {
         let until = Instant::now() + Duration::from_mins(1);
         let call = || {
             calls += 1;
-            std::future::ready(Err::<(), _>(denied.clone()))
+            ready(Err::<(), _>(denied.clone()))
         };
         assert_eq!(retry(&pauses(), until, call).await, Err(denied.clone()));
         assert_eq!(calls, 1);
@@ -183,8 +185,8 @@ mod tests {
         for (seconds, awaited) in [(60, 5), (3, 3)] {
             let began = Instant::now();
             let until = began + Duration::from_secs(seconds);
-            let pending = std::future::pending::<Result<(), CallError>>();
-            let error = within(until, pending).await.unwrap_err();
+            let call = pending::<Result<(), CallError>>();
+            let error = within(until, call).await.unwrap_err();
             assert!(matches!(error, CallError::Transient(_)), "{error:?}");
             assert_eq!(began.elapsed(), Duration::from_secs(awaited));
         }

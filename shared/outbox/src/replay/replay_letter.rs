@@ -331,10 +331,13 @@ where
         progress: &mut Progress,
     ) -> LetterOutcome {
         let mut published = 0;
+        let mut begin = None;
         // A pass for a later time settles earlier letters, too, so many letters of one outage
         // cost one pass.
         while progress.settled_until.is_none_or(|settled| settled < until) {
-            let swept = sweep(&self.relay, until, Instant::now() + ONE_SWEEP).await;
+            let deadline = Instant::now() + ONE_SWEEP;
+            let (swept, next_begin) = sweep(&self.relay, until, begin, deadline).await;
+            begin = next_begin;
             published += swept.published;
             progress.published += swept.published;
             let problem = match swept.cut_short {

@@ -10,5 +10,6 @@ mod look_up_pauses;
 pub(crate) mod on_aws;
 mod park;
 mod publish;
+mod resumed_sweep;
 mod stream;
 mod sweep;
