@@ -139,9 +139,12 @@ impl Split {
                 });
                 let entries: Vec<Value> = which
                     .into_iter()
-                    .filter_map(|is_held_back| match is_held_back {
-                        true => Some(failed.clone()),
-                        false => given.next(),
+                    .filter_map(|is_held_back| {
+                        if is_held_back {
+                            Some(failed.clone())
+                        } else {
+                            given.next()
+                        }
                     })
                     .collect();
                 let failed_count = entries

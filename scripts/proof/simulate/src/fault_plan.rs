@@ -149,6 +149,11 @@ impl FaultPlan {
         self.add(Operation::PutEvents, FaultKind::Slow, lasts);
     }
 
+    /// Makes the bus answer no question for whether it exists.
+    pub(crate) fn hide_bus(&mut self, lasts: Duration) {
+        self.add(Operation::DescribeEventBus, FaultKind::Throttled, lasts);
+    }
+
     /// Adds an episode in which every call of an operation is affected.
     fn add(&mut self, operation: Operation, fault: FaultKind, lasts: Duration) {
         self.episodes.push(Episode {

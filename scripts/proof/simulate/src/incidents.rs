@@ -87,8 +87,13 @@ pub(crate) async fn cause_incidents<F: StreamFunction>(
             }
             6 => {
                 simulation.log(|| "the bus is deleted".to_owned());
+                let lasts = Duration::from_secs(simulation.between(10..7_200));
+                // At times, nobody can see that it is gone.
+                if simulation.chance(0.5) {
+                    simulation.with(|state| state.fault_plan.hide_bus(lasts));
+                }
                 simulation.with(State::delete_bus);
-                sleep(Duration::from_secs(simulation.between(10..7_200))).await;
+                sleep(lasts).await;
                 simulation.log(|| "the bus exists again".to_owned());
                 simulation.with(State::restore_bus);
             }

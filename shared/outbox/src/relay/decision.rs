@@ -58,10 +58,11 @@ pub(super) fn decide(failure: &Failure, others_accepted: bool) -> Decision {
         {
             Decision::Leave
         }
-        // The schedule knows that others were accepted meanwhile.
-        Failure::RejectedAmongOthers(_) => Decision::Leave,
-        // Poison is proven before its letter is sent, so the bus is not at fault.
-        Failure::DeadLetter(_) | Failure::Park(_) => Decision::Leave,
+        // The schedule knows that others were accepted meanwhile. And poison is proven before
+        // its letter is sent, so the bus is not at fault.
+        Failure::RejectedAmongOthers(_) | Failure::DeadLetter(_) | Failure::Park(_) => {
+            Decision::Leave
+        }
         _ => Decision::Wait,
     }
 }
