@@ -268,7 +268,7 @@ impl State {
         let event = self.events.get(key);
         let was_rejected_wrongly = event.is_some_and(|event| event.was_rejected_wrongly);
         let has_letter = event.is_some_and(|event| event.letters.contains(&by));
-        let is_damaged = event.is_none_or(|event| is_damaged(event));
+        let is_damaged = event.is_none_or(is_damaged);
         if !has_letter {
             self.violate("parked without a dead letter", Some(key));
         }

@@ -111,25 +111,9 @@ pub(crate) async fn cause_incidents<F: StreamFunction>(
                     state.poisoned.remove(poisoned);
                 }
             }),
-            9 => {
-                simulation.log(|| "the bus rejects every event for its content".to_owned());
-                simulation.with(|state| state.rejects_all = true);
-                sleep(Duration::from_secs(simulation.between(3_600..6 * 3_600))).await;
-                simulation.log(|| "the bus accepts events again".to_owned());
-                simulation.with(|state| state.rejects_all = false);
-            }
-            10..12 => {
-                let lasts = Duration::from_secs(simulation.between(600..4 * 3_600));
-                let what = simulation.with(|state| state.fault_plan.take_permission(lasts));
-                simulation.log(|| what);
-                sleep(lasts).await;
-            }
-            12 => {
-                let lasts = Duration::from_secs(simulation.between(600..4 * 3_600));
-                simulation.log(|| format!("the bus is slow for {lasts:?}"));
-                simulation.with(|state| state.fault_plan.slow_bus(lasts));
-                sleep(lasts).await;
-            }
+            9 => reject_all(&simulation).await,
+            10..12 => take_permission(&simulation).await,
+            12 => slow_bus(&simulation).await,
             _ => simulation.with(|state| {
                 // A dead letter is lost.
                 let messages = state.services.queue.messages().iter();
@@ -140,6 +124,31 @@ pub(crate) async fn cause_incidents<F: StreamFunction>(
             }),
         }
     }
+}
+
+/// The bus rejects every event for its content, as after a change of its rules.
+async fn reject_all(simulation: &Simulation) {
+    simulation.log(|| "the bus rejects every event for its content".to_owned());
+    simulation.with(|state| state.rejects_all = true);
+    sleep(Duration::from_secs(simulation.between(3_600..6 * 3_600))).await;
+    simulation.log(|| "the bus accepts events again".to_owned());
+    simulation.with(|state| state.rejects_all = false);
+}
+
+/// Somebody takes away the permission for one operation.
+async fn take_permission(simulation: &Simulation) {
+    let lasts = Duration::from_secs(simulation.between(600..4 * 3_600));
+    let what = simulation.with(|state| state.fault_plan.take_permission(lasts));
+    simulation.log(|| what);
+    sleep(lasts).await;
+}
+
+/// The bus is slow for hours.
+async fn slow_bus(simulation: &Simulation) {
+    let lasts = Duration::from_secs(simulation.between(600..4 * 3_600));
+    simulation.log(|| format!("the bus is slow for {lasts:?}"));
+    simulation.with(|state| state.fault_plan.slow_bus(lasts));
+    sleep(lasts).await;
 }
 
 /// At times, an operator replays the dead letters before the sweeper runs.

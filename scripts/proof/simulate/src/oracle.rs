@@ -145,6 +145,7 @@ impl EventRecord {
 
 /// What really happened to an actor.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent")]
 pub(crate) struct ActorRecord {
     pub(crate) begun: Instant,
     /// The same by the wall clock, which commits are stamped with.

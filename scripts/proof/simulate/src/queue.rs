@@ -31,9 +31,9 @@ impl DeadLetters for Caller {
             }
         };
         let call = Call::on_rows(Operation::SendMessage, std::slice::from_ref(&letter.key));
-        let sent = self.call(call, send).await;
-        self.note_unparked(&letter.key, &sent);
-        sent
+        let result = self.call(call, send).await;
+        self.note_unparked(&letter.key, &result);
+        result
     }
 }
 

@@ -213,11 +213,11 @@ mod tests {
     }
 
     /// Reads pages from a point. Returns where the next sweep begins.
-    fn next_begin(begun: SweepPoint, pages: &[&[&str]]) -> Option<SweepPoint> {
+    fn next_begin(begun: &SweepPoint, pages: &[&[&str]]) -> Option<SweepPoint> {
         let mut round = Round::new(begun.clone());
-        round.begin(&begun);
+        round.begin(begun);
         for aggregates in pages {
-            round.read(&begun, &mut page(aggregates));
+            round.read(begun, &mut page(aggregates));
         }
         round.publish(false);
         round.next_begin()
@@ -230,7 +230,7 @@ mod tests {
             (None, [&["a", "b"], &["c", "c"]], "b"),
             (Some("x"), [&["a", "a"], &["a", "b"]], "a"),
         ] {
-            let next = next_begin(point(3, begun), &pages);
+            let next = next_begin(&point(3, begun), &pages);
             assert_eq!(next, Some(point(3, Some(behind))), "{pages:?}");
         }
     }
@@ -238,7 +238,7 @@ mod tests {
     #[test]
     fn an_aggregate_that_takes_a_whole_sweep_is_passed() {
         for begun in [None, Some("x")] {
-            let next = next_begin(point(3, begun), &[&["a", "a"], &["a"]]);
+            let next = next_begin(&point(3, begun), &[&["a", "a"], &["a"]]);
             assert_eq!(next, Some(point(3, Some("a"))), "{begun:?}");
         }
     }
@@ -246,7 +246,7 @@ mod tests {
     #[test]
     fn a_point_from_which_nothing_can_be_read_is_forgotten() {
         for begun in [point(3, None), point(3, Some("x"))] {
-            assert_eq!(next_begin(begun, &[]), None);
+            assert_eq!(next_begin(&begun, &[]), None);
         }
     }
 
