@@ -1,7 +1,7 @@
 //! The function behind the outbox table's stream: has the relay publish the rows of a batch, and
 //! responds.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use aws_lambda_events::streams::DynamoDbEventResponse;
 use jiff::SignedDuration;
@@ -12,6 +12,7 @@ use super::{
     stream_record::{Content, Record, StreamEvent, candidates_of, read},
 };
 use crate::{
+    RowKey,
     ports::{DeadLetters, EventBus, OutboxTable},
     relay::{
         Outcome, Relay, RowOutcome, Settled,
@@ -84,12 +85,27 @@ impl Counts {
                 .filter(|record| !is_done(record, &outcome))
                 .count(),
             undeleted: outcome.undeleted.len(),
-            left_to_sweeper: settled(|settled| matches!(settled, Settled::LeftToSweeper(_))),
+            left_to_sweeper: left_to_sweeper(records, &outcome),
             unanswered: outcome.unanswered,
             halted: outcome.halted.is_some(),
             commit_to_publish: outcome.commit_to_publish,
         }
     }
+}
+
+/// Counts the rows of the batch that are left to the sweeper. The relay may have tried others,
+/// which were left before.
+fn left_to_sweeper(records: &[Record], outcome: &Outcome) -> usize {
+    let keys = candidates_of(records).map(|candidate| &candidate.key);
+    let is_left = |key: &&RowKey| {
+        let row_outcome = outcome.of(key);
+        matches!(
+            row_outcome,
+            Some(RowOutcome::Settled(Settled::LeftToSweeper(_)))
+        )
+    };
+    // A record may be in a batch twice.
+    keys.filter(is_left).collect::<HashSet<_>>().len()
 }
 
 impl<B: EventBus, T: OutboxTable, D: DeadLetters> StreamHandler<B, T, D> {

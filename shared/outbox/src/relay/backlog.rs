@@ -1,13 +1,17 @@
 //! Collects rows read from the table and publishes many of them at a time.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc};
 
 use tokio::time::Instant;
 
 use crate::{
     Candidate, OutboxRow, RowKey,
     ports::{DeadLetters, EventBus, OutboxTable, Poison},
-    relay::{Failure, Outcome, Relay, RowOutcome, log_outcome::report, retry::Retries},
+    relay::{
+        Failure, Outcome, Relay, RowOutcome,
+        log_outcome::report,
+        retry::{RETRIED_FOR, Retries},
+    },
 };
 
 /// How many rows are published together. So many rows of different aggregates show whether
@@ -17,10 +21,6 @@ const ROWS_AT_ONCE: usize = 500;
 /// The most failed rows that are kept for another attempt. More of them have a common cause,
 /// and the next sweep finds them.
 const MOST_RETRIED: usize = ROWS_AT_ONCE;
-
-/// How long they are retried. An event may fail for ever, and each sweep would take all the
-/// time that it has.
-const RETRIED_FOR: Duration = Duration::from_secs(30);
 
 /// Rows that were read from the table, to be published many at a time. Rows behind a failed
 /// one of their aggregate are held back, however much later they are read.

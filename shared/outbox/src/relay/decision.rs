@@ -21,8 +21,8 @@
 //!
 //! "Others are accepted" means by the same bus in the same call. For events that are rejected
 //! for now it means: within the ten seconds before an attempt that failed again
-//! ([`Request::among_others`](super::schedule::Request)). If only failing events are left, the
-//! relay tries a few others that wait in the table ([`waiting_rows`](super::waiting_rows)).
+//! ([`Attempt`](super::schedule)). If only failing events are left, the relay tries a few others
+//! that wait in the table ([`waiting_rows`](super::waiting_rows)).
 //!
 //! What is left to the sweeper stays pending in the table. For the sweeper itself, leaving
 //! means that its next run tries again.

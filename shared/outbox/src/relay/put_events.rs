@@ -104,8 +104,13 @@ impl<B: EventBus, T: OutboxTable> Puts<'_, B, T> {
             if is_idle && publication.schedule.is_over(Instant::now()) {
                 return;
             }
-            let others_at = publication.others_wanted_at(Instant::now());
-            let others_at = others_at.filter(|at| is_idle && *at < put_until);
+            // Answers and parts on their way may still decide what becomes of failed rows.
+            let others_at = if is_idle {
+                let wanted_at = publication.others_wanted_at(Instant::now());
+                wanted_at.filter(|at| *at < put_until)
+            } else {
+                None
+            };
             if others_at.is_some_and(|at| at <= Instant::now()) {
                 publication.schedule.looks_for_others(Instant::now());
                 in_flight.push(Either::Right(self.find_others(publication.excluded())));

@@ -24,6 +24,10 @@ pub(crate) enum Retries {
     UntilLeftToSweeper,
 }
 
+/// How long failing events of a backlog are retried. One may fail for ever, and each sweep would
+/// take all the time that it has.
+pub(crate) const RETRIED_FOR: Duration = Duration::from_secs(30);
+
 /// The bound of the first pause before a retry; it doubles with each failure.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 

@@ -4,15 +4,18 @@
 //! fit. While it is in flight, nothing else of its aggregates is sent, so the events of
 //! an aggregate stay in order; different aggregates are sent in parallel.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-    time::Duration,
-};
+mod attempt;
+mod queue;
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
+use self::{
+    attempt::Attempt,
+    queue::{Queue, Queued, Room},
+};
 use crate::{
     OutboxRow, RowKey,
     ports::{BusLimits, EntryError, Poison, PutResult},
@@ -20,20 +23,12 @@ use crate::{
         Failure, Halt,
         decision::depends_on_others,
         poison::{Sendable, rejected_alone},
-        retry::Retries,
+        retry::{RETRIED_FOR, Retries},
     },
 };
 
-/// How long the bus has to reject an event for now, and accept others, before the event counts
-/// as rejected among others. The pauses between its attempts take at most 5 s, so it is
-/// attempted several times meanwhile.
-const REJECTED_FOR: Duration = Duration::from_secs(10);
-
-/// How long events are retried if others wait for the end of the call, and nothing is accepted.
-const RETRIED_FOR: Duration = Duration::from_secs(30);
-
 /// How long the bus may have accepted nothing before other events are looked for. Half of
-/// [`REJECTED_FOR`], so that they are accepted before the attempt that decides.
+/// [`attempt::REJECTED_FOR`], so that they are accepted before the attempt that decides.
 const LOOK_FOR_OTHERS_AFTER: Duration = Duration::from_secs(5);
 
 /// The events that are not on the bus yet, and what became of the others.
@@ -61,63 +56,11 @@ pub(super) struct Schedule {
     events_unanswered: usize,
 }
 
-/// The events of an aggregate, in sequence.
-#[derive(Default)]
-struct Queue {
-    rows: VecDeque<Queued>,
-    /// A request with events of this aggregate is in flight.
-    busy: bool,
-    /// Consecutive transient failures in this aggregate.
-    failures: u32,
-    /// Nothing of the aggregate is sent before this.
-    not_before: Option<Instant>,
-    /// Its rows were found while others failed, and are sent only once: the call doesn't wait
-    /// for them, too.
-    is_sent_once: bool,
-    /// The event that failed, and that no later one may overtake.
-    held_behind: Option<RowKey>,
-}
-
-/// An event that waits to be sent.
-struct Queued {
-    row: Arc<OutboxRow>,
-    /// The size of its entry.
-    bytes: usize,
-    /// The most entries of a request it may be part of. Half as many after each request
-    /// that the bus rejected as a whole for its content.
-    largest_request: usize,
-    /// When it was first sent.
-    first_sent: Option<Instant>,
-    /// Why the last attempt failed, if there was one.
-    last_error: Option<String>,
-    /// How many requests with it were not answered: the bus may have accepted it.
-    unanswered: usize,
-    /// The bus rejected it for now and may do so again. Then it must not accept a later
-    /// event of the same request, so nothing of the aggregate is sent along.
-    goes_alone: bool,
-}
-
 /// One request: rows in the order in which the bus attempts them.
 pub(super) struct Request {
     /// Each row with the index of its queue.
     queued: Vec<(usize, Queued)>,
     attempt: Attempt,
-}
-
-/// When a request was sent, and what was known of the bus then.
-#[derive(Clone, Copy)]
-struct Attempt {
-    sent: Instant,
-    /// The bus accepted something within the last [`REJECTED_FOR`].
-    others_accepted: bool,
-}
-
-impl Attempt {
-    /// Returns whether a row that was rejected for now counts as rejected among others.
-    fn is_among_others(self, row: &Queued) -> bool {
-        let since = row.first_sent.unwrap_or(self.sent);
-        self.others_accepted && self.sent.duration_since(since) >= REJECTED_FOR
-    }
 }
 
 impl Request {
@@ -226,7 +169,7 @@ impl Schedule {
         }
         let mut request = Request {
             queued: Vec::new(),
-            attempt: self.attempt(now),
+            attempt: Attempt::at(now, self.accepted_at),
         };
         let mut room = Room::of(self.limits);
         for (index, queue) in self.queues.iter_mut().enumerate() {
@@ -258,15 +201,6 @@ impl Schedule {
             }
         }
         (!request.queued.is_empty()).then_some(request)
-    }
-
-    /// Returns what a request that is sent now is compared with when it fails.
-    fn attempt(&self, now: Instant) -> Attempt {
-        let accepted_lately = |at| now.duration_since(at) < REJECTED_FOR;
-        Attempt {
-            sent: now,
-            others_accepted: self.accepted_at.is_some_and(accepted_lately),
-        }
     }
 
     /// Returns whether a row is not sent yet.
@@ -609,54 +543,6 @@ impl Schedule {
                 Failure::TooManyPoisoned(poison),
             );
         }
-    }
-}
-
-impl Queue {
-    fn is_ready(&self, now: Instant) -> bool {
-        !self.busy && !self.rows.is_empty() && self.not_before.is_none_or(|time| time <= now)
-    }
-
-    /// Returns how many rows from the front may be sent together.
-    fn sendable(&self) -> usize {
-        match self.rows.iter().position(|queued| queued.goes_alone) {
-            Some(0) => 1,
-            Some(before) => before,
-            None => self.rows.len(),
-        }
-    }
-}
-
-/// What a request still has room for.
-#[derive(Clone, Copy)]
-struct Room {
-    /// How many it has.
-    entries: usize,
-    /// How many it may have: the least that one of its rows allows.
-    most_entries: usize,
-    bytes_left: usize,
-}
-
-impl Room {
-    fn of(limits: BusLimits) -> Self {
-        Self {
-            entries: 0,
-            most_entries: limits.entries,
-            bytes_left: limits.bytes,
-        }
-    }
-
-    /// Returns whether the row fits into the request.
-    fn admits(&self, queued: &Queued) -> bool {
-        self.entries < self.most_entries.min(queued.largest_request)
-            && queued.bytes <= self.bytes_left
-    }
-
-    /// Uses the room of a row that fits.
-    fn take(&mut self, queued: &Queued) {
-        self.most_entries = self.most_entries.min(queued.largest_request);
-        self.entries += 1;
-        self.bytes_left -= queued.bytes;
     }
 }
 

@@ -100,3 +100,84 @@ fn choose(rows: Vec<StoredRow>, now: Timestamp, excluded: &Excluded) -> Vec<Cand
         .map(|(_, candidate)| candidate)
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{OutboxRow, Parked, Unreadable};
+
+    const NOW: Timestamp = Timestamp::constant(1_795_510_800, 0);
+
+    fn waiting(aggregate: &str, sequence: u64, age: i64) -> StoredRow {
+        let key = RowKey::new(aggregate, sequence, Uuid::nil());
+        let mut row = OutboxRow::example(key.clone());
+        row.committed_at = NOW - SignedDuration::from_secs(age);
+        StoredRow {
+            candidate: Candidate {
+                key,
+                row: Ok(Arc::new(row)),
+                written_at: None,
+            },
+            parked: None,
+        }
+    }
+
+    /// Returns the rows that are tried, with nothing excluded but these.
+    fn chosen(rows: Vec<StoredRow>, aggregates: &[&str], published: &[RowKey]) -> Vec<String> {
+        let excluded = Excluded {
+            aggregates: aggregates.iter().map(|&name| name.to_owned()).collect(),
+            published: published.iter().cloned().collect(),
+        };
+        let chosen = choose(rows, NOW, &excluded).into_iter();
+        chosen.map(|candidate| candidate.key.to_string()).collect()
+    }
+
+    #[test]
+    fn the_youngest_of_those_that_wait_are_tried() {
+        let rows = (0..8).map(|age| waiting(&format!("a{age}"), 1, age + 3));
+        let chosen = chosen(rows.collect(), &[], &[]);
+        assert_eq!(chosen, ["a2/1", "a3/1", "a4/1", "a5/1", "a6/1"]);
+    }
+
+    #[test]
+    fn only_the_first_row_of_an_aggregate_is_tried() {
+        let rows = || {
+            vec![
+                waiting("a", 1, 60),
+                waiting("a", 2, 10),
+                waiting("b", 1, 10),
+            ]
+        };
+        assert_eq!(chosen(rows(), &[], &[]), ["b/1", "a/1"]);
+        assert_eq!(chosen(rows(), &["a"], &[]), ["b/1"]);
+        // Too young, and the row behind it would overtake it.
+        let rows = vec![waiting("a", 1, 4), waiting("a", 2, 10)];
+        assert_eq!(chosen(rows, &[], &[]), [""; 0]);
+    }
+
+    #[test]
+    fn rows_behind_a_published_or_parked_one_are_tried() {
+        let mut rows = vec![
+            waiting("a", 1, 60),
+            waiting("a", 2, 50),
+            waiting("a", 3, 40),
+        ];
+        rows[0].parked = Some(Parked {
+            reason: "TooLarge: no".to_owned(),
+            at: NOW,
+        });
+        let published = rows[1].candidate.key.clone();
+        assert_eq!(chosen(rows, &[], &[published]), ["a/3"]);
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_read_proves_nothing() {
+        let mut row = waiting("a", 1, 60);
+        row.candidate.row = Err(Unreadable::NewerFormat(2));
+        assert_eq!(chosen(vec![row], &[], &[]), [""; 0]);
+    }
+}

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use outbox::{handlers::StreamHandler, ports::CallError};
+use outbox::{
+    handlers::StreamHandler,
+    ports::{CallError, EntryError},
+};
 use outbox_testing::Operation;
 use tokio::time::{Instant, sleep};
 
 use super::invoke::{relay_with, reported};
-use crate::memory::{Rows, in_memory, record, refuse, transient};
+use crate::memory::{Rows, in_memory, record, refuse, reject, transient};
 
 #[tokio::test(start_paused = true)]
 async fn an_event_that_fails_while_others_are_accepted_is_left() {
@@ -36,6 +39,35 @@ async fn an_event_that_fails_while_others_are_accepted_is_left() {
         begun.elapsed()
     );
     assert_eq!(aws.pending_rows(), ["a/1"], "the sweeper finds it");
+}
+
+/// The row of `b/2` is found although the call has published `b/1`, and `c/1`, which was left
+/// before and fails again, isn't counted once more.
+#[tokio::test(start_paused = true)]
+async fn others_of_a_published_aggregate_are_tried_and_count_for_nothing_else() {
+    let aws = in_memory();
+    let denied = EntryError::Configuration("NotAuthorized".into());
+    aws.set_fault_plan(reject(move |key| {
+        let error = match key.to_string().as_str() {
+            "a/1" => transient(),
+            "c/1" => denied.clone(),
+            _ => return None,
+        };
+        Some(error)
+    }));
+    let records = vec![
+        record("1", &aws.insert("a", 1)),
+        record("2", &aws.insert("b", 1)),
+    ];
+    for (aggregate, sequence) in [("b", 2), ("c", 1)] {
+        aws.insert(aggregate, sequence);
+    }
+    let handler = StreamHandler::new(aws.relay());
+    let relayed = relay_with(&handler, records).await;
+    assert_eq!(reported(&relayed), None);
+    assert_eq!(aws.published_rows(), ["b/1", "b/2"]);
+    assert_eq!(relayed.counts.left_to_sweeper, 1);
+    assert_eq!(aws.pending_rows(), ["a/1", "c/1"]);
 }
 
 #[tokio::test(start_paused = true)]
