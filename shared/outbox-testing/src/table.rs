@@ -1,6 +1,9 @@
 //! The outbox table: its rows, and what the relay and operators do to them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Bound,
+};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use outbox::{
@@ -282,10 +285,10 @@ impl Table {
 
     /// Returns the next page of a segment.
     pub fn scan(&self, segment: Segment, after: Option<&RowKey>, fault: Option<&Fault>) -> Page {
-        let is_wanted = |key: &RowKey| {
-            segment_of(key, segment.of) == segment.index && after.is_none_or(|after| key > after)
-        };
-        self.page(fault, self.rows.iter().filter(|(key, _)| is_wanted(key)))
+        let begin = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let rows = self.rows.range((begin, Bound::Unbounded));
+        let is_in_segment = |key: &RowKey| segment_of(key, segment.of) == segment.index;
+        self.page(fault, rows.filter(|(key, _)| is_in_segment(key)))
     }
 
     /// Returns the next page of an aggregate.

@@ -281,9 +281,14 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweep<'_, B, T, D> {
     }
 
     async fn publish_due(&mut self) -> Result<(), CutShort> {
-        let outcome = self.backlog.publish(self.relay, self.deadline).await;
-        self.round.publish(is_any_out_of_time(&outcome));
-        self.take(&outcome)
+        let mut is_any_out_of_time = false;
+        while !self.backlog.is_empty() {
+            let outcome = self.backlog.publish_next(self.relay, self.deadline).await;
+            is_any_out_of_time |= outcome.count(is_out_of_time) > 0;
+            self.take(&outcome)?;
+        }
+        self.round.publish(is_any_out_of_time);
+        Ok(())
     }
 
     /// Counts the rows of a page. Returns the pending ones.
@@ -353,8 +358,6 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweep<'_, B, T, D> {
     }
 }
 
-fn is_any_out_of_time(outcome: &Outcome) -> bool {
-    let is_out_of_time =
-        |row_outcome: &RowOutcome| matches!(row_outcome, RowOutcome::Failed(Failure::OutOfTime));
-    outcome.count(is_out_of_time) > 0
+fn is_out_of_time(row_outcome: &RowOutcome) -> bool {
+    matches!(row_outcome, RowOutcome::Failed(Failure::OutOfTime))
 }

@@ -1,6 +1,9 @@
 //! Collects rows read from the table and publishes many of them at a time.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
 use tokio::time::Instant;
 
@@ -15,7 +18,9 @@ use crate::{
 };
 
 /// How many rows are published together. So many rows of different aggregates show whether
-/// one bad event is at fault or the bus: beside a bad event, others are accepted.
+/// one bad event is at fault or the bus: beside a bad event, others are accepted. Not more,
+/// because they are looked up together, and while a row waits for its turn after that, the
+/// stream may publish it, too.
 const ROWS_AT_ONCE: usize = 500;
 
 /// The most failed rows that are kept for another attempt. More of them have a common cause,
@@ -27,7 +32,7 @@ const MOST_RETRIED: usize = ROWS_AT_ONCE;
 #[derive(Default)]
 pub(crate) struct Backlog {
     /// Rows to publish, those of an aggregate in sequence.
-    due: Vec<Candidate>,
+    due: VecDeque<Candidate>,
     /// Rows that the bus rejected for now while it accepted others: the first of each aggregate.
     retried: Vec<Candidate>,
     /// Aggregates with a failed event, and that event.
@@ -47,16 +52,23 @@ impl Backlog {
         self.due.len() >= ROWS_AT_ONCE
     }
 
-    /// Publishes the rows added so far. The outcome doesn't contain rows that are held back.
+    /// Returns whether all rows that were added are published.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.due.is_empty()
+    }
+
+    /// Publishes the next rows, up to 500. The outcome doesn't contain rows that are held back.
+    /// If it is halted, all others are dropped.
     ///
     /// A row that the bus rejects for now is not retried here once the bus accepts others: a
     /// few such rows would hold up the whole backlog. [`retry`](Self::retry) does it in the end.
-    pub(crate) async fn publish<B: EventBus, T: OutboxTable, D: DeadLetters>(
+    pub(crate) async fn publish_next<B: EventBus, T: OutboxTable, D: DeadLetters>(
         &mut self,
         relay: &Relay<B, T, D>,
         deadline: Instant,
     ) -> Outcome {
-        let mut due = std::mem::take(&mut self.due);
+        let number = self.due.len().min(ROWS_AT_ONCE);
+        let mut due: Vec<Candidate> = self.due.drain(..number).collect();
         // The relay holds back rows behind a failure of the same call; this does it across calls.
         due.retain(|candidate| self.held_back_by(&candidate.key).is_none());
         if due.is_empty() {
@@ -65,6 +77,9 @@ impl Backlog {
         let retries = Retries::WhileNothingIsAccepted;
         let outcome = relay.publish_with(due.clone(), deadline, retries).await;
         report(&outcome);
+        if outcome.halted.is_some() {
+            self.due.clear();
+        }
         for (key, row_outcome) in outcome.rows() {
             if matches!(row_outcome, RowOutcome::Failed(_)) {
                 self.held_back

@@ -136,10 +136,13 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Publishing<'_, B, T, D> {
         }
     }
 
+    /// Publishes the rows read so far, until publishing is halted.
     async fn publish(&mut self) {
-        let deadline = Instant::now() + PATIENCE;
-        let outcome = self.backlog.publish(self.relay, deadline).await;
-        self.take(&outcome);
+        while !self.backlog.is_empty() && self.through.halted.is_none() {
+            let deadline = Instant::now() + PATIENCE;
+            let outcome = self.backlog.publish_next(self.relay, deadline).await;
+            self.take(&outcome);
+        }
     }
 
     fn take(&mut self, outcome: &Outcome) {
@@ -169,9 +172,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Publishing<'_, B, T, D> {
     }
 
     async fn finish(mut self) -> WantedOutcome {
-        if self.through.halted.is_none() {
-            self.publish().await;
-        }
+        self.publish().await;
         if self.through.halted.is_none() {
             let deadline = Instant::now() + PATIENCE;
             let (_, outcome) = self.backlog.retry(self.relay, deadline).await;
