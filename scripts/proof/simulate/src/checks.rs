@@ -75,6 +75,8 @@ impl State {
         if is_parked && was_parked && !self.is_young(key, by) {
             return self.violate("published a parked event", Some(key));
         }
+        // A bus that is gone says so, too, and the relay can't tell.
+        self.accepted_at = Some(Instant::now());
         if let Some(gone_since) = self.bus_gone_since {
             if self.may_lose(gone_since)
                 && let Some(event) = self.events.get_mut(key)
@@ -86,7 +88,6 @@ impl State {
         self.check_order(row, by);
         self.check_duplicate(key, by);
         self.check_delay(key);
-        self.accepted_at = Some(Instant::now());
         self.counts.accepted += 1;
         let at = self.now();
         if let Some(event) = self.events.get_mut(key) {

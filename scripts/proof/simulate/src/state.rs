@@ -75,7 +75,7 @@ pub(crate) struct State {
     pub(crate) bad_aggregates: BTreeSet<String>,
     /// The bus rejects every event for its content.
     pub(crate) rejects_all: bool,
-    /// When the bus last accepted an event.
+    /// When the bus last said that it accepted an event.
     pub(crate) accepted_at: Option<Instant>,
     /// The row that was last parked although its bus accepted nothing, and when.
     pub(crate) parked_without_proof: Option<(RowKey, Instant)>,
