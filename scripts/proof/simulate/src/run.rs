@@ -30,6 +30,10 @@ use crate::{
 /// a run every five minutes.
 const DRAIN_TIMEOUT: Duration = Duration::from_hours(2);
 
+/// How much longer for each poison row: while nothing else is published, the sweeper parks one an
+/// hour.
+const MORE_FOR_POISON: Duration = Duration::from_mins(65);
+
 /// The seed of a history: with the same plan it makes the same history.
 pub type Seed = u64;
 
@@ -177,7 +181,8 @@ async fn until(simulation: &Simulation, is_over: impl Fn() -> bool) {
 
 /// Waits until nothing is pending, for as long as that may take.
 async fn drain(simulation: &Simulation) {
-    let end = Instant::now() + DRAIN_TIMEOUT;
+    let poison = simulation.with(|state| state.number_of_pending_poison());
+    let end = Instant::now() + DRAIN_TIMEOUT + poison * MORE_FOR_POISON;
     let is_drained = || {
         simulation.with(|state| state.deliveries.is_empty() && state.keys_of_rows(false).is_empty())
             || Instant::now() >= end

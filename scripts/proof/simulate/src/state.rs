@@ -214,6 +214,17 @@ impl State {
         rows.map(|(key, _)| key.clone()).collect()
     }
 
+    /// Returns how many pending rows the bus rejects for their content.
+    pub(crate) fn number_of_pending_poison(&self) -> u32 {
+        let rows = self.services.table.rows();
+        let pending = rows.filter(|(_, row)| !row.is_parked());
+        let poison = pending.filter(|(key, row)| {
+            let edits = row.row().map_or(0, |row| row.edits);
+            self.poisoned.contains(&((*key).clone(), edits))
+        });
+        u32::try_from(poison.count()).unwrap_or(u32::MAX)
+    }
+
     /// Adds a line to the history, if it is to be shown.
     pub(crate) fn note(&mut self, line: String) {
         if let Some(history) = &mut self.history {
