@@ -54,7 +54,7 @@ pub async fn dev(paths: &Paths, listen: SocketAddr) -> Result<(), Error> {
     tokio::select! {
         failed = log_events(&mut subscriber) => failed,
         () = mappings.ended() => Err(Error::Mapping("it has ended".to_owned())),
-        () = gateway.ended() => Err(Error::WatchEnded),
+        () = gateway.ended() => Err(Error::FunctionsEnded),
     }
 }
 

@@ -79,14 +79,9 @@ pub enum Error {
     /// The running stack rejected a fault.
     #[error("{0}")]
     FaultRejected(String),
-    /// `cargo lambda watch` ended, or did not answer in time.
-    #[error("cargo lambda watch did not start")]
-    #[diagnostic(help("see its output above"))]
-    WatchDidNotStart,
     /// Functions can no longer be called.
-    #[error("cargo lambda watch has ended")]
-    #[diagnostic(help("see its output above"))]
-    WatchEnded,
+    #[error("the server of the functions has ended")]
+    FunctionsEnded,
     /// Another `make dev` is running in this project.
     #[error("make dev is running already")]
     #[diagnostic(help("stop it with Ctrl-C where it runs"))]

@@ -1,14 +1,20 @@
-//! An HTTP server on loopback, for the proxy and the gateway.
+//! An HTTP server on loopback, which web pages can't use.
 
 use std::{net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{
+    Request, Response, StatusCode, body::Incoming, server::conn::http1, service::service_fn,
+};
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpListener, task::JoinSet, time::sleep};
 
-use crate::{endpoint::LocalEndpoint, error::Error};
+use crate::{
+    endpoint::LocalEndpoint,
+    error::Error,
+    web_page::{Rejection, rejection},
+};
 
 /// How long to wait after a connection could not be accepted.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(100);
@@ -37,8 +43,8 @@ impl HttpServer {
         self.endpoint
     }
 
-    /// Answers requests until it is dropped. If `answer` returns an error, the connection is
-    /// closed without a response.
+    /// Answers requests until it is dropped, but rejects those of web pages. If `answer` returns
+    /// an error, the connection is closed without a response.
     pub(crate) async fn serve<A, F, E>(self, answer: A)
     where
         A: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
@@ -51,10 +57,22 @@ impl HttpServer {
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, _)) => {
                         let answer = answer.clone();
+                        let checked = move |request: Request<Incoming>| {
+                            let answering = match rejection(request.headers()) {
+                                None => Ok(answer(request)),
+                                Some(reason) => Err(rejected(reason)),
+                            };
+                            async move {
+                                match answering {
+                                    Ok(answering) => answering.await,
+                                    Err(response) => Ok(response),
+                                }
+                            }
+                        };
                         connections.spawn(async move {
                             // The client notices a broken connection itself.
                             let _ = http1::Builder::new()
-                                .serve_connection(TokioIo::new(stream), service_fn(answer))
+                                .serve_connection(TokioIo::new(stream), service_fn(checked))
                                 .await;
                         });
                     }
@@ -65,4 +83,10 @@ impl HttpServer {
             }
         }
     }
+}
+
+fn rejected(reason: Rejection) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(format!("rejected: {reason}\n")));
+    *response.status_mut() = StatusCode::FORBIDDEN;
+    response
 }

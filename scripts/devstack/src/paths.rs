@@ -66,14 +66,10 @@ impl Paths {
     /// variable of the user makes that Python import other packages.
     pub(crate) fn ministack(&self) -> Result<(PathBuf, [OsString; 2]), Error> {
         let bin = self.root.join(".venv/bin");
-        let script = installed(bin.join("ministack"))?;
+        let script = self.root.join("scripts/devstack/emulator.py");
+        installed(bin.join("ministack"))?;
         let python = installed(bin.join("python"))?;
         Ok((python, ["-I".into(), script.into()]))
-    }
-
-    /// Returns cargo-lambda, of the version pinned in `scripts/requirements.txt`.
-    pub(crate) fn cargo_lambda(&self) -> Result<PathBuf, Error> {
-        installed(self.root.join(".venv/bin/cargo-lambda"))
     }
 
     /// Returns the CDK's command, of the version pinned in `infra/package.json`.
@@ -154,8 +150,8 @@ mod tests {
         fs::write(bin.join("python"), "").unwrap();
         let (program, arguments) = paths.ministack().unwrap();
         assert_eq!(program, bin.join("python"));
-        let script = bin.join("ministack").into_os_string();
-        assert_eq!(arguments, [OsString::from("-I"), script]);
+        let script = directory.path().join("scripts/devstack/emulator.py");
+        assert_eq!(arguments, [OsString::from("-I"), script.into_os_string()]);
     }
 
     #[test]

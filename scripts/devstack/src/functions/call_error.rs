@@ -38,9 +38,9 @@ pub(super) enum CallError {
     /// It did not answer in time.
     #[error("{name} did not answer within {seconds} s, and was stopped")]
     TimedOut { name: String, seconds: u64 },
-    /// Lambda's API can't be reached.
-    #[error("cargo lambda watch does not answer: {0}")]
-    NoRuntimeApi(String),
+    /// It answered an HTTP request with an error, or with something else than a response.
+    #[error("{name} failed: {reason}")]
+    Failed { name: String, reason: String },
 }
 
 impl CallError {
@@ -67,16 +67,9 @@ impl CallError {
         json_response(status, "application/problem+json", &problem)
     }
 
-    /// Returns Lambda's response for a function that was invoked and failed. A mapping then
-    /// applies its rules for function errors.
     fn failed_invocation(&self, error_type: &str) -> Response<Full<Bytes>> {
         let error = json!({"errorType": error_type, "errorMessage": self.to_string()});
-        let mut response = json_response(StatusCode::OK, "application/json", &error);
-        response.headers_mut().insert(
-            "x-amz-function-error",
-            HeaderValue::from_static("Unhandled"),
-        );
-        response
+        function_error(error.to_string().into())
     }
 
     /// Returns Lambda's response if the function was not invoked. A mapping then retries the
@@ -99,7 +92,7 @@ impl CallError {
             Self::DoesNotCompile { .. } | Self::NotStarted { .. } => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
-            Self::Ended { .. } | Self::NoRuntimeApi(_) => StatusCode::BAD_GATEWAY,
+            Self::Ended { .. } | Self::Failed { .. } => StatusCode::BAD_GATEWAY,
             Self::TimedOut { .. } => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -112,6 +105,19 @@ impl CallError {
             _ => None,
         }
     }
+}
+
+/// Returns Lambda's response for a function that was invoked and failed. A mapping then
+/// applies its rules for function errors.
+pub(super) fn function_error(error: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(error));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(
+        "x-amz-function-error",
+        HeaderValue::from_static("Unhandled"),
+    );
+    response
 }
 
 fn json_response(

@@ -1,21 +1,30 @@
 //! The environment of a function outside of the emulator.
 
-use std::{collections::HashMap, ffi::OsString};
+use std::{collections::HashMap, ffi::OsString, time::Duration};
 
-use super::runtime_api::RuntimeApiClient;
 use crate::{error::Error, process_environment::process_environment, stack::Stack};
 
-/// Returns the environment of a function: its deployed variables, and those that Lambda sets.
+/// Lambda's default, in seconds.
+const DEFAULT_TIMEOUT: u64 = 3;
+
+/// What a function is told by its environment.
+pub(super) struct Configuration {
+    /// Its deployed variables, and those that Lambda sets.
+    pub(super) environment: Vec<(OsString, OsString)>,
+    /// How long an invocation may take.
+    pub(super) timeout: Duration,
+}
+
+/// Returns the deployed configuration of a function.
 ///
 /// # Errors
 ///
 /// If the deployed configuration can't be read.
-pub(super) async fn environment(
+pub(super) async fn configuration(
     stack: &Stack,
     name: &str,
     deployed: &str,
-    runtime_api: &RuntimeApiClient,
-) -> Result<Vec<(OsString, OsString)>, Error> {
+) -> Result<Configuration, Error> {
     let configuration = stack
         .clients
         .lambda
@@ -24,13 +33,15 @@ pub(super) async fn environment(
         .send()
         .await
         .map_err(|error| Error::call("GetFunctionConfiguration")(error.into()))?;
+    let timeout = configuration
+        .timeout
+        .and_then(|seconds| u64::try_from(seconds).ok());
     let variables = configuration.environment.and_then(|all| all.variables);
     let mut variables: HashMap<String, String> = variables.unwrap_or_default();
     let lambda = [
         ("AWS_LAMBDA_FUNCTION_NAME", name.to_owned()),
         ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512".to_owned()),
-        ("AWS_LAMBDA_RUNTIME_API", runtime_api.of_function(name)),
         ("AWS_LAMBDA_LOG_FORMAT", "JSON".to_owned()),
         ("AWS_LAMBDA_LOG_LEVEL", "INFO".to_owned()),
     ];
@@ -39,5 +50,8 @@ pub(super) async fn environment(
     let variables = variables
         .into_iter()
         .map(|(name, value)| (name.into(), value.into()));
-    Ok(ours.into_iter().chain(variables).collect())
+    Ok(Configuration {
+        environment: ours.into_iter().chain(variables).collect(),
+        timeout: Duration::from_secs(timeout.unwrap_or(DEFAULT_TIMEOUT)),
+    })
 }

@@ -10,18 +10,18 @@ use std::{
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::{Request, Response, StatusCode, body::Incoming};
+use hyper::{Request, Response, StatusCode, body::Incoming, http::request};
 use tokio::{
     task::JoinSet,
     time::{MissedTickBehavior, interval},
 };
 
 use super::{
-    call_error::{CallError, CallKind},
-    configuration::environment,
+    call_error::{CallError, CallKind, function_error},
+    configuration::configuration,
+    http_event,
     local_function::LocalFunction,
     project::Project,
-    runtime_api::RuntimeApi,
     sources::Sources,
 };
 use crate::{
@@ -40,7 +40,6 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 pub(crate) struct Gateway {
     endpoint: LocalEndpoint,
     tasks: JoinSet<()>,
-    runtime_api: RuntimeApi,
 }
 
 /// The functions, by the names of their crates.
@@ -49,16 +48,15 @@ type Functions = Arc<BTreeMap<String, LocalFunction>>;
 impl Gateway {
     /// Serves the functions of the stack with their deployed configuration.
     pub(crate) async fn start(paths: &Paths, stack: &Stack) -> Result<Self, Error> {
-        let runtime_api = RuntimeApi::start(paths).await?;
         let project = Project::of(paths);
         let mut functions = BTreeMap::new();
         for (name, deployed) in &stack.deployment.functions {
-            let client = runtime_api.client();
+            let configuration = configuration(stack, name, deployed).await?;
             let function = LocalFunction {
                 name: name.clone(),
                 project: project.clone(),
-                environment: environment(stack, name, deployed, &client).await?,
-                runtime_api: client,
+                environment: configuration.environment,
+                timeout: configuration.timeout,
                 state: tokio::sync::Mutex::default(),
             };
             functions.insert(name.clone(), function);
@@ -72,11 +70,7 @@ impl Gateway {
             let functions = Arc::clone(&functions);
             async move { Ok::<_, Infallible>(answer(&functions, request).await) }
         }));
-        Ok(Self {
-            endpoint,
-            tasks,
-            runtime_api,
-        })
+        Ok(Self { endpoint, tasks })
     }
 
     pub(crate) fn endpoint(&self) -> LocalEndpoint {
@@ -90,10 +84,7 @@ impl Gateway {
 
     /// Waits until functions can no longer be called, which is always a failure.
     pub(crate) async fn ended(&mut self) {
-        tokio::select! {
-            () = self.runtime_api.ended() => {}
-            _ = self.tasks.join_next() => {}
-        }
+        self.tasks.join_next().await;
     }
 }
 
@@ -133,7 +124,7 @@ async fn build_changes(functions: Functions, sources: Sources) {
 
 async fn answer(functions: &Functions, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let (parts, body) = request.into_parts();
-    let Some((name, kind)) = called(parts.uri.path()) else {
+    let Some(call) = Call::of(parts.uri.path()) else {
         let mut response = Response::new(Full::from(
             "functions are called at /lambda-url/NAME/PATH, \
              or at /2015-03-31/functions/NAME/invocations\n",
@@ -141,9 +132,10 @@ async fn answer(functions: &Functions, request: Request<Incoming>) -> Response<F
         *response.status_mut() = StatusCode::NOT_FOUND;
         return response;
     };
-    let Some(function) = functions.get(name) else {
+    let kind = call.kind();
+    let Some(function) = functions.get(call.function) else {
         let unknown = CallError::Unknown {
-            name: name.to_owned(),
+            name: call.function.to_owned(),
             functions: functions.keys().cloned().collect(),
         };
         return unknown.response(kind);
@@ -153,7 +145,7 @@ async fn answer(functions: &Functions, request: Request<Incoming>) -> Response<F
         // The caller has disconnected and receives no response.
         Err(_) => return Response::default(),
     };
-    match function.call(parts, body).await {
+    match call.pass_on(function, &parts, body).await {
         Ok(answer) => answer,
         Err(error) => {
             let answer = error.response(kind);
@@ -170,15 +162,57 @@ async fn answer(functions: &Functions, request: Request<Incoming>) -> Response<F
     }
 }
 
-/// Returns the function that a path calls, and how.
-fn called(path: &str) -> Option<(&str, CallKind)> {
-    if let Some(rest) = path.strip_prefix("/lambda-url/") {
-        let name = rest.split('/').next()?;
-        return Some((name, CallKind::Http));
+/// What a request asks for.
+#[derive(Debug, PartialEq, Eq)]
+struct Call<'p> {
+    function: &'p str,
+    /// The path on the API; `None` for an `Invoke`.
+    path: Option<&'p str>,
+}
+
+impl<'p> Call<'p> {
+    fn of(path: &'p str) -> Option<Self> {
+        if let Some(rest) = path.strip_prefix("/lambda-url/") {
+            let end = rest.find('/').unwrap_or(rest.len());
+            let (function, path) = rest.split_at(end);
+            let path = Some(if path.is_empty() { "/" } else { path });
+            return Some(Self { function, path });
+        }
+        let rest = path.strip_prefix("/2015-03-31/functions/")?;
+        let function = rest.strip_suffix("/invocations")?;
+        let path = None;
+        Some(Self { function, path })
     }
-    let rest = path.strip_prefix("/2015-03-31/functions/")?;
-    let name = rest.strip_suffix("/invocations")?;
-    Some((name, CallKind::Invoke))
+
+    fn kind(&self) -> CallKind {
+        match self.path {
+            Some(_) => CallKind::Http,
+            None => CallKind::Invoke,
+        }
+    }
+
+    async fn pass_on(
+        &self,
+        function: &LocalFunction,
+        parts: &request::Parts,
+        body: Bytes,
+    ) -> Result<Response<Full<Bytes>>, CallError> {
+        let trace = parts.headers.get("x-amzn-trace-id").cloned();
+        let Some(path) = self.path else {
+            let payload = function.call(body, trace).await?;
+            return Ok(
+                payload.map_or_else(function_error, |payload| Response::new(Full::from(payload)))
+            );
+        };
+        let failed = |reason: String| CallError::Failed {
+            name: function.name.clone(),
+            reason,
+        };
+        let event = http_event::event(parts, path, &body).to_string();
+        let payload = function.call(event.into(), trace).await?;
+        let payload = payload.map_err(|error| failed(String::from_utf8_lossy(&error).into()))?;
+        http_event::response(&payload).map_err(|error| failed(error.to_string()))
+    }
 }
 
 #[cfg(test)]
@@ -187,23 +221,32 @@ mod tests {
 
     #[test]
     fn a_path_names_the_function_and_how_it_is_called() {
+        let http = |function, path| Call {
+            function,
+            path: Some(path),
+        };
+        let invoke = |function| Call {
+            function,
+            path: None,
+        };
         for (path, expected) in [
             (
                 "/lambda-url/create-order/orders",
-                Some(("create-order", CallKind::Http)),
+                Some(http("create-order", "/orders")),
             ),
             (
                 "/lambda-url/get-order/orders/42/invocations",
-                Some(("get-order", CallKind::Http)),
+                Some(http("get-order", "/orders/42/invocations")),
             ),
+            ("/lambda-url/get-order", Some(http("get-order", "/"))),
             (
                 "/2015-03-31/functions/publish-events/invocations",
-                Some(("publish-events", CallKind::Invoke)),
+                Some(invoke("publish-events")),
             ),
             ("/2015-03-31/functions/publish-events", None),
             ("/orders", None),
         ] {
-            assert_eq!(called(path), expected, "{path}");
+            assert_eq!(Call::of(path), expected, "{path}");
         }
     }
 }

@@ -3,8 +3,7 @@
 use std::{ffi::OsString, path::PathBuf, pin::pin, time::Duration};
 
 use bytes::Bytes;
-use http_body_util::Full;
-use hyper::{Response, http::request};
+use hyper::header::HeaderValue;
 use tokio::{
     sync::Mutex,
     time::{sleep, timeout},
@@ -15,7 +14,7 @@ use super::{
     call_error::CallError,
     process::{Process, Program},
     project::Project,
-    runtime_api::RuntimeApiClient,
+    runtime_api::RuntimeApi,
     sources::SourcesState,
 };
 use crate::log::log_line;
@@ -32,9 +31,10 @@ pub(super) struct LocalFunction {
     /// The name of its crate.
     pub(super) name: String,
     pub(super) project: Project,
-    /// The environment of its process.
+    /// The environment of its process, without the address of the Runtime API.
     pub(super) environment: Vec<(OsString, OsString)>,
-    pub(super) runtime_api: RuntimeApiClient,
+    /// What it is told of the time that an invocation may take.
+    pub(super) timeout: Duration,
     /// Locked during a call: a function handles one call at a time, and is not replaced
     /// during it.
     pub(super) state: Mutex<State>,
@@ -44,7 +44,13 @@ pub(super) struct LocalFunction {
 #[derive(Default)]
 pub(super) struct State {
     built: Option<Built>,
-    process: Option<Process>,
+    running: Option<Running>,
+}
+
+/// The process of a function, and the Runtime API that it polls.
+struct Running {
+    process: Process,
+    runtime_api: RuntimeApi,
 }
 
 /// The result of the last build.
@@ -55,28 +61,31 @@ struct Built {
 }
 
 impl LocalFunction {
-    /// Calls the function, and returns its response. Builds and starts it first if needed.
+    /// Calls the function, and returns the payload of its response, or its error. Builds and
+    /// starts it first if needed.
     pub(super) async fn call(
         &self,
-        parts: request::Parts,
-        body: Bytes,
-    ) -> Result<Response<Full<Bytes>>, CallError> {
+        payload: Bytes,
+        trace: Option<HeaderValue>,
+    ) -> Result<Result<Bytes, Bytes>, CallError> {
         let mut state = self.state.lock().await;
-        let process = self.ready(&mut state).await?;
-        let mut answer = pin!(self.runtime_api.call(parts, body));
-        let failed = tokio::select! {
-            answer = &mut answer => return answer,
-            status = process.ended() => self.ended(status),
-            () = sleep(CALL_TIMEOUT) => self.timed_out(),
+        let (failed, last) = {
+            let running = self.ready(&mut state).await?;
+            let mut response = pin!(running.runtime_api.invoke(payload, trace));
+            let failed = tokio::select! {
+                Ok(response) = &mut response => return Ok(response.result),
+                status = running.process.ended() => self.ended(status),
+                () = sleep(CALL_TIMEOUT) => self.timed_out(),
+            };
+            (failed, timeout(LAST_ANSWER_TIMEOUT, response).await)
         };
-        state.process = None;
-        if let Ok(answer) = timeout(LAST_ANSWER_TIMEOUT, answer).await {
-            return answer;
+        // With its Runtime API: a call that it has not received must not reach the next process,
+        // because its caller gets an error now.
+        state.running = None;
+        match last {
+            Ok(Ok(response)) => Ok(response.result),
+            Ok(Err(_)) | Err(_) => Err(failed),
         }
-        // Otherwise the next process would receive this call, although its caller has already
-        // received an error.
-        self.runtime_api.take_back(&self.name).await;
-        Err(failed)
     }
 
     /// Builds the function if it was called before and its sources have changed since, so
@@ -90,7 +99,7 @@ impl LocalFunction {
     }
 
     /// Returns a process that runs the function as built from its current sources.
-    async fn ready<'s>(&self, state: &'s mut State) -> Result<&'s mut Process, CallError> {
+    async fn ready<'s>(&self, state: &'s mut State) -> Result<&'s mut Running, CallError> {
         let now = self.project.sources.state();
         let built = match state.built.take().filter(|built| built.from == now) {
             Some(built) => built,
@@ -102,24 +111,32 @@ impl LocalFunction {
         let path = state.built.insert(built).program.clone()?;
         let not_started = |error: std::io::Error| self.not_started(error.to_string());
         let program = Program::at(&path).map_err(not_started)?;
-        let mut running = state.process.take();
-        let process = match running.take_if(|running| running.runs(&program)) {
-            Some(process) => process,
-            None => self.start(running, program)?,
+        let mut running = state.running.take();
+        let running = match running.take_if(|running| running.process.runs(&program)) {
+            Some(running) => running,
+            None => self.start(running, program).await?,
         };
-        Ok(state.process.insert(process))
+        Ok(state.running.insert(running))
     }
 
     /// Starts the program. Takes the process before by value: it ends here, before the new
     /// one asks for work.
-    fn start(&self, before: Option<Process>, program: Program) -> Result<Process, CallError> {
-        let is_changed = before.is_some_and(|before| !before.is_of(&program));
-        let process = Process::start(&self.name, program, &self.environment, &self.project.root)
+    async fn start(&self, before: Option<Running>, program: Program) -> Result<Running, CallError> {
+        let is_changed = before.is_some_and(|before| !before.process.is_of(&program));
+        let starting = RuntimeApi::start(&self.name, self.timeout).await;
+        let runtime_api = starting.map_err(|error| self.not_started(error.to_string()))?;
+        let address = runtime_api.address().to_string();
+        let mut environment = self.environment.clone();
+        environment.push(("AWS_LAMBDA_RUNTIME_API".into(), address.into()));
+        let process = Process::start(&self.name, program, &environment, &self.project.root)
             .map_err(|error| self.not_started(error.to_string()))?;
         if is_changed {
             log_line(&self.name, "runs the changed code");
         }
-        Ok(process)
+        Ok(Running {
+            process,
+            runtime_api,
+        })
     }
 
     fn not_started(&self, reason: String) -> CallError {
@@ -150,25 +167,10 @@ impl LocalFunction {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, net::SocketAddr, path::Path, sync::Arc};
-
-    use axum::{
-        Router,
-        body::Bytes as Body,
-        extract::State as Shared,
-        routing::{any, get, post},
-    };
-    use http_body_util::BodyExt;
-    use hyper::Request;
-    use serde_json::Value;
-    use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
+    use std::{fs, path::Path};
 
     use super::*;
-    use crate::{
-        endpoint::LocalEndpoint,
-        functions::{call_error::CallKind, runtime_api::RuntimeApiClient, sources::Sources},
-        process_environment::build_environment,
-    };
+    use crate::{functions::sources::Sources, process_environment::build_environment};
 
     const NAME: &str = "answers";
 
@@ -186,62 +188,24 @@ mod tests {
     const ANSWER: &str = r#"
         use std::{env, io::{Read, Write}, net::TcpStream};
         fn send(request: &str, body: &str) -> String {
-            let api = env::var("AWS_LAMBDA_RUNTIME_API").unwrap();
-            let (address, path) = api.strip_prefix("http://").unwrap().split_once('/').unwrap();
+            let address = env::var("AWS_LAMBDA_RUNTIME_API").unwrap();
             let (method, rest) = request.split_once(' ').unwrap();
-            let mut stream = TcpStream::connect(address).unwrap();
+            let mut stream = TcpStream::connect(&address).unwrap();
             let length = body.len();
-            write!(stream, "{method} /{path}/2018-06-01/runtime/invocation/{rest} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
+            write!(stream, "{method} /2018-06-01/runtime/invocation/{rest} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
             let mut answer = String::new();
             stream.read_to_string(&mut answer).unwrap();
             answer
         }
         fn answer() {
-            send("GET next", "");
-            send("POST 1/response", "answered");
+            let next = send("GET next", "");
+            let header = "lambda-runtime-aws-request-id: ";
+            let id = next.lines().find_map(|line| line.strip_prefix(header)).unwrap();
+            send(&format!("POST {id}/response"), "answered");
         }
     "#;
 
-    /// A stub of Lambda's API for one function: queued calls, and callers.
-    #[derive(Default)]
-    struct Calls {
-        waiting: AsyncMutex<Option<mpsc::UnboundedReceiver<oneshot::Sender<Body>>>>,
-        taken: AsyncMutex<Option<oneshot::Sender<Body>>>,
-    }
-
-    async fn runtime_api() -> (RuntimeApiClient, Arc<Calls>) {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        let calls = Arc::new(Calls::default());
-        *calls.waiting.lock().await = Some(receiver);
-        let call = async move || {
-            let (caller, answer) = oneshot::channel();
-            sender.send(caller).unwrap();
-            answer.await.unwrap_or_default()
-        };
-        let next = async |Shared(calls): Shared<Arc<Calls>>| {
-            let mut waiting = calls.waiting.lock().await;
-            let caller = waiting.as_mut().unwrap().recv().await;
-            *calls.taken.lock().await = caller;
-        };
-        let respond = async |Shared(calls): Shared<Arc<Calls>>, body: Body| {
-            let caller = calls.taken.lock().await.take();
-            caller.unwrap().send(body).unwrap();
-        };
-        let api = format!("/.rt/{NAME}/2018-06-01/runtime/invocation");
-        let router = Router::new()
-            .route("/lambda-url/{name}/orders", any(call))
-            .route(&format!("{api}/next"), get(next))
-            .route(&format!("{api}/1/response"), post(respond))
-            .with_state(Arc::clone(&calls));
-        let listener = tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))
-            .await
-            .unwrap();
-        let endpoint = LocalEndpoint::new(listener.local_addr().unwrap()).unwrap();
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        (RuntimeApiClient::of(endpoint), calls)
-    }
-
-    fn function(root: &Path, runtime_api: RuntimeApiClient) -> LocalFunction {
+    fn function(root: &Path) -> LocalFunction {
         let mut environment = build_environment(std::env::vars_os());
         environment.push(("CARGO_TARGET_DIR".into(), root.join("target").into()));
         LocalFunction {
@@ -251,25 +215,10 @@ mod tests {
                 sources: Sources::new(root),
                 environment,
             },
-            environment: vec![(
-                "AWS_LAMBDA_RUNTIME_API".into(),
-                runtime_api.of_function(NAME).into(),
-            )],
-            runtime_api,
+            environment: Vec::new(),
+            timeout: CALL_TIMEOUT,
             state: Mutex::default(),
         }
-    }
-
-    async fn call(function: &LocalFunction) -> (u16, Vec<u8>) {
-        let request = Request::post(format!("/lambda-url/{NAME}/orders"));
-        let (parts, ()) = request.body(()).unwrap().into_parts();
-        let answer = match function.call(parts, Bytes::new()).await {
-            Ok(answer) => answer,
-            Err(error) => error.response(CallKind::Http),
-        };
-        let status = answer.status().as_u16();
-        let body = answer.into_body().collect().await.unwrap().to_bytes();
-        (status, body.into())
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -279,44 +228,34 @@ mod tests {
         fs::write(root.join("Cargo.toml"), MANIFEST).unwrap();
         fs::create_dir(root.join("lambdas")).unwrap();
         let main = root.join("lambdas/main.rs");
-        let (runtime_api, calls) = runtime_api().await;
-        let function = function(root, runtime_api);
-        let detail = |body: &[u8]| {
-            let problem: Value = serde_json::from_slice(body).unwrap();
-            problem["detail"].as_str().unwrap().to_owned()
-        };
+        let function = function(root);
+        let call = async || function.call(Bytes::from_static(b"{}"), None).await;
 
         fs::write(&main, "fn main() { missing() }").unwrap();
         for _ in 0..2 {
-            let (status, body) = call(&function).await;
-            assert_eq!(status, 503);
-            let detail = detail(&body);
-            assert!(detail.contains("answers does not compile"), "{detail}");
-            assert!(
-                detail.contains("cannot find function `missing`"),
-                "{detail}"
-            );
-            assert!(detail.contains("lambdas/main.rs:1:13"), "{detail}");
+            let error = call().await.unwrap_err();
+            assert!(matches!(error, CallError::DoesNotCompile { .. }));
+            let error = error.to_string();
+            assert!(error.contains("answers does not compile"), "{error}");
+            assert!(error.contains("cannot find function `missing`"), "{error}");
+            assert!(error.contains("lambdas/main.rs:1:13"), "{error}");
         }
 
         fs::write(&main, "fn main() { std::process::exit(7) }").unwrap();
         for _ in 0..2 {
-            let (status, body) = call(&function).await;
-            assert_eq!(status, 502);
-            let detail = detail(&body);
-            assert!(detail.contains("ended (exit status: 7)"), "{detail}");
+            let error = call().await.unwrap_err().to_string();
+            assert!(error.contains("ended (exit status: 7)"), "{error}");
         }
-        // Failed calls are not delivered to a later process.
-        assert!(calls.waiting.lock().await.as_mut().unwrap().is_empty());
 
         // The response counts even if the process has ended when it arrives.
+        let answered = Ok(Ok(Bytes::from_static(b"answered")));
         fs::write(&main, format!("{ANSWER} fn main() {{ answer() }}")).unwrap();
-        assert_eq!(call(&function).await, (200, b"answered".to_vec()));
+        assert_eq!(call().await, answered);
 
         let serves = format!("{ANSWER} fn main() {{ loop {{ answer() }} }}");
         fs::write(&main, serves).unwrap();
         for _ in 0..2 {
-            assert_eq!(call(&function).await, (200, b"answered".to_vec()));
+            assert_eq!(call().await, answered);
         }
     }
 }

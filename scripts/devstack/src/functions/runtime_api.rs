@@ -1,162 +1,234 @@
-//! Lambda's API for functions and callers, served by `cargo lambda watch`.
+//! Lambda's Runtime API, for one process of a function.
 
 use std::{
+    collections::HashMap,
+    convert::Infallible,
     net::{Ipv4Addr, SocketAddr},
-    process::Stdio,
-    time::Duration,
+    sync::{Arc, Mutex as SyncMutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use http_body_util::Full;
-use hyper::{Request, Response, http::request};
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    HeaderMap, Method, Request, Response, StatusCode, body::Incoming, header::HeaderValue,
+};
+use jiff::{SignedDuration, Timestamp};
 use tokio::{
-    net::TcpStream,
-    process::Command,
-    time::{Instant, sleep, timeout},
+    sync::{Mutex, Notify, mpsc, oneshot},
+    task::JoinHandle,
 };
+use uuid::Uuid;
 
-use super::{
-    call_error::CallError,
-    function_log::{pass_on, unchanged},
-};
-use crate::{
-    emulator::free_port, endpoint::LocalEndpoint, error::Error, paths::Paths,
-    process_environment::build_environment, process_group::ProcessGroup, upstream::Upstream,
-};
+use crate::{error::Error, http_server::HttpServer, process_environment::REGION};
 
-/// How long `cargo lambda watch` may take to start.
-const START_TIMEOUT: Duration = Duration::from_secs(20);
+const INVOCATIONS: &str = "/2018-06-01/runtime/invocation/";
 
-/// How long it takes at most until an accepted call is offered to a function.
-const HAND_OVER_TIMEOUT: Duration = Duration::from_millis(500);
-
-/// A running `cargo lambda watch`: callers send it events or HTTP requests, and functions
-/// poll it for them.
+/// The Runtime API of one process, which polls it for invocations. Like all servers here, it
+/// rejects the requests of web pages. Dropping it fails the invocations that are not answered.
 #[derive(Debug)]
-pub(super) struct RuntimeApi {
-    process: ProcessGroup,
-    endpoint: LocalEndpoint,
+pub struct RuntimeApi {
+    address: SocketAddr,
+    invocations: mpsc::UnboundedSender<Invocation>,
+    polls: Arc<Polls>,
+    server: JoinHandle<()>,
+}
+
+/// A response of the function.
+#[derive(Debug)]
+pub struct FunctionResponse {
+    /// When it arrived.
+    pub at: Instant,
+    /// The payload, or the function's error.
+    pub result: Result<Bytes, Bytes>,
+}
+
+/// The function has no process that could answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the function has ended")]
+pub struct FunctionEnded;
+
+#[derive(Debug)]
+struct Invocation {
+    payload: Bytes,
+    /// The value of the trace header.
+    trace: Option<HeaderValue>,
+    /// Receives the response.
+    sender: oneshot::Sender<FunctionResponse>,
+}
+
+/// The polls of the process, and the invocations for them.
+#[derive(Debug)]
+struct Polls {
+    /// What the function is called.
+    name: String,
+    timeout: Duration,
+    /// Invocations that the function has not received yet.
+    waiting: Mutex<mpsc::UnboundedReceiver<Invocation>>,
+    /// Invocations that the function has received, by request id.
+    in_flight: SyncMutex<HashMap<String, oneshot::Sender<FunctionResponse>>>,
+    /// The time of the first poll.
+    first: SyncMutex<Option<Instant>>,
+    /// Notifies about the first poll.
+    polled: Notify,
 }
 
 impl RuntimeApi {
-    pub(super) async fn start(paths: &Paths) -> Result<Self, Error> {
-        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let endpoint = LocalEndpoint::new(free_port(any)?)?;
-        let mut command = Command::new(paths.cargo_lambda()?);
-        command
-            .args(arguments(endpoint.address()))
-            .current_dir(paths.root())
-            .env_clear()
-            // It runs cargo to list the functions.
-            .envs(build_environment(std::env::vars_os()))
-            .env("RUST_LOG", "cargo_lambda=warn")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut process = ProcessGroup::spawn("cargo lambda watch", &mut command)?;
-        pass_on("lambda", process.child.stdout.take(), unchanged);
-        pass_on("lambda", process.child.stderr.take(), unchanged);
-        let mut api = Self { process, endpoint };
-        api.wait_until_listening().await?;
-        Ok(api)
+    /// Starts the API on a free port. The function is told its name, and that each invocation
+    /// ends after `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// If no port can be opened.
+    pub async fn start(name: impl Into<String>, timeout: Duration) -> Result<Self, Error> {
+        let server = HttpServer::listen((Ipv4Addr::LOCALHOST, 0).into()).await?;
+        let address = server.endpoint().address();
+        let (invocations, waiting) = mpsc::unbounded_channel();
+        let polls = Arc::new(Polls {
+            name: name.into(),
+            timeout,
+            waiting: Mutex::new(waiting),
+            in_flight: SyncMutex::default(),
+            first: SyncMutex::default(),
+            polled: Notify::new(),
+        });
+        let api = Arc::clone(&polls);
+        let server = tokio::spawn(server.serve(move |request| {
+            let api = Arc::clone(&api);
+            async move { Ok::<_, Infallible>(api.answer(request).await) }
+        }));
+        Ok(Self {
+            address,
+            invocations,
+            polls,
+            server,
+        })
     }
 
-    pub(super) fn client(&self) -> RuntimeApiClient {
-        RuntimeApiClient::of(self.endpoint)
+    /// Returns the value of `AWS_LAMBDA_RUNTIME_API`.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
-    /// Waits until it ends, which is always a failure.
-    pub(super) async fn ended(&mut self) {
-        let _ = self.process.child.wait().await;
-    }
-
-    async fn wait_until_listening(&mut self) -> Result<(), Error> {
-        let give_up_at = Instant::now() + START_TIMEOUT;
-        while TcpStream::connect(self.endpoint.address()).await.is_err() {
-            let ended = self.process.child.try_wait();
-            let ended = ended.map_err(Error::io("cargo lambda watch"))?;
-            if ended.is_some() || Instant::now() > give_up_at {
-                return Err(Error::WatchDidNotStart);
+    /// Waits for the first poll of the process, and returns its time.
+    pub async fn first_poll(&self) -> Instant {
+        loop {
+            let polled = self.polls.polled.notified();
+            if let Some(first) = *lock(&self.polls.first) {
+                return first;
             }
-            sleep(Duration::from_millis(50)).await;
-        }
-        Ok(())
-    }
-}
-
-/// Without `--timeout`: it would also apply to functions that poll for work. They would
-/// panic because that response has no request id, and would not be restarted.
-fn arguments(address: SocketAddr) -> Vec<String> {
-    let (ip, port) = (address.ip().to_string(), address.port().to_string());
-    [
-        "lambda",
-        "watch",
-        "--only-lambda-apis",
-        "--invoke-address",
-        &ip,
-        "--invoke-port",
-        &port,
-    ]
-    .map(str::to_owned)
-    .into()
-}
-
-/// A client of [`RuntimeApi`].
-#[derive(Debug, Clone)]
-pub(super) struct RuntimeApiClient {
-    endpoint: LocalEndpoint,
-    upstream: Upstream,
-}
-
-impl RuntimeApiClient {
-    pub(super) fn of(endpoint: LocalEndpoint) -> Self {
-        Self {
-            endpoint,
-            upstream: Upstream::new(endpoint),
+            polled.await;
         }
     }
 
-    /// Returns the value of `AWS_LAMBDA_RUNTIME_API` for this function.
-    pub(super) fn of_function(&self, name: &str) -> String {
-        format!("{}/.rt/{name}", self.endpoint)
-    }
-
-    /// Forwards a call, and returns the function's response.
-    pub(super) async fn call(
+    /// Invokes the function, and waits for its response. The trace header is passed on.
+    ///
+    /// # Errors
+    ///
+    /// If this is dropped meanwhile.
+    pub async fn invoke(
         &self,
-        parts: request::Parts,
-        body: Bytes,
-    ) -> Result<Response<Full<Bytes>>, CallError> {
-        let answer = self.upstream.send(parts, body).await;
-        answer.map_err(|error| CallError::NoRuntimeApi(error.to_string()))
-    }
-
-    /// Removes a call that no process has received yet, if there is one. No process of the
-    /// function may be running.
-    pub(super) async fn take_back(&self, name: &str) {
-        let next = format!("/.rt/{name}/2018-06-01/runtime/invocation/next");
-        let Ok(request) = Request::get(next).body(()) else {
-            return;
+        payload: Bytes,
+        trace: Option<HeaderValue>,
+    ) -> Result<FunctionResponse, FunctionEnded> {
+        let (sender, response) = oneshot::channel();
+        let invocation = Invocation {
+            payload,
+            trace,
+            sender,
         };
-        let (parts, ()) = request.into_parts();
-        // Polls for the call like a function.
-        let taking = self.upstream.send(parts, Bytes::new());
-        // The call is dropped: its caller has already received an error.
-        let _ = timeout(HAND_OVER_TIMEOUT, taking).await;
+        let sent = self.invocations.send(invocation);
+        sent.map_err(|_| FunctionEnded)?;
+        response.await.map_err(|_| FunctionEnded)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn functions_may_poll_without_a_timeout() {
-        let arguments = arguments(([127, 0, 0, 1], 9000).into());
-        assert!(
-            !arguments
-                .iter()
-                .any(|argument| argument.contains("timeout"))
-        );
+impl Drop for RuntimeApi {
+    fn drop(&mut self) {
+        self.server.abort();
     }
+}
+
+impl Polls {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let (parts, body) = request.into_parts();
+        let Some(call) = parts.uri.path().strip_prefix(INVOCATIONS) else {
+            return empty(StatusCode::NOT_FOUND);
+        };
+        match (parts.method, call.split_once('/')) {
+            (Method::GET, None) if call == "next" => self.next().await,
+            (Method::POST, Some((id, result @ ("response" | "error")))) => {
+                // The function has ended while it sent the body.
+                let Ok(body) = body.collect().await else {
+                    return empty(StatusCode::BAD_REQUEST);
+                };
+                let body = body.to_bytes();
+                let is_error = result == "error";
+                self.settle(id, if is_error { Err(body) } else { Ok(body) })
+            }
+            _ => empty(StatusCode::NOT_FOUND),
+        }
+    }
+
+    async fn next(&self) -> Response<Full<Bytes>> {
+        lock(&self.first).get_or_insert_with(Instant::now);
+        self.polled.notify_waiters();
+        let Some(invocation) = self.waiting.lock().await.recv().await else {
+            return empty(StatusCode::GONE);
+        };
+        let id = Uuid::now_v7().to_string();
+        let Some(headers) = self.headers(&id, invocation.trace) else {
+            return empty(StatusCode::INTERNAL_SERVER_ERROR);
+        };
+        lock(&self.in_flight).insert(id, invocation.sender);
+        let mut response = Response::new(Full::from(invocation.payload));
+        *response.headers_mut() = headers;
+        response
+    }
+
+    /// Returns what the function is told of an invocation; `None` if its name is no text that a
+    /// header can have.
+    fn headers(&self, id: &str, trace: Option<HeaderValue>) -> Option<HeaderMap> {
+        let timeout = SignedDuration::try_from(self.timeout).ok()?;
+        let deadline = Timestamp::now().checked_add(timeout).ok()?;
+        let arn = format!(
+            "arn:aws:lambda:{REGION}:000000000000:function:{}",
+            self.name
+        );
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("lambda-runtime-aws-request-id", id),
+            (
+                "lambda-runtime-deadline-ms",
+                &deadline.as_millisecond().to_string(),
+            ),
+            ("lambda-runtime-invoked-function-arn", &arn),
+        ] {
+            headers.insert(name, HeaderValue::from_str(value).ok()?);
+        }
+        if let Some(trace) = trace {
+            headers.insert("lambda-runtime-trace-id", trace);
+        }
+        Some(headers)
+    }
+
+    fn settle(&self, id: &str, result: Result<Bytes, Bytes>) -> Response<Full<Bytes>> {
+        let at = Instant::now();
+        let Some(sender) = lock(&self.in_flight).remove(id) else {
+            return empty(StatusCode::NOT_FOUND);
+        };
+        // If the receiver is gone, the invocation has timed out.
+        let _ = sender.send(FunctionResponse { at, result });
+        empty(StatusCode::ACCEPTED)
+    }
+}
+
+fn lock<T>(mutex: &SyncMutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn empty(status: StatusCode) -> Response<Full<Bytes>> {
+    let mut response = Response::default();
+    *response.status_mut() = status;
+    response
 }

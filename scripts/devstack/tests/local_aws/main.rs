@@ -13,6 +13,7 @@ mod raw_call;
 mod relay_metrics;
 mod row;
 mod sweep;
+mod web_pages;
 
 use std::{
     ffi::OsStr,
@@ -132,23 +133,22 @@ fn assert_nothing_runs(address: SocketAddr) {
     assert_eq!(processes_of(address), Vec::<String>::new());
 }
 
-#[cfg(target_os = "linux")]
 fn processes_of(address: SocketAddr) -> Vec<String> {
-    let mark = mark(address);
-    fs::read_dir("/proc")
-        .unwrap()
-        .filter_map(Result::ok)
-        .filter(|process| {
-            fs::read(process.path().join("environ"))
-                .is_ok_and(|environment| String::from_utf8_lossy(&environment).contains(&mark))
-        })
-        .map(|process| fs::read_to_string(process.path().join("cmdline")).unwrap_or_default())
-        .collect()
+    let command =
+        |process: PathBuf| fs::read_to_string(process.join("cmdline")).unwrap_or_default();
+    folders_of_processes(address).map(command).collect()
 }
 
-#[cfg(not(target_os = "linux"))]
-fn processes_of(_: SocketAddr) -> Vec<String> {
-    Vec::new()
+/// Returns the folders in `/proc` of the processes of a stack. Where there is no `/proc`, none.
+fn folders_of_processes(address: SocketAddr) -> impl Iterator<Item = PathBuf> {
+    let mark = mark(address);
+    let entries = fs::read_dir("/proc").into_iter().flatten();
+    entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(move |process| {
+            fs::read(process.join("environ"))
+                .is_ok_and(|environment| String::from_utf8_lossy(&environment).contains(&mark))
+        })
 }
 
 #[test]
@@ -303,6 +303,9 @@ async fn make_dev_handles_orders_and_faults_and_ends_completely() {
 
     let create_order = format!("{functions}/create-order/orders");
     a_poison_event_is_parked_until_it_is_edited(&run, &log, &create_order).await;
+    let endpoint = text(&run(&["endpoint"]));
+    web_pages::reach_nothing(address, endpoint.trim()).await;
+    assert_eq!(text(&run(&["fault", "list"])).trim(), "no faults");
 
     interrupt(&dev);
     assert_eq!(dev.wait().unwrap().code(), Some(130));
