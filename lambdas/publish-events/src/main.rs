@@ -20,14 +20,16 @@ async fn main() -> Result<(), Error> {
     let outbox_table = variable("OUTBOX_TABLE")?;
     let event_bus = variable("EVENT_BUS_NAME")?;
     let dead_letter_queue = variable("DEAD_LETTER_QUEUE_URL")?;
+    let sources = variable("EVENT_SOURCES")?;
 
     let metrics = Metrics::of(&outbox_table);
     let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
-    let handler = StreamHandler::new(Relay::new(
+    let relay = Relay::new(
         EventBridgeBus::new(aws_sdk_eventbridge::Client::new(&config), event_bus),
         DynamoDbTable::new(aws_sdk_dynamodb::Client::new(&config), outbox_table),
         SqsQueue::new(aws_sdk_sqs::Client::new(&config), dead_letter_queue),
-    ));
+    );
+    let handler = StreamHandler::new(relay.with_sources(sources.split(',')));
 
     let (handler, metrics) = (&handler, &metrics);
     run(service_fn(

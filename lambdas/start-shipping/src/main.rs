@@ -15,10 +15,11 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
     let shipments_table = variable("SHIPMENTS_TABLE")?;
+    let event_account = variable("EVENT_ACCOUNT")?;
 
     let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
     let client = aws_sdk_dynamodb::Client::new(&config);
-    let shipping = Shipping::new(ShipmentStore::new(client, shipments_table)?);
+    let shipping = Shipping::new(ShipmentStore::new(client, shipments_table)?, event_account);
 
     let shipping = &shipping;
     run(service_fn(move |batch: LambdaEvent<SqsEvent>| async move {

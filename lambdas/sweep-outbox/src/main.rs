@@ -22,6 +22,7 @@ async fn main() -> Result<(), Error> {
     let outbox_table = variable("OUTBOX_TABLE")?;
     let event_bus = variable("EVENT_BUS_NAME")?;
     let dead_letter_queue = variable("DEAD_LETTER_QUEUE_URL")?;
+    let sources = variable("EVENT_SOURCES")?;
     let grace = seconds("GRACE_PERIOD_SECONDS")?.map_or(Ok(DEFAULT_GRACE), TryInto::try_into)?;
 
     let metrics = Metrics::of(&outbox_table);
@@ -31,7 +32,7 @@ async fn main() -> Result<(), Error> {
         DynamoDbTable::new(aws_sdk_dynamodb::Client::new(&config), outbox_table),
         SqsQueue::new(aws_sdk_sqs::Client::new(&config), dead_letter_queue),
     );
-    let sweeper = Sweeper::new(relay, grace);
+    let sweeper = Sweeper::new(relay.with_sources(sources.split(',')), grace);
 
     let (sweeper, metrics) = (&sweeper, &metrics);
     run(service_fn(

@@ -82,14 +82,18 @@ impl Problem {
         )
     }
 
-    pub(crate) fn invalid_order(violations: Vec<Violation>) -> Self {
+    pub(crate) fn invalid_order(InvalidOrder { violations, more }: InvalidOrder) -> Self {
+        let detail = match more {
+            0 => "Correct the fields named in violations.".to_owned(),
+            more => format!("Correct the fields named in violations, and {more} more."),
+        };
         Self {
             violations,
             ..Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "urn:problem-type:orders:invalid-order",
                 "The order is invalid",
-                "Correct the fields named in violations.",
+                detail,
             )
         }
     }
@@ -138,9 +142,7 @@ impl Problem {
     /// again without placing a second order.
     pub(crate) fn of_place_order(error: PlaceOrderError, repeatable: bool) -> Self {
         match error {
-            PlaceOrderError::Invalid(InvalidOrder { violations }) => {
-                Self::invalid_order(violations)
-            }
+            PlaceOrderError::Invalid(invalid) => Self::invalid_order(invalid),
             PlaceOrderError::KeyReused => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "urn:problem-type:orders:idempotency-key-reused",

@@ -4,8 +4,8 @@ use lambda_http::{
     Request, RequestExt, aws_lambda_events::apigw::ApiGatewayV2httpRequestContext,
     http::header::CONTENT_TYPE, request::RequestContext,
 };
-use orders::{OrderId, PlaceOrder, Violation};
-use outbox::Traceparent;
+use orders::{InvalidOrder, OrderId, PlaceOrder, Violation};
+use outbox::{Traceparent, json_problem};
 use serde::de::IgnoredAny;
 
 use crate::{
@@ -49,10 +49,11 @@ pub(crate) fn place_order(request: &Request) -> Result<PlaceOrder, Problem> {
 fn not_a_command(body: &[u8], field: &str, error: &serde_json::Error) -> Problem {
     match check_grammar(body) {
         Err(malformed) => Problem::malformed_json(malformed),
-        Ok(()) => Problem::invalid_order(vec![Violation {
+        Ok(()) => Problem::invalid_order(InvalidOrder::new(vec![Violation {
             field: field.to_owned(),
-            message: error.to_string(),
-        }]),
+            // Not the value, which may be as long as the body.
+            message: json_problem(error),
+        }])),
     }
 }
 

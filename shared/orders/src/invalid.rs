@@ -1,15 +1,27 @@
 //! Why a command is invalid, with one violation per field.
 
-use std::fmt;
-
 use serde::Serialize;
 
-/// The error for an invalid command, with every violation.
+/// How many violations are named.
+const MOST_NAMED: usize = 20;
+
+/// The error for an invalid command. Its text is for logs, so it quotes nothing of the command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the order is invalid: {}", join(.violations))]
+#[error("the order is invalid in {} places", .violations.len() + .more)]
 pub struct InvalidOrder {
-    /// At least one, sorted by field.
+    /// The first of them, sorted by field: between 1 and 20.
     pub violations: Vec<Violation>,
+    /// How many others there are.
+    pub more: usize,
+}
+
+impl InvalidOrder {
+    /// Names the first of these violations.
+    pub fn new(mut violations: Vec<Violation>) -> Self {
+        let more = violations.len().saturating_sub(MOST_NAMED);
+        violations.truncate(MOST_NAMED);
+        Self { violations, more }
+    }
 }
 
 /// An invalid field of a command.
@@ -30,19 +42,13 @@ impl Violation {
     }
 }
 
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.field, self.message)
-    }
-}
-
 impl From<garde::Report> for InvalidOrder {
     fn from(report: garde::Report) -> Self {
         let violations = report
             .iter()
             .map(|(path, error)| Violation::new(json_path(&path.to_string()), error.message()))
             .collect();
-        Self { violations }
+        Self::new(violations)
     }
 }
 
@@ -56,9 +62,4 @@ fn json_path(rust_path: &str) -> String {
         path.extend(letters);
         path
     })
-}
-
-fn join(violations: &[Violation]) -> String {
-    let lines: Vec<String> = violations.iter().map(ToString::to_string).collect();
-    lines.join("; ")
 }

@@ -10,6 +10,9 @@ use crate::{
     Violation, whole_number,
 };
 
+/// How many products an order has at most.
+const MOST_ITEMS: usize = 100;
+
 /// The command to place an order, not validated yet.
 ///
 /// Numbers are signed and the currency is text, so that the validation reports a
@@ -52,6 +55,11 @@ impl Order {
     ///
     /// [`InvalidOrder`] with every invalid field.
     pub fn place(command: PlaceOrder, id: OrderId, now: Timestamp) -> Result<Change, InvalidOrder> {
+        // Before each item is validated: there may be thousands.
+        if command.items.len() > MOST_ITEMS {
+            let message = too_many_items(command.items.len());
+            return Err(InvalidOrder::new(vec![Violation::new("items", message)]));
+        }
         command.validate()?;
         let total = total(&command)?;
         let items: Vec<OrderItem> = command.items.into_iter().map(OrderItem::from).collect();
@@ -103,12 +111,10 @@ fn total(command: &PlaceOrder) -> Result<Money, InvalidOrder> {
         (Some(amount), Some(currency)) if amount <= Money::MAX_AMOUNT => {
             Ok(Money { amount, currency })
         }
-        _ => Err(InvalidOrder {
-            violations: vec![Violation::new(
-                "items",
-                format!("the order's total exceeds {}", Money::MAX_AMOUNT),
-            )],
-        }),
+        _ => {
+            let message = format!("the order's total exceeds {}", Money::MAX_AMOUNT);
+            Err(InvalidOrder::new(vec![Violation::new("items", message)]))
+        }
     }
 }
 
@@ -147,11 +153,13 @@ fn name_of_1_to_128_bytes(name: &str, (): &()) -> garde::Result {
 fn between_1_and_100_items(items: &[PlaceOrderItem], (): &()) -> garde::Result {
     match items.len() {
         0 => Err(garde::Error::new("must hold at least 1 item")),
-        1..=100 => Ok(()),
-        count => Err(garde::Error::new(format!(
-            "must hold at most 100 items, not {count}"
-        ))),
+        1..=MOST_ITEMS => Ok(()),
+        count => Err(garde::Error::new(too_many_items(count))),
     }
+}
+
+fn too_many_items(count: usize) -> String {
+    format!("must hold at most {MOST_ITEMS} items, not {count}")
 }
 
 fn within(range: std::ops::RangeInclusive<i64>) -> impl FnOnce(&i64, &()) -> garde::Result {

@@ -110,7 +110,7 @@ pub use append::{
     Revision, Transaction, UnreadableAggregate, Versioned,
 };
 pub use clock::{Clock, SystemClock};
-pub use event::{CloudEvent, DomainEvent, EventData, InvalidData, Traceparent};
+pub use event::{CloudEvent, DomainEvent, EventData, InvalidData, Traceparent, json_problem};
 #[cfg(feature = "relay")]
 pub use row::{Candidate, Unreadable};
 #[cfg(any(feature = "append", feature = "relay"))]

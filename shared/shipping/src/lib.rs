@@ -11,13 +11,11 @@
 //! | started | unchanged | stopped |
 //! | stopped | stays stopped; the items are recorded | unchanged |
 
-mod message;
 mod order_event;
 mod shipment;
 mod shipping;
 mod store;
 
-pub use message::InvalidMessage;
 pub use order_event::{InvalidOrderEvent, OrderCancelled, OrderCreated, OrderEvent, OrderItem};
 pub use shipment::{Shipment, ShipmentStatus};
 pub use shipping::{Shipping, ShippingError};

@@ -54,7 +54,7 @@ pub enum InvalidOrderEvent {
         event_type: String,
     },
     /// Its data does not match the schema.
-    #[error("{event_type}: {}: {}", .source.path, .source.source)]
+    #[error("{event_type}: {source}")]
     Data {
         /// CloudEvents `type`.
         event_type: String,
@@ -64,6 +64,11 @@ pub enum InvalidOrderEvent {
 }
 
 impl OrderEvent {
+    /// Returns the id of its aggregate.
+    pub fn aggregate_id(&self) -> String {
+        format!("order#{}", self.order_id())
+    }
+
     /// Returns the id of the order.
     pub fn order_id(&self) -> &str {
         match self {

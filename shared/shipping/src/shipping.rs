@@ -8,13 +8,12 @@ use backon::{ExponentialBuilder, Retryable};
 use futures::future::join_all;
 use outbox::{
     CloudEvent, CommitError, Traceparent,
-    inbox::{Handled, OnceError},
+    inbox::{Handled, OnceError, Subscription, UnexpectedEvent, check_subject},
 };
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 
 use crate::{
-    message::{self, InvalidMessage},
     order_event::{InvalidOrderEvent, OrderEvent},
     shipment::Shipment,
     store::{SaveError, ShipmentStore},
@@ -26,19 +25,26 @@ const RETRIES: usize = 5;
 /// The time of an invocation that is reserved for the response.
 const MARGIN: Duration = Duration::from_secs(1);
 
+/// The source of the orders' events.
+const ORDERS: &str = "orders";
+
+/// More events than an order ever has.
+const LONGEST_HISTORY: u64 = 100;
+
 /// Starts and stops shipments by the orders' events.
 #[derive(Clone)]
 pub struct Shipping {
     store: ShipmentStore,
+    subscription: Subscription,
 }
 
 /// Why an event was not handled. A retry is safe.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ShippingError {
-    /// The message contains no event.
+    /// The message contains no event of the orders.
     #[error(transparent)]
-    Message(#[from] InvalidMessage),
+    Unexpected(#[from] UnexpectedEvent),
     /// The event is none that shipping can handle.
     #[error(transparent)]
     Event(#[from] InvalidOrderEvent),
@@ -60,9 +66,13 @@ pub enum ShippingError {
 }
 
 impl Shipping {
-    /// Creates a handler with the given store.
-    pub fn new(store: ShipmentStore) -> Self {
-        Self { store }
+    /// Creates a handler with the given store, for the events that this account puts on the bus.
+    pub fn new(store: ShipmentStore, account: impl Into<String>) -> Self {
+        let subscription = Subscription::to(ORDERS).in_account(account);
+        Self {
+            store,
+            subscription: subscription.longest_history(LONGEST_HISTORY),
+        }
     }
 
     /// Handles a batch of messages and returns which of them failed. SQS redelivers
@@ -94,7 +104,8 @@ impl Shipping {
     /// Handles one message and logs an error.
     async fn handle(&self, message: &SqsMessage) -> Result<Handled, ShippingError> {
         let message_id = message.message_id.as_deref();
-        let event = match message::event(message) {
+        let body = message.body.as_deref().unwrap_or_default();
+        let event = match self.subscription.event(body) {
             Ok(event) => event,
             Err(error) => {
                 tracing::error!(message_id, %error, "message not handled");
@@ -120,6 +131,7 @@ impl Shipping {
     /// See [`ShippingError`].
     pub async fn handle_event(&self, event: &CloudEvent) -> Result<Handled, ShippingError> {
         let order_event = OrderEvent::try_from(event)?;
+        check_subject(event, &order_event.aggregate_id())?;
         let sequence = event.sequence.ok_or(ShippingError::NoSequence)?;
         let retries = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(10))

@@ -192,6 +192,18 @@ fn is_row(line: &str, (name, count): (&str, &str)) -> bool {
 /// The id of the trace that the request belongs to.
 const TRACE_ID: &str = "5759e988bd862e3fe1be46a994272793";
 
+/// A running `make dev`; dropping it, as a failing test does, ends it and all that it started.
+struct Dev(Child);
+
+impl Drop for Dev {
+    fn drop(&mut self) {
+        if let Ok(None) = self.0.try_wait() {
+            interrupt(&self.0);
+            self.0.wait().ok();
+        }
+    }
+}
+
 /// The log of a running `make dev`.
 struct Log(mpsc::Receiver<String>);
 
@@ -240,12 +252,12 @@ async fn make_dev_handles_orders_and_faults_and_ends_completely() {
         let mut command = devstack(devstack_of_make(), address, &foreign);
         command.args(arguments).output().unwrap()
     };
-    let mut dev = devstack(devstack_of_make(), address, &foreign)
+    let dev = devstack(devstack_of_make(), address, &foreign)
         .arg("dev")
         .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let log = Log::of(&mut dev);
+        .spawn();
+    let mut dev = Dev(dev.unwrap());
+    let log = Log::of(&mut dev.0);
     let curl = log.next_with("/lambda-url/create-order/orders");
     log.next_with("Ctrl-C");
 
@@ -307,8 +319,8 @@ async fn make_dev_handles_orders_and_faults_and_ends_completely() {
     web_pages::reach_nothing(address, endpoint.trim()).await;
     assert_eq!(text(&run(&["fault", "list"])).trim(), "no faults");
 
-    interrupt(&dev);
-    assert_eq!(dev.wait().unwrap().code(), Some(130));
+    interrupt(&dev.0);
+    assert_eq!(dev.0.wait().unwrap().code(), Some(130));
     assert!(!foreign.was_reached(), "a process used AWS_ENDPOINT_URL");
     assert_nothing_runs(address);
     let after = run(&["fault", "list"]);

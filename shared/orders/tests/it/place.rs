@@ -96,6 +96,20 @@ fn the_number_of_items_is_1_to_100() {
     }
 }
 
+/// An error must not grow with the command, and its text must not quote it.
+#[test]
+fn twenty_violations_are_named_and_the_others_counted() {
+    let id: OrderId = "019ad0c5-0a4c-7000-8000-000000000001".parse().unwrap();
+    for (count, named, more) in [(100, 20, 280), (5_824, 1, 0)] {
+        let items = vec![item("SECRET\u{7}", -1, -1); count];
+        let placed = Order::place(command(items), id, "2026-11-24T09:00:00Z".parse().unwrap());
+        let invalid = placed.unwrap_err();
+        assert_eq!((invalid.violations.len(), invalid.more), (named, more));
+        let says = format!("the order is invalid in {} places", named + more);
+        assert_eq!(invalid.to_string(), says);
+    }
+}
+
 #[test]
 fn only_current_currencies_with_a_minor_unit_are_accepted() {
     for (code, accepted) in [

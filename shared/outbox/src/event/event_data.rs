@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::json_problem::json_problem;
+
 /// The data of a [`CloudEvent`](crate::CloudEvent): JSON text, exactly as the producer
 /// wrote it. Nothing is parsed before [`parse`](Self::parse), so no number, key
 /// order or spelling changes on the way.
@@ -28,14 +30,15 @@ use serde_json::value::RawValue;
 #[serde(transparent)]
 pub struct EventData(Box<RawValue>);
 
-/// Data that is not what the consumer expects; see [`EventData::parse`] for an example.
-#[derive(Debug, thiserror::Error)]
-#[error("{path} is not what was expected")]
+/// Data that is not what the consumer expects; see [`EventData::parse`] for an example. It quotes
+/// nothing of the data, so it can be logged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {problem}")]
 pub struct InvalidData {
     /// Where in the event: `data.items[0].price`, or `data`.
     pub path: String,
-    /// What is wrong with the value.
-    pub source: serde_json::Error,
+    /// What is wrong with the value: [`json_problem`](crate::json_problem).
+    pub problem: String,
 }
 
 impl EventData {
@@ -64,7 +67,7 @@ impl EventData {
     ///         "time": "2026-11-24T09:00:00Z", "data": {"grams": "many"}}"#,
     /// )?;
     /// let invalid = event.data.parse::<Weighed>().unwrap_err();
-    /// assert_eq!(invalid.path, "data.grams");
+    /// assert_eq!(invalid.to_string(), "data.grams: expected u64");
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     ///
@@ -79,7 +82,7 @@ impl EventData {
                 index if index.starts_with('[') => format!("data{index}"),
                 field => format!("data.{field}"),
             },
-            source: error.into_inner(),
+            problem: json_problem(error.inner()),
         })
     }
 }
@@ -156,6 +159,6 @@ mod tests {
             assert_eq!(error.path, path, "{error}");
         }
         let number = data("1e400").parse::<f64>().unwrap_err();
-        assert!(number.source.to_string().contains("out of range"));
+        assert!(number.problem.contains("out of range"));
     }
 }

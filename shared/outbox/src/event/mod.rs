@@ -3,6 +3,7 @@
 mod cloud_event;
 mod domain_event;
 mod event_data;
+mod json_problem;
 mod trace;
 
 #[cfg(feature = "append")]
@@ -13,6 +14,7 @@ pub(crate) use cloud_event::sequence_text;
 pub(crate) use cloud_event::string;
 pub use domain_event::DomainEvent;
 pub use event_data::{EventData, InvalidData};
+pub use json_problem::json_problem;
 #[cfg(feature = "append")]
 pub(crate) use trace::TraceHeader;
 pub use trace::Traceparent;

@@ -8,6 +8,9 @@
 #![doc = include_str!("../../examples/consume_once.rs")]
 //! ```
 //!
+//! A queue takes whatever is put on the bus, in whoever's name. [`Subscription`] reads a message,
+//! and rejects an event that the consumer doesn't expect.
+//!
 //! A consumer that publishes events itself passes the [`Transaction`](crate::Transaction) of
 //! its outbox, with the handled event as the cause:
 //! [`caused_by`](crate::Transaction::caused_by).
@@ -22,8 +25,10 @@
 mod continuity;
 mod once;
 mod record;
+mod subscription;
 mod writes;
 
 pub use continuity::Continuity;
 pub use once::{Handled, Inbox, InvalidInbox, OnceError};
+pub use subscription::{Subscription, UnexpectedEvent, check_subject};
 pub use writes::ConsumerWrites;

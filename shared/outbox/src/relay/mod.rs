@@ -30,6 +30,7 @@ mod put_events;
 pub(crate) mod redelivery;
 pub(crate) mod retry;
 mod schedule;
+mod sources;
 mod waiting_rows;
 
 pub use outcome::{BusError, Failure, Halt, Outcome, RowOutcome, Settled};

@@ -6,6 +6,7 @@
 //! | the row can't be read | `Undecodable` | here |
 //! | the event exceeds a request to the bus | `TooLarge` | here |
 //! | `detail` is no JSON object | `MalformedDetail` | here |
+//! | the event has a source that this relay doesn't publish | `ForeignSource` | here, but parked only if the bus accepts others: the list may be wrong |
 //! | the bus rejected the event for its content | the code of the bus | by the [`EventBus`], which returns [`EntryError::Content`] |
 //! | the bus rejected a whole request for its content, and this event is alone in it | `RequestRefused` | by the [schedule](super::schedule) |
 //!
@@ -21,7 +22,7 @@ use std::sync::Arc;
 use crate::{
     Candidate, OutboxRow, RowKey, Unreadable,
     ports::{EventBus, Poison},
-    relay::Failure,
+    relay::{Failure, sources::Sources},
 };
 
 /// How many rows of one call may be poison. With more of them, a common cause is more
@@ -50,12 +51,14 @@ pub(super) enum Triage {
     Send(Sendable),
     /// Park it: the bus would never accept it.
     Park(PoisonedRow),
+    /// Park it once the bus has accepted others.
+    Suspect(Arc<OutboxRow>, Poison),
     /// Retry it later: a newer relay may be able to publish it.
     Fail(RowKey, Failure),
 }
 
 /// Decides what to do with a row, without a call to any service.
-pub(super) fn triage(candidate: Candidate, bus: &impl EventBus) -> Triage {
+pub(super) fn triage(candidate: Candidate, sources: &Sources, bus: &impl EventBus) -> Triage {
     let Candidate { key, row, .. } = candidate;
     let row = match row {
         Ok(row) => row,
@@ -70,6 +73,10 @@ pub(super) fn triage(candidate: Candidate, bus: &impl EventBus) -> Triage {
             return Triage::Fail(key, Failure::Unreadable(newer));
         }
     };
+    if !sources.contain(&row.source) {
+        let message = "its source is none that this outbox publishes";
+        return Triage::Suspect(row, Poison::new("ForeignSource", message));
+    }
     let bytes = bus.entry_bytes(&row);
     match fault(&row, bytes, bus.limits().bytes) {
         Some(poison) => Triage::Park(PoisonedRow {

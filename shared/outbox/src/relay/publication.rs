@@ -1,14 +1,14 @@
 //! One call of [`Relay::publish`](super::Relay::publish) while it runs: what is still to be
 //! sent, what will be parked, and what became of the other rows.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use futures::{Stream, StreamExt};
 use tokio::time::Instant;
 
 use crate::{
-    Candidate, RowKey,
-    ports::EventBus,
+    Candidate, OutboxRow, RowKey,
+    ports::{EventBus, Poison},
     relay::{
         BusError, Failure, Halt, Outcome, RowOutcome, Settled,
         decision::{Decision, decide},
@@ -16,6 +16,7 @@ use crate::{
         poison::{MOST_POISONED, PoisonedRow, Sendable, Triage, triage},
         retry::Retries,
         schedule::Schedule,
+        sources::Sources,
         waiting_rows::Excluded,
     },
 };
@@ -23,20 +24,25 @@ use crate::{
 /// A running call of [`Relay::publish`](super::Relay::publish).
 pub(super) struct Publication<'r, B> {
     bus: &'r B,
+    sources: &'r Sources,
     /// What is sent to the bus.
     pub(super) schedule: Schedule,
     /// Rows to park.
     poisoned: Vec<PoisonedRow>,
+    /// Rows to park if the bus accepts others.
+    suspects: Vec<(Arc<OutboxRow>, Poison)>,
     /// What became of the other rows.
     pub(super) outcome: Outcome,
 }
 
 impl<'r, B: EventBus> Publication<'r, B> {
-    pub(super) fn new(bus: &'r B, retries: Retries) -> Self {
+    pub(super) fn new(bus: &'r B, sources: &'r Sources, retries: Retries) -> Self {
         Self {
             bus,
+            sources,
             schedule: Schedule::new(bus.limits(), retries, MOST_POISONED),
             poisoned: Vec::new(),
+            suspects: Vec::new(),
             outcome: Outcome::default(),
         }
     }
@@ -121,8 +127,17 @@ impl<'r, B: EventBus> Publication<'r, B> {
     pub(super) fn add(&mut self, pending: Vec<Candidate>) {
         let mut sendable = Vec::new();
         for candidate in pending {
-            match triage(candidate, self.bus) {
+            match triage(candidate, self.sources, self.bus) {
                 Triage::Send(row) => sendable.push(row),
+                Triage::Suspect(row, poison) if self.schedule.count_poison() => {
+                    let suspected = Failure::Suspected(poison.clone());
+                    self.outcome.fail(row.key.clone(), suspected);
+                    self.suspects.push((row, poison));
+                }
+                Triage::Suspect(row, poison) => {
+                    let failure = Failure::TooManyPoisoned(poison);
+                    self.outcome.fail(row.key.clone(), failure);
+                }
                 Triage::Fail(key, failure) => self.outcome.fail(key, failure),
                 // Counted together with the rows that the bus rejects.
                 Triage::Park(row) if self.schedule.count_poison() => self.poisoned.push(row),
@@ -141,6 +156,7 @@ impl<'r, B: EventBus> Publication<'r, B> {
         let Self {
             schedule,
             mut poisoned,
+            suspects,
             mut outcome,
             ..
         } = self;
@@ -155,7 +171,7 @@ impl<'r, B: EventBus> Publication<'r, B> {
         for (key, failure) in sent.failed {
             outcome.fail(key, failure);
         }
-        for (row, poison) in sent.suspects {
+        for (row, poison) in sent.suspects.into_iter().chain(suspects) {
             let key = row.key.clone();
             let suspected = Failure::Suspected(poison.clone());
             if decide(&suspected, others_accepted) == Decision::Park {

@@ -24,6 +24,7 @@ use crate::{
         put_events::Puts,
         redelivery::may_be_redelivered,
         retry::{Pauses, Retries},
+        sources::Sources,
     },
 };
 
@@ -39,6 +40,7 @@ pub struct Relay<B, T, D> {
     pauses: Pauses,
     bus_check: BusCheck,
     memory: Memory,
+    sources: Sources,
 }
 
 impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
@@ -52,6 +54,28 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
             pauses: Pauses::new(fastrand::Rng::new()),
             bus_check: BusCheck::default(),
             memory: Memory::default(),
+            sources: Sources::default(),
+        }
+    }
+
+    /// Returns the relay for events of these sources alone.
+    ///
+    /// Whoever may write to the table could otherwise publish under the name of any service that
+    /// shares the bus. A row of another source is parked with the code `ForeignSource`, like one
+    /// that the bus rejects for its content: once the bus accepts others, because the list itself
+    /// may be wrong.
+    ///
+    /// ```no_run
+    /// # use outbox::{aws::{DynamoDbTable, EventBridgeBus, SqsQueue}, relay::Relay};
+    /// # fn own(relay: Relay<EventBridgeBus, DynamoDbTable, SqsQueue>) {
+    /// let relay = relay.with_sources(["orders", "invoices"]);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_sources(self, sources: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self {
+            sources: Sources::only(sources),
+            ..self
         }
     }
 
@@ -98,7 +122,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         retries: Retries,
     ) -> Outcome {
         let budget = Budget::until(deadline);
-        let mut publication = Publication::new(&self.bus, retries);
+        let mut publication = Publication::new(&self.bus, &self.sources, retries);
 
         // 1. Rows that were published before are done. An old row is looked up to find out.
         let rows = self.without_published(candidates, &mut publication.outcome);

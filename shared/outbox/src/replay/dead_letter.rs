@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
-    RowKey,
+    RowKey, json_problem,
     ports::{DeadLetter, sequence_number},
 };
 
@@ -77,7 +77,7 @@ impl Letter {
     ///
     /// If it is neither a pointer of Lambda nor a reference of the relay.
     pub fn parse(body: &str) -> Result<Self, NotADeadLetter> {
-        let wrong = |error: serde_json::Error| NotADeadLetter(error.to_string());
+        let wrong = |error: serde_json::Error| NotADeadLetter(json_problem(&error));
         if serde_json::from_str::<&RawValue>(body).is_err() {
             return Err(NotADeadLetter("it is not JSON".to_owned()));
         }
@@ -411,6 +411,25 @@ mod tests {
             let error = Letter::parse(&body).unwrap_err();
             // For a missing field, serde_json appends the line.
             assert!(error.to_string().starts_with(problem), "{body}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_error_quotes_nothing_of_the_message() {
+        let mut condition = pointer();
+        condition["requestContext"]["condition"] = json!({"SECRET": "SECRET"});
+        let mut batch = pointer();
+        batch["DDBStreamBatchInfo"] = json!("SECRET");
+        let reference = json!({"aggregateId": ["SECRET"], "position": "SECRET"});
+        for body in [
+            condition,
+            batch,
+            reference,
+            json!("SECRET"),
+            json!({"SECRET": 1}),
+        ] {
+            let error = Letter::parse(&body.to_string()).unwrap_err().to_string();
+            assert!(!error.contains("SECRET"), "{error}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
-use crate::{OutboxRow, event::string, json_text::examine, limits};
+use crate::{OutboxRow, event::string, json_problem, json_text::examine, limits};
 
 /// A `detail` that can't be published, or that would be another event; see [`check_detail`] for
 /// an example.
@@ -31,7 +31,7 @@ pub fn check_detail(row: &OutboxRow, detail: &str) -> Result<(), InvalidDetail> 
     let invalid = |problem: String| Err(InvalidDetail(problem));
     // Only its syntax is checked: JSON allows numbers that no type here can hold.
     if let Err(error) = serde_json::from_str::<IgnoredAny>(detail) {
-        return invalid(format!("it is not JSON: {error}"));
+        return invalid(format!("it is not JSON: {}", json_problem(&error)));
     }
     if !detail.trim_start().starts_with('{') {
         return invalid("it is not a JSON object".to_owned());
@@ -52,7 +52,10 @@ pub fn check_detail(row: &OutboxRow, detail: &str) -> Result<(), InvalidDetail> 
     }
     let found: Identity<'_> = match serde_json::from_str(detail) {
         Ok(found) => found,
-        Err(error) => return invalid(format!("consumers would read it differently: {error}")),
+        Err(error) => {
+            let problem = json_problem(&error);
+            return invalid(format!("consumers would read it differently: {problem}"));
+        }
     };
     for (name, found, expected) in [
         ("id", found.id, row.event_id.to_string()),

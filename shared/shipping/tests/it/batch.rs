@@ -45,6 +45,51 @@ async fn a_bad_message_fails_alone() {
     assert_eq!(fixture.items("inbox#").await.len(), 2);
 }
 
+/// Whoever may put events on the bus must not stop or start the shipments of others.
+#[tokio::test]
+async fn a_forged_event_fails_and_the_real_ones_are_handled() {
+    let fixture = Fixture::start().await;
+    let [created, cancelled] = fixture.placed_and_cancelled(1).await;
+    let forged = |id: &str, change: fn(&mut Value)| {
+        let genuine = message(id, &cancelled).body.unwrap();
+        let mut body: Value = serde_json::from_str(&genuine).unwrap();
+        change(&mut body);
+        text_message(id, &body.to_string())
+    };
+    let messages = vec![
+        forged("other account", |body| {
+            body["account"] = json!("444455556666")
+        }),
+        forged("other envelope", |body| body["source"] = json!("attacker")),
+        forged("other source", |body| {
+            body["detail"]["source"] = json!("attacker")
+        }),
+        forged("other type", |body| {
+            body["detail-type"] = json!("OrderCreated")
+        }),
+        forged("other subject", |body| {
+            body["detail"]["subject"] = json!("order#other")
+        }),
+        forged("no subject", |body| body["detail"]["subject"] = Value::Null),
+        forged("high sequence", |body| {
+            body["detail"]["sequence"] = json!("18446744073709551615");
+        }),
+        message("created", &created),
+    ];
+    let forged: Vec<String> = messages[..7]
+        .iter()
+        .filter_map(|message| message.message_id.clone())
+        .collect();
+    let shipping = &fixture.shipping;
+    let response = shipping.handle_batch(batch(messages), in_time()).await;
+    assert_eq!(failures(&response), forged);
+    assert_eq!(fixture.items("shipment#").await[0]["status"], "started");
+    let messages = vec![message("cancelled", &cancelled)];
+    let response = shipping.handle_batch(batch(messages), in_time()).await;
+    assert_eq!(failures(&response), Vec::<&str>::new());
+    assert_eq!(fixture.items("shipment#").await[0]["status"], "stopped");
+}
+
 #[tokio::test]
 async fn a_hanging_event_fails_alone_before_the_deadline() {
     let fixture = Fixture::start().await;

@@ -13,6 +13,9 @@ use shipping::{ShipmentStore, Shipping};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+/// The account whose events shipping handles.
+const ACCOUNT: &str = "000000000000";
+
 pub(crate) struct Fixture {
     pub(crate) client: Client,
     pub(crate) shipping: Shipping,
@@ -75,7 +78,10 @@ impl Fixture {
 }
 
 pub(crate) fn shipping(client: &Client) -> Shipping {
-    Shipping::new(ShipmentStore::new(client.clone(), "shipments").unwrap())
+    Shipping::new(
+        ShipmentStore::new(client.clone(), "shipments").unwrap(),
+        ACCOUNT,
+    )
 }
 
 fn place(quantity: i64) -> PlaceOrder {
@@ -102,7 +108,7 @@ pub(crate) fn message(id: &str, detail: &Value) -> SqsMessage {
         "id": Uuid::now_v7(),
         "detail-type": detail["type"],
         "source": detail["source"],
-        "account": "000000000000",
+        "account": ACCOUNT,
         "time": detail["time"],
         "region": "eu-central-1",
         "resources": [],

@@ -43,6 +43,32 @@ async fn assert_field(fixture: &Fixture, body: &str, field: &str) {
 }
 
 #[tokio::test]
+async fn the_response_to_a_large_invalid_order_is_small() {
+    let fixture = Fixture::start().await;
+    let long = "x".repeat(200_000);
+    let mut many = order();
+    many["items"] = json!(vec![
+        json!({"productId": "", "quantity": 0, "unitPrice": -1});
+        100
+    ]);
+    let mut one = order();
+    one["items"] = json!(long);
+    for (body, detail) in [
+        (
+            many,
+            "Correct the fields named in violations, and 280 more.",
+        ),
+        (one, "Correct the fields named in violations."),
+    ] {
+        let request = request().body(Body::Text(body.to_string())).unwrap();
+        let answer = fixture.post(request).await;
+        answer.assert_problem(422, "invalid-order");
+        assert_eq!(answer.body["detail"], detail);
+        assert!(answer.body.to_string().len() < 4_000);
+    }
+}
+
+#[tokio::test]
 async fn any_json_number_is_accepted_or_rejected_with_its_field() {
     let fixture = Fixture::start().await;
     let digits = "9".repeat(400);

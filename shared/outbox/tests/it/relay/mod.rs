@@ -12,5 +12,6 @@ mod overlap;
 mod park;
 mod publish;
 mod resumed_sweep;
+mod sources;
 mod stream;
 mod sweep;
