@@ -10,6 +10,7 @@ import {
 } from "transactional-outbox";
 import { ApiAlarms } from "./api-alarms.ts";
 import { type Environment, type EnvironmentName, environment } from "./environments.ts";
+import { EVENT_SOURCE } from "./event-source.ts";
 import { OrdersAlarmTopics } from "./orders-alarm-topics.ts";
 import { OrdersApi } from "./orders-api.ts";
 import { OrdersDashboard, type OrdersDashboardProps } from "./orders-dashboard.ts";
@@ -134,7 +135,7 @@ export class OrdersStack extends Stack {
     new Archive(this, "EventArchive", {
       description: "Events of orders as they were published",
       sourceEventBus: eventBus,
-      eventPattern: { source: ["orders"] },
+      eventPattern: { source: [EVENT_SOURCE] },
       retention,
     }).applyRemovalPolicy(this.#settings.tableRemovalPolicy);
   }
@@ -169,7 +170,10 @@ export class OrdersStack extends Stack {
     return new TransactionalOutbox(this, "Outbox", {
       relayCode: code.of("publish-events"),
       sweeperCode: code.of("sweep-outbox"),
+      sources: [EVENT_SOURCE],
       eventBus,
+      // The emulator has no bus policies.
+      rejectOtherPublishers: !this.#settings.local,
       architecture: this.#settings.architecture,
       // The emulator's own mapping loses records, so devstack invokes the relay instead.
       streamMappingEnabled: !this.#settings.local,

@@ -7,6 +7,7 @@ import { Queue, QueueEncryption, type QueueProps } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import type { BuiltFunctionCode } from "transactional-outbox";
 import type { Environment } from "./environments.ts";
+import { EVENT_SOURCE } from "./event-source.ts";
 import { OrdersFunction } from "./orders-function.ts";
 import { OrdersTable } from "./orders-table.ts";
 
@@ -79,7 +80,7 @@ export class Shipping extends Construct {
     this.rule = new Rule(this, "Rule", {
       description: "Sends events of orders to shipping",
       eventBus: props.eventBus,
-      eventPattern: { source: ["orders"], detailType: ["OrderCreated", "OrderCancelled"] },
+      eventPattern: { source: [EVENT_SOURCE], detailType: ["OrderCreated", "OrderCancelled"] },
       targets: [new SqsQueue(this.queue, { deadLetterQueue: this.ruleDeadLetterQueue })],
     });
     this.startShipping = this.#createStartShipping(props);

@@ -1,5 +1,6 @@
 import { type Environment, RemovalPolicy, Stack, Token } from "aws-cdk-lib";
 import { EventBus, type IEventBus } from "aws-cdk-lib/aws-events";
+import { Effect, type IRole, PolicyStatement, StarPrincipal } from "aws-cdk-lib/aws-iam";
 import type { Construct } from "constructs";
 
 /** Creates a bus for the events of one outbox. */
@@ -26,4 +27,36 @@ export function requireEventBus(scope: Construct, eventBus: IEventBus): void {
       );
     }
   }
+}
+
+/**
+ * Denies publishing to every principal but these roles, as a policy of the bus.
+ *
+ * @throws Error if the bus is imported: the policy would not be deployed
+ */
+export function rejectOtherPublishers(
+  eventBus: IEventBus,
+  roles: readonly (IRole | undefined)[],
+): void {
+  if (!(eventBus instanceof EventBus)) {
+    throw new Error(
+      `rejectOtherPublishers needs a bus of this app, but eventBus ${eventBus.node.path} is imported: ` +
+        "set the policy where the bus is created",
+    );
+  }
+  const roleArns = roles.flatMap((role) => (role === undefined ? [] : [role.roleArn]));
+  eventBus.addToResourcePolicy(
+    new PolicyStatement({
+      sid: "RejectOtherPublishers",
+      effect: Effect.DENY,
+      principals: [new StarPrincipal()],
+      actions: ["events:PutEvents"],
+      resources: [eventBus.eventBusArn],
+      conditions: {
+        ArnNotEquals: { "aws:PrincipalArn": roleArns },
+        // A service has no principal ARN, so without this it would be denied.
+        Bool: { "aws:PrincipalIsAWSService": "false" },
+      },
+    }),
+  );
 }

@@ -8,6 +8,9 @@ export interface PublishingResources {
   readonly table: ITable;
   readonly eventBus: IEventBus;
   readonly deadLetterQueue: IQueue;
+
+  /** The CloudEvents sources that may be published. */
+  readonly sources: readonly string[];
 }
 
 /** Allows actions on the outbox table, and on its key if it has one. */
@@ -32,8 +35,23 @@ export function grantPublishing(outbox: PublishingResources, publisher: IGrantab
       "dynamodb:UpdateItem",
     ),
     outbox.deadLetterQueue.grant(publisher, "sqs:SendMessage"),
-    grant(publisher, outbox.eventBus.eventBusArn, "events:DescribeEventBus", "events:PutEvents"),
+    grant(publisher, outbox.eventBus.eventBusArn, "events:DescribeEventBus"),
+    grantPutEvents(outbox, publisher),
   ]);
+}
+
+/** Allows publishing events of the outbox's sources, and of no other. */
+function grantPutEvents(outbox: PublishingResources, publisher: IGrantable): Grant {
+  return Grant.addToPrincipal({
+    grantee: publisher,
+    actions: ["events:PutEvents"],
+    resourceArns: [outbox.eventBus.eventBusArn],
+    // A request has up to ten events, so the key has several values and needs a set operator,
+    // as in the EventBridge user guide, "Example policy: Send events to a custom bus in a
+    // different account". `ForAllValues` also admits a request without any source, but
+    // EventBridge accepts no event without one.
+    conditions: { "ForAllValues:StringEquals": { "events:source": [...outbox.sources] } },
+  });
 }
 
 /** Allows actions on a resource that has no grant methods of its own. */

@@ -24,11 +24,12 @@ import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import { acknowledge } from "./acknowledge.ts";
 import type { AlarmTopics } from "./alarm-topics.ts";
+import { requireEventSources } from "./event-sources.ts";
 import { requireGracePeriod } from "./grace-period.ts";
 import { requireLogLevel } from "./log-level.ts";
 import { createOperatorRole, grantOperate } from "./operator-role.ts";
 import { OutboxAlarms } from "./outbox-alarms.ts";
-import { createEventBus, requireEventBus } from "./outbox-event-bus.ts";
+import { createEventBus, rejectOtherPublishers, requireEventBus } from "./outbox-event-bus.ts";
 import { grantOnTable, grantPublishing } from "./outbox-grants.ts";
 import { OutboxMetrics } from "./outbox-metrics.ts";
 import {
@@ -57,11 +58,27 @@ export interface TransactionalOutboxProps extends StreamMappingSettings, OutboxT
   readonly sweeperCode: Code;
 
   /**
+   * The CloudEvents sources that this outbox may publish, such as `orders`. The relay
+   * parks rows of any other source, and IAM rejects their events: a writer of the table
+   * can't publish under another service's name.
+   */
+  readonly sources: readonly string[];
+
+  /**
    * The bus that events are published to. It must exist as long as the outbox does.
    *
    * @default a new bus, which outlives the stack
    */
   readonly eventBus?: IEventBus;
+
+  /**
+   * Whether the bus rejects events of every other publisher: all roles and users but the
+   * relay's, the sweeper's and the operator's. AWS services, such as a replay of an
+   * archive, are not affected. Not for an imported bus.
+   *
+   * @default false, since other services may publish on the bus
+   */
+  readonly rejectOtherPublishers?: boolean;
 
   /**
    * An existing table for the events. It needs the keys `aggregateId` and `position`,
@@ -144,6 +161,9 @@ export class TransactionalOutbox extends Construct {
   /** The bus that events are published to. */
   readonly eventBus: IEventBus;
 
+  /** The CloudEvents sources that may be published. */
+  readonly sources: readonly string[];
+
   /** The queue for dead letters about records and rows that could not be published. */
   readonly deadLetterQueue: Queue;
 
@@ -175,6 +195,8 @@ export class TransactionalOutbox extends Construct {
     super(scope, id);
     requireLogLevel(props.logLevel);
     requireStreamMapping(props);
+    requireEventSources(props.sources);
+    this.sources = [...props.sources];
     const gracePeriod = props.sweepGracePeriod ?? SWEEP_DEFAULTS.gracePeriod;
     requireGracePeriod(gracePeriod, {
       timeout: RELAY_TIMEOUT,
@@ -217,6 +239,9 @@ export class TransactionalOutbox extends Construct {
     this.streamMapping = this.#createStreamMapping(props, streamArn);
     this.node.addValidation({ validate: () => this.#otherReaders() });
     this.operatorRole = createOperatorRole(this, "Operator");
+    if (props.rejectOtherPublishers) {
+      rejectOtherPublishers(this.eventBus, [this.relay.role, this.sweeper.role, this.operatorRole]);
+    }
     this.metrics = new OutboxMetrics(this);
     if (props.alarmTopics !== undefined) {
       this.alarms = new OutboxAlarms(this, "Alarms", {
@@ -248,6 +273,7 @@ export class TransactionalOutbox extends Construct {
   addOperatorOutputs(): void {
     const outputs = {
       OutboxTableName: this.table.tableName,
+      EventSources: this.#sourceList(),
       EventBusName: this.eventBus.eventBusName,
       DeadLetterQueueUrl: this.deadLetterQueue.queueUrl,
       StreamMappingId: this.streamMapping.eventSourceMappingId,
@@ -291,6 +317,7 @@ export class TransactionalOutbox extends Construct {
       environment: {
         OUTBOX_TABLE: this.table.tableName,
         EVENT_BUS_NAME: this.eventBus.eventBusName,
+        EVENT_SOURCES: this.#sourceList(),
         DEAD_LETTER_QUEUE_URL: this.deadLetterQueue.queueUrl,
         // The AWS SDK sends it with every call, so CloudTrail shows which function made the call.
         AWS_SDK_UA_APP_ID: crate,
@@ -363,6 +390,11 @@ export class TransactionalOutbox extends Construct {
               "a stream supports two readers at most, and outboxctl is the second. " +
               "Let it receive the events by a rule on the bus";
       });
+  }
+
+  /** Returns the sources as the functions and `outboxctl` read them. */
+  #sourceList(): string {
+    return this.sources.join(",");
   }
 
   /** Returns the outbox's path in its stack, as the start of a logical id. */

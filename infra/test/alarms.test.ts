@@ -255,6 +255,7 @@ describe("the construct alone", () => {
       outbox: new TransactionalOutbox(stack, "Outbox", {
         relayCode: code.of("publish-events"),
         sweeperCode: code.of("sweep-outbox"),
+        sources: ["orders"],
         eventBus: new EventBus(stack, "EventBus"),
         ...(alarmed && { alarmTopics }),
         ...props,

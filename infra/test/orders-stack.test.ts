@@ -133,6 +133,7 @@ describe.each(environmentNames)("orders in %s", (name) => {
         Variables: {
           OUTBOX_TABLE: { Ref: id("OutboxTable") },
           EVENT_BUS_NAME: { Ref: id("EventBus") },
+          EVENT_SOURCES: "orders",
           DEAD_LETTER_QUEUE_URL: { Ref: id("OutboxDeadLetterQueue") },
           AWS_SDK_UA_APP_ID: "publish-events",
         },
@@ -287,15 +288,17 @@ describe.each(environmentNames)("orders in %s", (name) => {
       "AWS_SDK_UA_APP_ID",
       "DEAD_LETTER_QUEUE_URL",
       "EVENT_BUS_NAME",
+      "EVENT_SOURCES",
       "GRACE_PERIOD_SECONDS",
       "ORDERS_TABLE",
       "OUTBOX_TABLE",
       "SHIPMENTS_TABLE",
     ]);
     for (const [variable, value] of variables) {
-      // A reference to a resource, except a number and the name of a crate.
+      // A reference to a resource, except a number, the events' source and the name of a crate.
       const expected = {
         GRACE_PERIOD_SECONDS: "900",
+        EVENT_SOURCES: "orders",
         AWS_SDK_UA_APP_ID: expect.stringMatching(/^[a-z]+-[a-z]+$/),
       }[variable] ?? { Ref: expect.any(String) };
       expect(value, variable).toEqual(expected);
@@ -406,6 +409,7 @@ describe.each(environmentNames)("orders in %s", (name) => {
       "CreateOrderFunctionName",
       "DeadLetterQueueUrl",
       "EventBusName",
+      "EventSources",
       "GetOrderFunctionName",
       "OperatorRoleArn",
       "OrdersTableName",

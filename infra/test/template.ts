@@ -69,6 +69,7 @@ export const logging = {
 interface Statement {
   readonly Action: string | string[];
   readonly Resource: unknown;
+  readonly Condition?: Readonly<Record<string, unknown>>;
 }
 
 /** Returns the statements of a queue's own policy. */
@@ -91,16 +92,20 @@ export function denyPlainText(queueId: string): object {
   };
 }
 
+/** Returns the statements of a role's policies. */
+export function statements(template: Template, roleName: RegExp): Statement[] {
+  return Object.values(template.findResources("AWS::IAM::Policy"))
+    .filter((policy) => roleName.test(JSON.stringify(policy.Properties.Roles)))
+    .flatMap((policy) => policy.Properties.PolicyDocument.Statement as Statement[]);
+}
+
 /**
  * Returns a role's permissions, sorted, as `action on logicalId`.
  */
 export function grants(template: Template, roleName: RegExp): string[] {
-  const granted = Object.values(template.findResources("AWS::IAM::Policy"))
-    .filter((policy) => roleName.test(JSON.stringify(policy.Properties.Roles)))
-    .flatMap((policy) => policy.Properties.PolicyDocument.Statement as Statement[])
-    .flatMap(({ Action, Resource }) =>
-      [Action].flat().flatMap((action) => targets(Resource).map((on) => `${action} on ${on}`)),
-    );
+  const granted = statements(template, roleName).flatMap(({ Action, Resource }) =>
+    [Action].flat().flatMap((action) => targets(Resource).map((on) => `${action} on ${on}`)),
+  );
   return [...new Set(granted)].sort();
 }
 
@@ -128,12 +133,12 @@ function partOf(target: string): string {
   return target.includes("StreamArn") ? " stream" : "";
 }
 
-/** Returns the stack outputs that outboxctl reads, and its role's. */
+/** Returns the stack outputs that outboxctl reads, the sources', and its role's. */
 export function outputsForOutboxctl(): string[] {
   const source = readFileSync(
     new URL("../../scripts/outboxctl/src/deployment.rs", import.meta.url),
     "utf8",
   );
   const asked = [...source.matchAll(/output\("(\w+)"\)/g)].map(([, name = ""]) => name);
-  return [...asked, "OperatorRoleArn"].sort();
+  return [...new Set([...asked, "EventSources", "OperatorRoleArn"])].sort();
 }

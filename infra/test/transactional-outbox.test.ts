@@ -16,6 +16,7 @@ function outbox(stack: Stack, props: Partial<TransactionalOutboxProps> = {}): Tr
   return new TransactionalOutbox(stack, "Outbox", {
     relayCode: code.of("publish-events"),
     sweeperCode: code.of("sweep-outbox"),
+    sources: ["orders"],
     eventBus: new EventBus(stack, "EventBus"),
     ...props,
   });

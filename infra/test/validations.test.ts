@@ -106,6 +106,7 @@ test("an outbox breaks no rule, with its own or an existing table", () => {
   const functions = () => ({
     relayCode: code.of("publish-events"),
     sweeperCode: code.of("sweep-outbox"),
+    sources: ["orders"],
   });
   new TransactionalOutbox(new Stack(app, "Anywhere"), "Outbox", functions());
   const env = { account: "111122223333", region: "eu-central-1" };
