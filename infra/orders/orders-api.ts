@@ -10,7 +10,7 @@ import type { Environment } from "./environments.ts";
  * Requests per second, on average. EventBridge accepts 400 PutEvents requests per second
  * in the smallest Regions; with more requests, events would pile up in the outbox.
  */
-const RATE_LIMIT = 400;
+export const RATE_LIMIT = 400;
 
 /** Requests at once: two seconds' worth of the rate. */
 const BURST_LIMIT = 800;

@@ -11,6 +11,7 @@ import {
 import { ApiAlarms } from "./api-alarms.ts";
 import { type Environment, type EnvironmentName, environment } from "./environments.ts";
 import { EVENT_SOURCE } from "./event-source.ts";
+import { FunctionAlarms } from "./function-alarms.ts";
 import { OrdersAlarmTopics } from "./orders-alarm-topics.ts";
 import { OrdersApi } from "./orders-api.ts";
 import { OrdersDashboard, type OrdersDashboardProps } from "./orders-dashboard.ts";
@@ -91,7 +92,11 @@ export class OrdersStack extends Stack {
     }
     orders.grant(getOrder, "dynamodb:GetItem");
     if (alarmTopics !== undefined) {
-      this.#monitor({ api, orders, outbox, eventBus, shipping }, alarmTopics);
+      this.#monitor(
+        { api, orders, outbox, eventBus, shipping },
+        { createOrder, cancelOrder, getOrder },
+        alarmTopics,
+      );
     }
 
     outbox.addOperatorOutputs();
@@ -150,7 +155,11 @@ export class OrdersStack extends Stack {
     return topics;
   }
 
-  #monitor(parts: Omit<OrdersDashboardProps, "alarms">, topics: AlarmTopics): void {
+  #monitor(
+    parts: Omit<OrdersDashboardProps, "alarms">,
+    routes: Readonly<Record<string, OrdersFunction>>,
+    topics: AlarmTopics,
+  ): void {
     const { api, outbox, eventBus, shipping } = parts;
     const apiAlarms = new ApiAlarms(this, "ApiAlarms", { api, topics });
     const shippingAlarms = new ShippingAlarms(this, "ShippingAlarms", {
@@ -158,7 +167,19 @@ export class OrdersStack extends Stack {
       eventBus,
       topics,
     });
-    const alarms = [outbox.alarms, shippingAlarms, apiAlarms].flatMap((some) => some?.all ?? []);
+    const throttled = {
+      ...routes,
+      startShipping: shipping.startShipping,
+      sweeper: outbox.sweeper,
+    };
+    const functionAlarms = new FunctionAlarms(this, "FunctionAlarms", {
+      throttled,
+      logging: { ...throttled, relay: outbox.relay },
+      topics,
+    });
+    const alarms = [outbox.alarms, shippingAlarms, apiAlarms, functionAlarms].flatMap(
+      (some) => some?.all ?? [],
+    );
     new OrdersDashboard(this, "Dashboard", { ...parts, alarms });
   }
 

@@ -17,6 +17,13 @@ const TIMEOUT = Duration.seconds(30);
 /** How often a message is received before it becomes a dead letter. */
 const MAX_RECEIVES = 5;
 
+/**
+ * Invocations of `start-shipping` at once. At the API's limit of 400 requests a second, 40
+ * batches arrive in a second, and one takes less than half of it. Without a limit, a
+ * backlog would use up the account's concurrency, which the relay needs, too.
+ */
+const MAX_CONCURRENCY = 20;
+
 export interface ShippingProps {
   /** The bus with the events of orders. */
   readonly eventBus: IEventBus;
@@ -111,6 +118,8 @@ export class Shipping extends Construct {
     startShipping.addEventSourceMapping("QueueMapping", {
       eventSourceArn: this.queue.queueArn,
       batchSize: 10,
+      // Of the mapping, not of the function: throttled messages would count as received.
+      maxConcurrency: MAX_CONCURRENCY,
       // Without it, one failed event would make SQS redeliver the whole batch.
       reportBatchItemFailures: true,
     });

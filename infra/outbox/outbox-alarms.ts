@@ -329,7 +329,8 @@ export class OutboxAlarms extends Construct {
   #relayThrottles(): Alarm {
     return this.#ticket("RelayThrottles", {
       ...MORE_THAN_ONCE,
-      meaning: "Lambda throttles the relay because no concurrency is left for it.",
+      meaning:
+        "Lambda throttles the relay because no concurrency is left for it, in the account or in its reservation.",
       section: "the-stream-cannot-be-relayed",
       metric: this.#props.metrics.relayThrottles(),
     });

@@ -40,6 +40,10 @@ import {
   requireStream,
 } from "./outbox-table.ts";
 import {
+  type ReservedConcurrencyProps,
+  requireReservedConcurrency,
+} from "./reserved-concurrency.ts";
+import {
   requireStreamMapping,
   STREAM_MAPPING_DEFAULTS,
   type StreamMappingSettings,
@@ -50,7 +54,10 @@ import { SWEEP_DEFAULTS } from "./sweep-defaults.ts";
 /** Mostly reserved for retries: a batch takes well under a second. */
 const RELAY_TIMEOUT = Duration.seconds(60);
 
-export interface TransactionalOutboxProps extends StreamMappingSettings, OutboxTableProps {
+export interface TransactionalOutboxProps
+  extends StreamMappingSettings,
+    OutboxTableProps,
+    ReservedConcurrencyProps {
   /** The relay: the `publish-events` function, built for `architecture`. */
   readonly relayCode: Code;
 
@@ -115,12 +122,20 @@ export interface TransactionalOutboxProps extends StreamMappingSettings, OutboxT
   readonly sweepGracePeriod?: Duration;
 
   /**
-   * How much the functions log: INFO, DEBUG or TRACE. Their metrics are log lines
-   * of level INFO, so any other level would drop them.
+   * How much the functions log: INFO or DEBUG; TRACE only with `logsMayContainEvents`.
+   * Their metrics are log lines of level INFO, so any other level would drop them.
    *
    * @default INFO
    */
   readonly logLevel?: ApplicationLogLevel;
+
+  /**
+   * Whether events may be logged. At TRACE the AWS SDK logs requests and responses, and
+   * with them the events' data, so that level is rejected without this.
+   *
+   * @default false
+   */
+  readonly logsMayContainEvents?: boolean;
 
   /**
    * How long the functions' logs are kept.
@@ -193,8 +208,9 @@ export class TransactionalOutbox extends Construct {
 
   constructor(scope: Construct, id: string, props: TransactionalOutboxProps) {
     super(scope, id);
-    requireLogLevel(props.logLevel);
+    requireLogLevel(props.logLevel, props.logsMayContainEvents);
     requireStreamMapping(props);
+    requireReservedConcurrency(props);
     requireEventSources(props.sources);
     this.sources = [...props.sources];
     const gracePeriod = props.sweepGracePeriod ?? SWEEP_DEFAULTS.gracePeriod;
@@ -227,6 +243,9 @@ export class TransactionalOutbox extends Construct {
       description: "Publishes the events of the outbox",
       code: props.relayCode,
       timeout: RELAY_TIMEOUT,
+      ...(props.relayReservedConcurrency !== undefined && {
+        reservedConcurrentExecutions: props.relayReservedConcurrency,
+      }),
     });
     grantPublishing(this, this.relay);
     this.table.grantStreamRead(this.relay);
@@ -292,7 +311,13 @@ export class TransactionalOutbox extends Construct {
     props: TransactionalOutboxProps,
     own: Pick<
       FunctionProps,
-      "code" | "description" | "timeout" | "environment" | "retryAttempts" | "maxEventAge"
+      | "code"
+      | "description"
+      | "timeout"
+      | "environment"
+      | "retryAttempts"
+      | "maxEventAge"
+      | "reservedConcurrentExecutions"
     >,
   ): LambdaFunction {
     const logGroup = new LogGroup(this, `${id}Logs`, {
@@ -335,6 +360,9 @@ export class TransactionalOutbox extends Construct {
       // The next sweep is the retry.
       retryAttempts: 0,
       maxEventAge: Duration.seconds(60),
+      ...(props.sweeperReservedConcurrency !== undefined && {
+        reservedConcurrentExecutions: props.sweeperReservedConcurrency,
+      }),
     });
     grantPublishing(this, sweeper);
     return sweeper;

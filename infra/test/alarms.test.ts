@@ -17,6 +17,16 @@ import { logicalId, ordersTemplate, placeholderCode } from "./template.ts";
 /** The longest description that CloudWatch accepts. */
 const LONGEST_DESCRIPTION = 1024;
 
+/** The functions, in the order of the alarms' expressions. */
+const FUNCTIONS = [
+  "CreateOrder",
+  "CancelOrder",
+  "GetOrder",
+  "ShippingStartShipping",
+  "OutboxSweeper",
+  "OutboxRelay",
+];
+
 describe.each(environmentNames.filter((name) => name !== "local"))("alarms in %s", (name) => {
   let template: Template;
   let alarms: Map<string, AlarmProperties>;
@@ -50,6 +60,15 @@ describe.each(environmentNames.filter((name) => name !== "local"))("alarms in %s
       ApiAlarmsFaults:
         "100 * faults / requests, Sum 5xx, SampleCount Count > 1, 2 of 3, missing: notBreaching",
       ApiAlarmsLatency: "p99 Latency > 2000, 3 of 3, missing: notBreaching",
+      ApiAlarmsClientErrors:
+        "IF(errors >= 100, 100 * errors / requests, 0), Sum 4xx, SampleCount Count > 20, 3 of 3, missing: notBreaching",
+      FunctionAlarmsThrottles:
+        "FILL(createOrder, 0) + FILL(cancelOrder, 0) + FILL(getOrder, 0) + FILL(startShipping, 0) + FILL(sweeper, 0), " +
+        `${Array(5).fill("Sum Throttles").join(", ")} >= 1, 2 of 3, missing: notBreaching`,
+      FunctionAlarmsLogVolume:
+        "FILL(createOrder, 0) + FILL(cancelOrder, 0) + FILL(getOrder, 0) + FILL(startShipping, 0) + FILL(sweeper, 0) + FILL(relay, 0), " +
+        // 400 requests a second, 300 seconds, 4 KiB.
+        `${Array(6).fill("Sum IncomingBytes").join(", ")} > 491520000, 3 of 3, missing: notBreaching`,
       ShippingAlarmsLostEvent:
         "Sum InvocationsFailedToBeSentToDlq >= 1, 1 of 1, missing: notBreaching",
       ShippingAlarmsExpiringEvent:
@@ -87,6 +106,11 @@ describe.each(environmentNames.filter((name) => name !== "local"))("alarms in %s
       OutboxAlarmsRelayDuration: [logicalId(template, "OutboxRelay")],
       ApiAlarmsFaults: [logicalId(template, "Api")],
       ApiAlarmsLatency: [logicalId(template, "Api")],
+      ApiAlarmsClientErrors: [logicalId(template, "Api")],
+      FunctionAlarmsThrottles: FUNCTIONS.filter((name) => name !== "OutboxRelay").map((name) =>
+        logicalId(template, name),
+      ),
+      FunctionAlarmsLogVolume: FUNCTIONS.map((name) => logicalId(template, `${name}Logs`)),
       ShippingAlarmsLostEvent: [
         logicalId(template, "EventBus"),
         logicalId(template, "ShippingRule"),

@@ -156,6 +156,7 @@ describe.each(environmentNames)("shipping in %s", (name) => {
         EventSourceArn: arn("ShippingQueue"),
         FunctionName: { Ref: id("ShippingStartShipping") },
         FunctionResponseTypes: ["ReportBatchItemFailures"],
+        ScalingConfig: { MaximumConcurrency: 20 },
       },
     ]);
   });
