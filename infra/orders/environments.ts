@@ -1,4 +1,4 @@
-import { Duration, RemovalPolicy } from "aws-cdk-lib";
+import { type Environment as AwsEnvironment, Duration, RemovalPolicy } from "aws-cdk-lib";
 import { ApplicationLogLevel, Architecture } from "aws-cdk-lib/aws-lambda";
 import { RetentionDays } from "aws-cdk-lib/aws-logs";
 
@@ -6,6 +6,9 @@ import { RetentionDays } from "aws-cdk-lib/aws-logs";
 export interface Environment {
   /** Whether the stack is deployed to the emulator on this machine. */
   readonly local: boolean;
+
+  /** The only account and Region that the stack can be deployed to; otherwise those of the credentials. */
+  readonly pinnedTo?: Required<AwsEnvironment>;
 
   /** What happens to tables when the stack is deleted. */
   readonly tableRemovalPolicy: RemovalPolicy;
@@ -21,6 +24,9 @@ export interface Environment {
 
   /** How long logs are kept. */
   readonly logRetention: RetentionDays;
+
+  /** What happens to log groups when the stack is deleted. */
+  readonly logRemovalPolicy: RemovalPolicy;
 
   /** Whether there are alarms with their topics, and a dashboard. */
   readonly monitoring: boolean;
@@ -42,11 +48,14 @@ const hostArchitecture = process.arch === "arm64" ? Architecture.ARM_64 : Archit
 const environments = {
   local: {
     local: true,
+    // Without authorization, so no real account may have it.
+    pinnedTo: { account: "000000000000", region: "eu-central-1" },
     tableRemovalPolicy: RemovalPolicy.DESTROY,
     deletionProtection: false,
     pointInTimeRecovery: false,
     logLevel: ApplicationLogLevel.DEBUG,
     logRetention: RetentionDays.ONE_DAY,
+    logRemovalPolicy: RemovalPolicy.DESTROY,
     monitoring: false,
     architecture: hostArchitecture,
   },
@@ -57,6 +66,7 @@ const environments = {
     pointInTimeRecovery: false,
     logLevel: ApplicationLogLevel.DEBUG,
     logRetention: RetentionDays.ONE_WEEK,
+    logRemovalPolicy: RemovalPolicy.DESTROY,
     monitoring: true,
     eventArchiveRetention: Duration.days(7),
     architecture: Architecture.ARM_64,
@@ -68,6 +78,7 @@ const environments = {
     pointInTimeRecovery: true,
     logLevel: ApplicationLogLevel.INFO,
     logRetention: RetentionDays.ONE_MONTH,
+    logRemovalPolicy: RemovalPolicy.DESTROY,
     monitoring: true,
     eventArchiveRetention: Duration.days(35),
     architecture: Architecture.ARM_64,
@@ -79,6 +90,8 @@ const environments = {
     pointInTimeRecovery: true,
     logLevel: ApplicationLogLevel.INFO,
     logRetention: RetentionDays.ONE_YEAR,
+    // They are evidence of who did what, also after the stack is deleted.
+    logRemovalPolicy: RemovalPolicy.RETAIN,
     monitoring: true,
     eventArchiveRetention: Duration.days(90),
     architecture: Architecture.ARM_64,

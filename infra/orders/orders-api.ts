@@ -1,4 +1,4 @@
-import { RemovalPolicy, Validations } from "aws-cdk-lib";
+import { Validations } from "aws-cdk-lib";
 import { AccessLogFormat } from "aws-cdk-lib/aws-apigateway";
 import { HttpApi, HttpStage, LogGroupLogDestination } from "aws-cdk-lib/aws-apigatewayv2";
 import { HttpIamAuthorizer } from "aws-cdk-lib/aws-apigatewayv2-authorizers";
@@ -19,6 +19,8 @@ const BURST_LIMIT = 800;
 const ACCESS_LOG_FIELDS = {
   requestTime: "$context.requestTime",
   requestId: "$context.requestId",
+  // Lambda's id of the invocation, which each line in the function's log has.
+  functionRequestId: "$context.integration.requestId",
   caller: "$context.identity.userArn",
   sourceIp: "$context.identity.sourceIp",
   routeKey: "$context.routeKey",
@@ -55,7 +57,7 @@ export class OrdersApi extends HttpApi {
         destination: new LogGroupLogDestination(
           new LogGroup(this, "AccessLogs", {
             retention: settings.logRetention,
-            removalPolicy: RemovalPolicy.DESTROY,
+            removalPolicy: settings.logRemovalPolicy,
           }),
         ),
         format: AccessLogFormat.custom(JSON.stringify(ACCESS_LOG_FIELDS)),

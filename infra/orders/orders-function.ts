@@ -1,4 +1,4 @@
-import { type Duration, RemovalPolicy, Validations } from "aws-cdk-lib";
+import { type Duration, Validations } from "aws-cdk-lib";
 import { Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import {
   Function as LambdaFunction,
@@ -36,7 +36,7 @@ export class OrdersFunction extends LambdaFunction {
   constructor(scope: Construct, id: string, props: OrdersFunctionProps) {
     const logGroup = new LogGroup(scope, `${id}Logs`, {
       retention: props.settings.logRetention,
-      removalPolicy: RemovalPolicy.DESTROY,
+      removalPolicy: props.settings.logRemovalPolicy,
     });
     // Not the CDK's default role, which may write to every log group.
     const role = new Role(scope, `${id}Role`, {

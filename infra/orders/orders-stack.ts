@@ -1,4 +1,13 @@
-import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps } from "aws-cdk-lib";
+import {
+  Aws,
+  CfnOutput,
+  CfnRule,
+  Duration,
+  Fn,
+  RemovalPolicy,
+  Stack,
+  type StackProps,
+} from "aws-cdk-lib";
 import { type HttpApi, HttpMethod } from "aws-cdk-lib/aws-apigatewayv2";
 import { HttpLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations";
 import { Archive, EventBus } from "aws-cdk-lib/aws-events";
@@ -43,8 +52,13 @@ export class OrdersStack extends Stack {
 
   constructor(scope: Construct, id: string, props: OrdersStackProps) {
     const settings = environment(props.environmentName);
-    super(scope, id, { terminationProtection: settings.deletionProtection, ...props });
+    super(scope, id, {
+      terminationProtection: settings.deletionProtection,
+      ...props,
+      ...(settings.pinnedTo && { env: settings.pinnedTo }),
+    });
     this.#settings = settings;
+    this.#pin();
 
     // The time to live is for idempotency keys; orders do not have the attribute.
     const orders = new OrdersTable(this, "Orders", this.#settings);
@@ -63,7 +77,11 @@ export class OrdersStack extends Stack {
     outbox.sweepSchedule.node.addDependency(shipping.rule);
 
     const api = new OrdersApi(this, "Api", this.#settings);
-    const readsOrders = { ORDERS_TABLE: orders.tableName };
+    const readsOrders = {
+      ORDERS_TABLE: orders.tableName,
+      // The local API has no authorizer, so its requests have no identity.
+      ...(this.#settings.local && { ALLOW_ANONYMOUS_CALLERS: "true" }),
+    };
     const writesOrders = { ...readsOrders, OUTBOX_TABLE: outbox.table.tableName };
     const createOrder = this.#addRoute(api, "CreateOrder", {
       method: HttpMethod.POST,
@@ -115,6 +133,22 @@ export class OrdersStack extends Stack {
     new CfnOutput(this, "SweepOutboxFunctionName", { value: outbox.sweeper.functionName });
     new CfnOutput(this, "StartShippingFunctionName", {
       value: shipping.startShipping.functionName,
+    });
+  }
+
+  /** Makes CloudFormation reject the template in any other account, also without the CDK. */
+  #pin(): void {
+    const { pinnedTo } = this.#settings;
+    if (pinnedTo === undefined) {
+      return;
+    }
+    new CfnRule(this, "PinnedAccount", {
+      assertions: [
+        {
+          assert: Fn.conditionEquals(Aws.ACCOUNT_ID, pinnedTo.account),
+          assertDescription: `This stack is for the local AWS, account ${pinnedTo.account}.`,
+        },
+      ],
     });
   }
 
@@ -203,6 +237,7 @@ export class OrdersStack extends Stack {
       pointInTimeRecovery: this.#settings.pointInTimeRecovery,
       logLevel: this.#settings.logLevel,
       logRetention: this.#settings.logRetention,
+      logRemovalPolicy: this.#settings.logRemovalPolicy,
       ...(alarmTopics && { alarmTopics }),
     });
   }

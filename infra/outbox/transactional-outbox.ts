@@ -2,7 +2,13 @@ import { CfnOutput, Duration, RemovalPolicy, Stack } from "aws-cdk-lib";
 import type { ITable } from "aws-cdk-lib/aws-dynamodb";
 import { type IEventBus, Rule, Schedule } from "aws-cdk-lib/aws-events";
 import { LambdaFunction as LambdaTarget } from "aws-cdk-lib/aws-events-targets";
-import { type Grant, type IGrantable, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import {
+  type Grant,
+  type IGrantable,
+  type IPrincipal,
+  Role,
+  ServicePrincipal,
+} from "aws-cdk-lib/aws-iam";
 import {
   Alias,
   type ApplicationLogLevel,
@@ -145,6 +151,22 @@ export interface TransactionalOutboxProps
   readonly logRetention?: RetentionDays;
 
   /**
+   * What happens to the functions' log groups when the stack is deleted.
+   *
+   * @default RemovalPolicy.RETAIN: logs show who did what until their retention ends
+   */
+  readonly logRemovalPolicy?: RemovalPolicy;
+
+  /**
+   * Who may assume the operator role, such as a role of your identity provider.
+   * `new AccountRootPrincipal().withConditions({ Bool: { "aws:MultiFactorAuthPresent": "true" } })`
+   * admits only sessions with MFA.
+   *
+   * @default the account, whose IAM policies then decide
+   */
+  readonly operatorPrincipals?: readonly IPrincipal[];
+
+  /**
    * The topics for alarms about problems that the outbox cannot fix by itself.
    * CloudWatch must be allowed to publish to them.
    *
@@ -203,7 +225,7 @@ export class TransactionalOutbox extends Construct {
   /** The alarms; undefined without `alarmTopics`. */
   readonly alarms?: OutboxAlarms;
 
-  /** The role for `outboxctl`. The account's IAM decides who may assume it. */
+  /** The role for `outboxctl`, which `operatorPrincipals` may assume. */
   readonly operatorRole: Role;
 
   constructor(scope: Construct, id: string, props: TransactionalOutboxProps) {
@@ -257,7 +279,7 @@ export class TransactionalOutbox extends Construct {
     });
     this.streamMapping = this.#createStreamMapping(props, streamArn);
     this.node.addValidation({ validate: () => this.#otherReaders() });
-    this.operatorRole = createOperatorRole(this, "Operator");
+    this.operatorRole = createOperatorRole(this, "Operator", props.operatorPrincipals);
     if (props.rejectOtherPublishers) {
       rejectOtherPublishers(this.eventBus, [this.relay.role, this.sweeper.role, this.operatorRole]);
     }
@@ -322,7 +344,7 @@ export class TransactionalOutbox extends Construct {
   ): LambdaFunction {
     const logGroup = new LogGroup(this, `${id}Logs`, {
       retention: props.logRetention ?? RetentionDays.ONE_MONTH,
-      removalPolicy: RemovalPolicy.DESTROY,
+      removalPolicy: props.logRemovalPolicy ?? RemovalPolicy.RETAIN,
     });
     // Not the CDK's default role, which may write to every log group.
     const role = new Role(this, `${id}Role`, {

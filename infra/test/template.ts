@@ -57,6 +57,21 @@ export function propertiesOf(template: Template, prefix: string): unknown {
   return template.toJSON().Resources[logicalId(template, prefix)]?.Properties;
 }
 
+/** Returns the Region and the root of the account in the template of an environment: fixed in the local one. */
+export function placeOf(name: EnvironmentName): {
+  readonly region: unknown;
+  readonly root: unknown;
+} {
+  if (name === "local") {
+    return { region: "eu-central-1", root: "arn:aws:iam::000000000000:root" };
+  }
+  const [partition, account] = [{ Ref: "AWS::Partition" }, { Ref: "AWS::AccountId" }];
+  return {
+    region: { Ref: "AWS::Region" },
+    root: { "Fn::Join": ["", ["arn:", partition, ":iam::", account, ":root"]] },
+  };
+}
+
 /** The log level and log retention of each environment. */
 export const logging = {
   local: { level: "DEBUG", retentionInDays: 1 },
@@ -111,13 +126,13 @@ export function grants(template: Template, roleName: RegExp): string[] {
 
 function targets(resource: unknown): string[] {
   return [resource].flat().map((target) => {
-    if (typeof target === "string") {
-      return target;
-    }
     const text = JSON.stringify(target);
     const [, stack] = /:(stack\/[^"]+)/.exec(text) ?? [];
     if (stack !== undefined) {
       return stack;
+    }
+    if (typeof target === "string") {
+      return target;
     }
     const [, logicalId] =
       /"(?:Fn::GetAtt":\["|Ref":")([A-Za-z0-9]+?)(?:[0-9A-F]{8})?"/.exec(text) ?? [];

@@ -2,7 +2,7 @@ import { Stack } from "aws-cdk-lib";
 import { Match, Template } from "aws-cdk-lib/assertions";
 import { TableEncryptionV2 } from "aws-cdk-lib/aws-dynamodb";
 import { EventBus } from "aws-cdk-lib/aws-events";
-import { AccountRootPrincipal, Role } from "aws-cdk-lib/aws-iam";
+import { AccountRootPrincipal, ArnPrincipal, Role } from "aws-cdk-lib/aws-iam";
 import { Key } from "aws-cdk-lib/aws-kms";
 import { ApplicationLogLevel } from "aws-cdk-lib/aws-lambda";
 import { expect, test } from "vitest";
@@ -105,4 +105,39 @@ test.each([0, -1, 1.5])("%d invocations can't be reserved", (reserved) => {
       `${name} is ${reserved}: reserve a whole number of invocations, 1 or more`,
     );
   }
+});
+
+test("the functions' logs are retained by default", () => {
+  const stack = new Stack();
+  outbox(stack);
+  Template.fromStack(stack).allResources("AWS::Logs::LogGroup", { DeletionPolicy: "Retain" });
+});
+
+test("the principals that may assume the operator role can be given", () => {
+  const stack = new Stack();
+  const account = new AccountRootPrincipal().withConditions({
+    Bool: { "aws:MultiFactorAuthPresent": "true" },
+  });
+  const onCall = new ArnPrincipal("arn:aws:iam::111122223333:role/on-call");
+  outbox(stack, { operatorPrincipals: [account, onCall] });
+  const [trust] = Object.values(Template.fromStack(stack).findResources("AWS::IAM::Role"))
+    .filter(({ Properties }) => /republishes/.test(Properties.Description))
+    .map(({ Properties }) => Properties.AssumeRolePolicyDocument.Statement);
+  expect(trust).toEqual([
+    expect.objectContaining({
+      Action: "sts:AssumeRole",
+      Condition: { Bool: { "aws:MultiFactorAuthPresent": "true" } },
+    }),
+    {
+      Effect: "Allow",
+      Action: "sts:AssumeRole",
+      Principal: { AWS: "arn:aws:iam::111122223333:role/on-call" },
+    },
+  ]);
+});
+
+test("the operator role needs a principal", () => {
+  expect(() => outbox(new Stack(), { operatorPrincipals: [] })).toThrow(
+    "operatorPrincipals is empty, so no principal could repair the outbox",
+  );
 });

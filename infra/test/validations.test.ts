@@ -73,8 +73,11 @@ describe.each(environmentNames)("the stack of %s", (name) => {
       "AwsSolutions-IAM5[Resource::*] at Outbox/Operator/DefaultPolicy/Resource",
       "AwsSolutions-IAM5[Resource::*] at Shipping/StartShippingRole/DefaultPolicy/Resource",
       "AwsSolutions-IAM5[Resource::<OutboxTableF17138FA.Arn>/stream/*] at Outbox/Operator/DefaultPolicy/Resource",
-      "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:cloudformation:<AWS::Region>:<AWS::AccountId>:" +
-        `stack/orders-${name}/*] at Outbox/Operator/DefaultPolicy/Resource`,
+      `AwsSolutions-IAM5[Resource::${
+        local
+          ? "arn:aws:cloudformation:eu-central-1:000000000000"
+          : "arn:<AWS::Partition>:cloudformation:<AWS::Region>:<AWS::AccountId>"
+      }:stack/orders-${name}/*] at Outbox/Operator/DefaultPolicy/Resource`,
       "AwsSolutions-SQS3 at Outbox/DeadLetterQueue/Resource",
       "AwsSolutions-SQS3 at Shipping/RuleDeadLetterQueue/Resource",
     ]);
