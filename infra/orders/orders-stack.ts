@@ -10,11 +10,13 @@ import {
 } from "aws-cdk-lib";
 import { type HttpApi, HttpMethod } from "aws-cdk-lib/aws-apigatewayv2";
 import { HttpLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations";
-import { Archive, EventBus } from "aws-cdk-lib/aws-events";
+import { Archive, type CfnArchive, type EventBus } from "aws-cdk-lib/aws-events";
 import type { Construct } from "constructs";
 import {
   type AlarmTopics,
   type BuiltFunctionCode,
+  grantOnTable,
+  OutboxEventBus,
   TransactionalOutbox,
 } from "transactional-outbox";
 import { ApiAlarms } from "./api-alarms.ts";
@@ -25,6 +27,7 @@ import { OrdersAlarmTopics } from "./orders-alarm-topics.ts";
 import { OrdersApi } from "./orders-api.ts";
 import { OrdersDashboard, type OrdersDashboardProps } from "./orders-dashboard.ts";
 import { OrdersFunction } from "./orders-function.ts";
+import { OrdersKey } from "./orders-key.ts";
 import { OrdersTable } from "./orders-table.ts";
 import { Shipping } from "./shipping.ts";
 import { ShippingAlarms } from "./shipping-alarms.ts";
@@ -35,6 +38,14 @@ export interface OrdersStackProps extends StackProps {
 
   /** The functions' code, built for the environment's processor. */
   readonly code: BuiltFunctionCode;
+
+  /**
+   * Whether the stack creates a key of its own for all of its data: tables, queues, bus,
+   * archive, logs and topics. Then `env` must have a Region.
+   *
+   * @default false: keys of AWS
+   */
+  readonly customerManagedKey?: boolean;
 }
 
 /** A route of the API and the function that handles it. */
@@ -49,6 +60,7 @@ interface RouteProps {
 /** The orders service: an HTTP API for orders, the outbox that publishes their events, and shipping, which consumes them. */
 export class OrdersStack extends Stack {
   readonly #settings: Environment;
+  readonly #key: OrdersKey | undefined;
 
   constructor(scope: Construct, id: string, props: OrdersStackProps) {
     const settings = environment(props.environmentName);
@@ -58,25 +70,27 @@ export class OrdersStack extends Stack {
       ...(settings.pinnedTo && { env: settings.pinnedTo }),
     });
     this.#settings = settings;
+    this.#key = props.customerManagedKey ? new OrdersKey(this, "Key") : undefined;
     this.#pin();
 
     // The time to live is for idempotency keys; orders do not have the attribute.
-    const orders = new OrdersTable(this, "Orders", this.#settings);
+    const orders = new OrdersTable(this, "Orders", this.#settings, this.#key);
     const eventBus = this.#createEventBus(props.environmentName);
-    this.#archive(eventBus);
+    this.#archive(eventBus, busName(props.environmentName));
     const alarmTopics = this.#createAlarmTopics();
     const outbox = this.#createOutbox(props.code, eventBus, alarmTopics);
     const shipping = new Shipping(this, "Shipping", {
       eventBus,
       code: props.code,
       settings: this.#settings,
+      ...(this.#key && { encryptionKey: this.#key }),
     });
 
     // Events that are published before the rule exists never reach shipping.
     outbox.streamMapping.node.addDependency(shipping.rule);
     outbox.sweepSchedule.node.addDependency(shipping.rule);
 
-    const api = new OrdersApi(this, "Api", this.#settings);
+    const api = new OrdersApi(this, "Api", this.#settings, this.#key);
     const readsOrders = {
       ORDERS_TABLE: orders.tableName,
       // The local API has no authorizer, so its requests have no identity.
@@ -105,10 +119,10 @@ export class OrdersStack extends Stack {
       environment: readsOrders,
     });
     for (const writer of [createOrder, cancelOrder]) {
-      orders.grant(writer, "dynamodb:GetItem", "dynamodb:PutItem");
+      grantOnTable(orders, writer, "dynamodb:GetItem", "dynamodb:PutItem");
       outbox.grantAppend(writer);
     }
-    orders.grant(getOrder, "dynamodb:GetItem");
+    grantOnTable(orders, getOrder, "dynamodb:GetItem");
     if (alarmTopics !== undefined) {
       this.#monitor(
         { api, orders, outbox, eventBus, shipping },
@@ -152,38 +166,41 @@ export class OrdersStack extends Stack {
     });
   }
 
-  #createEventBus(environmentName: EnvironmentName): EventBus {
-    const eventBus = new EventBus(this, "EventBus", {
-      eventBusName: `orders-${environmentName}`,
+  #createEventBus(environmentName: EnvironmentName): OutboxEventBus {
+    return new OutboxEventBus(this, "EventBus", {
+      eventBusName: busName(environmentName),
       description: "Events of orders",
+      ...(this.#settings.local && { removalPolicy: RemovalPolicy.DESTROY }),
+      ...(this.#key && { encryptionKey: this.#key }),
     });
-    // PutEvents succeeds even if the bus does not exist, and the events are lost.
-    // So the bus outlives the stack.
-    eventBus.applyRemovalPolicy(
-      this.#settings.local ? RemovalPolicy.DESTROY : RemovalPolicy.RETAIN,
-    );
-    return eventBus;
   }
 
   /** Creates the archive. Consumers replay lost events from it, since published events are deleted from the outbox. */
-  #archive(eventBus: EventBus): void {
+  #archive(eventBus: EventBus, eventBusName: string): void {
     const retention = this.#settings.eventArchiveRetention;
     if (retention === undefined) {
       return;
     }
-    new Archive(this, "EventArchive", {
+    const archive = new Archive(this, "EventArchive", {
       description: "Events of orders as they were published",
       sourceEventBus: eventBus,
       eventPattern: { source: [EVENT_SOURCE] },
       retention,
-    }).applyRemovalPolicy(this.#settings.tableRemovalPolicy);
+    });
+    archive.applyRemovalPolicy(this.#settings.tableRemovalPolicy);
+    if (this.#key !== undefined) {
+      // Not by the property kmsKey, which refers to the bus in the key's policy, while the
+      // bus refers to the key: CloudFormation rejects such a circle.
+      (archive.node.defaultChild as CfnArchive).kmsKeyIdentifier = this.#key.keyArn;
+      this.#key.allowArchive(eventBusName);
+    }
   }
 
   #createAlarmTopics(): AlarmTopics | undefined {
     if (!this.#settings.monitoring) {
       return undefined;
     }
-    const topics = new OrdersAlarmTopics(this, "AlarmTopics");
+    const topics = new OrdersAlarmTopics(this, "AlarmTopics", this.#key);
     new CfnOutput(this, "PageTopicArn", { value: topics.page.topicArn });
     new CfnOutput(this, "TicketTopicArn", { value: topics.ticket.topicArn });
     return topics;
@@ -238,6 +255,7 @@ export class OrdersStack extends Stack {
       logLevel: this.#settings.logLevel,
       logRetention: this.#settings.logRetention,
       logRemovalPolicy: this.#settings.logRemovalPolicy,
+      ...(this.#key && { encryptionKey: this.#key }),
       ...(alarmTopics && { alarmTopics }),
     });
   }
@@ -251,6 +269,7 @@ export class OrdersStack extends Stack {
       timeout: Duration.seconds(10),
       environment: route.environment,
       settings: this.#settings,
+      ...(this.#key && { encryptionKey: this.#key }),
     });
     api.addRoutes({
       path: route.path,
@@ -259,4 +278,9 @@ export class OrdersStack extends Stack {
     });
     return handler;
   }
+}
+
+/** Returns the name of an environment's bus. */
+function busName(environmentName: EnvironmentName): string {
+  return `orders-${environmentName}`;
 }

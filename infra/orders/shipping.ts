@@ -1,11 +1,18 @@
-import { Duration, Validations } from "aws-cdk-lib";
+import { Duration } from "aws-cdk-lib";
 import type { TableV2 } from "aws-cdk-lib/aws-dynamodb";
 import { type IEventBus, Rule } from "aws-cdk-lib/aws-events";
 import { SqsQueue } from "aws-cdk-lib/aws-events-targets";
+import type { IKey } from "aws-cdk-lib/aws-kms";
 import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
-import { Queue, QueueEncryption, type QueueProps } from "aws-cdk-lib/aws-sqs";
+import { Queue, type QueueProps } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
-import type { BuiltFunctionCode } from "transactional-outbox";
+import {
+  type BuiltFunctionCode,
+  grantOnQueue,
+  grantOnTable,
+  queueEncryption,
+} from "transactional-outbox";
+import { acknowledge } from "./acknowledge.ts";
 import type { Environment } from "./environments.ts";
 import { EVENT_SOURCE } from "./event-source.ts";
 import { OrdersFunction } from "./orders-function.ts";
@@ -33,6 +40,9 @@ export interface ShippingProps {
 
   /** The settings of the environment. */
   readonly settings: Environment;
+
+  /** The key for table, queues and logs; otherwise AWS's. */
+  readonly encryptionKey?: IKey;
 }
 
 /**
@@ -63,11 +73,13 @@ export class Shipping extends Construct {
   readonly startShipping: LambdaFunction;
 
   readonly #settings: Environment;
+  readonly #encryptionKey: IKey | undefined;
 
   constructor(scope: Construct, id: string, props: ShippingProps) {
     super(scope, id);
-    this.table = new OrdersTable(this, "Shipments", props.settings);
+    this.table = new OrdersTable(this, "Shipments", props.settings, props.encryptionKey);
     this.#settings = props.settings;
+    this.#encryptionKey = props.encryptionKey;
     this.deadLetterQueue = this.#createDeadLetterQueue("DeadLetterQueue");
     this.queue = this.#createQueue("Queue", {
       // AWS recommends six times the function's timeout: a message must stay hidden
@@ -80,10 +92,12 @@ export class Shipping extends Construct {
       deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: MAX_RECEIVES },
     });
     this.ruleDeadLetterQueue = this.#createDeadLetterQueue("RuleDeadLetterQueue");
-    Validations.of(this.ruleDeadLetterQueue).acknowledge({
-      id: "AwsSolutions::AwsSolutions-SQS3",
-      reason: "It is itself the dead-letter queue of an EventBridge rule.",
-    });
+    acknowledge(
+      this.ruleDeadLetterQueue,
+      ["AwsSolutions"],
+      "SQS3",
+      "It is itself the dead-letter queue of an EventBridge rule.",
+    );
     this.rule = new Rule(this, "Rule", {
       description: "Sends events of orders to shipping",
       eventBus: props.eventBus,
@@ -101,15 +115,18 @@ export class Shipping extends Construct {
       timeout: TIMEOUT,
       environment: { SHIPMENTS_TABLE: this.table.tableName },
       settings: props.settings,
+      ...(props.encryptionKey && { encryptionKey: props.encryptionKey }),
     });
-    this.table.grant(
+    grantOnTable(
+      this.table,
       startShipping,
       "dynamodb:ConditionCheckItem",
       "dynamodb:GetItem",
       "dynamodb:PutItem",
     );
     // Lambda reads the queue with the function's role.
-    this.queue.grant(
+    grantOnQueue(
+      this.queue,
       startShipping,
       "sqs:DeleteMessage",
       "sqs:GetQueueAttributes",
@@ -123,19 +140,32 @@ export class Shipping extends Construct {
       // Without it, one failed event would make SQS redeliver the whole batch.
       reportBatchItemFailures: true,
     });
+    acknowledge(
+      startShipping,
+      ["Serverless"],
+      "LambdaEventSourceMappingDestination",
+      "A mapping of a queue has none: the queue's redrive policy moves failed messages.",
+    );
     return startShipping;
   }
 
   #createDeadLetterQueue(id: string): Queue {
     // The longest retention of SQS. A message's age counts from when it was first sent,
     // so this must be longer than the retention of the queue before it.
-    return this.#createQueue(id, { retentionPeriod: Duration.days(14) });
+    const queue = this.#createQueue(id, { retentionPeriod: Duration.days(14) });
+    acknowledge(
+      queue,
+      ["Serverless"],
+      "SQSRedrivePolicy",
+      "It is itself a dead-letter queue, whose messages the operator handles.",
+    );
+    return queue;
   }
 
   #createQueue(id: string, own: QueueProps): Queue {
     return new Queue(this, id, {
       ...own,
-      encryption: QueueEncryption.SQS_MANAGED,
+      ...queueEncryption(this.#encryptionKey),
       enforceSSL: true,
       // A published event is no longer in the outbox, so the queue may have the only copy.
       removalPolicy: this.#settings.tableRemovalPolicy,

@@ -12,6 +12,8 @@ import {
 import type { EventSourceMapping, IFunction } from "aws-cdk-lib/aws-lambda";
 import type { Construct } from "constructs";
 import { acknowledgeWildcard } from "./acknowledge-wildcard.ts";
+import { acknowledgeInlinePolicy } from "./acknowledged-findings.ts";
+import { grantOnQueue } from "./encryption-key.ts";
 import {
   combined,
   grant,
@@ -59,6 +61,7 @@ export function createOperatorRole(
     assumedBy: new CompositePrincipal(...principals),
   });
   grantOperate(outbox, role);
+  acknowledgeInlinePolicy(role);
   acknowledgeWildcard(
     role,
     anyStreamArn(outbox.table),
@@ -90,7 +93,8 @@ function grantRepair(outbox: OperatedResources, operator: IGrantable): Grant {
       "dynamodb:Query",
     ),
     grant(operator, anyStreamArn(outbox.table), "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
-    outbox.deadLetterQueue.grant(
+    grantOnQueue(
+      outbox.deadLetterQueue,
       operator,
       "sqs:ChangeMessageVisibility",
       "sqs:DeleteMessage",

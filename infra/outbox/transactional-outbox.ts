@@ -9,6 +9,7 @@ import {
   Role,
   ServicePrincipal,
 } from "aws-cdk-lib/aws-iam";
+import type { IKey } from "aws-cdk-lib/aws-kms";
 import {
   Alias,
   type ApplicationLogLevel,
@@ -26,17 +27,29 @@ import {
   StartingPosition,
 } from "aws-cdk-lib/aws-lambda";
 import { LogGroup, RetentionDays } from "aws-cdk-lib/aws-logs";
-import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
+import { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import { acknowledge } from "./acknowledge.ts";
+import {
+  acknowledgeDeadLetterQueue,
+  acknowledgeFunction,
+  acknowledgeInlinePolicy,
+  acknowledgeLogsWithoutKey,
+} from "./acknowledged-findings.ts";
 import type { AlarmTopics } from "./alarm-topics.ts";
+import { allowLogs, queueEncryption, requireRegionForKey } from "./encryption-key.ts";
 import { requireEventSources } from "./event-sources.ts";
 import { requireGracePeriod } from "./grace-period.ts";
 import { requireLogLevel } from "./log-level.ts";
 import { createOperatorRole, grantOperate } from "./operator-role.ts";
 import { OutboxAlarms } from "./outbox-alarms.ts";
-import { createEventBus, rejectOtherPublishers, requireEventBus } from "./outbox-event-bus.ts";
-import { grantOnTable, grantPublishing } from "./outbox-grants.ts";
+import {
+  eventBusFaults,
+  OutboxEventBus,
+  rejectOtherPublishers,
+  requireEventBus,
+} from "./outbox-event-bus.ts";
+import { grantOnTable, grantPublishing, grantReadStream } from "./outbox-grants.ts";
 import { OutboxMetrics } from "./outbox-metrics.ts";
 import {
   createOutboxTable,
@@ -103,6 +116,19 @@ export interface TransactionalOutboxProps
    * `pointInTimeRecovery` and `tableEncryption`
    */
   readonly table?: ITable;
+
+  /**
+   * A key of your own for everything that the outbox creates: the table, the dead-letter
+   * queue, the log groups and the bus, which gets a dead-letter queue then. A table or a
+   * bus that you pass keeps its own encryption. Roles may use the key only through
+   * DynamoDB and SQS. The stack needs a Region.
+   *
+   * The construct adds what services need to the key's policy. That of an imported key
+   * must already allow CloudWatch Logs and EventBridge to use it.
+   *
+   * @default keys of AWS
+   */
+  readonly encryptionKey?: IKey;
 
   /**
    * The processor `relayCode` and `sweeperCode` are built for.
@@ -240,12 +266,19 @@ export class TransactionalOutbox extends Construct {
       timeout: RELAY_TIMEOUT,
       maxBatchingWindow: props.maxBatchingWindow ?? STREAM_MAPPING_DEFAULTS.maxBatchingWindow,
     });
-    this.eventBus = props.eventBus ?? createEventBus(this, "EventBus");
+    const key = props.encryptionKey;
+    requireRegionForKey(this, key);
+    if (key !== undefined) {
+      allowLogs(this, key);
+    }
+    this.eventBus =
+      props.eventBus ?? new OutboxEventBus(this, "EventBus", key && { encryptionKey: key });
     requireEventBus(this, this.eventBus);
+    this.node.addValidation({ validate: () => eventBusFaults(this.eventBus) });
     if (props.table) {
       requireNoTableProps(props);
     }
-    this.table = props.table ?? createOutboxTable(this, "Table", props);
+    this.table = props.table ?? createOutboxTable(this, "Table", props, key);
     const streamArn = requireStream(this.table);
     // Checked when the app is synthesized, because replicas, for example, can be added later.
     this.node.addValidation({ validate: () => outboxTableFaults(this.table) });
@@ -253,12 +286,11 @@ export class TransactionalOutbox extends Construct {
       // The longest retention of SQS. There is no redrive: Lambda's messages are
       // pointers into the stream, which SQS cannot replay.
       retentionPeriod: Duration.days(14),
-      encryption: QueueEncryption.SQS_MANAGED,
+      ...queueEncryption(key),
       enforceSSL: true,
     });
-    acknowledge(
+    acknowledgeDeadLetterQueue(
       this.deadLetterQueue,
-      "AwsSolutions-SQS3",
       "It is itself the dead-letter queue of the stream mapping, the relay and the sweeper.",
     );
     this.relay = this.#createFunction("Relay", "publish-events", props, {
@@ -269,8 +301,13 @@ export class TransactionalOutbox extends Construct {
         reservedConcurrentExecutions: props.relayReservedConcurrency,
       }),
     });
+    acknowledgeFunction(this.relay, {
+      withoutDeadLetterQueue:
+        "Lambda never invokes it asynchronously, and its stream mapping has a dead-letter queue.",
+      reservedConcurrency: props.relayReservedConcurrency !== undefined,
+    });
     grantPublishing(this, this.relay);
-    this.table.grantStreamRead(this.relay);
+    grantReadStream(this.relay, streamArn);
     this.sweeper = this.#createSweeper(props, gracePeriod);
     this.sweepSchedule = this.#createSweepSchedule();
     this.relayAlias = new Alias(this, "RelayAlias", {
@@ -289,6 +326,10 @@ export class TransactionalOutbox extends Construct {
         metrics: this.metrics,
         topics: props.alarmTopics,
         relayTimeout: RELAY_TIMEOUT,
+        ...(this.eventBus instanceof OutboxEventBus &&
+          this.eventBus.deadLetterQueue && {
+            busDeadLetterQueue: this.eventBus.deadLetterQueue,
+          }),
         ...(props.runbookLink !== undefined && { runbookLink: props.runbookLink }),
       });
     }
@@ -345,12 +386,17 @@ export class TransactionalOutbox extends Construct {
     const logGroup = new LogGroup(this, `${id}Logs`, {
       retention: props.logRetention ?? RetentionDays.ONE_MONTH,
       removalPolicy: props.logRemovalPolicy ?? RemovalPolicy.RETAIN,
+      ...(props.encryptionKey && { encryptionKey: props.encryptionKey }),
     });
     // Not the CDK's default role, which may write to every log group.
     const role = new Role(this, `${id}Role`, {
       assumedBy: new ServicePrincipal("lambda.amazonaws.com"),
     });
     logGroup.grantWrite(role);
+    acknowledgeInlinePolicy(role);
+    if (props.encryptionKey === undefined) {
+      acknowledgeLogsWithoutKey(logGroup);
+    }
     return new LambdaFunction(this, id, {
       ...own,
       role,
@@ -386,18 +432,31 @@ export class TransactionalOutbox extends Construct {
         reservedConcurrentExecutions: props.sweeperReservedConcurrency,
       }),
     });
+    const retried = "A sweep that fails is not redelivered: the next one is five minutes later.";
+    acknowledgeFunction(sweeper, {
+      withoutDeadLetterQueue: retried,
+      reservedConcurrency: props.sweeperReservedConcurrency !== undefined,
+    });
+    acknowledge(sweeper, ["Serverless"], "LambdaAsyncFailureDestination", retried);
     grantPublishing(this, sweeper);
     return sweeper;
   }
 
   #createSweepSchedule(): Rule {
-    return new Rule(this, "SweepSchedule", {
+    const schedule = new Rule(this, "SweepSchedule", {
       description: "Sweeps the outbox",
       schedule: Schedule.rate(SWEEP_DEFAULTS.interval),
       targets: [
         new LambdaTarget(this.sweeper, { retryAttempts: 0, maxEventAge: Duration.seconds(60) }),
       ],
     });
+    acknowledge(
+      schedule,
+      ["Serverless"],
+      "EventBusDLQ",
+      "A tick that doesn't reach the sweeper contains nothing, and the next one comes in five minutes.",
+    );
+    return schedule;
   }
 
   #createStreamMapping(props: TransactionalOutboxProps, streamArn: string): EventSourceMapping {

@@ -1,6 +1,7 @@
 import { Stack } from "aws-cdk-lib";
 import { Template } from "aws-cdk-lib/assertions";
 import { EventBus } from "aws-cdk-lib/aws-events";
+import { Key } from "aws-cdk-lib/aws-kms";
 import { Topic } from "aws-cdk-lib/aws-sns";
 import { beforeAll, describe, expect, test } from "vitest";
 import { environmentNames } from "../orders/environments.ts";
@@ -12,7 +13,7 @@ import {
 } from "../outbox/index.ts";
 import { type AlarmProperties, alarmsOf } from "./metrics.ts";
 import { isAbout, read, runbook, statusLines } from "./runbook.ts";
-import { logicalId, ordersTemplate, placeholderCode } from "./template.ts";
+import { logicalId, ordersStackWithKey, ordersTemplate, placeholderCode } from "./template.ts";
 
 /** The longest description that CloudWatch accepts. */
 const LONGEST_DESCRIPTION = 1024;
@@ -158,7 +159,10 @@ describe.each(environmentNames.filter((name) => name !== "local"))("alarms in %s
   });
 
   test("the runbook lists each section's alarms and their grades", () => {
-    const named = [...alarms].map(([id, alarm]) => {
+    // With a key there is one more.
+    const all = alarmsOf(Template.fromStack(ordersStackWithKey(name)));
+    expect([...all.keys()]).toEqual(expect.arrayContaining([...alarms.keys()]));
+    const named = [...all].map(([id, alarm]) => {
       const anchor = alarm.AlarmDescription.split("#")[1];
       return `${anchor}: ${grade(alarm)} ${id}`;
     });
@@ -299,6 +303,25 @@ describe("the construct alone", () => {
     Template.fromStack(stack).resourceCountIs("AWS::CloudWatch::Alarm", all.length);
     expect(all).toContain(alarmed.alarms?.lateEvent);
     expect(new Set(all.map(({ node }) => node.id)).size).toBe(15);
+  });
+
+  test("has an alarm for the dead-letter queue of its bus if it has a key", () => {
+    const stack = new Stack(undefined, "Stack", { env: { region: "eu-central-1" } });
+    const code = placeholderCode();
+    const { alarms } = new TransactionalOutbox(stack, "Outbox", {
+      relayCode: code.of("publish-events"),
+      sweeperCode: code.of("sweep-outbox"),
+      sources: ["orders"],
+      alarmTopics: { page: new Topic(stack, "Page"), ticket: new Topic(stack, "Ticket") },
+      encryptionKey: new Key(stack, "Key"),
+    });
+    const template = Template.fromStack(stack);
+    const alarm = alarmsOf(template).get("OutboxAlarmsBusDeadLetters") as AlarmProperties;
+    expect(alarms?.all).toContain(alarms?.busDeadLetters);
+    expect(condition(alarm)).toBe(
+      "Maximum ApproximateNumberOfMessagesVisible >= 1, 1 of 1, missing: ignore",
+    );
+    expect(resources(alarm)).toEqual([logicalId(template, "OutboxEventBusDeadLetterQueue")]);
   });
 
   test("links its alarms to the runbook that it is given", () => {

@@ -40,6 +40,16 @@ export function ordersStack(environmentName: EnvironmentName, props: AppProps = 
   });
 }
 
+/** Creates the orders stack of an environment with a key of its own, for which it needs a Region. */
+export function ordersStackWithKey(environmentName: EnvironmentName): OrdersStack {
+  return new OrdersStack(new App({ context }), `orders-${environmentName}`, {
+    environmentName,
+    code: placeholderCode(),
+    customerManagedKey: true,
+    env: { region: "eu-central-1" },
+  });
+}
+
 /** Returns the template of the orders stack in an environment. */
 export function ordersTemplate(environmentName: EnvironmentName): Template {
   return Template.fromStack(ordersStack(environmentName));
