@@ -22,6 +22,6 @@ export function acknowledgeLogsWithoutKey(logGroup: Construct): void {
     logGroup,
     STANDARDS,
     "CloudWatchLogGroupEncrypted",
-    "CloudWatch Logs encrypts it with a key of AWS; the context customerManagedKey sets another one.",
+    "CloudWatch Logs encrypts it with a key of AWS; the setting customerManagedKey sets another one.",
   );
 }

@@ -6,12 +6,10 @@ import { OrdersStack } from "./orders-stack.ts";
 
 const app = new App();
 const environmentName = parseEnvironmentName(app.node.tryGetContext("env"));
-const customerManagedKey = parseSwitch("customerManagedKey");
 const stack = new OrdersStack(app, `orders-${environmentName}`, {
   environmentName,
-  customerManagedKey,
   // Only with a key must the Region be known, which the CDK's CLI takes from the credentials.
-  ...(customerManagedKey && { env: cliEnvironment() }),
+  ...(environment(environmentName).customerManagedKey && { env: cliEnvironment() }),
   code: new BuiltFunctionCode(
     environment(environmentName).local
       ? { directory: target("lambda/local"), buildCommand: "make build-local" }
@@ -25,17 +23,6 @@ Tags.of(stack).add("environment", environmentName);
 function cliEnvironment(): Environment {
   const { CDK_DEFAULT_ACCOUNT: account, CDK_DEFAULT_REGION: region } = process.env;
   return { ...(account && { account }), ...(region && { region }) };
-}
-
-/** Returns whether a context value, as in `-c name=true`, is set. */
-function parseSwitch(name: string): boolean {
-  const value: unknown = app.node.tryGetContext(name);
-  if (![undefined, true, false, "true", "false"].some((known) => known === value)) {
-    throw new Error(
-      `${name} is ${JSON.stringify(value)}: set it with -c ${name}=true, or leave it out`,
-    );
-  }
-  return value === true || value === "true";
 }
 
 /** Returns a path below Cargo's target directory. */

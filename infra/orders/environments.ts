@@ -28,6 +28,12 @@ export interface Environment {
   /** What happens to log groups when the stack is deleted. */
   readonly logRemovalPolicy: RemovalPolicy;
 
+  /**
+   * Whether all data is encrypted with a key of the stack's own, rather than with keys of
+   * AWS. Once data is there, turn it on and off with care: what is read needs its key.
+   */
+  readonly customerManagedKey: boolean;
+
   /** Whether there are alarms with their topics, and a dashboard. */
   readonly monitoring: boolean;
 
@@ -56,6 +62,7 @@ const environments = {
     logLevel: ApplicationLogLevel.DEBUG,
     logRetention: RetentionDays.ONE_DAY,
     logRemovalPolicy: RemovalPolicy.DESTROY,
+    customerManagedKey: false,
     monitoring: false,
     architecture: hostArchitecture,
   },
@@ -67,6 +74,7 @@ const environments = {
     logLevel: ApplicationLogLevel.DEBUG,
     logRetention: RetentionDays.ONE_WEEK,
     logRemovalPolicy: RemovalPolicy.DESTROY,
+    customerManagedKey: false,
     monitoring: true,
     eventArchiveRetention: Duration.days(7),
     architecture: Architecture.ARM_64,
@@ -79,6 +87,7 @@ const environments = {
     logLevel: ApplicationLogLevel.INFO,
     logRetention: RetentionDays.ONE_MONTH,
     logRemovalPolicy: RemovalPolicy.DESTROY,
+    customerManagedKey: false,
     monitoring: true,
     eventArchiveRetention: Duration.days(35),
     architecture: Architecture.ARM_64,
@@ -92,6 +101,7 @@ const environments = {
     logRetention: RetentionDays.ONE_YEAR,
     // They are evidence of who did what, also after the stack is deleted.
     logRemovalPolicy: RemovalPolicy.RETAIN,
+    customerManagedKey: false,
     monitoring: true,
     eventArchiveRetention: Duration.days(90),
     architecture: Architecture.ARM_64,

@@ -37,7 +37,7 @@ export class OrdersAlarmTopics extends Construct implements AlarmTopics {
         topic,
         STANDARDS,
         "SNSEncryptedKMS",
-        "An alarm contains no customer data; the context customerManagedKey sets a key.",
+        "An alarm contains no customer data; the setting customerManagedKey sets a key.",
       );
     }
     // By default a topic accepts alarms of its own account. This topic has a policy,

@@ -43,7 +43,7 @@ export interface OrdersStackProps extends StackProps {
    * Whether the stack creates a key of its own for all of its data: tables, queues, bus,
    * archive, logs and topics. Then `env` must have a Region.
    *
-   * @default false: keys of AWS
+   * @default the environment's setting
    */
   readonly customerManagedKey?: boolean;
 }
@@ -70,7 +70,8 @@ export class OrdersStack extends Stack {
       ...(settings.pinnedTo && { env: settings.pinnedTo }),
     });
     this.#settings = settings;
-    this.#key = props.customerManagedKey ? new OrdersKey(this, "Key") : undefined;
+    const hasKey = props.customerManagedKey ?? settings.customerManagedKey;
+    this.#key = hasKey ? new OrdersKey(this, "Key") : undefined;
     this.#pin();
 
     // The time to live is for idempotency keys; orders do not have the attribute.

@@ -27,7 +27,6 @@ export interface OperatedResources extends PublishingResources, Construct {
   readonly streamMapping: EventSourceMapping;
   readonly sweepSchedule: Rule;
   readonly relay: IFunction;
-  readonly relayAlias: IFunction;
 }
 
 /** Allows everything that `outboxctl` does. */
@@ -108,16 +107,15 @@ function grantRepair(outbox: OperatedResources, operator: IGrantable): Grant {
 function grantPause(outbox: OperatedResources, operator: IGrantable): Grant {
   return combined([
     grant(operator, outbox.streamMapping.eventSourceMappingArn, "lambda:GetEventSourceMapping"),
-    // IAM can't limit an update to `Enabled`, but it can keep the mapping from invoking
-    // another function: Lambda compares the function that the mapping invokes.
+    // IAM can't limit an update to `Enabled`. Lambda compares the function that the mapping is
+    // associated with; which ARN it compares for an alias isn't documented, so any matches.
     Grant.addToPrincipal({
       grantee: operator,
       actions: ["lambda:UpdateEventSourceMapping"],
       resourceArns: [outbox.streamMapping.eventSourceMappingArn],
       conditions: {
-        ArnEquals: {
-          // With and without the alias, since Lambda doesn't document which it compares.
-          "lambda:FunctionArn": [outbox.relay.functionArn, outbox.relayAlias.functionArn],
+        ArnLike: {
+          "lambda:FunctionArn": [outbox.relay.functionArn, `${outbox.relay.functionArn}:*`],
         },
       },
     }),

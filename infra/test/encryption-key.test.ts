@@ -176,6 +176,24 @@ describe.each([
   }
 });
 
+test("a key that is set later replaces nothing", () => {
+  const types = [
+    "AWS::DynamoDB::GlobalTable",
+    "AWS::Events::Archive",
+    "AWS::Events::EventBus",
+    "AWS::Logs::LogGroup",
+    "AWS::SNS::Topic",
+    "AWS::SQS::Queue",
+  ];
+  const idsIn = (template: Template) =>
+    types.flatMap((type) => Object.keys(template.findResources(type)));
+  const before = idsIn(ordersTemplate("prod"));
+  const after = Template.fromStack(ordersStackWithKey("prod"));
+  const added = idsIn(after).filter((id) => !before.includes(id));
+  expect(idsIn(after)).toEqual(expect.arrayContaining(before));
+  expect(added).toEqual([logicalId(after, "EventBusDeadLetterQueue")]);
+});
+
 test("every function of the orders stack may use the key of what it reads", () => {
   const template = Template.fromStack(ordersStackWithKey("prod"));
   for (const [role, services] of [

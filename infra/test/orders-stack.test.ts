@@ -400,7 +400,7 @@ describe.each(environmentNames)("orders in %s", (name) => {
       [Action].flat().includes("lambda:UpdateEventSourceMapping"),
     );
     expect(updates.map(({ Condition }) => Condition)).toEqual([
-      { ArnEquals: { "lambda:FunctionArn": [relay, { Ref: id("OutboxRelayAlias") }] } },
+      { ArnLike: { "lambda:FunctionArn": [relay, { "Fn::Join": ["", [relay, ":*"]] }] } },
     ]);
   });
 
