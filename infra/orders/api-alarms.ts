@@ -18,7 +18,7 @@ export interface ApiAlarmsProps {
   readonly topics: AlarmTopics;
 }
 
-/** The alarms for an API that fails or is slow. */
+/** The alarms for an API that fails, is slow or rejects many requests. */
 export class ApiAlarms extends Construct {
   /** Ticket: requests fail with 5xx. */
   readonly faults: Alarm;
@@ -26,15 +26,19 @@ export class ApiAlarms extends Construct {
   /** Ticket: requests are slow. */
   readonly latency: Alarm;
 
+  /** Ticket: many requests are rejected with 4xx. */
+  readonly clientErrors: Alarm;
+
   constructor(scope: Construct, id: string, props: ApiAlarmsProps) {
     super(scope, id);
     this.faults = this.#faults(props);
     this.latency = this.#latency(props);
+    this.clientErrors = this.#clientErrors(props);
   }
 
   /** All alarms, the most urgent first. */
   get all(): Alarm[] {
-    return [this.faults, this.latency];
+    return [this.faults, this.latency, this.clientErrors];
   }
 
   #faults({ api, topics }: ApiAlarmsProps): Alarm {
@@ -73,6 +77,31 @@ export class ApiAlarms extends Construct {
       comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
       threshold: Duration.seconds(2).toMilliseconds(),
       // With few requests the p99 is the slowest of all requests, for example a cold start.
+      evaluationPeriods: 3,
+      treatMissingData: TreatMissingData.NOT_BREACHING,
+    });
+  }
+
+  #clientErrors({ api, topics }: ApiAlarmsProps): Alarm {
+    return new RunbookAlarm(this, "ClientErrors", {
+      topics,
+      grade: "ticket",
+      meaning:
+        "For 15 minutes the API has rejected over 20 % of the requests with 4xx: a caller is broken, is not " +
+        "authorized, exceeds the limit, or tries out what the API accepts.",
+      section: "the-api-rejects-many-requests",
+      metric: new MathExpression({
+        // Of a few requests some are always rejected, such as those of scanners without a signature.
+        expression: "IF(errors >= 100, 100 * errors / requests, 0)",
+        usingMetrics: {
+          errors: api.metricClientError({ period: PERIOD }),
+          requests: api.metricCount({ period: PERIOD }),
+        },
+        label: "requests that are rejected with 4xx, in percent",
+        period: PERIOD,
+      }),
+      comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
+      threshold: 20,
       evaluationPeriods: 3,
       treatMissingData: TreatMissingData.NOT_BREACHING,
     });

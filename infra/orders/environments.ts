@@ -1,4 +1,4 @@
-import { Duration, RemovalPolicy } from "aws-cdk-lib";
+import { type Environment as AwsEnvironment, Duration, RemovalPolicy } from "aws-cdk-lib";
 import { ApplicationLogLevel, Architecture } from "aws-cdk-lib/aws-lambda";
 import { RetentionDays } from "aws-cdk-lib/aws-logs";
 
@@ -6,6 +6,9 @@ import { RetentionDays } from "aws-cdk-lib/aws-logs";
 export interface Environment {
   /** Whether the stack is deployed to the emulator on this machine. */
   readonly local: boolean;
+
+  /** The only account and Region that the stack can be deployed to; otherwise those of the credentials. */
+  readonly pinnedTo?: Required<AwsEnvironment>;
 
   /** What happens to tables when the stack is deleted. */
   readonly tableRemovalPolicy: RemovalPolicy;
@@ -21,6 +24,15 @@ export interface Environment {
 
   /** How long logs are kept. */
   readonly logRetention: RetentionDays;
+
+  /** What happens to log groups when the stack is deleted. */
+  readonly logRemovalPolicy: RemovalPolicy;
+
+  /**
+   * Whether all data is encrypted with a key of the stack's own, rather than with keys of
+   * AWS. Once data is there, turn it on and off with care: what is read needs its key.
+   */
+  readonly customerManagedKey: boolean;
 
   /** Whether there are alarms with their topics, and a dashboard. */
   readonly monitoring: boolean;
@@ -42,11 +54,15 @@ const hostArchitecture = process.arch === "arm64" ? Architecture.ARM_64 : Archit
 const environments = {
   local: {
     local: true,
+    // Without authorization, so no real account may have it.
+    pinnedTo: { account: "000000000000", region: "eu-central-1" },
     tableRemovalPolicy: RemovalPolicy.DESTROY,
     deletionProtection: false,
     pointInTimeRecovery: false,
     logLevel: ApplicationLogLevel.DEBUG,
     logRetention: RetentionDays.ONE_DAY,
+    logRemovalPolicy: RemovalPolicy.DESTROY,
+    customerManagedKey: false,
     monitoring: false,
     architecture: hostArchitecture,
   },
@@ -57,6 +73,8 @@ const environments = {
     pointInTimeRecovery: false,
     logLevel: ApplicationLogLevel.DEBUG,
     logRetention: RetentionDays.ONE_WEEK,
+    logRemovalPolicy: RemovalPolicy.DESTROY,
+    customerManagedKey: false,
     monitoring: true,
     eventArchiveRetention: Duration.days(7),
     architecture: Architecture.ARM_64,
@@ -68,6 +86,8 @@ const environments = {
     pointInTimeRecovery: true,
     logLevel: ApplicationLogLevel.INFO,
     logRetention: RetentionDays.ONE_MONTH,
+    logRemovalPolicy: RemovalPolicy.DESTROY,
+    customerManagedKey: false,
     monitoring: true,
     eventArchiveRetention: Duration.days(35),
     architecture: Architecture.ARM_64,
@@ -79,6 +99,9 @@ const environments = {
     pointInTimeRecovery: true,
     logLevel: ApplicationLogLevel.INFO,
     logRetention: RetentionDays.ONE_YEAR,
+    // They are evidence of who did what, also after the stack is deleted.
+    logRemovalPolicy: RemovalPolicy.RETAIN,
+    customerManagedKey: false,
     monitoring: true,
     eventArchiveRetention: Duration.days(90),
     architecture: Architecture.ARM_64,

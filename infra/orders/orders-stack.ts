@@ -1,19 +1,33 @@
-import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps } from "aws-cdk-lib";
+import {
+  Aws,
+  CfnOutput,
+  CfnRule,
+  Duration,
+  Fn,
+  RemovalPolicy,
+  Stack,
+  type StackProps,
+} from "aws-cdk-lib";
 import { type HttpApi, HttpMethod } from "aws-cdk-lib/aws-apigatewayv2";
 import { HttpLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations";
-import { Archive, EventBus } from "aws-cdk-lib/aws-events";
+import { Archive, type CfnArchive, type EventBus } from "aws-cdk-lib/aws-events";
 import type { Construct } from "constructs";
 import {
   type AlarmTopics,
   type BuiltFunctionCode,
+  grantOnTable,
+  OutboxEventBus,
   TransactionalOutbox,
 } from "transactional-outbox";
 import { ApiAlarms } from "./api-alarms.ts";
 import { type Environment, type EnvironmentName, environment } from "./environments.ts";
+import { EVENT_SOURCE } from "./event-source.ts";
+import { FunctionAlarms } from "./function-alarms.ts";
 import { OrdersAlarmTopics } from "./orders-alarm-topics.ts";
 import { OrdersApi } from "./orders-api.ts";
 import { OrdersDashboard, type OrdersDashboardProps } from "./orders-dashboard.ts";
 import { OrdersFunction } from "./orders-function.ts";
+import { OrdersKey } from "./orders-key.ts";
 import { OrdersTable } from "./orders-table.ts";
 import { Shipping } from "./shipping.ts";
 import { ShippingAlarms } from "./shipping-alarms.ts";
@@ -24,6 +38,14 @@ export interface OrdersStackProps extends StackProps {
 
   /** The functions' code, built for the environment's processor. */
   readonly code: BuiltFunctionCode;
+
+  /**
+   * Whether the stack creates a key of its own for all of its data: tables, queues, bus,
+   * archive, logs and topics. Then `env` must have a Region.
+   *
+   * @default the environment's setting
+   */
+  readonly customerManagedKey?: boolean;
 }
 
 /** A route of the API and the function that handles it. */
@@ -38,30 +60,43 @@ interface RouteProps {
 /** The orders service: an HTTP API for orders, the outbox that publishes their events, and shipping, which consumes them. */
 export class OrdersStack extends Stack {
   readonly #settings: Environment;
+  readonly #key: OrdersKey | undefined;
 
   constructor(scope: Construct, id: string, props: OrdersStackProps) {
     const settings = environment(props.environmentName);
-    super(scope, id, { terminationProtection: settings.deletionProtection, ...props });
+    super(scope, id, {
+      terminationProtection: settings.deletionProtection,
+      ...props,
+      ...(settings.pinnedTo && { env: settings.pinnedTo }),
+    });
     this.#settings = settings;
+    const hasKey = props.customerManagedKey ?? settings.customerManagedKey;
+    this.#key = hasKey ? new OrdersKey(this, "Key") : undefined;
+    this.#pin();
 
     // The time to live is for idempotency keys; orders do not have the attribute.
-    const orders = new OrdersTable(this, "Orders", this.#settings);
+    const orders = new OrdersTable(this, "Orders", this.#settings, this.#key);
     const eventBus = this.#createEventBus(props.environmentName);
-    this.#archive(eventBus);
+    this.#archive(eventBus, busName(props.environmentName));
     const alarmTopics = this.#createAlarmTopics();
     const outbox = this.#createOutbox(props.code, eventBus, alarmTopics);
     const shipping = new Shipping(this, "Shipping", {
       eventBus,
       code: props.code,
       settings: this.#settings,
+      ...(this.#key && { encryptionKey: this.#key }),
     });
 
     // Events that are published before the rule exists never reach shipping.
     outbox.streamMapping.node.addDependency(shipping.rule);
     outbox.sweepSchedule.node.addDependency(shipping.rule);
 
-    const api = new OrdersApi(this, "Api", this.#settings);
-    const readsOrders = { ORDERS_TABLE: orders.tableName };
+    const api = new OrdersApi(this, "Api", this.#settings, this.#key);
+    const readsOrders = {
+      ORDERS_TABLE: orders.tableName,
+      // The local API has no authorizer, so its requests have no identity.
+      ...(this.#settings.local && { ALLOW_ANONYMOUS_CALLERS: "true" }),
+    };
     const writesOrders = { ...readsOrders, OUTBOX_TABLE: outbox.table.tableName };
     const createOrder = this.#addRoute(api, "CreateOrder", {
       method: HttpMethod.POST,
@@ -85,12 +120,16 @@ export class OrdersStack extends Stack {
       environment: readsOrders,
     });
     for (const writer of [createOrder, cancelOrder]) {
-      orders.grant(writer, "dynamodb:GetItem", "dynamodb:PutItem");
+      grantOnTable(orders, writer, "dynamodb:GetItem", "dynamodb:PutItem");
       outbox.grantAppend(writer);
     }
-    orders.grant(getOrder, "dynamodb:GetItem");
+    grantOnTable(orders, getOrder, "dynamodb:GetItem");
     if (alarmTopics !== undefined) {
-      this.#monitor({ api, orders, outbox, eventBus, shipping }, alarmTopics);
+      this.#monitor(
+        { api, orders, outbox, eventBus, shipping },
+        { createOrder, cancelOrder, getOrder },
+        alarmTopics,
+      );
     }
 
     outbox.addOperatorOutputs();
@@ -112,44 +151,67 @@ export class OrdersStack extends Stack {
     });
   }
 
-  #createEventBus(environmentName: EnvironmentName): EventBus {
-    const eventBus = new EventBus(this, "EventBus", {
-      eventBusName: `orders-${environmentName}`,
-      description: "Events of orders",
+  /** Makes CloudFormation reject the template in any other account, also without the CDK. */
+  #pin(): void {
+    const { pinnedTo } = this.#settings;
+    if (pinnedTo === undefined) {
+      return;
+    }
+    new CfnRule(this, "PinnedAccount", {
+      assertions: [
+        {
+          assert: Fn.conditionEquals(Aws.ACCOUNT_ID, pinnedTo.account),
+          assertDescription: `This stack is for the local AWS, account ${pinnedTo.account}.`,
+        },
+      ],
     });
-    // PutEvents succeeds even if the bus does not exist, and the events are lost.
-    // So the bus outlives the stack.
-    eventBus.applyRemovalPolicy(
-      this.#settings.local ? RemovalPolicy.DESTROY : RemovalPolicy.RETAIN,
-    );
-    return eventBus;
+  }
+
+  #createEventBus(environmentName: EnvironmentName): OutboxEventBus {
+    return new OutboxEventBus(this, "EventBus", {
+      eventBusName: busName(environmentName),
+      description: "Events of orders",
+      ...(this.#settings.local && { removalPolicy: RemovalPolicy.DESTROY }),
+      ...(this.#key && { encryptionKey: this.#key }),
+    });
   }
 
   /** Creates the archive. Consumers replay lost events from it, since published events are deleted from the outbox. */
-  #archive(eventBus: EventBus): void {
+  #archive(eventBus: EventBus, eventBusName: string): void {
     const retention = this.#settings.eventArchiveRetention;
     if (retention === undefined) {
       return;
     }
-    new Archive(this, "EventArchive", {
+    const archive = new Archive(this, "EventArchive", {
       description: "Events of orders as they were published",
       sourceEventBus: eventBus,
-      eventPattern: { source: ["orders"] },
+      eventPattern: { source: [EVENT_SOURCE] },
       retention,
-    }).applyRemovalPolicy(this.#settings.tableRemovalPolicy);
+    });
+    archive.applyRemovalPolicy(this.#settings.tableRemovalPolicy);
+    if (this.#key !== undefined) {
+      // Not by the property kmsKey, which refers to the bus in the key's policy, while the
+      // bus refers to the key: CloudFormation rejects such a circle.
+      (archive.node.defaultChild as CfnArchive).kmsKeyIdentifier = this.#key.keyArn;
+      this.#key.allowArchive(eventBusName);
+    }
   }
 
   #createAlarmTopics(): AlarmTopics | undefined {
     if (!this.#settings.monitoring) {
       return undefined;
     }
-    const topics = new OrdersAlarmTopics(this, "AlarmTopics");
+    const topics = new OrdersAlarmTopics(this, "AlarmTopics", this.#key);
     new CfnOutput(this, "PageTopicArn", { value: topics.page.topicArn });
     new CfnOutput(this, "TicketTopicArn", { value: topics.ticket.topicArn });
     return topics;
   }
 
-  #monitor(parts: Omit<OrdersDashboardProps, "alarms">, topics: AlarmTopics): void {
+  #monitor(
+    parts: Omit<OrdersDashboardProps, "alarms">,
+    routes: Readonly<Record<string, OrdersFunction>>,
+    topics: AlarmTopics,
+  ): void {
     const { api, outbox, eventBus, shipping } = parts;
     const apiAlarms = new ApiAlarms(this, "ApiAlarms", { api, topics });
     const shippingAlarms = new ShippingAlarms(this, "ShippingAlarms", {
@@ -157,7 +219,19 @@ export class OrdersStack extends Stack {
       eventBus,
       topics,
     });
-    const alarms = [outbox.alarms, shippingAlarms, apiAlarms].flatMap((some) => some?.all ?? []);
+    const throttled = {
+      ...routes,
+      startShipping: shipping.startShipping,
+      sweeper: outbox.sweeper,
+    };
+    const functionAlarms = new FunctionAlarms(this, "FunctionAlarms", {
+      throttled,
+      logging: { ...throttled, relay: outbox.relay },
+      topics,
+    });
+    const alarms = [outbox.alarms, shippingAlarms, apiAlarms, functionAlarms].flatMap(
+      (some) => some?.all ?? [],
+    );
     new OrdersDashboard(this, "Dashboard", { ...parts, alarms });
   }
 
@@ -169,7 +243,10 @@ export class OrdersStack extends Stack {
     return new TransactionalOutbox(this, "Outbox", {
       relayCode: code.of("publish-events"),
       sweeperCode: code.of("sweep-outbox"),
+      sources: [EVENT_SOURCE],
       eventBus,
+      // The emulator has no bus policies.
+      rejectOtherPublishers: !this.#settings.local,
       architecture: this.#settings.architecture,
       // The emulator's own mapping loses records, so devstack invokes the relay instead.
       streamMappingEnabled: !this.#settings.local,
@@ -178,6 +255,8 @@ export class OrdersStack extends Stack {
       pointInTimeRecovery: this.#settings.pointInTimeRecovery,
       logLevel: this.#settings.logLevel,
       logRetention: this.#settings.logRetention,
+      logRemovalPolicy: this.#settings.logRemovalPolicy,
+      ...(this.#key && { encryptionKey: this.#key }),
       ...(alarmTopics && { alarmTopics }),
     });
   }
@@ -191,6 +270,7 @@ export class OrdersStack extends Stack {
       timeout: Duration.seconds(10),
       environment: route.environment,
       settings: this.#settings,
+      ...(this.#key && { encryptionKey: this.#key }),
     });
     api.addRoutes({
       path: route.path,
@@ -199,4 +279,9 @@ export class OrdersStack extends Stack {
     });
     return handler;
   }
+}
+
+/** Returns the name of an environment's bus. */
+function busName(environmentName: EnvironmentName): string {
+  return `orders-${environmentName}`;
 }

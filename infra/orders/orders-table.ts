@@ -1,4 +1,5 @@
-import { AttributeType, Billing, TableV2 } from "aws-cdk-lib/aws-dynamodb";
+import { AttributeType, Billing, TableEncryptionV2, TableV2 } from "aws-cdk-lib/aws-dynamodb";
+import type { IKey } from "aws-cdk-lib/aws-kms";
 import type { Construct } from "constructs";
 import type { Environment } from "./environments.ts";
 
@@ -7,7 +8,7 @@ import type { Environment } from "./environments.ts";
  * key `pk` and are deleted after `expiresAt`, if they have it.
  */
 export class OrdersTable extends TableV2 {
-  constructor(scope: Construct, id: string, settings: Environment) {
+  constructor(scope: Construct, id: string, settings: Environment, encryptionKey?: IKey) {
     super(scope, id, {
       partitionKey: { name: "pk", type: AttributeType.STRING },
       billing: Billing.onDemand(),
@@ -17,6 +18,7 @@ export class OrdersTable extends TableV2 {
       pointInTimeRecoverySpecification: {
         pointInTimeRecoveryEnabled: settings.pointInTimeRecovery,
       },
+      ...(encryptionKey && { encryption: TableEncryptionV2.customerManagedKey(encryptionKey) }),
     });
   }
 }

@@ -1,12 +1,20 @@
-import { Duration, Validations } from "aws-cdk-lib";
+import { Duration } from "aws-cdk-lib";
 import type { TableV2 } from "aws-cdk-lib/aws-dynamodb";
 import { type IEventBus, Rule } from "aws-cdk-lib/aws-events";
 import { SqsQueue } from "aws-cdk-lib/aws-events-targets";
+import type { IKey } from "aws-cdk-lib/aws-kms";
 import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
-import { Queue, QueueEncryption, type QueueProps } from "aws-cdk-lib/aws-sqs";
+import { Queue, type QueueProps } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
-import type { BuiltFunctionCode } from "transactional-outbox";
+import {
+  type BuiltFunctionCode,
+  grantOnQueue,
+  grantOnTable,
+  queueEncryption,
+} from "transactional-outbox";
+import { acknowledge } from "./acknowledge.ts";
 import type { Environment } from "./environments.ts";
+import { EVENT_SOURCE } from "./event-source.ts";
 import { OrdersFunction } from "./orders-function.ts";
 import { OrdersTable } from "./orders-table.ts";
 
@@ -15,6 +23,13 @@ const TIMEOUT = Duration.seconds(30);
 
 /** How often a message is received before it becomes a dead letter. */
 const MAX_RECEIVES = 5;
+
+/**
+ * Invocations of `start-shipping` at once. At the API's limit of 400 requests a second, 40
+ * batches arrive in a second, and one takes less than half of it. Without a limit, a
+ * backlog would use up the account's concurrency, which the relay needs, too.
+ */
+const MAX_CONCURRENCY = 20;
 
 export interface ShippingProps {
   /** The bus with the events of orders. */
@@ -25,6 +40,9 @@ export interface ShippingProps {
 
   /** The settings of the environment. */
   readonly settings: Environment;
+
+  /** The key for table, queues and logs; otherwise AWS's. */
+  readonly encryptionKey?: IKey;
 }
 
 /**
@@ -55,11 +73,13 @@ export class Shipping extends Construct {
   readonly startShipping: LambdaFunction;
 
   readonly #settings: Environment;
+  readonly #encryptionKey: IKey | undefined;
 
   constructor(scope: Construct, id: string, props: ShippingProps) {
     super(scope, id);
-    this.table = new OrdersTable(this, "Shipments", props.settings);
+    this.table = new OrdersTable(this, "Shipments", props.settings, props.encryptionKey);
     this.#settings = props.settings;
+    this.#encryptionKey = props.encryptionKey;
     this.deadLetterQueue = this.#createDeadLetterQueue("DeadLetterQueue");
     this.queue = this.#createQueue("Queue", {
       // AWS recommends six times the function's timeout: a message must stay hidden
@@ -72,14 +92,16 @@ export class Shipping extends Construct {
       deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: MAX_RECEIVES },
     });
     this.ruleDeadLetterQueue = this.#createDeadLetterQueue("RuleDeadLetterQueue");
-    Validations.of(this.ruleDeadLetterQueue).acknowledge({
-      id: "AwsSolutions::AwsSolutions-SQS3",
-      reason: "It is itself the dead-letter queue of an EventBridge rule.",
-    });
+    acknowledge(
+      this.ruleDeadLetterQueue,
+      ["AwsSolutions"],
+      "SQS3",
+      "It is itself the dead-letter queue of an EventBridge rule.",
+    );
     this.rule = new Rule(this, "Rule", {
       description: "Sends events of orders to shipping",
       eventBus: props.eventBus,
-      eventPattern: { source: ["orders"], detailType: ["OrderCreated", "OrderCancelled"] },
+      eventPattern: { source: [EVENT_SOURCE], detailType: ["OrderCreated", "OrderCancelled"] },
       targets: [new SqsQueue(this.queue, { deadLetterQueue: this.ruleDeadLetterQueue })],
     });
     this.startShipping = this.#createStartShipping(props);
@@ -93,15 +115,18 @@ export class Shipping extends Construct {
       timeout: TIMEOUT,
       environment: { SHIPMENTS_TABLE: this.table.tableName },
       settings: props.settings,
+      ...(props.encryptionKey && { encryptionKey: props.encryptionKey }),
     });
-    this.table.grant(
+    grantOnTable(
+      this.table,
       startShipping,
       "dynamodb:ConditionCheckItem",
       "dynamodb:GetItem",
       "dynamodb:PutItem",
     );
     // Lambda reads the queue with the function's role.
-    this.queue.grant(
+    grantOnQueue(
+      this.queue,
       startShipping,
       "sqs:DeleteMessage",
       "sqs:GetQueueAttributes",
@@ -110,22 +135,37 @@ export class Shipping extends Construct {
     startShipping.addEventSourceMapping("QueueMapping", {
       eventSourceArn: this.queue.queueArn,
       batchSize: 10,
+      // Of the mapping, not of the function: throttled messages would count as received.
+      maxConcurrency: MAX_CONCURRENCY,
       // Without it, one failed event would make SQS redeliver the whole batch.
       reportBatchItemFailures: true,
     });
+    acknowledge(
+      startShipping,
+      ["Serverless"],
+      "LambdaEventSourceMappingDestination",
+      "A mapping of a queue has none: the queue's redrive policy moves failed messages.",
+    );
     return startShipping;
   }
 
   #createDeadLetterQueue(id: string): Queue {
     // The longest retention of SQS. A message's age counts from when it was first sent,
     // so this must be longer than the retention of the queue before it.
-    return this.#createQueue(id, { retentionPeriod: Duration.days(14) });
+    const queue = this.#createQueue(id, { retentionPeriod: Duration.days(14) });
+    acknowledge(
+      queue,
+      ["Serverless"],
+      "SQSRedrivePolicy",
+      "It is itself a dead-letter queue, whose messages the operator handles.",
+    );
+    return queue;
   }
 
   #createQueue(id: string, own: QueueProps): Queue {
     return new Queue(this, id, {
       ...own,
-      encryption: QueueEncryption.SQS_MANAGED,
+      ...queueEncryption(this.#encryptionKey),
       enforceSSL: true,
       // A published event is no longer in the outbox, so the queue may have the only copy.
       removalPolicy: this.#settings.tableRemovalPolicy,

@@ -13,7 +13,7 @@ type Resolved =
 /** Records for cdk-nag why a role is granted actions on an ARN with a wildcard. */
 export function acknowledgeWildcard(role: Role, resourceArn: string, reason: string): void {
   const arn = cdkNagArn(Stack.of(role).resolve(resourceArn));
-  acknowledge(role, `AwsSolutions-IAM5[Resource::${arn}]`, reason);
+  acknowledge(role, ["AwsSolutions"], `IAM5[Resource::${arn}]`, reason);
 }
 
 /** Returns an ARN as cdk-nag writes it: tokens that are resolved at deployment in `<>`, as in `<Table.Arn>/stream/*`. */

@@ -4,7 +4,10 @@ export {
   type BuiltFunctionCodeProps,
   NotBuiltError,
 } from "./built-function-code.ts";
+export { allowLogs, grantOnQueue, keyStatement, queueEncryption } from "./encryption-key.ts";
 export { ALARM_THRESHOLDS, OutboxAlarms, type OutboxAlarmsProps } from "./outbox-alarms.ts";
+export { OutboxEventBus, type OutboxEventBusProps } from "./outbox-event-bus.ts";
+export { grantOnTable } from "./outbox-grants.ts";
 export {
   OUTBOX_NAMESPACE,
   type OutboxMetricName,
@@ -16,6 +19,7 @@ export {
 } from "./outbox-metrics.ts";
 export type { OutboxTableProps } from "./outbox-table.ts";
 export { OutboxWidgets, type OutboxWidgetsProps } from "./outbox-widgets.ts";
+export type { ReservedConcurrencyProps } from "./reserved-concurrency.ts";
 export { DEFAULT_RUNBOOK_LINK, RunbookAlarm, type RunbookAlarmProps } from "./runbook-alarm.ts";
 export { STREAM_MAPPING_DEFAULTS, type StreamMappingSettings } from "./stream-mapping.ts";
 export { SWEEP_DEFAULTS } from "./sweep-defaults.ts";

@@ -1,10 +1,19 @@
 import { Stack } from "aws-cdk-lib";
 import type { ITable } from "aws-cdk-lib/aws-dynamodb";
 import type { Rule } from "aws-cdk-lib/aws-events";
-import { AccountRootPrincipal, type Grant, type IGrantable, Role } from "aws-cdk-lib/aws-iam";
-import type { EventSourceMapping } from "aws-cdk-lib/aws-lambda";
+import {
+  AccountRootPrincipal,
+  CompositePrincipal,
+  Grant,
+  type IGrantable,
+  type IPrincipal,
+  Role,
+} from "aws-cdk-lib/aws-iam";
+import type { EventSourceMapping, IFunction } from "aws-cdk-lib/aws-lambda";
 import type { Construct } from "constructs";
 import { acknowledgeWildcard } from "./acknowledge-wildcard.ts";
+import { acknowledgeInlinePolicy } from "./acknowledged-findings.ts";
+import { grantOnQueue } from "./encryption-key.ts";
 import {
   combined,
   grant,
@@ -17,6 +26,7 @@ import {
 export interface OperatedResources extends PublishingResources, Construct {
   readonly streamMapping: EventSourceMapping;
   readonly sweepSchedule: Rule;
+  readonly relay: IFunction;
 }
 
 /** Allows everything that `outboxctl` does. */
@@ -33,13 +43,24 @@ export function grantOperate(outbox: OperatedResources, grantee: IGrantable): Gr
   ]);
 }
 
-/** Creates the role for `outboxctl`. */
-export function createOperatorRole(outbox: OperatedResources, id: string): Role {
+/** Creates the role for `outboxctl`, which these principals may assume. */
+export function createOperatorRole(
+  outbox: OperatedResources,
+  id: string,
+  principals: readonly IPrincipal[] = [new AccountRootPrincipal()],
+): Role {
+  if (principals.length === 0) {
+    throw new Error(
+      "operatorPrincipals is empty, so no principal could repair the outbox: give at least one principal, " +
+        "or leave it out and let the account's IAM decide",
+    );
+  }
   const role = new Role(outbox, id, {
     description: "Lists pending and parked events of the outbox and fixes and republishes them",
-    assumedBy: new AccountRootPrincipal(),
+    assumedBy: new CompositePrincipal(...principals),
   });
   grantOperate(outbox, role);
+  acknowledgeInlinePolicy(role);
   acknowledgeWildcard(
     role,
     anyStreamArn(outbox.table),
@@ -71,7 +92,8 @@ function grantRepair(outbox: OperatedResources, operator: IGrantable): Grant {
       "dynamodb:Query",
     ),
     grant(operator, anyStreamArn(outbox.table), "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
-    outbox.deadLetterQueue.grant(
+    grantOnQueue(
+      outbox.deadLetterQueue,
       operator,
       "sqs:ChangeMessageVisibility",
       "sqs:DeleteMessage",
@@ -84,12 +106,19 @@ function grantRepair(outbox: OperatedResources, operator: IGrantable): Grant {
 /** Allows pausing and resuming both ways out of the outbox: the stream mapping and the sweeper. */
 function grantPause(outbox: OperatedResources, operator: IGrantable): Grant {
   return combined([
-    grant(
-      operator,
-      outbox.streamMapping.eventSourceMappingArn,
-      "lambda:GetEventSourceMapping",
-      "lambda:UpdateEventSourceMapping",
-    ),
+    grant(operator, outbox.streamMapping.eventSourceMappingArn, "lambda:GetEventSourceMapping"),
+    // IAM can't limit an update to `Enabled`. Lambda compares the function that the mapping is
+    // associated with; which ARN it compares for an alias isn't documented, so any matches.
+    Grant.addToPrincipal({
+      grantee: operator,
+      actions: ["lambda:UpdateEventSourceMapping"],
+      resourceArns: [outbox.streamMapping.eventSourceMappingArn],
+      conditions: {
+        ArnLike: {
+          "lambda:FunctionArn": [outbox.relay.functionArn, `${outbox.relay.functionArn}:*`],
+        },
+      },
+    }),
     grant(
       operator,
       outbox.sweepSchedule.ruleArn,

@@ -5,6 +5,7 @@ import {
   Stats,
   TreatMissingData,
 } from "aws-cdk-lib/aws-cloudwatch";
+import type { IQueue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import type { AlarmTopics } from "./alarm-topics.ts";
 import type { OutboxMetrics } from "./outbox-metrics.ts";
@@ -40,6 +41,13 @@ export interface OutboxAlarmsProps {
   readonly relayTimeout: Duration;
 
   /**
+   * The dead-letter queue of the bus.
+   *
+   * @default none, and no alarm about it
+   */
+  readonly busDeadLetterQueue?: IQueue;
+
+  /**
    * The runbook that the alarms link to, as in `RunbookAlarmProps`.
    *
    * @default DEFAULT_RUNBOOK_LINK
@@ -63,6 +71,9 @@ export class OutboxAlarms extends Construct {
 
   /** Page: permissions or configuration keep the relay from publishing anything. */
   readonly publishingHalted: Alarm;
+
+  /** Page: the bus could not use its key for an event; undefined without `busDeadLetterQueue`. */
+  readonly busDeadLetters?: Alarm;
 
   /** Ticket: an event failed while others were accepted. */
   readonly leftToSweeper: Alarm;
@@ -104,6 +115,9 @@ export class OutboxAlarms extends Construct {
     this.sweeperStopped = this.#sweeperStopped();
     this.sweepsCutShort = this.#sweepsCutShort();
     this.publishingHalted = this.#publishingHalted();
+    if (props.busDeadLetterQueue !== undefined) {
+      this.busDeadLetters = this.#busDeadLetters(props.busDeadLetterQueue);
+    }
     this.leftToSweeper = this.#leftToSweeper();
     this.deadLetters = this.#deadLetters();
     this.oldDeadLetter = this.#oldDeadLetter();
@@ -124,6 +138,7 @@ export class OutboxAlarms extends Construct {
       this.sweeperStopped,
       this.sweepsCutShort,
       this.publishingHalted,
+      ...(this.busDeadLetters ? [this.busDeadLetters] : []),
       this.leftToSweeper,
       this.deadLetters,
       this.oldDeadLetter,
@@ -216,6 +231,24 @@ export class OutboxAlarms extends Construct {
       datapointsToAlarm: 4,
       // Without events there are no batches.
       treatMissingData: NOT_BREACHING,
+    });
+  }
+
+  #busDeadLetters(queue: IQueue): Alarm {
+    return this.#page("BusDeadLetters", {
+      meaning:
+        "EventBridge has accepted an event and could not encrypt or decrypt it with the key of the bus, so " +
+        "consumers have not received it. It is in the dead-letter queue of the bus.",
+      section: "the-key-of-the-bus-cannot-be-used",
+      metric: queue.metricApproximateNumberOfMessagesVisible({
+        statistic: Stats.MAXIMUM,
+        period: Duration.minutes(5),
+      }),
+      comparisonOperator: GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+      threshold: 1,
+      evaluationPeriods: 1,
+      // SQS sends no metrics for a queue that was not used for six hours.
+      treatMissingData: IGNORE,
     });
   }
 
@@ -329,7 +362,8 @@ export class OutboxAlarms extends Construct {
   #relayThrottles(): Alarm {
     return this.#ticket("RelayThrottles", {
       ...MORE_THAN_ONCE,
-      meaning: "Lambda throttles the relay because no concurrency is left for it.",
+      meaning:
+        "Lambda throttles the relay because no concurrency is left for it, in the account or in its reservation.",
       section: "the-stream-cannot-be-relayed",
       metric: this.#props.metrics.relayThrottles(),
     });

@@ -2,20 +2,36 @@ import type { ITable } from "aws-cdk-lib/aws-dynamodb";
 import type { IEventBus } from "aws-cdk-lib/aws-events";
 import { Grant, type IGrantable } from "aws-cdk-lib/aws-iam";
 import type { IQueue } from "aws-cdk-lib/aws-sqs";
+import { grantOnQueue, grantTableKey } from "./encryption-key.ts";
 
 /** What publishing reads and writes. */
 export interface PublishingResources {
   readonly table: ITable;
   readonly eventBus: IEventBus;
   readonly deadLetterQueue: IQueue;
+
+  /** The CloudEvents sources that may be published. */
+  readonly sources: readonly string[];
 }
 
-/** Allows actions on the outbox table, and on its key if it has one. */
+/** Allows actions on a table, and the use of its key through DynamoDB if it has one. */
 export function grantOnTable(table: ITable, grantee: IGrantable, ...actions: string[]): Grant {
   const onTable = table.grant(grantee, ...actions);
   // `grant` of the table does not include its key.
-  const onKey = table.encryptionKey?.grantEncryptDecrypt(grantee);
-  return onKey === undefined ? onTable : onTable.combine(onKey);
+  const key = table.encryptionKey;
+  return key === undefined ? onTable : onTable.combine(grantTableKey(table, key, grantee));
+}
+
+/** Allows Lambda to read a table's stream with this role; the table's key is granted with the table. */
+export function grantReadStream(reader: IGrantable, streamArn: string): Grant {
+  return grant(
+    reader,
+    streamArn,
+    "dynamodb:DescribeStream",
+    "dynamodb:GetRecords",
+    "dynamodb:GetShardIterator",
+    "dynamodb:ListStreams",
+  );
 }
 
 /** Allows what every publisher does, whichever way it finds the rows. */
@@ -31,9 +47,24 @@ export function grantPublishing(outbox: PublishingResources, publisher: IGrantab
       "dynamodb:Scan",
       "dynamodb:UpdateItem",
     ),
-    outbox.deadLetterQueue.grant(publisher, "sqs:SendMessage"),
-    grant(publisher, outbox.eventBus.eventBusArn, "events:DescribeEventBus", "events:PutEvents"),
+    grantOnQueue(outbox.deadLetterQueue, publisher, "sqs:SendMessage"),
+    grant(publisher, outbox.eventBus.eventBusArn, "events:DescribeEventBus"),
+    grantPutEvents(outbox, publisher),
   ]);
+}
+
+/** Allows publishing events of the outbox's sources, and of no other. */
+function grantPutEvents(outbox: PublishingResources, publisher: IGrantable): Grant {
+  return Grant.addToPrincipal({
+    grantee: publisher,
+    actions: ["events:PutEvents"],
+    resourceArns: [outbox.eventBus.eventBusArn],
+    // A request has up to ten events, so the key has several values and needs a set operator,
+    // as in the EventBridge user guide, "Example policy: Send events to a custom bus in a
+    // different account". `ForAllValues` also admits a request without any source, but
+    // EventBridge accepts no event without one.
+    conditions: { "ForAllValues:StringEquals": { "events:source": [...outbox.sources] } },
+  });
 }
 
 /** Allows actions on a resource that has no grant methods of its own. */

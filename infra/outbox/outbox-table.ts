@@ -6,9 +6,10 @@ import {
   CfnTable,
   type ITable,
   StreamViewType,
-  type TableEncryptionV2,
+  TableEncryptionV2,
   TableV2,
 } from "aws-cdk-lib/aws-dynamodb";
+import type { IKey } from "aws-cdk-lib/aws-kms";
 import type { Construct } from "constructs";
 
 const PARTITION_KEY = { name: "aggregateId", type: AttributeType.STRING };
@@ -42,15 +43,29 @@ export interface OutboxTableProps {
   readonly pointInTimeRecovery?: boolean;
 
   /**
-   * How the table is encrypted.
+   * How the table is encrypted, if not with `encryptionKey`.
    *
    * @default a key owned by AWS
    */
   readonly tableEncryption?: TableEncryptionV2;
 }
 
-/** Creates the table of an outbox. */
-export function createOutboxTable(scope: Construct, id: string, props: OutboxTableProps): TableV2 {
+/** Creates the table of an outbox, encrypted with this key if there is one. */
+export function createOutboxTable(
+  scope: Construct,
+  id: string,
+  props: OutboxTableProps,
+  encryptionKey: IKey | undefined,
+): TableV2 {
+  if (encryptionKey !== undefined && props.tableEncryption !== undefined) {
+    throw new Error(
+      "encryptionKey also encrypts the table: leave out tableEncryption, or encryptionKey",
+    );
+  }
+  const encryption =
+    encryptionKey === undefined
+      ? props.tableEncryption
+      : TableEncryptionV2.customerManagedKey(encryptionKey);
   return new TableV2(scope, id, {
     partitionKey: PARTITION_KEY,
     sortKey: SORT_KEY,
@@ -62,7 +77,7 @@ export function createOutboxTable(scope: Construct, id: string, props: OutboxTab
     pointInTimeRecoverySpecification: {
       pointInTimeRecoveryEnabled: props.pointInTimeRecovery ?? true,
     },
-    ...(props.tableEncryption && { encryption: props.tableEncryption }),
+    ...(encryption && { encryption }),
   });
 }
 

@@ -2,7 +2,14 @@ import { CfnOutput, Duration, RemovalPolicy, Stack } from "aws-cdk-lib";
 import type { ITable } from "aws-cdk-lib/aws-dynamodb";
 import { type IEventBus, Rule, Schedule } from "aws-cdk-lib/aws-events";
 import { LambdaFunction as LambdaTarget } from "aws-cdk-lib/aws-events-targets";
-import { type Grant, type IGrantable, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import {
+  type Grant,
+  type IGrantable,
+  type IPrincipal,
+  Role,
+  ServicePrincipal,
+} from "aws-cdk-lib/aws-iam";
+import type { IKey } from "aws-cdk-lib/aws-kms";
 import {
   Alias,
   type ApplicationLogLevel,
@@ -20,16 +27,29 @@ import {
   StartingPosition,
 } from "aws-cdk-lib/aws-lambda";
 import { LogGroup, RetentionDays } from "aws-cdk-lib/aws-logs";
-import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
+import { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import { acknowledge } from "./acknowledge.ts";
+import {
+  acknowledgeDeadLetterQueue,
+  acknowledgeFunction,
+  acknowledgeInlinePolicy,
+  acknowledgeLogsWithoutKey,
+} from "./acknowledged-findings.ts";
 import type { AlarmTopics } from "./alarm-topics.ts";
+import { allowLogs, queueEncryption, requireRegionForKey } from "./encryption-key.ts";
+import { requireEventSources } from "./event-sources.ts";
 import { requireGracePeriod } from "./grace-period.ts";
 import { requireLogLevel } from "./log-level.ts";
 import { createOperatorRole, grantOperate } from "./operator-role.ts";
 import { OutboxAlarms } from "./outbox-alarms.ts";
-import { createEventBus, requireEventBus } from "./outbox-event-bus.ts";
-import { grantOnTable, grantPublishing } from "./outbox-grants.ts";
+import {
+  eventBusFaults,
+  OutboxEventBus,
+  rejectOtherPublishers,
+  requireEventBus,
+} from "./outbox-event-bus.ts";
+import { grantOnTable, grantPublishing, grantReadStream } from "./outbox-grants.ts";
 import { OutboxMetrics } from "./outbox-metrics.ts";
 import {
   createOutboxTable,
@@ -38,6 +58,10 @@ import {
   requireNoTableProps,
   requireStream,
 } from "./outbox-table.ts";
+import {
+  type ReservedConcurrencyProps,
+  requireReservedConcurrency,
+} from "./reserved-concurrency.ts";
 import {
   requireStreamMapping,
   STREAM_MAPPING_DEFAULTS,
@@ -49,7 +73,10 @@ import { SWEEP_DEFAULTS } from "./sweep-defaults.ts";
 /** Mostly reserved for retries: a batch takes well under a second. */
 const RELAY_TIMEOUT = Duration.seconds(60);
 
-export interface TransactionalOutboxProps extends StreamMappingSettings, OutboxTableProps {
+export interface TransactionalOutboxProps
+  extends StreamMappingSettings,
+    OutboxTableProps,
+    ReservedConcurrencyProps {
   /** The relay: the `publish-events` function, built for `architecture`. */
   readonly relayCode: Code;
 
@@ -57,11 +84,27 @@ export interface TransactionalOutboxProps extends StreamMappingSettings, OutboxT
   readonly sweeperCode: Code;
 
   /**
+   * The CloudEvents sources that this outbox may publish, such as `orders`. The relay
+   * parks rows of any other source, and IAM rejects their events: a writer of the table
+   * can't publish under another service's name.
+   */
+  readonly sources: readonly string[];
+
+  /**
    * The bus that events are published to. It must exist as long as the outbox does.
    *
    * @default a new bus, which outlives the stack
    */
   readonly eventBus?: IEventBus;
+
+  /**
+   * Whether the bus rejects events of every other publisher: all roles and users but the
+   * relay's, the sweeper's and the operator's. AWS services, such as a replay of an
+   * archive, are not affected. Not for an imported bus.
+   *
+   * @default false, since other services may publish on the bus
+   */
+  readonly rejectOtherPublishers?: boolean;
 
   /**
    * An existing table for the events. It needs the keys `aggregateId` and `position`,
@@ -73,6 +116,19 @@ export interface TransactionalOutboxProps extends StreamMappingSettings, OutboxT
    * `pointInTimeRecovery` and `tableEncryption`
    */
   readonly table?: ITable;
+
+  /**
+   * A key of your own for everything that the outbox creates: the table, the dead-letter
+   * queue, the log groups and the bus, which gets a dead-letter queue then. A table or a
+   * bus that you pass keeps its own encryption. Roles may use the key only through
+   * DynamoDB and SQS. The stack needs a Region.
+   *
+   * The construct adds what services need to the key's policy. That of an imported key
+   * must already allow CloudWatch Logs and EventBridge to use it.
+   *
+   * @default keys of AWS
+   */
+  readonly encryptionKey?: IKey;
 
   /**
    * The processor `relayCode` and `sweeperCode` are built for.
@@ -98,12 +154,20 @@ export interface TransactionalOutboxProps extends StreamMappingSettings, OutboxT
   readonly sweepGracePeriod?: Duration;
 
   /**
-   * How much the functions log: INFO, DEBUG or TRACE. Their metrics are log lines
-   * of level INFO, so any other level would drop them.
+   * How much the functions log: INFO or DEBUG; TRACE only with `logsMayContainEvents`.
+   * Their metrics are log lines of level INFO, so any other level would drop them.
    *
    * @default INFO
    */
   readonly logLevel?: ApplicationLogLevel;
+
+  /**
+   * Whether events may be logged. At TRACE the AWS SDK logs requests and responses, and
+   * with them the events' data, so that level is rejected without this.
+   *
+   * @default false
+   */
+  readonly logsMayContainEvents?: boolean;
 
   /**
    * How long the functions' logs are kept.
@@ -111,6 +175,22 @@ export interface TransactionalOutboxProps extends StreamMappingSettings, OutboxT
    * @default RetentionDays.ONE_MONTH
    */
   readonly logRetention?: RetentionDays;
+
+  /**
+   * What happens to the functions' log groups when the stack is deleted.
+   *
+   * @default RemovalPolicy.RETAIN: logs show who did what until their retention ends
+   */
+  readonly logRemovalPolicy?: RemovalPolicy;
+
+  /**
+   * Who may assume the operator role, such as a role of your identity provider.
+   * `new AccountRootPrincipal().withConditions({ Bool: { "aws:MultiFactorAuthPresent": "true" } })`
+   * admits only sessions with MFA.
+   *
+   * @default the account, whose IAM policies then decide
+   */
+  readonly operatorPrincipals?: readonly IPrincipal[];
 
   /**
    * The topics for alarms about problems that the outbox cannot fix by itself.
@@ -144,6 +224,9 @@ export class TransactionalOutbox extends Construct {
   /** The bus that events are published to. */
   readonly eventBus: IEventBus;
 
+  /** The CloudEvents sources that may be published. */
+  readonly sources: readonly string[];
+
   /** The queue for dead letters about records and rows that could not be published. */
   readonly deadLetterQueue: Queue;
 
@@ -168,24 +251,34 @@ export class TransactionalOutbox extends Construct {
   /** The alarms; undefined without `alarmTopics`. */
   readonly alarms?: OutboxAlarms;
 
-  /** The role for `outboxctl`. The account's IAM decides who may assume it. */
+  /** The role for `outboxctl`, which `operatorPrincipals` may assume. */
   readonly operatorRole: Role;
 
   constructor(scope: Construct, id: string, props: TransactionalOutboxProps) {
     super(scope, id);
-    requireLogLevel(props.logLevel);
+    requireLogLevel(props.logLevel, props.logsMayContainEvents);
     requireStreamMapping(props);
+    requireReservedConcurrency(props);
+    requireEventSources(props.sources);
+    this.sources = [...props.sources];
     const gracePeriod = props.sweepGracePeriod ?? SWEEP_DEFAULTS.gracePeriod;
     requireGracePeriod(gracePeriod, {
       timeout: RELAY_TIMEOUT,
       maxBatchingWindow: props.maxBatchingWindow ?? STREAM_MAPPING_DEFAULTS.maxBatchingWindow,
     });
-    this.eventBus = props.eventBus ?? createEventBus(this, "EventBus");
+    const key = props.encryptionKey;
+    requireRegionForKey(this, key);
+    if (key !== undefined) {
+      allowLogs(this, key);
+    }
+    this.eventBus =
+      props.eventBus ?? new OutboxEventBus(this, "EventBus", key && { encryptionKey: key });
     requireEventBus(this, this.eventBus);
+    this.node.addValidation({ validate: () => eventBusFaults(this.eventBus) });
     if (props.table) {
       requireNoTableProps(props);
     }
-    this.table = props.table ?? createOutboxTable(this, "Table", props);
+    this.table = props.table ?? createOutboxTable(this, "Table", props, key);
     const streamArn = requireStream(this.table);
     // Checked when the app is synthesized, because replicas, for example, can be added later.
     this.node.addValidation({ validate: () => outboxTableFaults(this.table) });
@@ -193,21 +286,28 @@ export class TransactionalOutbox extends Construct {
       // The longest retention of SQS. There is no redrive: Lambda's messages are
       // pointers into the stream, which SQS cannot replay.
       retentionPeriod: Duration.days(14),
-      encryption: QueueEncryption.SQS_MANAGED,
+      ...queueEncryption(key),
       enforceSSL: true,
     });
-    acknowledge(
+    acknowledgeDeadLetterQueue(
       this.deadLetterQueue,
-      "AwsSolutions-SQS3",
       "It is itself the dead-letter queue of the stream mapping, the relay and the sweeper.",
     );
     this.relay = this.#createFunction("Relay", "publish-events", props, {
       description: "Publishes the events of the outbox",
       code: props.relayCode,
       timeout: RELAY_TIMEOUT,
+      ...(props.relayReservedConcurrency !== undefined && {
+        reservedConcurrentExecutions: props.relayReservedConcurrency,
+      }),
+    });
+    acknowledgeFunction(this.relay, {
+      withoutDeadLetterQueue:
+        "Lambda never invokes it asynchronously, and its stream mapping has a dead-letter queue.",
+      reservedConcurrency: props.relayReservedConcurrency !== undefined,
     });
     grantPublishing(this, this.relay);
-    this.table.grantStreamRead(this.relay);
+    grantReadStream(this.relay, streamArn);
     this.sweeper = this.#createSweeper(props, gracePeriod);
     this.sweepSchedule = this.#createSweepSchedule();
     this.relayAlias = new Alias(this, "RelayAlias", {
@@ -216,13 +316,20 @@ export class TransactionalOutbox extends Construct {
     });
     this.streamMapping = this.#createStreamMapping(props, streamArn);
     this.node.addValidation({ validate: () => this.#otherReaders() });
-    this.operatorRole = createOperatorRole(this, "Operator");
+    this.operatorRole = createOperatorRole(this, "Operator", props.operatorPrincipals);
+    if (props.rejectOtherPublishers) {
+      rejectOtherPublishers(this.eventBus, [this.relay.role, this.sweeper.role, this.operatorRole]);
+    }
     this.metrics = new OutboxMetrics(this);
     if (props.alarmTopics !== undefined) {
       this.alarms = new OutboxAlarms(this, "Alarms", {
         metrics: this.metrics,
         topics: props.alarmTopics,
         relayTimeout: RELAY_TIMEOUT,
+        ...(this.eventBus instanceof OutboxEventBus &&
+          this.eventBus.deadLetterQueue && {
+            busDeadLetterQueue: this.eventBus.deadLetterQueue,
+          }),
         ...(props.runbookLink !== undefined && { runbookLink: props.runbookLink }),
       });
     }
@@ -248,6 +355,7 @@ export class TransactionalOutbox extends Construct {
   addOperatorOutputs(): void {
     const outputs = {
       OutboxTableName: this.table.tableName,
+      EventSources: this.#sourceList(),
       EventBusName: this.eventBus.eventBusName,
       DeadLetterQueueUrl: this.deadLetterQueue.queueUrl,
       StreamMappingId: this.streamMapping.eventSourceMappingId,
@@ -266,18 +374,29 @@ export class TransactionalOutbox extends Construct {
     props: TransactionalOutboxProps,
     own: Pick<
       FunctionProps,
-      "code" | "description" | "timeout" | "environment" | "retryAttempts" | "maxEventAge"
+      | "code"
+      | "description"
+      | "timeout"
+      | "environment"
+      | "retryAttempts"
+      | "maxEventAge"
+      | "reservedConcurrentExecutions"
     >,
   ): LambdaFunction {
     const logGroup = new LogGroup(this, `${id}Logs`, {
       retention: props.logRetention ?? RetentionDays.ONE_MONTH,
-      removalPolicy: RemovalPolicy.DESTROY,
+      removalPolicy: props.logRemovalPolicy ?? RemovalPolicy.RETAIN,
+      ...(props.encryptionKey && { encryptionKey: props.encryptionKey }),
     });
     // Not the CDK's default role, which may write to every log group.
     const role = new Role(this, `${id}Role`, {
       assumedBy: new ServicePrincipal("lambda.amazonaws.com"),
     });
     logGroup.grantWrite(role);
+    acknowledgeInlinePolicy(role);
+    if (props.encryptionKey === undefined) {
+      acknowledgeLogsWithoutKey(logGroup);
+    }
     return new LambdaFunction(this, id, {
       ...own,
       role,
@@ -291,6 +410,7 @@ export class TransactionalOutbox extends Construct {
       environment: {
         OUTBOX_TABLE: this.table.tableName,
         EVENT_BUS_NAME: this.eventBus.eventBusName,
+        EVENT_SOURCES: this.#sourceList(),
         DEAD_LETTER_QUEUE_URL: this.deadLetterQueue.queueUrl,
         // The AWS SDK sends it with every call, so CloudTrail shows which function made the call.
         AWS_SDK_UA_APP_ID: crate,
@@ -308,19 +428,35 @@ export class TransactionalOutbox extends Construct {
       // The next sweep is the retry.
       retryAttempts: 0,
       maxEventAge: Duration.seconds(60),
+      ...(props.sweeperReservedConcurrency !== undefined && {
+        reservedConcurrentExecutions: props.sweeperReservedConcurrency,
+      }),
     });
+    const retried = "A sweep that fails is not redelivered: the next one is five minutes later.";
+    acknowledgeFunction(sweeper, {
+      withoutDeadLetterQueue: retried,
+      reservedConcurrency: props.sweeperReservedConcurrency !== undefined,
+    });
+    acknowledge(sweeper, ["Serverless"], "LambdaAsyncFailureDestination", retried);
     grantPublishing(this, sweeper);
     return sweeper;
   }
 
   #createSweepSchedule(): Rule {
-    return new Rule(this, "SweepSchedule", {
+    const schedule = new Rule(this, "SweepSchedule", {
       description: "Sweeps the outbox",
       schedule: Schedule.rate(SWEEP_DEFAULTS.interval),
       targets: [
         new LambdaTarget(this.sweeper, { retryAttempts: 0, maxEventAge: Duration.seconds(60) }),
       ],
     });
+    acknowledge(
+      schedule,
+      ["Serverless"],
+      "EventBusDLQ",
+      "A tick that doesn't reach the sweeper contains nothing, and the next one comes in five minutes.",
+    );
+    return schedule;
   }
 
   #createStreamMapping(props: TransactionalOutboxProps, streamArn: string): EventSourceMapping {
@@ -363,6 +499,11 @@ export class TransactionalOutbox extends Construct {
               "a stream supports two readers at most, and outboxctl is the second. " +
               "Let it receive the events by a rule on the bus";
       });
+  }
+
+  /** Returns the sources as the functions and `outboxctl` read them. */
+  #sourceList(): string {
+    return this.sources.join(",");
   }
 
   /** Returns the outbox's path in its stack, as the start of a logical id. */

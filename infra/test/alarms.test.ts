@@ -1,6 +1,7 @@
 import { Stack } from "aws-cdk-lib";
 import { Template } from "aws-cdk-lib/assertions";
 import { EventBus } from "aws-cdk-lib/aws-events";
+import { Key } from "aws-cdk-lib/aws-kms";
 import { Topic } from "aws-cdk-lib/aws-sns";
 import { beforeAll, describe, expect, test } from "vitest";
 import { environmentNames } from "../orders/environments.ts";
@@ -12,10 +13,20 @@ import {
 } from "../outbox/index.ts";
 import { type AlarmProperties, alarmsOf } from "./metrics.ts";
 import { isAbout, read, runbook, statusLines } from "./runbook.ts";
-import { logicalId, ordersTemplate, placeholderCode } from "./template.ts";
+import { logicalId, ordersStackWithKey, ordersTemplate, placeholderCode } from "./template.ts";
 
 /** The longest description that CloudWatch accepts. */
 const LONGEST_DESCRIPTION = 1024;
+
+/** The functions, in the order of the alarms' expressions. */
+const FUNCTIONS = [
+  "CreateOrder",
+  "CancelOrder",
+  "GetOrder",
+  "ShippingStartShipping",
+  "OutboxSweeper",
+  "OutboxRelay",
+];
 
 describe.each(environmentNames.filter((name) => name !== "local"))("alarms in %s", (name) => {
   let template: Template;
@@ -50,6 +61,15 @@ describe.each(environmentNames.filter((name) => name !== "local"))("alarms in %s
       ApiAlarmsFaults:
         "100 * faults / requests, Sum 5xx, SampleCount Count > 1, 2 of 3, missing: notBreaching",
       ApiAlarmsLatency: "p99 Latency > 2000, 3 of 3, missing: notBreaching",
+      ApiAlarmsClientErrors:
+        "IF(errors >= 100, 100 * errors / requests, 0), Sum 4xx, SampleCount Count > 20, 3 of 3, missing: notBreaching",
+      FunctionAlarmsThrottles:
+        "FILL(createOrder, 0) + FILL(cancelOrder, 0) + FILL(getOrder, 0) + FILL(startShipping, 0) + FILL(sweeper, 0), " +
+        `${Array(5).fill("Sum Throttles").join(", ")} >= 1, 2 of 3, missing: notBreaching`,
+      FunctionAlarmsLogVolume:
+        "FILL(createOrder, 0) + FILL(cancelOrder, 0) + FILL(getOrder, 0) + FILL(startShipping, 0) + FILL(sweeper, 0) + FILL(relay, 0), " +
+        // 400 requests a second, 300 seconds, 4 KiB.
+        `${Array(6).fill("Sum IncomingBytes").join(", ")} > 491520000, 3 of 3, missing: notBreaching`,
       ShippingAlarmsLostEvent:
         "Sum InvocationsFailedToBeSentToDlq >= 1, 1 of 1, missing: notBreaching",
       ShippingAlarmsExpiringEvent:
@@ -87,6 +107,11 @@ describe.each(environmentNames.filter((name) => name !== "local"))("alarms in %s
       OutboxAlarmsRelayDuration: [logicalId(template, "OutboxRelay")],
       ApiAlarmsFaults: [logicalId(template, "Api")],
       ApiAlarmsLatency: [logicalId(template, "Api")],
+      ApiAlarmsClientErrors: [logicalId(template, "Api")],
+      FunctionAlarmsThrottles: FUNCTIONS.filter((name) => name !== "OutboxRelay").map((name) =>
+        logicalId(template, name),
+      ),
+      FunctionAlarmsLogVolume: FUNCTIONS.map((name) => logicalId(template, `${name}Logs`)),
       ShippingAlarmsLostEvent: [
         logicalId(template, "EventBus"),
         logicalId(template, "ShippingRule"),
@@ -134,7 +159,10 @@ describe.each(environmentNames.filter((name) => name !== "local"))("alarms in %s
   });
 
   test("the runbook lists each section's alarms and their grades", () => {
-    const named = [...alarms].map(([id, alarm]) => {
+    // With a key there is one more.
+    const all = alarmsOf(Template.fromStack(ordersStackWithKey(name)));
+    expect([...all.keys()]).toEqual(expect.arrayContaining([...alarms.keys()]));
+    const named = [...all].map(([id, alarm]) => {
       const anchor = alarm.AlarmDescription.split("#")[1];
       return `${anchor}: ${grade(alarm)} ${id}`;
     });
@@ -255,6 +283,7 @@ describe("the construct alone", () => {
       outbox: new TransactionalOutbox(stack, "Outbox", {
         relayCode: code.of("publish-events"),
         sweeperCode: code.of("sweep-outbox"),
+        sources: ["orders"],
         eventBus: new EventBus(stack, "EventBus"),
         ...(alarmed && { alarmTopics }),
         ...props,
@@ -274,6 +303,25 @@ describe("the construct alone", () => {
     Template.fromStack(stack).resourceCountIs("AWS::CloudWatch::Alarm", all.length);
     expect(all).toContain(alarmed.alarms?.lateEvent);
     expect(new Set(all.map(({ node }) => node.id)).size).toBe(15);
+  });
+
+  test("has an alarm for the dead-letter queue of its bus if it has a key", () => {
+    const stack = new Stack(undefined, "Stack", { env: { region: "eu-central-1" } });
+    const code = placeholderCode();
+    const { alarms } = new TransactionalOutbox(stack, "Outbox", {
+      relayCode: code.of("publish-events"),
+      sweeperCode: code.of("sweep-outbox"),
+      sources: ["orders"],
+      alarmTopics: { page: new Topic(stack, "Page"), ticket: new Topic(stack, "Ticket") },
+      encryptionKey: new Key(stack, "Key"),
+    });
+    const template = Template.fromStack(stack);
+    const alarm = alarmsOf(template).get("OutboxAlarmsBusDeadLetters") as AlarmProperties;
+    expect(alarms?.all).toContain(alarms?.busDeadLetters);
+    expect(condition(alarm)).toBe(
+      "Maximum ApproximateNumberOfMessagesVisible >= 1, 1 of 1, missing: ignore",
+    );
+    expect(resources(alarm)).toEqual([logicalId(template, "OutboxEventBusDeadLetterQueue")]);
   });
 
   test("links its alarms to the runbook that it is given", () => {

@@ -13,6 +13,7 @@ const tableArn = "arn:aws:dynamodb:eu-central-1:111122223333:table/billing-outbo
 const outbox = new TransactionalOutbox(stack, "Billing-Outbox", {
   relayCode: Code.fromAsset("functions/publish-events"),
   sweeperCode: Code.fromAsset("functions/sweep-outbox"),
+  sources: ["billing", "billing.refunds"],
   architecture: Architecture.X86_64,
   eventBus: EventBus.fromEventBusName(stack, "Bus", "company"),
   table: TableV2.fromTableAttributes(stack, "Outbox", {

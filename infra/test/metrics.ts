@@ -64,6 +64,9 @@ const AWS_METRICS: Record<string, Record<string, string[]>> = {
       "Throttles",
     ],
   },
+  "AWS/Logs": {
+    LogGroupName: ["IncomingBytes", "IncomingLogEvents"],
+  },
   "AWS/SQS": {
     QueueName: [
       "ApproximateAgeOfOldestMessage",

@@ -1,3 +1,4 @@
+import { Token } from "aws-cdk-lib";
 import { Match, type Template } from "aws-cdk-lib/assertions";
 import { beforeAll, describe, expect, test } from "vitest";
 import { environmentNames } from "../orders/environments.ts";
@@ -9,8 +10,10 @@ import {
   ordersStack,
   ordersTemplate,
   outputsForOutboxctl,
+  placeOf,
   propertiesOf,
   queuePolicy,
+  statements,
 } from "./template.ts";
 
 describe.each(environmentNames)("orders in %s", (name) => {
@@ -43,7 +46,7 @@ describe.each(environmentNames)("orders in %s", (name) => {
       TimeToLiveSpecification: { AttributeName: "expiresAt", Enabled: true },
     });
     template.allResourcesProperties("AWS::DynamoDB::GlobalTable", {
-      Replicas: [Match.objectLike({ Region: { Ref: "AWS::Region" } })],
+      Replicas: [Match.objectLike({ Region: placeOf(name).region })],
     });
   });
 
@@ -133,6 +136,7 @@ describe.each(environmentNames)("orders in %s", (name) => {
         Variables: {
           OUTBOX_TABLE: { Ref: id("OutboxTable") },
           EVENT_BUS_NAME: { Ref: id("EventBus") },
+          EVENT_SOURCES: "orders",
           DEAD_LETTER_QUEUE_URL: { Ref: id("OutboxDeadLetterQueue") },
           AWS_SDK_UA_APP_ID: "publish-events",
         },
@@ -141,7 +145,10 @@ describe.each(environmentNames)("orders in %s", (name) => {
   });
 
   test("a function of the API gets its tables and a timeout of 10 s", () => {
-    const orders = { ORDERS_TABLE: { Ref: id("Orders") } };
+    const orders = {
+      ORDERS_TABLE: { Ref: id("Orders") },
+      ...(local && { ALLOW_ANONYMOUS_CALLERS: "true" }),
+    };
     const ordersAndOutbox = { ...orders, OUTBOX_TABLE: { Ref: id("OutboxTable") } };
     for (const [handler, crate, Description, tables] of [
       ["CreateOrder", "create-order", "POST /orders", ordersAndOutbox],
@@ -170,6 +177,13 @@ describe.each(environmentNames)("orders in %s", (name) => {
     template.resourceCountIs("AWS::Logs::LogGroup", 7);
     template.allResourcesProperties("AWS::Logs::LogGroup", {
       RetentionInDays: logging[name].retentionInDays,
+    });
+  });
+
+  test("logs are retained in prod only", () => {
+    template.allResources("AWS::Logs::LogGroup", {
+      DeletionPolicy: prod ? "Retain" : "Delete",
+      UpdateReplacePolicy: prod ? "Retain" : "Delete",
     });
   });
 
@@ -284,18 +298,23 @@ describe.each(environmentNames)("orders in %s", (name) => {
       ({ Properties }) => Object.entries<unknown>(Properties.Environment.Variables),
     );
     expect([...new Set(variables.map(([variable]) => variable))].sort()).toEqual([
+      // In the local stack alone a request without an identity has a caller.
+      ...(local ? ["ALLOW_ANONYMOUS_CALLERS"] : []),
       "AWS_SDK_UA_APP_ID",
       "DEAD_LETTER_QUEUE_URL",
       "EVENT_BUS_NAME",
+      "EVENT_SOURCES",
       "GRACE_PERIOD_SECONDS",
       "ORDERS_TABLE",
       "OUTBOX_TABLE",
       "SHIPMENTS_TABLE",
     ]);
     for (const [variable, value] of variables) {
-      // A reference to a resource, except a number and the name of a crate.
+      // A reference to a resource, except a switch, a number, the events' source and the name of a crate.
       const expected = {
+        ALLOW_ANONYMOUS_CALLERS: "true",
         GRACE_PERIOD_SECONDS: "900",
+        EVENT_SOURCES: "orders",
         AWS_SDK_UA_APP_ID: expect.stringMatching(/^[a-z]+-[a-z]+$/),
       }[variable] ?? { Ref: expect.any(String) };
       expect(value, variable).toEqual(expected);
@@ -316,6 +335,8 @@ describe.each(environmentNames)("orders in %s", (name) => {
     expect(JSON.parse(stage.AccessLogSettings.Format)).toMatchObject({
       caller: "$context.identity.userArn",
       requestId: "$context.requestId",
+      // The id that the function's log lines have, too.
+      functionRequestId: "$context.integration.requestId",
       routeKey: "$context.routeKey",
       status: "$context.status",
     });
@@ -356,8 +377,6 @@ describe.each(environmentNames)("orders in %s", (name) => {
   });
 
   test("the account's IAM decides who may assume the operator role", () => {
-    const partition = { Ref: "AWS::Partition" };
-    const account = { Ref: "AWS::AccountId" };
     const role = template.toJSON().Resources[id("OutboxOperator")];
     // No other properties: no managed policy and no inline policy.
     expect(role.Properties).toEqual({
@@ -368,13 +387,41 @@ describe.each(environmentNames)("orders in %s", (name) => {
           {
             Action: "sts:AssumeRole",
             Effect: "Allow",
-            Principal: {
-              AWS: { "Fn::Join": ["", ["arn:", partition, ":iam::", account, ":root"]] },
-            },
+            Principal: { AWS: placeOf(name).root },
           },
         ],
       },
     });
+  });
+
+  test("the operator may update the mapping only while it invokes the relay", () => {
+    const relay = { "Fn::GetAtt": [id("OutboxRelay"), "Arn"] };
+    const updates = statements(template, /OutboxOperator/).filter(({ Action }) =>
+      [Action].flat().includes("lambda:UpdateEventSourceMapping"),
+    );
+    expect(updates.map(({ Condition }) => Condition)).toEqual([
+      { ArnLike: { "lambda:FunctionArn": [relay, { "Fn::Join": ["", [relay, ":*"]] }] } },
+    ]);
+  });
+
+  test("the local stack can be deployed to no other account", () => {
+    const { account, region } = ordersStack(name);
+    expect(Token.isUnresolved(account)).toBe(!local);
+    expect(Token.isUnresolved(region)).toBe(!local);
+    const { PinnedAccount: rule } = template.toJSON().Rules ?? {};
+    expect(rule?.Assertions).toEqual(
+      local
+        ? [
+            {
+              Assert: { "Fn::Equals": [{ Ref: "AWS::AccountId" }, "000000000000"] },
+              AssertDescription: expect.stringContaining("for the local AWS"),
+            },
+          ]
+        : undefined,
+    );
+    if (local) {
+      expect({ account, region }).toEqual({ account: "000000000000", region: "eu-central-1" });
+    }
   });
 
   test("each route has its function, with IAM outside of the local stack", () => {
@@ -406,6 +453,7 @@ describe.each(environmentNames)("orders in %s", (name) => {
       "CreateOrderFunctionName",
       "DeadLetterQueueUrl",
       "EventBusName",
+      "EventSources",
       "GetOrderFunctionName",
       "OperatorRoleArn",
       "OrdersTableName",

@@ -36,6 +36,7 @@ function stackWith(props: (stack: Stack) => Partial<TransactionalOutboxProps>): 
   new TransactionalOutbox(stack, "Outbox", {
     relayCode: code.of("publish-events"),
     sweeperCode: code.of("sweep-outbox"),
+    sources: ["orders"],
     ...props(stack),
   });
   return stack;
@@ -268,6 +269,7 @@ describe("the stream", () => {
     return new TransactionalOutbox(stack, id, {
       relayCode: code.of("publish-events"),
       sweeperCode: code.of("sweep-outbox"),
+      sources: ["orders"],
       ...props,
     });
   }

@@ -7,6 +7,7 @@ import {
   logging,
   logicalId,
   ordersTemplate,
+  placeOf,
   propertiesOf,
   queuePolicy,
 } from "./template.ts";
@@ -29,7 +30,7 @@ describe.each(environmentNames)("shipping in %s", (name) => {
       TimeToLiveSpecification: { AttributeName: "expiresAt", Enabled: true },
       Replicas: [
         {
-          Region: { Ref: "AWS::Region" },
+          Region: placeOf(name).region,
           DeletionProtectionEnabled: prod,
           PointInTimeRecoverySpecification: {
             PointInTimeRecoveryEnabled: prod || name === "staging",
@@ -156,6 +157,7 @@ describe.each(environmentNames)("shipping in %s", (name) => {
         EventSourceArn: arn("ShippingQueue"),
         FunctionName: { Ref: id("ShippingStartShipping") },
         FunctionResponseTypes: ["ReportBatchItemFailures"],
+        ScalingConfig: { MaximumConcurrency: 20 },
       },
     ]);
   });

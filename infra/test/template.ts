@@ -40,6 +40,16 @@ export function ordersStack(environmentName: EnvironmentName, props: AppProps = 
   });
 }
 
+/** Creates the orders stack of an environment with a key of its own, for which it needs a Region. */
+export function ordersStackWithKey(environmentName: EnvironmentName): OrdersStack {
+  return new OrdersStack(new App({ context }), `orders-${environmentName}`, {
+    environmentName,
+    code: placeholderCode(),
+    customerManagedKey: true,
+    env: { region: "eu-central-1" },
+  });
+}
+
 /** Returns the template of the orders stack in an environment. */
 export function ordersTemplate(environmentName: EnvironmentName): Template {
   return Template.fromStack(ordersStack(environmentName));
@@ -57,6 +67,21 @@ export function propertiesOf(template: Template, prefix: string): unknown {
   return template.toJSON().Resources[logicalId(template, prefix)]?.Properties;
 }
 
+/** Returns the Region and the root of the account in the template of an environment: fixed in the local one. */
+export function placeOf(name: EnvironmentName): {
+  readonly region: unknown;
+  readonly root: unknown;
+} {
+  if (name === "local") {
+    return { region: "eu-central-1", root: "arn:aws:iam::000000000000:root" };
+  }
+  const [partition, account] = [{ Ref: "AWS::Partition" }, { Ref: "AWS::AccountId" }];
+  return {
+    region: { Ref: "AWS::Region" },
+    root: { "Fn::Join": ["", ["arn:", partition, ":iam::", account, ":root"]] },
+  };
+}
+
 /** The log level and log retention of each environment. */
 export const logging = {
   local: { level: "DEBUG", retentionInDays: 1 },
@@ -69,6 +94,7 @@ export const logging = {
 interface Statement {
   readonly Action: string | string[];
   readonly Resource: unknown;
+  readonly Condition?: Readonly<Record<string, unknown>>;
 }
 
 /** Returns the statements of a queue's own policy. */
@@ -91,28 +117,32 @@ export function denyPlainText(queueId: string): object {
   };
 }
 
+/** Returns the statements of a role's policies. */
+export function statements(template: Template, roleName: RegExp): Statement[] {
+  return Object.values(template.findResources("AWS::IAM::Policy"))
+    .filter((policy) => roleName.test(JSON.stringify(policy.Properties.Roles)))
+    .flatMap((policy) => policy.Properties.PolicyDocument.Statement as Statement[]);
+}
+
 /**
  * Returns a role's permissions, sorted, as `action on logicalId`.
  */
 export function grants(template: Template, roleName: RegExp): string[] {
-  const granted = Object.values(template.findResources("AWS::IAM::Policy"))
-    .filter((policy) => roleName.test(JSON.stringify(policy.Properties.Roles)))
-    .flatMap((policy) => policy.Properties.PolicyDocument.Statement as Statement[])
-    .flatMap(({ Action, Resource }) =>
-      [Action].flat().flatMap((action) => targets(Resource).map((on) => `${action} on ${on}`)),
-    );
+  const granted = statements(template, roleName).flatMap(({ Action, Resource }) =>
+    [Action].flat().flatMap((action) => targets(Resource).map((on) => `${action} on ${on}`)),
+  );
   return [...new Set(granted)].sort();
 }
 
 function targets(resource: unknown): string[] {
   return [resource].flat().map((target) => {
-    if (typeof target === "string") {
-      return target;
-    }
     const text = JSON.stringify(target);
     const [, stack] = /:(stack\/[^"]+)/.exec(text) ?? [];
     if (stack !== undefined) {
       return stack;
+    }
+    if (typeof target === "string") {
+      return target;
     }
     const [, logicalId] =
       /"(?:Fn::GetAtt":\["|Ref":")([A-Za-z0-9]+?)(?:[0-9A-F]{8})?"/.exec(text) ?? [];
@@ -128,12 +158,12 @@ function partOf(target: string): string {
   return target.includes("StreamArn") ? " stream" : "";
 }
 
-/** Returns the stack outputs that outboxctl reads, and its role's. */
+/** Returns the stack outputs that outboxctl reads, the sources', and its role's. */
 export function outputsForOutboxctl(): string[] {
   const source = readFileSync(
     new URL("../../scripts/outboxctl/src/deployment.rs", import.meta.url),
     "utf8",
   );
   const asked = [...source.matchAll(/output\("(\w+)"\)/g)].map(([, name = ""]) => name);
-  return [...asked, "OperatorRoleArn"].sort();
+  return [...new Set([...asked, "EventSources", "OperatorRoleArn"])].sort();
 }
