@@ -61,11 +61,12 @@ fault: running ## Make AWS calls of the stack of 'make dev' fail: ARGS='add PutE
 	@$(devstack) fault $(ARGS)
 
 # The tables, bus and queue don't exist: functions start, and their calls fail.
+# A web page can't read a response, but it can invoke a function, which 'make dev' prevents.
 .PHONY: watch
 watch: prerequisites python-tools ## Serve the functions without a local AWS, for 'make invoke'
 	@$(without_aws) env ORDERS_TABLE=orders OUTBOX_TABLE=outbox SHIPMENTS_TABLE=shipments EVENT_BUS_NAME=orders \
-		DEAD_LETTER_QUEUE_URL=http://127.0.0.1:9/dead-letters \
-		.venv/bin/cargo-lambda lambda watch --invoke-address 127.0.0.1
+		DEAD_LETTER_QUEUE_URL=http://127.0.0.1:9/dead-letters EVENT_SOURCES=orders EVENT_ACCOUNT=000000000000 \
+		ALLOW_ANONYMOUS_CALLERS=true .venv/bin/cargo-lambda lambda watch --invoke-address 127.0.0.1 --disable-cors
 
 .PHONY: invoke
 invoke: function python-tools ## Invoke a served function with its sample event: FUNCTION=create-order

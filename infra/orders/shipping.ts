@@ -1,4 +1,4 @@
-import { Duration } from "aws-cdk-lib";
+import { Duration, Stack } from "aws-cdk-lib";
 import type { TableV2 } from "aws-cdk-lib/aws-dynamodb";
 import { type IEventBus, Rule } from "aws-cdk-lib/aws-events";
 import { SqsQueue } from "aws-cdk-lib/aws-events-targets";
@@ -113,7 +113,11 @@ export class Shipping extends Construct {
       crate: "start-shipping",
       code: props.code,
       timeout: TIMEOUT,
-      environment: { SHIPMENTS_TABLE: this.table.tableName },
+      environment: {
+        SHIPMENTS_TABLE: this.table.tableName,
+        // Events that another account puts on the bus are rejected.
+        EVENT_ACCOUNT: Stack.of(this).account,
+      },
       settings: props.settings,
       ...(props.encryptionKey && { encryptionKey: props.encryptionKey }),
     });

@@ -2,7 +2,7 @@
 
 use aws_config::BehaviorVersion;
 use lambda_http::{Error, Request, run, service_fn, tracing};
-use orders_service::{OrderService, OrderStore, Orders, create_order};
+use orders_service::{Callers, OrderService, OrderStore, Orders, create_order};
 
 /// The `source` of this service's events.
 const SOURCE: &str = "orders";
@@ -12,6 +12,8 @@ async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
     let orders_table = variable("ORDERS_TABLE")?;
     let outbox_table = variable("OUTBOX_TABLE")?;
+    let callers = std::env::var("ALLOW_ANONYMOUS_CALLERS").ok();
+    let callers = Callers::of_variable(callers.as_deref());
 
     let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
     let client = aws_sdk_dynamodb::Client::new(&config);
@@ -21,7 +23,7 @@ async fn main() -> Result<(), Error> {
 
     let service = &service;
     run(service_fn(move |request: Request| async move {
-        Ok::<_, Error>(create_order(service, request).await)
+        Ok::<_, Error>(create_order(service, callers, request).await)
     }))
     .await
 }

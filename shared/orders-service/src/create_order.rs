@@ -7,8 +7,8 @@ use lambda_http::{
 use tracing::Instrument;
 
 use crate::{
-    OrderService, PlaceOrderError, log_error::log_error, origin::Origin, problem::Problem, request,
-    response, store::StoredOrder,
+    Callers, OrderService, PlaceOrderError, log_error::log_error, origin::Origin, problem::Problem,
+    request, response, store::StoredOrder,
 };
 
 /// Handles `POST /orders`. Returns 201 with the order, its `Location` and its
@@ -18,15 +18,20 @@ use crate::{
 /// |---|---|
 /// | 201 | the order is saved, by this or an earlier request with the same `Idempotency-Key` |
 /// | 400 | the body is not JSON, or the `Idempotency-Key` does not have 1 to 255 bytes, has a comma, or is sent twice |
+/// | 403 | the caller is not identified, and must be |
 /// | 413 | the body has over 256 KB |
 /// | 415 | the content type is not `application/json` |
 /// | 422 | the order is invalid, or the `Idempotency-Key` was used for another order |
 /// | 503 | DynamoDB is unavailable or throttles: retry after `Retry-After` seconds |
-pub async fn create_order(service: &OrderService, request: Request) -> Response<Body> {
+pub async fn create_order(
+    service: &OrderService,
+    callers: Callers,
+    request: Request,
+) -> Response<Body> {
     let origin = request::origin(&request);
     let span = origin.span();
     let answer = async {
-        match place(service, &request, &origin).await {
+        match place(service, callers, &request, &origin).await {
             Ok(placed) => created(&placed),
             Err(problem) => problem.into_response(),
         }
@@ -36,11 +41,13 @@ pub async fn create_order(service: &OrderService, request: Request) -> Response<
 
 async fn place(
     service: &OrderService,
+    callers: Callers,
     request: &Request,
     origin: &Origin,
 ) -> Result<StoredOrder, Problem> {
+    let caller = callers.admit(request)?;
     let command = request::place_order(request)?;
-    let key = request::idempotency_key(request)?;
+    let key = request::idempotency_key(request, &caller)?;
     let placed = service.place_order(command, key.as_ref(), origin).await;
     match &placed {
         Ok(placed) => tracing::info!(order = %placed.state.id, "order placed"),

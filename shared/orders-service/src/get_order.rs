@@ -5,7 +5,7 @@ use lambda_http::{Body, Request, Response, http::StatusCode};
 use tracing::Instrument;
 
 use crate::{
-    Orders, log_error::log_error, problem::Problem, request, response, store::StoredOrder,
+    Callers, Orders, log_error::log_error, problem::Problem, request, response, store::StoredOrder,
 };
 
 /// Handles `GET /orders/{id}`. Returns 200 with the current order and its version
@@ -15,12 +15,13 @@ use crate::{
 /// |---|---|
 /// | 200 | there is such an order |
 /// | 304 | the order still has the version in `If-None-Match` |
+/// | 403 | the caller is not identified, and must be |
 /// | 404 | there is no such order |
 /// | 503 | DynamoDB is unavailable or throttles: retry after `Retry-After` seconds |
-pub async fn get_order(orders: &Orders, request: Request) -> Response<Body> {
+pub async fn get_order(orders: &Orders, callers: Callers, request: Request) -> Response<Body> {
     let span = request::origin(&request).span();
     let answer = async {
-        match find(orders, &request).await {
+        match find(orders, callers, &request).await {
             Ok(found) => answer(&found, &request),
             Err(problem) => problem.into_response(),
         }
@@ -28,7 +29,12 @@ pub async fn get_order(orders: &Orders, request: Request) -> Response<Body> {
     answer.instrument(span).await
 }
 
-async fn find(orders: &Orders, request: &Request) -> Result<StoredOrder, Problem> {
+async fn find(
+    orders: &Orders,
+    callers: Callers,
+    request: &Request,
+) -> Result<StoredOrder, Problem> {
+    callers.admit(request)?;
     let id = request::order_id(request)?;
     match orders.order(id).await {
         Ok(Some(found)) => Ok(found),

@@ -10,6 +10,7 @@
 //! [`OrderStore`] stores orders, their events and the idempotency keys in
 //! DynamoDB. The `orders` crate decides what a valid order is.
 
+mod callers;
 mod cancel_order;
 mod create_order;
 mod get_order;
@@ -24,6 +25,7 @@ mod service;
 mod single_header;
 mod store;
 
+pub use callers::Callers;
 pub use cancel_order::cancel_order;
 pub use create_order::create_order;
 pub use get_order::get_order;

@@ -73,6 +73,15 @@ impl Problem {
         )
     }
 
+    pub(crate) fn unidentified_caller() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "urn:problem-type:orders:unidentified-caller",
+            "The caller is unknown",
+            "The API has not identified the caller: its routes need the authorizer of IAM.",
+        )
+    }
+
     pub(crate) fn unsupported_media_type() -> Self {
         Self::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -19,9 +19,6 @@ use crate::{
 /// The largest body in bytes. 100 items with the longest names are 30 KB.
 const MOST_BODY_BYTES: usize = 256 * 1024;
 
-/// The caller of an API without authorization: only the local stack's.
-const ANONYMOUS: &str = "anonymous";
-
 /// Parses the command to place an order.
 pub(crate) fn place_order(request: &Request) -> Result<PlaceOrder, Problem> {
     if !is_json(request) {
@@ -71,11 +68,14 @@ fn is_json(request: &Request) -> bool {
     matches!(content_type, Ok(Some(value)) if media_type::is_json(value))
 }
 
-/// Returns the request's idempotency key, if it has one.
-pub(crate) fn idempotency_key(request: &Request) -> Result<Option<IdempotencyKey>, Problem> {
+/// Returns the idempotency key of a caller's request, if it has one.
+pub(crate) fn idempotency_key(
+    request: &Request,
+    caller: &str,
+) -> Result<Option<IdempotencyKey>, Problem> {
     let key = single_header(request.headers(), "idempotency-key")
         .map_err(|Repeated| InvalidIdempotencyKey::Repeated)?;
-    let key = key.map(|key| IdempotencyKey::for_place_order(&caller(request), key.as_bytes()));
+    let key = key.map(|key| IdempotencyKey::for_place_order(caller, key.as_bytes()));
     Ok(key.transpose()?)
 }
 
@@ -94,20 +94,10 @@ pub(crate) fn order_id(request: &Request) -> Result<OrderId, Problem> {
 
 /// Returns who sent the request, from IAM. A caller id is `role-id:session`; the
 /// session is left out, because it changes between retries of the same caller.
-fn caller(request: &Request) -> String {
-    http_context(request)
-        .and_then(|context| {
-            context
-                .authorizer
-                .as_ref()?
-                .iam
-                .as_ref()?
-                .caller_id
-                .as_deref()
-        })
-        .and_then(|caller_id| caller_id.split(':').next())
-        .unwrap_or(ANONYMOUS)
-        .to_owned()
+pub(crate) fn caller(request: &Request) -> Option<String> {
+    let iam = http_context(request)?.authorizer.as_ref()?.iam.as_ref()?;
+    let caller = iam.caller_id.as_deref()?.split(':').next()?;
+    (!caller.is_empty()).then(|| caller.to_owned())
 }
 
 /// Returns the ids that connect the request with its events and log lines.

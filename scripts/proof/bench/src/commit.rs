@@ -10,7 +10,7 @@ use dynamodb_in_process::{client, create_table, listen};
 use lambda_http::{Body, Request};
 use miette::{IntoDiagnostic, Result, bail, miette};
 use nix::time::{ClockId, clock_gettime};
-use orders_service::{OrderService, OrderStore, Orders, create_order};
+use orders_service::{Callers, OrderService, OrderStore, Orders, create_order};
 use outbox::Outbox;
 use serde::Serialize;
 use serde_json::json;
@@ -125,7 +125,7 @@ pub(crate) fn request() -> Result<Request> {
 
 /// Creates an order.
 pub(crate) async fn create(service: &OrderService, request: Request) -> Result<()> {
-    let response = create_order(service, request).await;
+    let response = create_order(service, Callers::Anyone, request).await;
     if response.status() != 201 {
         bail!("the response to an order is {}", response.status());
     }

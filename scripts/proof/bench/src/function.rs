@@ -159,4 +159,7 @@ const ENVIRONMENT: [(&str, &str); 14] = [
     ("OUTBOX_TABLE", "outbox"),
     ("EVENT_BUS_NAME", "orders"),
     ("DEAD_LETTER_QUEUE_URL", "http://127.0.0.1:9/dead-letters"),
+    ("EVENT_SOURCES", "orders"),
+    ("EVENT_ACCOUNT", "000000000000"),
+    ("ALLOW_ANONYMOUS_CALLERS", "true"),
 ];

@@ -6,7 +6,9 @@ use lambda_http::{
     http::{self, HeaderMap, Method, header},
 };
 use orders::{Order, OrderStatus};
-use orders_service::{OrderService, OrderStore, Orders, cancel_order, create_order, get_order};
+use orders_service::{
+    Callers, OrderService, OrderStore, Orders, cancel_order, create_order, get_order,
+};
 use outbox::{CloudEvent, Outbox};
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -53,11 +55,12 @@ impl Service {
         let request = request(bytes).unwrap_or_else(|| place(bytes));
         let path = request.uri().path().to_owned();
         let answer = match request.method() {
-            &Method::GET => Answer::of(get_order(&self.orders, request).await),
+            &Method::GET => Answer::of(get_order(&self.orders, Callers::Anyone, request).await),
             _ if path.ends_with("/cancel") => self.cancel(request).await,
             _ => {
                 let again = request_with(&request, request.body().clone());
-                let answer = Answer::of(create_order(&self.service, request).await);
+                let answer =
+                    Answer::of(create_order(&self.service, Callers::Anyone, request).await);
                 answer.assert_called_json(again.body());
                 if answer.status == 201 {
                     self.placed(&answer, again).await;
@@ -78,7 +81,7 @@ impl Service {
         self.assert_told(&order).await;
 
         let is_keyed = again.headers().contains_key("idempotency-key");
-        let repeated = Answer::of(create_order(&self.service, again).await);
+        let repeated = Answer::of(create_order(&self.service, Callers::Anyone, again).await);
         assert_eq!(repeated.status, 201);
         assert_eq!(repeated.order() == order, is_keyed);
 
@@ -91,13 +94,13 @@ impl Service {
     async fn assert_found(&self, answered: &Answer, location: &str) {
         let mut request = post(location);
         *request.method_mut() = Method::GET;
-        let found = Answer::of(get_order(&self.orders, request).await);
+        let found = Answer::of(get_order(&self.orders, Callers::Anyone, request).await);
         assert_eq!((found.status, &found.body), (200, &answered.body));
         assert_eq!(found.header("etag"), answered.header("etag"));
     }
 
     async fn cancel(&self, request: Request) -> Answer {
-        Answer::of(cancel_order(&self.service, request).await)
+        Answer::of(cancel_order(&self.service, Callers::Anyone, request).await)
     }
 
     async fn assert_told(&self, order: &Order) {

@@ -8,6 +8,7 @@ use lambda_http::{
     Body, Request, RequestExt, Response, aws_lambda_events::apigw::ApiGatewayV2httpRequestContext,
     http, request::RequestContext,
 };
+pub(crate) use orders_service::Callers;
 use orders_service::{OrderService, OrderStore, Orders, cancel_order, create_order, get_order};
 use outbox::{Clock, Outbox, OutboxRow};
 use serde_json::{Value, json};
@@ -37,7 +38,7 @@ impl Fixture {
     }
 
     pub(crate) async fn post(&self, request: Request) -> Answer {
-        Answer::of(create_order(&self.service, request).await)
+        Answer::of(create_order(&self.service, Callers::Anyone, request).await)
     }
 
     /// Places an order and returns its id.
@@ -47,11 +48,11 @@ impl Fixture {
     }
 
     pub(crate) async fn cancel(&self, id: &str) -> Answer {
-        Answer::of(cancel_order(&self.service, cancel(id)).await)
+        Answer::of(cancel_order(&self.service, Callers::Anyone, cancel(id)).await)
     }
 
     pub(crate) async fn get(&self, request: Request) -> Answer {
-        Answer::of(get_order(&orders(&self.client), request).await)
+        Answer::of(get_order(&orders(&self.client), Callers::Anyone, request).await)
     }
 
     pub(crate) async fn events(&self) -> Vec<OutboxRow> {

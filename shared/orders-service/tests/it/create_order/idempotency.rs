@@ -151,7 +151,9 @@ async fn a_key_is_recognised_for_a_day() {
     for (hours, same) in [(23, true), (25, false)] {
         let later = Later(SignedDuration::from_hours(hours));
         let service = service(&fixture.client).with_clock(later);
-        let answer = Answer::of(create_order(&service, post_with_key(&order(), "key")).await);
+        let answer = Answer::of(
+            create_order(&service, Callers::Anyone, post_with_key(&order(), "key")).await,
+        );
         assert_eq!(answer.status, 201);
         assert_eq!(
             answer.body["id"] == first.body["id"],
