@@ -23,6 +23,10 @@ use crate::{command_line::CommandLine, environment::Environment, row_name::RowNa
   outboxctl --env dev publish --older-than 15m
   outboxctl --stack orders-dev unpark 'order#42/7'
 
+Before a change, the stack, the account and your identity are shown, and you are asked, unless
+the stack is known to be for development: by its tag 'environment', which is dev or local, or
+without this tag by --env dev or --env local. --yes skips the question.
+
 Exit status: 0 if all is well, 1 if something needs attention, 2 if the command failed.
 With --output json the result is JSON on standard output; a failure is {\"error\": {\"message\", \"help\"}},
 on one line of standard error."
@@ -40,7 +44,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_enum, default_value_t, global = true)]
     pub(crate) output: Format,
 
-    /// Change prod without asking for confirmation.
+    /// Change the stack without asking for confirmation.
     #[arg(long, global = true)]
     pub(crate) yes: bool,
 
