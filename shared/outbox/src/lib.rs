@@ -100,14 +100,16 @@ pub mod relay;
 pub mod replay;
 #[cfg(any(feature = "append", feature = "relay"))]
 mod row;
+#[cfg(any(feature = "append", feature = "replay"))]
+mod serde_failure;
 #[cfg(feature = "testing")]
 pub mod testing;
 
 #[cfg(feature = "append")]
 pub use append::{
-    AggregateWrite, CommitError, Committed, ConditionFailure, FailedCondition, InvalidSource,
-    InvalidTransaction, KeySchema, Outbox, Participant, Problem, RejectedAction, Rejection,
-    Revision, Transaction, UnreadableAggregate, Versioned,
+    AggregateWrite, CommitError, Committed, ConditionFailure, ControlCharacter, FailedCondition,
+    InvalidSource, InvalidTransaction, KeySchema, Outbox, Participant, Problem, RejectedAction,
+    Rejection, Revision, Transaction, UnreadableAggregate, Versioned,
 };
 pub use clock::{Clock, SystemClock};
 pub use event::{CloudEvent, DomainEvent, EventData, InvalidData, Traceparent};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
-use crate::{OutboxRow, event::string, json_text::examine, limits};
+use crate::{OutboxRow, event::string, json_text::examine, limits, serde_failure::kind};
 
 /// A `detail` that can't be published, or that would be another event; see [`check_detail`] for
 /// an example.
@@ -37,9 +37,10 @@ pub fn check_detail(row: &OutboxRow, detail: &str) -> Result<(), InvalidDetail> 
         return invalid("it is not a JSON object".to_owned());
     }
     let examined = examine(detail);
-    if let Some(string) = examined.invalid_string {
+    if let Some(place) = examined.invalid_string {
         return invalid(format!(
-            "{string} stands for no text: consumers could not read it"
+            "{} stands for no text: consumers could not read it",
+            place.trim_start_matches('.')
         ));
     }
     // The envelope is one level around the data.
@@ -52,7 +53,10 @@ pub fn check_detail(row: &OutboxRow, detail: &str) -> Result<(), InvalidDetail> 
     }
     let found: Identity<'_> = match serde_json::from_str(detail) {
         Ok(found) => found,
-        Err(error) => return invalid(format!("consumers would read it differently: {error}")),
+        Err(error) => {
+            let kind = kind(&error);
+            return invalid(format!("consumers would read it differently: {kind}"));
+        }
     };
     for (name, found, expected) in [
         ("id", found.id, row.event_id.to_string()),

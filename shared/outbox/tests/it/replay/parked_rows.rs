@@ -308,7 +308,7 @@ fn a_new_detail_that_consumers_could_not_read_is_refused() {
         )
     };
     for (data, said) in [
-        (r#""\ud800""#, r#""\ud800" stands for no text"#),
+        (r#"["Jane Doe", "\ud800"]"#, "data[1] stands for no text"),
         (&*deep(101), "it is nested 102 deep"),
     ] {
         let error = check_detail(&row, &detail(data)).unwrap_err().to_string();
