@@ -92,7 +92,8 @@ pub(crate) enum Command {
   outboxctl --env dev unpark --all")]
     Unpark(Unpark),
 
-    /// Edit the detail of a parked row, and publish it.
+    /// Edit the detail of a parked row, and publish it. Who edited it, when, and the row as
+    /// it was before are kept for 30 days.
     #[command(
         after_help = "Opens $VISUAL or $EDITOR, or reads the new detail from a file:
   outboxctl --env dev edit 'order#42/7'
@@ -119,6 +120,15 @@ pub(crate) enum Command {
         /// The reason, kept with the row: up to 500 characters.
         #[arg(long)]
         reason: String,
+    },
+
+    /// Show who edited or discarded a row in the past 30 days, and its content before.
+    #[command(after_help = "Example:
+  outboxctl --env dev history 'order#42/7'")]
+    History {
+        /// The row.
+        #[arg(value_name = "AGGREGATE/SEQUENCE")]
+        row: RowName,
     },
 
     /// Stop publishing: disable the stream mapping and the sweeper. Nothing is lost:
@@ -266,6 +276,7 @@ impl Command {
     pub(crate) fn changes(&self) -> bool {
         match self {
             Self::Status
+            | Self::History { .. }
             | Self::Pending(_)
             | Self::Parked { .. }
             | Self::Dlq(Dlq::List { .. } | Dlq::Show { .. }) => false,
@@ -328,7 +339,15 @@ mod tests {
             program: "outboxctl".to_owned(),
             outbox: ["--stack", "mine"].map(str::to_owned).into(),
         };
-        for command in ["", "publish", "unpark", "edit", "discard", "dlq replay"] {
+        for command in [
+            "",
+            "publish",
+            "unpark",
+            "edit",
+            "discard",
+            "history",
+            "dlq replay",
+        ] {
             let line = typed(&format!("outboxctl {command} --help"));
             let help = Arguments::read(line, &mine).unwrap_err().to_string();
             let examples = help.matches("  outboxctl --").count();
@@ -359,6 +378,7 @@ mod tests {
             (&["edit"], &["--detail", "fixed.json"]),
             (&["unpark"], &[]),
             (&["publish"], &[]),
+            (&["history"], &[]),
             (&["discard"], &["--reason", "sent by mail"]),
             (&["dlq", "show"], &[]),
         ] {

@@ -3,7 +3,12 @@
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use console::Style;
-use outbox::{OutboxRow, RowKey, Unreadable, ports::ParkedRows, replay::check_detail};
+use jiff::Timestamp;
+use outbox::{
+    OutboxRow, RowKey, Unreadable,
+    ports::{Edit, ParkedRows},
+    replay::check_detail,
+};
 use similar::{ChangeTag, TextDiff};
 
 use super::{find_row::find_row, published::Published};
@@ -66,12 +71,22 @@ async fn publish(
         problem: problem.to_string(),
     })?;
     context.note(difference(&row.detail, detail));
-    let replace = || relay.table().replace_detail(key, &row.detail, detail);
+    let edit = Edit {
+        by: context.deployment.account.caller.clone(),
+        at: Timestamp::now(),
+        seen: row.detail.clone(),
+        detail: detail.clone(),
+    };
+    let replace = || relay.table().replace_detail(key, &edit);
     // Replaces the detail only if the row is still as it was shown to the operator.
     let is_done = relay.patiently(replace).await.map_err(Error::aws)?;
     if !is_done && !was_done(relay, key, detail).await? {
         return Err(Error::Changed(key.to_string()));
     }
+    context.note(format_args!(
+        "the row as it was is kept for 30 days: {}",
+        context.command_for(&["history"], &key.to_string(), &[])
+    ));
     let wanted = BTreeSet::from([key.clone()]);
     let through = relay.publish_through(&wanted).await;
     let published = Published::of(&wanted, &through, context);
