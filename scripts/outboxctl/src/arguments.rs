@@ -2,10 +2,15 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use clap::{ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{
+    ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
+    builder::StyledStr, error::ContextValue,
+};
 use jiff::SignedDuration;
 
-use crate::{command_line::CommandLine, environment::Environment, row_name::RowName};
+use crate::{
+    command_line::CommandLine, environment::Environment, row_name::RowName, visible::visible,
+};
 
 /// Show what is pending, parked or dead in an outbox, and fix it.
 ///
@@ -232,8 +237,34 @@ impl Arguments {
         commands: &CommandLine,
     ) -> Result<Self, clap::Error> {
         let command = with_examples(Self::command(), commands);
-        Self::from_arg_matches(&command.try_get_matches_from(typed)?)
+        let matches = command.try_get_matches_from(typed).map_err(visible_error)?;
+        Self::from_arg_matches(&matches).map_err(visible_error)
     }
+}
+
+/// Escapes hidden characters in the arguments that an error quotes. The error's own text has
+/// line breaks and colours, so it is too late once they are part of it.
+fn visible_error(mut error: clap::Error) -> clap::Error {
+    let shown = |text: &str| visible(text).into_owned();
+    let quoted = error.context().filter_map(|(kind, value)| {
+        let value = match value {
+            ContextValue::String(text) => ContextValue::String(shown(text)),
+            ContextValue::Strings(texts) => {
+                ContextValue::Strings(texts.iter().map(|text| shown(text)).collect())
+            }
+            ContextValue::StyledStrs(texts) => {
+                let shown = |text: &StyledStr| shown(&text.to_string()).into();
+                ContextValue::StyledStrs(texts.iter().map(shown).collect())
+            }
+            // The usage, which has no arguments in it, and numbers.
+            _ => return None,
+        };
+        Some((kind, value))
+    });
+    for (kind, value) in quoted.collect::<Vec<_>>() {
+        error.insert(kind, value);
+    }
+    error
 }
 
 /// Rewrites the examples in the help for the way this program was started.

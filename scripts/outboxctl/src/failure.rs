@@ -13,7 +13,6 @@ use crate::{
     json_output,
     notes::{note, note_json},
     text::Text,
-    typed,
 };
 
 #[derive(Debug, Serialize)]
@@ -46,7 +45,7 @@ pub(crate) fn report_usage(error: &clap::Error, format: Format) {
     match format {
         Format::Table => {
             let is_coloured = console::colors_enabled_stderr();
-            note(Text::of_parser(error, &typed(), is_coloured));
+            note(Text::of_parser(error, is_coloured));
         }
         Format::Json => {
             let text = error.render().to_string();

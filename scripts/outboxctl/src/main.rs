@@ -64,16 +64,8 @@ fn explain(error: &clap::Error) -> ExitCode {
         failure::report_usage(error, Format::typed(std::env::args_os()));
         return ExitCode::from(2);
     }
-    let help = Text::of_parser(error, &typed(), console::colors_enabled());
+    let help = Text::of_parser(error, console::colors_enabled());
     // The reader may have closed the pipe, as with '--help | head'.
     let _ = output::print_text(&help);
     ExitCode::SUCCESS
-}
-
-/// Returns the command line.
-fn typed() -> Vec<String> {
-    let arguments = std::env::args_os();
-    arguments
-        .map(|argument| argument.to_string_lossy().into_owned())
-        .collect()
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use console::Style;
 
-use crate::visible::{is_hidden, visible};
+use crate::visible::visible;
 
 /// Lines for a terminal, without hidden characters but the tool's own colours.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,22 +31,15 @@ impl Text {
         Self(lines.split('\n').map(|line| visible(line).into()).collect())
     }
 
-    /// Returns the help or the error of the command line's parser.
-    pub(crate) fn of_parser(error: &clap::Error, typed: &[String], is_coloured: bool) -> Self {
+    /// Returns the help or the error of the command line's parser. Arguments in it are
+    /// visible already.
+    pub(crate) fn of_parser(error: &clap::Error, is_coloured: bool) -> Self {
         let styled = error.render();
-        let plain = styled.to_string();
-        if is_coloured && !typed.iter().any(|argument| argument.contains(is_hidden)) {
+        if is_coloured {
             let coloured = styled.ansi().to_string();
             return Self(coloured.trim_end().lines().map(str::to_owned).collect());
         }
-        // The parser's text has line breaks of its own, so those of arguments are escaped
-        // before. It may quote an option and its value separately.
-        let parts = typed
-            .iter()
-            .flat_map(|argument| std::iter::once(argument.as_str()).chain(argument.split('=')));
-        let hidden = parts.filter(|part| part.contains(is_hidden));
-        let plain = hidden.fold(plain, |text, part| text.replace(part, &visible(part)));
-        Self::laid_out(plain.trim_end())
+        Self::laid_out(styled.to_string().trim_end())
     }
 
     /// Adds a line. Line breaks in it are escaped, as all hidden characters are.

@@ -2,7 +2,10 @@
 
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
-use outbox::{RowKey, ports::Decided};
+use outbox::{
+    RowKey,
+    ports::{Decided, Decision},
+};
 use outbox_testing::unreachable_client;
 use tokio::{
     task::{LocalSet, spawn_local},
