@@ -82,8 +82,6 @@ impl<T: Serialize> Serialize for Unquoted<&T> {
 
 #[cfg(all(test, feature = "append"))]
 mod tests {
-    use std::collections::BTreeMap;
-
     use serde_json::json;
 
     use super::*;
@@ -150,9 +148,9 @@ mod tests {
             }
         }
 
-        let value = BTreeMap::from([("name", Own)]);
+        let value = [Own];
         let error = serde_json::to_string(&Unquoted(&value)).unwrap_err();
-        assert_eq!(error.to_string(), "name: invalid value");
+        assert_eq!(error.to_string(), "[0]: invalid value");
         let time = serde_json::from_str::<jiff::Timestamp>(&format!("{SECRET:?}"));
         assert_eq!(kind(&time.unwrap_err()), "invalid value");
     }

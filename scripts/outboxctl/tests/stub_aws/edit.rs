@@ -51,3 +51,43 @@ async fn who_edited_or_discarded_a_row_and_its_content_before_is_shown() {
     assert_eq!(decisions[1]["detail"], json!(after));
     assert_eq!(run(&["pending"])["total"], 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_error_about_an_edit_quotes_the_event() {
+    let aws = StubAws::start(Said {
+        tag: Some("dev".to_owned()),
+        ..Said::default()
+    })
+    .await;
+    let key = first("order#42");
+    let before = detail("order#42", "OrderCreated", &json!({"name": "Jane Doe"}));
+    let reason = Some("InvalidArgument: no");
+    aws.put(row(&key, "OrderCreated", &before, reason)).await;
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("new.json");
+    for (text, expected) in [
+        ("Jane Doe".to_owned(), "it is not JSON: "),
+        (r#"["Jane Doe"]"#.to_owned(), "it is not a JSON object"),
+        (
+            before.replace("Jane Doe", r"Jane Doe\ud800"),
+            "data.name stands for no text",
+        ),
+        (
+            before.replace("\"orders\"", "\"Jane Doe\""),
+            "its \"source\" must stay \"orders\"",
+        ),
+        (
+            before.replacen('{', r#"{"id":"Jane Doe","#, 1),
+            "consumers would read it differently: duplicate field `id`",
+        ),
+    ] {
+        std::fs::write(&file, &text).unwrap();
+        let file = file.to_str().unwrap();
+        let arguments = ["--stack", "mine", "edit", "order#42/1", "--detail", file];
+        let output = aws.run(&mut aws.command(&arguments));
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert!(error.contains(expected), "{error}");
+        assert!(!error.contains("Jane"), "{error}");
+    }
+}

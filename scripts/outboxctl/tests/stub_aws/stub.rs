@@ -191,20 +191,19 @@ impl Responses {
                 "text/xml",
             );
         }
-        let outputs: String = [
+        let outputs = [
             ("OutboxTableName", "outbox"),
             ("EventBusName", "orders"),
             ("DeadLetterQueueUrl", &format!("{}/1/dead", self.uri)),
             ("StreamMappingId", "mapping"),
             ("SweepScheduleName", "schedule"),
         ]
-        .iter()
         .map(|(key, value)| {
             format!(
                 "<member><OutputKey>{key}</OutputKey><OutputValue>{value}</OutputValue></member>"
             )
         })
-        .collect();
+        .concat();
         let tags = self.said.tag.as_ref().map_or_else(String::new, |tag| {
             format!("<member><Key>environment</Key><Value>{tag}</Value></member>")
         });
