@@ -2,10 +2,15 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use clap::{ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{
+    ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
+    builder::StyledStr, error::ContextValue,
+};
 use jiff::SignedDuration;
 
-use crate::{command_line::CommandLine, environment::Environment, row_name::RowName};
+use crate::{
+    command_line::CommandLine, environment::Environment, row_name::RowName, visible::visible,
+};
 
 /// Show what is pending, parked or dead in an outbox, and fix it.
 ///
@@ -22,6 +27,10 @@ use crate::{command_line::CommandLine, environment::Environment, row_name::RowNa
   outboxctl --env prod dlq replay --dry-run
   outboxctl --env dev publish --older-than 15m
   outboxctl --stack orders-dev unpark 'order#42/7'
+
+Before a change, the stack, the account and your identity are shown, and you are asked, unless
+the stack is known to be for development: by its tag 'environment', which is dev or local, or
+without this tag by --env dev or --env local. --yes skips the question.
 
 Exit status: 0 if all is well, 1 if something needs attention, 2 if the command failed.
 With --output json the result is JSON on standard output; a failure is {\"error\": {\"message\", \"help\"}},
@@ -40,7 +49,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_enum, default_value_t, global = true)]
     pub(crate) output: Format,
 
-    /// Change prod without asking for confirmation.
+    /// Change the stack without asking for confirmation.
     #[arg(long, global = true)]
     pub(crate) yes: bool,
 
@@ -88,7 +97,8 @@ pub(crate) enum Command {
   outboxctl --env dev unpark --all")]
     Unpark(Unpark),
 
-    /// Edit the detail of a parked row, and publish it.
+    /// Edit the detail of a parked row, and publish it. Who edited it, when, and the row as
+    /// it was before are kept for 30 days.
     #[command(
         after_help = "Opens $VISUAL or $EDITOR, or reads the new detail from a file:
   outboxctl --env dev edit 'order#42/7'
@@ -115,6 +125,15 @@ pub(crate) enum Command {
         /// The reason, kept with the row: up to 500 characters.
         #[arg(long)]
         reason: String,
+    },
+
+    /// Show who edited or discarded a row in the past 30 days, and its content before.
+    #[command(after_help = "Example:
+  outboxctl --env dev history 'order#42/7'")]
+    History {
+        /// The row.
+        #[arg(value_name = "AGGREGATE/SEQUENCE")]
+        row: RowName,
     },
 
     /// Stop publishing: disable the stream mapping and the sweeper. Nothing is lost:
@@ -218,8 +237,34 @@ impl Arguments {
         commands: &CommandLine,
     ) -> Result<Self, clap::Error> {
         let command = with_examples(Self::command(), commands);
-        Self::from_arg_matches(&command.try_get_matches_from(typed)?)
+        let matches = command.try_get_matches_from(typed).map_err(visible_error)?;
+        Self::from_arg_matches(&matches).map_err(visible_error)
     }
+}
+
+/// Escapes hidden characters in the arguments that an error quotes. The error's own text has
+/// line breaks and colours, so it is too late once they are part of it.
+fn visible_error(mut error: clap::Error) -> clap::Error {
+    let shown = |text: &str| visible(text).into_owned();
+    let quoted = error.context().filter_map(|(kind, value)| {
+        let value = match value {
+            ContextValue::String(text) => ContextValue::String(shown(text)),
+            ContextValue::Strings(texts) => {
+                ContextValue::Strings(texts.iter().map(|text| shown(text)).collect())
+            }
+            ContextValue::StyledStrs(texts) => {
+                let shown = |text: &StyledStr| shown(&text.to_string()).into();
+                ContextValue::StyledStrs(texts.iter().map(shown).collect())
+            }
+            // The usage, which has no arguments in it, and numbers.
+            _ => return None,
+        };
+        Some((kind, value))
+    });
+    for (kind, value) in quoted.collect::<Vec<_>>() {
+        error.insert(kind, value);
+    }
+    error
 }
 
 /// Rewrites the examples in the help for the way this program was started.
@@ -262,6 +307,7 @@ impl Command {
     pub(crate) fn changes(&self) -> bool {
         match self {
             Self::Status
+            | Self::History { .. }
             | Self::Pending(_)
             | Self::Parked { .. }
             | Self::Dlq(Dlq::List { .. } | Dlq::Show { .. }) => false,
@@ -324,7 +370,15 @@ mod tests {
             program: "outboxctl".to_owned(),
             outbox: ["--stack", "mine"].map(str::to_owned).into(),
         };
-        for command in ["", "publish", "unpark", "edit", "discard", "dlq replay"] {
+        for command in [
+            "",
+            "publish",
+            "unpark",
+            "edit",
+            "discard",
+            "history",
+            "dlq replay",
+        ] {
             let line = typed(&format!("outboxctl {command} --help"));
             let help = Arguments::read(line, &mine).unwrap_err().to_string();
             let examples = help.matches("  outboxctl --").count();
@@ -355,6 +409,7 @@ mod tests {
             (&["edit"], &["--detail", "fixed.json"]),
             (&["unpark"], &[]),
             (&["publish"], &[]),
+            (&["history"], &[]),
             (&["discard"], &["--reason", "sent by mail"]),
             (&["dlq", "show"], &[]),
         ] {

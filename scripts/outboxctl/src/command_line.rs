@@ -1,6 +1,8 @@
 //! How this program was started, so that the commands it suggests can be pasted.
 
-use std::{borrow::Cow, ffi::OsString, path::Path};
+use std::{ffi::OsString, path::Path};
+
+use crate::shell::{joined, quoted};
 
 /// The variable that is `make` if a target of the Makefile started this program.
 const STARTED_BY: &str = "OUTBOXCTL_STARTED_BY";
@@ -47,15 +49,18 @@ impl CommandLine {
     pub(crate) fn with(&self, arguments: &[&str]) -> String {
         match self {
             Self::Make { environment } => {
-                let environment = shell_words::quote(environment);
-                // Make expands the value first, and then the shell of the recipe.
-                let for_the_recipe = shell_words::join(arguments).replace('$', "$$");
-                let quoted = quoted_for_people(&for_the_recipe);
-                format!("make outboxctl ENV={environment} ARGS={quoted}")
+                // Make expands the values first, and then the shell of the recipe.
+                let for_the_recipe = |words: &[&str]| {
+                    let words = joined(words.iter().copied()).replace('$', "$$");
+                    quoted_for_people(&words)
+                };
+                let environment = for_the_recipe(&[environment]);
+                let arguments = for_the_recipe(arguments);
+                format!("make outboxctl ENV={environment} ARGS={arguments}")
             }
             Self::Program { program, outbox } => {
                 let start = std::iter::once(program).chain(outbox).map(String::as_str);
-                shell_words::join(start.chain(arguments.iter().copied()))
+                joined(start.chain(arguments.iter().copied()))
             }
         }
     }
@@ -124,11 +129,11 @@ fn name_to_paste(program: &str) -> String {
 }
 
 /// Quotes for a shell, in double quotes where single quotes would be hard to read.
-fn quoted_for_people(text: &str) -> Cow<'_, str> {
+fn quoted_for_people(text: &str) -> String {
     if text.contains('\'') && !text.contains(['"', '$', '`', '\\', '!']) {
-        Cow::Owned(format!("\"{text}\""))
+        format!("\"{text}\"")
     } else {
-        shell_words::quote(text)
+        quoted(text)
     }
 }
 
@@ -137,9 +142,10 @@ mod tests {
     use std::process::Command;
 
     use super::*;
+    use crate::visible::is_hidden;
 
     /// Ids with characters that a shell or make treats specially.
-    const DELICATE: [&str; 10] = [
+    const DELICATE: [&str; 17] = [
         "order#42/7",
         "it's/1",
         "a\"b/1",
@@ -150,6 +156,13 @@ mod tests {
         "ü%d=,:/1",
         "-x/7",
         "--all/1",
+        "a{b,c}/1",
+        "!!^a/1",
+        "$(shell touch pwned)/1",
+        "'; touch pwned; '/1",
+        "\u{1b}[201~\ntouch pwned\n/1",
+        "\u{1b}]52;c;cHduZWQ=\u{7}'$\"`%s\\/1",
+        "\u{202e}\u{9b}31m/1",
     ];
 
     fn started(arguments: &[&str], is_by_make: bool) -> CommandLine {
@@ -233,6 +246,8 @@ mod tests {
             .output()
             .unwrap();
         assert!(output.status.success(), "{command}: {output:?}");
+        let pwned = directory.path().join("pwned");
+        assert!(!pwned.exists(), "{command} executed a name");
         String::from_utf8(output.stdout).unwrap()
     }
 
@@ -247,8 +262,26 @@ mod tests {
                 } else {
                     format!("<--env><dev><discard><{id}><--reason><>")
                 };
+                assert!(!command.contains(is_hidden), "{command:?}");
                 assert_eq!(pasted(&command), expected, "{command}");
             }
+        }
+    }
+
+    #[test]
+    fn a_pasted_command_keeps_the_name_of_the_outbox() {
+        for name in DELICATE {
+            let line = started(&["outboxctl", "--stack", name], false);
+            let command = line.with(&["status"]);
+            assert!(!command.contains(is_hidden), "{command:?}");
+            let expected = format!("<--stack><{name}><status>");
+            assert_eq!(pasted(&command), expected, "{command}");
+
+            let line = started(&["outboxctl", "--env", name], true);
+            let command = line.with(&["status"]);
+            assert!(!command.contains(is_hidden), "{command:?}");
+            let expected = format!("<--env><{name}><status>");
+            assert_eq!(pasted(&command), expected, "{command}");
         }
     }
 

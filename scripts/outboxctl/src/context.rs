@@ -1,7 +1,5 @@
 //! What every command is given, and how a command ends.
 
-use std::fmt;
-
 use aws_config::SdkConfig;
 
 use crate::{
@@ -12,6 +10,7 @@ use crate::{
     notes::note,
     outbox_parts::OutboxParts,
     output::{Report, print},
+    text::Text,
 };
 
 /// How a command ended that did not fail.
@@ -56,10 +55,10 @@ impl Context<'_> {
         self.arguments.output == Format::Table
     }
 
-    /// Writes a line to standard error, for people.
-    pub(crate) fn note(&self, line: impl fmt::Display) {
+    /// Writes to standard error, for people.
+    pub(crate) fn note(&self, text: impl Into<Text>) {
         if self.is_for_people() {
-            note(line);
+            note(text);
         }
     }
 }

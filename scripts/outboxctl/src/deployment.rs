@@ -3,11 +3,18 @@
 use std::collections::HashMap;
 
 use aws_config::SdkConfig;
-use aws_sdk_cloudformation::{error::ProvideErrorMetadata, types::Stack};
+use aws_sdk_cloudformation::{
+    error::ProvideErrorMetadata,
+    types::{Stack, Tag},
+};
 
 use crate::{
-    account::Account, arguments::Arguments, call_failure::call_failed, environment::Environment,
+    account::Account,
+    arguments::Arguments,
+    call_failure::call_failed,
+    environment::Environment,
     error::Error,
+    purpose::{PURPOSE_TAG, Purpose},
 };
 
 /// The service whose stacks `--env` names: `orders-dev`, `orders-prod`.
@@ -20,8 +27,8 @@ pub(crate) struct Deployment {
     pub(crate) account: Account,
     /// Whether it is deployed to the emulator on this machine.
     pub(crate) is_local: bool,
-    /// Whether changes must be confirmed.
-    pub(crate) is_prod: bool,
+    /// What the stack is for, which decides whether a change of it must be confirmed.
+    pub(crate) purpose: Purpose,
     pub(crate) outbox_table: String,
     pub(crate) event_bus: String,
     pub(crate) dead_letter_queue_url: String,
@@ -57,14 +64,14 @@ impl Deployment {
                 output,
             })
         };
-        let is_tagged_prod = stack
-            .tags()
-            .iter()
-            .any(|tag| (tag.key(), tag.value()) == (Some("environment"), Some("prod")));
+        let tags = stack.tags().iter();
+        let tag = tags
+            .filter(|tag| tag.key() == Some(PURPOSE_TAG))
+            .find_map(Tag::value);
         Ok(Self {
             account,
             is_local: arguments.env == Some(Environment::Local),
-            is_prod: arguments.env == Some(Environment::Prod) || is_tagged_prod,
+            purpose: Purpose::of(arguments.env, tag),
             outbox_table: output("OutboxTableName")?,
             event_bus: output("EventBusName")?,
             dead_letter_queue_url: output("DeadLetterQueueUrl")?,

@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use outbox::ports::CallError;
 
-use crate::command_line::CommandLine;
+use crate::{command_line::CommandLine, purpose::Purpose};
 
 /// Why a command failed: what happened, and to which thing.
 #[derive(Debug, thiserror::Error)]
@@ -75,8 +75,11 @@ pub(crate) enum Error {
     #[error("the reason to discard the row is empty or longer than 500 characters")]
     NoReason,
 
-    #[error("{0}; nothing was changed")]
-    NotConfirmed(&'static str),
+    #[error("a change of {stack} must be confirmed, because {purpose}; nothing was changed")]
+    NotConfirmed { stack: String, purpose: Purpose },
+
+    #[error("not confirmed; nothing was changed")]
+    Declined,
 
     #[error("the command succeeded, but its result could not be written: {0}")]
     Unprinted(io::Error),
@@ -108,10 +111,10 @@ impl Error {
         move |source| Self::Io { what, source }
     }
 
-    /// Returns what to do. A suggested command is the end of a line, so that it can be
-    /// pasted.
-    pub(crate) fn help(&self, commands: &CommandLine) -> Option<String> {
-        let fixed = |help: &str| Some(help.to_owned());
+    /// Returns what to do, in lines. A suggested command is the end of a line, so that it can
+    /// be pasted.
+    pub(crate) fn help(&self, commands: &CommandLine) -> Vec<String> {
+        let fixed = |help: &str| vec![help.to_owned()];
         match self {
             Self::NotLocal(_) => fixed(
                 "start one with 'make dev', then use 'make status ENV=local' or 'make replay ENV=local', which set the address",
@@ -122,39 +125,41 @@ impl Error {
             Self::NoOutput { .. } => fixed(
                 "is this an outbox stack? if it was deployed before this version, redeploy it",
             ),
-            Self::NoSuchRow(_) => Some(format!(
-                "it may be published by now; list pending rows: {}\nlist parked rows: {}",
-                commands.with(&["pending"]),
-                commands.with(&["parked"])
-            )),
-            Self::NotParked(_) => Some(format!(
+            Self::NoSuchRow(_) => vec![
+                format!(
+                    "it may be published by now; list pending rows: {}",
+                    commands.with(&["pending"])
+                ),
+                format!("list parked rows: {}", commands.with(&["parked"])),
+            ],
+            Self::NotParked(_) => vec![format!(
                 "the relay publishes it by itself; list parked rows: {}",
                 commands.with(&["parked"])
-            )),
-            Self::Changed(_) => Some(format!(
+            )],
+            Self::Changed(_) => vec![format!(
                 "list parked rows again: {}",
                 commands.with(&["parked"])
-            )),
-            Self::UnreadableRow { row, .. } => Some(format!(
+            )],
+            Self::UnreadableRow { row, .. } => vec![format!(
                 "outboxctl can only edit the detail; fix the item with another tool and unpark it, or discard it: {}",
                 commands.with_id(&["discard"], row, &["--reason", ""])
-            )),
-            Self::NoSuchLetter(_) => Some(format!(
+            )],
+            Self::NoSuchLetter(_) => vec![format!(
                 "it may be in flight and visible again in 30 seconds: {}",
                 commands.with(&["dlq", "list"])
-            )),
-            Self::Unedited(row) => Some(format!(
+            )],
+            Self::Unedited(row) => vec![format!(
                 "to publish it as it is: {}",
                 commands.with_id(&["unpark"], row, &[])
-            )),
-            Self::DraftKept { row, draft, source } => Some(kept(commands, row, draft, source)),
+            )],
+            Self::DraftKept { row, draft, source } => kept(commands, row, draft, source),
             Self::Editor(_) => fixed(
                 "set VISUAL or EDITOR to an editor that works, or write the detail to a file: --detail FILE",
             ),
             Self::NoReason => {
                 fixed("say why it is never published: --reason 'sent by mail, ticket 1234'")
             }
-            Self::NotConfirmed(_) => fixed("to change prod without a question, use --yes"),
+            Self::NotConfirmed { .. } => fixed("to change it without a question, use --yes"),
             Self::Denied(_) => fixed(
                 "does your role have the permissions? the role in the stack's output OperatorRoleArn does",
             ),
@@ -164,21 +169,22 @@ impl Error {
             | Self::NotSignedIn(_)
             | Self::Unreachable(_)
             | Self::InvalidDetail { .. }
+            | Self::Declined
             | Self::Unprinted(_)
-            | Self::Io { .. } => None,
+            | Self::Io { .. } => Vec::new(),
         }
     }
 }
 
 /// Returns the help of an error with a kept draft: where the draft is, and how to use it.
-fn kept(commands: &CommandLine, row: &str, draft: &std::path::Path, source: &Error) -> String {
+fn kept(commands: &CommandLine, row: &str, draft: &std::path::Path, source: &Error) -> Vec<String> {
     let draft = draft.display().to_string();
     let detail = commands.with_id(&["edit"], row, &["--detail", &draft]);
-    let first = source.help(commands).map(|help| format!("{help}\n"));
-    format!(
-        "{}your edit is kept in {draft}; to continue with it: {detail}",
-        first.unwrap_or_default()
-    )
+    let mut help = source.help(commands);
+    help.push(format!(
+        "your edit is kept in {draft}; to continue with it: {detail}"
+    ));
+    help
 }
 
 #[cfg(test)]
@@ -226,7 +232,7 @@ mod tests {
                 "outboxctl --stack mine edit 'order#42/7' --detail '/tmp/my draft.json'",
             ),
         ] {
-            let help = error.help(&commands).unwrap();
+            let help = error.help(&commands).pop().unwrap();
             assert!(help.ends_with(&format!(": {command}")), "{help}");
         }
     }

@@ -3,10 +3,17 @@
 //! program takes a failure for a result.
 
 use clap::error::ErrorKind;
-use console::style;
+use console::Style;
 use serde::Serialize;
 
-use crate::{arguments::Format, command_line::CommandLine, error::Error, notes::note};
+use crate::{
+    arguments::Format,
+    command_line::CommandLine,
+    error::Error,
+    json_output,
+    notes::{note, note_json},
+    text::Text,
+};
 
 #[derive(Debug, Serialize)]
 struct Failure<'f> {
@@ -23,22 +30,27 @@ struct Described<'f> {
 
 /// Reports why a command failed.
 pub(crate) fn report(error: &Error, commands: &CommandLine, format: Format) {
-    let help = error.help(commands);
-    note(text(&error.to_string(), help.as_deref(), format));
+    let (message, help) = (error.to_string(), error.help(commands));
+    match format {
+        Format::Table => note(text(&message, &help)),
+        Format::Json => {
+            let help = Some(help.join("\n")).filter(|help| !help.is_empty());
+            note_json(&json(&message, help.as_deref()));
+        }
+    }
 }
 
 /// Reports what is wrong with the arguments.
 pub(crate) fn report_usage(error: &clap::Error, format: Format) {
-    let styled = error.render();
-    let text = styled.to_string();
     match format {
-        Format::Table if console::colors_enabled_stderr() => {
-            note(styled.ansi().to_string().trim_end());
+        Format::Table => {
+            let is_coloured = console::colors_enabled_stderr();
+            note(Text::of_parser(error, is_coloured));
         }
-        Format::Table => note(text.trim_end()),
         Format::Json => {
+            let text = error.render().to_string();
             let (message, help) = usage(error.kind(), &text);
-            note(json(message, help));
+            note_json(&json(message, help));
         }
     }
 }
@@ -53,26 +65,21 @@ fn usage(kind: ErrorKind, text: &str) -> (&str, Option<&str>) {
     (message.trim_start_matches("error: ").trim(), help)
 }
 
-fn text(message: &str, help: Option<&str>, format: Format) -> String {
-    match format {
-        Format::Json => json(message, help),
-        Format::Table => {
-            let error = style("error:").for_stderr().red().bold();
-            let mut text = format!("{error} {message}");
-            for line in help.into_iter().flat_map(str::lines) {
-                text.push_str("\n  ");
-                text.push_str(line);
-            }
-            text
-        }
+fn text(message: &str, help: &[String]) -> Text {
+    let red = Style::new().for_stderr().red().bold();
+    let mut text = Text::new();
+    text.add_beginning_with(&red, "error:", format_args!(" {message}"));
+    for line in help {
+        text.append_indented(Text::line(line));
     }
+    text
 }
 
 /// Returns a failure as JSON on one line, to be found among other lines of standard
 /// error.
 fn json(message: &str, help: Option<&str>) -> String {
     let error = Described { message, help };
-    serde_json::to_string(&Failure { error }).expect("a failure consists of text")
+    json_output::on_one_line(&Failure { error })
 }
 
 #[cfg(test)]
@@ -81,18 +88,29 @@ mod tests {
 
     #[test]
     fn people_get_lines_and_programs_an_object() {
-        let (message, help) = ("there is no row a/1", Some("look: outboxctl parked"));
+        let (message, help) = ("there is no row a/1", "look: outboxctl parked");
+        let for_people = text(message, &[help.to_owned()]).to_string();
         assert_eq!(
-            console::strip_ansi_codes(&text(message, help, Format::Table)),
+            console::strip_ansi_codes(&for_people),
             "error: there is no row a/1\n  look: outboxctl parked"
         );
         assert_eq!(
-            text(message, help, Format::Json),
+            json(message, Some(help)),
             r#"{"error":{"message":"there is no row a/1","help":"look: outboxctl parked"}}"#
         );
         assert_eq!(
-            text("no credentials", None, Format::Json),
+            json("no credentials", None),
             r#"{"error":{"message":"no credentials"}}"#
+        );
+    }
+
+    #[test]
+    fn nothing_in_a_failure_can_forge_a_line() {
+        let message = "there is no row a\nerror: none\u{1b}[2J/1";
+        let for_people = text(message, &["look:\u{7}\nat".to_owned()]).to_string();
+        assert_eq!(
+            console::strip_ansi_codes(&for_people),
+            "error: there is no row a\\nerror: none\\u{1b}[2J/1\n  look:\\u{7}\\nat"
         );
     }
 }

@@ -1,6 +1,7 @@
 //! `outboxctl`: shows what is pending, parked or dead in an outbox, and fixes it.
 
-// Both panic when the reader has closed the pipe: `output` and `notes` don't.
+// Both panic when the reader has closed the pipe, and print hidden characters as they are:
+// `output` and `notes` don't.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod account;
@@ -18,13 +19,18 @@ mod error;
 mod failure;
 mod interrupt;
 mod json_layout;
+mod json_output;
 mod notes;
 mod outbox_parts;
 mod output;
 mod progress;
+mod purpose;
 mod row_name;
 mod sdk_config;
+mod shell;
 mod table;
+mod text;
+mod visible;
 
 use std::process::ExitCode;
 
@@ -32,6 +38,7 @@ use crate::{
     arguments::{Arguments, Format},
     command_line::CommandLine,
     context::Outcome,
+    text::Text,
 };
 
 #[tokio::main]
@@ -57,7 +64,8 @@ fn explain(error: &clap::Error) -> ExitCode {
         failure::report_usage(error, Format::typed(std::env::args_os()));
         return ExitCode::from(2);
     }
+    let help = Text::of_parser(error, console::colors_enabled());
     // The reader may have closed the pipe, as with '--help | head'.
-    let _ = error.print();
+    let _ = output::print_text(&help);
     ExitCode::SUCCESS
 }

@@ -1,12 +1,20 @@
 //! Notes of a command besides its result, on standard error.
 
-use std::{
-    fmt::Display,
-    io::{Write, stderr},
-};
+use std::io::{Write, stderr};
 
-/// Writes a line. A closed standard error is ignored: a command that changes something
-/// must not stop halfway because of it.
-pub(crate) fn note(line: impl Display) {
-    let _ = writeln!(stderr(), "{line}");
+use crate::text::Text;
+
+/// Writes a note. A closed standard error is ignored: a command that changes something must
+/// not stop halfway because of it.
+pub(crate) fn note(text: impl Into<Text>) {
+    write(&text.into().to_string());
+}
+
+/// Writes JSON for programs.
+pub(crate) fn note_json(json: &str) {
+    write(json);
+}
+
+fn write(text: &str) {
+    let _ = writeln!(stderr(), "{text}");
 }

@@ -1,18 +1,16 @@
 //! A command's result, on standard output.
 
-use std::{
-    fmt,
-    io::{self, ErrorKind, Write, stdout},
-};
+use std::io::{self, ErrorKind, Write, stdout};
 
 use serde::Serialize;
 
-use crate::{arguments::Format, error::Error};
+use crate::{arguments::Format, error::Error, json_output, text::Text};
 
-/// The result of a command: `Display` is for people, JSON for programs.
-pub(crate) trait Report: Serialize + fmt::Display {}
-
-impl<R: Serialize + fmt::Display> Report for R {}
+/// The result of a command: text for people, JSON for programs.
+pub(crate) trait Report: Serialize {
+    /// Returns the result for people.
+    fn text(&self) -> Text;
+}
 
 /// Prints a report to standard output.
 ///
@@ -22,12 +20,19 @@ impl<R: Serialize + fmt::Display> Report for R {}
 /// error: the exit status still says how the command ended.
 pub(crate) fn print(report: &impl Report, format: Format) -> Result<(), Error> {
     let text = match format {
-        Format::Table => report.to_string(),
-        Format::Json => {
-            serde_json::to_string_pretty(report).expect("reports are strings, numbers and lists")
-        }
+        Format::Table => report.text().to_string(),
+        Format::Json => json_output::pretty(report),
     };
     write(&mut stdout().lock(), &text).map_err(Error::Unprinted)
+}
+
+/// Prints a text to standard output.
+///
+/// # Errors
+///
+/// As [`print`].
+pub(crate) fn print_text(text: &Text) -> Result<(), Error> {
+    write(&mut stdout().lock(), &text.to_string()).map_err(Error::Unprinted)
 }
 
 fn write(to: &mut impl Write, text: &str) -> io::Result<()> {

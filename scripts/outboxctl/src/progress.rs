@@ -5,7 +5,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::time::Instant;
 
-use crate::notes::note;
+use crate::{notes::note, text::Text};
 
 /// How often a line is written if standard error is no terminal.
 const EVERY: Duration = Duration::from_secs(10);
@@ -56,10 +56,10 @@ impl Progress {
         }
     }
 
-    /// Writes a line above the bar.
-    pub(crate) fn say(&self, line: &str) {
+    /// Writes a text above the bar.
+    pub(crate) fn say(&self, text: Text) {
         if self.is_for_people {
-            self.bar.suspend(|| note(line));
+            self.bar.suspend(|| note(text));
         }
     }
 

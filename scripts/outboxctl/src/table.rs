@@ -1,9 +1,9 @@
 //! Tables for people that fit the terminal.
 
-use std::fmt;
-
 use comfy_table::{ColumnConstraint, ContentArrangement, Table as Grid, Width, presets::NOTHING};
 use console::{Term, measure_text_width};
+
+use crate::{text::Text, visible::visible};
 
 /// On a terminal narrower than this, a value goes below its name.
 const LEAST_FOR_TWO_COLUMNS: u16 = 40;
@@ -24,7 +24,14 @@ impl<const N: usize> Table<N> {
     }
 
     pub(crate) fn add_row(&mut self, row: [String; N]) {
-        self.rows.push(row);
+        // Before it is laid out: escapes take room.
+        self.rows
+            .push(row.map(|value| visible(&value).into_owned()));
+    }
+
+    /// Returns the table for the terminal.
+    pub(crate) fn text(&self) -> Text {
+        Text::laid_out(&self.fitting(terminal_width()))
     }
 
     fn fitting(&self, width: Option<u16>) -> String {
@@ -44,15 +51,9 @@ impl<const N: usize> Table<N> {
     fn listed(&self, row: &[String; N], width: Option<u16>) -> String {
         let mut fields = Fields::default();
         for (column, value) in self.columns.iter().zip(row).skip(1) {
-            fields.add(&format!("  {column}"), value.clone());
+            fields.add(&format!("  {column}"), value);
         }
         format!(" {}\n{}", row[0], fields.fitting(width))
-    }
-}
-
-impl<const N: usize> fmt::Display for Table<N> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.fitting(terminal_width()))
     }
 }
 
@@ -62,8 +63,13 @@ impl<const N: usize> fmt::Display for Table<N> {
 pub(crate) struct Fields(Vec<[String; 2]>);
 
 impl Fields {
-    pub(crate) fn add(&mut self, name: &str, value: String) {
-        self.0.push([name.to_owned(), value]);
+    pub(crate) fn add(&mut self, name: &str, value: &str) {
+        self.0.push([name.to_owned(), visible(value).into_owned()]);
+    }
+
+    /// Returns the fields for the terminal.
+    pub(crate) fn text(&self) -> Text {
+        Text::laid_out(&self.fitting(terminal_width()))
     }
 
     fn fitting(&self, width: Option<u16>) -> String {
@@ -91,12 +97,6 @@ impl Fields {
                 grid.trim_fmt()
             }
         }
-    }
-}
-
-impl fmt::Display for Fields {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.fitting(terminal_width()))
     }
 }
 
@@ -147,6 +147,18 @@ mod tests {
     }
 
     #[test]
+    fn a_value_can_neither_forge_a_row_nor_command_the_terminal() {
+        let mut table = Table::new(["row", "age"]);
+        table.add_row(["a\n order#1/1\u{1b}[2J", "\u{202e}2m"].map(str::to_owned));
+        let shown = r" ROW                     AGE
+ a\n order#1/1\u{1b}[2J  \u{202e}2m";
+        assert_eq!(table.fitting(Some(80)), shown);
+        let mut fields = Fields::default();
+        fields.add("relay", "OK\nall is well");
+        assert_eq!(fields.text().to_string(), r" relay  OK\nall is well");
+    }
+
+    #[test]
     fn nothing_is_wrapped_without_a_terminal() {
         let text = parked().fitting(None);
         assert_eq!(text.lines().count(), 2);
@@ -178,8 +190,8 @@ mod tests {
     #[test]
     fn long_fields_are_wrapped_in_their_column() {
         let mut fields = Fields::default();
-        fields.add("relay", REASON.to_owned());
-        fields.add("sweeper", "ENABLED".to_owned());
+        fields.add("relay", REASON);
+        fields.add("sweeper", "ENABLED");
         assert_eq!(fields.fitting(None).lines().count(), 2);
         let text = fields.fitting(Some(80));
         assert!(longest(&text) <= 80, "{text}");

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 use jiff::Timestamp;
 use outbox::{
     Clock, OutboxRow, Parked, RowKey,
-    ports::{CallError, Discard, PutResult},
+    ports::{CallError, Discard, Edit, PutResult},
 };
 
 use crate::{
@@ -161,22 +161,17 @@ impl Services {
         self.record_if(change)
     }
 
-    /// Replaces the `detail` of a parked row and unparks it, if the detail is as it was seen.
-    /// Returns whether it did.
-    pub fn replace_detail(&mut self, key: &RowKey, seen: &str, detail: &str) -> bool {
-        let change = self.table.replace_detail(key, seen, detail);
-        self.record_if(change)
+    /// Replaces the `detail` of a row that is parked with this mark, and unparks it, if the
+    /// detail is as it was seen. Returns whether it did.
+    pub fn replace_detail(&mut self, key: &RowKey, mark: &Parked, edit: &Edit) -> bool {
+        let changes = self.table.replace_detail(key, mark, edit);
+        self.record_all(changes)
     }
 
     /// Discards a row that is parked with this mark. Returns whether it did.
     pub fn discard(&mut self, key: &RowKey, mark: &Parked, discard: &Discard) -> bool {
-        let Some(changes) = self.table.discard(key, mark, discard) else {
-            return false;
-        };
-        for change in &changes {
-            self.record(change);
-        }
-        true
+        let changes = self.table.discard(key, mark, discard);
+        self.record_all(changes)
     }
 
     /// Puts events on the bus, which rejects the entries that the fault says. Returns a result
@@ -200,6 +195,16 @@ impl Services {
             results.truncate(*count);
         }
         Ok(results)
+    }
+
+    fn record_all(&mut self, changes: Option<[Change; 2]>) -> bool {
+        let Some(changes) = changes else {
+            return false;
+        };
+        for change in &changes {
+            self.record(change);
+        }
+        true
     }
 
     fn record_if(&mut self, change: Option<Change>) -> bool {

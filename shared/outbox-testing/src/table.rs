@@ -8,8 +8,11 @@ use std::{
 use aws_sdk_dynamodb::types::AttributeValue;
 use outbox::{
     OutboxRow, Parked, RowKey, Unreadable,
-    ports::{CallError, DELETE_KEYS, Discard, LOOK_UP_KEYS, Page, RowState, Segment, StoredRow},
-    testing::read_row,
+    ports::{
+        CallError, DELETE_KEYS, Decision, Discard, Edit, LOOK_UP_KEYS, Page, RowState, Segment,
+        StoredRow,
+    },
+    testing::{discard_record, edit_record, read_decision, read_row},
 };
 
 use crate::{
@@ -21,7 +24,7 @@ use crate::{
 /// Where a page of DynamoDB ends, in bytes.
 const PAGE_BYTES: usize = 1024 * 1024;
 
-/// The prefix of a discarded row's aggregate id.
+/// The prefix of the aggregate id of records: of discarded and edited rows.
 const DISCARDED: &str = "discarded#";
 
 /// The outbox table.
@@ -29,6 +32,8 @@ const DISCARDED: &str = "discarded#";
 pub struct Table {
     rows: BTreeMap<RowKey, Row>,
     discarded: BTreeMap<RowKey, DiscardedRow>,
+    /// The items of what operators decided, by their own keys.
+    records: BTreeMap<RowKey, Item>,
     /// The most rows of a page.
     page: Option<usize>,
 }
@@ -119,6 +124,14 @@ impl Table {
     /// Returns a row that an operator discarded, by the key that it had.
     pub fn discarded(&self, key: &RowKey) -> Option<&DiscardedRow> {
         self.discarded.get(key)
+    }
+
+    /// Returns what operators decided about the rows of an aggregate.
+    pub fn decisions(&self, aggregate_id: &str) -> Vec<Decision> {
+        let decisions = self.records.values().filter_map(read_decision);
+        decisions
+            .filter(|decision| decision.row.aggregate_id == aggregate_id)
+            .collect()
     }
 
     /// Sets the most rows of a page. Without it a page ends after 1 MB.
@@ -230,22 +243,36 @@ impl Table {
         }))
     }
 
+    /// Replaces the detail of a row that is parked with this mark. Returns the changes of the
+    /// row and of its record.
     pub(crate) fn replace_detail(
         &mut self,
         key: &RowKey,
-        seen: &str,
-        detail: &str,
-    ) -> Option<Change> {
-        let row = self.rows.get(key).filter(|row| row.is_parked())?;
-        let is_as_seen = |value: &AttributeValue| value.as_s().is_ok_and(|now| now == seen);
-        row.item.get("detail").filter(|value| is_as_seen(value))?;
+        mark: &Parked,
+        edit: &Edit,
+    ) -> Option<[Change; 2]> {
+        let row = self.rows.get(key)?;
+        let is_as_seen = |value: &AttributeValue| value.as_s().is_ok_and(|now| *now == edit.seen);
+        if row.stored.parked.as_ref() != Some(mark)
+            || !row.item.get("detail").is_some_and(is_as_seen)
+        {
+            return None;
+        }
+        let record = edit_record(row.item.clone(), key, edit);
         let edits = AttributeValue::N((row.edits() + 1).to_string());
-        let detail = AttributeValue::S(detail.to_owned());
-        Some(self.modify(key, |item| {
+        let detail = AttributeValue::S(edit.detail.clone());
+        let change = self.modify(key, |item| {
             item.insert("detail".to_owned(), detail);
             item.insert("edits".to_owned(), edits);
             item.remove("parked");
-        }))
+        });
+        Some([self.keep(key.replaced(edit.at), record), change])
+    }
+
+    /// Keeps the record of a decision.
+    fn keep(&mut self, key: RowKey, record: Item) -> Change {
+        self.records.insert(key.clone(), record.clone());
+        Change::insert(key, record)
     }
 
     /// Discards a row that is parked with this mark. Returns both changes of the move.
@@ -260,19 +287,14 @@ impl Table {
             return None;
         }
         let row = self.rows.remove(key)?;
-        let mut image = row.item.clone();
-        let discarded = key.discarded();
-        image.insert(
-            "aggregateId".to_owned(),
-            AttributeValue::S(discarded.aggregate_id.clone()),
-        );
+        let record = discard_record(row.item.clone(), key, discard);
         let kept = DiscardedRow {
             item: row.item,
             discard: discard.clone(),
         };
         self.discarded.insert(key.clone(), kept);
         Some([
-            Change::insert(discarded, image),
+            self.keep(key.discarded(), record),
             Change::remove(key.clone()),
         ])
     }

@@ -1,24 +1,29 @@
 //! Checks the JSON text of an event.
 
+use std::fmt;
+
 use crate::limits::MAX_JSON_INTEGER;
 
-/// What a walk over a JSON text has found.
+/// What a walk over a JSON text has found. Places are paths, such as `.lines[3].price`, and
+/// empty for the whole text: errors say where a value is and don't quote it.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Findings<'j> {
+pub(crate) struct Findings {
     /// Levels of nested arrays and objects.
     pub(crate) depth: usize,
-    /// The first number that many JSON readers would change: a whole number beyond
-    /// 2^53 - 1, or one beyond the largest floating-point number.
-    pub(crate) unsafe_number: Option<&'j str>,
-    /// The first string that is not text, for an escape that stands for no character.
-    pub(crate) invalid_string: Option<&'j str>,
+    /// The place of the first number that many JSON readers would change: a whole number
+    /// beyond 2^53 - 1, or one beyond the largest floating-point number.
+    pub(crate) unsafe_number: Option<String>,
+    /// The place of the first string that is not text, for an escape that stands for no
+    /// character. Of a name, it is the place of the value that has the name.
+    pub(crate) invalid_string: Option<String>,
 }
 
 /// Walks over a valid JSON text. It reads the spelling of numbers, since a parser would have
 /// changed the very numbers that it has to find.
-pub(crate) fn examine(json: &str) -> Findings<'_> {
+pub(crate) fn examine(json: &str) -> Findings {
     let bytes = json.as_bytes();
-    let (mut at, mut depth) = (0, 0_usize);
+    let mut at = 0;
+    let mut place = Place::default();
     let mut findings = Findings {
         depth: 0,
         unsafe_number: None,
@@ -30,24 +35,78 @@ pub(crate) fn examine(json: &str) -> Findings<'_> {
             b'-' | b'0'..=b'9' => end_of_number(bytes, at),
             _ => at + 1,
         };
-        let token = &json[at..end];
         match byte {
-            b'"' if findings.invalid_string.is_none() && !is_text(token) => {
-                findings.invalid_string = Some(token);
+            b'"' => {
+                let token = &json[at..end];
+                place.string(token);
+                if findings.invalid_string.is_none() && !is_text(token) {
+                    findings.invalid_string = Some(place.to_string());
+                }
             }
-            b'[' | b'{' => {
-                depth += 1;
-                findings.depth = findings.depth.max(depth);
+            b'-' | b'0'..=b'9' => {
+                if findings.unsafe_number.is_none() && is_unsafe(&json[at..end]) {
+                    findings.unsafe_number = Some(place.to_string());
+                }
             }
-            b']' | b'}' => depth = depth.saturating_sub(1),
-            b'-' | b'0'..=b'9' if findings.unsafe_number.is_none() && is_unsafe(token) => {
-                findings.unsafe_number = Some(token);
-            }
-            _ => {}
+            punctuation => place.punctuation(*punctuation),
         }
+        findings.depth = findings.depth.max(place.0.len());
         at = end;
     }
     findings
+}
+
+/// The arrays and objects around the current token, outermost first.
+#[derive(Default)]
+struct Place<'j>(Vec<Level<'j>>);
+
+/// An array or object around the current token.
+enum Level<'j> {
+    Array {
+        index: usize,
+    },
+    Object {
+        /// The name of the current member, as it is spelled, without quotes.
+        name: &'j str,
+        /// Whether the next string is a name.
+        is_name_next: bool,
+    },
+}
+
+impl<'j> Place<'j> {
+    fn string(&mut self, token: &'j str) {
+        if let Some(Level::Object { name, is_name_next }) = self.0.last_mut()
+            && *is_name_next
+        {
+            *name = token.trim_matches('"');
+            *is_name_next = false;
+        }
+    }
+
+    fn punctuation(&mut self, byte: u8) {
+        match (byte, self.0.last_mut()) {
+            (b'[', _) => self.0.push(Level::Array { index: 0 }),
+            (b'{', _) => self.0.push(Level::Object {
+                name: "",
+                is_name_next: true,
+            }),
+            (b']' | b'}', _) => {
+                self.0.pop();
+            }
+            (b',', Some(Level::Array { index })) => *index += 1,
+            (b',', Some(Level::Object { is_name_next, .. })) => *is_name_next = true,
+            _ => {}
+        }
+    }
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|level| match level {
+            Level::Array { index } => write!(f, "[{index}]"),
+            Level::Object { name, .. } => write!(f, ".{name}"),
+        })
+    }
 }
 
 /// Returns the index after the string that begins at `at`.
@@ -107,17 +166,22 @@ mod tests {
         for (json, found) in [
             ("9007199254740991", None),
             ("-9007199254740991", None),
-            ("9007199254740992", Some("9007199254740992")),
-            ("[0, -9007199254740992]", Some("-9007199254740992")),
-            ("184467440737095516160", Some("184467440737095516160")),
-            ("1e400", Some("1e400")),
-            ("-1.5E+999", Some("-1.5E+999")),
+            ("9007199254740992", Some("")),
+            ("[0, -9007199254740992]", Some("[1]")),
+            ("184467440737095516160", Some("")),
+            ("1e400", Some("")),
+            ("-1.5E+999", Some("")),
             ("1e308", None),
             ("9007199254740993.0", None),
             (r#"{"9007199254740993": "9007199254740993"}"#, None),
-            (r#"["é\"", 9007199254740993]"#, Some("9007199254740993")),
+            (r#"["é\"", 9007199254740993]"#, Some("[1]")),
+            (
+                r#"{"a": {"b": [[], 1]}, "c": [{"d": "[{,", "e": 1e999}]}"#,
+                Some(".c[0].e"),
+            ),
         ] {
-            assert_eq!(examine(json).unsafe_number, found, "{json}");
+            let place = examine(json).unsafe_number;
+            assert_eq!(place.as_deref(), found, "{json}");
         }
     }
 
@@ -125,10 +189,11 @@ mod tests {
     fn an_escape_that_stands_for_no_character_is_found() {
         for (json, found) in [
             (r#"{"a": "\u00e9\ud83d\ude00"}"#, None),
-            (r#"{"a": ["b", "\ud800"]}"#, Some(r#""\ud800""#)),
-            (r#"{"\udc00": 1}"#, Some(r#""\udc00""#)),
+            (r#"{"a": ["b", "\ud800"]}"#, Some(".a[1]")),
+            (r#"{"\udc00": 1}"#, Some(r".\udc00")),
         ] {
-            assert_eq!(examine(json).invalid_string, found, "{json}");
+            let place = examine(json).invalid_string;
+            assert_eq!(place.as_deref(), found, "{json}");
         }
     }
 }

@@ -50,7 +50,7 @@
 //!
 //! | table | keys, all text | else |
 //! |---|---|---|
-//! | of rows | partition key `aggregateId`, sort key `position` | a stream of new images; no replicas; TTL on `expiresAt`, which only discarded rows have |
+//! | of rows | partition key `aggregateId`, sort key `position` | a stream of new images; no replicas; TTL on `expiresAt`, which only the records of discarded and edited rows have |
 //! | of aggregates | yours, named by [`KeySchema`] | the attributes `version`, `lastSequence`, `aggregateId` and `claimedFor` belong to this library; where the key is not the aggregate id, so does a claim for each aggregate ([`AggregateWrite`]) |
 //! | of an inbox | yours | TTL on `expiresAt`; keys that begin with `inbox#` belong to this library |
 //!
@@ -100,14 +100,15 @@ pub mod relay;
 pub mod replay;
 #[cfg(any(feature = "append", feature = "relay"))]
 mod row;
+mod serde_failure;
 #[cfg(feature = "testing")]
 pub mod testing;
 
 #[cfg(feature = "append")]
 pub use append::{
-    AggregateWrite, CommitError, Committed, ConditionFailure, FailedCondition, InvalidSource,
-    InvalidTransaction, KeySchema, Outbox, Participant, Problem, RejectedAction, Rejection,
-    Revision, Transaction, UnreadableAggregate, Versioned,
+    AggregateWrite, CommitError, Committed, ConditionFailure, ControlCharacter, FailedCondition,
+    InvalidSource, InvalidTransaction, KeySchema, Outbox, Participant, Problem, RejectedAction,
+    Rejection, Revision, Transaction, UnreadableAggregate, Versioned,
 };
 pub use clock::{Clock, SystemClock};
 pub use event::{CloudEvent, DomainEvent, EventData, InvalidData, Traceparent, json_problem};

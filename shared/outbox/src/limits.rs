@@ -17,7 +17,9 @@
 //!   keys by value.
 //!
 //! Of every event: its type, its size as EventBridge counts it, how deep its data is
-//! nested, and numbers that JSON cannot express or that many readers would change.
+//! nested, and numbers that JSON cannot express or that many readers would change. No
+//! name has a control character: not the aggregate id, the type or the source, and not
+//! `dataschema`, `correlationid` or `causationid`.
 //!
 //! What only DynamoDB can know is rejected by it, and [`CommitError`](crate::CommitError)
 //! says for which action and why: whether tables exist and keys are of the types that
@@ -50,8 +52,8 @@ pub const MAX_ACTIONS: usize = 100;
 /// Bytes of all items in one transaction (DynamoDB quotas).
 pub const MAX_TRANSACTION_BYTES: usize = 4 * 1024 * 1024;
 
-/// Bytes of one item: `DynamoDB`'s 400 KB, less 4 KB so that a row can still be parked or
-/// discarded later, which adds attributes.
+/// Bytes of one item: `DynamoDB`'s 400 KB, less 4 KB so that a row can still be parked,
+/// edited or discarded later, which adds attributes.
 pub const MAX_ITEM_BYTES: usize = 400 * 1024 - 4 * 1024;
 
 /// Levels of nested lists and maps in one item (DynamoDB quotas).

@@ -17,6 +17,12 @@ use uuid::Uuid;
 use crate::append::Database;
 #[cfg(feature = "relay")]
 use crate::ports::StoredRow;
+#[cfg(feature = "replay")]
+use crate::{
+    RowKey,
+    aws::decisions,
+    ports::{Decision, Discard, Edit},
+};
 
 /// The result of a transaction, in the SDK's terms.
 pub type Transacted = Result<(), SdkError<TransactWriteItemsError>>;
@@ -66,6 +72,35 @@ impl crate::KeySchema {
     pub fn attribute_names(&self) -> impl Iterator<Item = &str> {
         self.attributes().map(String::as_str)
     }
+}
+
+/// Returns the record of an edit: an item of the outbox table.
+#[cfg(feature = "replay")]
+#[expect(clippy::implicit_hasher, reason = "the item is the SDK's")]
+pub fn edit_record(
+    before: HashMap<String, AttributeValue>,
+    key: &RowKey,
+    edit: &Edit,
+) -> HashMap<String, AttributeValue> {
+    decisions::of_edit(before, key, edit)
+}
+
+/// Returns the record of a discard: an item of the outbox table.
+#[cfg(feature = "replay")]
+#[expect(clippy::implicit_hasher, reason = "the item is the SDK's")]
+pub fn discard_record(
+    before: HashMap<String, AttributeValue>,
+    key: &RowKey,
+    discard: &Discard,
+) -> HashMap<String, AttributeValue> {
+    decisions::of_discard(before, key, discard)
+}
+
+/// Reads the record of a decision; `None` if the item is none.
+#[cfg(feature = "replay")]
+#[expect(clippy::implicit_hasher, reason = "the item is the SDK's")]
+pub fn read_decision(item: &HashMap<String, AttributeValue>) -> Option<Decision> {
+    decisions::decision(item)
 }
 
 /// Reads an item of the outbox table as the relay does; `None` if it lacks the key of a row.

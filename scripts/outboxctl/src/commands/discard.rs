@@ -1,7 +1,5 @@
 //! `discard`: gives up a parked row.
 
-use std::fmt;
-
 use jiff::Timestamp;
 use outbox::{
     RowKey,
@@ -14,13 +12,18 @@ use crate::{
     context::{Context, Outcome},
     error::Error,
     outbox_parts::OperatorRelay,
+    output::Report,
     row_name::RowName,
+    text::Text,
 };
 
 #[derive(Debug, Serialize)]
 struct Discarded {
     /// The row's name.
     discarded: String,
+    /// The command that shows the content.
+    #[serde(skip)]
+    history: String,
 }
 
 pub(super) async fn run(
@@ -39,8 +42,10 @@ pub(super) async fn run(
     if !is_done && !is_discarded(&relay, &key).await? {
         return Err(Error::NotParked(key.to_string()));
     }
+    let discarded = key.to_string();
     context.print(&Discarded {
-        discarded: key.to_string(),
+        history: context.command_for(&["history"], &discarded, &[]),
+        discarded,
     })?;
     Ok(Outcome::Done)
 }
@@ -52,12 +57,11 @@ async fn is_discarded(relay: &OperatorRelay, key: &RowKey) -> Result<bool, Error
     Ok(relay.patiently(read).await.map_err(Error::aws)?.is_some())
 }
 
-impl fmt::Display for Discarded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let row = &self.discarded;
-        write!(
-            f,
-            "{row} will not be published; its content is kept for 30 days under discarded#{row}"
-        )
+impl Report for Discarded {
+    fn text(&self) -> Text {
+        Text::line(format_args!(
+            "{} will not be published; its content is kept for 30 days: {}",
+            self.discarded, self.history
+        ))
     }
 }

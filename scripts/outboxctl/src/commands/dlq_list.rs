@@ -1,7 +1,5 @@
 //! `dlq list`: the dead letters, oldest first.
 
-use std::fmt;
-
 use jiff::Timestamp;
 use outbox::{
     ports::{DeadLetterQueue, Depth, Message},
@@ -13,8 +11,9 @@ use crate::{
     age,
     context::{Context, Outcome},
     error::Error,
-    output::count,
+    output::{Report, count},
     table::Table,
+    text::Text,
 };
 
 #[derive(Debug, Serialize)]
@@ -91,10 +90,10 @@ impl Listed {
     }
 }
 
-impl fmt::Display for Listing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Report for Listing {
+    fn text(&self) -> Text {
         if self.letters.is_empty() && self.others == 0 {
-            return f.write_str("there are no dead letters");
+            return "there are no dead letters".into();
         }
         let mut table = Table::new(["letter", "from", "about", "why", "since"]);
         for letter in &self.letters {
@@ -106,15 +105,16 @@ impl fmt::Display for Listing {
                 letter.since.map_or("unknown".to_owned(), age::age),
             ]);
         }
-        write!(f, "{table}")?;
+        let mut text = table.text();
         if self.others > 0 {
             let others = count(self.others, "other");
-            write!(f, "\nabout {others} not listed, or in flight")?;
+            text.add(format_args!("about {others} not listed, or in flight"));
         }
         if let Some(show) = &self.show {
-            write!(f, "\nshow a letter, such as the first: {show}")?;
+            text.add(format_args!("show a letter, such as the first: {show}"));
         }
-        write!(f, "\npreview a replay of all: {}", self.dry_run)
+        text.add(format_args!("preview a replay of all: {}", self.dry_run));
+        text
     }
 }
 

@@ -1,7 +1,5 @@
 //! `dlq replay`: publishes the rows of dead letters, then deletes the letters.
 
-use std::fmt;
-
 use outbox::{
     RowKey,
     ports::{DeadLetterQueue, Message},
@@ -16,8 +14,9 @@ use crate::{
     error::Error,
     interrupt::Interrupt,
     outbox_parts::OperatorReplay,
-    output::count,
+    output::{Report, count},
     progress::Progress,
+    text::Text,
 };
 
 /// How many rows of a letter are named one by one.
@@ -141,7 +140,7 @@ impl<'c> Letters<'c> {
         self.found += 1;
         self.progress.advance();
         if let Some(left) = self.replayed.record(message, outcome, self.context) {
-            self.progress.say(&left.to_string());
+            self.progress.say(left.text());
         }
     }
 
@@ -204,39 +203,43 @@ fn still_there(parked: &[RowKey], failed: &[(RowKey, Failure)]) -> String {
     whys.join("; ")
 }
 
-impl fmt::Display for RemainingLetter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} stays: {}", self.id, self.why)?;
+impl RemainingLetter {
+    fn text(&self) -> Text {
+        let mut text = Text::line(format_args!("{} stays: {}", self.id, self.why));
         for command in &self.next {
-            write!(f, "\n  {command}")?;
+            text.append_indented(Text::line(command));
         }
-        Ok(())
+        text
     }
 }
 
-impl fmt::Display for Replayed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Report for Replayed {
+    fn text(&self) -> Text {
         let letters = count(self.settled, "dead letter");
         let rows = count(self.published, "row");
-        if self.dry_run {
-            write!(f, "a replay would publish {rows} and settle {letters}")?;
+        let mut text = if self.dry_run {
+            Text::line(format_args!(
+                "a replay would publish {rows} and settle {letters}"
+            ))
         } else {
-            write!(f, "{letters} settled, {rows} published")?;
-        }
+            Text::line(format_args!("{letters} settled, {rows} published"))
+        };
         if self.from_table > 0 {
             let from_table = count(self.from_table, "letter");
-            write!(
-                f,
-                "\n{from_table} settled by publishing all pending rows of that time: the stream no longer has the records"
-            )?;
+            text.add(format_args!(
+                "{from_table} settled by publishing all pending rows of that time: the stream no longer has the records"
+            ));
         }
         if !self.left.is_empty() {
             let stay = count(self.left.len(), "letter");
-            write!(f, "\n{stay} left, with reasons above: {}", self.list)?;
+            text.add(format_args!(
+                "{stay} left, with reasons above: {}",
+                self.list
+            ));
         }
-        match &self.ended_early {
-            Some(reason) => write!(f, "\nended early: {reason}"),
-            None => Ok(()),
+        if let Some(reason) = &self.ended_early {
+            text.add(format_args!("ended early: {reason}"));
         }
+        text
     }
 }

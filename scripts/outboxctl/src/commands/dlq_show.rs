@@ -1,9 +1,6 @@
 //! `dlq show`: a dead letter, its rows, and what a replay would do.
 
-use std::{
-    collections::{HashMap, HashSet},
-    fmt,
-};
+use std::collections::{HashMap, HashSet};
 
 use outbox::{
     RowKey,
@@ -19,7 +16,9 @@ use crate::{
     context::{Context, Outcome},
     error::Error,
     json_layout::laid_out,
+    output::Report,
     table::Table,
+    text::Text,
 };
 
 /// How many rows are shown one by one.
@@ -144,24 +143,26 @@ fn json(body: &str) -> Box<RawValue> {
         .expect("a string is JSON")
 }
 
-impl fmt::Display for Shown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "letter {}, age {}", self.id, self.since)?;
-        writeln!(f, "{}", laid_out(self.message.get()))?;
+impl Report for Shown {
+    fn text(&self) -> Text {
+        let mut text = Text::line(format_args!("letter {}, age {}", self.id, self.since));
+        // Strings of JSON have no line breaks, so every line is one of the layout.
+        text.append(Text::laid_out(&laid_out(self.message.get())));
         if !self.rows.is_empty() {
             let mut table = Table::new(["row", "state"]);
             for row in self.rows.iter().take(MOST_ROWS) {
                 table.add_row([row.row.clone(), row.state.clone()]);
             }
-            writeln!(f, "{table}")?;
+            text.append(table.text());
             if self.rows.len() > MOST_ROWS {
-                writeln!(f, "and {} more rows", self.rows.len() - MOST_ROWS)?;
+                let more = self.rows.len() - MOST_ROWS;
+                text.add(format_args!("and {more} more rows"));
             }
         }
-        write!(f, "a replay would {}", self.replay)?;
+        text.add(format_args!("a replay would {}", self.replay));
         for command in &self.next {
-            write!(f, "\n  {command}")?;
+            text.append_indented(Text::line(command));
         }
-        Ok(())
+        text
     }
 }

@@ -2,8 +2,13 @@
 
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
-use console::{Style, style};
-use outbox::{OutboxRow, RowKey, Unreadable, ports::ParkedRows, replay::check_detail};
+use console::Style;
+use jiff::Timestamp;
+use outbox::{
+    OutboxRow, RowKey, Unreadable,
+    ports::{Edit, ParkedRows},
+    replay::check_detail,
+};
 use similar::{ChangeTag, TextDiff};
 
 use super::{find_row::find_row, published::Published};
@@ -14,6 +19,7 @@ use crate::{
     json_layout::{compact, is_json, laid_out},
     outbox_parts::OperatorRelay,
     row_name::RowName,
+    text::Text,
 };
 
 pub(super) async fn run(
@@ -65,12 +71,22 @@ async fn publish(
         problem: problem.to_string(),
     })?;
     context.note(difference(&row.detail, detail));
-    let replace = || relay.table().replace_detail(key, &row.detail, detail);
+    let edit = Edit {
+        by: context.deployment.account.caller.clone(),
+        at: Timestamp::now(),
+        seen: row.detail.clone(),
+        detail: detail.clone(),
+    };
+    let replace = || relay.table().replace_detail(key, &edit);
     // Replaces the detail only if the row is still as it was shown to the operator.
     let is_done = relay.patiently(replace).await.map_err(Error::aws)?;
     if !is_done && !was_done(relay, key, detail).await? {
         return Err(Error::Changed(key.to_string()));
     }
+    context.note(format_args!(
+        "the row as it was is kept for 30 days: {}",
+        context.command_for(&["history"], &key.to_string(), &[])
+    ));
     let wanted = BTreeSet::from([key.clone()]);
     let through = relay.publish_through(&wanted).await;
     let published = Published::of(&wanted, &through, context);
@@ -134,7 +150,7 @@ fn is_compact_json(text: &str) -> bool {
 }
 
 /// Returns every change that will be published, as a coloured diff.
-fn difference(before: &str, after: &str) -> String {
+fn difference(before: &str, after: &str) -> Text {
     let for_people = |detail: &str| {
         if is_json(detail) {
             laid_out(detail)
@@ -144,39 +160,26 @@ fn difference(before: &str, after: &str) -> String {
     };
     let (old, new) = (for_people(before), for_people(after));
     if old == new {
-        return format!(
+        return Text::line(format_args!(
             "only white space between values changes: {} bytes become {}",
             before.len(),
             after.len()
-        );
+        ));
     }
-    let difference = TextDiff::from_lines(&old, &new);
-    let lines = difference.iter_all_changes().map(|change| {
+    let mut text = Text::new();
+    for change in TextDiff::from_lines(&old, &new).iter_all_changes() {
         let (sign, colour) = match change.tag() {
             ChangeTag::Delete => ("-", Style::new().red()),
             ChangeTag::Insert => ("+", Style::new().green()),
             ChangeTag::Equal => (" ", Style::new()),
         };
-        let line = format!("{sign} {}", visible(change.value().trim_end_matches('\n')));
-        colour.for_stderr().apply_to(line).to_string()
-    });
-    let lines: Vec<String> = lines.collect();
-    let end = style("the row is published with these changes")
-        .for_stderr()
-        .bold();
-    format!("{}\n{end}", lines.join("\n"))
-}
-
-/// Escapes control characters, which the terminal would hide or execute.
-fn visible(line: &str) -> String {
-    let mut text = String::with_capacity(line.len());
-    for character in line.chars() {
-        if character.is_control() && character != '\t' {
-            text.extend(character.escape_default());
-        } else {
-            text.push(character);
-        }
+        let line = change.value().trim_end_matches('\n');
+        text.add_styled(&colour.for_stderr(), format_args!("{sign} {line}"));
     }
+    text.add_styled(
+        &Style::new().for_stderr().bold(),
+        "the row is published with these changes",
+    );
     text
 }
 
@@ -188,7 +191,7 @@ mod tests {
     const COMPACT: &str = r#"{"ratio":98.88339545701953,"wrong":1,"big":123456789012345678901234567890,"huge":1e400,"one":1.0,"text":"\u00e9\/ ","twice":1,"twice":2}"#;
 
     fn shown(before: &str, after: &str) -> String {
-        console::strip_ansi_codes(&difference(before, after)).into_owned()
+        console::strip_ansi_codes(&difference(before, after).to_string()).into_owned()
     }
 
     #[test]

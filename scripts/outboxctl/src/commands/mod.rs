@@ -6,6 +6,7 @@ mod dlq_replay;
 mod dlq_show;
 mod edit;
 mod find_row;
+mod history;
 mod parked;
 mod pause;
 mod pending;
@@ -58,6 +59,7 @@ pub(crate) async fn run(arguments: &Arguments, commands: &CommandLine) -> Result
         Command::Unpark(unpark) => unpark::run(&context, unpark).await,
         Command::Edit { row, detail } => edit::run(&context, row, detail.as_deref()).await,
         Command::Discard { row, reason } => discard::run(&context, row, reason).await,
+        Command::History { row } => history::run(&context, row).await,
         Command::Pause => pause::pause(&context).await,
         Command::Resume => pause::resume(&context).await,
     }

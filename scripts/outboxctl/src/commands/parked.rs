@@ -1,7 +1,5 @@
 //! `parked`: the parked rows and their reasons.
 
-use std::fmt;
-
 use jiff::Timestamp;
 use outbox::{Candidate, Parked, ports::StoredRow};
 use serde::Serialize;
@@ -10,7 +8,9 @@ use crate::{
     age,
     context::{Context, Outcome},
     error::Error,
+    output::Report,
     table::Table,
+    text::Text,
 };
 
 #[derive(Debug, Serialize)]
@@ -93,10 +93,10 @@ impl Row {
     }
 }
 
-impl fmt::Display for Listing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Report for Listing {
+    fn text(&self) -> Text {
         if self.rows.is_empty() {
-            return f.write_str("no row is parked");
+            return "no row is parked".into();
         }
         let mut table = Table::new(["row", "event", "reason", "since"]);
         for row in &self.rows {
@@ -107,13 +107,11 @@ impl fmt::Display for Listing {
                 age::age(row.parked_at),
             ]);
         }
-        write!(
-            f,
-            "{table}\nfor each row, one of these commands, here for the first:"
-        )?;
+        let mut text = table.text();
+        text.add("for each row, one of these commands, here for the first:");
         for command in &self.next {
-            write!(f, "\n  {command}")?;
+            text.append_indented(Text::line(command));
         }
-        Ok(())
+        text
     }
 }

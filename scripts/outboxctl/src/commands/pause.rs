@@ -1,13 +1,13 @@
 //! `pause` and `resume`: stop and start publishing.
 
-use std::fmt;
-
 use serde::Serialize;
 
 use crate::{
     call_failure::call_failed,
     context::{Context, Outcome},
     error::Error,
+    output::Report,
+    text::Text,
 };
 
 #[derive(Debug, Serialize)]
@@ -72,12 +72,14 @@ async fn set_mapping(context: &Context<'_>, enabled: bool) -> Result<&'static st
     Ok(if enabled { "running" } else { "paused" })
 }
 
-impl fmt::Display for PublishingState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "relay: {}\nsweeper: {}\nit takes effect within a minute: {}",
-            self.relay, self.sweeper, self.status
-        )
+impl Report for PublishingState {
+    fn text(&self) -> Text {
+        let mut text = Text::line(format_args!("relay: {}", self.relay));
+        text.add(format_args!("sweeper: {}", self.sweeper));
+        text.add(format_args!(
+            "it takes effect within a minute: {}",
+            self.status
+        ));
+        text
     }
 }

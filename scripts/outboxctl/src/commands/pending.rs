@@ -1,6 +1,6 @@
 //! `pending`: the rows that are not published yet.
 
-use std::{collections::BinaryHeap, fmt};
+use std::collections::BinaryHeap;
 
 use jiff::Timestamp;
 use outbox::{
@@ -14,8 +14,9 @@ use crate::{
     arguments::Pending,
     context::{Context, Outcome},
     error::Error,
-    output::count,
+    output::{Report, count},
     table::Table,
+    text::Text,
 };
 
 #[derive(Debug, Serialize)]
@@ -101,20 +102,22 @@ impl Row {
     }
 }
 
-impl fmt::Display for Listing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Report for Listing {
+    fn text(&self) -> Text {
         if self.total == 0 {
-            return f.write_str("nothing is pending");
+            return "nothing is pending".into();
         }
         let mut table = Table::new(["row", "event", "age"]);
         for row in &self.rows {
             let age = row.committed_at.map_or("unknown".to_owned(), age::age);
             table.add_row([row.row.clone(), row.event.clone(), age]);
         }
-        write!(f, "{table}")?;
-        match self.total - self.rows.len() {
-            0 => Ok(()),
-            more => write!(f, "\nand {more} more: {} in all", count(self.total, "row")),
+        let mut text = table.text();
+        let more = self.total - self.rows.len();
+        if more > 0 {
+            let all = count(self.total, "row");
+            text.add(format_args!("and {more} more: {all} in all"));
         }
+        text
     }
 }

@@ -1,6 +1,6 @@
 //! `publish`: publishes pending rows now.
 
-use std::{collections::BTreeSet, fmt, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use jiff::SignedDuration;
 use outbox::handlers::{CutShort, Sweeper};
@@ -13,7 +13,8 @@ use crate::{
     context::{Context, Outcome},
     error::Error,
     interrupt::Interrupt,
-    output::count,
+    output::{Report, count},
+    text::Text,
 };
 
 /// The time limit of one pass over the table. After each pass, progress is reported.
@@ -95,20 +96,22 @@ async fn everything_older_than(
     Ok(Outcome::done_if(is_done))
 }
 
-impl fmt::Display for SweepReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} published", count(self.published, "row"))?;
+impl Report for SweepReport {
+    fn text(&self) -> Text {
+        let mut text = Text::line(format_args!("{} published", count(self.published, "row")));
         if self.newly_parked > 0 {
             let rows = count(self.newly_parked, "row");
-            write!(f, "\n{rows} parked: {}", self.parked)?;
+            text.add(format_args!("{rows} parked: {}", self.parked));
         }
         if self.failed > 0 {
             let rows = count(self.failed, "row");
-            write!(f, "\n{rows} could not be published; run the command again")?;
+            text.add(format_args!(
+                "{rows} could not be published; run the command again"
+            ));
         }
-        match &self.ended_early {
-            Some(reason) => write!(f, "\nended early: {reason}"),
-            None => Ok(()),
+        if let Some(reason) = &self.ended_early {
+            text.add(format_args!("ended early: {reason}"));
         }
+        text
     }
 }

@@ -1,6 +1,6 @@
 //! The report of commands that publish single rows.
 
-use std::{collections::BTreeSet, fmt};
+use std::collections::BTreeSet;
 
 use outbox::{
     RowKey,
@@ -11,7 +11,8 @@ use serde::Serialize;
 
 use crate::{
     context::{Context, Outcome},
-    output::count,
+    output::{Report, count},
+    text::Text,
 };
 
 /// The result of publishing some rows.
@@ -72,12 +73,12 @@ impl Published {
     }
 }
 
-impl fmt::Display for Published {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} published", count(self.published, "row"))?;
+impl Report for Published {
+    fn text(&self) -> Text {
+        let mut text = Text::line(format_args!("{} published", count(self.published, "row")));
         for left in &self.left {
-            write!(f, "\n{} is still there: {}", left.row, left.why)?;
+            text.add(format_args!("{} is still there: {}", left.row, left.why));
         }
-        Ok(())
+        text
     }
 }

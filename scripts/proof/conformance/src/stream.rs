@@ -54,7 +54,7 @@ suite!(Fixture:
     records_come_in_the_order_of_their_numbers,
     inserts_name_their_row_and_other_records_none,
     writes_that_change_nothing_leave_no_record,
-    an_edit_is_not_an_insert,
+    an_edit_is_not_an_insert_of_its_row,
     a_discard_is_an_insert_of_a_discarded_row,
     later_records_are_read_with_the_same_iterator,
     a_shard_that_has_ended_says_so_after_its_last_record,
@@ -181,12 +181,19 @@ async fn writes_that_change_nothing_leave_no_record(fixture: &impl Fixture) {
     assert_eq!(inserted(&records), expected);
 }
 
-async fn an_edit_is_not_an_insert(fixture: &impl Fixture) {
+async fn an_edit_is_not_an_insert_of_its_row(fixture: &impl Fixture) {
     let keys = put_rows(fixture, 1..=1).await;
     fixture.park(&keys[0]).await;
     fixture.edit(&keys[0]).await;
-    let records = first_records(fixture, 3).await;
-    assert_eq!(inserted(&records), [Some(keys[0].clone()), None, None]);
+    let records = first_records(fixture, 4).await;
+    let told = inserted(&records);
+    assert_eq!(told[..2], [Some(keys[0].clone()), None]);
+    // The edit is a transaction, whose records are in any order: that of the row, and that of
+    // the row as it was before, which is kept beside it.
+    assert!(told[2..].contains(&None), "{told:?}");
+    let mut kept = told[2..].iter().flatten();
+    let kept = kept.next().expect("a record of the row as it was before");
+    assert_eq!(kept.aggregate_id, keys[0].discarded().aggregate_id);
 }
 
 /// A discarded row is moved in a transaction, whose records are in any order.

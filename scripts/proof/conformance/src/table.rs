@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use outbox::{
     Candidate, OutboxRow, Parked, RowKey, Unreadable,
     ports::{
-        DELETE_KEYS, Discard, LOOK_UP_KEYS, OutboxTable, ParkedRows, RowState, Segment, StoredRow,
+        DELETE_KEYS, Decided, Decision, Discard, Edit, LOOK_UP_KEYS, OutboxTable, ParkedRows,
+        RowState, Segment, StoredRow,
     },
 };
 
@@ -58,8 +59,13 @@ pub trait Fixture {
             let row = self.table().read(key).await.expect("a response");
             let row = row.expect("a row to edit").candidate.row;
             let seen = row.expect("a row that can be read").detail.clone();
-            let edited = format!("{{\"edited\":{seen}}}");
-            let edited = self.table().replace_detail(key, &seen, &edited).await;
+            let edit = Edit {
+                by: "operator".to_owned(),
+                at: Timestamp::now(),
+                detail: format!("{{\"edited\":{seen}}}"),
+                seen,
+            };
+            let edited = self.table().replace_detail(key, &edit).await;
             assert_eq!(edited, Ok(true));
         }
     }
@@ -97,6 +103,8 @@ suite!(Fixture:
     a_query_ends_with_a_page_that_ends_with_the_last_wanted_row,
     a_query_continues_after_a_row_that_is_gone,
     a_discarded_row_is_not_a_row_of_the_outbox,
+    a_row_before_an_edit_is_kept_and_is_not_a_row_of_the_outbox,
+    an_edit_of_what_was_not_seen_changes_nothing,
 );
 
 /// Returns a mark with this reason.
@@ -549,4 +557,88 @@ async fn a_discarded_row_is_not_a_row_of_the_outbox(fixture: &impl Fixture) {
     assert_eq!(queried(fixture, "a", None).await, left);
     let kept_at = discarded.discarded().aggregate_id;
     assert!(queried(fixture, &kept_at, None).await.is_empty());
+}
+
+/// Who edited the row, when, and what it was before can be read as long as it is kept.
+async fn a_row_before_an_edit_is_kept_and_is_not_a_row_of_the_outbox(fixture: &impl Fixture) {
+    let rows = put_rows(fixture, "a", &[1, 2]).await;
+    let key = &rows[0].key;
+    assert_eq!(fixture.table().decisions("a").await, Ok(Vec::new()));
+    let mut expected = Vec::new();
+    let too_large = mark("TooLarge");
+    for (second, before) in [(1, rows[0].detail.as_str()), (2, "{\"edit\":1}")] {
+        let edits = Some(second - 1);
+        let parked = fixture.table().park(key, edits, &too_large).await;
+        parked.expect("parked");
+        let edit = Edit {
+            by: "operator".to_owned(),
+            at: at(second),
+            seen: before.to_owned(),
+            detail: format!("{{\"edit\":{second}}}"),
+        };
+        let edited = fixture.table().replace_detail(key, &edit).await;
+        assert_eq!(edited, Ok(true));
+        expected.push(Decision {
+            row: key.clone(),
+            what: Decided::Edited,
+            by: "operator".to_owned(),
+            at: Some(at(second)),
+            parked: Some(mark("TooLarge")),
+            detail: Some(before.to_owned()),
+        });
+    }
+    assert_eq!(fixture.table().decisions("a").await, Ok(expected.clone()));
+    let left = scanned(fixture, 4).await.concat();
+    assert_eq!(keys_of(&left), keys(&rows));
+    assert_eq!(queried(fixture, "a", None).await, left);
+    let records = key.replaced(at(1)).aggregate_id;
+    assert!(queried(fixture, &records, None).await.is_empty());
+
+    let parked = fixture.table().park(key, Some(2), &too_large).await;
+    parked.expect("parked");
+    let discard = Discard::new("other", at(3), "not wanted").expect("a reason");
+    assert_eq!(fixture.table().discard(key, &discard).await, Ok(true));
+    let discarded = Decision {
+        row: key.clone(),
+        what: Decided::Discarded {
+            reason: "not wanted".to_owned(),
+        },
+        by: "other".to_owned(),
+        at: Some(at(3)),
+        parked: Some(mark("TooLarge")),
+        detail: Some("{\"edit\":2}".to_owned()),
+    };
+    // The row itself sorts before its edits.
+    expected.insert(0, discarded);
+    assert_eq!(fixture.table().decisions("a").await, Ok(expected));
+    assert_eq!(fixture.table().decisions("b").await, Ok(Vec::new()));
+}
+
+/// Neither the row is changed nor a record written.
+async fn an_edit_of_what_was_not_seen_changes_nothing(fixture: &impl Fixture) {
+    let rows = put_rows(fixture, "a", &[1]).await;
+    let key = &rows[0].key;
+    let edit = |seen: &str| Edit {
+        by: "operator".to_owned(),
+        at: at(1),
+        seen: seen.to_owned(),
+        detail: "{}".to_owned(),
+    };
+    let not_parked = edit(&rows[0].detail);
+    let table = fixture.table();
+    assert_eq!(table.replace_detail(key, &not_parked).await, Ok(false));
+    let parked = table.park(key, Some(0), &mark("TooLarge")).await;
+    parked.expect("parked");
+    assert_eq!(table.replace_detail(key, &edit("other")).await, Ok(false));
+    let gone = row("b", 1).key;
+    assert_eq!(table.replace_detail(&gone, &edit("other")).await, Ok(false));
+    assert_eq!(table.decisions("a").await, Ok(Vec::new()));
+    let found = queried(fixture, "a", None).await;
+    assert_eq!(found, [stored(&rows[0], Some(mark("TooLarge")))]);
+}
+
+/// Returns a time so many seconds after a fixed one.
+fn at(seconds: u64) -> Timestamp {
+    let seconds = i64::try_from(seconds).expect("a few seconds");
+    Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds)
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use outbox::{
     RowKey,
-    ports::{Discard, ParkedRows},
+    ports::{Discard, Edit, ParkedRows},
     replay::{Replay, Selection, check_detail},
 };
 use outbox_testing::TABLE_ARN;
@@ -141,7 +141,13 @@ async fn edit(caller: &Caller, key: &RowKey) -> bool {
         .simulation
         .between(0..if is_quick { 100 } else { 20_000 });
     sleep(Duration::from_millis(thinking_time)).await;
-    let replaced = caller.replace_detail(key, &row.detail, &detail).await;
+    let edit = Edit {
+        by: "ada".to_owned(),
+        at: caller.simulation.now(),
+        seen: row.detail.clone(),
+        detail,
+    };
+    let replaced = caller.replace_detail(key, &edit).await;
     replaced.is_ok_and(|is_done| is_done)
 }
 

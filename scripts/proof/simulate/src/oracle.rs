@@ -127,6 +127,11 @@ impl EventRecord {
         self.versions.get(usize::try_from(edits).ok()?)
     }
 
+    /// Returns how often it was edited.
+    pub(crate) fn edits(&self) -> usize {
+        self.versions.len() - 1
+    }
+
     pub(crate) fn edit(&mut self, row: Arc<OutboxRow>) {
         self.versions.push(row);
         self.edited_at = Some(Instant::now());

@@ -2,7 +2,7 @@
 
 use outbox::{
     RowKey,
-    ports::{CallError, Discard, ParkedRows, StoredRow},
+    ports::{CallError, Decision, Discard, Edit, ParkedRows, StoredRow},
 };
 use outbox_testing::{Call, Fault, Operation};
 use tokio::time::Instant;
@@ -34,21 +34,23 @@ impl ParkedRows for Caller {
         self.call(call_on(Operation::UpdateItem, key), unpark).await
     }
 
-    async fn replace_detail(
-        &self,
-        key: &RowKey,
-        seen: &str,
-        detail: &str,
-    ) -> Result<bool, CallError> {
+    async fn replace_detail(&self, key: &RowKey, edit: &Edit) -> Result<bool, CallError> {
+        // As in DynamoDB: a read, then a write on condition that the mark is still the same.
+        let read = |state: &mut State, _: Option<&Fault>| {
+            state.services.table.row(key)?.stored().parked.clone()
+        };
+        let Some(mark) = self.call(call_on(Operation::GetItem, key), read).await? else {
+            return Ok(false);
+        };
         let replace = |state: &mut State, _: Option<&Fault>| {
-            let is_replaced = state.services.replace_detail(key, seen, detail);
+            let is_replaced = state.services.replace_detail(key, &mark, edit);
             if is_replaced {
                 state.record_edit(key);
                 state.record_release(key);
             }
             is_replaced
         };
-        self.call(call_on(Operation::UpdateItem, key), replace)
+        self.call(call_on(Operation::TransactWriteItems, key), replace)
             .await
     }
 
@@ -69,6 +71,12 @@ impl ParkedRows for Caller {
         };
         self.call(call_on(Operation::TransactWriteItems, key), discard)
             .await
+    }
+
+    async fn decisions(&self, aggregate_id: &str) -> Result<Vec<Decision>, CallError> {
+        let query =
+            |state: &mut State, _: Option<&Fault>| state.services.table.decisions(aggregate_id);
+        self.call(Call::on_rows(Operation::Query, &[]), query).await
     }
 }
 

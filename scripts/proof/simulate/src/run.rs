@@ -2,7 +2,10 @@
 
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
-use outbox::RowKey;
+use outbox::{
+    RowKey,
+    ports::{Decided, Decision},
+};
 use outbox_testing::unreachable_client;
 use tokio::{
     task::{LocalSet, spawn_local},
@@ -264,6 +267,15 @@ fn check_final_state(simulation: &Simulation, calls_before: u64, events: u64) {
         });
         if let Some(key) = discarded.map(|(key, _)| key.clone()) {
             state.violate("discarded an event without a trace", Some(&key));
+        }
+        let edited = state.events.iter().find(|(key, event)| {
+            let decisions = state.services.table.decisions(&key.aggregate_id);
+            let is_edit =
+                |decision: &&Decision| decision.row == **key && decision.what == Decided::Edited;
+            event.edits() != decisions.iter().filter(is_edit).count()
+        });
+        if let Some(key) = edited.map(|(key, _)| key.clone()) {
+            state.violate("edited an event without a trace", Some(&key));
         }
         // A sweep of an empty table takes eight calls.
         let most = 20_000 + 20 * events;

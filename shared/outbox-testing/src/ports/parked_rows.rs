@@ -2,7 +2,7 @@
 
 use outbox::{
     RowKey,
-    ports::{CallError, Discard, ParkedRows, StoredRow},
+    ports::{CallError, Decision, Discard, Edit, ParkedRows, StoredRow},
 };
 
 use crate::{aws::InMemoryAws, fault_plan::Call, operation::Operation};
@@ -24,16 +24,19 @@ impl ParkedRows for InMemoryAws {
         Ok(unparked.await?)
     }
 
-    async fn replace_detail(
-        &self,
-        key: &RowKey,
-        seen: &str,
-        detail: &str,
-    ) -> Result<bool, CallError> {
+    /// As on DynamoDB: a read, then a write on condition that the mark is still the same.
+    async fn replace_detail(&self, key: &RowKey, edit: &Edit) -> Result<bool, CallError> {
         let keys = std::slice::from_ref(key);
-        let replaced = self.call(Call::on_rows(Operation::UpdateItem, keys), |services, _| {
-            services.replace_detail(key, seen, detail)
+        let read = self.call(Call::on_rows(Operation::GetItem, keys), |services, _| {
+            services.table.row(key)?.stored().parked.clone()
         });
+        let Some(mark) = read.await? else {
+            return Ok(false);
+        };
+        let replaced = self.call(
+            Call::on_rows(Operation::TransactWriteItems, keys),
+            |services, _| services.replace_detail(key, &mark, edit),
+        );
         Ok(replaced.await?)
     }
 
@@ -51,5 +54,12 @@ impl ParkedRows for InMemoryAws {
             |services, _| services.discard(key, &mark, discard),
         );
         Ok(discarded.await?)
+    }
+
+    async fn decisions(&self, aggregate_id: &str) -> Result<Vec<Decision>, CallError> {
+        let query = self.call(Call::on_rows(Operation::Query, &[]), |services, _| {
+            services.table.decisions(aggregate_id)
+        });
+        Ok(query.await?)
     }
 }

@@ -5,11 +5,14 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::append::{
-    claim::{self, CLAIMED_FOR},
-    error::ConditionFailure,
-    key::KeySchema,
-    revision::Revision,
+use crate::{
+    append::{
+        claim::{self, CLAIMED_FOR},
+        error::ConditionFailure,
+        key::KeySchema,
+        revision::Revision,
+    },
+    serde_failure::Unquoted,
 };
 
 /// Attribute that counts the aggregate's changes.
@@ -69,9 +72,10 @@ pub enum UnreadableAggregate {
     /// It has no usable `version` and `lastSequence`: this library has never written it.
     #[error("the item has no version and lastSequence, so it is not an aggregate's")]
     NotVersioned,
-    /// Its attributes don't fit the type.
-    #[error("the item's attributes do not fit the type")]
-    State(#[source] serde_dynamo::Error),
+    /// Its attributes don't fit the type. The reason names the attribute and what was
+    /// expected, without the value.
+    #[error("the item's attributes do not fit the type: {0}")]
+    State(String),
 }
 
 impl<T: DeserializeOwned> Versioned<T> {
@@ -88,7 +92,8 @@ impl<T: DeserializeOwned> Versioned<T> {
         let revision = revision(&item).ok_or(UnreadableAggregate::NotVersioned)?;
         item.remove(VERSION);
         item.remove(LAST_SEQUENCE);
-        let state = serde_dynamo::from_item(item).map_err(UnreadableAggregate::State)?;
+        let Unquoted(state) = serde_dynamo::from_item(item)
+            .map_err(|error| UnreadableAggregate::State(error.to_string()))?;
         Ok(Self { state, revision })
     }
 }
@@ -221,7 +226,7 @@ impl AggregateWrite {
             aggregate_id,
             table,
             key_schema,
-            item: serde_dynamo::to_item(item).map_err(|error| error.to_string()),
+            item: serde_dynamo::to_item(Unquoted(item)).map_err(|error| error.to_string()),
             base,
             adopts: false,
         }

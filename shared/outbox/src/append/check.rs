@@ -8,12 +8,13 @@ use aws_sdk_dynamodb::types::{
 
 use crate::{
     append::{
+        control_character::ControlCharacter,
         error::{Participant, Problem},
         item_size::{item_bytes, item_depth},
         item_values::{self, MAX_PARTITION_KEY_BYTES},
         key::{ItemAddress, KeySchema},
+        transaction::Event,
     },
-    event::EventData,
     json_text, limits,
     row::{DISCARDED, OutboxRow},
 };
@@ -118,6 +119,7 @@ pub(super) fn attributes(
     if aggregate_id.starts_with(DISCARDED) {
         problems.push(Problem::ReservedAggregateId);
     }
+    problems.extend(control_character(None, "aggregate id", aggregate_id));
     for (attribute, value) in [
         ("correlationid", correlation_id),
         ("causationid", causation_id),
@@ -125,16 +127,36 @@ pub(super) fn attributes(
         if value == Some("") {
             problems.push(Problem::EmptyAttribute { attribute });
         }
+        let value = value.unwrap_or_default();
+        problems.extend(control_character(None, attribute, value));
     }
     problems
 }
 
+/// Returns the problem of a name with a control character.
+fn control_character(event: Option<usize>, attribute: &'static str, name: &str) -> Option<Problem> {
+    let found = ControlCharacter::in_name(name)?;
+    Some(Problem::ControlCharacter {
+        event,
+        attribute,
+        found,
+    })
+}
+
 /// Checks one event and its row.
-pub(super) fn event(event: usize, data: &EventData, row: &OutboxRow) -> Vec<Problem> {
+pub(super) fn event(index: usize, event: &Event, row: &OutboxRow) -> Vec<Problem> {
+    let (data, data_schema) = (&event.data, event.data_schema.as_deref());
+    let event = index;
     let mut problems = Vec::new();
     let chars = row.detail_type.chars().count();
     if !(1..=limits::MAX_EVENT_TYPE_CHARS).contains(&chars) {
         problems.push(Problem::EventType { event, chars });
+    }
+    for (attribute, name) in [
+        ("type", row.detail_type.as_str()),
+        ("dataschema", data_schema.unwrap_or_default()),
+    ] {
+        problems.extend(control_character(Some(event), attribute, name));
     }
     let bytes = limits::entry_bytes(row);
     if bytes > limits::MAX_ENTRY_BYTES {
@@ -147,8 +169,11 @@ pub(super) fn event(event: usize, data: &EventData, row: &OutboxRow) -> Vec<Prob
             depth: found.depth,
         });
     }
-    let unsafe_number = |number| Problem::UnsafeNumber { event, number };
-    problems.extend(found.unsafe_number.map(str::to_owned).map(unsafe_number));
+    let unsafe_number = |place: String| Problem::UnsafeNumber {
+        event,
+        path: format!("data{place}"),
+    };
+    problems.extend(found.unsafe_number.map(unsafe_number));
     problems
 }
 

@@ -4,7 +4,7 @@ use std::{collections::HashMap, fmt};
 
 use aws_sdk_dynamodb::{error::BoxError, types::AttributeValue};
 
-use crate::append::{key::write_address, revision::Revision};
+use crate::append::{control_character::ControlCharacter, key::write_address, revision::Revision};
 
 /// Why a transaction was not committed, or may not have been.
 ///
@@ -391,6 +391,17 @@ pub enum Problem {
         /// How long it is.
         chars: usize,
     },
+    /// A control character in a name: the aggregate id, an event's type or schema, the
+    /// correlation id or the causation id. `CloudEvents` allows none.
+    #[error("{}the {attribute} has {found}", of_event(*.event))]
+    ControlCharacter {
+        /// Which event; `None` if it is a name that all events share.
+        event: Option<usize>,
+        /// Which name: `aggregate id`, `type`, `dataschema`, `correlationid` or `causationid`.
+        attribute: &'static str,
+        /// Which character, and where.
+        found: ControlCharacter,
+    },
     /// An event that is too large for the bus.
     #[error("event {event}: {bytes} bytes on the bus, at most 256 KB are allowed")]
     EventTooLarge {
@@ -409,12 +420,14 @@ pub enum Problem {
     },
     /// A number that many JSON readers would change: a whole one beyond 2^53 - 1, or one
     /// beyond the largest floating-point number.
-    #[error("event {event}: {number} cannot be carried by JSON exactly, send it as text")]
+    #[error(
+        "event {event}: the number at {path} cannot be carried by JSON exactly, send it as text"
+    )]
     UnsafeNumber {
         /// Which event.
         event: usize,
-        /// The number.
-        number: String,
+        /// Where it is: `data.lines[3].price`.
+        path: String,
     },
     /// An event that JSON cannot express.
     #[error("event {event}: {reason}")]
@@ -430,6 +443,10 @@ pub enum Problem {
         /// Which one.
         attribute: &'static str,
     },
+}
+
+fn of_event(event: Option<usize>) -> String {
+    event.map_or_else(String::new, |event| format!("event {event}: "))
 }
 
 fn list(items: &[impl fmt::Display]) -> String {

@@ -5,6 +5,7 @@ mod atomic_writes;
 mod cancellation;
 mod check;
 mod claim;
+mod control_character;
 mod database;
 mod decimal;
 mod error;
@@ -21,6 +22,7 @@ pub use aggregate::{AggregateWrite, UnreadableAggregate, Versioned};
 pub(crate) use atomic_writes::{AtomicWrites, Attempts, pauses};
 #[cfg(feature = "inbox")]
 pub(crate) use check::Action;
+pub use control_character::ControlCharacter;
 #[cfg(any(feature = "inbox", feature = "testing"))]
 pub(crate) use database::Database;
 pub use error::{

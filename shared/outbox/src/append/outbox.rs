@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::{
-    append::database::Database,
+    append::{control_character::ControlCharacter, database::Database},
     clock::{Clock, SystemClock},
 };
 
@@ -66,8 +66,8 @@ impl Outbox {
     ///
     /// # Errors
     ///
-    /// If the source is empty, over 256 characters, or begins with `aws.`, which EventBridge
-    /// reserves.
+    /// If the source is empty, over 256 characters, begins with `aws.`, which EventBridge
+    /// reserves, or has a control character.
     pub fn new(
         client: Client,
         table: impl Into<String>,
@@ -76,9 +76,13 @@ impl Outbox {
         let source = source.into();
         let length = source.chars().count();
         if length == 0 || length > 256 || source.starts_with("aws.") {
-            return Err(InvalidSource {
-                source_name: source,
-            });
+            return Err(InvalidSource(format!(
+                "{source:?} is not a valid source of events: it must have 1 to 256 characters and \
+                 not begin with \"aws.\""
+            )));
+        }
+        if let Some(found) = ControlCharacter::in_name(&source) {
+            return Err(InvalidSource(format!("the source of events has {found}")));
         }
         Ok(Self {
             database: Database::DynamoDb(client),
@@ -119,9 +123,5 @@ fn event_id(time: Timestamp) -> Uuid {
 
 /// A source that EventBridge would reject; [`Outbox::new`] returns it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{source_name:?} is not a valid source of events: it must have 1 to 256 characters and not begin with \"aws.\""
-)]
-pub struct InvalidSource {
-    source_name: String,
-}
+#[error("{0}")]
+pub struct InvalidSource(String);

@@ -22,6 +22,7 @@ use crate::{
     },
     event::{Circumstances, CloudEvent, EventData, TraceHeader},
     row::{self, OutboxRow, RowKey},
+    serde_failure::Unquoted,
 };
 
 /// How often a commit is retried: as often as the SDK would.
@@ -101,12 +102,12 @@ pub struct Transaction {
 
 /// An event of the transaction.
 #[derive(Clone)]
-struct Event {
+pub(super) struct Event {
     id: Uuid,
     event_type: String,
     /// The URI of the data's schema.
-    data_schema: Option<String>,
-    data: EventData,
+    pub(super) data_schema: Option<String>,
+    pub(super) data: EventData,
 }
 
 /// The result of a committed transaction; see [`Transaction`] for an example.
@@ -334,9 +335,7 @@ impl Transaction {
             writes.add(Participant::Action(index), action.clone());
         }
         for (index, (event, row)) in self.events.iter().zip(rows).enumerate() {
-            writes
-                .problems
-                .extend(check::event(index, &event.data, row));
+            writes.problems.extend(check::event(index, event, row));
             match row_put(row, &self.outbox.table) {
                 Ok(put) => writes.add(
                     Participant::Event(index),
@@ -437,7 +436,7 @@ impl From<Transaction> for AtomicWrites {
 /// Returns the event as JSON, or why JSON can't express it.
 fn data_of(event: &impl DomainEvent) -> Result<EventData, String> {
     check_finite(event)?;
-    let json = to_raw_value(event).map_err(|error| error.to_string())?;
+    let json = to_raw_value(&Unquoted(event)).map_err(|error| error.to_string())?;
     Ok(json.into())
 }
 

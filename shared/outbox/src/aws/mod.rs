@@ -1,5 +1,7 @@
 //! The services of AWS behind the [`ports`](crate::ports).
 
+#[cfg(feature = "replay")]
+pub(crate) mod decisions;
 pub(crate) mod dynamodb;
 #[cfg(feature = "replay")]
 mod dynamodb_streams;

@@ -67,7 +67,7 @@ impl EventData {
     ///         "time": "2026-11-24T09:00:00Z", "data": {"grams": "many"}}"#,
     /// )?;
     /// let invalid = event.data.parse::<Weighed>().unwrap_err();
-    /// assert_eq!(invalid.to_string(), "data.grams: expected u64");
+    /// assert_eq!(invalid.to_string(), "data.grams: invalid type, expected u64");
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     ///

@@ -2,6 +2,8 @@
 
 use serde_json::error::Category;
 
+use crate::serde_failure::kind;
+
 /// Returns what is wrong with JSON, without any of its content: for logs, dead letters and
 /// metrics, which must not contain events.
 ///
@@ -9,7 +11,7 @@ use serde_json::error::Category;
 ///
 /// ```
 /// let error = serde_json::from_str::<u8>(r#""Jane Doe, 5 Main Street""#).unwrap_err();
-/// assert_eq!(outbox::json_problem(&error), "expected u8");
+/// assert_eq!(outbox::json_problem(&error), "invalid type, expected u8");
 /// ```
 pub fn json_problem(error: &serde_json::Error) -> String {
     if error.classify() != Category::Data {
@@ -17,23 +19,8 @@ pub fn json_problem(error: &serde_json::Error) -> String {
         return error.to_string();
     }
     let text = error.to_string();
-    let text = text.rfind(" at line ").map_or(&*text, |end| &text[..end]);
-    // These name fields of the type that is read, and nothing of what is read.
-    if text.starts_with("missing field `") || text.starts_with("duplicate field `") {
-        return text.to_owned();
-    }
-    // The value comes first, and what is expected instead comes last.
-    let quotes_a_value = [
-        "invalid type: ",
-        "invalid value: ",
-        "invalid length ",
-        "unknown ",
-    ];
-    let is_known = quotes_a_value.iter().any(|begin| text.starts_with(begin));
-    match text.rsplit_once(", expected ") {
-        Some((_, expected)) if is_known => format!("expected {expected}"),
-        _ => "not an expected value".to_owned(),
-    }
+    // Where it is comes after what was expected.
+    kind(&text.rfind(" at line ").map_or(&*text, |end| &text[..end]))
 }
 
 #[cfg(test)]
@@ -68,18 +55,21 @@ mod tests {
     #[test]
     fn a_problem_quotes_nothing_of_the_content() {
         for (json, expected) in [
-            (r#"{"number": "SECRET"}"#, "expected u8"),
-            (r#"{"number": "SECRET, expected SECRET"}"#, "expected u8"),
-            (r#"{"number": 4111}"#, "expected u8"),
+            (r#"{"number": "SECRET"}"#, "invalid type, expected u8"),
+            (
+                r#"{"number": "SECRET, expected SECRET"}"#,
+                "invalid type, expected u8",
+            ),
+            (r#"{"number": 4111}"#, "invalid value, expected u8"),
             (
                 r#"{"number": 1, "kind": "SECRET"}"#,
-                "expected `One` or `Two`",
+                "unknown variant, expected `One` or `Two`",
             ),
             (
                 r#"{"number": 1, "SECRET": 2}"#,
-                "expected one of `number`, `kind`, `at`, `pair`",
+                "unknown field, expected one of `number`, `kind`, `at`, `pair`",
             ),
-            (r#"{"number": 1, "at": "SECRET"}"#, "not an expected value"),
+            (r#"{"number": 1, "at": "SECRET"}"#, "invalid value"),
             (
                 r#"{"number": 1, "pair": [1, 2, 4111]}"#,
                 "trailing characters at line 1 column 30",
@@ -99,6 +89,6 @@ mod tests {
             assert_eq!(problem, expected, "{json}");
         }
         let map = problem::<BTreeMap<String, u8>>(r#"{"SECRET": "SECRET"}"#);
-        assert_eq!(map, "expected u8");
+        assert_eq!(map, "invalid type, expected u8");
     }
 }

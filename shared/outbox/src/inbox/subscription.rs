@@ -302,8 +302,16 @@ mod tests {
         for (message, path, problem) in [
             ("", ".", "EOF while parsing a value at line 1 column 0"),
             ("{}", ".", "missing field `source`"),
-            (r#"{"source": 5}"#, "source", "expected a string"),
-            (r#"{"source": ["SECRET"]}"#, "source", "expected a string"),
+            (
+                r#"{"source": 5}"#,
+                "source",
+                "invalid type, expected a string",
+            ),
+            (
+                r#"{"source": ["SECRET"]}"#,
+                "source",
+                "invalid type, expected a string",
+            ),
         ] {
             let UnexpectedEvent::Message {
                 path: at,

@@ -17,6 +17,8 @@ mod call_error;
 #[cfg(feature = "replay")]
 mod dead_letter_queue;
 mod dead_letters;
+#[cfg(feature = "replay")]
+mod decision;
 mod event_bus;
 mod outbox_table;
 #[cfg(feature = "replay")]
@@ -29,12 +31,14 @@ pub use call_error::CallError;
 #[cfg(feature = "replay")]
 pub use dead_letter_queue::{DeadLetterQueue, Depth, Message};
 pub use dead_letters::{DeadLetter, DeadLetters};
+#[cfg(feature = "replay")]
+pub use decision::{Decided, Decision, Discard, Edit};
 pub use event_bus::{BusLimits, EntryError, EventBus, Poison, PutResult};
 pub use outbox_table::{
     DELETE_KEYS, LOOK_UP_KEYS, OutboxTable, Page, RowState, Segment, StoredRow,
 };
 #[cfg(feature = "replay")]
-pub use parked_rows::{Discard, ParkedRows};
+pub use parked_rows::ParkedRows;
 #[cfg(feature = "replay")]
 pub use stream_reader::{
     Place, ShardPosition, StreamError, StreamPage, StreamReader, StreamRecord,

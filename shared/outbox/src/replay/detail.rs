@@ -37,9 +37,10 @@ pub fn check_detail(row: &OutboxRow, detail: &str) -> Result<(), InvalidDetail> 
         return invalid("it is not a JSON object".to_owned());
     }
     let examined = examine(detail);
-    if let Some(string) = examined.invalid_string {
+    if let Some(place) = examined.invalid_string {
         return invalid(format!(
-            "{string} stands for no text: consumers could not read it"
+            "{} stands for no text: consumers could not read it",
+            place.trim_start_matches('.')
         ));
     }
     // The envelope is one level around the data.

@@ -29,8 +29,8 @@ pub(crate) const POSITION: &str = "position";
 #[cfg(feature = "relay")]
 pub(crate) const EDITS: &str = "edits";
 
-/// The prefix of a discarded row's aggregate id. Such a row is kept for a while as an audit
-/// record, and is never published.
+/// The prefix of the aggregate id of what operators gave up: rows that were discarded, and rows
+/// as they were before an edit. It is kept for a while as an audit record, and never published.
 pub(crate) const DISCARDED: &str = "discarded#";
 
 /// The key of a row, and so of one event: the event's id is part of the sort key, so a key
@@ -117,7 +117,31 @@ impl RowKey {
         }
     }
 
-    /// Returns whether this is the key of a discarded row.
+    /// Returns the key of the record of an edit at this time: the row as it was before.
+    ///
+    /// ```
+    /// # use outbox::RowKey;
+    /// let key = RowKey { aggregate_id: "order#42".into(), position: "7#an-id".into() };
+    /// let record = key.replaced("2026-11-24T09:00:00Z".parse()?);
+    /// assert_eq!(record.aggregate_id, "discarded#order#42");
+    /// assert_eq!(record.position, "7#an-id#2026-11-24T09:00:00.000Z");
+    /// # Ok::<(), jiff::Error>(())
+    /// ```
+    #[cfg(feature = "replay")]
+    #[must_use]
+    pub fn replaced(&self, at: Timestamp) -> Self {
+        let Self {
+            aggregate_id,
+            position,
+        } = self.discarded();
+        Self {
+            aggregate_id,
+            // An edit takes longer than a millisecond, so no two have the same time.
+            position: format!("{position}#{at:.3}"),
+        }
+    }
+
+    /// Returns whether this is the key of a record, of a discarded or an edited row.
     #[cfg(feature = "relay")]
     pub(crate) fn is_discarded(&self) -> bool {
         self.aggregate_id.starts_with(DISCARDED)

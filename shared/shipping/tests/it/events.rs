@@ -66,7 +66,7 @@ async fn an_invalid_event_says_why() {
         (
             "/data/items/0/quantity",
             json!("two"),
-            "OrderCreated: data.items[0].quantity: expected u64",
+            "OrderCreated: data.items[0].quantity: invalid type, expected u64",
         ),
         (
             "/data",

@@ -1,7 +1,6 @@
 //! Prints the status of an outbox.
 
-use std::fmt;
-
+use console::Style;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -9,7 +8,12 @@ use super::{
     collect::{Backlog, DeadLetters, PAST, Recent, Seen, Snapshot},
     judge::Problem,
 };
-use crate::{age, output::count, table::Fields};
+use crate::{
+    age,
+    output::{Report, count},
+    table::Fields,
+    text::Text,
+};
 
 /// What was seen of an outbox, and what the operator should do.
 #[derive(Debug, Serialize)]
@@ -21,17 +25,17 @@ pub(super) struct Status {
     pub(super) problems: Vec<Problem>,
 }
 
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", fields(&self.snapshot))?;
+impl Report for Status {
+    fn text(&self) -> Text {
+        let mut text = fields(&self.snapshot).text();
         if self.problems.is_empty() {
-            return write!(f, "{}", console::style("all is well").green());
+            text.add_styled(&Style::new().green(), "all is well");
         }
-        let lines = self.problems.iter().map(|problem| {
-            let what = console::style(&problem.what).red();
-            format!("{what}\n  {}", problem.next)
-        });
-        f.write_str(&lines.collect::<Vec<_>>().join("\n"))
+        for problem in &self.problems {
+            text.add_styled(&Style::new().red(), &problem.what);
+            text.append_indented(Text::line(&problem.next));
+        }
+        text
     }
 }
 
@@ -60,7 +64,7 @@ fn fields(snapshot: &Snapshot) -> Fields {
             format!("{}, {}", sweeper.state, sweeper.schedule),
         ),
     ] {
-        fields.add(name, value);
+        fields.add(name, &value);
     }
     fields
 }
@@ -134,7 +138,7 @@ mod tests {
         snapshot.backlog.at_least = true;
         snapshot.backlog.parked = 2;
         snapshot.backlog.parked_by_reason = BTreeMap::from([("TooLarge".into(), 2)]);
-        let text = fields(&snapshot).to_string();
+        let text = fields(&snapshot).text().to_string();
         assert!(text.contains("at least 3, oldest "), "{text}");
         assert!(text.contains("at least 2: 2 TooLarge"), "{text}");
     }
@@ -148,7 +152,7 @@ mod tests {
                 next: "outboxctl parked".into(),
             }],
         };
-        let text = console::strip_ansi_codes(&status.to_string()).into_owned();
+        let text = console::strip_ansi_codes(&status.text().to_string()).into_owned();
         assert!(
             text.ends_with("\n1 row is parked\n  outboxctl parked"),
             "{text}"

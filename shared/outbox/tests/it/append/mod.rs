@@ -5,7 +5,9 @@ mod errors;
 mod fixture;
 mod identity;
 mod limits;
+mod names;
 mod numbers;
+mod quoted;
 mod read_back;
 mod values;
 

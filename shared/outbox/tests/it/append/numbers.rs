@@ -78,21 +78,13 @@ async fn a_number_is_in_the_event_as_its_type_writes_it() {
 async fn a_number_that_readers_would_change_is_an_error() {
     let fixture = Fixture::start().await;
     let raw = |json: &str| RawValue::from_string(json.to_owned()).unwrap();
-    for (transaction, number) in [
-        (
-            fixture.create("a").event(&measured(u128::MAX)),
-            u128::MAX.to_string(),
-        ),
-        (
-            fixture.create("a").event(&measured(raw("-1e400"))),
-            "-1e400".to_owned(),
-        ),
-        (
-            fixture.create("a").event(&measured(i64::MIN)),
-            i64::MIN.to_string(),
-        ),
+    for transaction in [
+        fixture.create("a").event(&measured(u128::MAX)),
+        fixture.create("a").event(&measured(raw("-1e400"))),
+        fixture.create("a").event(&measured(i64::MIN)),
     ] {
         let problems = problems(transaction.commit().await.unwrap_err());
-        assert_eq!(problems, [Problem::UnsafeNumber { event: 0, number }]);
+        let path = "data.of.values[0]".to_owned();
+        assert_eq!(problems, [Problem::UnsafeNumber { event: 0, path }]);
     }
 }

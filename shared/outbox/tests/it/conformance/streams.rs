@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
 use outbox::{OutboxRow, RowKey, aws::DynamoDbStreams};
 use outbox_conformance::stream::{Fixture, conforms};
 use serde_json::{Value, json};
@@ -200,6 +201,7 @@ impl Fixture for Stub {
         let mut state = self.state();
         state.rows.insert(key.clone(), false);
         state.tell("MODIFY", key);
+        state.tell("INSERT", &key.replaced(Timestamp::UNIX_EPOCH));
     }
 
     async fn discard(&self, key: &RowKey) {

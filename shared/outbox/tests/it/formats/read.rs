@@ -3,8 +3,10 @@
 use jiff::SignedDuration;
 use outbox::{
     CloudEvent, KeySchema,
+    aws::DynamoDbTable,
     handlers::CutShort,
     inbox::{ConsumerWrites, Handled, Inbox, OnceError},
+    ports::ParkedRows,
     replay::Letter,
 };
 use serde_json::{Value, json};
@@ -14,7 +16,7 @@ use super::{
     publishing::{Publishing, entry},
 };
 use crate::{
-    memory::{Rows, in_memory, row},
+    memory::{Rows, in_memory, row, start},
     replay::dead_letters::{dead_letter, dead_letters, inserted, run, settled},
 };
 
@@ -52,6 +54,34 @@ async fn every_kept_row_is_published_or_left_alone_by_stream_and_sweep() {
                     assert!(rest.is_empty(), "{file}: {rest:?}");
                 }
             }
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_kept_record_of_a_decision_is_read() {
+    for kept in Kept::all() {
+        for (file, item) in kept.read_all("rows") {
+            let client = database_with("outbox", &[&item]).await;
+            let table = DynamoDbTable::new(client, "outbox");
+            let decisions = table.decisions("thing#a").await.unwrap();
+            let text = |name: &str| item[name]["S"].as_str().unwrap();
+            if !text("aggregateId").starts_with("discarded#") {
+                assert!(decisions.is_empty(), "{file}");
+                continue;
+            }
+            let [decision] = decisions.as_slice() else {
+                panic!("{file}: {decisions:?}");
+            };
+            assert!(
+                text("position").starts_with(&decision.row.position),
+                "{file}"
+            );
+            assert_eq!(decision.row.event_id(), Some(text("eventId")), "{file}");
+            assert_eq!(decision.by, "arn:aws:iam::1:user/ada", "{file}");
+            assert_eq!(decision.at, Some(start()), "{file}");
+            assert_eq!(decision.detail.as_deref(), Some(text("detail")), "{file}");
+            assert!(decision.parked.is_some(), "{file}");
         }
     }
 }

@@ -8,7 +8,7 @@ use outbox::{
     AggregateWrite, CloudEvent, DomainEvent, KeySchema, Outbox, Parked, RowKey, Transaction,
     aws::DynamoDbTable,
     inbox::{ConsumerWrites, Handled, Inbox},
-    ports::{Discard, OutboxTable, ParkedRows},
+    ports::{Discard, Edit, OutboxTable, ParkedRows},
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -111,9 +111,16 @@ async fn relay_and_operators_mark_rows_in_the_newest_kept_format() {
 
     let edited = newest.read("rows/edited.json");
     let detail = edited["detail"]["S"].as_str().unwrap();
-    let replaced = table.replace_detail(&key, &text("detail"), detail).await;
-    assert_eq!(replaced, Ok(true));
-    assert_eq!(stored(&client, "outbox").await, [edited]);
+    let edit = Edit {
+        by: "arn:aws:iam::1:user/ada".into(),
+        at: start(),
+        seen: text("detail"),
+        detail: detail.to_owned(),
+    };
+    assert_eq!(table.replace_detail(&key, &edit).await, Ok(true));
+    let mut both = stored(&client, "outbox").await;
+    both.sort_by_key(|item| item["aggregateId"]["S"].as_str() != Some("thing#a"));
+    assert_eq!(both, [edited, newest.read("rows/replaced.json")]);
 
     let client = database_with("outbox", &[&newest.read("rows/parked.json")]).await;
     let table = DynamoDbTable::new(client.clone(), "outbox");

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use outbox::{
     OutboxRow, Parked, RowKey,
     aws::DynamoDbTable,
-    ports::{Discard, OutboxTable, ParkedRows, RowState, Segment},
+    ports::{Discard, Edit, OutboxTable, ParkedRows, RowState, Segment},
     replay::check_detail,
 };
 use serde_json::{Value, json};
@@ -53,6 +53,15 @@ impl Fixture {
 
     async fn items(&self) -> Vec<HashMap<String, Value>> {
         items(&self.client, "outbox").await
+    }
+}
+
+fn edit(seen: &str, detail: &str) -> Edit {
+    Edit {
+        by: "arn:aws:iam::1:user/ada".to_owned(),
+        at: start(),
+        seen: seen.to_owned(),
+        detail: detail.to_owned(),
     }
 }
 
@@ -113,11 +122,14 @@ async fn a_detail_is_replaced_only_if_it_is_as_it_was_seen() {
     let fixture = Fixture::start().await;
     let key = fixture.write(&row_with_detail("a", 1, "broken")).await;
     let table = &fixture.table;
-    let replaced = table.replace_detail(&key, "broken", "{}").await;
+    let replaced = table.replace_detail(&key, &edit("broken", "{}")).await;
     assert_eq!(replaced, Ok(false), "not parked");
     fixture.park(&key).await;
-    assert_eq!(table.replace_detail(&key, "other", "{}").await, Ok(false));
-    assert_eq!(table.replace_detail(&key, "broken", "{}").await, Ok(true));
+    let other = edit("other", "{}");
+    assert_eq!(table.replace_detail(&key, &other).await, Ok(false));
+    assert_eq!(fixture.items().await.len(), 1, "no record was written");
+    let fixed = edit("broken", "{}");
+    assert_eq!(table.replace_detail(&key, &fixed).await, Ok(true));
     let row = table.read(&key).await.unwrap().unwrap();
     assert_eq!(row.parked, None);
     let row = row.candidate.row.unwrap();
@@ -128,7 +140,8 @@ async fn a_detail_is_replaced_only_if_it_is_as_it_was_seen() {
     fixture.park_as_edited(&key, 1).await;
     let states = table.look_up(std::slice::from_ref(&key)).await.unwrap();
     assert_eq!(states[&key], RowState::Parked);
-    assert_eq!(table.replace_detail(&key, "{}", "{ }").await, Ok(true));
+    let fixed = edit("{}", "{ }");
+    assert_eq!(table.replace_detail(&key, &fixed).await, Ok(true));
     let states = table.look_up(std::slice::from_ref(&key)).await.unwrap();
     assert_eq!(states[&key], RowState::Edited(2));
 }
@@ -138,11 +151,79 @@ async fn a_row_edited_since_it_was_read_is_not_parked() {
     let fixture = Fixture::start().await;
     let key = fixture.write(&row_with_detail("a", 1, "broken")).await;
     fixture.park(&key).await;
-    let replaced = fixture.table.replace_detail(&key, "broken", "{}").await;
+    let fixed = edit("broken", "{}");
+    let replaced = fixture.table.replace_detail(&key, &fixed).await;
     assert_eq!(replaced, Ok(true));
     fixture.park(&key).await;
     let row = fixture.table.read(&key).await.unwrap().unwrap();
     assert_eq!(row.parked, None);
+}
+
+#[tokio::test]
+async fn a_row_before_an_edit_is_kept_for_30_days_and_not_published() {
+    let fixture = Fixture::start().await;
+    let key = fixture.write(&row_with_detail("a", 1, "broken")).await;
+    let mark = fixture.park(&key).await;
+    let before = fixture.items().await.remove(0);
+    let fixed = edit("broken", "{}");
+    assert_eq!(fixture.table.replace_detail(&key, &fixed).await, Ok(true));
+
+    let mut items = fixture.items().await;
+    assert_eq!(items.len(), 2);
+    items.retain(|item| item["aggregateId"] == "discarded#a");
+    let mut kept = items.remove(0);
+    let position = format!("{}#2026-11-24T09:00:00.500Z", key.position);
+    assert_eq!(kept["position"], json!(position));
+    let edited = json!({"by": "arn:aws:iam::1:user/ada", "at": "2026-11-24T09:00:00.5Z"});
+    assert_eq!(kept.remove("edited"), Some(edited));
+    let expires: Timestamp = "2026-12-24T09:00:00Z".parse().unwrap();
+    assert_eq!(kept.remove("expiresAt"), Some(json!(expires.as_second())));
+    for name in ["aggregateId", "position"] {
+        kept.insert(name.to_owned(), before[name].clone());
+    }
+    assert_eq!(kept, before, "nothing else of the row is missing");
+
+    let decisions = fixture.table.decisions("a").await.unwrap();
+    assert_eq!(decisions.len(), 1);
+    assert_eq!(
+        (&decisions[0].row, &decisions[0].parked),
+        (&key, &Some(mark))
+    );
+    let whole = Segment { index: 0, of: 1 };
+    let rows = fixture.table.scan(whole, None).await.unwrap().rows;
+    assert_eq!(rows.len(), 1, "the record is no row");
+    let query = fixture.table.query("discarded#a", None, None).await;
+    assert!(query.unwrap().rows.is_empty());
+}
+
+/// The row may be unparked and parked again between the read and the write.
+#[tokio::test]
+async fn a_row_is_edited_and_its_record_written_only_together() {
+    let mark = json!({"M": {"reason": {"S": "TooLarge: no"}, "at": {"N": "1"}}});
+    let key = row_with_detail("a", 1, "{}").key;
+    let item = json!({
+        "aggregateId": {"S": key.aggregate_id}, "position": {"S": key.position}, "parked": mark,
+        "detail": {"S": "broken"},
+    });
+    let stub = responding(200, json!({"Item": item})).await;
+    let table = DynamoDbTable::new(dynamodb_in_process::client(*stub.address()), "outbox");
+    let fixed = edit("broken", "{}");
+    assert_eq!(table.replace_detail(&key, &fixed).await, Ok(true));
+    let requests = stub.received_requests().await.unwrap();
+    assert_eq!(requests.len(), 2);
+    let write: Value = requests[1].body_json().unwrap();
+    let [put, update] = write["TransactItems"].as_array().unwrap().as_slice() else {
+        panic!("{write}");
+    };
+    assert_eq!(put["Put"]["Item"]["detail"], json!({"S": "broken"}));
+    let update = &update["Update"];
+    let condition = "#parked = :mark AND #detail = :seen";
+    assert_eq!(update["ConditionExpression"], condition);
+    let values = &update["ExpressionAttributeValues"];
+    assert_eq!(
+        (&values[":mark"], &values[":seen"]["S"]),
+        (&mark, &json!("broken"))
+    );
 }
 
 #[tokio::test]
@@ -308,7 +389,7 @@ fn a_new_detail_that_consumers_could_not_read_is_refused() {
         )
     };
     for (data, said) in [
-        (r#""\ud800""#, r#""\ud800" stands for no text"#),
+        (r#"["Jane Doe", "\ud800"]"#, "data[1] stands for no text"),
         (&*deep(101), "it is nested 102 deep"),
     ] {
         let error = check_detail(&row, &detail(data)).unwrap_err().to_string();

@@ -1,0 +1,180 @@
+//! `history`: what operators did about a row.
+
+use jiff::Timestamp;
+use outbox::{
+    RowKey,
+    ports::{Decided, Decision, ParkedRows},
+};
+use serde::Serialize;
+
+use crate::{
+    context::{Context, Outcome},
+    error::Error,
+    json_layout::{is_json, laid_out},
+    output::Report,
+    row_name::{Place, RowName},
+    text::Text,
+};
+
+#[derive(Debug, Serialize)]
+struct History {
+    row: String,
+    /// Oldest first.
+    decisions: Vec<Shown>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Shown {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<Timestamp>,
+    what: &'static str,
+    by: String,
+    /// Why the operator discarded it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    /// Why the row was parked then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parked: Option<String>,
+    /// The detail before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+}
+
+pub(super) async fn run(context: &Context<'_>, name: &RowName) -> Result<Outcome, Error> {
+    let relay = context.parts.relay();
+    let read = || relay.table().decisions(&name.aggregate_id);
+    let mut decisions = relay.patiently(read).await.map_err(Error::aws)?;
+    decisions.retain(|decision| is_about(&name.place, &decision.row));
+    decisions.sort_by_key(|decision| decision.at);
+    context.print(&History {
+        row: name.to_string(),
+        decisions: decisions.into_iter().map(Shown::of).collect(),
+    })?;
+    Ok(Outcome::Done)
+}
+
+fn is_about(place: &Place, row: &RowKey) -> bool {
+    match place {
+        Place::Sequence(sequence) => row.sequence() == Some(*sequence),
+        Place::Position(position) => row.position == *position,
+    }
+}
+
+impl Shown {
+    fn of(decision: Decision) -> Self {
+        let (what, reason) = match decision.what {
+            Decided::Edited => ("edited", None),
+            Decided::Discarded { reason } => ("discarded", Some(reason)),
+        };
+        Self {
+            at: decision.at,
+            what,
+            by: decision.by,
+            reason,
+            parked: decision.parked.map(|mark| mark.reason),
+            detail: decision.detail,
+        }
+    }
+
+    fn text(&self) -> Text {
+        let at = self
+            .at
+            .map_or("at an unknown time".to_owned(), |at| format!("{at:.0}"));
+        let mut text = Text::line(format_args!("{at} {} by {}", self.what, self.by));
+        if let Some(reason) = &self.reason {
+            text.append_indented(Text::line(format_args!("because: {reason}")));
+        }
+        if let Some(parked) = &self.parked {
+            text.append_indented(Text::line(format_args!("parked before: {parked}")));
+        }
+        if let Some(detail) = &self.detail {
+            text.append_indented("content before:".into());
+            let detail = if is_json(detail) {
+                laid_out(detail)
+            } else {
+                detail.clone()
+            };
+            // The sign shows that the line is content, whatever it says.
+            for line in detail.split('\n') {
+                text.append_indented(Text::line(format_args!("| {line}")));
+            }
+        }
+        text
+    }
+}
+
+impl Report for History {
+    fn text(&self) -> Text {
+        if self.decisions.is_empty() {
+            let row = &self.row;
+            return Text::line(format_args!(
+                "{row} was neither edited nor discarded in the past 30 days"
+            ));
+        }
+        let mut text = Text::new();
+        for decision in &self.decisions {
+            text.append(decision.text());
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decision(what: Decided, detail: &str) -> Decision {
+        Decision {
+            row: RowKey {
+                aggregate_id: "order#42".into(),
+                position: "00000000000000000007#id".into(),
+            },
+            what,
+            by: "arn:aws:iam::1:user/ada".into(),
+            at: Some("2026-11-24T09:00:00.5Z".parse().unwrap()),
+            parked: None,
+            detail: Some(detail.into()),
+        }
+    }
+
+    #[test]
+    fn the_content_before_is_shown_as_content() {
+        let reason = "sent by mail\nall is well".to_owned();
+        let history = History {
+            row: "order#42/7".into(),
+            decisions: vec![
+                Shown::of(decision(Decided::Edited, r#"{"a":1.50}"#)),
+                Shown::of(decision(
+                    Decided::Discarded { reason },
+                    "broken\n\u{1b}[2J2026-11-24T10:00:00Z edited by eve",
+                )),
+            ],
+        };
+        let expected = r#"2026-11-24T09:00:00Z edited by arn:aws:iam::1:user/ada
+  content before:
+  | {
+  |   "a": 1.50
+  | }
+2026-11-24T09:00:00Z discarded by arn:aws:iam::1:user/ada
+  because: sent by mail\nall is well
+  content before:
+  | broken
+  | \u{1b}[2J2026-11-24T10:00:00Z edited by eve"#;
+        assert_eq!(history.text().to_string(), expected);
+    }
+
+    #[test]
+    fn a_decision_belongs_to_the_row_that_was_named() {
+        let row = decision(Decided::Edited, "").row;
+        for (name, expected) in [
+            ("order#42/7", true),
+            ("order#42/8", false),
+            ("order#42/00000000000000000007#id", true),
+            ("order#42/00000000000000000007#", false),
+        ] {
+            let name: RowName = name.parse().unwrap();
+            assert_eq!(is_about(&name.place, &row), expected, "{name}");
+        }
+    }
+}

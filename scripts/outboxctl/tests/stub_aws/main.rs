@@ -1,0 +1,8 @@
+//! `outboxctl` on a stub of AWS, with the tables in DynamoDB in process: these tests need no
+//! build of the functions and no emulator.
+#![allow(clippy::unwrap_used)]
+
+mod confirmation;
+mod edit;
+mod hostile;
+mod stub;
