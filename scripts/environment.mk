@@ -42,6 +42,11 @@ unexport _JAVA_OPTIONS JAVA_TOOL_OPTIONS JDK_JAVA_OPTIONS CLASSPATH
 # --- Python
 
 unexport VIRTUAL_ENV $(filter PYTHON%,$(.VARIABLES))
+# Of pip-audit: which advisories count, and where they come from.
+unexport $(filter PIP_AUDIT_%,$(.VARIABLES))
+# Of uv, which writes the requirements: what it may install, and from when.
+unexport $(filter-out UV_DEFAULT_INDEX UV_INDEX% UV_CACHE_DIR UV_HTTP_% UV_NATIVE_TLS UV_SYSTEM_CERTS UV_OFFLINE,\
+	$(filter UV_%,$(.VARIABLES)))
 
 # --- Node.js, npm, the CDK
 

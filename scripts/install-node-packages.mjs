@@ -16,6 +16,8 @@ const OPTIONS = [
   ...["--global=false", "--location=project", "--dry-run=false", "--bin-links=true"],
   ...["--package-lock=true", "--package-lock-only=false", "--install-strategy=hoisted"],
   "--json=false",
+  // No package needs its install scripts: programs are in optional packages of their own.
+  "--ignore-scripts=true",
   // Programs for this machine, even if npm is configured for another one.
   ...[`--os=${process.platform}`, `--cpu=${process.arch}`],
   ...["--loglevel=error", "--audit=false", "--fund=false", "--update-notifier=false"],

@@ -3,6 +3,24 @@ import { AuditedProject } from "./audited-project.ts";
 
 const RUST = "advisories of Rust crates were not checked";
 const NPM = "advisories of npm packages were not checked";
+const PYTHON = "advisories of Python packages were not checked";
+const DOMINO = {
+  status: 200,
+  body: JSON.stringify({
+    vulns: [
+      {
+        id: "PYSEC-2026-1",
+        summary: "Always six",
+        affected: [
+          {
+            package: { name: "domino", ecosystem: "PyPI" },
+            ranges: [{ type: "ECOSYSTEM", events: [{ introduced: "0" }, { fixed: "2.0" }] }],
+          },
+        ],
+      },
+    ],
+  }),
+};
 const COIN = {
   status: 200,
   body: JSON.stringify({
@@ -30,8 +48,29 @@ test("an audit without findings succeeds", async () => {
   const { status, output } = await project.audit();
   expect(output).toContain("advisories ok");
   expect(output).toContain("found 0 vulnerabilities");
+  expect(output).toContain("Python packages without advisories: 1");
   expect(output).not.toContain("were not checked");
   expect(status).toBe(0);
+});
+
+test("an advisory for a Python package fails the audit", async () => {
+  project.setIndexResponse(DOMINO);
+  project.requireDominoTwice();
+  const { status, output } = await project.audit();
+  expect(output).toMatch(/domino +1\.1 +PYSEC-2026-1 +2\.0/);
+  expect(output).toMatch(/domino +1\.2 +PYSEC-2026-1 +2\.0/);
+  expect(output).toContain("found 0 vulnerabilities");
+  expect(output).not.toContain("were not checked");
+  expect(status).toBe(1);
+});
+
+test("an index of Python packages without advisories is no finding and no success", async () => {
+  project.setIndexResponse({ status: 503, body: "" });
+  const { status, output } = await project.audit();
+  expect(output).toContain(PYTHON);
+  expect(output).toContain("503 Server Error");
+  expect(output).toContain("advisories ok");
+  expect(status).toBe(2);
 });
 
 test("an advisory for a crate fails the audit", async () => {

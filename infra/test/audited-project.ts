@@ -15,28 +15,33 @@ export interface Audit {
   readonly output: string;
 }
 
-/** The response of npm's registry to a request for advisories. */
-export interface RegistryResponse {
+/** The response of a server to a request for advisories. */
+export interface AdvisoryResponse {
   readonly status: number;
   readonly body: string;
 }
 
 /**
- * A project of one crate and one package. The servers that its audit asks are local: an
- * advisory database for the crate, a registry for the package.
+ * A project of one crate, one package of npm and one of Python. The servers that its audit asks
+ * are local: an advisory database for the crate, a registry and an index for the packages.
  */
 export class AuditedProject {
   readonly #directory = mkdtempSync(join(tmpdir(), "audit-"));
   readonly #registry: Server;
-  #registryResponse: RegistryResponse = { status: 200, body: "{}" };
+  #registryResponse: AdvisoryResponse = { status: 200, body: "{}" };
+  #indexResponse: AdvisoryResponse = { status: 200, body: "{}" };
   #databaseIsThere = true;
 
   private constructor() {
     this.#registry = createServer((request, response) => {
       request.resume();
-      const asked = request.url === "/-/npm/v1/security/advisories/bulk";
-      response.writeHead(asked ? this.#registryResponse.status : 404);
-      response.end(asked ? this.#registryResponse.body : "{}");
+      const responses: Record<string, AdvisoryResponse> = {
+        "/-/npm/v1/security/advisories/bulk": this.#registryResponse,
+        "/python/advisories": this.#indexResponse,
+      };
+      const { status, body } = responses[request.url ?? ""] ?? { status: 404, body: "{}" };
+      response.writeHead(status);
+      response.end(body);
     });
   }
 
@@ -45,6 +50,7 @@ export class AuditedProject {
     project.#writeScript();
     project.#writeCrate();
     project.#writePackage();
+    project.#writePythonPackage();
     project.#writeDatabase();
     project.#registry.listen(0, "127.0.0.1");
     await once(project.#registry, "listening");
@@ -61,8 +67,18 @@ export class AuditedProject {
   }
 
   /** Sets the registry's response. */
-  setRegistryResponse(response: RegistryResponse): void {
+  setRegistryResponse(response: AdvisoryResponse): void {
     this.#registryResponse = response;
+  }
+
+  /** Sets the response of the index of Python packages. */
+  setIndexResponse(response: AdvisoryResponse): void {
+    this.#indexResponse = response;
+  }
+
+  /** Requires the Python package `domino` in another version, too, for another Python. */
+  requireDominoTwice(): void {
+    this.#write("scripts/requirements-more.txt", this.#domino("1.2", ">= '3.99'"));
   }
 
   /** Makes the advisory database unreachable. */
@@ -87,6 +103,9 @@ export class AuditedProject {
       GIT_CONFIG_VALUE_0: DATABASE,
       npm_config_registry: `http://127.0.0.1:${port}`,
       npm_config_cache: join(this.#directory, "npm"),
+      // PyPI's own address can't be changed.
+      PIP_AUDIT_VULNERABILITY_SERVICE: "osv",
+      PIP_AUDIT_OSV_URL: `http://127.0.0.1:${port}/python/advisories`,
       ...environment,
     };
     return new Promise((ended) => {
@@ -97,7 +116,7 @@ export class AuditedProject {
   }
 
   #writeScript(): void {
-    mkdirSync(join(this.#directory, "scripts"));
+    mkdirSync(join(this.#directory, "scripts"), { recursive: true });
     copyFileSync(join(REPOSITORY, "scripts/audit"), join(this.#directory, "scripts/audit"));
     copyFileSync(
       join(REPOSITORY, "rust-toolchain.toml"),
@@ -172,6 +191,15 @@ yanked = "${yanked}"
         },
       }),
     );
+  }
+
+  #writePythonPackage(): void {
+    this.#write("scripts/requirements.txt", this.#domino("1.1", ">= '3.10'"));
+  }
+
+  #domino(version: string, marker: string): string {
+    const hash = `--hash=sha256:${"0".repeat(64)}`;
+    return `domino==${version} ; python_full_version ${marker} \\\n    ${hash}\n`;
   }
 
   #writeDatabase(): void {

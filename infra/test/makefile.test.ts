@@ -1,6 +1,15 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
+import { deflateSync } from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
 import { type Ended, Outside, REPOSITORY } from "./outside.ts";
 
@@ -141,7 +150,7 @@ describe("what is compiled", () => {
           /cargo (build|check|doc|install|run|test) .*(--quiet|-q\b)/.test(line),
       );
     // operator-tool has built it before.
-    expect(silent).toEqual([expect.stringContaining("cargo run --quiet --bin outboxctl")]);
+    expect(silent).toEqual([expect.stringContaining("cargo run --locked --quiet --bin outboxctl")]);
     for (const target of ["status", "replay", "outboxctl"]) {
       expect(makefile).toMatch(new RegExp(`^${target}: operator-tool `, "m"));
     }
@@ -149,8 +158,95 @@ describe("what is compiled", () => {
 
   test("for outboxctl has the same features as for the local stack", () => {
     const { stdout } = make("--dry-run", "status", "ENV=dev");
-    expect(stdout).toContain("cargo build --bin outboxctl\n");
+    expect(stdout).toContain("cargo build --locked --bin outboxctl\n");
     expect(stdout).not.toContain("--package");
+  });
+});
+
+describe("what is deployed", () => {
+  const built = (target: string) =>
+    make("--dry-run", target)
+      .stdout.split("\n")
+      .filter((line) => /cargo-lambda lambda build/.test(line));
+
+  test("is built with the list of its crates in each function, and only that", () => {
+    const [build, ...others] = built("build");
+    expect(others).toEqual([]);
+    expect(build).toMatch(
+      / CARGO=env target\/tools\/cargo-auditable-[\d.]+\/bin\/cargo-auditable /,
+    );
+    const functions = [...(build?.matchAll(/--package (\S+)/g) ?? [])].map(([, name]) => name);
+    const checked = functions.map((name) => `target/lambda/arm64/${name}/bootstrap`);
+    expect(functions.length).toBeGreaterThan(4);
+    expect(make("--dry-run", "build").stdout).toContain(
+      `scripts/check-auditable ${checked.join(" ")}\n`,
+    );
+    for (const target of ["build-local", "build-bench"]) {
+      expect(built(target)).toEqual([expect.not.stringContaining("cargo-auditable")]);
+    }
+  });
+
+  test("is built from the lock file, as is all that is checked", () => {
+    for (const target of ["build", "build-local", "build-bench"]) {
+      expect(built(target)).toEqual([expect.stringContaining("lambda build --locked ")]);
+    }
+    const scripts = ["Makefile", "scripts/proof/dynamodb-in-process/conformance-dynamodb-local"];
+    const commands = scripts
+      .flatMap((file) => readFileSync(join(REPOSITORY, file), "utf8").split("\n"))
+      .filter((line) => !line.startsWith("#"))
+      .flatMap(
+        (line) =>
+          line.match(/\bcargo (?:build|clippy|doc|install|nextest run|run|test) .*/)?.[0] ?? [],
+      );
+    expect(commands.length).toBeGreaterThan(15);
+    expect(commands.filter((command) => !/^cargo (nextest )?\w+ --locked /.test(command))).toEqual(
+      [],
+    );
+  });
+});
+
+describe("the list of crates in a program", () => {
+  const outside = new Outside();
+  const check = (...parameters: string[]) =>
+    outside.run("python3", ["-I", join(REPOSITORY, "scripts/check-auditable"), ...parameters]);
+
+  /** Returns a program for 64-bit Linux that consists of one section, and of those sections' names. */
+  function elf(section: string, content: Buffer): Buffer {
+    const names = Buffer.from(`\0${section}\0`);
+    const header = Buffer.alloc(64);
+    header.write("\x7fELF\x02\x01", "latin1");
+    header.writeBigUInt64LE(64n, 40);
+    header.writeUInt16LE(64, 58);
+    header.writeUInt16LE(2, 60);
+    header.writeUInt16LE(1, 62);
+    const sections = [content, names].map((bytes, index, all) => {
+      const entry = Buffer.alloc(64);
+      entry.writeUInt32LE(index === 0 ? 1 : 0, 0);
+      entry.writeBigUInt64LE(BigInt(64 + 2 * 64 + (index === 0 ? 0 : (all[0]?.length ?? 0))), 24);
+      entry.writeBigUInt64LE(BigInt(bytes.length), 32);
+      return entry;
+    });
+    return Buffer.concat([header, ...sections, content, names]);
+  }
+
+  test("is found", () => {
+    const crates = { packages: [{ name: "dice", version: "1.0.0" }], format: 1 };
+    const program = elf(".dep-v0", deflateSync(JSON.stringify(crates)));
+    writeFileSync(outside.path("audited"), program);
+    expect(check("audited")).toMatchObject({ status: 0, stdout: "audited lists its 1 crates\n" });
+    expect(check("--list", "audited")).toMatchObject({ status: 0, stdout: "dice 1.0.0\n" });
+  });
+
+  test.each([
+    ["another section", elf(".text", Buffer.from("code")), "the section .dep-v0 is missing"],
+    ["something else in it", elf(".dep-v0", Buffer.from("{}")), "incorrect header check"],
+    ["no program", Buffer.from("#!/bin/sh\n"), "not a program for 64-bit Linux"],
+  ])("is missed in a file with %s", (_, content, problem) => {
+    writeFileSync(outside.path("other"), content);
+    const { status, stderr } = check("other");
+    expect(status).toBe(1);
+    expect(stderr).toContain("other has no list of its crates: ");
+    expect(stderr).toContain(problem);
   });
 });
 

@@ -1,5 +1,6 @@
+import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { REPOSITORY } from "./outside.ts";
 
@@ -11,4 +12,27 @@ test("the jobs of the workflow together run all of make test", () => {
   const targets = runs.flatMap(([, goals = ""]) => goals.split(" "));
   expect(parts.split(" ").length).toBeGreaterThan(4);
   expect(targets).toEqual(expect.arrayContaining(parts.split(" ")));
+});
+
+test("Dependabot updates every kind of package, in groups, wherever it is locked", () => {
+  const configuration = read(".github/dependabot.yml");
+  const updates = configuration.split("- package-ecosystem: ").slice(1);
+  expect(updates.map((update) => update.split("\n")[0])).toEqual([
+    "cargo",
+    "npm",
+    "uv",
+    "github-actions",
+  ]);
+  for (const update of updates) {
+    expect(update).toMatch(/interval: weekly/);
+    expect(update).toMatch(/groups:/);
+    expect(update).toMatch(/default-days: \d+/);
+  }
+  const locks = spawnSync("git", ["ls-files", "*Cargo.lock", "*package-lock.json"], {
+    cwd: REPOSITORY,
+    encoding: "utf8",
+  }).stdout.trim();
+  for (const lock of locks.split("\n").filter(Boolean)) {
+    expect(configuration).toContain(` - /${dirname(lock).replace(/^\.$/, "")}\n`);
+  }
 });
