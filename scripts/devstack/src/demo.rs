@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use aws_sdk_dynamodb::types::Select;
+use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use aws_sdk_sqs::types::QueueAttributeName;
 use comfy_table::{Table, presets::UTF8_FULL};
 use indicatif::ProgressBar;
@@ -370,7 +370,7 @@ impl<'p> Demo<'p> {
         depth.ok_or(Error::NoOutput("ApproximateNumberOfMessages"))
     }
 
-    /// Counts the rows of the outbox, one for each pending event.
+    /// Counts the rows of the outbox, one for each pending event: not the records of edits.
     async fn pending(&self) -> Result<usize, Error> {
         let mut pages = self
             .stack
@@ -379,6 +379,8 @@ impl<'p> Demo<'p> {
             .scan()
             .table_name(&self.stack.deployment.outbox_table)
             .consistent_read(true)
+            .filter_expression("NOT begins_with(aggregateId, :discarded)")
+            .expression_attribute_values(":discarded", AttributeValue::S("discarded#".to_owned()))
             .select(Select::Count)
             .into_paginator()
             .send();

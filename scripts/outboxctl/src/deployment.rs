@@ -31,6 +31,8 @@ pub(crate) struct Deployment {
     pub(crate) purpose: Purpose,
     pub(crate) outbox_table: String,
     pub(crate) event_bus: String,
+    /// The sources that may be published; `None` for a stack of an older construct.
+    pub(crate) event_sources: Option<Vec<String>>,
     pub(crate) dead_letter_queue_url: String,
     /// The UUID of the event source mapping.
     pub(crate) stream_mapping: String,
@@ -74,6 +76,9 @@ impl Deployment {
             purpose: Purpose::of(arguments.env, tag),
             outbox_table: output("OutboxTableName")?,
             event_bus: output("EventBusName")?,
+            event_sources: outputs
+                .get("EventSources")
+                .map(|sources| sources.split(',').map(str::to_owned).collect()),
             dead_letter_queue_url: output("DeadLetterQueueUrl")?,
             stream_mapping: output("StreamMappingId")?,
             sweep_schedule: output("SweepScheduleName")?,

@@ -52,6 +52,33 @@ async fn who_edited_or_discarded_a_row_and_its_content_before_is_shown() {
     assert_eq!(run(&["pending"])["total"], 0);
 }
 
+/// An operator must not publish under a name that the outbox doesn't have.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_of_another_source_is_not_published() {
+    let aws = StubAws::start(Said {
+        tag: Some("dev".to_owned()),
+        ..Said::default()
+    })
+    .await;
+    let key = first("order#42");
+    let content = detail("order#42", "OrderCreated", &json!({}));
+    let mut forged = row(&key, "OrderCreated", &content, Some("ForeignSource: no"));
+    forged["source"] = json!({"S": "payments"});
+    aws.put(forged).await;
+    let arguments = [
+        "--stack",
+        "mine",
+        "--output",
+        "json",
+        "unpark",
+        "order#42/1",
+    ];
+    let output = aws.run(&mut aws.command(&arguments));
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("ForeignSource"), "{output:?}");
+    assert!(aws.attribute(&key, "detail").await.is_some());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_error_about_an_edit_quotes_the_event() {
     let aws = StubAws::start(Said {

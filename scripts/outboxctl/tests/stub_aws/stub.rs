@@ -194,6 +194,7 @@ impl Responses {
         let outputs = [
             ("OutboxTableName", "outbox"),
             ("EventBusName", "orders"),
+            ("EventSources", "orders,invoices"),
             ("DeadLetterQueueUrl", &format!("{}/1/dead", self.uri)),
             ("StreamMappingId", "mapping"),
             ("SweepScheduleName", "schedule"),
