@@ -324,8 +324,13 @@ impl State {
     /// fault, or that of one before it in its aggregate, while the bus accepted others.
     fn may_be_left(&self, key: &RowKey, begun: Instant) -> bool {
         let others_accepted = self.accepted_at.is_some_and(|at| at >= begun);
-        // Another process may have published the one before it meanwhile.
-        let was_there = |event: &EventRecord| event.deleted_at.is_none_or(|at| at >= begun);
+        // Another process may have published the one before it meanwhile, or even before: a
+        // young record isn't looked up.
+        let was_there = |event: &EventRecord| {
+            let mut attempts = event.attempts.values();
+            event.deleted_at.is_none_or(|at| at >= begun)
+                || attempts.any(|attempts| attempts.last >= begun)
+        };
         let mut before = self
             .events
             .iter()
