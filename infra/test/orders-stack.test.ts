@@ -136,7 +136,7 @@ describe.each(environmentNames)("orders in %s", (name) => {
         Variables: {
           OUTBOX_TABLE: { Ref: id("OutboxTable") },
           EVENT_BUS_NAME: { Ref: id("EventBus") },
-          EVENT_SOURCES: "orders",
+        EVENT_SOURCES: "orders",
           DEAD_LETTER_QUEUE_URL: { Ref: id("OutboxDeadLetterQueue") },
           AWS_SDK_UA_APP_ID: "publish-events",
         },
@@ -302,6 +302,7 @@ describe.each(environmentNames)("orders in %s", (name) => {
       ...(local ? ["ALLOW_ANONYMOUS_CALLERS"] : []),
       "AWS_SDK_UA_APP_ID",
       "DEAD_LETTER_QUEUE_URL",
+      "EVENT_ACCOUNT",
       "EVENT_BUS_NAME",
       "EVENT_SOURCES",
       "GRACE_PERIOD_SECONDS",
@@ -310,10 +311,11 @@ describe.each(environmentNames)("orders in %s", (name) => {
       "SHIPMENTS_TABLE",
     ]);
     for (const [variable, value] of variables) {
-      // A reference to a resource, except a switch, a number, the events' source and the name of a crate.
+      // A reference to a resource, except a switch, a number, an account, the events' source and the name of a crate.
       const expected = {
         ALLOW_ANONYMOUS_CALLERS: "true",
         GRACE_PERIOD_SECONDS: "900",
+        EVENT_ACCOUNT: local ? "000000000000" : { Ref: "AWS::AccountId" },
         EVENT_SOURCES: "orders",
         AWS_SDK_UA_APP_ID: expect.stringMatching(/^[a-z]+-[a-z]+$/),
       }[variable] ?? { Ref: expect.any(String) };

@@ -141,6 +141,7 @@ describe.each(environmentNames)("shipping in %s", (name) => {
     });
     expect(properties).toHaveProperty("Environment", {
       Variables: {
+        EVENT_ACCOUNT: name === "local" ? "000000000000" : { Ref: "AWS::AccountId" },
         SHIPMENTS_TABLE: { Ref: id("ShippingShipments") },
         AWS_SDK_UA_APP_ID: "start-shipping",
       },

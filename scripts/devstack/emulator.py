@@ -62,11 +62,13 @@ def rejecting(application):
     return checked
 
 
-class RejectingHandler(http.server.BaseHTTPRequestHandler):
-    """The base of the emulator's other servers: the Runtime API of each function."""
+def reject_in(handler):
+    """Changes a class of the standard library, on which the emulator's other servers are based: the
+    Runtime API of each function."""
+    parse = handler.parse_request
 
-    def parse_request(self):
-        if not super().parse_request():
+    def checked(self):
+        if not parse(self):
             return False
         reason = rejection([(name.lower(), value) for name, value in self.headers.items()])
         if reason is None:
@@ -74,8 +76,10 @@ class RejectingHandler(http.server.BaseHTTPRequestHandler):
         self.send_error(HTTPStatus.FORBIDDEN, f"rejected: {reason}")
         return False
 
+    handler.parse_request = checked
+
 
 if __name__ == "__main__":
     ministack.app = rejecting(ministack.app)
-    http.server.BaseHTTPRequestHandler = RejectingHandler
+    reject_in(http.server.BaseHTTPRequestHandler)
     ministack.main()

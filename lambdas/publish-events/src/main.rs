@@ -20,7 +20,7 @@ async fn main() -> Result<(), Error> {
     let outbox_table = variable("OUTBOX_TABLE")?;
     let event_bus = variable("EVENT_BUS_NAME")?;
     let dead_letter_queue = variable("DEAD_LETTER_QUEUE_URL")?;
-    let sources = variable("EVENT_SOURCES")?;
+    let sources = list("EVENT_SOURCES")?;
 
     let metrics = Metrics::of(&outbox_table);
     let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
@@ -29,7 +29,7 @@ async fn main() -> Result<(), Error> {
         DynamoDbTable::new(aws_sdk_dynamodb::Client::new(&config), outbox_table),
         SqsQueue::new(aws_sdk_sqs::Client::new(&config), dead_letter_queue),
     );
-    let handler = StreamHandler::new(relay.with_sources(sources.split(',')));
+    let handler = StreamHandler::new(relay.with_sources(sources));
 
     let (handler, metrics) = (&handler, &metrics);
     run(service_fn(
@@ -52,6 +52,20 @@ fn time_until(deadline: SystemTime) -> Duration {
     deadline
         .duration_since(SystemTime::now())
         .unwrap_or_default()
+}
+
+/// Returns the texts of a variable, which are separated by commas.
+fn list(name: &str) -> Result<Vec<String>, Error> {
+    let texts: Vec<String> = variable(name)?.split(',').map(str::to_owned).collect();
+    match texts
+        .iter()
+        .find(|text| text.trim().is_empty() || text.trim() != text.as_str())
+    {
+        None => Ok(texts),
+        Some(text) => {
+            Err(format!("environment variable {name} has the invalid part {text:?}").into())
+        }
+    }
 }
 
 fn variable(name: &str) -> Result<String, Error> {

@@ -22,7 +22,7 @@ async fn main() -> Result<(), Error> {
     let outbox_table = variable("OUTBOX_TABLE")?;
     let event_bus = variable("EVENT_BUS_NAME")?;
     let dead_letter_queue = variable("DEAD_LETTER_QUEUE_URL")?;
-    let sources = variable("EVENT_SOURCES")?;
+    let sources = list("EVENT_SOURCES")?;
     let grace = seconds("GRACE_PERIOD_SECONDS")?.map_or(Ok(DEFAULT_GRACE), TryInto::try_into)?;
 
     let metrics = Metrics::of(&outbox_table);
@@ -32,7 +32,7 @@ async fn main() -> Result<(), Error> {
         DynamoDbTable::new(aws_sdk_dynamodb::Client::new(&config), outbox_table),
         SqsQueue::new(aws_sdk_sqs::Client::new(&config), dead_letter_queue),
     );
-    let sweeper = Sweeper::new(relay.with_sources(sources.split(',')), grace);
+    let sweeper = Sweeper::new(relay.with_sources(sources), grace);
 
     let (sweeper, metrics) = (&sweeper, &metrics);
     run(service_fn(
@@ -61,6 +61,20 @@ fn time_until(deadline: SystemTime) -> Duration {
     deadline
         .duration_since(SystemTime::now())
         .unwrap_or_default()
+}
+
+/// Returns the texts of a variable, which are separated by commas.
+fn list(name: &str) -> Result<Vec<String>, Error> {
+    let texts: Vec<String> = variable(name)?.split(',').map(str::to_owned).collect();
+    match texts
+        .iter()
+        .find(|text| text.trim().is_empty() || text.trim() != text.as_str())
+    {
+        None => Ok(texts),
+        Some(text) => {
+            Err(format!("environment variable {name} has the invalid part {text:?}").into())
+        }
+    }
 }
 
 fn variable(name: &str) -> Result<String, Error> {

@@ -19,6 +19,9 @@ use crate::{
 /// The largest body in bytes. 100 items with the longest names are 30 KB.
 const MOST_BODY_BYTES: usize = 256 * 1024;
 
+/// How much of the path of a wrong field is returned.
+const MOST_FIELD_CHARS: usize = 200;
+
 /// Parses the command to place an order.
 pub(crate) fn place_order(request: &Request) -> Result<PlaceOrder, Problem> {
     if !is_json(request) {
@@ -47,7 +50,8 @@ fn not_a_command(body: &[u8], field: &str, error: &serde_json::Error) -> Problem
     match check_grammar(body) {
         Err(malformed) => Problem::malformed_json(malformed),
         Ok(()) => Problem::invalid_order(InvalidOrder::new(vec![Violation {
-            field: field.to_owned(),
+            // The key of a field that an order doesn't have may be long.
+            field: field.chars().take(MOST_FIELD_CHARS).collect(),
             // Not the value, which may be as long as the body.
             message: json_problem(error),
         }])),

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use serde_path_to_error::Segment;
+
 #[cfg(feature = "append")]
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
@@ -37,12 +39,19 @@ const WITH_VALUES: [&str; 5] = [
 pub(crate) fn kind(error: &impl fmt::Display) -> String {
     let message = error.to_string();
     let begins_with = |kind: &&str| message.starts_with(kind);
-    if ABOUT_FIELDS.iter().any(begins_with) || FIXED.contains(&message.as_str()) {
+    let is_about_a_field = ABOUT_FIELDS
+        .iter()
+        .any(|about| is_of_a_field(&message, about));
+    if is_about_a_field || FIXED.contains(&message.as_str()) {
         return message;
     }
     let Some(kind) = WITH_VALUES.into_iter().find(begins_with) else {
         return "invalid value".to_owned();
     };
+    // Nothing is expected, so what follows the comma is of the value.
+    if message.ends_with(", there are no fields") || message.ends_with(", there are no variants") {
+        return kind.to_owned();
+    }
     // The last one is serde's own: a value may contain the same words.
     match message.rsplit_once(", expected ") {
         Some((_, expected)) => format!("{kind}, expected {expected}"),
@@ -50,10 +59,51 @@ pub(crate) fn kind(error: &impl fmt::Display) -> String {
     }
 }
 
+/// Returns whether a message is about a field, and has nothing but its name.
+fn is_of_a_field(message: &str, about: &str) -> bool {
+    let name = message.strip_prefix(about).unwrap_or_default();
+    let name = name
+        .strip_prefix('`')
+        .and_then(|name| name.strip_suffix('`'));
+    name.is_some_and(is_name)
+}
+
+/// Returns whether a text can be the name of a field in a program, rather than content.
+fn is_name(text: &str) -> bool {
+    let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    (1..=64).contains(&text.len()) && text.bytes().all(is_of_name)
+}
+
+/// Returns a path as text: `items[3].price`, `.` for the whole value. A key that is no name, as
+/// that of a map may be, is `?`.
+pub(crate) fn text_of_path(path: &serde_path_to_error::Path) -> String {
+    let mut text = String::new();
+    for segment in path {
+        let name = match segment {
+            Segment::Seq { index } => {
+                text.extend(["[", &index.to_string(), "]"]);
+                continue;
+            }
+            Segment::Map { key } if is_name(key) => key,
+            Segment::Enum { variant } if is_name(variant) => variant,
+            _ => "?",
+        };
+        if !text.is_empty() {
+            text.push('.');
+        }
+        text.push_str(name);
+    }
+    if text.is_empty() {
+        ".".to_owned()
+    } else {
+        text
+    }
+}
+
 /// Returns a path and what is wrong there. The path of the whole value is left out.
 #[cfg(feature = "append")]
 fn at_path(path: &serde_path_to_error::Path, error: &impl fmt::Display) -> String {
-    match path.to_string().as_str() {
+    match text_of_path(path).as_str() {
         "." => kind(error),
         path => format!("{path}: {}", kind(error)),
     }
@@ -136,6 +186,33 @@ mod tests {
             assert!(text.starts_with(expected), "{text}");
             assert!(!text.contains("Jane"), "{text}");
         }
+    }
+
+    #[test]
+    fn no_message_quotes_the_name_of_a_field() {
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Empty {}
+
+        let text = r#"{"x, expected Jane Doe": 1}"#;
+        let error = serde_json::from_str::<Empty>(text).unwrap_err();
+        assert!(!kind(&error).contains("Jane"), "{}", kind(&error));
+        let custom = "missing field `a`, of Jane Doe";
+        assert_eq!(kind(&custom), "invalid value");
+        assert_eq!(kind(&"missing field `a.b`"), "missing field `a.b`");
+    }
+
+    #[test]
+    fn a_path_has_names_and_no_content() {
+        let path = |json: &str| {
+            type Prices = std::collections::BTreeMap<String, Vec<u8>>;
+            let mut json = serde_json::Deserializer::from_str(json);
+            let read = serde_path_to_error::deserialize::<_, Prices>(&mut json);
+            text_of_path(read.unwrap_err().path())
+        };
+        assert_eq!(path(r#"{"cups": [1, "x"]}"#), "cups[1]");
+        assert_eq!(path(r#"{"Jane Doe, 5 Main Street": [1, "x"]}"#), "?[1]");
+        assert_eq!(path("5"), ".");
     }
 
     #[test]

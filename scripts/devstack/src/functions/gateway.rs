@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::{Request, Response, StatusCode, body::Incoming, http::request};
+use hyper::{Method, Request, Response, StatusCode, body::Incoming, http::request};
 use tokio::{
     task::JoinSet,
     time::{MissedTickBehavior, interval},
@@ -133,6 +133,11 @@ async fn answer(functions: &Functions, request: Request<Incoming>) -> Response<F
         return response;
     };
     let kind = call.kind();
+    if kind == CallKind::Invoke && parts.method != Method::POST {
+        let mut response = Response::default();
+        *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+        return response;
+    }
     let Some(function) = functions.get(call.function) else {
         let unknown = CallError::Unknown {
             name: call.function.to_owned(),

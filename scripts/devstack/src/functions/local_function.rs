@@ -73,7 +73,10 @@ impl LocalFunction {
             let running = self.ready(&mut state).await?;
             let mut response = pin!(running.runtime_api.invoke(payload, trace));
             let failed = tokio::select! {
-                Ok(response) = &mut response => return Ok(response.result),
+                response = &mut response => {
+                    let response = response.map_err(|error| self.ended(error.to_string()))?;
+                    return Ok(response.result);
+                }
                 status = running.process.ended() => self.ended(status),
                 () = sleep(CALL_TIMEOUT) => self.timed_out(),
             };

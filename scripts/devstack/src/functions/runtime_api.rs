@@ -173,8 +173,14 @@ impl Polls {
     async fn next(&self) -> Response<Full<Bytes>> {
         lock(&self.first).get_or_insert_with(Instant::now);
         self.polled.notify_waiters();
-        let Some(invocation) = self.waiting.lock().await.recv().await else {
-            return empty(StatusCode::GONE);
+        let invocation = loop {
+            let Some(invocation) = self.waiting.lock().await.recv().await else {
+                return empty(StatusCode::GONE);
+            };
+            // Otherwise its caller has gone, and would call again.
+            if !invocation.sender.is_closed() {
+                break invocation;
+            }
         };
         let id = Uuid::now_v7().to_string();
         let Some(headers) = self.headers(&id, invocation.trace) else {

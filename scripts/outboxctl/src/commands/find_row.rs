@@ -11,12 +11,19 @@ use crate::{
     row_name::{Place, RowName},
 };
 
+/// How the ids of the records of decisions begin; no aggregate's does.
+const DECIDED: &str = "discarded#";
+
 /// Returns the key of the row with this name.
 ///
 /// # Errors
 ///
 /// If there is no such row, or the table cannot be read.
 pub(super) async fn find_row(relay: &OperatorRelay, name: &RowName) -> Result<RowKey, Error> {
+    // The record of an edit or a discard looks like a row, and must stay as it is.
+    if name.aggregate_id.starts_with(DECIDED) {
+        return Err(Error::NoSuchRow(name.to_string()));
+    }
     let key = |position: String| RowKey {
         aggregate_id: name.aggregate_id.clone(),
         position,

@@ -38,7 +38,16 @@ async fn who_edited_or_discarded_a_row_and_its_content_before_is_shown() {
     assert_eq!(decisions[0]["by"], "arn:aws:iam::1:user/ada");
     assert_eq!(decisions[0]["parked"], "InvalidArgument: no");
     assert_eq!(decisions[0]["detail"], json!(before));
-    // The record is no row: nothing but the edited row is pending.
+    // The record is no row: nothing but the edited row is pending, and it can't be changed.
+    let record = format!("discarded#order#42/{}#2026", key.position);
+    for command in ["unpark", "discard"] {
+        let arguments = ["--stack", "mine", command, &record, "--reason", "x"];
+        let arguments = &arguments[..if command == "unpark" { 4 } else { 6 }];
+        let output = aws.run(&mut aws.command(arguments));
+        assert!(!output.status.success());
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("no row"), "{said}");
+    }
     assert_eq!(run(&["pending"])["total"], 1);
     assert_eq!(run(&["parked"])["rows"], json!([]));
 

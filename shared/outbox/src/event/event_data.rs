@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::json_problem::json_problem;
+use crate::serde_failure::text_of_path;
 
 /// The data of a [`CloudEvent`](crate::CloudEvent): JSON text, exactly as the producer
 /// wrote it. Nothing is parsed before [`parse`](Self::parse), so no number, key
@@ -77,7 +78,7 @@ impl EventData {
     pub fn parse<'d, T: Deserialize<'d>>(&'d self) -> Result<T, InvalidData> {
         let mut json = serde_json::Deserializer::from_str(self.as_json());
         serde_path_to_error::deserialize(&mut json).map_err(|error| InvalidData {
-            path: match error.path().to_string().as_str() {
+            path: match text_of_path(error.path()).as_str() {
                 "." => "data".to_owned(),
                 index if index.starts_with('[') => format!("data{index}"),
                 field => format!("data.{field}"),

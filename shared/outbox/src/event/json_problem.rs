@@ -19,8 +19,9 @@ pub fn json_problem(error: &serde_json::Error) -> String {
         return error.to_string();
     }
     let text = error.to_string();
-    // Where it is comes after what was expected.
-    kind(&text.rfind(" at line ").map_or(&*text, |end| &text[..end]))
+    // Where it is comes after what was expected, unless the error is of no text.
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    kind(&text.strip_suffix(&place).unwrap_or(&text))
 }
 
 #[cfg(test)]
@@ -88,6 +89,10 @@ mod tests {
             let problem = problem::<Read>(json);
             assert_eq!(problem, expected, "{json}");
         }
+        // An error of a value has no place in a text.
+        let value = serde_json::json!("x, expected SECRET at line 5");
+        let error = serde_json::from_value::<u8>(value).unwrap_err();
+        assert_eq!(json_problem(&error), "invalid type, expected u8");
         let map = problem::<BTreeMap<String, u8>>(r#"{"SECRET": "SECRET"}"#);
         assert_eq!(map, "invalid type, expected u8");
     }

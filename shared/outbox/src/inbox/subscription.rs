@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::{CloudEvent, json_problem};
+use crate::{CloudEvent, json_problem, serde_failure::text_of_path};
 
 /// The most events that an aggregate is expected to have, unless a consumer says otherwise.
 const LONGEST_HISTORY: u64 = 1_000_000;
@@ -56,7 +56,7 @@ pub struct Subscription {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnexpectedEvent {
-    /// The message is no EventBridge event with a CloudEvent in it.
+    /// The message is no EventBridge event with a `CloudEvent` in it.
     #[error("the message is no EventBridge event with a CloudEvent in it: {path}: {problem}")]
     Message {
         /// Where in the message.
@@ -189,7 +189,7 @@ fn read(message: &str) -> Result<Envelope, UnexpectedEvent> {
     let mut json = serde_json::Deserializer::from_str(message);
     let envelope = serde_path_to_error::deserialize(&mut json);
     let envelope: Envelope = envelope.map_err(|error| UnexpectedEvent::Message {
-        path: error.path().to_string(),
+        path: text_of_path(error.path()),
         problem: json_problem(error.inner()),
     })?;
     json.end().map_err(|error| UnexpectedEvent::Message {

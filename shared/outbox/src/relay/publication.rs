@@ -111,13 +111,14 @@ impl<'r, B: EventBus> Publication<'r, B> {
     }
 
     /// Returns which rows must not be tried.
-    pub(super) fn excluded(&self) -> Excluded {
+    pub(super) fn excluded(&self) -> Excluded<'r> {
         let failed = self.outcome.rows().filter_map(|(key, row_outcome)| {
             let is_failed = matches!(row_outcome, RowOutcome::Failed(_));
             is_failed.then_some(key.aggregate_id.as_str())
         });
         let aggregates = self.schedule.unsettled_aggregates().chain(failed);
         Excluded {
+            sources: self.sources,
             aggregates: aggregates.map(str::to_owned).collect(),
             published: self.schedule.accepted().cloned().collect(),
         }

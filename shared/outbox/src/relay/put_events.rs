@@ -147,7 +147,7 @@ impl<B: EventBus, T: OutboxTable> Puts<'_, B, T> {
     }
 
     /// Finds other rows that wait.
-    async fn find_others(&self, mut excluded: Excluded) -> Arrival {
+    async fn find_others(&self, mut excluded: Excluded<'_>) -> Arrival {
         excluded.published.extend(self.left_over.iter().cloned());
         let Self {
             table,

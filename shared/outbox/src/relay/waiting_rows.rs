@@ -15,6 +15,7 @@ use crate::{
         budget::Budget,
         look_up::LookedUpPart,
         retry::{Pauses, within},
+        sources::Sources,
     },
 };
 
@@ -30,7 +31,9 @@ const WAITS_FROM: SignedDuration = SignedDuration::from_secs(5);
 const SEGMENTS: u32 = 8;
 
 /// Which rows must not be tried.
-pub(super) struct Excluded {
+pub(super) struct Excluded<'r> {
+    /// Rows of other sources: they aren't sent, so they show nothing.
+    pub(super) sources: &'r Sources,
     /// Aggregates of which a row has failed: another could overtake it.
     pub(super) aggregates: HashSet<String>,
     /// Rows that are published, and may not be deleted yet.
@@ -42,7 +45,7 @@ pub(super) async fn find_waiting_rows<T: OutboxTable>(
     table: &T,
     pauses: &Pauses,
     clock: &dyn Clock,
-    excluded: &Excluded,
+    excluded: &Excluded<'_>,
     budget: &Budget,
 ) -> LookedUpPart {
     let first = pauses.random_below(SEGMENTS);
@@ -76,7 +79,7 @@ fn report(error: &CallError) {
 }
 
 /// Returns the youngest of the rows that wait. The oldest are rather those that fail too.
-fn choose(rows: Vec<StoredRow>, now: Timestamp, excluded: &Excluded) -> Vec<Candidate> {
+fn choose(rows: Vec<StoredRow>, now: Timestamp, excluded: &Excluded<'_>) -> Vec<Candidate> {
     let mut first_of: HashMap<String, Candidate> = HashMap::new();
     for StoredRow { candidate, parked } in rows {
         // A row that is parked or published doesn't hold back the ones behind it.
@@ -88,7 +91,10 @@ fn choose(rows: Vec<StoredRow>, now: Timestamp, excluded: &Excluded) -> Vec<Cand
     let mut waiting: Vec<(Timestamp, Candidate)> = first_of
         .into_values()
         .filter(|candidate| !excluded.aggregates.contains(&candidate.key.aggregate_id))
-        .filter(|candidate| candidate.row.is_ok())
+        .filter(|candidate| {
+            let row = candidate.row.as_ref();
+            row.is_ok_and(|row| excluded.sources.contain(&row.source))
+        })
         .filter_map(|candidate| Some((candidate.committed_at()?, candidate)))
         .filter(|(committed_at, _)| now.duration_since(*committed_at) >= WAITS_FROM)
         .collect();
@@ -129,11 +135,24 @@ mod tests {
     /// Returns the rows that are tried, with nothing excluded but these.
     fn chosen(rows: Vec<StoredRow>, aggregates: &[&str], published: &[RowKey]) -> Vec<String> {
         let excluded = Excluded {
+            sources: &Sources::only(["orders"]),
             aggregates: aggregates.iter().map(|&name| name.to_owned()).collect(),
             published: published.iter().cloned().collect(),
         };
         let chosen = choose(rows, NOW, &excluded).into_iter();
         chosen.map(|candidate| candidate.key.to_string()).collect()
+    }
+
+    #[test]
+    fn rows_of_other_sources_are_not_tried() {
+        let mut forged = waiting("forged", 1, 60);
+        let mut row = OutboxRow::example(forged.candidate.key.clone());
+        "payments".clone_into(&mut row.source);
+        row.committed_at = NOW - SignedDuration::from_secs(60);
+        forged.candidate.row = Ok(Arc::new(row));
+        let own = waiting("own", 1, 70);
+        let expected = own.candidate.key.to_string();
+        assert_eq!(chosen(vec![forged, own], &[], &[]), [expected]);
     }
 
     #[test]

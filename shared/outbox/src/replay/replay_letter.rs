@@ -2,7 +2,7 @@
 //! that are pending.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     time::Duration,
 };
 
@@ -150,6 +150,9 @@ pub(super) struct Progress {
     pub(super) halted: Option<Halt>,
     /// How many rows were published.
     pub(super) published: usize,
+    /// Aggregates with an event that the bus may have accepted without a response. Other letters
+    /// may name it, too, and it would be put again for each.
+    unanswered: HashSet<String>,
 }
 
 impl<B, T, D, S, Q> Replay<B, T, D, S, Q>
@@ -310,6 +313,8 @@ where
         for (key, state) in self.states(&rows).await {
             if let Some(row_outcome) = row_outcome(state) {
                 row_outcomes.insert(key, row_outcome);
+            } else if progress.unanswered.contains(&key.aggregate_id) {
+                row_outcomes.insert(key, RowOutcome::Failed(Failure::Unanswered));
             } else {
                 pending.insert(key);
             }
@@ -318,6 +323,12 @@ where
             let through = self.relay.publish_through(&pending).await;
             progress.published += through.published;
             progress.halted = progress.halted.take().or(through.halted);
+            for (key, row_outcome) in &through.row_outcomes {
+                if let RowOutcome::Failed(Failure::Unanswered | Failure::HeldBack(_)) = row_outcome
+                {
+                    progress.unanswered.insert(key.aggregate_id.clone());
+                }
+            }
             row_outcomes.extend(through.row_outcomes);
         }
         row_outcomes

@@ -58,17 +58,17 @@ async fn a_forged_event_fails_and_the_real_ones_are_handled() {
     };
     let messages = vec![
         forged("other account", |body| {
-            body["account"] = json!("444455556666")
+            body["account"] = json!("444455556666");
         }),
         forged("other envelope", |body| body["source"] = json!("attacker")),
         forged("other source", |body| {
-            body["detail"]["source"] = json!("attacker")
+            body["detail"]["source"] = json!("attacker");
         }),
         forged("other type", |body| {
-            body["detail-type"] = json!("OrderCreated")
+            body["detail-type"] = json!("OrderCreated");
         }),
         forged("other subject", |body| {
-            body["detail"]["subject"] = json!("order#other")
+            body["detail"]["subject"] = json!("order#other");
         }),
         forged("no subject", |body| body["detail"]["subject"] = Value::Null),
         forged("high sequence", |body| {

@@ -15,7 +15,7 @@ use crate::memory::{Rows, in_memory, row};
 /// Commits an event under the name of another service.
 fn insert_forged(aws: &InMemoryAws, aggregate: &str) -> Candidate {
     let mut row = row(aggregate, 1);
-    row.source = "payments".to_owned();
+    "payments".clone_into(&mut row.source);
     aws.insert_row(row)
 }
 
