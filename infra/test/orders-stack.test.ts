@@ -136,7 +136,7 @@ describe.each(environmentNames)("orders in %s", (name) => {
         Variables: {
           OUTBOX_TABLE: { Ref: id("OutboxTable") },
           EVENT_BUS_NAME: { Ref: id("EventBus") },
-        EVENT_SOURCES: "orders",
+          EVENT_SOURCES: "orders",
           DEAD_LETTER_QUEUE_URL: { Ref: id("OutboxDeadLetterQueue") },
           AWS_SDK_UA_APP_ID: "publish-events",
         },
