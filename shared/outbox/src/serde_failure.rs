@@ -37,7 +37,7 @@ const WITH_VALUES: [&str; 5] = [
 /// Returns what is wrong, of an error of serde: its kind and what was expected. Messages of
 /// types with their own implementation are left out, for they may quote anything.
 pub(crate) fn kind(error: &impl fmt::Display) -> String {
-    let message = error.to_string();
+    let message = without_place(error.to_string());
     let begins_with = |kind: &&str| message.starts_with(kind);
     let is_about_a_field = ABOUT_FIELDS
         .iter()
@@ -57,6 +57,20 @@ pub(crate) fn kind(error: &impl fmt::Display) -> String {
         Some((_, expected)) => format!("{kind}, expected {expected}"),
         None => kind.to_owned(),
     }
+}
+
+/// Removes where in a text the error is.
+fn without_place(mut message: String) -> String {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let place = message.rsplit_once(" at line ");
+    if let Some((rest, (line, column))) =
+        place.and_then(|(rest, place)| Some((rest, place.split_once(" column ")?)))
+        && is_number(line)
+        && is_number(column)
+    {
+        message.truncate(rest.len());
+    }
+    message
 }
 
 /// Returns whether a message is about a field, and has nothing but its name.

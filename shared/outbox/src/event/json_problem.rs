@@ -18,10 +18,7 @@ pub fn json_problem(error: &serde_json::Error) -> String {
         // These texts are about the syntax, and quote nothing.
         return error.to_string();
     }
-    let text = error.to_string();
-    // Where it is comes after what was expected, unless the error is of no text.
-    let place = format!(" at line {} column {}", error.line(), error.column());
-    kind(&text.strip_suffix(&place).unwrap_or(&text))
+    kind(error)
 }
 
 #[cfg(test)]
