@@ -30,7 +30,7 @@ pub(crate) fn print(report: &impl Report, format: Format) -> Result<(), Error> {
 ///
 /// # Errors
 ///
-/// As [`print`].
+/// As [`print()`].
 pub(crate) fn print_text(text: &Text) -> Result<(), Error> {
     write(&mut stdout().lock(), &text.to_string()).map_err(Error::Unprinted)
 }
