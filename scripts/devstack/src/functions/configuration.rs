@@ -7,7 +7,7 @@ use crate::{error::Error, process_environment::process_environment, stack::Stack
 /// Lambda's default, in seconds.
 const DEFAULT_TIMEOUT: u64 = 3;
 
-/// What a function is told by its environment.
+/// The deployed configuration of a function.
 pub(super) struct Configuration {
     /// Its deployed variables, and those that Lambda sets.
     pub(super) environment: Vec<(OsString, OsString)>,

@@ -33,7 +33,7 @@ pub(super) struct LocalFunction {
     pub(super) project: Project,
     /// The environment of its process, without the address of the Runtime API.
     pub(super) environment: Vec<(OsString, OsString)>,
-    /// What it is told of the time that an invocation may take.
+    /// How long an invocation may take, from which its deadline is computed.
     pub(super) timeout: Duration,
     /// Locked during a call: a function handles one call at a time, and is not replaced
     /// during it.

@@ -60,7 +60,7 @@ struct Invocation {
 /// The polls of the process, and the invocations for them.
 #[derive(Debug)]
 struct Polls {
-    /// What the function is called.
+    /// The name of the function.
     name: String,
     timeout: Duration,
     /// Invocations that the function has not received yet.
@@ -74,8 +74,8 @@ struct Polls {
 }
 
 impl RuntimeApi {
-    /// Starts the API on a free port. The function is told its name, and that each invocation
-    /// ends after `timeout`.
+    /// Starts the API on a free port. The function receives its name in an ARN, and
+    /// `timeout` as the deadline of each invocation.
     ///
     /// # Errors
     ///
@@ -192,8 +192,8 @@ impl Polls {
         response
     }
 
-    /// Returns what the function is told of an invocation; `None` if its name is no text that a
-    /// header can have.
+    /// Returns the headers of an invocation; `None` if the function's name is not valid in a
+    /// header.
     fn headers(&self, id: &str, trace: Option<HeaderValue>) -> Option<HeaderMap> {
         let timeout = SignedDuration::try_from(self.timeout).ok()?;
         let deadline = Timestamp::now().checked_add(timeout).ok()?;

@@ -8,7 +8,7 @@
 #![doc = include_str!("../../examples/consume_once.rs")]
 //! ```
 //!
-//! A queue takes whatever is put on the bus, in whoever's name. [`Subscription`] reads a message,
+//! Any principal that may put events on the bus can forge one. [`Subscription`] reads a message,
 //! and rejects an event that the consumer doesn't expect.
 //!
 //! A consumer that publishes events itself passes the [`Transaction`](crate::Transaction) of

@@ -9,14 +9,14 @@ const LONGEST_HISTORY: u64 = 1_000_000;
 
 /// What a consumer expects on its queue: the events of one source.
 ///
-/// A queue takes whatever a rule sends, and a rule takes whatever is put on the bus. Whoever may do
-/// that under any name could forge an event in the name of another service; with a made-up sequence
-/// it would make all later events of its aggregate look late. So a consumer reads messages by
+/// A queue receives all events that match its rule. A principal that may put events of any source
+/// on the bus can forge an event of another service. With a high sequence, that event makes all
+/// later events of its aggregate look late. So a consumer reads messages by
 /// [`event`](Self::event), and compares the subject with what the event is about by
 /// [`check_subject`].
 ///
-/// IAM vouches for the envelope: with `events:source` in its policy a service can put events of
-/// its own name only. For that reason the event must have the same source as the envelope.
+/// IAM protects the envelope: with `events:source` in its policy, a service can put events of its
+/// own source only. For that reason the event must have the same source as the envelope.
 ///
 /// ```
 /// use outbox::inbox::{Subscription, UnexpectedEvent, check_subject};
@@ -70,7 +70,7 @@ pub enum UnexpectedEvent {
         /// The source that the consumer subscribes to.
         expected: String,
     },
-    /// An attribute of the event differs from that of the envelope, which IAM vouches for.
+    /// An attribute of the event differs from that of the envelope, which IAM protects.
     #[error("{attribute} of the event differs from its envelope")]
     Envelope {
         /// The attribute.

@@ -74,7 +74,7 @@ pub(super) fn triage(candidate: Candidate, sources: &Sources, bus: &impl EventBu
         }
     };
     if !sources.contain(&row.source) {
-        let message = "its source is none that this outbox publishes";
+        let message = "this outbox does not publish events of its source";
         return Triage::Suspect(row, Poison::new("ForeignSource", message));
     }
     let bytes = bus.entry_bytes(&row);

@@ -60,8 +60,8 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
 
     /// Returns the relay for events of these sources alone.
     ///
-    /// Whoever may write to the table could otherwise publish under the name of any service that
-    /// shares the bus. A row of another source is parked with the code `ForeignSource`, like one
+    /// Otherwise a principal that can write to the table could publish under the name of any service
+    /// that shares the bus. A row of another source is parked with the code `ForeignSource`, like one
     /// that the bus rejects for its content: once the bus accepts others, because the list itself
     /// may be wrong.
     ///

@@ -45,7 +45,7 @@ async fn a_bad_message_fails_alone() {
     assert_eq!(fixture.items("inbox#").await.len(), 2);
 }
 
-/// Whoever may put events on the bus must not stop or start the shipments of others.
+/// A principal that may put events on the bus must not stop or start shipments with forged ones.
 #[tokio::test]
 async fn a_forged_event_fails_and_the_real_ones_are_handled() {
     let fixture = Fixture::start().await;

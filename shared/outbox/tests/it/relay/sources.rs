@@ -1,4 +1,4 @@
-//! Rows whose source is none of the relay's.
+//! Rows with a source that the relay doesn't publish.
 
 use std::time::Duration;
 
