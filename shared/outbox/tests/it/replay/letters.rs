@@ -412,3 +412,22 @@ async fn a_replay_waits_for_a_bus_that_fails_for_most_of_a_minute() {
     let (_, outcomes) = run(&aws).await;
     assert_eq!(outcomes[0].1, settled(1, 0));
 }
+
+/// The bus may have accepted the event: each letter about it would add two more copies.
+#[tokio::test(start_paused = true)]
+async fn an_event_without_answer_is_put_twice_at_most_for_all_its_letters() {
+    let aws = in_memory();
+    let row = aws.insert("a", 1);
+    for _ in 0..25 {
+        dead_letter(&aws, reference(&row.key));
+    }
+    aws.set_fault_plan(|call: &Call<'_>| {
+        let hangs = call.operation == Operation::PutEvents;
+        hangs.then(|| Fault::Slow(Duration::from_mins(10)))
+    });
+    let (summary, _) = run(&aws).await;
+    assert_eq!((summary.settled, summary.left), (0, 25));
+    let puts = aws.calls(Operation::PutEvents).len();
+    assert!((1..=2).contains(&puts), "{puts} requests");
+    assert_eq!(aws.pending_rows(), ["a/1"]);
+}
