@@ -37,6 +37,7 @@ impl Default for Bus {
             limits: BusLimits {
                 entries: 10,
                 bytes: MAX_ENTRY_BYTES,
+                several_of_aggregate: true,
             },
             accepted: Vec::new(),
         }

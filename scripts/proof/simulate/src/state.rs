@@ -34,6 +34,7 @@ pub(crate) const UNANSWERED_LOSS_WINDOW: Duration = Duration::from_secs(615);
 pub(crate) const LIMITS: BusLimits = BusLimits {
     entries: 10,
     bytes: 20_000,
+    several_of_aggregate: true,
 };
 
 /// Most rows of a page.

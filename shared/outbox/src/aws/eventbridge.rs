@@ -60,6 +60,8 @@ impl EventBus for EventBridgeBus {
             // PutEvents API reference: "Array Members: Maximum number of 10".
             entries: 10,
             bytes: limits::MAX_ENTRY_BYTES,
+            // A classic bus keeps no order anyway.
+            several_of_aggregate: true,
         }
     }
 

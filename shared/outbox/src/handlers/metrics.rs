@@ -30,6 +30,7 @@ pub const NAMESPACE: &str = "TransactionalOutbox";
 /// | `Failed` | records | will be retried |
 /// | `Undeleted` | rows | published, but not deleted |
 /// | `LeftToSweeper` | rows | failed while others were accepted |
+/// | `Held` | rows | behind a parked row of their aggregate |
 /// | `Unanswered` | events | sent in a request without an answer: may be published twice |
 /// | `Halted` | 0 or 1 | 1: nothing can be published until permissions or configuration are fixed |
 /// | `CommitToPublish` | ms | from the commit of an event to its acceptance by the bus |
@@ -38,6 +39,7 @@ pub const NAMESPACE: &str = "TransactionalOutbox";
 /// |---|---|---|
 /// | `PendingEvents` | rows | not published yet |
 /// | `OldestPendingAge` | s | age of the oldest pending row; 0 if there is none |
+/// | `HeldEvents` | rows | behind a parked row of their aggregate; not counted as pending |
 /// | `ParkedEvents` | rows | parked |
 /// | `Swept` | events | published by the sweeper |
 /// | `SweptParked` | rows | parked by the sweeper |
@@ -76,6 +78,7 @@ struct RelayMetrics<'m> {
     failed: usize,
     undeleted: usize,
     left_to_sweeper: usize,
+    held: usize,
     unanswered: usize,
     halted: bool,
     commit_to_publish: CommitToPublish,
@@ -93,6 +96,7 @@ struct SweeperMetrics<'m> {
     request_id: &'m str,
     pending_events: usize,
     oldest_pending_age: Age,
+    held_events: usize,
     parked_events: usize,
     swept: usize,
     swept_parked: usize,
@@ -132,6 +136,7 @@ impl Metrics {
                 failed: counts.failed,
                 undeleted: counts.undeleted,
                 left_to_sweeper: counts.left_to_sweeper,
+                held: counts.held,
                 unanswered: counts.unanswered,
                 halted: counts.halted,
                 // Negative if the clocks differ.
@@ -161,6 +166,7 @@ impl Metrics {
                 request_id,
                 pending_events: swept.pending,
                 oldest_pending_age: Age(Duration::try_from(swept.oldest_age).unwrap_or_default()),
+                held_events: swept.held,
                 parked_events: swept.parked,
                 swept: swept.published,
                 swept_parked: swept.newly_parked,
@@ -251,6 +257,7 @@ mod tests {
             failed: 4,
             undeleted: 5,
             left_to_sweeper: 6,
+            held: 8,
             unanswered: 7,
             halted: true,
             commit_to_publish: vec![
@@ -282,6 +289,7 @@ mod tests {
                             ("Failed", None),
                             ("Undeleted", None),
                             ("LeftToSweeper", None),
+                            ("Held", None),
                             ("Unanswered", None),
                             ("Halted", None),
                             ("CommitToPublish", Some("Milliseconds")),
@@ -297,6 +305,7 @@ mod tests {
                 "Failed": 4,
                 "Undeleted": 5,
                 "LeftToSweeper": 6,
+                "Held": 8,
                 "Unanswered": 7,
                 "Halted": 1,
                 "CommitToPublish": {"Values": [0, 20, 30], "Counts": [1, 1, 1]},
@@ -335,6 +344,7 @@ mod tests {
         for name in [
             "PendingEvents",
             "OldestPendingAge",
+            "HeldEvents",
             "ParkedEvents",
             "Swept",
             "SweptParked",

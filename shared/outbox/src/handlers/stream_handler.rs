@@ -18,6 +18,7 @@ use crate::{
         Outcome, Relay, RowOutcome, Settled,
         budget::{Budget, known_deadline},
         log_outcome::report,
+        predecessors::EarlierEvents,
         redelivery::looked_up_from,
         retry::Retries,
     },
@@ -56,6 +57,8 @@ pub struct Counts {
     pub undeleted: usize,
     /// Rows that are left to the sweeper: they failed while others were accepted.
     pub left_to_sweeper: usize,
+    /// Rows that are held behind a parked one of their aggregate.
+    pub held: usize,
     /// Events that were sent in requests without an answer.
     pub unanswered: usize,
     /// Nothing can be published until permissions or configuration are fixed.
@@ -71,9 +74,10 @@ impl Counts {
                 |row_outcome| matches!(row_outcome, RowOutcome::Settled(settled) if is(settled)),
             )
         };
+        let in_batch = |is: fn(&Settled) -> bool| count_in_batch(records, &outcome, is);
         Self {
             published: settled(|settled| *settled == Settled::Published),
-            skipped: settled(|settled| {
+            skipped: in_batch(|settled| {
                 matches!(
                     settled,
                     Settled::Absent | Settled::AlreadyParked | Settled::Edited
@@ -85,7 +89,8 @@ impl Counts {
                 .filter(|record| !is_done(record, &outcome))
                 .count(),
             undeleted: outcome.undeleted.len(),
-            left_to_sweeper: left_to_sweeper(records, &outcome),
+            left_to_sweeper: in_batch(|settled| matches!(settled, Settled::LeftToSweeper(_))),
+            held: in_batch(|settled| matches!(settled, Settled::Held(_))),
             unanswered: outcome.unanswered,
             halted: outcome.halted.is_some(),
             commit_to_publish: outcome.commit_to_publish,
@@ -93,19 +98,16 @@ impl Counts {
     }
 }
 
-/// Counts the rows of the batch that are left to the sweeper. The relay may have tried others,
-/// which were left before.
-fn left_to_sweeper(records: &[Record], outcome: &Outcome) -> usize {
+/// Counts the rows of the batch that are settled so. The relay may have tried others, which were
+/// left before, or precede those of the batch.
+fn count_in_batch(records: &[Record], outcome: &Outcome, is: fn(&Settled) -> bool) -> usize {
     let keys = candidates_of(records).map(|candidate| &candidate.key);
-    let is_left = |key: &&RowKey| {
+    let is_counted = |key: &&RowKey| {
         let row_outcome = outcome.of(key);
-        matches!(
-            row_outcome,
-            Some(RowOutcome::Settled(Settled::LeftToSweeper(_)))
-        )
+        matches!(row_outcome, Some(RowOutcome::Settled(settled)) if is(settled))
     };
     // A record may be in a batch twice.
-    keys.filter(is_left).collect::<HashSet<_>>().len()
+    keys.filter(is_counted).collect::<HashSet<_>>().len()
 }
 
 impl<B: EventBus, T: OutboxTable, D: DeadLetters> StreamHandler<B, T, D> {
@@ -129,7 +131,11 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> StreamHandler<B, T, D> {
         let records: Vec<Record> = event.records.iter().map(|record| read(record)).collect();
         let candidates = candidates_of(&records).cloned().collect();
         let retries = Retries::UntilLeftToSweeper;
-        let outcome = self.relay.publish_with(candidates, deadline, retries).await;
+        let earlier = EarlierEvents::Unknown;
+        let outcome = self
+            .relay
+            .publish_with(candidates, deadline, retries, earlier)
+            .await;
         report(&outcome);
         report_unreadable(&records);
 

@@ -11,10 +11,10 @@ use tokio::time::Instant;
 
 use super::sweep_round::{Round, SweepPoint};
 use crate::{
-    Candidate,
+    Candidate, RowKey,
     ports::{CallError, DeadLetters, EventBus, OutboxTable, StoredRow},
     relay::{
-        Failure, Halt, Outcome, Relay, RowOutcome, Settled,
+        Failure, Halt, Order, Outcome, Relay, RowOutcome, Settled,
         backlog::Backlog,
         budget::{Budget, known_deadline},
         decision::may_park_without_proof,
@@ -68,6 +68,8 @@ pub struct SweepReport {
     pub pending: usize,
     /// How long ago the oldest of them was committed; zero if there is none.
     pub oldest_age: SignedDuration,
+    /// Rows behind a parked one of their aggregate. They are not among the pending ones.
+    pub held: usize,
     /// Parked rows that it found.
     pub parked: usize,
     /// Rows that it published.
@@ -121,6 +123,11 @@ struct Sweep<'r, B, T, D> {
     backlog: Backlog,
     /// When the last of the parked rows was parked.
     last_parked: Option<Timestamp>,
+    /// The last parked row that was read. It holds those behind it.
+    parked: Option<RowKey>,
+    /// The aggregate of the last row that was read, if that one is left to the stream. Rows
+    /// behind it must not overtake it.
+    left_to_stream: Option<String>,
     /// Where the table is read.
     round: Round,
     /// The report so far.
@@ -175,6 +182,8 @@ pub(crate) async fn sweep<B: EventBus, T: OutboxTable, D: DeadLetters>(
         read_until: Budget::until(deadline).put_until,
         backlog: Backlog::default(),
         last_parked: None,
+        parked: None,
+        left_to_stream: None,
         round: Round::new(begin),
         swept: SweepReport::default(),
     };
@@ -299,6 +308,11 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweep<'_, B, T, D> {
             if let Some(parked) = parked {
                 self.swept.parked += 1;
                 self.last_parked = self.last_parked.max(Some(parked.at));
+                self.parked = Some(candidate.key);
+                continue;
+            }
+            if self.is_held(&candidate.key) {
+                self.swept.held += 1;
                 continue;
             }
             self.swept.pending += 1;
@@ -311,9 +325,24 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweep<'_, B, T, D> {
         pending
     }
 
+    /// Returns whether a row is behind a parked one. An aggregate's rows are read in sequence,
+    /// one after the other.
+    fn is_held(&self, key: &RowKey) -> bool {
+        let keeps_order = self.relay.order() == Order::InSequence;
+        keeps_order
+            && self
+                .parked
+                .as_ref()
+                .is_some_and(|parked| parked.precedes(key))
+    }
+
     /// Returns the rows that are old enough, and the rows before them in their aggregates,
     /// of any age: an old row must not overtake a younger one with a lower sequence.
-    fn due(&self, mut pending: Vec<Candidate>) -> Vec<Candidate> {
+    fn due(&mut self, mut pending: Vec<Candidate>) -> Vec<Candidate> {
+        let last_read = pending.last().map(|row| row.key.clone());
+        if let Some(aggregate) = &self.left_to_stream {
+            pending.retain(|row| row.key.aggregate_id != *aggregate);
+        }
         // A row without a timestamp counts as old; the relay will park it.
         let is_old = |candidate: &Candidate| {
             let committed_at = candidate.committed_at();
@@ -330,6 +359,10 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweep<'_, B, T, D> {
             wanted.contains(aggregate)
         });
         pending.reverse();
+        if let Some(last_read) = last_read {
+            let is_due = pending.last().is_some_and(|row| row.key == last_read);
+            self.left_to_stream = (!is_due).then_some(last_read.aggregate_id);
+        }
         pending
     }
 
@@ -347,6 +380,10 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweep<'_, B, T, D> {
                 // The current row, after the edit, is not published yet.
                 RowOutcome::Settled(Settled::Edited) | RowOutcome::Failed(_) => {
                     self.swept.failed += 1;
+                }
+                RowOutcome::Settled(Settled::Held(_)) => {
+                    self.swept.held += 1;
+                    self.swept.pending -= 1;
                 }
                 RowOutcome::Settled(_) => {}
             }

@@ -19,7 +19,11 @@ use crate::{OutboxRow, ports::CallError};
 ///
 /// impl EventBus for Printer {
 ///     fn limits(&self) -> BusLimits {
-///         BusLimits { entries: 10, bytes: limits::MAX_ENTRY_BYTES }
+///         BusLimits {
+///             entries: 10,
+///             bytes: limits::MAX_ENTRY_BYTES,
+///             several_of_aggregate: true,
+///         }
 ///     }
 ///
 ///     fn entry_bytes(&self, row: &OutboxRow) -> usize {
@@ -64,6 +68,11 @@ pub struct BusLimits {
     pub entries: usize,
     /// The most bytes, of one entry and of all entries together.
     pub bytes: usize,
+    /// Whether a request may have several events of an aggregate. The bus may accept a later one
+    /// and reject an earlier one then. A bus that keeps order should say false: an aggregate's
+    /// events are put one after the other, which takes longer and needs no more requests if
+    /// there are many aggregates.
+    pub several_of_aggregate: bool,
 }
 
 /// The result of one event in a request; see [`EventBus`] for an example.

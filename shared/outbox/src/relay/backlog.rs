@@ -13,6 +13,8 @@ use crate::{
     relay::{
         Failure, Outcome, Relay, RowOutcome,
         log_outcome::report,
+        predecessors::EarlierEvents,
+        publication::holds,
         retry::{RETRIED_FOR, Retries},
     },
 };
@@ -35,8 +37,9 @@ pub(crate) struct Backlog {
     due: VecDeque<Candidate>,
     /// Rows that the bus rejected for now while it accepted others: the first of each aggregate.
     retried: Vec<Candidate>,
-    /// Aggregates with a failed event, and that event.
-    held_back: HashMap<String, RowKey>,
+    /// Aggregates with an unpublished event that holds back later ones: its key, and what became
+    /// of it.
+    held_back: HashMap<String, (RowKey, RowOutcome)>,
     /// The oldest row that the bus rejected for its content, and accepted nothing else.
     suspect: Option<(Arc<OutboxRow>, Poison)>,
 }
@@ -70,26 +73,36 @@ impl Backlog {
         let number = self.due.len().min(ROWS_AT_ONCE);
         let mut due: Vec<Candidate> = self.due.drain(..number).collect();
         // The relay holds back rows behind a failure of the same call; this does it across calls.
-        due.retain(|candidate| self.held_back_by(&candidate.key).is_none());
+        due.retain(|candidate| self.outcome_behind(&candidate.key).is_none());
         if due.is_empty() {
             return Outcome::default();
         }
         let retries = Retries::WhileNothingIsAccepted;
-        let outcome = relay.publish_with(due.clone(), deadline, retries).await;
+        let earlier = EarlierEvents::Known;
+        let outcome = relay
+            .publish_with(due.clone(), deadline, retries, earlier)
+            .await;
         report(&outcome);
         if outcome.halted.is_some() {
             self.due.clear();
         }
         for (key, row_outcome) in outcome.rows() {
-            if matches!(row_outcome, RowOutcome::Failed(_)) {
-                self.held_back
-                    .entry(key.aggregate_id.clone())
-                    .or_insert_with(|| key.clone());
+            if holds(key, row_outcome, relay.order()) {
+                self.hold_behind(key, row_outcome.clone());
             }
         }
         self.keep_suspect(&due, &outcome);
         self.keep_failed(due, &outcome);
         outcome
+    }
+
+    /// Publishes no row of an aggregate behind this one, which isn't published.
+    pub(crate) fn hold_behind(&mut self, key: &RowKey, row_outcome: RowOutcome) {
+        let first = self.held_back.get(&key.aggregate_id);
+        if first.is_none_or(|(first, _)| key < first) {
+            let held_back = (key.clone(), row_outcome);
+            self.held_back.insert(key.aggregate_id.clone(), held_back);
+        }
     }
 
     fn keep_suspect(&mut self, published: &[Candidate], outcome: &Outcome) {
@@ -119,7 +132,8 @@ impl Backlog {
         let failed = published.into_iter().filter(|candidate| {
             // Only the first of an aggregate: in one request with it, the bus may accept the
             // rows behind it and reject it again.
-            let is_first = self.held_back_by(&candidate.key) == Some(&candidate.key);
+            let first = self.held_back.get(&candidate.key.aggregate_id);
+            let is_first = first.is_some_and(|(first, _)| *first == candidate.key);
             let row_outcome = outcome.of(&candidate.key);
             is_first
                 && matches!(
@@ -144,13 +158,15 @@ impl Backlog {
             return (0, Outcome::default());
         }
         let deadline = deadline.min(Instant::now() + RETRIED_FOR);
-        let outcome = relay.publish(rows, deadline).await;
+        let (retries, earlier) = (Retries::UntilDeadline, EarlierEvents::Known);
+        let outcome = relay.publish_with(rows, deadline, retries, earlier).await;
         report(&outcome);
         (number, outcome)
     }
 
-    /// Returns the failed event that holds a row back, if there is one.
-    pub(crate) fn held_back_by(&self, key: &RowKey) -> Option<&RowKey> {
-        self.held_back.get(&key.aggregate_id)
+    /// Returns what becomes of a row that is held back; `None` if it isn't.
+    pub(crate) fn outcome_behind(&self, key: &RowKey) -> Option<RowOutcome> {
+        let (earlier, row_outcome) = self.held_back.get(&key.aggregate_id)?;
+        (earlier < key).then(|| row_outcome.of_row_behind(earlier))
     }
 }

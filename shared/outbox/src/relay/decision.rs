@@ -15,9 +15,10 @@
 //! | Permissions or configuration are at fault for this event only. | left to the sweeper | waits |
 //! | The row has a newer format. | left to the sweeper | waits |
 //! | The dead letter can't be sent, or the row can't be parked after it. | left to the sweeper | left to the sweeper |
-//! | The event is held back behind another. | as the other | as the other |
+//! | The event is held back behind another that waits or is left. | as the other | as the other |
+//! | The event is held behind a parked one. | done: held | done: held |
 //! | Nothing can be published or deleted at all. | waits | waits |
-//! | The row could not be looked up, or the time was over. | waits | waits |
+//! | The row or those before it could not be looked up, or the time was over. | waits | waits |
 //!
 //! "Others are accepted" means by the same bus in the same call. For events that are rejected
 //! for now it means: within the ten seconds before an attempt that failed again
@@ -114,6 +115,7 @@ mod tests {
             (Failure::Halted(Halt::Put(error())), Wait, Wait),
             (Failure::Halted(Halt::Delete(error())), Wait, Wait),
             (Failure::LookUp(error()), Wait, Wait),
+            (Failure::Predecessors(error()), Wait, Wait),
             (Failure::OutOfTime, Wait, Wait),
             (Failure::Edited, Wait, Wait),
             (Failure::Undeleted, Wait, Wait),

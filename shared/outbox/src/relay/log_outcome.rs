@@ -14,6 +14,9 @@ pub(crate) fn report(outcome: &Outcome) {
             RowOutcome::Settled(Settled::LeftToSweeper(failure)) => {
                 tracing::error!(aggregate_id, event_id, %failure, "left to the sweeper");
             }
+            RowOutcome::Settled(Settled::Held(parked)) => {
+                tracing::warn!(aggregate_id, event_id, %parked, "held behind a parked event");
+            }
             RowOutcome::Failed(failure @ Failure::HeldBack(_)) => {
                 tracing::info!(aggregate_id, event_id, %failure, "will be retried");
             }

@@ -1,12 +1,14 @@
-//! Looks up in the table the rows that may have been published before. A batch is split into
-//! parts, so that the next part is looked up while the first is published.
+//! Looks up in the table the rows that may have been published before, and reads the events
+//! before those of the batch. A batch is split into parts, so that the next part is looked up
+//! while the first is published.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::{HashMap, HashSet, hash_map::Entry},
     mem,
 };
 
 use futures::{Stream, StreamExt, stream};
+use jiff::Timestamp;
 
 use crate::{
     Candidate, RowKey,
@@ -14,6 +16,7 @@ use crate::{
     relay::{
         Failure, Outcome, Settled,
         budget::Budget,
+        predecessors::{FoundRow, Predecessors, read_predecessors},
         retry::{Pauses, within},
     },
 };
@@ -22,6 +25,9 @@ use crate::{
 /// request, unless an aggregate has more rows than one request looks up.
 const LOOK_UPS_AT_ONCE: usize = 10;
 
+/// How many aggregates of a part are read for earlier events, at once.
+const AGGREGATES_READ_AT_ONCE: usize = 10;
+
 /// Some aggregates with all of their rows in the batch. An aggregate is never split: its
 /// rows are published in order, so they have to be known together.
 #[derive(Default)]
@@ -29,121 +35,231 @@ pub(super) struct Part {
     pub(super) candidates: Vec<Candidate>,
     /// Those that may have been published before.
     pub(super) uncertain: Vec<RowKey>,
+    /// The rows before which their aggregates have to be read: one of an aggregate at most.
+    pub(super) read_before: Vec<RowKey>,
 }
 
-/// A part, with the states of its rows in the table.
+/// A part, with what the table says of its rows.
 pub(super) struct LookedUpPart {
     pub(super) candidates: Vec<Candidate>,
     /// The state of each uncertain row, or why the look-up failed.
-    pub(super) states: HashMap<RowKey, Result<RowState, CallError>>,
+    states: HashMap<RowKey, Result<RowState, CallError>>,
+    /// The rows of an aggregate before this one, or why they could not be read.
+    predecessors: Vec<(RowKey, Result<Predecessors, CallError>)>,
 }
 
-/// Splits a batch. The first part needs no look-up, so it can be published at once. Each
-/// other part has as many uncertain rows as one request looks up, or is one aggregate
-/// that has more.
+/// The rows of a part that are pending.
+#[derive(Default)]
+pub(super) struct PendingRows {
+    /// Those of the batch.
+    pub(super) candidates: Vec<Candidate>,
+    /// Those that are published before them.
+    pub(super) found: Vec<FoundRow>,
+}
+
+/// Splits a batch. The first part needs no read, so it can be published at once. Each other
+/// part has as many rows as one request looks up, and as many aggregates as are read at once;
+/// or it is one aggregate that has more.
 pub(super) fn split(
     candidates: Vec<Candidate>,
     is_uncertain: impl Fn(&Candidate) -> bool,
+    read_before: impl Fn(&[Candidate]) -> Option<RowKey>,
 ) -> Vec<Part> {
     let mut certain = Part::default();
-    let mut looked_up = Vec::new();
+    let mut read = Vec::new();
     let mut last = Part::default();
-    for aggregate in aggregates(candidates, is_uncertain) {
-        if aggregate.uncertain.is_empty() {
+    for candidates in aggregates(candidates) {
+        let uncertain = candidates.iter().filter(|row| is_uncertain(row));
+        let aggregate = Part {
+            uncertain: uncertain.map(|row| row.key.clone()).collect(),
+            read_before: read_before(&candidates).into_iter().collect(),
+            candidates,
+        };
+        if aggregate.is_certain() {
             certain.add(aggregate);
             continue;
         }
-        let together = last.uncertain.len() + aggregate.uncertain.len();
-        // A part beyond one request would wait for two of them.
-        if together > LOOK_UP_KEYS {
-            looked_up.push(mem::take(&mut last));
+        if !last.has_room_for(&aggregate) {
+            read.push(mem::take(&mut last));
         }
         last.add(aggregate);
     }
-    looked_up.push(last);
+    read.push(last);
     let mut parts = vec![certain];
-    parts.extend(looked_up);
+    parts.extend(read);
     parts.retain(|part| !part.candidates.is_empty());
     parts
 }
 
-/// Groups a batch by aggregate: one part each, in the order of arrival.
-fn aggregates(candidates: Vec<Candidate>, is_uncertain: impl Fn(&Candidate) -> bool) -> Vec<Part> {
-    let mut aggregates: Vec<Part> = Vec::new();
+/// Groups a batch by aggregate, in the order of arrival.
+fn aggregates(candidates: Vec<Candidate>) -> Vec<Vec<Candidate>> {
+    let mut aggregates: Vec<Vec<Candidate>> = Vec::new();
     let mut index_of = HashMap::new();
     for candidate in candidates {
         let index = match index_of.entry(candidate.key.aggregate_id.clone()) {
             Entry::Occupied(index) => *index.get(),
             Entry::Vacant(index) => {
-                aggregates.push(Part::default());
+                aggregates.push(Vec::new());
                 *index.insert(aggregates.len() - 1)
             }
         };
-        let aggregate = &mut aggregates[index];
-        if is_uncertain(&candidate) {
-            aggregate.uncertain.push(candidate.key.clone());
-        }
-        aggregate.candidates.push(candidate);
+        aggregates[index].push(candidate);
     }
     aggregates
 }
 
 impl Part {
+    /// Returns whether nothing has to be read.
+    fn is_certain(&self) -> bool {
+        self.uncertain.is_empty() && self.read_before.is_empty()
+    }
+
+    /// Returns whether the part with another one needs no further request for look-ups, and no
+    /// more reads than are made at once: all of its rows would wait for them.
+    fn has_room_for(&self, other: &Self) -> bool {
+        self.uncertain.len() + other.uncertain.len() <= LOOK_UP_KEYS
+            && self.read_before.len() + other.read_before.len() <= AGGREGATES_READ_AT_ONCE
+    }
+
     fn add(&mut self, other: Self) {
         self.candidates.extend(other.candidates);
         self.uncertain.extend(other.uncertain);
+        self.read_before.extend(other.read_before);
     }
 }
 
 impl LookedUpPart {
-    /// Creates a part of rows that were read from the table just now.
+    /// Creates a part of rows that were read from the table just now, each the first of its
+    /// aggregate.
     pub(super) fn pending_now(candidates: Vec<Candidate>) -> Self {
         Self {
             candidates,
             states: HashMap::new(),
+            predecessors: Vec::new(),
         }
     }
 
-    /// Returns the rows that are pending. The outcome gets the rows that are settled, and as
-    /// failed those whose state is unknown: they may be published already.
-    pub(super) fn pending(self, outcome: &mut Outcome) -> Vec<Candidate> {
+    /// Returns the rows that are pending, and those to publish before them. The outcome gets the
+    /// rows that are settled, and as failed those of which that is unknown: they may be published
+    /// already, or overtake another. `published`: rows that this process has published, and that
+    /// the table may still contain.
+    pub(super) fn pending(
+        self,
+        published: &HashSet<RowKey>,
+        now: Timestamp,
+        outcome: &mut Outcome,
+    ) -> PendingRows {
         let Self {
             mut candidates,
             states,
+            predecessors,
         } = self;
-        candidates.retain(|candidate| {
-            let key = &candidate.key;
-            match states.get(key) {
-                // Rows that are certain, or were just read, have no state: they were not looked up.
-                None | Some(Ok(RowState::Pending)) => return true,
-                Some(Ok(RowState::Edited(edits))) if candidate.shows_edit(*edits) => return true,
-                // The stream shows the row before the edit. The sweeper, or the operator
-                // who edited it, publishes the current one from the table.
-                Some(Ok(RowState::Edited(_))) => outcome.settle(key.clone(), Settled::Edited),
-                Some(Ok(RowState::Absent)) => outcome.settle(key.clone(), Settled::Absent),
-                Some(Ok(RowState::Parked)) => outcome.settle(key.clone(), Settled::AlreadyParked),
-                Some(Err(error)) => outcome.fail(key.clone(), Failure::LookUp(error.clone())),
+        let in_batch: HashSet<RowKey> = candidates.iter().map(|row| row.key.clone()).collect();
+        let is_unknown = |key: &RowKey| !in_batch.contains(key) && !published.contains(key);
+        candidates.retain(|candidate| is_pending(candidate, &states, outcome));
+        let mut found = Vec::new();
+        for (before, read) in predecessors {
+            let is_of_aggregate = |row: &Candidate| row.key.aggregate_id == before.aggregate_id;
+            if !candidates.iter().any(is_of_aggregate) {
+                continue;
             }
-            false
-        });
-        candidates
+            match read {
+                Ok(predecessors) => {
+                    leave_unread(&mut candidates, &predecessors, outcome);
+                    found.extend(predecessors.into_found(is_unknown, now, outcome));
+                }
+                Err(error) => candidates.retain(|candidate| {
+                    let fails = is_of_aggregate(candidate);
+                    if fails {
+                        let failure = Failure::Predecessors(error.clone());
+                        outcome.fail(candidate.key.clone(), failure);
+                    }
+                    !fails
+                }),
+            }
+        }
+        PendingRows { candidates, found }
     }
 }
 
-/// Looks up several parts at once, and yields each as soon as its states are known, so that
-/// the next are looked up while the first are published. The part that needs no look-up comes
-/// first.
+/// Returns whether a row is pending. If not, the outcome gets it.
+fn is_pending(
+    candidate: &Candidate,
+    states: &HashMap<RowKey, Result<RowState, CallError>>,
+    outcome: &mut Outcome,
+) -> bool {
+    let key = &candidate.key;
+    match states.get(key) {
+        // Rows that are certain, or were just read, have no state: they were not looked up.
+        None | Some(Ok(RowState::Pending)) => return true,
+        Some(Ok(RowState::Edited(edits))) if candidate.shows_edit(*edits) => return true,
+        // The stream shows the row before the edit. The sweeper, or the operator who edited it,
+        // publishes the current one from the table.
+        Some(Ok(RowState::Edited(_))) => outcome.settle(key.clone(), Settled::Edited),
+        Some(Ok(RowState::Absent)) => outcome.settle(key.clone(), Settled::Absent),
+        Some(Ok(RowState::Parked)) => outcome.settle(key.clone(), Settled::AlreadyParked),
+        Some(Err(error)) => outcome.fail(key.clone(), Failure::LookUp(error.clone())),
+    }
+    false
+}
+
+/// Leaves to the sweeper the rows before which not everything was read.
+fn leave_unread(
+    candidates: &mut Vec<Candidate>,
+    predecessors: &Predecessors,
+    outcome: &mut Outcome,
+) {
+    let Some(last_read) = predecessors.unread_behind() else {
+        return;
+    };
+    candidates.retain(|candidate| {
+        let key = &candidate.key;
+        let is_behind = key.aggregate_id == last_read.aggregate_id && key > last_read;
+        if is_behind {
+            let failure = Failure::HeldBack(last_read.clone());
+            outcome.settle(key.clone(), Settled::LeftToSweeper(failure));
+        }
+        !is_behind
+    });
+}
+
+/// Looks up several parts at once, and yields each as soon as all is read, so that the next are
+/// read while the first are published. The part that needs no read comes first.
 pub(super) fn look_up_parts<T: OutboxTable>(
     table: &T,
     pauses: &Pauses,
     parts: Vec<Part>,
     budget: &Budget,
 ) -> impl Stream<Item = LookedUpPart> {
-    let looked_up = parts.into_iter().map(async |part| LookedUpPart {
-        states: look_up(table, pauses, &part.uncertain, budget).await,
-        candidates: part.candidates,
+    let looked_up = parts.into_iter().map(async |part| {
+        let (states, predecessors) = tokio::join!(
+            look_up(table, pauses, &part.uncertain, budget),
+            read_all_predecessors(table, pauses, part.read_before, budget),
+        );
+        LookedUpPart {
+            candidates: part.candidates,
+            states,
+            predecessors,
+        }
     });
     stream::iter(looked_up).buffer_unordered(LOOK_UPS_AT_ONCE)
+}
+
+/// Reads what precedes each of these rows in its aggregate.
+async fn read_all_predecessors<T: OutboxTable>(
+    table: &T,
+    pauses: &Pauses,
+    read_before: Vec<RowKey>,
+    budget: &Budget,
+) -> Vec<(RowKey, Result<Predecessors, CallError>)> {
+    let reads = read_before.into_iter().map(async |before| {
+        let read = read_predecessors(table, pauses, &before, budget).await;
+        (before, read)
+    });
+    stream::iter(reads)
+        .buffered(AGGREGATES_READ_AT_ONCE)
+        .collect()
+        .await
 }
 
 /// Returns the state of each row, or why it could not be looked up in time.
@@ -204,8 +320,6 @@ async fn look_up_chunk<T: OutboxTable>(
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
     use crate::Unreadable;
 
@@ -230,18 +344,18 @@ mod tests {
         let candidates = (0..1_000)
             .map(|index| candidate(index % 7, index))
             .collect();
-        assert_eq!(sizes(&split(candidates, |_| false)), [(1_000, 0)]);
+        assert_eq!(sizes(&split(candidates, |_| false, |_| None)), [(1_000, 0)]);
     }
 
     #[test]
     fn an_empty_batch_has_no_split() {
-        assert!(split(Vec::new(), |_| true).is_empty());
+        assert!(split(Vec::new(), |_| true, |_| None).is_empty());
     }
 
     #[test]
     fn a_part_has_as_many_rows_as_one_request_looks_up() {
         let candidates = (0..250).map(|index| candidate(index % 50, index)).collect();
-        let parts = split(candidates, |_| true);
+        let parts = split(candidates, |_| true, |_| None);
         assert_eq!(sizes(&parts), [(100, 100), (100, 100), (50, 50)]);
     }
 
@@ -250,16 +364,25 @@ mod tests {
         let small = (0..90).map(|index| candidate(index, 0));
         let large = (0..150).map(|index| candidate(1_000, index));
         let more = (90..95).map(|index| candidate(index, 0));
-        let parts = split(small.chain(large).chain(more).collect(), |_| true);
+        let parts = split(small.chain(large).chain(more).collect(), |_| true, |_| None);
         assert_eq!(sizes(&parts), [(90, 90), (150, 150), (5, 5)]);
         assert!(parts[1].uncertain.is_sorted());
+    }
+
+    #[test]
+    fn a_part_has_as_many_aggregates_as_are_read_at_once() {
+        let candidates = (0..25).map(|index| candidate(index, 2)).collect();
+        let last = |aggregate: &[Candidate]| aggregate.last().map(|row| row.key.clone());
+        let parts = split(candidates, |_| false, last);
+        let reads: Vec<usize> = parts.iter().map(|part| part.read_before.len()).collect();
+        assert_eq!(reads, [10, 10, 5]);
     }
 
     #[test]
     fn a_certain_row_waits_for_an_uncertain_one_of_its_aggregate() {
         let candidates = vec![candidate(1, 1), candidate(2, 1), candidate(1, 2)];
         let old = |candidate: &Candidate| candidate.key == candidates[0].key;
-        let parts = split(candidates.clone(), old);
+        let parts = split(candidates.clone(), old, |_| None);
         assert_eq!(sizes(&parts), [(1, 0), (2, 1)]);
     }
 }

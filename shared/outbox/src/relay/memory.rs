@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use crate::RowKey;
+use crate::{RowKey, relay::accepted::Accepted};
 
 /// How many published rows are remembered for deletion with the next call. A forgotten one
 /// is published again at worst.
@@ -20,6 +20,8 @@ pub(super) struct Memory {
     /// Published, but not deleted yet. A look-up would find them pending, and they would be
     /// published twice.
     undeleted: Mutex<BTreeSet<RowKey>>,
+    /// What this process has published in sequence.
+    accepted: Mutex<Accepted>,
     /// Whether the last call that deleted rows was allowed to.
     deletes_allowed: AtomicBool,
 }
@@ -44,6 +46,10 @@ impl Memory {
         while remembered.len() > MOST_REMEMBERED {
             remembered.pop_first();
         }
+    }
+
+    pub(super) fn accepted(&self) -> MutexGuard<'_, Accepted> {
+        self.accepted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn deletes_allowed(&self) -> bool {

@@ -9,6 +9,7 @@
 //! [`DeadLetters`](crate::ports::DeadLetters). The Lambda functions around it are in
 //! [`handlers`](crate::handlers).
 
+mod accepted;
 pub(crate) mod backlog;
 pub(crate) mod budget;
 mod bus_check;
@@ -19,11 +20,13 @@ pub(crate) mod log_outcome;
 pub(crate) mod look_up;
 mod memory;
 mod moment;
+mod order;
 mod outcome;
 mod park;
 #[cfg(feature = "replay")]
 pub(crate) mod patience;
 mod poison;
+pub(crate) mod predecessors;
 mod publication;
 mod publish;
 mod put_events;
@@ -33,5 +36,6 @@ mod schedule;
 mod sources;
 mod waiting_rows;
 
+pub use order::Order;
 pub use outcome::{BusError, Failure, Halt, Outcome, RowOutcome, Settled};
 pub use publish::Relay;

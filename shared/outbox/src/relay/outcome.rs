@@ -1,6 +1,6 @@
 //! What became of the rows that were passed to the relay, and why some failed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::{
     RowKey, Unreadable,
@@ -51,6 +51,9 @@ pub enum Settled {
     /// It failed while other events were accepted. The row stays in the table, where the
     /// sweeper tries it again, and doesn't block its shard.
     LeftToSweeper(Failure),
+    /// It is behind this parked event of its aggregate. An operator's command that unparks,
+    /// edits or discards that one publishes this one, too; otherwise the sweeper does.
+    Held(RowKey),
 }
 
 /// Why a row has to be retried.
@@ -60,6 +63,9 @@ pub enum Failure {
     /// The row can't be read by this relay; a newer one may be able to.
     #[error("cannot be read: {0}")]
     Unreadable(#[source] Unreadable),
+    /// The events before it could not be read, and it may overtake one.
+    #[error("the events before it could not be read: {0}")]
+    Predecessors(#[source] CallError),
     /// It may have been published before, and the look-up failed.
     #[error("could not be looked up: {0}")]
     LookUp(#[source] CallError),
@@ -135,6 +141,31 @@ pub enum BusError {
     Call(CallError),
 }
 
+impl RowOutcome {
+    /// Returns whether the event isn't on the bus yet, and was not discarded.
+    pub(crate) fn is_unpublished(&self) -> bool {
+        !matches!(self, Self::Settled(Settled::Published | Settled::Absent))
+    }
+
+    /// Returns what becomes of a row that is held back by `earlier`, which has this outcome.
+    pub(crate) fn of_row_behind(&self, earlier: &RowKey) -> Self {
+        let held_back = Failure::HeldBack(earlier.clone());
+        match self {
+            // The operator's command that edited it publishes what follows.
+            Self::Settled(Settled::Parked(_) | Settled::AlreadyParked | Settled::Edited) => {
+                Self::Settled(Settled::Held(earlier.clone()))
+            }
+            Self::Settled(Settled::Held(parked)) => Self::Settled(Settled::Held(parked.clone())),
+            Self::Settled(Settled::LeftToSweeper(_)) => {
+                Self::Settled(Settled::LeftToSweeper(held_back))
+            }
+            Self::Settled(Settled::Published | Settled::Absent) | Self::Failed(_) => {
+                Self::Failed(held_back)
+            }
+        }
+    }
+}
+
 impl Outcome {
     /// Returns what became of a row; `None` if it was not passed to the relay.
     pub fn of(&self, key: &RowKey) -> Option<&RowOutcome> {
@@ -154,22 +185,24 @@ impl Outcome {
         self.row_outcomes.insert(key, RowOutcome::Failed(failure));
     }
 
-    /// Leaves to the sweeper the rows whose failures `is_left` chooses, and the rows that they
-    /// hold back.
+    /// Leaves to the sweeper the rows whose failures `is_left` chooses. A row that is held back
+    /// follows the one that holds it: it is left as well, or held behind a parked one.
     pub(crate) fn leave(&mut self, is_left: impl Fn(&Failure) -> bool) {
-        let mut left: BTreeSet<RowKey> = BTreeSet::new();
+        let mut decided: BTreeMap<RowKey, RowOutcome> = BTreeMap::new();
         // In ascending order, so an event comes before those that it holds back.
         for (key, row_outcome) in &mut self.row_outcomes {
-            let failure = match row_outcome {
-                RowOutcome::Failed(Failure::HeldBack(earlier)) if !left.contains(earlier) => {
-                    continue;
+            match row_outcome {
+                RowOutcome::Failed(Failure::HeldBack(earlier)) => {
+                    if let Some(of_earlier) = decided.get(earlier) {
+                        *row_outcome = of_earlier.of_row_behind(earlier);
+                    }
                 }
-                RowOutcome::Failed(failure @ Failure::HeldBack(_)) => failure.clone(),
-                RowOutcome::Failed(failure) if is_left(failure) => failure.clone(),
-                _ => continue,
-            };
-            left.insert(key.clone());
-            *row_outcome = RowOutcome::Settled(Settled::LeftToSweeper(failure));
+                RowOutcome::Failed(failure) if is_left(failure) => {
+                    *row_outcome = RowOutcome::Settled(Settled::LeftToSweeper(failure.clone()));
+                }
+                _ => {}
+            }
+            decided.insert(key.clone(), row_outcome.clone());
         }
     }
 

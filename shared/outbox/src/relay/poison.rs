@@ -43,6 +43,8 @@ pub(super) struct Sendable {
     pub(super) row: Arc<OutboxRow>,
     /// The size of its entry, as the bus counts it.
     pub(super) bytes: usize,
+    /// Another call has failed to publish it, for as long as it takes to be left.
+    pub(super) failed_before: bool,
 }
 
 /// What to do with a row, as far as its content says.
@@ -84,7 +86,11 @@ pub(super) fn triage(candidate: Candidate, sources: &Sources, bus: &impl EventBu
             row: Some(row),
             poison,
         }),
-        None => Triage::Send(Sendable { row, bytes }),
+        None => Triage::Send(Sendable {
+            row,
+            bytes,
+            failed_before: false,
+        }),
     }
 }
 

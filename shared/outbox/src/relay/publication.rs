@@ -1,19 +1,24 @@
 //! One call of [`Relay::publish`](super::Relay::publish) while it runs: what is still to be
 //! sent, what will be parked, and what became of the other rows.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use futures::{Stream, StreamExt};
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::{
     Candidate, OutboxRow, RowKey,
     ports::{EventBus, Poison},
     relay::{
-        BusError, Failure, Halt, Outcome, RowOutcome, Settled,
+        BusError, Failure, Halt, Order, Outcome, RowOutcome, Settled,
         decision::{Decision, decide},
-        look_up::LookedUpPart,
+        look_up::{LookedUpPart, PendingRows},
         poison::{MOST_POISONED, PoisonedRow, Sendable, Triage, triage},
+        predecessors::FoundRow,
         retry::Retries,
         schedule::Schedule,
         sources::Sources,
@@ -25,6 +30,11 @@ use crate::{
 pub(super) struct Publication<'r, B> {
     bus: &'r B,
     sources: &'r Sources,
+    order: Order,
+    /// When the call began.
+    now: Timestamp,
+    /// Rows that are published, and that the table still contained when the call began.
+    undeleted: HashSet<RowKey>,
     /// What is sent to the bus.
     pub(super) schedule: Schedule,
     /// Rows to park.
@@ -36,11 +46,21 @@ pub(super) struct Publication<'r, B> {
 }
 
 impl<'r, B: EventBus> Publication<'r, B> {
-    pub(super) fn new(bus: &'r B, sources: &'r Sources, retries: Retries) -> Self {
+    pub(super) fn new(
+        bus: &'r B,
+        sources: &'r Sources,
+        order: Order,
+        retries: Retries,
+        now: Timestamp,
+        undeleted: HashSet<RowKey>,
+    ) -> Self {
         Self {
             bus,
             sources,
-            schedule: Schedule::new(bus.limits(), retries, MOST_POISONED),
+            order,
+            now,
+            undeleted,
+            schedule: Schedule::new(bus.limits(), order, retries, MOST_POISONED),
             poisoned: Vec::new(),
             suspects: Vec::new(),
             outcome: Outcome::default(),
@@ -51,29 +71,34 @@ impl<'r, B: EventBus> Publication<'r, B> {
     pub(super) async fn first_pending(
         &mut self,
         parts: &mut (impl Stream<Item = LookedUpPart> + Unpin),
-    ) -> Vec<Candidate> {
+    ) -> PendingRows {
         while let Some(part) = parts.next().await {
-            let pending = part.pending(&mut self.outcome);
-            if !pending.is_empty() {
+            let pending = self.pending(part);
+            if !pending.candidates.is_empty() {
                 return pending;
             }
         }
-        Vec::new()
+        PendingRows::default()
+    }
+
+    fn pending(&mut self, part: LookedUpPart) -> PendingRows {
+        part.pending(&self.undeleted, self.now, &mut self.outcome)
     }
 
     /// Ends the call because the bus is not known to exist. Rows that turn out to be settled
     /// need no retry, so the look-ups are finished first.
     pub(super) async fn without_bus(
         mut self,
-        mut pending: Vec<Candidate>,
+        pending: PendingRows,
         mut parts: impl Stream<Item = LookedUpPart> + Unpin,
         reason: BusError,
     ) -> Outcome {
+        let mut candidates = pending.candidates;
         while let Some(part) = parts.next().await {
-            pending.extend(part.pending(&mut self.outcome));
+            candidates.extend(self.pending(part).candidates);
         }
         let halt = Halt::Bus(reason);
-        for candidate in pending {
+        for candidate in candidates {
             self.outcome
                 .fail(candidate.key, Failure::Halted(halt.clone()));
         }
@@ -83,7 +108,7 @@ impl<'r, B: EventBus> Publication<'r, B> {
 
     /// Adds the rows of a part that are still pending.
     pub(super) fn add_part(&mut self, part: LookedUpPart) {
-        let pending = part.pending(&mut self.outcome);
+        let pending = self.pending(part);
         self.add(pending);
     }
 
@@ -118,6 +143,7 @@ impl<'r, B: EventBus> Publication<'r, B> {
         });
         let aggregates = self.schedule.unsettled_aggregates().chain(failed);
         Excluded {
+            order: self.order,
             sources: self.sources,
             aggregates: aggregates.map(str::to_owned).collect(),
             published: self.schedule.accepted().cloned().collect(),
@@ -125,30 +151,55 @@ impl<'r, B: EventBus> Publication<'r, B> {
     }
 
     /// Adds pending rows: schedules those that the bus may accept, and sorts out the others.
-    pub(super) fn add(&mut self, pending: Vec<Candidate>) {
+    pub(super) fn add(&mut self, pending: PendingRows) {
         let mut sendable = Vec::new();
-        for candidate in pending {
-            match triage(candidate, self.sources, self.bus) {
-                Triage::Send(row) => sendable.push(row),
-                Triage::Suspect(row, poison) if self.schedule.count_poison() => {
-                    let suspected = Failure::Suspected(poison.clone());
+        for FoundRow {
+            candidate,
+            failed_before,
+        } in pending.found
+        {
+            sendable.extend(self.sort_out(candidate, failed_before));
+        }
+        for candidate in pending.candidates {
+            sendable.extend(self.sort_out(candidate, false));
+        }
+        hold_back(&mut sendable, self.order, &mut self.outcome);
+        self.schedule.add(sendable);
+    }
+
+    /// Returns the row if the bus may accept it.
+    fn sort_out(&mut self, candidate: Candidate, failed_before: bool) -> Option<Sendable> {
+        match triage(candidate, self.sources, self.bus) {
+            Triage::Send(row) => {
+                return Some(Sendable {
+                    failed_before,
+                    ..row
+                });
+            }
+            Triage::Suspect(row, poison) if self.schedule.count_poison() => {
+                let suspected = Failure::Suspected(poison.clone());
+                self.outcome.fail(row.key.clone(), suspected);
+                self.suspects.push((row, poison));
+            }
+            Triage::Suspect(row, poison) => {
+                let failure = Failure::TooManyPoisoned(poison);
+                self.outcome.fail(row.key.clone(), failure);
+            }
+            Triage::Fail(key, failure) => self.outcome.fail(key, failure),
+            // Counted together with the rows that the bus rejects.
+            Triage::Park(row) if self.schedule.count_poison() => {
+                if self.order == Order::InSequence {
+                    // Until it is parked, which holds the rows behind it.
+                    let suspected = Failure::Suspected(row.poison.clone());
                     self.outcome.fail(row.key.clone(), suspected);
-                    self.suspects.push((row, poison));
                 }
-                Triage::Suspect(row, poison) => {
-                    let failure = Failure::TooManyPoisoned(poison);
-                    self.outcome.fail(row.key.clone(), failure);
-                }
-                Triage::Fail(key, failure) => self.outcome.fail(key, failure),
-                // Counted together with the rows that the bus rejects.
-                Triage::Park(row) if self.schedule.count_poison() => self.poisoned.push(row),
-                Triage::Park(PoisonedRow { key, poison, .. }) => {
-                    self.outcome.fail(key, Failure::TooManyPoisoned(poison));
-                }
+                self.poisoned.push(row);
+            }
+            Triage::Park(PoisonedRow { key, poison, .. }) => {
+                self.outcome.fail(key, Failure::TooManyPoisoned(poison));
             }
         }
-        hold_back(&mut sendable, &mut self.outcome);
-        self.schedule.add(sendable);
+        None
     }
 
     /// Ends the schedule. Returns the rows to park, and what became of the others. No request
@@ -186,23 +237,34 @@ impl<'r, B: EventBus> Publication<'r, B> {
     }
 }
 
-/// Fails the rows that follow a failed row of their aggregate, so that none overtakes it.
-fn hold_back(rows: &mut Vec<Sendable>, outcome: &mut Outcome) {
-    let mut first_failed: HashMap<String, RowKey> = HashMap::new();
+/// Fails the rows that follow an unpublished row of their aggregate, so that none overtakes it.
+fn hold_back(rows: &mut Vec<Sendable>, order: Order, outcome: &mut Outcome) {
+    let mut first_holding: HashMap<String, RowKey> = HashMap::new();
     for (key, row_outcome) in outcome.rows() {
         // In ascending order, so the first one of an aggregate remains.
-        if matches!(row_outcome, RowOutcome::Failed(_)) {
+        if holds(key, row_outcome, order) {
             let aggregate = key.aggregate_id.clone();
-            first_failed.entry(aggregate).or_insert_with(|| key.clone());
+            first_holding
+                .entry(aggregate)
+                .or_insert_with(|| key.clone());
         }
     }
     rows.retain(
-        |Sendable { row, .. }| match first_failed.get(row.key.aggregate_id.as_str()) {
-            Some(first) if *first < row.key => {
+        |Sendable { row, .. }| match first_holding.get(row.key.aggregate_id.as_str()) {
+            Some(first) if first.precedes(&row.key) => {
                 outcome.fail(row.key.clone(), Failure::HeldBack(first.clone()));
                 false
             }
             _ => true,
         },
     );
+}
+
+/// Returns whether a row with this outcome holds back later rows of its aggregate.
+pub(super) fn holds(key: &RowKey, row_outcome: &RowOutcome, order: Order) -> bool {
+    match order {
+        // A row without a readable sequence has no place in the order.
+        Order::InSequence => row_outcome.is_unpublished() && key.sequence().is_some(),
+        Order::BestEffort => matches!(row_outcome, RowOutcome::Failed(_)),
+    }
 }

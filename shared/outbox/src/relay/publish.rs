@@ -10,7 +10,7 @@ use crate::{
     Candidate, Clock, OutboxRow, RowKey, SystemClock,
     ports::{DeadLetters, EventBus, OutboxTable, Poison},
     relay::{
-        BusError, Failure, Outcome, Settled,
+        BusError, Failure, Order, Outcome, Settled,
         budget::Budget,
         bus_check::BusCheck,
         decision::{Decision, decide},
@@ -20,6 +20,7 @@ use crate::{
         memory::Memory,
         park::park,
         poison::PoisonedRow,
+        predecessors::{EarlierEvents, read_before},
         publication::Publication,
         put_events::Puts,
         redelivery::may_be_redelivered,
@@ -41,6 +42,7 @@ pub struct Relay<B, T, D> {
     bus_check: BusCheck,
     memory: Memory,
     sources: Sources,
+    order: Order,
 }
 
 impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
@@ -55,7 +57,16 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
             bus_check: BusCheck::default(),
             memory: Memory::default(),
             sources: Sources::default(),
+            order: Order::default(),
         }
+    }
+
+    /// Returns the relay for an outbox that keeps this order. [`Order::InSequence`] by default.
+    /// All relays and sweepers of a table must have the same, and the operators' tools, too.
+    /// See [`Order`] for an example.
+    #[must_use]
+    pub fn with_order(self, order: Order) -> Self {
+        Self { order, ..self }
     }
 
     /// Returns the relay for events of these sources alone.
@@ -99,6 +110,10 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         &self.table
     }
 
+    pub(crate) fn order(&self) -> Order {
+        self.order
+    }
+
     pub(crate) fn pauses(&self) -> &Pauses {
         &self.pauses
     }
@@ -111,7 +126,8 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
     /// parks those that can never be published. Returns what became of each row, before
     /// the deadline.
     pub async fn publish(&self, candidates: Vec<Candidate>, deadline: Instant) -> Outcome {
-        self.publish_with(candidates, deadline, Retries::UntilDeadline)
+        let retries = Retries::UntilDeadline;
+        self.publish_with(candidates, deadline, retries, EarlierEvents::Unknown)
             .await
     }
 
@@ -120,16 +136,18 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         candidates: Vec<Candidate>,
         deadline: Instant,
         retries: Retries,
+        earlier: EarlierEvents,
     ) -> Outcome {
         let budget = Budget::until(deadline);
-        let mut publication = Publication::new(&self.bus, &self.sources, retries);
+        let mut publication = self.publication(retries);
 
-        // 1. Rows that were published before are done. An old row is looked up to find out.
+        // 1. Rows that were published before are done. An old row is looked up to find out. And
+        // what precedes a row is read, unless that is known: it is published first.
         let rows = self.without_published(candidates, &mut publication.outcome);
-        let mut parts = pin!(self.look_up(rows, &budget));
+        let mut parts = pin!(self.look_up(rows, earlier, &budget));
         let pending = publication.first_pending(&mut parts).await;
         // A batch of which nothing is left costs no call to the bus.
-        if pending.is_empty() && self.memory.undeleted().is_empty() {
+        if pending.candidates.is_empty() && self.memory.undeleted().is_empty() {
             return publication.outcome;
         }
 
@@ -145,18 +163,37 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         // further parts are looked up.
         publication.add(pending);
         let undeleted = self.put_and_delete(&mut publication, parts, &budget).await;
+        let accepted: Vec<RowKey> = publication.schedule.accepted().cloned().collect();
 
         // 4. Rows that the bus would never accept are parked.
         let (poisoned, mut outcome) = publication.finish();
         outcome.undeleted = undeleted;
         self.park_all(poisoned, &budget, &mut outcome).await;
 
-        // 5. Rows that failed while others were accepted must not block their shard.
-        if retries == Retries::UntilLeftToSweeper {
-            let others_accepted = !outcome.commit_to_publish.is_empty();
-            outcome.leave(|failure| decide(failure, others_accepted) == Decision::Leave);
-        }
+        // 5. Rows that failed while others were accepted must not block their shard, and no row
+        // that is behind a parked one.
+        let may_leave = retries == Retries::UntilLeftToSweeper;
+        let others_accepted = !outcome.commit_to_publish.is_empty();
+        outcome.leave(|failure| may_leave && decide(failure, others_accepted) == Decision::Leave);
+        self.remember_accepted(&accepted, &outcome);
         outcome
+    }
+
+    fn publication(&self, retries: Retries) -> Publication<'_, B> {
+        let undeleted = self.memory.undeleted().iter().cloned().collect();
+        let Self {
+            bus,
+            sources,
+            order,
+            ..
+        } = self;
+        Publication::new(bus, sources, *order, retries, self.clock.now(), undeleted)
+    }
+
+    fn remember_accepted(&self, accepted: &[RowKey], outcome: &Outcome) {
+        if self.order == Order::InSequence {
+            self.memory.accepted().take(accepted, outcome);
+        }
     }
 
     /// Returns the rows to publish, each once. Those that this process has published go to the
@@ -178,15 +215,29 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         candidates
     }
 
-    /// Looks up the rows that may have been published by another process. They are split, so
-    /// that some are published while others are looked up.
+    /// Looks up the rows that may have been published by another process, and reads the rows
+    /// before those whose predecessors aren't known. They are split, so that some are published
+    /// while others are looked up.
     fn look_up(
         &self,
         candidates: Vec<Candidate>,
+        earlier: EarlierEvents,
         budget: &Budget,
     ) -> impl Stream<Item = LookedUpPart> {
         let now = self.clock.now();
-        let parts = split(candidates, |candidate| may_be_redelivered(candidate, now));
+        let accepted = self.memory.accepted();
+        let reads = self.order == Order::InSequence && earlier == EarlierEvents::Unknown;
+        let last_accepted = |row: &RowKey| accepted.last_sequence(&row.aggregate_id);
+        let parts = split(
+            candidates,
+            // What was found before an event and published with it has a record, too.
+            |row| may_be_redelivered(row, now) || accepted.may_contain(&row.key),
+            |aggregate| {
+                let last_accepted = aggregate.first().and_then(|row| last_accepted(&row.key));
+                reads.then(|| read_before(aggregate, last_accepted))?
+            },
+        );
+        drop(accepted);
         look_up_parts(&self.table, &self.pauses, parts, budget)
     }
 

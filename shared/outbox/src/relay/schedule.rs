@@ -5,35 +5,30 @@
 //! an aggregate stay in order; different aggregates are sent in parallel.
 
 mod attempt;
+mod others;
 mod queue;
+mod results;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use tokio::time::Instant;
 
+pub(super) use self::attempt::REJECTED_FOR;
 use self::{
     attempt::Attempt,
     queue::{Queue, Queued, Room},
 };
 use crate::{
     OutboxRow, RowKey,
-    ports::{BusLimits, EntryError, Poison, PutResult},
-    relay::{
-        Failure, Halt,
-        decision::depends_on_others,
-        poison::{Sendable, rejected_alone},
-        retry::{RETRIED_FOR, Retries},
-    },
+    ports::{BusLimits, Poison},
+    relay::{Failure, Halt, Order, poison::Sendable, retry::Retries},
 };
-
-/// How long the bus may have accepted nothing before other events are looked for. Half of
-/// [`attempt::REJECTED_FOR`], so that they are accepted before the attempt that decides.
-const LOOK_FOR_OTHERS_AFTER: Duration = Duration::from_secs(5);
 
 /// The events that are not on the bus yet, and what became of the others.
 pub(super) struct Schedule {
     limits: BusLimits,
+    order: Order,
     retries: Retries,
     /// One for each aggregate.
     queues: Vec<Queue>,
@@ -96,9 +91,15 @@ pub(super) struct ScheduleResult {
 
 impl Schedule {
     /// Creates an empty schedule. At most `poison_left` rows may be judged poison.
-    pub(super) fn new(limits: BusLimits, retries: Retries, poison_left: usize) -> Self {
+    pub(super) fn new(
+        limits: BusLimits,
+        order: Order,
+        retries: Retries,
+        poison_left: usize,
+    ) -> Self {
         Self {
             limits,
+            order,
             retries,
             queues: Vec::new(),
             queue_of: HashMap::new(),
@@ -145,7 +146,12 @@ impl Schedule {
         counts
     }
 
-    fn enqueue(&mut self, Sendable { row, bytes }: Sendable) {
+    fn enqueue(&mut self, sendable: Sendable) {
+        let Sendable {
+            row,
+            bytes,
+            failed_before,
+        } = sendable;
         let aggregate_id = row.key.aggregate_id.clone();
         let index = *self.queue_of.entry(aggregate_id).or_insert_with(|| {
             self.queues.push(Queue::default());
@@ -155,6 +161,7 @@ impl Schedule {
             row,
             bytes,
             largest_request: self.limits.entries,
+            failed_before,
             first_sent: None,
             last_error: None,
             unanswered: 0,
@@ -177,7 +184,7 @@ impl Schedule {
                 continue;
             }
             let mut rest = room;
-            let sendable = queue.sendable();
+            let sendable = queue.sendable(self.limits);
             let rows = queue.rows.iter().take(sendable);
             let fits = |row: &&Queued| {
                 let fits = rest.admits(row);
@@ -196,7 +203,7 @@ impl Schedule {
             room = rest;
             queue.busy = true;
             for mut queued in queue.rows.drain(..fitting) {
-                queued.first_sent.get_or_insert(now);
+                queued.sent(now);
                 request.queued.push((index, queued));
             }
         }
@@ -206,82 +213,6 @@ impl Schedule {
     /// Returns whether a row is not sent yet.
     pub(super) fn has_rows(&self) -> bool {
         self.queues.iter().any(|queue| !queue.rows.is_empty())
-    }
-
-    /// Returns whether no row is retried any more: others were accepted, and must not wait for
-    /// those that failed; or all have failed for long.
-    pub(super) fn is_over(&self, now: Instant) -> bool {
-        if self.retries != Retries::WhileNothingIsAccepted || !self.has_only_failed_rows() {
-            return false;
-        }
-        let mut fronts = self.queues.iter().filter_map(|queue| queue.rows.front());
-        let failed_for_long = |row: &Queued| {
-            let since = row.first_sent.unwrap_or(now);
-            now.duration_since(since) >= RETRIED_FOR
-        };
-        !self.accepted.is_empty() || fronts.all(failed_for_long)
-    }
-
-    /// Returns whether every row that is left has failed or is behind one that has.
-    fn has_only_failed_rows(&self) -> bool {
-        let mut fronts = self.queues.iter().filter_map(|queue| queue.rows.front());
-        fronts.all(|front| front.last_error.is_some())
-    }
-
-    /// Returns from when on other events are to be looked for: what becomes of the failed ones
-    /// depends on whether the bus accepts others, and no other is left to show it. `failed`:
-    /// failures of rows that the schedule doesn't know. No request may be in flight.
-    pub(super) fn others_wanted_at<'f>(
-        &self,
-        now: Instant,
-        mut failed: impl Iterator<Item = &'f Failure>,
-    ) -> Option<Instant> {
-        let may_leave = self.retries == Retries::UntilLeftToSweeper;
-        if !may_leave || self.halted.is_some() || !self.has_only_failed_rows() {
-            return None;
-        }
-        let is_undecided = self.accepted.is_empty()
-            && (!self.suspects.is_empty()
-                || self
-                    .failed
-                    .iter()
-                    .any(|(_, failure)| depends_on_others(failure))
-                || failed.any(depends_on_others));
-        let retried = self.queues.iter().filter_map(|queue| queue.rows.front());
-        let first_sent = retried.filter_map(|row| row.first_sent).min();
-        if first_sent.is_none() && !is_undecided {
-            return None;
-        }
-        let times = [first_sent, self.accepted_at, self.others_looked_for_at];
-        let last = times.into_iter().flatten().max();
-        Some(last.map_or(now, |last| last + LOOK_FOR_OTHERS_AFTER))
-    }
-
-    /// Takes in that other events are looked for.
-    pub(super) fn looks_for_others(&mut self, now: Instant) {
-        self.others_looked_for_at = Some(now);
-    }
-
-    /// Sends the rows of an aggregate only once from now on.
-    pub(super) fn send_once(&mut self, aggregate_id: &str) {
-        if let Some(index) = self.queue_of.get(aggregate_id) {
-            self.queues[*index].is_sent_once = true;
-        }
-    }
-
-    /// Returns the aggregates of which a row waits or has failed.
-    pub(super) fn unsettled_aggregates(&self) -> impl Iterator<Item = &str> {
-        let waiting = self.queues.iter().flat_map(|queue| &queue.rows);
-        let waiting = waiting.map(|queued| &queued.row.key);
-        let suspects = self.suspects.iter().map(|(row, _)| &row.key);
-        let failed = self.failed.iter().map(|(key, _)| key);
-        let unsettled = waiting.chain(suspects).chain(failed);
-        unsettled.map(|key| key.aggregate_id.as_str())
-    }
-
-    /// Returns the rows that the bus accepted.
-    pub(super) fn accepted(&self) -> impl Iterator<Item = &RowKey> {
-        self.accepted.iter().map(|accepted| &accepted.key)
     }
 
     /// Returns when the next pause of an aggregate ends; `None` if none pauses.
@@ -294,123 +225,6 @@ impl Schedule {
             .filter(|queue| !queue.busy && !queue.rows.is_empty())
             .filter_map(|queue| queue.not_before)
             .min()
-    }
-
-    /// Takes in the results of a request, which the bus returned at this time. `pause`
-    /// returns until when an aggregate pauses after so many consecutive failures.
-    /// Returns the rows that the bus accepted.
-    pub(super) fn answered(
-        &mut self,
-        request: Request,
-        results: Vec<PutResult>,
-        at: Timestamp,
-        pause: impl Fn(u32) -> Instant,
-    ) -> Vec<RowKey> {
-        let no_result = || {
-            let message = "the bus returned no result for it".to_owned();
-            PutResult::Rejected(EntryError::Transient(message))
-        };
-        let results = results.into_iter().chain(std::iter::repeat_with(no_result));
-        let mut accepted = Vec::new();
-        let mut retried = Vec::new();
-        let attempt = request.attempt;
-        for ((index, mut queued), result) in request.queued.into_iter().zip(results) {
-            self.queues[index].busy = false;
-            match result {
-                PutResult::Accepted => {
-                    // The bus works again for this aggregate, so the next pause is short.
-                    self.queues[index].failures = 0;
-                    accepted.push(queued.row.key.clone());
-                    self.accepted.push(AcceptedEvent {
-                        key: queued.row.key.clone(),
-                        commit_to_publish: at.duration_since(queued.row.committed_at),
-                    });
-                }
-                PutResult::Rejected(EntryError::Transient(error)) => {
-                    queued.goes_alone = true;
-                    retried.push((index, queued, error));
-                }
-                PutResult::Rejected(EntryError::Configuration(error)) => {
-                    self.fail(index, queued.row.key.clone(), Failure::Configuration(error));
-                }
-                PutResult::Rejected(EntryError::Content(poison)) => {
-                    self.suspect(index, queued, poison);
-                }
-            }
-        }
-        if !accepted.is_empty() {
-            self.accepted_at = self.accepted_at.max(Some(attempt.sent));
-        }
-        self.put_back(attempt, retried, pause);
-        accepted
-    }
-
-    /// Takes in that a request failed as a whole, for now.
-    pub(super) fn failed_for_now(
-        &mut self,
-        request: Request,
-        error: &str,
-        pause: impl Fn(u32) -> Instant,
-    ) {
-        let Request { queued, attempt } = request;
-        let retried = queued
-            .into_iter()
-            .map(|(index, queued)| (index, queued, error.to_owned()))
-            .collect();
-        self.put_back(attempt, retried, pause);
-    }
-
-    /// Takes in that a request was not answered, so that the bus may have accepted its events.
-    /// After so many, a row is not sent again by this call: each may be another duplicate.
-    pub(super) fn unanswered(
-        &mut self,
-        request: Request,
-        most: usize,
-        pause: impl Fn(u32) -> Instant,
-    ) {
-        let error = "no response in time: the bus may have accepted it";
-        let Request { queued, attempt } = request;
-        let mut retried = Vec::new();
-        self.events_unanswered += queued.len();
-        for (index, mut queued) in queued {
-            self.queues[index].busy = false;
-            queued.unanswered += 1;
-            if queued.unanswered < most {
-                retried.push((index, queued, error.to_owned()));
-            } else {
-                let failure = if self.gives_up(attempt, &queued) {
-                    Failure::RejectedAmongOthers(error.to_owned())
-                } else {
-                    Failure::Unanswered
-                };
-                self.fail(index, queued.row.key.clone(), failure);
-            }
-        }
-        self.put_back(attempt, retried, pause);
-    }
-
-    /// Returns whether a row that the bus did not accept for now is not sent again, because the
-    /// bus accepts others.
-    fn gives_up(&self, attempt: Attempt, row: &Queued) -> bool {
-        self.retries == Retries::UntilLeftToSweeper && attempt.is_among_others(row)
-    }
-
-    /// Takes in that the bus rejected a request as a whole for its content.
-    pub(super) fn rejected_for_content(&mut self, request: Request, error: &str) {
-        // The bus doesn't say which entry is at fault. Halving the requests finds it: it is
-        // the one that is rejected alone.
-        let half = request.queued.len() / 2;
-        // In reverse, since each is put at the front of its queue.
-        let retried = request.queued.into_iter().rev();
-        for (index, mut queued) in retried {
-            self.queues[index].busy = false;
-            if half == 0 {
-                self.suspect(index, queued, rejected_alone(error));
-            } else {
-                queued.largest_request = half;
-                self.queues[index].rows.push_front(queued);
-            }
-        }
     }
 
     /// Takes in that permissions or configuration are at fault. Nothing more is sent, since
@@ -464,85 +278,20 @@ impl Schedule {
         }
     }
 
-    /// Puts rows of a request back to the front of their queues, for another attempt after
-    /// a pause.
-    fn put_back(
-        &mut self,
-        attempt: Attempt,
-        retried: Vec<(usize, Queued, String)>,
-        pause: impl Fn(u32) -> Instant,
-    ) {
-        let mut touched = Vec::new();
-        for (index, mut queued, error) in retried.into_iter().rev() {
-            let queue = &mut self.queues[index];
-            queue.busy = false;
-            if queue.is_sent_once {
-                let failure = Failure::NotAccepted(error);
-                self.failed.push((queued.row.key.clone(), failure));
-                continue;
-            }
-            // An earlier event of the same request failed for this invocation. Another attempt
-            // would publish this one before it.
-            if let Some(earlier) = &queue.held_behind {
-                let failure = Failure::HeldBack(earlier.clone());
-                self.failed.push((queued.row.key.clone(), failure));
-                continue;
-            }
-            queued.last_error = Some(error);
-            queue.rows.push_front(queued);
-            touched.push(index);
-        }
-        // Several rows of a queue in one request are one failure of it.
-        touched.sort_unstable();
-        touched.dedup();
-        touched.retain(|index| !self.give_up_front(*index, attempt));
-        // One pause for all that failed as often, so that they can share a request again.
-        let mut pauses: HashMap<u32, Instant> = HashMap::new();
-        for index in touched {
-            let queue = &mut self.queues[index];
-            queue.failures += 1;
-            let failures = queue.failures;
-            let until = pauses.entry(failures).or_insert_with(|| pause(failures));
-            queue.not_before = Some(*until);
-        }
-    }
-
-    /// Fails the first row of a queue if it was rejected among others. Returns whether it was.
-    fn give_up_front(&mut self, index: usize, attempt: Attempt) -> bool {
-        let front = self.queues[index].rows.front();
-        if !front.is_some_and(|row| self.gives_up(attempt, row)) {
-            return false;
-        }
-        if let Some(row) = self.queues[index].rows.pop_front() {
-            let failure = Failure::RejectedAmongOthers(row.last_error.unwrap_or_default());
-            self.fail(index, row.row.key.clone(), failure);
-        }
-        true
-    }
-
     /// Fails a row for this invocation, and with it the later ones of its aggregate.
     fn fail(&mut self, index: usize, key: RowKey, failure: Failure) {
+        self.hold_behind(index, &key);
+        self.failed.push((key, failure));
+    }
+
+    /// Sends nothing more of an aggregate behind this row.
+    fn hold_behind(&mut self, index: usize, key: &RowKey) {
         let queue = &mut self.queues[index];
         queue.held_behind.get_or_insert_with(|| key.clone());
         let held_back = queue.rows.drain(..);
         let failures =
             held_back.map(|later| (later.row.key.clone(), Failure::HeldBack(key.clone())));
         self.failed.extend(failures);
-        self.failed.push((key, failure));
-    }
-
-    /// Takes in that the bus rejected a row for its content. It doesn't hold back later
-    /// rows, since it will be parked.
-    fn suspect(&mut self, index: usize, queued: Queued, poison: Poison) {
-        if self.count_poison() {
-            self.suspects.push((queued.row, poison));
-        } else {
-            self.fail(
-                index,
-                queued.row.key.clone(),
-                Failure::TooManyPoisoned(poison),
-            );
-        }
     }
 }
 

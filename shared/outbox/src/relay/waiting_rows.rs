@@ -12,6 +12,7 @@ use crate::{
     Candidate, Clock, RowKey,
     ports::{CallError, OutboxTable, Segment, StoredRow},
     relay::{
+        Order,
         budget::Budget,
         look_up::LookedUpPart,
         retry::{Pauses, within},
@@ -32,6 +33,8 @@ const SEGMENTS: u32 = 8;
 
 /// Which rows must not be tried.
 pub(super) struct Excluded<'r> {
+    /// Whether a parked row holds those behind it.
+    pub(super) order: Order,
     /// Rows of other sources: they aren't sent, so they show nothing.
     pub(super) sources: &'r Sources,
     /// Aggregates of which a row has failed: another could overtake it.
@@ -80,16 +83,24 @@ fn report(error: &CallError) {
 
 /// Returns the youngest of the rows that wait. The oldest are rather those that fail too.
 fn choose(rows: Vec<StoredRow>, now: Timestamp, excluded: &Excluded<'_>) -> Vec<Candidate> {
-    let mut first_of: HashMap<String, Candidate> = HashMap::new();
+    // Nothing of an aggregate that begins with a parked row.
+    let mut first_of: HashMap<String, Option<Candidate>> = HashMap::new();
     for StoredRow { candidate, parked } in rows {
-        // A row that is parked or published doesn't hold back the ones behind it.
-        if parked.is_none() && !excluded.published.contains(&candidate.key) {
-            let aggregate_id = candidate.key.aggregate_id.clone();
-            first_of.entry(aggregate_id).or_insert(candidate);
+        // A row that is published doesn't hold back the ones behind it.
+        if excluded.published.contains(&candidate.key) {
+            continue;
         }
+        let is_parked = parked.is_some();
+        if is_parked && excluded.order == Order::BestEffort {
+            continue;
+        }
+        let aggregate_id = candidate.key.aggregate_id.clone();
+        let first = first_of.entry(aggregate_id);
+        first.or_insert_with(|| (!is_parked).then_some(candidate));
     }
     let mut waiting: Vec<(Timestamp, Candidate)> = first_of
         .into_values()
+        .flatten()
         .filter(|candidate| !excluded.aggregates.contains(&candidate.key.aggregate_id))
         .filter(|candidate| {
             let row = candidate.row.as_ref();
@@ -134,7 +145,17 @@ mod tests {
 
     /// Returns the rows that are tried, with nothing excluded but these.
     fn chosen(rows: Vec<StoredRow>, aggregates: &[&str], published: &[RowKey]) -> Vec<String> {
+        chosen_in(Order::InSequence, rows, aggregates, published)
+    }
+
+    fn chosen_in(
+        order: Order,
+        rows: Vec<StoredRow>,
+        aggregates: &[&str],
+        published: &[RowKey],
+    ) -> Vec<String> {
         let excluded = Excluded {
+            order,
             sources: &Sources::only(["orders"]),
             aggregates: aggregates.iter().map(|&name| name.to_owned()).collect(),
             published: published.iter().cloned().collect(),
@@ -179,18 +200,22 @@ mod tests {
     }
 
     #[test]
-    fn rows_behind_a_published_or_parked_one_are_tried() {
-        let mut rows = vec![
-            waiting("a", 1, 60),
-            waiting("a", 2, 50),
-            waiting("a", 3, 40),
-        ];
+    fn rows_behind_a_published_one_are_tried() {
+        let rows = vec![waiting("a", 1, 60), waiting("a", 2, 50)];
+        let published = rows[0].candidate.key.clone();
+        assert_eq!(chosen(rows, &[], &[published]), ["a/2"]);
+    }
+
+    #[test]
+    fn rows_behind_a_parked_one_are_tried_only_without_order() {
+        let mut rows = vec![waiting("a", 1, 60), waiting("a", 2, 50)];
         rows[0].parked = Some(Parked {
             reason: "TooLarge: no".to_owned(),
             at: NOW,
         });
-        let published = rows[1].candidate.key.clone();
-        assert_eq!(chosen(rows, &[], &[published]), ["a/3"]);
+        let best_effort = chosen_in(Order::BestEffort, rows.clone(), &[], &[]);
+        assert_eq!(best_effort, ["a/2"]);
+        assert_eq!(chosen(rows, &[], &[]), [""; 0]);
     }
 
     #[test]

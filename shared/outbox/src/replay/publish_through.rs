@@ -1,4 +1,4 @@
-//! Publishes given rows, in the order of their aggregates.
+//! Publishes given rows, in the order of their aggregates, and what they held.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -9,7 +9,8 @@ use crate::{
     RowKey,
     ports::{CallError, DeadLetters, EventBus, OutboxTable, Page},
     relay::{
-        Failure, Halt, Outcome, Relay, RowOutcome, Settled, backlog::Backlog, patience::PATIENCE,
+        Failure, Halt, Order, Outcome, Relay, RowOutcome, Settled, backlog::Backlog,
+        patience::PATIENCE,
     },
 };
 
@@ -29,7 +30,10 @@ pub struct WantedOutcome {
 
 impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
     /// Publishes rows, and before each the pending rows before it in its aggregate, so that
-    /// the order of the aggregate is kept. Parked rows stay parked.
+    /// the order of the aggregate is kept. Parked rows stay parked, and hold the rows behind them.
+    ///
+    /// With [`Order::InSequence`], the rows behind are published as well: they may have been held
+    /// by one of these. That may be a row that was just discarded, which is absent.
     ///
     /// ```no_run
     /// # use outbox::{
@@ -69,13 +73,15 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
     }
 }
 
-/// Reads the next page of an aggregate, up to and including its last wanted row.
+/// Reads the next page of an aggregate: to its end, or without order up to and including its last
+/// wanted row.
 async fn page<B: EventBus, T: OutboxTable, D: DeadLetters>(
     relay: &Relay<B, T, D>,
     last: &RowKey,
     after: Option<&RowKey>,
 ) -> Result<Page, CallError> {
-    let query = || relay.table().query(&last.aggregate_id, after, Some(last));
+    let through = (relay.order() == Order::BestEffort).then_some(last);
+    let query = || relay.table().query(&last.aggregate_id, after, through);
     relay.patiently(query).await
 }
 
@@ -104,9 +110,8 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Publishing<'_, B, T, D> {
                 let key = &row.candidate.key;
                 if row.parked.is_none() {
                     pending.push(row.candidate);
-                } else if self.wanted.contains(key) {
-                    let row_outcome = RowOutcome::Settled(Settled::AlreadyParked);
-                    self.through.row_outcomes.insert(key.clone(), row_outcome);
+                } else {
+                    self.keep_parked(key);
                 }
             }
             self.backlog.add(pending);
@@ -118,6 +123,16 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Publishing<'_, B, T, D> {
                 return;
             }
             rows = page(self.relay, last, Some(&next)).await;
+        }
+    }
+
+    fn keep_parked(&mut self, key: &RowKey) {
+        let row_outcome = RowOutcome::Settled(Settled::AlreadyParked);
+        if self.relay.order() == Order::InSequence {
+            self.backlog.hold_behind(key, row_outcome.clone());
+        }
+        if self.wanted.contains(key) {
+            self.through.row_outcomes.insert(key.clone(), row_outcome);
         }
     }
 
@@ -182,9 +197,9 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Publishing<'_, B, T, D> {
             if self.through.row_outcomes.contains_key(key) {
                 continue;
             }
-            let row_outcome = match (&self.through.halted, self.backlog.held_back_by(key)) {
+            let row_outcome = match (&self.through.halted, self.backlog.outcome_behind(key)) {
                 (Some(halt), _) => RowOutcome::Failed(Failure::Halted(halt.clone())),
-                (None, Some(earlier)) => RowOutcome::Failed(Failure::HeldBack(earlier.clone())),
+                (None, Some(row_outcome)) => row_outcome,
                 // The aggregate was read to its end, and the row was not there.
                 (None, None) => RowOutcome::Settled(Settled::Absent),
             };

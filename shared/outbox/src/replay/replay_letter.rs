@@ -406,6 +406,9 @@ fn outcome(rows: &[RowKey], row_outcomes: &HashMap<RowKey, RowOutcome>) -> Lette
             ) => {
                 failed.push((key.clone(), failure.clone()));
             }
+            Some(RowOutcome::Settled(Settled::Held(parked))) => {
+                failed.push((key.clone(), Failure::HeldBack(parked.clone())));
+            }
             Some(RowOutcome::Settled(Settled::Edited)) => {
                 failed.push((key.clone(), Failure::Edited));
             }

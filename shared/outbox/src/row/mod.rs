@@ -141,6 +141,15 @@ impl RowKey {
         }
     }
 
+    /// Returns whether this is an earlier event of the same aggregate. False if one of the two
+    /// has no readable sequence, and so no place in the order.
+    #[cfg(feature = "relay")]
+    pub(crate) fn precedes(&self, other: &Self) -> bool {
+        let sequences = self.sequence().zip(other.sequence());
+        self.aggregate_id == other.aggregate_id
+            && sequences.is_some_and(|(earlier, later)| earlier < later)
+    }
+
     /// Returns whether this is the key of a record, of a discarded or an edited row.
     #[cfg(feature = "relay")]
     pub(crate) fn is_discarded(&self) -> bool {

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 pub(crate) const LIMITS: BusLimits = BusLimits {
     entries: 10,
     bytes: 4_000,
+    several_of_aggregate: true,
 };
 
 /// The ARN of the table that the kept dead letters are of.

@@ -9,7 +9,7 @@ use super::queue::Queued;
 /// How long the bus has to reject an event for now, and accept others, before the event counts
 /// as rejected among others. The pauses between its attempts take at most 5 s, so it is
 /// attempted several times meanwhile.
-pub(super) const REJECTED_FOR: Duration = Duration::from_secs(10);
+pub(in crate::relay) const REJECTED_FOR: Duration = Duration::from_secs(10);
 
 /// When a request was sent, and what was known of the bus then.
 #[derive(Clone, Copy)]

@@ -4,6 +4,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use tokio::time::Instant;
 
+use super::attempt::REJECTED_FOR;
 use crate::{OutboxRow, RowKey, ports::BusLimits};
 
 /// The events of an aggregate, in sequence.
@@ -31,6 +32,8 @@ pub(super) struct Queued {
     /// The most entries of a request it may be part of. Half as many after each request
     /// that the bus rejected as a whole for its content.
     pub(super) largest_request: usize,
+    /// It is known to have failed before this call, for as long as it takes to be left.
+    pub(super) failed_before: bool,
     /// When it was first sent.
     pub(super) first_sent: Option<Instant>,
     /// Why the last attempt failed, if there was one.
@@ -48,12 +51,27 @@ impl Queue {
     }
 
     /// Returns how many rows from the front may be sent together.
-    pub(super) fn sendable(&self) -> usize {
+    pub(super) fn sendable(&self, limits: BusLimits) -> usize {
+        if !limits.several_of_aggregate {
+            return 1;
+        }
         match self.rows.iter().position(|queued| queued.goes_alone) {
             Some(0) => 1,
             Some(before) => before,
             None => self.rows.len(),
         }
+    }
+}
+
+impl Queued {
+    /// Takes in that it is sent now.
+    pub(super) fn sent(&mut self, now: Instant) {
+        let since = if self.failed_before {
+            now.checked_sub(REJECTED_FOR).unwrap_or(now)
+        } else {
+            now
+        };
+        self.first_sent.get_or_insert(since);
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::*;
-use crate::ports::CallError;
+use crate::ports::{CallError, EntryError, PutResult};
 
 /// A row is named by its aggregate and its sequence: `a1` is the first event of `a`.
 type Name = &'static str;
@@ -260,6 +260,7 @@ fn row(name: &str) -> Sendable {
     Sendable {
         row: Arc::new(row),
         bytes: if is_large { 600 } else { 100 },
+        failed_before: false,
     }
 }
 
@@ -286,9 +287,10 @@ fn drive(rule: &Rule) -> (Vec<Vec<String>>, Vec<(String, String)>) {
     let limits = BusLimits {
         entries: 3,
         bytes: 1_000,
+        several_of_aggregate: true,
     };
     let mut now = Instant::now();
-    let mut schedule = Schedule::new(limits, Retries::UntilDeadline, 2);
+    let mut schedule = Schedule::new(limits, Order::BestEffort, Retries::UntilDeadline, 2);
     schedule.add(rule.rows.iter().map(|name| row(name)).collect());
     let mut requests = Vec::new();
     for answer in rule.answers {
@@ -355,9 +357,10 @@ fn an_aggregate_has_one_request_in_flight() {
     let limits = BusLimits {
         entries: 2,
         bytes: 1_000,
+        several_of_aggregate: true,
     };
     let now = Instant::now();
-    let mut schedule = Schedule::new(limits, Retries::UntilDeadline, 2);
+    let mut schedule = Schedule::new(limits, Order::BestEffort, Retries::UntilDeadline, 2);
     schedule.add(["a1", "a2", "a3", "b1"].map(row).into());
     let names = |request: Option<Request>| -> Vec<String> {
         let rows = request.map(|request| request.rows()).unwrap_or_default();
@@ -373,9 +376,10 @@ fn an_aggregate_pauses_longer_with_each_failure() {
     let limits = BusLimits {
         entries: 2,
         bytes: 1_000,
+        several_of_aggregate: true,
     };
     let now = Instant::now();
-    let mut schedule = Schedule::new(limits, Retries::UntilDeadline, 2);
+    let mut schedule = Schedule::new(limits, Order::BestEffort, Retries::UntilDeadline, 2);
     schedule.add(["a1"].map(row).into());
     let pause = |failures| now + Duration::from_secs(1) * failures;
     for failures in 1..4 {
@@ -392,8 +396,9 @@ fn rows_that_come_after_a_halt_fail_as_well() {
     let limits = BusLimits {
         entries: 2,
         bytes: 1_000,
+        several_of_aggregate: true,
     };
-    let mut schedule = Schedule::new(limits, Retries::UntilDeadline, 2);
+    let mut schedule = Schedule::new(limits, Order::BestEffort, Retries::UntilDeadline, 2);
     schedule.add(["a1"].map(row).into());
     let request = schedule.next(Instant::now()).unwrap();
     schedule.halt(request, &denied());

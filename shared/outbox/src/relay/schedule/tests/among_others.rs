@@ -13,8 +13,9 @@ impl Stream {
         let limits = BusLimits {
             entries: 3,
             bytes: 1_000,
+            several_of_aggregate: true,
         };
-        let mut schedule = Schedule::new(limits, Retries::UntilLeftToSweeper, 2);
+        let mut schedule = Schedule::new(limits, Order::BestEffort, Retries::UntilLeftToSweeper, 2);
         schedule.add(names.iter().map(|name| row(name)).collect());
         Self {
             begun: Instant::now(),
