@@ -15,12 +15,12 @@ use crate::{
     fault_plan::poison,
     mutants::Mutant,
     oracle::Actor,
-    state::{BUS_LOSS_WINDOW, LIMITS, State, UNANSWERED_LOSS_WINDOW},
+    state::{BUS_LOSS_WINDOW, State, UNANSWERED_LOSS_WINDOW},
 };
 
 impl EventBus for Caller {
     fn limits(&self) -> BusLimits {
-        LIMITS
+        self.simulation.with(|state| state.services.bus.limits)
     }
 
     fn entry_bytes(&self, row: &OutboxRow) -> usize {
@@ -90,6 +90,9 @@ impl Caller {
         self.simulation.with(|state| {
             let is_accepted = |result: &&PutResult| **result == PutResult::Accepted;
             state.actors[by as usize].accepted += results.iter().filter(is_accepted).count();
+            let aggregates = rows.iter().map(|row| row.key.aggregate_id.clone());
+            let known = aggregates.map(|aggregate| (self.process(), aggregate));
+            state.known_to.extend(known);
             for (row, result) in rows.iter().zip(&results) {
                 let event = state.events.get_mut(&row.key);
                 if let Some(attempts) = event.and_then(|event| event.attempts.get_mut(&by)) {
@@ -214,6 +217,7 @@ impl State {
         }
         let now = self.now();
         let mut results = self.services.bus.put(rows, &rejected, now)?;
+        self.check_sequence(rows, &results);
         for (row, result) in rows.iter().zip(&results) {
             if *result == PutResult::Accepted {
                 self.accept(row, by);

@@ -16,7 +16,7 @@ use tokio::{sync::Notify, time::Instant};
 use crate::{
     fault_plan::FaultKind,
     mutants::Mutant,
-    oracle::{Actor, End},
+    oracle::{Actor, End, Process},
     simulation::Simulation,
     state::State,
 };
@@ -41,6 +41,8 @@ pub(crate) struct Caller {
     is_warm: Arc<AtomicBool>,
     /// The current invocation.
     actor: Arc<AtomicU32>,
+    /// The first one.
+    process: Arc<AtomicU32>,
     /// Notified when a fault kills the process.
     death: Arc<Notify>,
 }
@@ -52,6 +54,7 @@ impl Caller {
             role,
             is_warm: Arc::default(),
             actor: Arc::default(),
+            process: Arc::default(),
             death: Arc::default(),
         }
     }
@@ -62,7 +65,15 @@ impl Caller {
         let is_first = !self.is_warm.swap(true, Ordering::Relaxed);
         let actor = self.simulation.begin(is_operator, is_first);
         self.actor.store(actor, Ordering::Relaxed);
+        if is_first {
+            self.process.store(actor, Ordering::Relaxed);
+        }
         actor
+    }
+
+    /// Returns the process, by its first invocation.
+    pub(crate) fn process(&self) -> Process {
+        self.process.load(Ordering::Relaxed)
     }
 
     /// Returns the current invocation.

@@ -1,9 +1,13 @@
 //! What must hold at every step.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
-use outbox::{OutboxRow, Parked, RowKey, Unreadable, ports::Message};
+use outbox::{
+    OutboxRow, Parked, RowKey, Unreadable,
+    ports::{Message, PutResult},
+    relay::Order,
+};
 use outbox_testing::Row;
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -12,7 +16,7 @@ use tokio::time::Instant;
 use crate::{
     design::Design,
     oracle::{Acceptance, Actor, EventRecord, Violation},
-    state::{LIMITS, State},
+    state::{LIMITS, State, is_before},
 };
 
 /// The relay publishes records without a look-up if they are younger than 2 s. The rest
@@ -150,6 +154,69 @@ impl State {
         let actor = self.actors[by as usize];
         if actor.is_first && !actor.has_deleted && actor.accepted > LIMITS.entries {
             self.violate("published many events that it could not delete", None);
+        }
+    }
+
+    /// Checks that no event overtakes an earlier one of its aggregate.
+    pub(crate) fn check_sequence(&mut self, rows: &[Arc<OutboxRow>], results: &[PutResult]) {
+        if self.order == Order::BestEffort || self.bus_gone_since.is_some() {
+            return;
+        }
+        let several = self.services.bus.limits.several_of_aggregate;
+        let entries = rows.iter().zip(results);
+        let accepted = entries.filter(|(_, result)| **result == PutResult::Accepted);
+        for (row, _) in accepted {
+            let key = &row.key;
+            if self.events.get(key).is_none_or(EventRecord::is_settled) {
+                // A duplicate.
+                continue;
+            }
+            // In one request, the bus may reject an earlier entry and accept a later one.
+            let is_with_it = |earlier: &RowKey| {
+                rows.iter()
+                    .take_while(|other| other.key != *key)
+                    .any(|other| other.key == *earlier)
+            };
+            let overtaken = self.events.iter().find(|(earlier, event)| {
+                let is_first = is_before(earlier, key) && !event.is_settled();
+                is_first && !is_with_it(earlier)
+            });
+            if let Some(overtaken) = overtaken.map(|(overtaken, _)| overtaken.clone()) {
+                self.note(format!("{key} overtakes {overtaken}"));
+                self.violate("published an event before an earlier one", Some(key));
+            } else if !several && rows.iter().any(|other| is_before(&other.key, key)) {
+                self.violate("put several events of an aggregate at once", Some(key));
+            }
+        }
+    }
+
+    /// Checks that a command that has dealt with a parked row has also attempted what it held.
+    pub(crate) fn check_held_are_published(&mut self, key: &RowKey, by: Actor) {
+        if !self.is_over || self.order == Order::BestEffort {
+            // Any call may have failed.
+            return;
+        }
+        let begun = self.actors[by as usize].begun;
+        let parked = self.keys_of_rows(true);
+        let forgotten = self.keys_of_free_rows().into_iter().find(|held| {
+            let event = self.events.get(held);
+            let was_held = event.is_some_and(|event| {
+                event.is_committed_before(begun) && !event.attempts.contains_key(&by)
+            });
+            // One that fails holds the rest.
+            let is_held = |event: &(&RowKey, &EventRecord)| {
+                is_before(event.0, held) && event.1.attempts.contains_key(&by)
+            };
+            is_before(key, held)
+                && was_held
+                && !parked.iter().any(|parked| is_before(parked, held))
+                && !self
+                    .events
+                    .iter()
+                    .any(|event| is_held(&event) && !event.1.is_settled())
+        });
+        if let Some(forgotten) = forgotten {
+            self.violate("forgot an event that a parked one held", Some(&forgotten));
         }
     }
 
@@ -345,6 +412,36 @@ impl State {
             });
             event.unparked_at.is_some_and(|at| at >= begun)
                 || others_accepted && (is_damaged || was_rejected)
+        }) || self.order == Order::InSequence && self.may_be_held(key, begun)
+    }
+
+    /// Returns whether an invocation that began then may hold an event: an earlier one of its
+    /// aggregate was parked, edited, or left before.
+    fn may_be_held(&self, key: &RowKey, begun: Instant) -> bool {
+        let others_accepted = self.accepted_at.is_some_and(|at| at >= begun);
+        let mut earlier = self
+            .events
+            .iter()
+            .filter(|(earlier, _)| is_before(earlier, key));
+        earlier.any(|(earlier, event)| {
+            let row = self.services.table.row(earlier);
+            // Whatever has happened to it since then was there when the invocation read it.
+            let was_there = row.is_some() || event.deleted_at.is_some_and(|at| at >= begun);
+            let was_parked = event.parked_at.is_some()
+                && (event.released_at.is_none_or(|at| at >= begun)
+                    || row.is_some_and(Row::is_parked)
+                    || event.parked_at.is_some_and(|at| at >= begun));
+            let was_tried = event
+                .attempts
+                .values()
+                .any(|attempts| attempts.last >= begun);
+            let was_discarded = event.is_discarded && event.parked_at.is_some();
+            was_discarded
+                || was_there
+                    && (was_parked
+                        || event.is_unreadable
+                        || event.edits() > 0
+                        || others_accepted && was_tried)
         })
     }
 

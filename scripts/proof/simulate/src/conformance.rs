@@ -22,6 +22,8 @@ async fn begin() -> Caller {
     let simulation = Simulation::new(&Setting {
         seed: 1,
         design: Design::ThisOne,
+        order: outbox::relay::Order::InSequence,
+        several_of_aggregate: true,
         mutant: None,
         is_fault_free: true,
         has_bad_events: false,

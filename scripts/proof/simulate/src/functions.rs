@@ -154,6 +154,7 @@ pub(crate) fn relay(caller: &Caller) -> Relay<Caller, Caller, Caller> {
     let random = fastrand::Rng::with_seed(simulation.between(0..u64::MAX));
     Relay::new(caller.clone(), caller.clone(), caller.clone())
         .with_time_and_chance(Arc::new(simulation.clock()), random)
+        .with_order(simulation.with(|state| state.order))
 }
 
 /// Runs an invocation until it returns, dies, or times out. Returns `None` if it

@@ -74,6 +74,7 @@ fn plan(arguments: &Arguments) -> Plan {
     Plan {
         events: arguments.events,
         design: Design::default(),
+        order: None,
         mutant: arguments.mutant,
         keeps_history: false,
     }

@@ -65,6 +65,16 @@ pub enum Mutant {
     UnavailableBusExists,
     /// The sweeper retries what the bus rejects for now before it goes on.
     RetryInFront,
+    /// The events before one are read in a copy that lags behind.
+    EventuallyConsistentPredecessors,
+    /// A process that has put an event of an aggregate reads nothing before later ones.
+    TrustOldAcceptance,
+    /// What a parked row held is not published when that row is discarded.
+    ForgetHeldRows,
+    /// The sweeper publishes rows behind a parked one.
+    SweepBehindParkedRows,
+    /// A row that is unparked or edited is published without what it held.
+    PublishOneRow,
     /// A consumer handles every delivery.
     NoInbox,
     /// A consumer records that it has handled an event before it handles it.

@@ -14,6 +14,7 @@ use tokio::{task::spawn_local, time::sleep};
 use crate::{
     caller::{Caller, Role},
     functions::{relay, run_invocation},
+    mutants::Mutant,
     simulation::Simulation,
     state::State,
 };
@@ -106,18 +107,22 @@ pub(crate) async fn remedy(simulation: &Simulation, what: Remedy, key: &RowKey) 
             Remedy::Unpark => caller.unpark(key).await.is_ok(),
             Remedy::Discard => {
                 let discard = Discard::new("ada", simulation.now(), "not wanted");
-                if let Some(discard) = discard {
-                    let _ = caller.discard(key, &discard).await;
+                match discard {
+                    Some(discard) => caller.discard(key, &discard).await == Ok(true),
+                    None => false,
                 }
-                false
             }
         };
-        if is_done {
-            let _ = relay.publish_through(&wanted).await;
+        let forgets = matches!(what, Remedy::Discard) && caller.has(Mutant::ForgetHeldRows);
+        if is_done && !forgets {
+            relay.publish_through(&wanted).await;
         }
         is_done
     };
     let done = run_invocation(&caller, COMMAND_TIMEOUT, work).await;
+    if done == Some(true) {
+        simulation.with(|state| state.check_held_are_published(key, caller.actor()));
+    }
     simulation.log(|| format!("an operator: {what:?} {key}: {done:?}"));
 }
 

@@ -13,6 +13,9 @@ use tokio::time::Instant;
 /// One invocation of one of our processes, by its number.
 pub(crate) type Actor = u32;
 
+/// One of our processes, by the number of its first invocation.
+pub(crate) type Process = u32;
+
 /// What really happened to an event.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each has happened or not")]
@@ -24,6 +27,7 @@ pub(crate) struct EventRecord {
     /// When it was last edited.
     edited_at: Option<Instant>,
     pub(crate) committed_at: Timestamp,
+    committed: Instant,
     /// Each time the bus accepted it.
     pub(crate) accepted: Vec<Acceptance>,
     /// When its row was deleted.
@@ -87,6 +91,7 @@ impl EventRecord {
             intended_detail,
             edited_at: None,
             committed_at,
+            committed: Instant::now(),
             accepted: Vec::new(),
             deleted_at: None,
             undeleted_by: BTreeSet::new(),
@@ -140,6 +145,11 @@ impl EventRecord {
     /// Returns whether an actor that read the row at this time has the current version.
     pub(crate) fn is_unedited_since(&self, seen: Instant) -> bool {
         self.edited_at.is_none_or(|edited| edited < seen)
+    }
+
+    /// Returns whether it was committed before this moment.
+    pub(crate) fn is_committed_before(&self, moment: Instant) -> bool {
+        self.committed < moment
     }
 
     /// Returns whether nothing more has to happen to the event.

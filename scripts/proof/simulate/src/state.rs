@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use outbox::{
     KeySchema, RowKey,
     ports::{BusLimits, EntryError},
+    relay::Order,
 };
 use outbox_testing::{Services, TestClock};
 use tokio::time::Instant;
@@ -19,7 +20,7 @@ use crate::{
     design::Design,
     fault_plan::FaultPlan,
     mutants::Mutant,
-    oracle::{Actor, ActorRecord, EventRecord, Violation},
+    oracle::{Actor, ActorRecord, EventRecord, Process, Violation},
 };
 
 /// How long after its deletion a bus may still accept events and lose them: the relay
@@ -30,7 +31,8 @@ pub(crate) const BUS_LOSS_WINDOW: Duration = Duration::from_secs(75);
 /// having seen it.
 pub(crate) const UNANSWERED_LOSS_WINDOW: Duration = Duration::from_secs(615);
 
-/// The limits of a request: so small that events reach them.
+/// The limits of a request: so small that events reach them. In some histories, a request may not
+/// have several events of an aggregate.
 pub(crate) const LIMITS: BusLimits = BusLimits {
     entries: 10,
     bytes: 20_000,
@@ -42,12 +44,17 @@ const PAGE: usize = 50;
 
 /// What a history is made from.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent")]
 pub(crate) struct Setting {
     pub(crate) seed: u64,
     /// What publishes.
     pub(crate) design: Design,
     /// The deliberate mistake, if there is one.
     pub(crate) mutant: Option<Mutant>,
+    /// Whether the outbox keeps order.
+    pub(crate) order: Order,
+    /// Whether a request may have several events of an aggregate.
+    pub(crate) several_of_aggregate: bool,
     /// No fault and no incident happens.
     pub(crate) is_fault_free: bool,
     /// Some events are bad: they fail while the bus accepts the others.
@@ -61,6 +68,7 @@ pub(crate) struct State {
     pub(crate) random: fastrand::Rng,
     pub(crate) mutant: Option<Mutant>,
     pub(crate) design: Design,
+    pub(crate) order: Order,
     pub(crate) fault_plan: FaultPlan,
     /// The tables, the stream, the bus and the dead-letter queue.
     pub(crate) services: Services,
@@ -103,6 +111,8 @@ pub(crate) struct State {
     pub(crate) last_on_bus: HashMap<String, u64>,
     /// The highest sequence that the bus got of each aggregate.
     pub(crate) latest_on_bus: HashMap<String, u64>,
+    /// The aggregates of which each process has published an event.
+    pub(crate) known_to: HashSet<(Process, String)>,
     /// Until when two functions may handle the same records without knowing it.
     pub(crate) read_twice_until: Option<Instant>,
     /// The deployed relay fails before it looks at a record.
@@ -155,16 +165,23 @@ fn services(clock: &TestClock, random: &mut fastrand::Rng) -> Services {
     services
 }
 
+/// Returns whether this is an earlier event of the same aggregate.
+pub(crate) fn is_before(earlier: &RowKey, key: &RowKey) -> bool {
+    earlier.aggregate_id == key.aggregate_id && earlier < key
+}
+
 impl State {
     pub(crate) fn new(setting: &Setting, clock: &TestClock) -> Self {
         let mut random = fastrand::Rng::with_seed(setting.seed);
-        let services = services(clock, &mut random);
+        let mut services = services(clock, &mut random);
+        services.bus.limits.several_of_aggregate = setting.several_of_aggregate;
         Self {
             fault_plan: FaultPlan::new(random.fork()),
             random,
             services,
             mutant: setting.mutant,
             design: setting.design,
+            order: setting.order,
             bus_gone_since: None,
             bus_unanswered_at: None,
             poisoned: BTreeSet::new(),
@@ -185,6 +202,7 @@ impl State {
             published_by: HashMap::new(),
             last_on_bus: HashMap::new(),
             latest_on_bus: HashMap::new(),
+            known_to: HashSet::new(),
             read_twice_until: None,
             is_relay_broken: false,
             is_sweeper_off: false,
@@ -213,6 +231,16 @@ impl State {
         let rows = self.services.table.rows();
         let rows = rows.filter(|(_, row)| row.is_parked() == parked);
         rows.map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Returns the rows that are pending, and not held behind a parked one.
+    pub(crate) fn keys_of_free_rows(&self) -> Vec<RowKey> {
+        let mut pending = self.keys_of_rows(false);
+        if self.order == Order::InSequence {
+            let parked = self.keys_of_rows(true);
+            pending.retain(|key| !parked.iter().any(|parked| is_before(parked, key)));
+        }
+        pending
     }
 
     /// Returns how many pending rows the bus rejects for their content.

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::{
     caller::{Caller, Role},
     mutants::Mutant,
-    oracle::Actor,
+    oracle::{Actor, Process},
     state::State,
 };
 
@@ -100,8 +100,12 @@ impl OutboxTable for Caller {
         let sweeps_parked = self.has(Mutant::SweepParkedRows);
         let forgets = self.has(Mutant::ForgetParkedAt);
         let by = self.actor();
+        let misses_parked = self.role == Role::Sweeper && self.has(Mutant::SweepBehindParkedRows);
         let scan = |state: &mut State, fault: Option<&Fault>| {
             let mut page = state.services.table.scan(segment, after, fault);
+            if misses_parked {
+                page.rows.retain(|row| row.parked.is_none());
+            }
             state.see_page(by, &page);
             if is_search {
                 for row in &page.rows {
@@ -131,17 +135,32 @@ impl OutboxTable for Caller {
         through: Option<&RowKey>,
     ) -> Result<Page, CallError> {
         let by = self.actor();
+        let is_from_relay = self.role == Role::Relay;
+        let is_known = (self.process(), aggregate_id.to_owned());
         let query = |state: &mut State, fault: Option<&Fault>| {
             let table = &state.services.table;
-            let page = table.query(aggregate_id, after, through, fault);
+            let mut page = table.query(aggregate_id, after, through, fault);
             state.see_page(by, &page);
+            if is_from_relay {
+                state.plant_in_predecessors(&mut page, &is_known);
+            }
             page
         };
-        self.call(Operation::Query.into(), query).await
+        let page = self.call(Operation::Query.into(), query).await?;
+        Ok(self.plant_in_command(page))
     }
 }
 
 impl Caller {
+    /// Returns what an operator's command reads of an aggregate, as the planted mistake reads it.
+    fn plant_in_command(&self, mut page: Page) -> Page {
+        if self.role == Role::Operator && self.has(Mutant::PublishOneRow) {
+            page.rows.truncate(1);
+            page.next = None;
+        }
+        page
+    }
+
     /// Records that a row could not be parked, or its dead letter not be sent.
     pub(crate) fn note_unparked(&self, key: &RowKey, result: &Result<(), CallError>) {
         self.simulation.with(|state| {
@@ -172,6 +191,19 @@ impl State {
             _ => return,
         };
         found.insert(key.clone(), misread);
+    }
+
+    /// Changes what a relay reads before a row as the planted mistake reads it.
+    fn plant_in_predecessors(&self, page: &mut Page, aggregate: &(Process, String)) {
+        let now = self.now();
+        page.rows.retain(|row| match self.mutant {
+            Some(Mutant::EventuallyConsistentPredecessors) => {
+                let event = self.events.get(&row.candidate.key);
+                event.is_none_or(|event| now.duration_since(event.committed_at).as_secs() >= 10)
+            }
+            Some(Mutant::TrustOldAcceptance) => !self.known_to.contains(aggregate),
+            _ => true,
+        });
     }
 
     /// Deletes rows, which must have been published. Returns those that were not processed.

@@ -17,6 +17,7 @@ fn plan(mutant: Option<Mutant>) -> Plan {
     Plan {
         events: EVENTS,
         design: Design::default(),
+        order: None,
         mutant,
         keeps_history: false,
     }

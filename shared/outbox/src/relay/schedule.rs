@@ -165,7 +165,7 @@ impl Schedule {
             first_sent: None,
             last_error: None,
             unanswered: 0,
-            goes_alone: false,
+            goes_alone: failed_before,
         });
     }
 

@@ -40,8 +40,8 @@ pub(super) struct Queued {
     pub(super) last_error: Option<String>,
     /// How many requests with it were not answered: the bus may have accepted it.
     pub(super) unanswered: usize,
-    /// The bus rejected it for now and may do so again. Then it must not accept a later
-    /// event of the same request, so nothing of the aggregate is sent along.
+    /// The bus rejected it for now, in this call or before, and may do so again. Then it must not
+    /// accept a later event of the same request, so nothing of the aggregate is sent along.
     pub(super) goes_alone: bool,
 }
 

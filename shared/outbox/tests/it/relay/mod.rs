@@ -8,6 +8,7 @@ mod held_back;
 mod look_up;
 mod look_up_pauses;
 pub(crate) mod on_aws;
+mod order;
 mod overlap;
 mod park;
 mod publish;

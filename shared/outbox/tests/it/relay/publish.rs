@@ -414,6 +414,10 @@ proptest! {
                     Some(RowOutcome::Settled(Settled::Parked(_))) => {
                         prop_assert_eq!((published, state), (0, Some(RowState::Parked)));
                     }
+                    Some(RowOutcome::Settled(Settled::Held(by))) => {
+                        prop_assert_eq!((published, state), (0, Some(RowState::Pending)));
+                        prop_assert!(aws.parked().contains(by) && by < key, "{key}: {by}");
+                    }
                     Some(RowOutcome::Failed(_)) => {
                         prop_assert_eq!((published, state), (0, Some(RowState::Pending)));
                     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use outbox::{
     handlers::StreamHandler,
     ports::{CallError, EntryError},
@@ -10,7 +11,7 @@ use outbox_testing::Operation;
 use tokio::time::{Instant, sleep};
 
 use super::invoke::{relay_with, reported};
-use crate::memory::{Rows, in_memory, record, refuse, reject, transient};
+use crate::memory::{Rows, in_memory, record, refuse, reject, row, start, transient};
 
 #[tokio::test(start_paused = true)]
 async fn an_event_that_fails_while_others_are_accepted_is_left() {
@@ -83,4 +84,22 @@ async fn nothing_is_left_to_the_sweeper_on_a_configuration_fault() {
     let relayed = relay_with(&handler, vec![stuck]).await;
     assert_eq!(reported(&relayed).as_deref(), Some("1"));
     assert_eq!(relayed.counts.left_to_sweeper, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_predecessor_that_fails_again_is_left_at_once() {
+    let aws = in_memory();
+    let mut first = row("a", 1);
+    first.committed_at = start() - SignedDuration::from_mins(1);
+    aws.insert_row(first);
+    aws.set_fault_plan(refuse("a/1", transient()));
+    let batch = [aws.insert("a", 2), aws.insert("b", 1)];
+    let records = vec![record("1", &batch[0]), record("2", &batch[1])];
+    let begun = Instant::now();
+    let relayed = relay_with(&StreamHandler::new(aws.relay()), records).await;
+    assert_eq!(reported(&relayed), None);
+    assert_eq!(relayed.counts.left_to_sweeper, 1);
+    assert!(begun.elapsed() < Duration::from_secs(1));
+    assert_eq!(aws.published_rows(), ["b/1"]);
+    assert_eq!(aws.pending_rows(), ["a/1", "a/2"]);
 }

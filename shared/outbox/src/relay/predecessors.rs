@@ -1,0 +1,197 @@
+//! Which earlier events of its aggregate are to be published before a row.
+//!
+//! An event goes to the bus only when the relay knows that every earlier one of its aggregate was
+//! accepted or discarded. It knows that of an event that it has published itself, and of the first
+//! one of an aggregate. Otherwise it reads the rows before the event, consistently. A row that
+//! isn't there is settled for ever, because events are committed in sequence, and a row leaves the
+//! table only once it is settled.
+
+use std::{collections::HashSet, time::Duration};
+
+use jiff::Timestamp;
+
+use crate::{
+    Candidate, RowKey, Unreadable,
+    event::sequence_text,
+    ports::{CallError, OutboxTable, StoredRow},
+    relay::{
+        Failure, Outcome, Settled,
+        budget::Budget,
+        retry::{Pauses, retry},
+        schedule::REJECTED_FOR,
+    },
+};
+
+/// How many pages are read before a row: up to 4 MB. An aggregate with more unpublished rows is
+/// left to the sweeper, which reads it page by page.
+const MOST_PAGES: usize = 4;
+
+/// The unpublished rows before one of a batch.
+#[derive(Debug, Default)]
+pub(super) struct Predecessors {
+    /// In sequence. A parked one is the last.
+    rows: Vec<StoredRow>,
+    /// Behind this row there are more than were read.
+    unread_behind: Option<RowKey>,
+}
+
+/// What the caller of the relay knows of the events before those that it passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EarlierEvents {
+    /// Nothing: the relay reads them.
+    Unknown,
+    /// The caller has read each aggregate from its beginning, and passes all that it found.
+    Known,
+}
+
+/// A row that isn't in the batch, and that is published before one that is.
+pub(super) struct FoundRow {
+    pub(super) candidate: Candidate,
+    /// It has waited for so long that another call has failed to publish it.
+    pub(super) failed_before: bool,
+}
+
+/// Returns the row of an aggregate before which the table has to be read; `None` if all earlier
+/// events are known. `last_accepted`: the last event that this process has published in sequence.
+pub(super) fn read_before(aggregate: &[Candidate], last_accepted: Option<u64>) -> Option<RowKey> {
+    let sequence = |candidate: &Candidate| candidate.key.sequence();
+    let in_batch: HashSet<u64> = aggregate.iter().filter_map(sequence).collect();
+    let is_unknown = |candidate: &&Candidate| {
+        let earlier = sequence(candidate).and_then(|sequence| sequence.checked_sub(1));
+        earlier.is_some_and(|earlier| {
+            earlier > 0 && !in_batch.contains(&earlier) && last_accepted != Some(earlier)
+        })
+    };
+    let unknown = aggregate.iter().filter(is_unknown);
+    unknown.map(|candidate| &candidate.key).max().cloned()
+}
+
+/// Reads the rows before this one, up to the first that is parked: it holds all that follow.
+pub(super) async fn read_predecessors<T: OutboxTable>(
+    table: &T,
+    pauses: &Pauses,
+    before: &RowKey,
+    budget: &Budget,
+) -> Result<Predecessors, CallError> {
+    let mut predecessors = Predecessors::default();
+    let Some(sequence) = before.sequence() else {
+        return Ok(predecessors);
+    };
+    // Behind the rows of all lower sequences, and before the one with this sequence.
+    let through = RowKey {
+        aggregate_id: before.aggregate_id.clone(),
+        position: sequence_text(sequence),
+    };
+    let mut after = None;
+    for _ in 0..MOST_PAGES {
+        let query = || table.query(&before.aggregate_id, after.as_ref(), Some(&through));
+        let page = retry(pauses, budget.put_until, query).await?;
+        for row in page.rows {
+            // A row whose sequence can't be read is parked by whoever reads it. It has no place
+            // in the order.
+            if row.candidate.key.sequence().is_none() {
+                continue;
+            }
+            let is_parked = row.parked.is_some();
+            predecessors.rows.push(row);
+            if is_parked {
+                return Ok(predecessors);
+            }
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    predecessors.unread_behind = after;
+    Ok(predecessors)
+}
+
+impl Predecessors {
+    /// Returns the row behind which there are more than were read, if so.
+    pub(super) fn unread_behind(&self) -> Option<&RowKey> {
+        self.unread_behind.as_ref()
+    }
+
+    /// Returns the rows to publish first, of those that `is_unknown` chooses. The outcome gets
+    /// those that can't be published: they hold the rows behind them.
+    pub(super) fn into_found(
+        self,
+        is_unknown: impl Fn(&RowKey) -> bool,
+        now: Timestamp,
+        outcome: &mut Outcome,
+    ) -> Vec<FoundRow> {
+        let mut found = Vec::new();
+        let unknown = self.rows.into_iter();
+        let unknown = unknown.filter(|row| is_unknown(&row.candidate.key));
+        for StoredRow { candidate, parked } in unknown {
+            let key = candidate.key.clone();
+            if parked.is_some() {
+                outcome.settle(key, Settled::AlreadyParked);
+            } else if let Err(newer @ Unreadable::NewerFormat(_)) = &candidate.row {
+                // The relay that reads its record leaves it, too.
+                let failure = Failure::Unreadable(newer.clone());
+                outcome.settle(key, Settled::LeftToSweeper(failure));
+            } else {
+                let failed_before = is_old(&candidate, now);
+                found.push(FoundRow {
+                    candidate,
+                    failed_before,
+                });
+            }
+        }
+        found
+    }
+}
+
+/// Returns whether a row has waited for as long as it takes until a failing one is left.
+fn is_old(candidate: &Candidate, now: Timestamp) -> bool {
+    let waited = |committed_at| Duration::try_from(now.duration_since(committed_at));
+    let committed_at = candidate.committed_at();
+    committed_at.is_none_or(|at| waited(at).is_ok_and(|waited| waited >= REJECTED_FOR))
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn candidate(sequence: u64) -> Candidate {
+        Candidate {
+            key: RowKey::new("a", sequence, Uuid::nil()),
+            row: Err(Unreadable::NewerFormat(2)),
+            written_at: None,
+        }
+    }
+
+    #[test]
+    fn the_table_is_read_before_the_last_row_with_an_unknown_predecessor() {
+        for (in_batch, last_accepted, before) in [
+            (&[1][..], None, None),
+            (&[1, 2, 3], None, None),
+            (&[2], None, Some(2)),
+            (&[2], Some(1), None),
+            (&[2, 3], Some(1), None),
+            (&[2, 3], None, Some(2)),
+            // The row in between may be left, or arrive later.
+            (&[1, 3], None, Some(3)),
+            (&[2, 3, 5, 6], Some(1), Some(5)),
+            // An aggregate that was deleted and created again: sequences say nothing.
+            (&[2], Some(7), Some(2)),
+            (&[0, 1], None, None),
+            (&[u64::MAX], None, Some(u64::MAX)),
+        ] {
+            let batch: Vec<Candidate> = in_batch.iter().copied().map(candidate).collect();
+            let expected = before.map(|sequence| candidate(sequence).key);
+            assert_eq!(read_before(&batch, last_accepted), expected, "{in_batch:?}");
+        }
+    }
+
+    #[test]
+    fn a_row_without_a_readable_sequence_has_no_predecessor() {
+        let mut row = candidate(1);
+        row.key.position = "first".to_owned();
+        assert_eq!(read_before(&[row], None), None);
+    }
+}

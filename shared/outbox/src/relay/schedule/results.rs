@@ -1,0 +1,204 @@
+//! What the result of a request means for its rows, and for those behind them.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::{AcceptedEvent, Request, Schedule, attempt::Attempt, queue::Queued};
+use crate::{
+    RowKey,
+    ports::{EntryError, Poison, PutResult},
+    relay::{Failure, Order, poison::rejected_alone, retry::Retries},
+};
+
+impl Schedule {
+    /// Takes in the results of a request, which the bus returned at this time. `pause`
+    /// returns until when an aggregate pauses after so many consecutive failures.
+    /// Returns the rows that the bus accepted.
+    pub(in crate::relay) fn answered(
+        &mut self,
+        request: Request,
+        results: Vec<PutResult>,
+        at: Timestamp,
+        pause: impl Fn(u32) -> Instant,
+    ) -> Vec<RowKey> {
+        let no_result = || {
+            let message = "the bus returned no result for it".to_owned();
+            PutResult::Rejected(EntryError::Transient(message))
+        };
+        let results = results.into_iter().chain(std::iter::repeat_with(no_result));
+        let mut accepted = Vec::new();
+        let mut retried = Vec::new();
+        let attempt = request.attempt;
+        for ((index, mut queued), result) in request.queued.into_iter().zip(results) {
+            self.queues[index].busy = false;
+            match result {
+                PutResult::Accepted => {
+                    // The bus works again for this aggregate, so the next pause is short.
+                    self.queues[index].failures = 0;
+                    accepted.push(queued.row.key.clone());
+                    self.accepted.push(AcceptedEvent {
+                        key: queued.row.key.clone(),
+                        commit_to_publish: at.duration_since(queued.row.committed_at),
+                    });
+                }
+                PutResult::Rejected(EntryError::Transient(error)) => {
+                    queued.goes_alone = true;
+                    retried.push((index, queued, error));
+                }
+                PutResult::Rejected(EntryError::Configuration(error)) => {
+                    self.fail(index, queued.row.key.clone(), Failure::Configuration(error));
+                }
+                PutResult::Rejected(EntryError::Content(poison)) => {
+                    self.suspect(index, queued, poison);
+                }
+            }
+        }
+        if !accepted.is_empty() {
+            self.accepted_at = self.accepted_at.max(Some(attempt.sent));
+        }
+        self.put_back(attempt, retried, pause);
+        accepted
+    }
+
+    /// Takes in that a request failed as a whole, for now.
+    pub(in crate::relay) fn failed_for_now(
+        &mut self,
+        request: Request,
+        error: &str,
+        pause: impl Fn(u32) -> Instant,
+    ) {
+        let Request { queued, attempt } = request;
+        let retried = queued
+            .into_iter()
+            .map(|(index, queued)| (index, queued, error.to_owned()))
+            .collect();
+        self.put_back(attempt, retried, pause);
+    }
+
+    /// Takes in that a request was not answered, so that the bus may have accepted its events.
+    /// After so many, a row is not sent again by this call: each may be another duplicate.
+    pub(in crate::relay) fn unanswered(
+        &mut self,
+        request: Request,
+        most: usize,
+        pause: impl Fn(u32) -> Instant,
+    ) {
+        let error = "no response in time: the bus may have accepted it";
+        let Request { queued, attempt } = request;
+        let mut retried = Vec::new();
+        self.events_unanswered += queued.len();
+        for (index, mut queued) in queued {
+            self.queues[index].busy = false;
+            queued.unanswered += 1;
+            if queued.unanswered < most {
+                retried.push((index, queued, error.to_owned()));
+            } else {
+                let failure = if self.gives_up(attempt, &queued) {
+                    Failure::RejectedAmongOthers(error.to_owned())
+                } else {
+                    Failure::Unanswered
+                };
+                self.fail(index, queued.row.key.clone(), failure);
+            }
+        }
+        self.put_back(attempt, retried, pause);
+    }
+
+    /// Returns whether a row that the bus did not accept for now is not sent again, because the
+    /// bus accepts others.
+    fn gives_up(&self, attempt: Attempt, row: &Queued) -> bool {
+        self.retries == Retries::UntilLeftToSweeper && attempt.is_among_others(row)
+    }
+
+    /// Takes in that the bus rejected a request as a whole for its content.
+    pub(in crate::relay) fn rejected_for_content(&mut self, request: Request, error: &str) {
+        // The bus doesn't say which entry is at fault. Halving the requests finds it: it is
+        // the one that is rejected alone.
+        let half = request.queued.len() / 2;
+        // In reverse, since each is put at the front of its queue.
+        let retried = request.queued.into_iter().rev();
+        for (index, mut queued) in retried {
+            self.queues[index].busy = false;
+            if half == 0 {
+                self.suspect(index, queued, rejected_alone(error));
+            } else {
+                queued.largest_request = half;
+                self.queues[index].rows.push_front(queued);
+            }
+        }
+    }
+
+    /// Puts rows of a request back to the front of their queues, for another attempt after
+    /// a pause.
+    fn put_back(
+        &mut self,
+        attempt: Attempt,
+        retried: Vec<(usize, Queued, String)>,
+        pause: impl Fn(u32) -> Instant,
+    ) {
+        let mut touched = Vec::new();
+        for (index, mut queued, error) in retried.into_iter().rev() {
+            let queue = &mut self.queues[index];
+            queue.busy = false;
+            if queue.is_sent_once {
+                let failure = Failure::NotAccepted(error);
+                self.failed.push((queued.row.key.clone(), failure));
+                continue;
+            }
+            // An earlier event of the same request failed for this invocation. Another attempt
+            // would publish this one before it.
+            if let Some(earlier) = &queue.held_behind
+                && *earlier < queued.row.key
+            {
+                let failure = Failure::HeldBack(earlier.clone());
+                self.failed.push((queued.row.key.clone(), failure));
+                continue;
+            }
+            queued.last_error = Some(error);
+            queue.rows.push_front(queued);
+            touched.push(index);
+        }
+        // Several rows of a queue in one request are one failure of it.
+        touched.sort_unstable();
+        touched.dedup();
+        touched.retain(|index| !self.give_up_front(*index, attempt));
+        // One pause for all that failed as often, so that they can share a request again.
+        let mut pauses: HashMap<u32, Instant> = HashMap::new();
+        for index in touched {
+            let queue = &mut self.queues[index];
+            queue.failures += 1;
+            let failures = queue.failures;
+            let until = pauses.entry(failures).or_insert_with(|| pause(failures));
+            queue.not_before = Some(*until);
+        }
+    }
+
+    /// Fails the first row of a queue if it was rejected among others. Returns whether it was.
+    fn give_up_front(&mut self, index: usize, attempt: Attempt) -> bool {
+        let front = self.queues[index].rows.front();
+        if !front.is_some_and(|row| self.gives_up(attempt, row)) {
+            return false;
+        }
+        if let Some(row) = self.queues[index].rows.pop_front() {
+            let failure = Failure::RejectedAmongOthers(row.last_error.unwrap_or_default());
+            self.fail(index, row.row.key.clone(), failure);
+        }
+        true
+    }
+
+    /// Takes in that the bus rejected a row for its content. It will be parked, which holds later
+    /// rows of its aggregate if order is kept.
+    fn suspect(&mut self, index: usize, queued: Queued, poison: Poison) {
+        if !self.count_poison() {
+            let failure = Failure::TooManyPoisoned(poison);
+            self.fail(index, queued.row.key.clone(), failure);
+            return;
+        }
+        if self.order == Order::InSequence {
+            self.hold_behind(index, &queued.row.key);
+        }
+        self.suspects.push((queued.row, poison));
+    }
+}

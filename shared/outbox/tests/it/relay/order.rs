@@ -1,0 +1,261 @@
+//! Events of an aggregate reach the bus in sequence, whoever publishes them.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use outbox::{
+    Candidate, RowKey, Unreadable,
+    handlers::Sweeper,
+    relay::{Failure, Order, Outcome, Relay, RowOutcome, Settled},
+};
+use outbox_testing::{Call, Fault, InMemoryAws, Operation};
+use tokio::time::Instant;
+
+use super::publish::{in_a_minute, insert};
+use crate::memory::{
+    Rows, denied_call, in_memory, poison, refuse, reject, row, row_with_detail, start, transient,
+    transient_call,
+};
+
+type InMemoryRelay = Relay<InMemoryAws, InMemoryAws, InMemoryAws>;
+
+/// Publishes rows of a batch of the stream, whose other rows are in the table.
+async fn publish(relay: &InMemoryRelay, batch: Vec<Candidate>) -> Outcome {
+    relay.publish(batch, in_a_minute()).await
+}
+
+fn queries(aws: &InMemoryAws) -> usize {
+    aws.calls(Operation::Query).len()
+}
+
+fn held_by<'o>(outcome: &'o Outcome, key: &RowKey) -> &'o RowKey {
+    match outcome.of(key) {
+        Some(RowOutcome::Settled(Settled::Held(by))) => by,
+        other => panic!("{key}: {other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_earlier_event_in_the_table_is_published_first() {
+    let aws = in_memory();
+    let mut batch = insert(&aws, &[("a", 1), ("a", 2), ("a", 3), ("b", 1)]);
+    batch.retain(|row| ["a/3", "b/1"].contains(&row.key.to_string().as_str()));
+    let outcome = publish(&aws.relay(), batch).await;
+    let published = aws.published_rows();
+    let of_a: Vec<&String> = published
+        .iter()
+        .filter(|name| name.starts_with('a'))
+        .collect();
+    assert_eq!(of_a, ["a/1", "a/2", "a/3"]);
+    assert_eq!(outcome.rows().count(), 4);
+    assert_eq!(queries(&aws), 1);
+    assert!(aws.pending_rows().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gap_in_a_batch_is_filled_from_the_table() {
+    let aws = in_memory();
+    let mut batch = insert(&aws, &[("a", 1), ("a", 2), ("a", 3), ("a", 4)]);
+    batch.remove(2);
+    publish(&aws.relay(), batch).await;
+    assert_eq!(aws.published_rows(), ["a/1", "a/2", "a/3", "a/4"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_read_before_a_first_event_or_behind_one_that_was_just_published() {
+    let aws = in_memory();
+    let relay = aws.relay();
+    publish(&relay, insert(&aws, &[("a", 1), ("b", 1), ("b", 2)])).await;
+    for sequence in 2..10 {
+        publish(&relay, insert(&aws, &[("a", sequence)])).await;
+    }
+    publish(&relay, insert(&aws, &[("b", 3)])).await;
+    assert_eq!(queries(&aws), 0);
+    // Another process knows nothing.
+    publish(&aws.relay(), insert(&aws, &[("a", 10)])).await;
+    assert_eq!(queries(&aws), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_behind_a_parked_one_is_held_and_done() {
+    let aws = in_memory();
+    let batch = insert(&aws, &[("a", 1), ("a", 2), ("a", 3), ("b", 1)]);
+    let parked = batch[0].key.clone();
+    aws.park_row(&parked);
+    let outcome = publish(&aws.relay(), batch[1..].to_vec()).await;
+    assert_eq!(aws.published_rows(), ["b/1"]);
+    assert_eq!(aws.pending_rows(), ["a/2", "a/3"]);
+    for held in &batch[1..3] {
+        assert_eq!(held_by(&outcome, &held.key), &parked);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_behind_one_that_is_parked_now_are_held() {
+    let damaged = || row_with_detail("a", 2, "x");
+    for fault in ["damaged", "rejected"] {
+        let aws = in_memory();
+        let mut batch = insert(&aws, &[("a", 1), ("a", 3), ("b", 1)]);
+        batch.push(if fault == "damaged" {
+            aws.insert_row(damaged())
+        } else {
+            // Alone in its request: in one with it, the bus would accept the next event.
+            aws.with(|services| services.bus.limits.several_of_aggregate = false);
+            aws.set_fault_plan(refuse("a/2", poison()));
+            aws.insert("a", 2)
+        });
+        let outcome = publish(&aws.relay(), batch).await;
+        let mut published = aws.published_rows();
+        published.sort();
+        assert_eq!(published, ["a/1", "b/1"], "{fault}");
+        assert_eq!(
+            held_by(&outcome, &row("a", 3).key),
+            &damaged().key,
+            "{fault}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_held_does_not_block_other_aggregates_or_cost_calls() {
+    let aws = in_memory();
+    let batch = insert(&aws, &[("a", 1), ("a", 2)]);
+    aws.park_row(&batch[0].key);
+    let begun = Instant::now();
+    publish(&aws.relay(), batch[1..].to_vec()).await;
+    assert!(begun.elapsed() < Duration::from_millis(100));
+    assert!(aws.calls(Operation::PutEvents).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_order_a_parked_event_is_overtaken() {
+    let aws = in_memory();
+    let batch = insert(&aws, &[("a", 1), ("a", 2)]);
+    aws.park_row(&batch[0].key);
+    let relay = aws.relay().with_order(Order::BestEffort);
+    publish(&relay, batch[1..].to_vec()).await;
+    assert_eq!(aws.published_rows(), ["a/2"]);
+    assert_eq!(queries(&aws), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_predecessor_that_cannot_be_read_fails_its_aggregate_alone() {
+    let aws = in_memory();
+    let batch = insert(&aws, &[("a", 2), ("b", 1)]);
+    aws.fail_always(Operation::Query, Fault::Error(denied_call()));
+    let outcome = publish(&aws.relay(), batch.clone()).await;
+    assert_eq!(aws.published_rows(), ["b/1"]);
+    let failed = outcome.of(&batch[0].key);
+    let failure = Failure::Predecessors(denied_call());
+    assert_eq!(failed, Some(&RowOutcome::Failed(failure)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_published_row_that_could_not_be_deleted_is_not_published_again() {
+    let aws = in_memory();
+    let relay = aws.relay();
+    let batch = insert(&aws, &[("a", 1), ("a", 2)]);
+    aws.set_fault_plan(|call: &Call<'_>| {
+        let is_delete = call.operation == Operation::BatchWriteItem;
+        is_delete.then(|| Fault::Error(transient_call()))
+    });
+    let outcome = publish(&relay, batch[..1].to_vec()).await;
+    assert_eq!(outcome.undeleted.len(), 1);
+    aws.set_fault_plan(|_: &Call<'_>| None);
+    publish(&relay, batch[1..].to_vec()).await;
+    assert_eq!(aws.published_rows(), ["a/1", "a/2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_sweeper_publishes_nothing_behind_a_parked_row() {
+    let aws = in_memory();
+    for sequence in 1..=250 {
+        let mut old = row("a", sequence);
+        old.committed_at = start() - SignedDuration::from_hours(1);
+        aws.insert_row(old);
+    }
+    aws.park_row(&row("a", 120).key);
+    let sweeper = Sweeper::new(aws.relay(), SignedDuration::from_mins(15));
+    let swept = sweeper.sweep(in_a_minute()).await;
+    assert_eq!(aws.published_rows().len(), 119);
+    assert_eq!((swept.pending, swept.parked, swept.held), (119, 1, 130));
+    assert_eq!(queries(&aws), 0, "the sweep has read the table itself");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_left_to_the_stream_holds_those_behind_it_on_the_next_page() {
+    let aws = in_memory();
+    // The clock of the second writer is behind.
+    for sequence in 1..=101 {
+        let mut row = row("a", sequence);
+        let age = if sequence == 101 { 20 } else { 1 };
+        row.committed_at = start() - SignedDuration::from_mins(age);
+        aws.insert_row(row);
+    }
+    let sweeper = Sweeper::new(aws.relay(), SignedDuration::from_mins(15));
+    sweeper.sweep(in_a_minute()).await;
+    assert!(aws.published_rows().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_with_one_sequence_do_not_hold_each_other() {
+    let aws = in_memory();
+    let first = aws.insert("a", 2);
+    aws.park_row(&first.key);
+    let mut other = row("a", 2);
+    other.event_id = "019ad0c5-0a4c-7000-8000-00000000ffff".parse().unwrap();
+    other.key.position = format!("{:020}#{}", 2, other.event_id);
+    let other = aws.insert_row(other);
+    publish(&aws.relay(), vec![other]).await;
+    assert_eq!(aws.published_rows(), ["a/2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_without_a_readable_sequence_is_parked_and_holds_nothing() {
+    let aws = in_memory();
+    let mut broken = row("a", 1);
+    broken.key.position = "!first".to_owned();
+    let broken = Candidate {
+        row: Err(Unreadable::Malformed("position".to_owned())),
+        ..aws.insert_row(broken)
+    };
+    let batch = vec![
+        broken,
+        aws.insert("a", 1),
+        aws.insert("a", 2),
+        aws.insert("b", 1),
+    ];
+    publish(&aws.relay(), batch).await;
+    let mut published = aws.published_rows();
+    published.sort();
+    assert_eq!(published, ["a/1", "a/2", "b/1"]);
+    assert_eq!(aws.letters_sent(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bus_that_keeps_order_gets_one_event_of_an_aggregate_at_a_time() {
+    let aws = in_memory();
+    aws.with(|services| services.bus.limits.several_of_aggregate = false);
+    let names: Vec<(String, u64)> = (0..20)
+        .flat_map(|aggregate| (1..=5).map(move |sequence| (format!("a{aggregate}"), sequence)))
+        .collect();
+    let batch = names
+        .iter()
+        .map(|(aggregate, sequence)| aws.insert(aggregate, *sequence));
+    let batch = batch.collect();
+    // The bus rejects an event for now, now and then.
+    let mut calls = 0;
+    aws.set_fault_plan(reject(move |_| {
+        calls += 1;
+        (calls % 7 == 0).then(transient)
+    }));
+    publish(&aws.relay(), batch).await;
+    let published = aws.published_rows();
+    assert_eq!(published.len(), 100);
+    for aggregate in 0..20 {
+        let of_it = published
+            .iter()
+            .filter(|name| name.starts_with(&format!("a{aggregate}/")));
+        assert!(of_it.is_sorted(), "{published:?}");
+    }
+}
