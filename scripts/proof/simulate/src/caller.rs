@@ -62,10 +62,12 @@ impl Caller {
     /// Starts an invocation.
     pub(crate) fn begin(&self) -> Actor {
         let is_operator = self.role == Role::Operator;
-        let is_first = !self.is_warm.swap(true, Ordering::Relaxed);
-        let actor = self.simulation.begin(is_operator, is_first);
+        let is_warm = self.is_warm.swap(true, Ordering::Relaxed);
+        let actor = self
+            .simulation
+            .begin(is_operator, is_warm.then(|| self.process()));
         self.actor.store(actor, Ordering::Relaxed);
-        if is_first {
+        if !is_warm {
             self.process.store(actor, Ordering::Relaxed);
         }
         actor

@@ -285,7 +285,9 @@ impl State {
             .read_twice_until
             .is_some_and(|until| until > Instant::now());
         let is_found = self.found_by_search.contains(&(before.by, key.clone()));
-        let is_from_table = theirs.is_operator || is_found;
+        // A relay that keeps order remembers what it found and published.
+        let is_remembered = self.order == Order::InSequence && ours.process == theirs.process;
+        let is_from_table = theirs.is_operator || is_found && !is_remembered;
         let is_redelivered = theirs.has_died() || is_from_table || is_read_twice;
 
         // An actor that got no response retries without another look-up.

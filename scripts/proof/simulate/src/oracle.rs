@@ -162,6 +162,7 @@ impl EventRecord {
 #[derive(Debug, Clone, Copy)]
 #[expect(clippy::struct_excessive_bools, reason = "they are independent")]
 pub(crate) struct ActorRecord {
+    pub(crate) process: Process,
     pub(crate) begun: Instant,
     /// The same by the wall clock, which commits are stamped with.
     pub(crate) begun_at: Timestamp,

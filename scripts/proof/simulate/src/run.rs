@@ -230,7 +230,7 @@ async fn resolve_parked_rows(simulation: &Simulation) {
         expect_nothing_pending(simulation);
         replay(simulation).await;
         let is_empty = simulation.with(|state| state.services.table.rows().next().is_none());
-        if round > 0 && is_empty {
+        if round > 0 && is_empty || simulation.is_violated() {
             return;
         }
     }

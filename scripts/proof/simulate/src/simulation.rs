@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use crate::{
-    oracle::{Actor, ActorRecord, End},
+    oracle::{Actor, ActorRecord, End, Process},
     state::{Setting, State},
 };
 
@@ -118,21 +118,24 @@ impl Simulation {
         self.with(|state| state.random.u64(range))
     }
 
-    /// An invocation or an operator's command begins.
-    pub(crate) fn begin(&self, is_operator: bool, is_first: bool) -> Actor {
+    /// An invocation or an operator's command begins, the first one of its process if that is
+    /// `None`.
+    pub(crate) fn begin(&self, is_operator: bool, process: Option<Process>) -> Actor {
         self.with(|state| {
             state.counts.invocations += 1;
+            let actor = Actor::try_from(state.actors.len()).unwrap_or(Actor::MAX);
             state.actors.push(ActorRecord {
+                process: process.unwrap_or(actor),
                 begun: Instant::now(),
                 begun_at: state.now(),
                 is_operator,
                 ended: None,
                 has_failed_delete: false,
-                is_first,
+                is_first: process.is_none(),
                 accepted: 0,
                 has_deleted: false,
             });
-            Actor::try_from(state.actors.len() - 1).unwrap_or(Actor::MAX)
+            actor
         })
     }
 

@@ -108,13 +108,7 @@ impl OutboxTable for Caller {
             }
             state.see_page(by, &page);
             if is_search {
-                for row in &page.rows {
-                    let key = &row.candidate.key;
-                    let event = state.events.get(key);
-                    if event.is_some_and(|event| !event.attempts.contains_key(&by)) {
-                        state.found_by_search.insert((by, key.clone()));
-                    }
-                }
+                state.find_page(by, &page);
             }
             if sweeps_parked {
                 page.rows.iter_mut().for_each(|row| row.parked = None);
@@ -142,6 +136,7 @@ impl OutboxTable for Caller {
             let mut page = table.query(aggregate_id, after, through, fault);
             state.see_page(by, &page);
             if is_from_relay {
+                state.find_page(by, &page);
                 state.plant_in_predecessors(&mut page, &is_known);
             }
             page
@@ -229,6 +224,17 @@ impl State {
             let is_in_batch = event.is_some_and(|event| event.attempts.contains_key(&by));
             if !is_in_batch {
                 self.see(by, key);
+            }
+        }
+    }
+
+    /// A relay finds rows in the table, beside its batch.
+    fn find_page(&mut self, by: Actor, page: &Page) {
+        for row in &page.rows {
+            let key = &row.candidate.key;
+            let event = self.events.get(key);
+            if event.is_some_and(|event| !event.attempts.contains_key(&by)) {
+                self.found_by_search.insert((by, key.clone()));
             }
         }
     }

@@ -1,39 +1,39 @@
-//! Up to where this process has published each aggregate, in sequence.
+//! What this process has published, as far as it matters to later events.
 
-use std::{
-    collections::{HashMap, HashSet},
-    mem,
-};
+use std::collections::HashSet;
 
 use crate::{
     RowKey,
-    relay::{Outcome, RowOutcome, Settled},
+    relay::{Outcome, RowOutcome, Settled, recent::Recent},
 };
 
-/// How many aggregates a generation remembers.
-const GENERATION: usize = 5_000;
-
-/// The last event of each aggregate that this process has published, if it is known that all
-/// earlier ones are published or discarded. That stays true for ever, so what is forgotten costs
-/// a read, and nothing else.
+/// What this process has published. All of it stays true for ever, so what is forgotten costs a
+/// read or a duplicate, and nothing else.
 #[derive(Default)]
 pub(super) struct Accepted {
-    /// Two generations, so that the aggregates of long ago are forgotten.
-    recent: HashMap<String, RowKey>,
-    older: HashMap<String, RowKey>,
+    /// The last event of each aggregate, if all earlier ones are published or discarded.
+    last: Recent<String, RowKey>,
+    /// Rows that were found in the table and published before their records arrived.
+    ahead: Recent<RowKey, ()>,
 }
 
 impl Accepted {
-    /// Returns the sequence of the last event; `None` if it isn't known.
+    /// Returns the sequence of the last event of an aggregate; `None` if it isn't known that all
+    /// earlier ones are settled.
     pub(super) fn last_sequence(&self, aggregate_id: &str) -> Option<u64> {
-        let last = self.recent.get(aggregate_id);
-        last.or_else(|| self.older.get(aggregate_id))?.sequence()
+        self.last.get(aggregate_id)?.sequence()
     }
 
-    /// Returns whether the event may be one that this process has published.
-    pub(super) fn may_contain(&self, key: &RowKey) -> bool {
-        let last = self.last_sequence(&key.aggregate_id);
-        last.is_some_and(|last| key.sequence().is_some_and(|sequence| sequence <= last))
+    /// Returns whether a row was published before its record arrived.
+    pub(super) fn is_ahead(&self, key: &RowKey) -> bool {
+        self.ahead.get(key).is_some()
+    }
+
+    /// Takes in that these rows are published, which were not in the batch.
+    pub(super) fn take_ahead(&mut self, published: impl IntoIterator<Item = RowKey>) {
+        for key in published {
+            self.ahead.insert(key, ());
+        }
     }
 
     /// Takes in what a call has published: these rows. An aggregate of which another row isn't
@@ -50,25 +50,17 @@ impl Accepted {
             }
         }
         for aggregate in &unsettled {
-            self.recent.remove(*aggregate);
-            self.older.remove(*aggregate);
+            self.last.remove(*aggregate);
         }
         for key in published {
-            if !unsettled.contains(key.aggregate_id.as_str()) {
-                self.remember(key);
+            let is_later = self
+                .last
+                .get(&key.aggregate_id)
+                .is_none_or(|last| last < key);
+            if is_later && !unsettled.contains(key.aggregate_id.as_str()) {
+                self.last.insert(key.aggregate_id.clone(), key.clone());
             }
         }
-    }
-
-    fn remember(&mut self, key: &RowKey) {
-        let last = self.recent.get(&key.aggregate_id);
-        if last.is_some_and(|last| last >= key) {
-            return;
-        }
-        if self.recent.len() >= GENERATION {
-            self.older = mem::take(&mut self.recent);
-        }
-        self.recent.insert(key.aggregate_id.clone(), key.clone());
     }
 }
 
@@ -130,19 +122,5 @@ mod tests {
         outcome.settle(key("a", 1), Settled::Absent);
         accepted.take(&keys, &outcome);
         assert_eq!(accepted.last_sequence("a"), Some(2));
-    }
-
-    #[test]
-    fn a_bounded_number_of_aggregates_is_remembered() {
-        let mut accepted = Accepted::default();
-        let aggregates = 2 * GENERATION + 1;
-        for index in 0..aggregates {
-            let keys = [key(&format!("a{index}"), 1)];
-            accepted.take(&keys, &published(&keys));
-        }
-        assert_eq!(accepted.recent.len() + accepted.older.len(), GENERATION + 1);
-        let last = format!("a{}", aggregates - 1);
-        assert_eq!(accepted.last_sequence(&last), Some(1));
-        assert_eq!(accepted.last_sequence("a0"), None);
     }
 }

@@ -30,6 +30,7 @@ pub(crate) mod predecessors;
 mod publication;
 mod publish;
 mod put_events;
+mod recent;
 pub(crate) mod redelivery;
 pub(crate) mod retry;
 mod schedule;

@@ -143,7 +143,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
 
         // 1. Rows that were published before are done. An old row is looked up to find out. And
         // what precedes a row is read, unless that is known: it is published first.
-        let rows = self.without_published(candidates, &mut publication.outcome);
+        let (rows, in_batch) = self.without_published(candidates, &mut publication.outcome);
         let mut parts = pin!(self.look_up(rows, earlier, &budget));
         let pending = publication.first_pending(&mut parts).await;
         // A batch of which nothing is left costs no call to the bus.
@@ -175,7 +175,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         let may_leave = retries == Retries::UntilLeftToSweeper;
         let others_accepted = !outcome.commit_to_publish.is_empty();
         outcome.leave(|failure| may_leave && decide(failure, others_accepted) == Decision::Leave);
-        self.remember_accepted(&accepted, &outcome);
+        self.remember_accepted(&accepted, &in_batch, &outcome);
         outcome
     }
 
@@ -190,29 +190,44 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         Publication::new(bus, sources, *order, retries, self.clock.now(), undeleted)
     }
 
-    fn remember_accepted(&self, accepted: &[RowKey], outcome: &Outcome) {
+    fn remember_accepted(
+        &self,
+        accepted: &[RowKey],
+        in_batch: &HashSet<RowKey>,
+        outcome: &Outcome,
+    ) {
+        let mut memory = self.memory.accepted();
+        let ahead = accepted.iter().filter(|key| !in_batch.contains(*key));
+        memory.take_ahead(ahead.cloned());
         if self.order == Order::InSequence {
-            self.memory.accepted().take(accepted, outcome);
+            memory.take(accepted, outcome);
         }
     }
 
-    /// Returns the rows to publish, each once. Those that this process has published go to the
-    /// outcome: a look-up would find them pending if they could not be deleted.
+    /// Returns the rows to publish, each once, and their keys. Those that this process has
+    /// published go to the outcome: a look-up would find them pending if they could not be
+    /// deleted, and a young one is not looked up.
     fn without_published(
         &self,
         mut candidates: Vec<Candidate>,
         outcome: &mut Outcome,
-    ) -> Vec<Candidate> {
+    ) -> (Vec<Candidate>, HashSet<RowKey>) {
         let undeleted = self.memory.undeleted();
+        let accepted = self.memory.accepted();
         let mut seen: HashSet<RowKey> = HashSet::new();
         candidates.retain(|candidate| {
-            let is_published = undeleted.contains(&candidate.key);
-            if is_published {
-                outcome.settle(candidate.key.clone(), Settled::Published);
-            }
-            !is_published && seen.insert(candidate.key.clone())
+            let key = &candidate.key;
+            let settled = if undeleted.contains(key) {
+                Settled::Published
+            } else if accepted.is_ahead(key) {
+                Settled::Absent
+            } else {
+                return seen.insert(key.clone());
+            };
+            outcome.settle(key.clone(), settled);
+            false
         });
-        candidates
+        (candidates, seen)
     }
 
     /// Looks up the rows that may have been published by another process, and reads the rows
@@ -230,8 +245,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         let last_accepted = |row: &RowKey| accepted.last_sequence(&row.aggregate_id);
         let parts = split(
             candidates,
-            // What was found before an event and published with it has a record, too.
-            |row| may_be_redelivered(row, now) || accepted.may_contain(&row.key),
+            |row| may_be_redelivered(row, now),
             |aggregate| {
                 let last_accepted = aggregate.first().and_then(|row| last_accepted(&row.key));
                 reads.then(|| read_before(aggregate, last_accepted))?
