@@ -88,7 +88,7 @@ async fn publish(
         context.command_for(&["history"], &key.to_string(), &[])
     ));
     let wanted = BTreeSet::from([key.clone()]);
-    let through = relay.publish_through(&wanted).await;
+    let through = relay.publish_rows(&wanted).await;
     let published = Published::of(&wanted, &through, context);
     context.print(&published)?;
     Ok(published.outcome())

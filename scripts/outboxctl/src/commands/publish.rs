@@ -29,7 +29,7 @@ pub(super) async fn run(context: &Context<'_>, options: &Publish) -> Result<Outc
     for row in &options.rows {
         wanted.insert(find_row(&relay, row).await?);
     }
-    let published = Published::of(&wanted, &relay.publish_through(&wanted).await, context);
+    let published = Published::of(&wanted, &relay.publish_rows(&wanted).await, context);
     context.print(&published)?;
     Ok(published.outcome())
 }

@@ -34,7 +34,7 @@ pub(super) async fn run(context: &Context<'_>, options: &Unpark) -> Result<Outco
         // earlier call whose response was lost.
         relay.patiently(unpark).await.map_err(Error::aws)?;
     }
-    let published = Published::of(&wanted, &relay.publish_through(&wanted).await, context);
+    let published = Published::of(&wanted, &relay.publish_rows(&wanted).await, context);
     context.print(&published)?;
     Ok(published.outcome())
 }

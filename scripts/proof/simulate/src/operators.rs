@@ -115,7 +115,7 @@ pub(crate) async fn remedy(simulation: &Simulation, what: Remedy, key: &RowKey) 
         };
         let forgets = matches!(what, Remedy::Discard) && caller.has(Mutant::ForgetHeldRows);
         if is_done && !forgets {
-            relay.publish_through(&wanted).await;
+            relay.publish_rows(&wanted).await;
         }
         is_done
     };
@@ -167,7 +167,7 @@ async fn publish_one(simulation: &Simulation) {
     let caller = Caller::new(simulation, Role::Operator);
     let relay = relay(&caller);
     let wanted = BTreeSet::from([key]);
-    run_invocation(&caller, COMMAND_TIMEOUT, relay.publish_through(&wanted)).await;
+    run_invocation(&caller, COMMAND_TIMEOUT, relay.publish_rows(&wanted)).await;
 }
 
 /// Sends messages that are no dead letters of this outbox.

@@ -37,6 +37,6 @@ mod schedule;
 mod sources;
 mod waiting_rows;
 
-pub use order::Order;
+pub use order::{Order, UnknownOrder};
 pub use outcome::{BusError, Failure, Halt, Outcome, RowOutcome, Settled};
 pub use publish::Relay;

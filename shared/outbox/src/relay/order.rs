@@ -1,6 +1,10 @@
 //! In which order an aggregate's events are published.
 
+use std::str::FromStr;
+
 /// In which order a relay publishes the events of an aggregate.
+///
+/// Functions read it from their configuration by its name: `"BestEffort".parse::<Order>()`.
 ///
 /// ```no_run
 /// # use outbox::{aws::{DynamoDbTable, EventBridgeBus, SqsQueue}, relay::Relay};
@@ -19,4 +23,36 @@ pub enum Order {
     /// An event is published in sequence where that costs nothing. It overtakes parked events and
     /// those that were left to the sweeper. For consumers that don't depend on order.
     BestEffort,
+}
+
+/// A text that is not the name of an order.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no order: use InSequence or BestEffort")]
+pub struct UnknownOrder(String);
+
+impl FromStr for Order {
+    type Err = UnknownOrder;
+
+    fn from_str(name: &str) -> Result<Self, UnknownOrder> {
+        match name {
+            "InSequence" => Ok(Self::InSequence),
+            "BestEffort" => Ok(Self::BestEffort),
+            other => Err(UnknownOrder(other.to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_is_read_from_its_name() {
+        assert_eq!("InSequence".parse(), Ok(Order::InSequence));
+        assert_eq!("BestEffort".parse(), Ok(Order::BestEffort));
+        for unknown in ["", "insequence", "InSequence "] {
+            let error = unknown.parse::<Order>().unwrap_err().to_string();
+            assert!(error.ends_with("use InSequence or BestEffort"), "{error}");
+        }
+    }
 }

@@ -10,7 +10,7 @@
 
 mod dead_letter;
 mod detail;
-mod publish_through;
+mod publish_rows;
 mod range;
 mod replay_letter;
 mod replay_queue;
@@ -18,6 +18,6 @@ mod survey;
 
 pub use dead_letter::{Letter, NotADeadLetter, Pointer};
 pub use detail::{InvalidDetail, check_detail};
-pub use publish_through::WantedOutcome;
+pub use publish_rows::WantedOutcome;
 pub use replay_letter::{LetterOutcome, NamedRows, Replay, SettleError};
 pub use replay_queue::{Selection, Summary};

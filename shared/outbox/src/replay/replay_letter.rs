@@ -320,7 +320,7 @@ where
             }
         }
         if !pending.is_empty() {
-            let through = self.relay.publish_through(&pending).await;
+            let through = self.relay.publish_rows(&pending).await;
             progress.published += through.published;
             progress.halted = progress.halted.take().or(through.halted);
             for (key, row_outcome) in &through.row_outcomes {

@@ -35,7 +35,7 @@ impl DomainEvent for Renamed {
 }
 
 /// A table with rows that the append side wrote.
-async fn table_with_rows(count: usize) -> (aws_sdk_dynamodb::Client, Vec<RowKey>) {
+pub(super) async fn table_with_rows(count: usize) -> (aws_sdk_dynamodb::Client, Vec<RowKey>) {
     let client = dynamodb_in_process::start().await;
     create_table(&client, "things", "pk", None).await;
     create_table(&client, "outbox", "aggregateId", Some("position")).await;

@@ -17,7 +17,7 @@ use crate::{
 /// How many aggregates are read at once.
 const AGGREGATES_AT_ONCE: usize = 10;
 
-/// What became of rows that were to be published; see [`Relay::publish_through`] for an example.
+/// What became of rows that were to be published; see [`Relay::publish_rows`] for an example.
 #[derive(Debug, Default)]
 pub struct WantedOutcome {
     /// What became of each wanted row.
@@ -42,11 +42,11 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
     /// #     relay::Relay,
     /// # };
     /// # async fn publish(relay: Relay<EventBridgeBus, DynamoDbTable, SqsQueue>, key: RowKey) {
-    /// let outcome = relay.publish_through(&[key.clone()].into()).await;
+    /// let outcome = relay.publish_rows(&[key.clone()].into()).await;
     /// println!("{key}: {:?}", outcome.row_outcomes[&key]);
     /// # }
     /// ```
-    pub async fn publish_through(&self, wanted: &BTreeSet<RowKey>) -> WantedOutcome {
+    pub async fn publish_rows(&self, wanted: &BTreeSet<RowKey>) -> WantedOutcome {
         let mut last_of: BTreeMap<&str, &RowKey> = BTreeMap::new();
         for key in wanted {
             // The keys are in ascending order, so the last one of an aggregate remains.
@@ -85,7 +85,7 @@ async fn page<B: EventBus, T: OutboxTable, D: DeadLetters>(
     relay.patiently(query).await
 }
 
-/// A running call of [`Relay::publish_through`].
+/// A running call of [`Relay::publish_rows`].
 struct Publishing<'r, B, T, D> {
     relay: &'r Relay<B, T, D>,
     /// The rows that were asked for. Those before them are published, too.
