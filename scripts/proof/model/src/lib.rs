@@ -32,8 +32,10 @@
 //! - A read is one step. Its result may be outdated by the next step.
 //! - A call that is retried until the deadline counts as one failure.
 //! - An aggregate's events are put on the bus one by one, those of different aggregates
-//!   in any order. A bus that accepts the later entry of a request and rejects the
-//!   earlier one is documented among the causes of disorder.
+//!   in any order. What a bus does with several of them in one request is left out: it may
+//!   accept a later entry and reject an earlier one, which is documented.
+//! - What a parked row held is published by the next sweep. In the code, the operator's command
+//!   does it at once.
 //! - Poison is recognised when a row is read; when the relay acts on it depends on what
 //!   else the bus accepts.
 //! - Published rows are deleted in one step, at any time. A crash between two deletes

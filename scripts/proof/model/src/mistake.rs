@@ -23,6 +23,10 @@ pub enum Mistake {
     AnswerTooEarly,
     /// An event that failed does not hold back the later ones of its aggregate.
     NoHoldingBack,
+    /// The stream does not read the events before those of its batch.
+    NoPredecessorCheck,
+    /// The sweeper publishes events behind a parked row.
+    SweepBehindParked,
     /// Messages are deleted when they are received.
     DeleteMessageFirst,
     /// What the relay leaves to the sweeper is never swept.
@@ -43,7 +47,9 @@ impl Mistake {
             Self::UnconditionalPark => property_names::GONE_STAYS_GONE,
             Self::CheckpointPastFailure => property_names::DONE_IS_DONE,
             Self::AnswerTooEarly => property_names::DUPLICATES_HAVE_CAUSES,
-            Self::NoHoldingBack => property_names::ORDER,
+            Self::NoHoldingBack | Self::NoPredecessorCheck | Self::SweepBehindParked => {
+                property_names::ORDER
+            }
             Self::DeleteMessageFirst => property_names::MESSAGES_STAY,
             Self::NoSweeper => property_names::EVERY_PATH_DRAINS,
         }

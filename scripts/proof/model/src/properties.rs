@@ -101,7 +101,7 @@ pub(crate) fn sometimes() -> [Property<Protocol>; 8] {
 }
 
 impl State {
-    fn on_bus(&self) -> Events {
+    pub(crate) fn on_bus(&self) -> Events {
         events_where(|event| self.times_accepted[event as usize] > 0)
     }
 

@@ -15,8 +15,9 @@ pub(crate) const MESSAGES_STAY: &str = "a deleted message named nothing in the t
 pub(crate) const EDITED_IS_NOT_PARKED: &str = "an edited row is not parked";
 /// No operator discards an event that is on the bus.
 pub(crate) const DISCARDED_IS_NOT_PUBLISHED: &str = "nothing discarded is on the bus";
-/// A run never puts an event on the bus while an earlier one of the run is unpublished.
-pub(crate) const ORDER: &str = "a run keeps an aggregate's order";
+/// No publisher puts an event on the bus for the first time while an earlier one of its aggregate
+/// is neither there nor discarded.
+pub(crate) const ORDER: &str = "an aggregate's events reach the bus in sequence";
 /// The causes: a crash, a lost response, a failed delete, or two publishers with the same
 /// row in flight.
 pub(crate) const DUPLICATES_HAVE_CAUSES: &str = "a duplicate has a cause";

@@ -19,7 +19,8 @@ impl State {
         actions: &mut Vec<Action>,
     ) {
         let may_begin = |publisher: Publisher| self.is_old && self.process(publisher).run.is_none();
-        let has_pending = !self.rows_in(Row::Pending).is_empty();
+        let pending = self.rows_in(Row::Pending);
+        let has_pending = !(pending - self.behind_parked(mistake)).is_empty();
         let is_time = self.faults_left > 0 || self.is_idle();
         let has_sweeper = mistake != Some(Mistake::NoSweeper);
         if may_begin(Publisher::Sweeper) && has_pending && is_time && has_sweeper {
@@ -38,7 +39,7 @@ impl State {
     pub(crate) fn begin(&mut self, publisher: Publisher, mistake: Option<Mistake>) {
         let absent = Events::all() - self.in_table();
         let found = match publisher {
-            Publisher::Stream => self.read_batch(),
+            Publisher::Stream => self.read_batch(mistake),
             Publisher::Sweeper => {
                 self.faults_left -= u8::from(!self.is_idle());
                 self.rows_in(Row::Pending)
@@ -50,7 +51,8 @@ impl State {
         };
         let found = found - self.process(publisher).undeleted;
         self.history.explained |= found & self.in_flight();
-        let mut run = Run::new(found, self.poison);
+        let held = found & self.held(publisher, mistake);
+        let mut run = Run::new(found, held, self.poison);
         if publisher == Publisher::Replay {
             run.absent = absent;
         }
@@ -64,24 +66,59 @@ impl State {
         }
     }
 
-    /// Returns the events of the current batch that are to be published. Old records may
-    /// be redelivered ones, so their rows are looked up.
-    fn read_batch(&mut self) -> Events {
+    /// Returns the events of the current batch that are to be published, and the pending ones
+    /// before them. Old records may be redelivered ones, so their rows are looked up.
+    fn read_batch(&mut self, mistake: Option<Mistake>) -> Events {
         let batch = self.mapping.batch();
-        if !self.is_old {
-            return batch;
+        let pending = self.rows_in(Row::Pending);
+        let to_publish = if self.is_old {
+            // The stream's records have an outdated content of edited rows: the sweeper
+            // publishes those.
+            self.history.handed_over |= batch & pending & self.edited;
+            batch & pending - self.edited
+        } else {
+            batch
+        };
+        if mistake == Some(Mistake::NoPredecessorCheck) {
+            return to_publish;
         }
-        let pending = batch & self.rows_in(Row::Pending);
-        // The stream's records have an outdated content of edited rows: the sweeper
-        // publishes those.
-        self.history.handed_over |= pending & self.edited;
-        pending - self.edited
+        to_publish | ((predecessors(to_publish) - batch) & pending)
     }
 
-    /// Returns the pending events that messages name, and their pending predecessors.
+    /// Returns the pending events that messages name, and all others of their aggregates.
     fn pending_by_messages(&self) -> Events {
         let pending = self.rows_in(Row::Pending);
         let named = self.named_by_messages() & pending;
-        named | (union(named.iter().map(Event::predecessors)) & pending)
+        named | ((predecessors(named) | successors(named)) & pending)
     }
+
+    /// Returns the events that a publisher holds when it begins.
+    fn held(&self, publisher: Publisher, mistake: Option<Mistake>) -> Events {
+        match publisher {
+            Publisher::Stream if mistake == Some(Mistake::NoPredecessorCheck) => Events::empty(),
+            // Edited rows are left to those that read the table, and so is what follows them.
+            Publisher::Stream if self.is_old => {
+                let edited = self.mapping.batch() & self.rows_in(Row::Pending) & self.edited;
+                self.behind_parked(None) | successors(edited)
+            }
+            Publisher::Stream | Publisher::Replay => self.behind_parked(None),
+            Publisher::Sweeper => self.behind_parked(mistake),
+        }
+    }
+
+    /// Returns the events behind a parked row.
+    fn behind_parked(&self, mistake: Option<Mistake>) -> Events {
+        if mistake == Some(Mistake::SweepBehindParked) {
+            return Events::empty();
+        }
+        successors(self.rows_in(Row::Parked))
+    }
+}
+
+fn predecessors(events: Events) -> Events {
+    union(events.iter().map(Event::predecessors))
+}
+
+fn successors(events: Events) -> Events {
+    union(events.iter().map(Event::successors))
 }

@@ -126,8 +126,10 @@ impl State {
     ) {
         run.to_put -= event;
         if outcome != PutOutcome::Rejected {
-            let overtaken = event.predecessors() & (run.to_put | run.failed);
-            self.history.has_disorder |= !overtaken.is_empty();
+            let is_first = self.times_accepted[event as usize] == 0;
+            let settled = self.on_bus() | self.rows_in(Row::Discarded);
+            let overtaken = event.predecessors() - settled;
+            self.history.has_disorder |= is_first && !overtaken.is_empty();
             let times = &mut self.times_accepted[event as usize];
             *times = (*times + 1).min(2);
         }
@@ -159,7 +161,10 @@ impl State {
         let undeleted = self.process(publisher).undeleted;
         self.history.explained |= undeleted;
         match publisher {
-            Publisher::Stream => self.respond(run.failed, mistake),
+            Publisher::Stream => {
+                self.history.handed_over |= run.held;
+                self.respond(run.failed, mistake);
+            }
             Publisher::Sweeper => {}
             Publisher::Replay => {
                 self.delete_messages(run.absent | (run.accepted - undeleted));
@@ -171,6 +176,8 @@ impl State {
 
     /// Returns the first failed record to the mapping, which retries it and all later ones.
     fn respond(&mut self, failed: Events, mistake: Option<Mistake>) {
+        // Not those that were found before the records of the batch.
+        let failed = failed & self.mapping.batch();
         let Some(first) = failed.iter().next() else {
             return self.mapping.complete(Events::empty());
         };

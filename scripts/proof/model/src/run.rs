@@ -1,6 +1,6 @@
 //! The progress of one run of the relay.
 
-use crate::event::{Event, Events};
+use crate::event::{Event, Events, union};
 
 /// One run of the relay for a publisher: what it has read and done so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -15,6 +15,10 @@ pub(crate) struct Run {
     pub(crate) half_parked: Events,
     /// Events to retry.
     pub(crate) failed: Events,
+    /// Events behind a suspect: they become as it does.
+    pub(crate) behind_suspect: Events,
+    /// Events behind a parked row. They are done for the stream.
+    pub(crate) held: Events,
     /// Events without a row when a replay began.
     pub(crate) absent: Events,
     /// Whether the table has failed to delete rows until the deadline.
@@ -22,11 +26,15 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// Begins a run for these events.
-    pub(crate) fn new(found: Events, poison: Events) -> Self {
+    /// Begins a run for these events, of which some are held.
+    pub(crate) fn new(found: Events, held: Events, poison: Events) -> Self {
+        let suspects = (found - held) & poison;
+        let behind_suspect = (found - held) & union(suspects.iter().map(Event::successors));
         Self {
-            to_put: found - poison,
-            suspects: found & poison,
+            to_put: found - held - suspects - behind_suspect,
+            suspects,
+            behind_suspect,
+            held,
             ..Self::default()
         }
     }
@@ -42,6 +50,9 @@ impl Run {
         self.suspects -= event;
         self.half_parked -= event;
         self.failed |= event;
+        let behind = self.behind_suspect & event.successors();
+        self.behind_suspect -= behind;
+        self.failed |= behind;
     }
 
     /// Marks the later events of a failed event's aggregate as failed, so that none is
@@ -55,6 +66,9 @@ impl Run {
     /// Records that one of the two steps of parking a row is done.
     pub(crate) fn complete_parking_step(&mut self, event: Event) {
         if self.half_parked.remove(event) {
+            let behind = self.behind_suspect & event.successors();
+            self.behind_suspect -= behind;
+            self.held |= behind;
             return;
         }
         self.suspects -= event;

@@ -60,7 +60,7 @@ pub(crate) struct History {
     pub(crate) handed_over: Events,
     /// Events of which a duplicate would have a known cause.
     pub(crate) explained: Events,
-    /// Whether a run has put an event on the bus before an earlier one of the same run.
+    /// Whether an event has reached the bus before an earlier one of its aggregate.
     pub(crate) has_disorder: bool,
     /// Whether a message was deleted that named a row in the table.
     pub(crate) has_lost_message: bool,
