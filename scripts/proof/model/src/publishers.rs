@@ -75,7 +75,7 @@ impl State {
             // The stream's records have an outdated content of edited rows: the sweeper
             // publishes those.
             self.history.handed_over |= batch & pending & self.edited;
-            batch & pending - self.edited
+            batch & (pending - self.edited)
         } else {
             batch
         };
