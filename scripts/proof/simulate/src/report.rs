@@ -132,14 +132,7 @@ pub(crate) fn report(simulation: &Simulation, begun: Instant) -> Report {
         calls: state.counts.calls,
         lasted: begun.elapsed(),
         faults: state.fault_plan.fault_counts().clone(),
-        violations: state
-            .violations
-            .iter()
-            .map(|violation| match &violation.key {
-                Some(key) => format!("{}: {key}", violation.what),
-                None => violation.what.to_owned(),
-            })
-            .collect(),
+        violations: state.violations.iter().map(ToString::to_string).collect(),
         history: state.history(),
     })
 }
@@ -174,10 +167,7 @@ impl State {
 
     /// Returns the seconds from each commit to its event's first arrival at the bus.
     fn delays(&self) -> Vec<i64> {
-        let first = |event: &EventRecord| {
-            let first = event.accepted.first()?;
-            Some(first.at.duration_since(event.committed_at).as_secs())
-        };
-        self.events.values().filter_map(first).collect()
+        let delays = self.events.values().filter_map(EventRecord::delay);
+        delays.map(|delay| delay.as_secs()).collect()
     }
 }

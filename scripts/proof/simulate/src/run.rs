@@ -59,6 +59,11 @@ pub struct Plan {
 ///
 /// If the runtime can't be started.
 pub fn run(seed: Seed, plan: Plan) -> Report {
+    in_simulated_time(seed, run_history(seed, plan))
+}
+
+/// Runs a history on this thread, in simulated time and with the randomness of its seed.
+pub(crate) fn in_simulated_time<T>(seed: Seed, history: impl Future<Output = T>) -> T {
     // The first client draws random numbers, so it must be there before the seed is set.
     unreachable_client();
     // For code that isn't given a random source.
@@ -69,9 +74,9 @@ pub fn run(seed: Seed, plan: Plan) -> Report {
         .build()
         .expect("a runtime that needs nothing but time");
     let local = LocalSet::new();
-    let report = local.block_on(&runtime, run_history(seed, plan));
+    let outcome = local.block_on(&runtime, history);
     drop(local);
-    report
+    outcome
 }
 
 async fn run_history(seed: Seed, plan: Plan) -> Report {
