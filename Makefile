@@ -205,7 +205,7 @@ simulate-bugs: prerequisites ## Check that the simulation finds each planted mis
 	@cargo run --locked --package simulate -- --mutants --seeds $(or $(SEEDS),300)
 
 .PHONY: compare
-compare: prerequisites ## Run common alternatives in the simulation, with the same faults: SEEDS=40
+compare: prerequisites ## Run common alternatives in the simulation, with the same faults, and beside one bad event: SEEDS=40
 	@cargo run --locked --profile simulation --package simulate -- --compare --seeds $(or $(SEEDS),40)
 
 .PHONY: model

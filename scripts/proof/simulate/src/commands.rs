@@ -44,6 +44,11 @@ enum Outcome {
 /// Runs services until they have committed this many events, in bursts with pauses.
 pub(crate) async fn commit(simulation: Simulation, events: u64) {
     let things = simulation.between(1..40);
+    commit_about(simulation, things, events).await;
+}
+
+/// Does the same about this many things.
+pub(crate) async fn commit_about(simulation: Simulation, things: u64, events: u64) {
     let is_fault_free = simulation.with(|state| state.is_fault_free);
     let services = if is_fault_free {
         1

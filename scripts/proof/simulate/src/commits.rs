@@ -91,6 +91,22 @@ impl State {
         }
     }
 
+    /// Returns why the bus will reject the event that is committed now, if it will.
+    fn choose_rejection(&mut self) -> Option<EntryError> {
+        let for_now = || EntryError::Transient("InternalFailure".into());
+        if std::mem::take(&mut self.rejects_next) {
+            return Some(for_now());
+        }
+        let is_rejected = self.has_bad_events && self.random.u8(..) < 4;
+        is_rejected.then(|| {
+            if self.random.bool() {
+                for_now()
+            } else {
+                EntryError::Configuration("NotAuthorizedForDetailTypeException".into())
+            }
+        })
+    }
+
     /// The row of an event was committed.
     pub(crate) fn record_commit(&mut self, new: NewRow) {
         let row = Arc::new(new.row);
@@ -105,17 +121,12 @@ impl State {
         if matches!(new.damage, Damage::Detail | Damage::Poison) {
             self.poisoned.insert((key.clone(), 0));
         }
-        let is_rejected = self.has_bad_events && self.random.u8(..) < 4;
-        if is_rejected {
-            let error = if self.random.bool() {
-                EntryError::Transient("InternalFailure".into())
-            } else {
-                EntryError::Configuration("NotAuthorizedForDetailTypeException".into())
-            };
-            self.rejected.insert(key.clone(), error);
-        }
-        if is_rejected || new.damage != Damage::None {
+        let rejected_with = self.choose_rejection();
+        if rejected_with.is_some() || new.damage != Damage::None {
             self.bad_aggregates.insert(key.aggregate_id.clone());
+        }
+        if let Some(error) = rejected_with {
+            self.rejected.insert(key.clone(), error);
         }
         self.counts.committed += 1;
         self.keys_by_event_id

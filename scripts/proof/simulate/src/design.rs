@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use outbox::relay::Order;
+
 /// How events get from a service to the bus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Design {
@@ -16,6 +18,8 @@ pub enum Design {
     /// An outbox whose relay puts one event per call, deletes its row, and fails whole
     /// batches.
     OneEventACall,
+    /// This library, without order.
+    BestEffort,
     /// This library.
     #[default]
     ThisOne,
@@ -23,13 +27,28 @@ pub enum Design {
 
 impl Design {
     /// All designs, the simplest first.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::DualWrite,
         Self::TableStream,
         Self::TableStreamWithCare,
         Self::OneEventACall,
+        Self::BestEffort,
         Self::ThisOne,
     ];
+
+    /// Returns whether it is this library, with what it promises.
+    pub(crate) fn is_ours(self) -> bool {
+        matches!(self, Self::BestEffort | Self::ThisOne)
+    }
+
+    /// Returns the order that it keeps, if it is this library.
+    pub(crate) fn order(self) -> Order {
+        if self == Self::BestEffort {
+            Order::BestEffort
+        } else {
+            Order::InSequence
+        }
+    }
 }
 
 impl fmt::Display for Design {
@@ -39,6 +58,7 @@ impl fmt::Display for Design {
             Self::TableStream => "stream of the table, mapping as it is",
             Self::TableStreamWithCare => "the same, bisected, partial, dead letters",
             Self::OneEventACall => "outbox, one event a call, whole batches",
+            Self::BestEffort => "this one, order: best effort",
             Self::ThisOne => "this one",
         })
     }

@@ -6,7 +6,6 @@ use outbox::RowKey;
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    design::Design,
     functions::StreamFunction,
     mapping::{Mapping, start},
     mutants::Mutant,
@@ -153,7 +152,7 @@ async fn slow_bus(simulation: &Simulation) {
 
 /// At times, an operator replays the dead letters before the sweeper runs.
 async fn replay_before_the_sweeper(simulation: &Simulation) {
-    let has_replay = simulation.with(|state| state.design) == Design::ThisOne;
+    let has_replay = simulation.with(|state| state.design.is_ours());
     if has_replay && simulation.chance(0.5) {
         sleep(Duration::from_secs(simulation.between(1..300))).await;
         replay(simulation).await;

@@ -28,12 +28,14 @@
 //! | `consumer` | a consumer with an inbox |
 //! | `operators` | operators who replay, edit and discard, at times carelessly |
 //! | `design`, `record_by_record` | what one would write without the library |
+//! | `bad_event` | one event that fails for ever, and how long others wait because of it |
 //! | `report` | the numbers of a history |
 //!
 //! The crate `outbox-testing` has what the services store and do. Here each process calls them
 //! with faults, and the oracle watches. Called like that, they behave as AWS's do: they pass the suites of
 //! `outbox-conformance`, as the library's adapters to AWS do.
 
+mod bad_event;
 mod bus;
 mod caller;
 mod checks;
@@ -63,6 +65,7 @@ mod table;
 mod things;
 mod transactions;
 
+pub use bad_event::{OtherEvents, beside_bad_event};
 pub use design::Design;
 pub use fault_plan::FaultKind;
 pub use mutants::Mutant;

@@ -1,5 +1,7 @@
 //! `simulate`: tries to lose an event.
 
+mod comparison;
+
 use std::{
     process::ExitCode,
     sync::atomic::{AtomicU64, Ordering},
@@ -50,8 +52,7 @@ fn main() -> ExitCode {
         return show_history(&arguments, seed);
     }
     if arguments.compare {
-        compare(&arguments);
-        return ExitCode::SUCCESS;
+        return comparison::show(&arguments);
     }
     if arguments.mutants {
         return find_mutants(&arguments);
@@ -70,11 +71,12 @@ fn main() -> ExitCode {
     }
 }
 
+/// Returns the plan of the histories that are asked for.
 fn plan(arguments: &Arguments) -> Plan {
     Plan {
         events: arguments.events,
         design: Design::default(),
-        order: None,
+        varies: true,
         mutant: arguments.mutant,
         keeps_history: false,
     }
@@ -154,53 +156,6 @@ fn show_history(arguments: &Arguments, seed: Seed) -> ExitCode {
     } else {
         ExitCode::FAILURE
     }
-}
-
-/// Shows the outcome of each design.
-fn compare(arguments: &Arguments) {
-    let mut table = comfy_table::Table::new();
-    table.load_style(comfy_table::presets::ASCII_MARKDOWN);
-    table.set_header([
-        "of 100,000 events",
-        "lost",
-        "need an operator",
-        "twice",
-        "out of order",
-        "half within",
-        "99 % within",
-        "calls an event",
-    ]);
-    for design in Design::ALL {
-        let (mut total, _) = simulate(
-            arguments,
-            Plan {
-                design,
-                ..plan(arguments)
-            },
-        );
-        total.delays.sort_unstable();
-        let delay = |part: usize| {
-            let delay = total.delays.get(total.delays.len() * part / 100);
-            delay.map_or(String::new(), |seconds| format!("{seconds} s"))
-        };
-        let share = |count: u64| (count * 100_000 / total.committed.max(1)).to_string();
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "they are shown with a digit or two"
-        )]
-        let calls = total.calls_to_publish as f64 / total.committed.max(1) as f64;
-        table.add_row([
-            design.to_string(),
-            share(total.lost),
-            share(total.unpublished),
-            share(total.duplicates),
-            share(total.out_of_order),
-            delay(50),
-            delay(99),
-            format!("{calls:.2}"),
-        ]);
-    }
-    println!("{table}");
 }
 
 /// Plants each mistake, and shows the first seed that finds it.

@@ -3,10 +3,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
     sync::Arc,
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use outbox::{OutboxRow, RowKey};
 use tokio::time::Instant;
 
@@ -152,6 +153,12 @@ impl EventRecord {
         self.committed < moment
     }
 
+    /// Returns the time from the commit to the first arrival at the bus, if it arrived.
+    pub(crate) fn delay(&self) -> Option<SignedDuration> {
+        let first = self.accepted.first()?;
+        Some(first.at.duration_since(self.committed_at))
+    }
+
     /// Returns whether nothing more has to happen to the event.
     pub(crate) fn is_settled(&self) -> bool {
         !self.accepted.is_empty() || self.is_discarded || self.is_loss_allowed
@@ -206,4 +213,13 @@ pub(crate) struct Violation {
     pub(crate) what: &'static str,
     /// The event's row, if it is about one event.
     pub(crate) key: Option<RowKey>,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.key {
+            Some(key) => write!(f, "{}: {key}", self.what),
+            None => f.write_str(self.what),
+        }
+    }
 }

@@ -132,14 +132,7 @@ pub(crate) fn report(simulation: &Simulation, begun: Instant) -> Report {
         calls: state.counts.calls,
         lasted: begun.elapsed(),
         faults: state.fault_plan.fault_counts().clone(),
-        violations: state
-            .violations
-            .iter()
-            .map(|violation| match &violation.key {
-                Some(key) => format!("{}: {key}", violation.what),
-                None => violation.what.to_owned(),
-            })
-            .collect(),
+        violations: state.violations.iter().map(ToString::to_string).collect(),
         history: state.history(),
     })
 }
@@ -156,7 +149,7 @@ enum Place {
 impl State {
     /// Counts the unpublished events in this place.
     fn count_events(&self, place: Place) -> u64 {
-        let has_table = matches!(self.design, Design::OneEventACall | Design::ThisOne);
+        let has_table = self.design == Design::OneEventACall || self.design.is_ours();
         let mut named = BTreeSet::new();
         for queued in self.services.queue.messages() {
             named.extend(self.keys_named_in(&queued.message.body));
@@ -174,10 +167,7 @@ impl State {
 
     /// Returns the seconds from each commit to its event's first arrival at the bus.
     fn delays(&self) -> Vec<i64> {
-        let first = |event: &EventRecord| {
-            let first = event.accepted.first()?;
-            Some(first.at.duration_since(event.committed_at).as_secs())
-        };
-        self.events.values().filter_map(first).collect()
+        let delays = self.events.values().filter_map(EventRecord::delay);
+        delays.map(|delay| delay.as_secs()).collect()
     }
 }

@@ -80,6 +80,8 @@ pub(crate) struct State {
     pub(crate) poisoned: BTreeSet<(RowKey, u64)>,
     /// What the bus rejects for as long as there are faults, and why.
     pub(crate) rejected: BTreeMap<RowKey, EntryError>,
+    /// The bus will reject for now, for ever, the next event that is committed.
+    pub(crate) rejects_next: bool,
     /// The aggregates with an event that is bad in any way.
     pub(crate) bad_aggregates: BTreeSet<String>,
     /// The bus rejects every event for its content.
@@ -186,6 +188,7 @@ impl State {
             bus_unanswered_at: None,
             poisoned: BTreeSet::new(),
             rejected: BTreeMap::new(),
+            rejects_next: false,
             bad_aggregates: BTreeSet::new(),
             rejects_all: false,
             accepted_at: None,

@@ -5,7 +5,8 @@ use std::{
     thread,
 };
 
-use simulate::{Design, Mutant, Plan, Report, Seed, run};
+use jiff::SignedDuration;
+use simulate::{Design, Mutant, Plan, Report, Seed, beside_bad_event, run};
 
 /// What a history of these tests commits.
 const EVENTS: u64 = 300;
@@ -17,7 +18,7 @@ fn plan(mutant: Option<Mutant>) -> Plan {
     Plan {
         events: EVENTS,
         design: Design::default(),
-        order: None,
+        varies: true,
         mutant,
         keeps_history: false,
     }
@@ -86,4 +87,25 @@ fn a_seed_always_makes_the_same_history() {
         assert!(first.history.len() > 10);
         assert_eq!(first.history, second.history);
     }
+}
+
+/// Returns the longest delay of the events beside one that fails for ever.
+fn longest_delay(seeds: std::ops::Range<Seed>, design: Design) -> SignedDuration {
+    let histories = seeds.map(|seed| beside_bad_event(seed, design, EVENTS));
+    let delays = histories.flat_map(|others| {
+        assert!(others.violations.is_empty(), "{:?}", others.violations);
+        others.delays
+    });
+    delays.max().expect("events of other aggregates")
+}
+
+#[test]
+fn an_event_that_fails_for_ever_delays_others_by_a_minute_here_and_by_hours_elsewhere() {
+    let others = beside_bad_event(0, Design::ThisOne, EVENTS);
+    assert_eq!(others.unpublished, 0);
+    let here = longest_delay(0..4, Design::ThisOne);
+    assert!(here < SignedDuration::from_mins(2), "{here}");
+    // Otherwise the comparison would show nothing.
+    let elsewhere = longest_delay(0..1, Design::TableStream);
+    assert!(elsewhere > SignedDuration::from_hours(1), "{elsewhere}");
 }
