@@ -4,6 +4,7 @@ export {
   type BuiltFunctionCodeProps,
   NotBuiltError,
 } from "./built-function-code.ts";
+export type { BusPublishersProps } from "./bus-publishers.ts";
 export { allowLogs, grantOnQueue, keyStatement, queueEncryption } from "./encryption-key.ts";
 export { ALARM_THRESHOLDS, OutboxAlarms, type OutboxAlarmsProps } from "./outbox-alarms.ts";
 export { OutboxEventBus, type OutboxEventBusProps } from "./outbox-event-bus.ts";

@@ -5,6 +5,7 @@ import type { IPrincipal } from "aws-cdk-lib/aws-iam";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import type { Code } from "aws-cdk-lib/aws-lambda";
 import type { AlarmTopics } from "./alarm-topics.ts";
+import type { BusPublishersProps } from "./bus-publishers.ts";
 import type { OutboxTableProps } from "./outbox-table.ts";
 import type { FunctionSettings } from "./publishing-function.ts";
 import type { ReservedConcurrencyProps } from "./reserved-concurrency.ts";
@@ -15,6 +16,7 @@ export interface TransactionalOutboxProps
   extends StreamMappingSettings,
     OutboxTableProps,
     ReservedConcurrencyProps,
+    BusPublishersProps,
     FunctionSettings {
   /** The relay: the `publish-events` function, built for `architecture`. */
   readonly relayCode: Code;
@@ -35,15 +37,6 @@ export interface TransactionalOutboxProps
    * @default a new bus, which outlives the stack
    */
   readonly eventBus?: IEventBus;
-
-  /**
-   * Whether the bus rejects events of every other publisher: all roles and users but the
-   * relay's, the sweeper's and the operator's. AWS services, such as a replay of an
-   * archive, are not affected. Not for an imported bus.
-   *
-   * @default false, since other services may publish on the bus
-   */
-  readonly rejectOtherPublishers?: boolean;
 
   /**
    * An existing table for the events. It needs the keys `aggregateId` and `position`,

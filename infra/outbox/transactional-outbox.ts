@@ -6,6 +6,7 @@ import type { Alias, EventSourceMapping, Function as LambdaFunction } from "aws-
 import type { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import type { AlarmTopics } from "./alarm-topics.ts";
+import { restrictPublishers } from "./bus-publishers.ts";
 import { createDeadLetterQueue } from "./dead-letter-queue.ts";
 import { allowLogs, requireRegionForKey } from "./encryption-key.ts";
 import { requireEventSources, sourceList } from "./event-sources.ts";
@@ -13,12 +14,7 @@ import { requireGracePeriod } from "./grace-period.ts";
 import { requireLogLevel } from "./log-level.ts";
 import { createOperatorRole, grantOperate } from "./operator-role.ts";
 import { OutboxAlarms } from "./outbox-alarms.ts";
-import {
-  eventBusFaults,
-  OutboxEventBus,
-  rejectOtherPublishers,
-  requireEventBus,
-} from "./outbox-event-bus.ts";
+import { eventBusFaults, OutboxEventBus, requireEventBus } from "./outbox-event-bus.ts";
 import { grantOnTable } from "./outbox-grants.ts";
 import { OutboxMetrics } from "./outbox-metrics.ts";
 import { createStreamMapping } from "./outbox-stream-mapping.ts";
@@ -114,9 +110,11 @@ export class TransactionalOutbox extends Construct {
     });
     this.node.addValidation({ validate: () => this.#otherReaders() });
     this.operatorRole = createOperatorRole(this, "Operator", props.operatorPrincipals);
-    if (props.rejectOtherPublishers) {
-      rejectOtherPublishers(this.eventBus, [this.relay.role, this.sweeper.role, this.operatorRole]);
-    }
+    restrictPublishers(this.eventBus, props, [
+      this.relay.role,
+      this.sweeper.role,
+      this.operatorRole,
+    ]);
     this.metrics = new OutboxMetrics(this);
     if (props.alarmTopics !== undefined) {
       this.alarms = this.#createAlarms(props.alarmTopics, props.runbookLink);
