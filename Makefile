@@ -148,7 +148,7 @@ test-infra: prerequisites node-packages check-tools ## Run the TypeScript tests
 lint-templates: prerequisites node-packages python-tools template-tools ## Check the CloudFormation templates: errors in all, insecure settings in prod's
 	@$(node) test/write-templates.ts ../target/templates
 	cd ./infra && ../$(python) ../.venv/bin/cfn-lint --config-file .cfnlintrc.yaml
-	scripts/check-template-security $(CHECKOV) infra/.checkov.yaml target/templates/orders-prod.template.json
+	scripts/check-template-security $(CHECKOV) target/templates/orders-prod.template.json
 
 # On the local AWS, so apart from the tests that need nothing installed.
 .PHONY: test-end-to-end

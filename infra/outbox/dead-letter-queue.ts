@@ -2,6 +2,7 @@ import { Duration } from "aws-cdk-lib";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import { Queue } from "aws-cdk-lib/aws-sqs";
 import type { Construct } from "constructs";
+import { acknowledgeQueueWithoutKey } from "./acknowledge-check.ts";
 import { acknowledgeDeadLetterQueue } from "./acknowledged-findings.ts";
 import { queueEncryption } from "./encryption-key.ts";
 
@@ -18,5 +19,8 @@ export function createDeadLetterQueue(scope: Construct, id: string, key?: IKey):
     queue,
     "It is itself the dead-letter queue of the stream mapping, the relay and the sweeper.",
   );
+  if (key === undefined) {
+    acknowledgeQueueWithoutKey(queue);
+  }
   return queue;
 }

@@ -1,3 +1,8 @@
+export {
+  acknowledgeQueueWithoutKey,
+  acknowledgeSameCheck,
+  acknowledgeVariablesWithoutKey,
+} from "./acknowledge-check.ts";
 export type { AlarmTopics } from "./alarm-topics.ts";
 export {
   BuiltFunctionCode,

@@ -4,6 +4,7 @@ import { PolicyStatement, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
 import type { Construct } from "constructs";
+import { acknowledgeQueueWithoutKey } from "./acknowledge-check.ts";
 import { acknowledgeDeadLetterQueue } from "./acknowledged-findings.ts";
 import { keyStatement } from "./encryption-key.ts";
 
@@ -86,6 +87,7 @@ function createBusDeadLetterQueue(
     removalPolicy,
   });
   acknowledgeDeadLetterQueue(queue, "It is itself the dead-letter queue of an event bus.");
+  acknowledgeQueueWithoutKey(queue);
   return queue;
 }
 
