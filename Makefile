@@ -73,30 +73,19 @@ dev: build-local ## Run the local stack with the functions as you edit them, unt
 fault: running ## Make AWS calls of the stack of 'make dev' fail: ARGS='add PutEvents throttle'
 	@$(devstack) fault $(ARGS)
 
-# The tables, bus and queue don't exist: functions start, and their calls fail.
-# A web page can't read a response, but it can invoke a function, which 'make dev' prevents.
+# The tables, bus and queue don't exist: functions start, and their calls fail. Not served by
+# 'cargo lambda watch', through which a web page can invoke a function.
 .PHONY: watch
-watch: prerequisites python-tools ## Serve the functions without a local AWS, for 'make invoke'
-	@$(without_aws) env ORDERS_TABLE=orders OUTBOX_TABLE=outbox SHIPMENTS_TABLE=shipments EVENT_BUS_NAME=orders \
-		DEAD_LETTER_QUEUE_URL=http://127.0.0.1:9/dead-letters EVENT_SOURCES=orders EVENT_ACCOUNT=000000000000 \
-		ALLOW_ANONYMOUS_CALLERS=true .venv/bin/cargo-lambda lambda watch --invoke-address 127.0.0.1 --disable-cors
+watch: local-programs ## Serve the functions without a local AWS, for 'make invoke'
+	@$(devstack) watch
 
 .PHONY: invoke
 invoke: function python-tools ## Invoke a served function with its sample event: FUNCTION=create-order
 	@$(without_aws) .venv/bin/cargo-lambda lambda invoke $(FUNCTION) --invoke-address 127.0.0.1 \
 		--data-file samples/$(FUNCTION).json
 
-# Builds devstack and outboxctl in the same command, so that shared dependencies are
-# compiled once.
 .PHONY: build-local
-build-local: prerequisites python-tools node-packages ## Build the functions for this machine
-	@echo "building for this machine"
-	@# A running program can't be overwritten, so it is replaced by a copy first.
-	@for program in $(DEVSTACK) $(OUTBOXCTL); do \
-		if [ -e $$program ]; then cp $$program $$program.copy && mv $$program.copy $$program; fi; \
-	done
-	@$(cargo_lambda) $(functions) --package devstack --package outboxctl \
-		--compiler cargo --lambda-dir target/lambda/local
+build-local: node-packages local-programs ## Build the functions for this machine
 
 ##@ Checks
 
@@ -159,7 +148,7 @@ test-infra: prerequisites node-packages check-tools ## Run the TypeScript tests
 lint-templates: prerequisites node-packages python-tools template-tools ## Check the CloudFormation templates: errors in all, insecure settings in prod's
 	@$(node) test/write-templates.ts ../target/templates
 	cd ./infra && ../$(python) ../.venv/bin/cfn-lint --config-file .cfnlintrc.yaml
-	scripts/check-template-security $(CHECKOV) infra/.checkov.yaml target/templates/orders-prod.template.json
+	scripts/check-template-security $(CHECKOV) target/templates/orders-prod.template.json
 
 # On the local AWS, so apart from the tests that need nothing installed.
 .PHONY: test-end-to-end
@@ -304,6 +293,18 @@ outboxctl: operator-tool ## Run any other command on the outbox: ARGS=parked, AR
 	@$(outboxctl) $(ARGS)
 
 # --- Targets that others depend on.
+
+# Builds devstack and outboxctl in the same command, so that shared dependencies are
+# compiled once.
+.PHONY: local-programs
+local-programs: prerequisites python-tools
+	@echo "building for this machine"
+	@# A running program can't be overwritten, so it is replaced by a copy first.
+	@for program in $(DEVSTACK) $(OUTBOXCTL); do \
+		if [ -e $$program ]; then cp $$program $$program.copy && mv $$program.copy $$program; fi; \
+	done
+	@$(cargo_lambda) $(functions) --package devstack --package outboxctl \
+		--compiler cargo --lambda-dir target/lambda/local
 
 # Two commands, so that the functions are built without the bench's features.
 .PHONY: build-bench

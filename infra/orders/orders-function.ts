@@ -9,7 +9,7 @@ import {
 } from "aws-cdk-lib/aws-lambda";
 import { LogGroup } from "aws-cdk-lib/aws-logs";
 import type { Construct } from "constructs";
-import type { BuiltFunctionCode } from "transactional-outbox";
+import { acknowledgeVariablesWithoutKey, type BuiltFunctionCode } from "transactional-outbox";
 import { acknowledge, acknowledgeLogsWithoutKey, STANDARDS } from "./acknowledge.ts";
 import type { Environment } from "./environments.ts";
 
@@ -100,5 +100,6 @@ export class OrdersFunction extends LambdaFunction {
       "LambdaConcurrency",
       "The stage of the API and the mapping of the queue limit it, and a reservation would take from the relay.",
     );
+    acknowledgeVariablesWithoutKey(this);
   }
 }

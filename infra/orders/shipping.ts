@@ -7,6 +7,7 @@ import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 import { Queue, type QueueProps } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import {
+  acknowledgeQueueWithoutKey,
   type BuiltFunctionCode,
   grantOnQueue,
   grantOnTable,
@@ -167,12 +168,16 @@ export class Shipping extends Construct {
   }
 
   #createQueue(id: string, own: QueueProps): Queue {
-    return new Queue(this, id, {
+    const queue = new Queue(this, id, {
       ...own,
       ...queueEncryption(this.#encryptionKey),
       enforceSSL: true,
       // A published event is no longer in the outbox, so the queue may have the only copy.
       removalPolicy: this.#settings.tableRemovalPolicy,
     });
+    if (this.#encryptionKey === undefined) {
+      acknowledgeQueueWithoutKey(queue);
+    }
+    return queue;
   }
 }

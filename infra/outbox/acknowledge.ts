@@ -1,4 +1,5 @@
 import type { Construct } from "constructs";
+import { acknowledgeSameCheck } from "./acknowledge-check.ts";
 
 /** The rule packs of cdk-nag whose findings are acknowledged where they arise. */
 export type RulePack =
@@ -14,7 +15,7 @@ export const STANDARDS = ["NIST.800.53.R5", "HIPAA.Security", "PCI.DSS.321"] as 
 /**
  * Records why a construct may break a rule that packs of cdk-nag have, in the format of the
  * CDK's `Validations.acknowledge`. That class itself is missing in the older CDK versions
- * that this package supports.
+ * that this package supports. checkov reads the same reason from the template.
  */
 export function acknowledge(
   construct: Construct,
@@ -27,4 +28,5 @@ export function acknowledge(
       [`${pack}::${pack}-${rule}`]: reason,
     });
   }
+  acknowledgeSameCheck(construct, rule, reason);
 }

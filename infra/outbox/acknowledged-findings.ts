@@ -3,6 +3,7 @@ import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 import type { LogGroup } from "aws-cdk-lib/aws-logs";
 import type { Construct } from "constructs";
 import { acknowledge, STANDARDS } from "./acknowledge.ts";
+import { acknowledgeVariablesWithoutKey } from "./acknowledge-check.ts";
 
 /** Why a function has no dead-letter queue of Lambda's, and whether it has a reservation. */
 export interface FunctionFindings {
@@ -10,7 +11,7 @@ export interface FunctionFindings {
   readonly reservedConcurrency: boolean;
 }
 
-/** Records for cdk-nag what is left open at a function of the outbox, and why. */
+/** Records for cdk-nag and checkov what is left open at a function of the outbox, and why. */
 export function acknowledgeFunction(
   lambdaFunction: LambdaFunction,
   { withoutDeadLetterQueue, reservedConcurrency }: FunctionFindings,
@@ -33,6 +34,7 @@ export function acknowledgeFunction(
     "LambdaTracing",
     "A batch has events of many traces, and each event takes its own trace to the bus.",
   );
+  acknowledgeVariablesWithoutKey(lambdaFunction);
   if (!reservedConcurrency) {
     acknowledge(
       lambdaFunction,
@@ -53,7 +55,7 @@ export function acknowledgeInlinePolicy(role: Role): void {
   );
 }
 
-/** Records for cdk-nag why a log group has no key of the customer's. */
+/** Records for cdk-nag and checkov why a log group has no key of the customer's. */
 export function acknowledgeLogsWithoutKey(logGroup: LogGroup): void {
   acknowledge(
     logGroup,

@@ -31,3 +31,8 @@ export function requireEventSources(sources: readonly string[]): void {
     }
   }
 }
+
+/** Returns sources as the functions and `outboxctl` read them. */
+export function sourceList(sources: readonly string[]): string {
+  return sources.join(",");
+}

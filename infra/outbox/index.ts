@@ -1,9 +1,15 @@
+export {
+  acknowledgeQueueWithoutKey,
+  acknowledgeSameCheck,
+  acknowledgeVariablesWithoutKey,
+} from "./acknowledge-check.ts";
 export type { AlarmTopics } from "./alarm-topics.ts";
 export {
   BuiltFunctionCode,
   type BuiltFunctionCodeProps,
   NotBuiltError,
 } from "./built-function-code.ts";
+export type { BusPublishersProps } from "./bus-publishers.ts";
 export { allowLogs, grantOnQueue, keyStatement, queueEncryption } from "./encryption-key.ts";
 export { ALARM_THRESHOLDS, OutboxAlarms, type OutboxAlarmsProps } from "./outbox-alarms.ts";
 export { OutboxEventBus, type OutboxEventBusProps } from "./outbox-event-bus.ts";
@@ -19,8 +25,10 @@ export {
 } from "./outbox-metrics.ts";
 export type { OutboxTableProps } from "./outbox-table.ts";
 export { OutboxWidgets, type OutboxWidgetsProps } from "./outbox-widgets.ts";
+export type { FunctionSettings } from "./publishing-function.ts";
 export type { ReservedConcurrencyProps } from "./reserved-concurrency.ts";
 export { DEFAULT_RUNBOOK_LINK, RunbookAlarm, type RunbookAlarmProps } from "./runbook-alarm.ts";
 export { STREAM_MAPPING_DEFAULTS, type StreamMappingSettings } from "./stream-mapping.ts";
 export { SWEEP_DEFAULTS } from "./sweep-defaults.ts";
-export { TransactionalOutbox, type TransactionalOutboxProps } from "./transactional-outbox.ts";
+export { TransactionalOutbox } from "./transactional-outbox.ts";
+export type { TransactionalOutboxProps } from "./transactional-outbox-props.ts";

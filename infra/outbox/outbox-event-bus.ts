@@ -1,15 +1,10 @@
 import { Duration, type Environment, RemovalPolicy, Stack, Token } from "aws-cdk-lib";
 import { CfnEventBus, EventBus, type IEventBus } from "aws-cdk-lib/aws-events";
-import {
-  Effect,
-  type IRole,
-  PolicyStatement,
-  ServicePrincipal,
-  StarPrincipal,
-} from "aws-cdk-lib/aws-iam";
+import { PolicyStatement, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
 import type { Construct } from "constructs";
+import { acknowledgeQueueWithoutKey } from "./acknowledge-check.ts";
 import { acknowledgeDeadLetterQueue } from "./acknowledged-findings.ts";
 import { keyStatement } from "./encryption-key.ts";
 
@@ -92,6 +87,7 @@ function createBusDeadLetterQueue(
     removalPolicy,
   });
   acknowledgeDeadLetterQueue(queue, "It is itself the dead-letter queue of an event bus.");
+  acknowledgeQueueWithoutKey(queue);
   return queue;
 }
 
@@ -126,36 +122,4 @@ export function requireEventBus(scope: Construct, eventBus: IEventBus): void {
       );
     }
   }
-}
-
-/**
- * Denies publishing to every principal but these roles, as a policy of the bus.
- *
- * @throws Error if the bus is imported: the policy would not be deployed
- */
-export function rejectOtherPublishers(
-  eventBus: IEventBus,
-  roles: readonly (IRole | undefined)[],
-): void {
-  if (!(eventBus instanceof EventBus)) {
-    throw new Error(
-      `rejectOtherPublishers needs a bus of this app, but eventBus ${eventBus.node.path} is imported: ` +
-        "set the policy where the bus is created",
-    );
-  }
-  const roleArns = roles.flatMap((role) => (role === undefined ? [] : [role.roleArn]));
-  eventBus.addToResourcePolicy(
-    new PolicyStatement({
-      sid: "RejectOtherPublishers",
-      effect: Effect.DENY,
-      principals: [new StarPrincipal()],
-      actions: ["events:PutEvents"],
-      resources: [eventBus.eventBusArn],
-      conditions: {
-        ArnNotEquals: { "aws:PrincipalArn": roleArns },
-        // A service has no principal ARN, so without this it would be denied.
-        Bool: { "aws:PrincipalIsAWSService": "false" },
-      },
-    }),
-  );
 }

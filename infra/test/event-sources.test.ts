@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { App, Stack } from "aws-cdk-lib";
 import { Match, Template } from "aws-cdk-lib/assertions";
 import { EventBus } from "aws-cdk-lib/aws-events";
+import { Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { describe, expect, test } from "vitest";
 import { environmentNames } from "../orders/environments.ts";
 import { EVENT_SOURCE } from "../orders/event-source.ts";
@@ -107,6 +108,63 @@ describe("the policy of the bus", () => {
         },
       },
     });
+  });
+
+  test("admits other publishers that the app names", () => {
+    const template = Template.fromStack(
+      stackWith(["orders"], (stack) => ({
+        rejectOtherPublishers: true,
+        otherPublishers: [
+          new Role(stack, "Forwarder", { assumedBy: new ServicePrincipal("events.amazonaws.com") }),
+          "arn:aws:iam::111122223333:role/invoicing",
+          "arn:aws:iam::111122223333:role/invoicing-*",
+        ],
+      })),
+    );
+    template.hasResourceProperties("AWS::Events::EventBusPolicy", {
+      Statement: {
+        Effect: "Deny",
+        Condition: {
+          ArnNotEquals: {
+            "aws:PrincipalArn": [
+              "OutboxRelayRole",
+              "OutboxSweeperRole",
+              "OutboxOperator",
+              "Forwarder",
+            ]
+              .map((role): unknown => ({ "Fn::GetAtt": [logicalId(template, role), "Arn"] }))
+              .concat([
+                "arn:aws:iam::111122223333:role/invoicing",
+                "arn:aws:iam::111122223333:role/invoicing-*",
+              ]),
+          },
+          Bool: { "aws:PrincipalIsAWSService": "false" },
+        },
+      },
+    });
+  });
+
+  test.each([
+    "",
+    "*",
+    "111122223333",
+    "arn:aws:iam::111122223333:root",
+    "arn:aws:sts::111122223333:assumed-role/invoicing/session",
+    "arn:aws:lambda:eu-central-1:111122223333:function:invoicing",
+  ])("can't admit %j, which is no role or user", (arn) => {
+    const stack = () =>
+      stackWith(["orders"], () => ({ rejectOtherPublishers: true, otherPublishers: [arn] }));
+    expect(stack).toThrow(
+      `otherPublishers[0], ${JSON.stringify(arn)}, is not the ARN of a role or a user: ` +
+        "write one like arn:aws:iam::111122223333:role/name",
+    );
+  });
+
+  test("can't name publishers without rejecting the others", () => {
+    const otherPublishers = ["arn:aws:iam::111122223333:role/invoicing"];
+    expect(() => stackWith(["orders"], () => ({ otherPublishers }))).toThrow(
+      "otherPublishers has no effect without rejectOtherPublishers",
+    );
   });
 
   test("is none by default", () => {

@@ -1,8 +1,10 @@
-// Tests scripts/check-template-security with a stub of checkov, and that each exception has a reason.
+// Tests scripts/check-template-security with a stub of checkov, and what is acknowledged for checkov in
+// the template, with which reasons.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
 import { Outside, REPOSITORY } from "./outside.ts";
+import { ordersTemplate } from "./template.ts";
 
 let outside: Outside;
 
@@ -21,11 +23,11 @@ function check(report: unknown, status: number) {
     `exit ${status}`,
   );
   const script = join(REPOSITORY, "scripts/check-template-security");
-  return outside.run(
-    "python3",
-    ["-I", script, "tools", "exceptions.yaml", "orders-prod.template.json"],
-    { CKV_SKIP_CHECK: "CKV_AWS_1", BC_API_KEY: "key", HOME: outside.directory },
-  );
+  return outside.run("python3", ["-I", script, "tools", "orders-prod.template.json"], {
+    CKV_SKIP_CHECK: "CKV_AWS_1",
+    BC_API_KEY: "key",
+    HOME: outside.directory,
+  });
 }
 
 const summary = { passed: 12, failed: 0, skipped: 0, parsing_errors: 0 };
@@ -35,7 +37,7 @@ test("a template without findings passes, without network and the user's setting
   expect(ended).toMatchObject({ status: 0, stderr: "" });
   expect(ended.stdout).toBe("checkov: 12 checks of orders-prod.template.json passed\n");
   expect(readFileSync(outside.path("asked.txt"), "utf8")).toMatch(
-    /^-I tools\/bin\/checkov .*--config-file exceptions.yaml .*--skip-download /,
+    /^-I tools\/bin\/checkov .*--file orders-prod.template.json .*--skip-download /,
   );
   const seen = readFileSync(outside.path("environment.txt"), "utf8");
   expect(seen).toContain("CKV_SKIP_PACKAGE_UPDATE_CHECK=true");
@@ -54,7 +56,7 @@ test("a finding fails and says which resource it is about", () => {
   expect(ended.stderr).toContain(
     "AWS::SQS::Queue.DeadLetters: CKV_AWS_27: Ensure all data stored in the SQS queue is encrypted",
   );
-  expect(ended.stderr).toContain("acknowledge the check with a reason in exceptions.yaml");
+  expect(ended.stderr).toContain("acknowledge the check with a reason at the resource");
 });
 
 test.each([
@@ -67,18 +69,48 @@ test.each([
   expect(ended.stderr).toContain("checkov could not check orders-prod.template.json");
 });
 
-test("each exception has a reason, and the Makefile uses the exceptions", () => {
-  const lines = readFileSync(join(REPOSITORY, "infra/.checkov.yaml"), "utf8").trim().split("\n");
-  const exceptions = lines.slice(lines.indexOf("skip-check:") + 1);
-  expect(exceptions.length).toBeGreaterThan(1);
-  for (const [index, line] of exceptions.entries()) {
-    expect(line).toMatch(/^ {2}(# .+|- CKV2?_AWS_\d+)$/);
-    if (line.includes("CKV")) {
-      expect(exceptions[index - 1], `the line before ${line}`).toMatch(/^ {2}# /);
-    }
+interface Resource {
+  readonly Type: string;
+  readonly Metadata?: {
+    readonly checkov?: {
+      readonly skip: readonly { readonly id: string; readonly comment: string }[];
+    };
+  };
+}
+
+function resources(): readonly Resource[] {
+  return Object.values(ordersTemplate("prod").toJSON().Resources as Record<string, Resource>);
+}
+
+function acknowledged({ Metadata }: Resource) {
+  return Metadata?.checkov?.skip ?? [];
+}
+
+test.each<[string, number, readonly string[]]>([
+  ["AWS::Lambda::Function", 6, ["CKV_AWS_115", "CKV_AWS_116", "CKV_AWS_117", "CKV_AWS_173"]],
+  ["AWS::Logs::LogGroup", 7, ["CKV_AWS_158"]],
+  ["AWS::SNS::Topic", 2, ["CKV_AWS_26"]],
+  ["AWS::SQS::Queue", 4, ["CKV_AWS_27"]],
+])("at each %s the same checks are acknowledged", (type, number, checks) => {
+  const found = resources().filter(({ Type }) => Type === type);
+  expect(found).toHaveLength(number);
+  for (const resource of found) {
+    const ids = acknowledged(resource).map(({ id }) => id);
+    expect(ids.sort()).toEqual(checks);
   }
+});
+
+test("nothing else is acknowledged, and each time there is a reason", () => {
+  const all = resources().flatMap(acknowledged);
+  expect(all).toHaveLength(6 * 4 + 7 + 2 + 4);
+  for (const { id, comment } of all) {
+    expect(comment, id).toMatch(/^[A-Z].{20,}\.$/);
+  }
+});
+
+test("the Makefile checks the template of prod", () => {
   const makefile = readFileSync(join(REPOSITORY, "Makefile"), "utf8");
   expect(makefile).toContain(
-    "scripts/check-template-security $(CHECKOV) infra/.checkov.yaml target/templates/orders-prod.template.json",
+    "scripts/check-template-security $(CHECKOV) target/templates/orders-prod.template.json",
   );
 });

@@ -1,7 +1,6 @@
 //! The sweeper: publishes old events that the relay has not published.
 
 use std::{
-    env::VarError,
     io::stdout,
     time::{Duration, SystemTime},
 };
@@ -9,9 +8,8 @@ use std::{
 use aws_config::BehaviorVersion;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
 use outbox::{
-    aws::{DynamoDbTable, EventBridgeBus, SqsQueue},
-    handlers::{CutShort, DEFAULT_GRACE, Metrics, Sweeper},
-    relay::Relay,
+    handlers::{CutShort, Metrics, Sweeper},
+    settings::{RelaySettings, grace_from_environment},
 };
 use serde::de::IgnoredAny;
 use tokio::time::Instant;
@@ -19,20 +17,16 @@ use tokio::time::Instant;
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
-    let outbox_table = variable("OUTBOX_TABLE")?;
-    let event_bus = variable("EVENT_BUS_NAME")?;
-    let dead_letter_queue = variable("DEAD_LETTER_QUEUE_URL")?;
-    let sources = list("EVENT_SOURCES")?;
-    let grace = seconds("GRACE_PERIOD_SECONDS")?.map_or(Ok(DEFAULT_GRACE), TryInto::try_into)?;
-
-    let metrics = Metrics::of(&outbox_table);
+    let settings = RelaySettings::from_environment()?;
+    let grace = grace_from_environment()?;
+    let metrics = Metrics::of(&settings.outbox_table);
     let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
-    let relay = Relay::new(
-        EventBridgeBus::new(aws_sdk_eventbridge::Client::new(&config), event_bus),
-        DynamoDbTable::new(aws_sdk_dynamodb::Client::new(&config), outbox_table),
-        SqsQueue::new(aws_sdk_sqs::Client::new(&config), dead_letter_queue),
+    let relay = settings.relay(
+        aws_sdk_eventbridge::Client::new(&config),
+        aws_sdk_dynamodb::Client::new(&config),
+        aws_sdk_sqs::Client::new(&config),
     );
-    let sweeper = Sweeper::new(relay.with_sources(sources), grace);
+    let sweeper = Sweeper::new(relay, grace);
 
     let (sweeper, metrics) = (&sweeper, &metrics);
     run(service_fn(
@@ -61,37 +55,4 @@ fn time_until(deadline: SystemTime) -> Duration {
     deadline
         .duration_since(SystemTime::now())
         .unwrap_or_default()
-}
-
-/// Returns the texts of a variable, which are separated by commas.
-fn list(name: &str) -> Result<Vec<String>, Error> {
-    let texts: Vec<String> = variable(name)?.split(',').map(str::to_owned).collect();
-    match texts
-        .iter()
-        .find(|text| text.trim().is_empty() || text.trim() != text.as_str())
-    {
-        None => Ok(texts),
-        Some(text) => {
-            Err(format!("environment variable {name} has the invalid part {text:?}").into())
-        }
-    }
-}
-
-fn variable(name: &str) -> Result<String, Error> {
-    std::env::var(name).map_err(|_| format!("environment variable {name} is not set").into())
-}
-
-/// Returns a variable's number of seconds, or `None` if it is not set.
-fn seconds(name: &str) -> Result<Option<Duration>, Error> {
-    let value = match std::env::var(name) {
-        Ok(value) => value,
-        Err(VarError::NotPresent) => return Ok(None),
-        Err(error) => return Err(format!("environment variable {name}: {error}").into()),
-    };
-    match value.parse::<u32>() {
-        Ok(seconds) => Ok(Some(Duration::from_secs(seconds.into()))),
-        Err(_) => {
-            Err(format!("environment variable {name} is no number of seconds: {value}").into())
-        }
-    }
 }

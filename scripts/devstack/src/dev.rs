@@ -10,7 +10,7 @@ use stream_mapping_cli::{Event, InvocationOutcome};
 use crate::{
     endpoint::LocalEndpoint,
     error::Error,
-    functions::Gateway,
+    functions::{Gateway, deployed},
     log::log_line,
     mappings::{Functions, Mappings},
     paths::Paths,
@@ -38,7 +38,7 @@ pub fn endpoint(paths: &Paths) -> Result<LocalEndpoint, Error> {
 pub async fn dev(paths: &Paths, listen: SocketAddr) -> Result<(), Error> {
     let mut running = Running::claim(paths)?;
     let stack = Stack::start(paths, listen).await?;
-    let mut gateway = Gateway::start(paths, &stack).await?;
+    let mut gateway = Gateway::start(paths, deployed(&stack).await?, None).await?;
     let mut subscriber = Subscriber::subscribe(&stack.clients, &stack.deployment).await?;
     let functions = Functions::Watched(gateway.client());
     let mut mappings = Mappings::take_over(

@@ -33,6 +33,7 @@ mod shipments;
 mod stack;
 mod subscriber;
 mod upstream;
+mod watch;
 mod web_page;
 
 pub use clients::Clients;
@@ -50,3 +51,4 @@ pub use paths::Paths;
 pub use process_environment::process_environment;
 pub use stack::Stack;
 pub use subscriber::{Delivered, Subscriber};
+pub use watch::watch;

@@ -1,4 +1,4 @@
-//! The log of `make dev`.
+//! The log of `make dev` and `make watch`.
 
 use std::fmt::Display;
 

@@ -2,19 +2,23 @@
 
 mod fault_options;
 
-use std::{net::SocketAddr, process::ExitCode};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
-use devstack::{Error, FaultClient, Paths, demo, dev, endpoint};
+use devstack::{Error, FaultClient, Paths, demo, dev, endpoint, watch};
 use fault_options::NewFault;
 use stream_mapping_cli::interrupted;
 
 /// The local AWS of this project: nothing in it can reach a real account.
 #[derive(Parser)]
 struct Arguments {
-    /// The emulator's address, on loopback; port 0 means any free port.
-    #[arg(long, global = true, default_value = "127.0.0.1:0")]
-    listen: SocketAddr,
+    /// The address of the emulator, and for watch of the functions; on loopback. Port 0 means
+    /// any free port, which is the emulator's default. That of watch is 9000, if it is free.
+    #[arg(long, global = true)]
+    listen: Option<SocketAddr>,
 
     #[command(subcommand)]
     command: Command,
@@ -30,6 +34,8 @@ enum Command {
     },
     /// Run the stack with the functions as you edit them, until Ctrl-C.
     Dev,
+    /// Serve the functions as you edit them without a local AWS, until Ctrl-C.
+    Watch,
     /// Print the address of the running stack's AWS.
     Endpoint,
     /// Make calls of the running stack's functions fail.
@@ -62,9 +68,11 @@ async fn main() -> miette::Result<ExitCode> {
 }
 
 async fn run(arguments: &Arguments, paths: &Paths) -> Result<ExitCode, Error> {
+    let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let emulator = arguments.listen.unwrap_or(any_port);
     match &arguments.command {
         Command::Demo { orders } => {
-            let report = demo(paths, arguments.listen, *orders).await?;
+            let report = demo(paths, emulator, *orders).await?;
             println!("{report}");
             Ok(if report.is_success() {
                 ExitCode::SUCCESS
@@ -73,7 +81,11 @@ async fn run(arguments: &Arguments, paths: &Paths) -> Result<ExitCode, Error> {
             })
         }
         Command::Dev => {
-            dev(paths, arguments.listen).await?;
+            dev(paths, emulator).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Watch => {
+            watch(paths, arguments.listen).await?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Endpoint => {

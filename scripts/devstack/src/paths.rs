@@ -54,6 +54,11 @@ impl Paths {
         &self.root
     }
 
+    /// Returns the folder of the functions' crates.
+    pub(crate) fn lambdas(&self) -> PathBuf {
+        self.root.join("lambdas")
+    }
+
     pub(crate) fn infra(&self) -> PathBuf {
         self.root.join("infra")
     }

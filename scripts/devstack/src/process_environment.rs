@@ -47,7 +47,8 @@ pub(crate) fn build_environment(
 }
 
 /// The port "discard", where nothing listens.
-const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9);
+pub(crate) const NOWHERE: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9);
 
 fn is_of_aws(name: &str) -> bool {
     ["AWS_", "AMAZON_", "CDK_"]

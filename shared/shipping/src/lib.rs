@@ -16,7 +16,7 @@ mod shipment;
 mod shipping;
 mod store;
 
-pub use order_event::{InvalidOrderEvent, OrderCancelled, OrderCreated, OrderEvent, OrderItem};
+pub use order_event::{OrderCancelled, OrderCreated, OrderEvent, OrderItem};
 pub use shipment::{Shipment, ShipmentStatus};
 pub use shipping::{Shipping, ShippingError};
 pub use store::ShipmentStore;

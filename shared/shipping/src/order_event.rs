@@ -1,15 +1,17 @@
 //! The orders' events, as far as shipping reads them.
 
-use outbox::{CloudEvent, InvalidData};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 
 /// An event of an order. Fields that shipping does not need are ignored, so that new
 /// ones can be added.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(tag = "type", content = "data")]
 pub enum OrderEvent {
     /// The order was placed.
+    #[serde(rename = "OrderCreated")]
     Created(OrderCreated),
     /// The order was cancelled.
+    #[serde(rename = "OrderCancelled")]
     Cancelled(OrderCancelled),
 }
 
@@ -41,28 +43,6 @@ pub struct OrderItem {
     pub quantity: u64,
 }
 
-/// Why shipping cannot handle an event.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum InvalidOrderEvent {
-    /// Its type is unknown: the rule should not match it.
-    #[error(
-        "an event of type {event_type:?} is nothing to shipping: correct the rule that sends it"
-    )]
-    UnknownType {
-        /// CloudEvents `type`.
-        event_type: String,
-    },
-    /// Its data does not match the schema.
-    #[error("{event_type}: {source}")]
-    Data {
-        /// CloudEvents `type`.
-        event_type: String,
-        /// Where in the data, and why.
-        source: InvalidData,
-    },
-}
-
 impl OrderEvent {
     /// Returns the id of its aggregate.
     pub fn aggregate_id(&self) -> String {
@@ -76,28 +56,4 @@ impl OrderEvent {
             Self::Cancelled(cancelled) => &cancelled.order_id,
         }
     }
-}
-
-impl TryFrom<&CloudEvent> for OrderEvent {
-    type Error = InvalidOrderEvent;
-
-    fn try_from(event: &CloudEvent) -> Result<Self, Self::Error> {
-        match event.event_type.as_str() {
-            "OrderCreated" => Ok(Self::Created(data(event)?)),
-            "OrderCancelled" => Ok(Self::Cancelled(data(event)?)),
-            _ => Err(InvalidOrderEvent::UnknownType {
-                event_type: event.event_type.clone(),
-            }),
-        }
-    }
-}
-
-fn data<Data: DeserializeOwned>(event: &CloudEvent) -> Result<Data, InvalidOrderEvent> {
-    event
-        .data
-        .parse()
-        .map_err(|source| InvalidOrderEvent::Data {
-            event_type: event.event_type.clone(),
-            source,
-        })
 }

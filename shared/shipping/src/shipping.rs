@@ -7,14 +7,14 @@ use aws_sdk_dynamodb::error::BoxError;
 use backon::{ExponentialBuilder, Retryable};
 use futures::future::join_all;
 use outbox::{
-    CloudEvent, CommitError, Traceparent,
-    inbox::{Handled, OnceError, Subscription, UnexpectedEvent, check_subject},
+    CommitError, Traceparent,
+    inbox::{Handled, OnceError, Received, RejectedMessage, Subscription},
 };
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 
 use crate::{
-    order_event::{InvalidOrderEvent, OrderEvent},
+    order_event::OrderEvent,
     shipment::Shipment,
     store::{SaveError, ShipmentStore},
 };
@@ -42,15 +42,9 @@ pub struct Shipping {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ShippingError {
-    /// The message contains no event of the orders.
+    /// The message contains no event of the orders that shipping can handle.
     #[error(transparent)]
-    Unexpected(#[from] UnexpectedEvent),
-    /// The event is none that shipping can handle.
-    #[error(transparent)]
-    Event(#[from] InvalidOrderEvent),
-    /// The event has no `sequence`, its position in the history of its order.
-    #[error("the event has no sequence, which says whether it is late")]
-    NoSequence,
+    Rejected(#[from] RejectedMessage),
     /// The shipment could not be read.
     #[error("the shipment could not be read")]
     Read(#[source] BoxError),
@@ -104,18 +98,18 @@ impl Shipping {
     /// Handles one message and logs an error.
     async fn handle(&self, message: &SqsMessage) -> Result<Handled, ShippingError> {
         let message_id = message.message_id.as_deref();
-        let body = message.body.as_deref().unwrap_or_default();
-        let event = match self.subscription.event(body) {
-            Ok(event) => event,
-            Err(error) => {
-                tracing::error!(message_id, %error, "message not handled");
-                return Err(error.into());
-            }
+        let read = self.read(message.body.as_deref().unwrap_or_default());
+        let (event_id, traceparent) = match &read {
+            Ok(read) => (Some(&read.event.id), &read.event.traceparent),
+            Err(rejected) => (rejected.event_id.as_ref(), &rejected.traceparent),
         };
-        let trace_id = event.traceparent.as_ref().map(Traceparent::trace_id);
-        let span = tracing::info_span!("event", trace_id, event_id = event.id, message_id);
+        let trace_id = traceparent.as_ref().map(Traceparent::trace_id);
+        let span = tracing::info_span!("event", trace_id, event_id, message_id);
         let handled = async {
-            let handled = self.handle_event(&event).await;
+            let handled = match read {
+                Ok(event) => self.handle_event(&event).await,
+                Err(rejected) => Err(rejected.into()),
+            };
             if let Err(error) = &handled {
                 tracing::error!(%error, causes = ?causes(error), "event not handled");
             }
@@ -124,20 +118,29 @@ impl Shipping {
         handled.instrument(span).await
     }
 
+    /// Returns the event in the body of a message.
+    ///
+    /// # Errors
+    ///
+    /// If it is none that shipping can handle.
+    pub fn read(&self, body: &str) -> Result<Received<OrderEvent>, RejectedMessage> {
+        self.subscription.read(body, OrderEvent::aggregate_id)
+    }
+
     /// Handles one event, unless it was handled before.
     ///
     /// # Errors
     ///
     /// See [`ShippingError`].
-    pub async fn handle_event(&self, event: &CloudEvent) -> Result<Handled, ShippingError> {
-        let order_event = OrderEvent::try_from(event)?;
-        check_subject(event, &order_event.aggregate_id())?;
-        let sequence = event.sequence.ok_or(ShippingError::NoSequence)?;
+    pub async fn handle_event(
+        &self,
+        event: &Received<OrderEvent>,
+    ) -> Result<Handled, ShippingError> {
         let retries = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(10))
             .with_max_times(RETRIES)
             .with_jitter();
-        (|| self.try_to_handle(event, &order_event, sequence))
+        (|| self.try_to_handle(event))
             .retry(retries)
             .when(ShippingError::is_conflict)
             .await
@@ -145,15 +148,14 @@ impl Shipping {
 
     async fn try_to_handle(
         &self,
-        event: &CloudEvent,
-        order_event: &OrderEvent,
-        sequence: u64,
+        received: &Received<OrderEvent>,
     ) -> Result<Handled, ShippingError> {
-        let order_id = order_event.order_id();
+        let event = &received.event;
+        let order_id = received.data.order_id();
         let known = self.store.shipment(order_id).await;
         let known = known.map_err(ShippingError::Read)?;
         let before = known.as_ref().map(|known| &known.shipment);
-        let shipment = Shipment::after(before, order_event, sequence);
+        let shipment = Shipment::after(before, &received.data, received.sequence);
         let status = shipment.status;
         let handled = self.store.save(shipment, known.as_ref(), event).await?;
         let event_type = &event.event_type;

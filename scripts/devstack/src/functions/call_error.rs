@@ -27,13 +27,13 @@ pub(super) enum CallError {
         functions: Vec<String>,
     },
     /// Its sources don't compile.
-    #[error("{name} does not compile; see the log of make dev. {first_error}")]
+    #[error("{name} does not compile; see the log of its server. {first_error}")]
     DoesNotCompile { name: String, first_error: String },
     /// It could not be built or started for another reason.
     #[error("{name} could not be started: {reason}")]
     NotStarted { name: String, reason: String },
     /// Its process ended before it answered.
-    #[error("{name} ended ({status}) before it answered; see the log of make dev")]
+    #[error("{name} ended ({status}) before it answered; see the log of its server")]
     Ended { name: String, status: String },
     /// It did not answer in time.
     #[error("{name} did not answer within {seconds} s, and was stopped")]

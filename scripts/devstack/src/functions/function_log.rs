@@ -1,4 +1,4 @@
-//! The output of functions, in the log of `make dev`.
+//! The output of functions, in the log of `make dev` and `make watch`.
 
 use serde_json::{Map, Value};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};

@@ -18,7 +18,7 @@ use tokio::{
 
 use super::{
     call_error::{CallError, CallKind, function_error},
-    configuration::configuration,
+    configuration::Configurations,
     http_event,
     local_function::LocalFunction,
     project::Project,
@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     clients::Clients, endpoint::LocalEndpoint, error::Error, http_server::HttpServer,
-    log::log_line, paths::Paths, stack::Stack,
+    log::log_line, paths::Paths,
 };
 
 /// The default port of `cargo lambda invoke`.
@@ -46,12 +46,15 @@ pub(crate) struct Gateway {
 type Functions = Arc<BTreeMap<String, LocalFunction>>;
 
 impl Gateway {
-    /// Serves the functions of the stack with their deployed configuration.
-    pub(crate) async fn start(paths: &Paths, stack: &Stack) -> Result<Self, Error> {
+    /// Serves functions with these configurations: at this address, or without one, where
+    /// `cargo lambda invoke` finds them if that port is free.
+    pub(crate) async fn start(
+        paths: &Paths,
+        configurations: Configurations,
+        listen: Option<SocketAddr>,
+    ) -> Result<Self, Error> {
         let project = Project::of(paths);
-        let mut functions = BTreeMap::new();
-        for (name, deployed) in &stack.deployment.functions {
-            let configuration = configuration(stack, name, deployed).await?;
+        let functions = configurations.into_iter().map(|(name, configuration)| {
             let function = LocalFunction {
                 name: name.clone(),
                 project: project.clone(),
@@ -59,18 +62,25 @@ impl Gateway {
                 timeout: configuration.timeout,
                 state: tokio::sync::Mutex::default(),
             };
-            functions.insert(name.clone(), function);
-        }
-        let functions = Arc::new(functions);
-        let server = listen().await?;
+            (name, function)
+        });
+        let functions = Arc::new(functions.collect());
+        let server = match listen {
+            Some(address) => HttpServer::listen(address).await?,
+            None => listen_at_usual_port().await?,
+        };
+        Ok(Self::serve(server, functions, project.sources))
+    }
+
+    fn serve(server: HttpServer, functions: Functions, sources: Sources) -> Self {
         let endpoint = server.endpoint();
         let mut tasks = JoinSet::new();
-        tasks.spawn(build_changes(Arc::clone(&functions), project.sources));
+        tasks.spawn(build_changes(Arc::clone(&functions), sources));
         tasks.spawn(server.serve(move |request| {
             let functions = Arc::clone(&functions);
             async move { Ok::<_, Infallible>(answer(&functions, request).await) }
         }));
-        Ok(Self { endpoint, tasks })
+        Self { endpoint, tasks }
     }
 
     pub(crate) fn endpoint(&self) -> LocalEndpoint {
@@ -89,16 +99,14 @@ impl Gateway {
 }
 
 /// Listens on the usual port, or on any free one if that is taken.
-async fn listen() -> Result<HttpServer, Error> {
+async fn listen_at_usual_port() -> Result<HttpServer, Error> {
     let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     match HttpServer::listen(at(USUAL_PORT)).await {
         Ok(server) => Ok(server),
         Err(error) => {
             log_line(
-                "make dev",
-                format_args!(
-                    "functions have another port than {USUAL_PORT}, which is in use: {error}"
-                ),
+                "functions",
+                format_args!("they have another port than {USUAL_PORT}, which is in use: {error}"),
             );
             HttpServer::listen(at(0)).await
         }
@@ -222,7 +230,102 @@ impl<'p> Call<'p> {
 
 #[cfg(test)]
 mod tests {
+    use reqwest::{Client, RequestBuilder};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpStream,
+    };
+
     use super::*;
+    use crate::functions::test_project::{ANSWER, NAME, TestProject};
+
+    /// A project with a function that answers, and its gateway.
+    struct Served {
+        project: TestProject,
+        functions: Functions,
+        gateway: Gateway,
+        http: Client,
+    }
+
+    impl Served {
+        async fn new() -> Self {
+            let project = TestProject::new();
+            project.write_main(&format!("{ANSWER} fn main() {{ loop {{ answer() }} }}"));
+            let function = project.function();
+            let functions = Arc::new(BTreeMap::from([(NAME.to_owned(), function)]));
+            let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+            let server = HttpServer::listen(any_port).await.unwrap();
+            let gateway = Gateway::serve(server, Arc::clone(&functions), project.sources());
+            let http = Client::builder().no_proxy().build().unwrap();
+            Self {
+                project,
+                functions,
+                gateway,
+                http,
+            }
+        }
+
+        fn invoke(&self, method: Method, payload: &'static str) -> RequestBuilder {
+            let url = format!("{}{INVOKE}", self.gateway.endpoint());
+            self.http.request(method, url).body(payload)
+        }
+    }
+
+    const INVOKE: &str = "/2015-03-31/functions/answers/invocations";
+
+    #[tokio::test]
+    async fn a_web_page_cannot_invoke_a_function() {
+        let served = Served::new().await;
+        for (name, value) in [
+            ("origin", "https://attacker.example"),
+            ("origin", "null"),
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-site", "same-site"),
+            ("host", "attacker.example"),
+        ] {
+            let invoking = served.invoke(Method::POST, "planted").header(name, value);
+            let invoked = invoking.send().await.unwrap();
+            assert_eq!(invoked.status(), 403, "{name}: {value}");
+            let url = format!("{}/lambda-url/{NAME}/planted", served.gateway.endpoint());
+            let requested = served.http.post(url).header(name, value).send().await;
+            assert_eq!(requested.unwrap().status(), 403, "{name}: {value}");
+        }
+        assert!(!served.project.is_built());
+    }
+
+    /// A page can send a `GET` without any of the rejected headers: as an image, for example, in
+    /// a browser that doesn't send `Sec-Fetch-Site`.
+    #[tokio::test]
+    async fn only_post_invokes() {
+        let served = Served::new().await;
+        for method in [Method::GET, Method::PUT, Method::DELETE, Method::OPTIONS] {
+            let answer = served.invoke(method.clone(), "{}").send().await.unwrap();
+            assert_eq!(answer.status(), 405, "{method}");
+        }
+        assert!(!served.project.is_built());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_call_whose_caller_has_gone_does_not_reach_the_function() {
+        let served = Served::new().await;
+        // As another call does, this keeps the next ones waiting.
+        let busy = served.functions[NAME].state.lock().await;
+        let address = served.gateway.endpoint().address();
+        let mut caller = TcpStream::connect(address).await.unwrap();
+        let request =
+            format!("POST {INVOKE} HTTP/1.1\r\nhost: {address}\r\ncontent-length: 4\r\n\r\ngone");
+        caller.write_all(request.as_bytes()).await.unwrap();
+        caller.shutdown().await.unwrap();
+        // The gateway has noticed it when it closes its end.
+        let mut answer = Vec::new();
+        caller.read_to_end(&mut answer).await.unwrap();
+        assert_eq!(answer, b"");
+        drop(busy);
+
+        let stays = served.invoke(Method::POST, "stays").send().await.unwrap();
+        assert_eq!(stays.text().await.unwrap(), "answered");
+        assert_eq!(served.project.calls(), ["stays"]);
+    }
 
     #[test]
     fn a_path_names_the_function_and_how_it_is_called() {

@@ -170,71 +170,16 @@ impl LocalFunction {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::Path};
-
     use super::*;
-    use crate::{functions::sources::Sources, process_environment::build_environment};
-
-    const NAME: &str = "answers";
-
-    const MANIFEST: &str = r#"
-        [package]
-        name = "answers"
-        edition = "2024"
-        [[bin]]
-        name = "answers"
-        path = "lambdas/main.rs"
-        [workspace]
-    "#;
-
-    /// The smallest function that answers calls. `main` is left to the test.
-    const ANSWER: &str = r#"
-        use std::{env, io::{Read, Write}, net::TcpStream};
-        fn send(request: &str, body: &str) -> String {
-            let address = env::var("AWS_LAMBDA_RUNTIME_API").unwrap();
-            let (method, rest) = request.split_once(' ').unwrap();
-            let mut stream = TcpStream::connect(&address).unwrap();
-            let length = body.len();
-            write!(stream, "{method} /2018-06-01/runtime/invocation/{rest} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer).unwrap();
-            answer
-        }
-        fn answer() {
-            let next = send("GET next", "");
-            let header = "lambda-runtime-aws-request-id: ";
-            let id = next.lines().find_map(|line| line.strip_prefix(header)).unwrap();
-            send(&format!("POST {id}/response"), "answered");
-        }
-    "#;
-
-    fn function(root: &Path) -> LocalFunction {
-        let mut environment = build_environment(std::env::vars_os());
-        environment.push(("CARGO_TARGET_DIR".into(), root.join("target").into()));
-        LocalFunction {
-            name: NAME.to_owned(),
-            project: Project {
-                root: root.to_owned(),
-                sources: Sources::new(root),
-                environment,
-            },
-            environment: Vec::new(),
-            timeout: CALL_TIMEOUT,
-            state: Mutex::default(),
-        }
-    }
+    use crate::functions::test_project::{ANSWER, TestProject};
 
     #[tokio::test(flavor = "multi_thread")]
     async fn calls_run_the_current_sources_or_return_why_not() {
-        let project = tempfile::tempdir().unwrap();
-        let root = project.path();
-        fs::write(root.join("Cargo.toml"), MANIFEST).unwrap();
-        fs::create_dir(root.join("lambdas")).unwrap();
-        let main = root.join("lambdas/main.rs");
-        let function = function(root);
+        let project = TestProject::new();
+        let function = project.function();
         let call = async || function.call(Bytes::from_static(b"{}"), None).await;
 
-        fs::write(&main, "fn main() { missing() }").unwrap();
+        project.write_main("fn main() { missing() }");
         for _ in 0..2 {
             let error = call().await.unwrap_err();
             assert!(matches!(error, CallError::DoesNotCompile { .. }));
@@ -244,7 +189,7 @@ mod tests {
             assert!(error.contains("lambdas/main.rs:1:13"), "{error}");
         }
 
-        fs::write(&main, "fn main() { std::process::exit(7) }").unwrap();
+        project.write_main("fn main() { std::process::exit(7) }");
         for _ in 0..2 {
             let error = call().await.unwrap_err().to_string();
             assert!(error.contains("ended (exit status: 7)"), "{error}");
@@ -252,11 +197,11 @@ mod tests {
 
         // The response counts even if the process has ended when it arrives.
         let answered = Ok(Ok(Bytes::from_static(b"answered")));
-        fs::write(&main, format!("{ANSWER} fn main() {{ answer() }}")).unwrap();
+        project.write_main(&format!("{ANSWER} fn main() {{ answer() }}"));
         assert_eq!(call().await, answered);
 
         let serves = format!("{ANSWER} fn main() {{ loop {{ answer() }} }}");
-        fs::write(&main, serves).unwrap();
+        project.write_main(&serves);
         for _ in 0..2 {
             assert_eq!(call().await, answered);
         }

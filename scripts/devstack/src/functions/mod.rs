@@ -15,6 +15,9 @@ mod process;
 mod project;
 mod runtime_api;
 mod sources;
+#[cfg(test)]
+mod test_project;
 
+pub(crate) use configuration::{deployed, without_stack};
 pub(crate) use gateway::Gateway;
 pub use runtime_api::{FunctionEnded, FunctionResponse, RuntimeApi};

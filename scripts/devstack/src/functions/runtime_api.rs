@@ -238,3 +238,33 @@ fn empty(status: StatusCode) -> Response<Full<Bytes>> {
     *response.status_mut() = status;
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_invocation_whose_caller_has_gone_is_skipped() {
+        let api = RuntimeApi::start("function", Duration::from_secs(1));
+        let api = api.await.unwrap();
+        let mut gone = Box::pin(api.invoke(Bytes::from_static(b"gone"), None));
+        let mut stays = Box::pin(api.invoke(Bytes::from_static(b"stays"), None));
+        for caller in [&mut gone, &mut stays] {
+            assert!(caller.now_or_never().is_none());
+        }
+        drop(gone);
+
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let url = |call: &str| format!("http://{}{INVOCATIONS}{call}", api.address());
+        let next = http.get(url("next")).send().await.unwrap();
+        let id = &next.headers()["lambda-runtime-aws-request-id"];
+        let respond = http.post(url(&format!("{}/response", id.to_str().unwrap())));
+        assert_eq!(next.text().await.unwrap(), "stays");
+        let responded = respond.body("answered").send().await.unwrap();
+        assert_eq!(responded.status(), 202);
+        let result = stays.await.unwrap().result;
+        assert_eq!(result, Ok(Bytes::from_static(b"answered")));
+    }
+}

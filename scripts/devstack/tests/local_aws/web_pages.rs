@@ -1,12 +1,16 @@
 //! What a page in the developer's browser can do to a running stack: nothing.
 
-use std::{collections::BTreeSet, fs, net::SocketAddr, path::Path, time::Duration};
+use std::{collections::BTreeSet, fs, net::SocketAddr, path::Path, process::Stdio, time::Duration};
 
 use devstack::{Clients, LocalEndpoint};
 use hyper::header::{ACCESS_CONTROL_ALLOW_ORIGIN, HOST, ORIGIN};
 use reqwest::{Client, Method, RequestBuilder};
+use serde_json::Value;
 
-use super::{folders_of_processes, order_for};
+use super::{
+    Dev, ForeignEndpoint, Log, assert_nothing_runs, devstack, devstack_of_make,
+    folders_of_processes, free_address, interrupt, order_for, scripts,
+};
 
 /// Sends what a hostile page may send to each socket that the stack listens on, and checks that
 /// it is rejected and has no effect. `endpoint` is the address of the local AWS.
@@ -24,13 +28,53 @@ pub(crate) async fn reach_nothing(stack: SocketAddr, endpoint: &str) {
     invoking.send().await.unwrap();
     let rows = number_of_rows(&clients).await;
 
+    // The emulator, a function in it, the fault proxy, the functions, and the Runtime APIs of
+    // those that were called.
+    are_rejected_by_each_socket(stack, 6).await;
+    assert_eq!(function_names(&clients).await, functions);
+    assert_eq!(number_of_rows(&clients).await, rows);
+}
+
+#[tokio::test]
+#[ignore = "needs the functions: make test-end-to-end"]
+async fn make_watch_serves_functions_to_programs_alone() {
+    let foreign = ForeignEndpoint::open();
+    let address = free_address();
+    let watch = devstack(devstack_of_make(), address, &foreign)
+        .arg("watch")
+        .stdout(Stdio::piped())
+        .spawn();
+    let mut watch = Dev(watch.unwrap());
+    let log = Log::of(&mut watch.0);
+    log.next_with("Ctrl-C");
+
+    let url = format!("http://{address}/2015-03-31/functions/get-order/invocations");
+    let event = fs::read(scripts().join("../samples/get-order.json")).unwrap();
+    let http = Client::builder().no_proxy().build().unwrap();
+    let invoked = http.post(&url).body(event).send().await.unwrap();
+    assert_eq!(invoked.status(), 200);
+    // There is no AWS that could have the order.
+    let response: Value = invoked.json().await.unwrap();
+    assert_eq!(response["statusCode"], 503, "{response}");
+    assert_eq!(http.get(&url).send().await.unwrap().status(), 405);
+
+    if cfg!(target_os = "linux") {
+        // The functions, and the Runtime API of the one that was called.
+        are_rejected_by_each_socket(address, 2).await;
+    }
+    interrupt(&watch.0);
+    assert_eq!(watch.0.wait().unwrap().code(), Some(130));
+    assert!(!foreign.was_reached(), "a process used AWS_ENDPOINT_URL");
+    assert_nothing_runs(address);
+}
+
+/// Sends hostile requests to each socket that the processes of a stack listen on.
+async fn are_rejected_by_each_socket(stack: SocketAddr, at_least: usize) {
     // An accepted poll of a Runtime API would wait for ever.
     let http = Client::builder().no_proxy().timeout(Duration::from_secs(5));
     let http = http.build().unwrap();
     let sockets = listening(stack);
-    // The emulator, a function in it, the fault proxy, the functions, and the Runtime APIs of
-    // those that were called.
-    assert!(sockets.len() >= 6, "{sockets:?}");
+    assert!(sockets.len() >= at_least, "{sockets:?}");
     for port in sockets {
         for request in hostile_requests(&http, port) {
             let request = request.build().unwrap();
@@ -41,8 +85,6 @@ pub(crate) async fn reach_nothing(stack: SocketAddr, endpoint: &str) {
             assert!(!headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN), "{what}");
         }
     }
-    assert_eq!(function_names(&clients).await, functions);
-    assert_eq!(number_of_rows(&clients).await, rows);
 }
 
 /// Returns requests of a page of another site, to each path at which they would have an effect.
@@ -54,6 +96,11 @@ fn hostile_requests(http: &Client, port: u16) -> Vec<RequestBuilder> {
     let targets = [
         (Method::POST, "/2015-03-31/functions", function.to_owned()),
         (Method::POST, "/lambda-url/create-order/orders", order),
+        (
+            Method::POST,
+            "/2015-03-31/functions/get-order/invocations",
+            "{}".to_owned(),
+        ),
         (Method::POST, "/_faults", fault),
         (Method::DELETE, "/_faults", String::new()),
         (Method::POST, "/_ministack/reset", String::new()),

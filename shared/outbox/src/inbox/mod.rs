@@ -8,8 +8,8 @@
 #![doc = include_str!("../../examples/consume_once.rs")]
 //! ```
 //!
-//! Any principal that may put events on the bus can forge one. [`Subscription`] reads a message,
-//! and rejects an event that the consumer doesn't expect.
+//! Any principal that may put events on the bus can forge one. [`Subscription::read`] returns the
+//! event in a message, and rejects one that the consumer doesn't expect.
 //!
 //! A consumer that publishes events itself passes the [`Transaction`](crate::Transaction) of
 //! its outbox, with the handled event as the cause:
@@ -30,5 +30,5 @@ mod writes;
 
 pub use continuity::Continuity;
 pub use once::{Handled, Inbox, InvalidInbox, OnceError};
-pub use subscription::{Subscription, UnexpectedEvent, check_subject};
+pub use subscription::{Received, RejectedMessage, Subscription, UnexpectedEvent};
 pub use writes::ConsumerWrites;

@@ -1,8 +1,9 @@
 //! What a consumer expects on its queue, and what it rejects.
 
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
 
-use crate::{CloudEvent, json_problem, serde_failure::text_of_path};
+use crate::{CloudEvent, Traceparent, json_problem, serde_failure::text_of_path};
 
 /// The most events that an aggregate is expected to have, unless a consumer says otherwise.
 const LONGEST_HISTORY: u64 = 1_000_000;
@@ -11,37 +12,50 @@ const LONGEST_HISTORY: u64 = 1_000_000;
 ///
 /// A queue receives all events that match its rule. A principal that may put events of any source
 /// on the bus can forge an event of another service. With a high sequence, that event makes all
-/// later events of its aggregate look late. So a consumer reads messages by
-/// [`event`](Self::event), and compares the subject with what the event is about by
-/// [`check_subject`].
+/// later events of its aggregate look late. So a consumer reads messages by [`read`](Self::read),
+/// which returns only an event that
 ///
-/// IAM protects the envelope: with `events:source` in its policy, a service can put events of its
-/// own source only. For that reason the event must have the same source as the envelope.
+/// - has the same source and type as its envelope: IAM protects the envelope, for with
+///   `events:source` in its policy, a service can put events of its own source only;
+/// - is of the source, and put on the bus by the account, that the consumer subscribes to;
+/// - is of a type that the consumer reads, with data that fits the type;
+/// - is about the aggregate that its data is of;
+/// - has a sequence, as all events of an outbox, and one that a real history reaches.
 ///
 /// ```
-/// use outbox::inbox::{Subscription, UnexpectedEvent, check_subject};
+/// use outbox::inbox::{Subscription, UnexpectedEvent};
 /// use serde::Deserialize;
 ///
+/// // The types that the consumer reads, by the attributes `type` and `data` of the event.
 /// #[derive(Deserialize)]
-/// #[serde(rename_all = "camelCase")]
-/// struct OrderCreated {
-///     order_id: String,
+/// #[serde(tag = "type", content = "data", rename_all_fields = "camelCase")]
+/// enum OrderEvent {
+///     OrderCreated { order_id: String },
+///     OrderCancelled { order_id: String },
 /// }
 ///
-/// /// Returns the id of the order that a message is about.
-/// fn order_of(body: &str) -> Result<String, Box<dyn std::error::Error>> {
-///     // An order has few events.
-///     let orders = Subscription::to("orders").in_account("111122223333").longest_history(100);
-///     let event = orders.event(body)?;
-///     let created: OrderCreated = event.data.parse()?;
-///     check_subject(&event, &format!("order#{}", created.order_id))?;
-///     Ok(created.order_id)
+/// impl OrderEvent {
+///     fn aggregate_id(&self) -> String {
+///         let (Self::OrderCreated { order_id } | Self::OrderCancelled { order_id }) = self;
+///         format!("order#{order_id}")
+///     }
 /// }
 ///
-/// # let message = r#"{"id": "1", "source": "attacker", "detail-type": "OrderCreated",
-/// #     "account": "111122223333", "detail": {"specversion": "1.0", "id": "1", "source": "orders",
-/// #     "type": "OrderCreated", "time": "2026-11-24T09:00:00Z", "data": {}}}"#;
-/// assert!(order_of(message).is_err());
+/// // An order has few events.
+/// let orders = Subscription::to("orders").in_account("111122223333").longest_history(100);
+/// # let mut body = r#"{"source": "orders", "detail-type": "OrderCreated", "account": "111122223333",
+/// #     "detail": {"specversion": "1.0", "id": "1", "source": "orders", "type": "OrderCreated",
+/// #     "subject": "order#42", "sequence": "00000000000000000001",
+/// #     "time": "2026-11-24T09:00:00Z", "data": {"orderId": "42"}}}"#.to_owned();
+/// let received = orders.read(&body, OrderEvent::aggregate_id)?;
+/// assert!(matches!(received.data, OrderEvent::OrderCreated { order_id } if order_id == "42"));
+/// assert_eq!((received.event.id.as_str(), received.sequence), ("1", 1));
+///
+/// # body = body.replace("order#42", "order#43");
+/// // An event whose subject is `order#43`, while its data is of order 42:
+/// let rejected = orders.read(&body, OrderEvent::aggregate_id).err();
+/// assert_eq!(rejected.map(|rejected| rejected.reason), Some(UnexpectedEvent::Subject));
+/// # Ok::<(), outbox::inbox::RejectedMessage>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscription {
@@ -51,8 +65,33 @@ pub struct Subscription {
     longest_history: u64,
 }
 
-/// An event that a consumer must not handle; see [`Subscription`] for an example. Leave the message
-/// to the dead-letter queue. The texts quote nothing of the event.
+/// An event that a consumer may handle; see [`Subscription`] for an example.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Received<Data> {
+    /// The event, for the [`Inbox`](super::Inbox).
+    pub event: CloudEvent,
+    /// Its type and data.
+    pub data: Data,
+    /// Its position in the history of its aggregate, from 1.
+    pub sequence: u64,
+}
+
+/// A message that a consumer must not handle; see [`Subscription`] for an example. Leave it to the
+/// dead-letter queue. Its text quotes nothing of the message.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+#[non_exhaustive]
+pub struct RejectedMessage {
+    /// Why.
+    pub reason: UnexpectedEvent,
+    /// The id of the event in the message, if there is one, for the log. It may be forged.
+    pub event_id: Option<String>,
+    /// The trace of that event, also for the log.
+    pub traceparent: Option<Traceparent>,
+}
+
+/// Why an event is not one that the consumer expects.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnexpectedEvent {
@@ -82,15 +121,29 @@ pub enum UnexpectedEvent {
         /// The account that the consumer expects.
         expected: String,
     },
-    /// It is about another aggregate than its data.
-    #[error("the subject of the event is another aggregate than that of its data")]
-    Subject,
-    /// Its sequence is 0, or higher than an aggregate's history is long.
-    #[error("the event has a sequence that is not between 1 and {most}")]
+    /// It has no sequence, or one that is 0 or higher than an aggregate's history is long.
+    #[error("the event has no sequence between 1 and {most}")]
     Sequence {
         /// The highest sequence that the consumer expects.
         most: u64,
     },
+    /// The consumer doesn't read events of this type.
+    #[error("the rule sends events of a type that the consumer doesn't read: {problem}")]
+    Type {
+        /// Which types it reads.
+        problem: String,
+    },
+    /// Its data doesn't fit its type.
+    #[error("the data of the event doesn't fit its type: {path}: {problem}")]
+    Data {
+        /// Where in the event: `data.items[0].price`, or `data`.
+        path: String,
+        /// What is wrong there.
+        problem: String,
+    },
+    /// It is about another aggregate than its data.
+    #[error("the subject of the event is another aggregate than that of its data")]
+    Subject,
 }
 
 /// EventBridge's envelope, as far as it is compared.
@@ -135,11 +188,45 @@ impl Subscription {
     /// Returns the event in a message that an EventBridge rule has sent, if it is an expected one.
     /// See [`Subscription`] for an example.
     ///
+    /// `Data` is read from the event's attributes `type` and `data`, and nothing else: an enum of
+    /// the types that the consumer reads, with `#[serde(tag = "type", content = "data")]`.
+    /// `aggregate_id` returns the id of the aggregate that data is of.
+    ///
     /// # Errors
     ///
     /// Why it must not be handled.
-    pub fn event(&self, message: &str) -> Result<CloudEvent, UnexpectedEvent> {
-        let envelope = read(message)?;
+    pub fn read<Data: DeserializeOwned>(
+        &self,
+        message: &str,
+        aggregate_id: impl FnOnce(&Data) -> String,
+    ) -> Result<Received<Data>, RejectedMessage> {
+        let envelope = envelope(message).map_err(|reason| RejectedMessage {
+            reason,
+            event_id: None,
+            traceparent: None,
+        })?;
+        let checked = self.check(&envelope).and_then(|sequence| {
+            let data = data(&envelope.detail)?;
+            check_subject(&envelope.detail, &aggregate_id(&data))?;
+            Ok((sequence, data))
+        });
+        let event = envelope.detail;
+        match checked {
+            Ok((sequence, data)) => Ok(Received {
+                event,
+                data,
+                sequence,
+            }),
+            Err(reason) => Err(RejectedMessage {
+                reason,
+                event_id: Some(event.id),
+                traceparent: event.traceparent,
+            }),
+        }
+    }
+
+    /// Checks what doesn't depend on the data, and returns the sequence.
+    fn check(&self, envelope: &Envelope) -> Result<u64, UnexpectedEvent> {
         if let Some(expected) = &self.account
             && *expected != envelope.account
         {
@@ -150,7 +237,7 @@ impl Subscription {
             let expected = self.source.clone();
             return Err(UnexpectedEvent::Source { expected });
         }
-        let event = envelope.detail;
+        let event = &envelope.detail;
         for (attribute, of_event, of_envelope) in [
             ("source", &event.source, &envelope.source),
             ("type", &event.event_type, &envelope.detail_type),
@@ -160,24 +247,13 @@ impl Subscription {
             }
         }
         let most = self.longest_history;
-        let is_plausible = |sequence: u64| (1..=most).contains(&sequence);
-        if event
-            .sequence
-            .is_some_and(|sequence| !is_plausible(sequence))
-        {
-            return Err(UnexpectedEvent::Sequence { most });
-        }
-        Ok(event)
+        let sequence = event.sequence.filter(|it| (1..=most).contains(it));
+        sequence.ok_or(UnexpectedEvent::Sequence { most })
     }
 }
 
-/// Checks that an event is about the aggregate with this id: the one that its data is of.
-/// See [`Subscription`] for an example.
-///
-/// # Errors
-///
-/// If its subject is another one, or it has none.
-pub fn check_subject(event: &CloudEvent, aggregate_id: &str) -> Result<(), UnexpectedEvent> {
+/// Checks that an event is about the aggregate that its data is of.
+fn check_subject(event: &CloudEvent, aggregate_id: &str) -> Result<(), UnexpectedEvent> {
     if event.subject.as_deref() == Some(aggregate_id) {
         Ok(())
     } else {
@@ -185,7 +261,24 @@ pub fn check_subject(event: &CloudEvent, aggregate_id: &str) -> Result<(), Unexp
     }
 }
 
-fn read(message: &str) -> Result<Envelope, UnexpectedEvent> {
+/// Reads the type and the data of an event.
+fn data<Data: DeserializeOwned>(event: &CloudEvent) -> Result<Data, UnexpectedEvent> {
+    let event_type = Value::from(event.event_type.as_str());
+    // The type comes first, so that serde reads the data from its text and not from a buffer.
+    let typed = format!(r#"{{"type":{event_type},"data":{}}}"#, event.data.as_json());
+    let mut json = serde_json::Deserializer::from_str(&typed);
+    serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = text_of_path(error.path());
+        let problem = json_problem(error.inner());
+        if path == "type" {
+            UnexpectedEvent::Type { problem }
+        } else {
+            UnexpectedEvent::Data { path, problem }
+        }
+    })
+}
+
+fn envelope(message: &str) -> Result<Envelope, UnexpectedEvent> {
     let mut json = serde_json::Deserializer::from_str(message);
     let envelope = serde_path_to_error::deserialize(&mut json);
     let envelope: Envelope = envelope.map_err(|error| UnexpectedEvent::Message {
@@ -201,9 +294,23 @@ fn read(message: &str) -> Result<Envelope, UnexpectedEvent> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(tag = "type", content = "data", rename_all_fields = "camelCase")]
+    enum OrderEvent {
+        OrderCreated { order_id: String, items: Vec<u64> },
+        OrderCancelled { order_id: String },
+    }
+
+    impl OrderEvent {
+        fn aggregate_id(&self) -> String {
+            let (Self::OrderCreated { order_id, .. } | Self::OrderCancelled { order_id }) = self;
+            format!("order#{order_id}")
+        }
+    }
 
     fn message() -> Value {
         json!({
@@ -220,80 +327,118 @@ mod tests {
                 "subject": "order#42",
                 "time": "2026-11-24T09:00:00Z",
                 "sequence": "00000000000000000001",
-                "data": {},
+                "traceparent": TRACEPARENT,
+                "data": {"orderId": "42", "items": [1], "more": "is ignored"},
             },
         })
     }
+
+    const TRACEPARENT: &str = "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01";
 
     fn subscription() -> Subscription {
         let orders = Subscription::to("orders").in_account("111122223333");
         orders.longest_history(100)
     }
 
+    fn read(message: &str) -> Result<Received<OrderEvent>, RejectedMessage> {
+        subscription().read(message, OrderEvent::aggregate_id)
+    }
+
     #[test]
     fn an_expected_event_is_returned() {
-        let event = subscription().event(&message().to_string()).unwrap();
-        assert_eq!((event.id.as_str(), event.sequence), ("1", Some(1)));
-        assert_eq!(check_subject(&event, "order#42"), Ok(()));
-        assert_eq!(
-            check_subject(&event, "order#43"),
-            Err(UnexpectedEvent::Subject)
-        );
-        let any = Subscription::to("orders").event(&message().to_string());
-        assert!(any.is_ok());
+        let received = read(&message().to_string()).unwrap();
+        let order_id = "42".to_owned();
+        let items = vec![1];
+        let created = OrderEvent::OrderCreated { order_id, items };
+        assert_eq!((received.data, received.sequence), (created, 1));
+        assert_eq!(received.event.id, "1");
+        let any = Subscription::to("orders");
+        let received = any.read(&message().to_string(), OrderEvent::aggregate_id);
+        assert!(received.is_ok());
     }
 
     #[test]
     fn forged_events_are_rejected() {
-        let most = 100;
         let expected = |text: &str| text.to_owned();
-        for (path, value, error) in [
+        let source = UnexpectedEvent::Source {
+            expected: expected("orders"),
+        };
+        let account = UnexpectedEvent::Account {
+            expected: expected("111122223333"),
+        };
+        let envelope = |attribute| UnexpectedEvent::Envelope { attribute };
+        let sequence = UnexpectedEvent::Sequence { most: 100 };
+        for (path, value, reason) in [
+            ("/source", json!("attacker"), source),
+            ("/detail/source", json!("attacker"), envelope("source")),
+            ("/detail/type", json!("OrderCancelled"), envelope("type")),
+            ("/account", json!("444455556666"), account),
             (
-                "/source",
-                "attacker",
-                UnexpectedEvent::Source {
-                    expected: expected("orders"),
-                },
-            ),
-            (
-                "/detail/source",
-                "attacker",
-                UnexpectedEvent::Envelope {
-                    attribute: "source",
-                },
-            ),
-            (
-                "/detail/type",
-                "OrderCancelled",
-                UnexpectedEvent::Envelope { attribute: "type" },
-            ),
-            (
-                "/account",
-                "444455556666",
-                UnexpectedEvent::Account {
-                    expected: expected("111122223333"),
-                },
+                "/detail/sequence",
+                json!("18446744073709551615"),
+                sequence.clone(),
             ),
             (
                 "/detail/sequence",
-                "18446744073709551615",
-                UnexpectedEvent::Sequence { most },
+                json!("00000000000000000101"),
+                sequence.clone(),
             ),
             (
                 "/detail/sequence",
-                "00000000000000000101",
-                UnexpectedEvent::Sequence { most },
+                json!("00000000000000000000"),
+                sequence.clone(),
             ),
+            ("/detail/sequence", json!("first"), sequence.clone()),
+            ("/detail/sequence", Value::Null, sequence),
             (
-                "/detail/sequence",
-                "00000000000000000000",
-                UnexpectedEvent::Sequence { most },
+                "/detail/subject",
+                json!("order#43"),
+                UnexpectedEvent::Subject,
+            ),
+            ("/detail/subject", Value::Null, UnexpectedEvent::Subject),
+            (
+                "/detail/data/orderId",
+                json!("43"),
+                UnexpectedEvent::Subject,
             ),
         ] {
             let mut message = message();
-            *message.pointer_mut(path).unwrap() = value.into();
-            let found = subscription().event(&message.to_string());
-            assert_eq!(found, Err(error), "{path}: {value}");
+            *message.pointer_mut(path).unwrap() = value.clone();
+            let rejected = read(&message.to_string()).unwrap_err();
+            assert_eq!(rejected.reason, reason, "{path}: {value}");
+            assert_eq!(rejected.event_id.as_deref(), Some("1"));
+            let trace = rejected.traceparent.as_ref().map(Traceparent::as_str);
+            assert_eq!(trace, Some(TRACEPARENT));
+        }
+    }
+
+    #[test]
+    fn an_event_of_another_type_differs_from_data_that_does_not_fit() {
+        let mut other = message();
+        other["detail-type"] = "OrderPaid".into();
+        other["detail"]["type"] = "OrderPaid".into();
+        assert_eq!(
+            read(&other.to_string()).unwrap_err().to_string(),
+            "the rule sends events of a type that the consumer doesn't read: unknown variant, \
+             expected `OrderCreated` or `OrderCancelled`"
+        );
+        for (pointer, value, says) in [
+            (
+                "/detail/data/items/0",
+                json!("SECRET"),
+                "data.items[0]: invalid type, expected u64",
+            ),
+            (
+                "/detail/data",
+                json!({"orderId": "SECRET"}),
+                "data: missing field `items`",
+            ),
+        ] {
+            let mut message = message();
+            *message.pointer_mut(pointer).unwrap() = value;
+            let said = read(&message.to_string()).unwrap_err().to_string();
+            let expected = format!("the data of the event doesn't fit its type: {says}");
+            assert_eq!(said, expected);
         }
     }
 
@@ -313,10 +458,12 @@ mod tests {
                 "invalid type, expected a string",
             ),
         ] {
+            let rejected = read(message).unwrap_err();
+            assert_eq!((rejected.event_id, rejected.traceparent), (None, None));
             let UnexpectedEvent::Message {
                 path: at,
                 problem: why,
-            } = subscription().event(message).unwrap_err()
+            } = rejected.reason
             else {
                 panic!("{message}");
             };
@@ -324,10 +471,10 @@ mod tests {
         }
         let mut broken = message();
         broken["detail"]["time"] = "SECRET".into();
-        let error = subscription().event(&broken.to_string()).unwrap_err();
+        let error = read(&broken.to_string()).unwrap_err();
         assert!(!error.to_string().contains("SECRET"), "{error}");
         let trailing = format!("{} SECRET", message());
-        let error = subscription().event(&trailing).unwrap_err();
+        let error = read(&trailing).unwrap_err();
         assert!(!error.to_string().contains("SECRET"), "{error}");
     }
 }

@@ -71,12 +71,15 @@ async fn a_forged_event_fails_and_the_real_ones_are_handled() {
             body["detail"]["subject"] = json!("order#other");
         }),
         forged("no subject", |body| body["detail"]["subject"] = Value::Null),
+        forged("no sequence", |body| {
+            body["detail"]["sequence"] = Value::Null;
+        }),
         forged("high sequence", |body| {
             body["detail"]["sequence"] = json!("18446744073709551615");
         }),
         message("created", &created),
     ];
-    let forged: Vec<String> = messages[..7]
+    let forged: Vec<String> = messages[..8]
         .iter()
         .filter_map(|message| message.message_id.clone())
         .collect();

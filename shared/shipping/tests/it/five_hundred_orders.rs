@@ -8,7 +8,7 @@ use std::{
 use futures::{StreamExt, stream};
 use outbox::inbox::Handled;
 use serde_json::{Value, json};
-use shipping::{OrderEvent, Shipment};
+use shipping::{Shipment, Shipping};
 
 use crate::fixture::*;
 
@@ -28,14 +28,13 @@ fn deliveries(events: &[Value], random: &mut fastrand::Rng) -> Vec<Value> {
 }
 
 /// Returns the shipments after each event once and in order.
-fn expected(events: &[Value]) -> Vec<Value> {
+fn expected(shipping: &Shipping, events: &[Value]) -> Vec<Value> {
     let mut shipments: BTreeMap<String, Shipment> = BTreeMap::new();
     for detail in events {
-        let event = event(detail);
-        let order_event = OrderEvent::try_from(&event).unwrap();
-        let id = order_event.order_id().to_owned();
+        let event = shipping.read(&body(detail)).unwrap();
+        let id = event.data.order_id().to_owned();
         let known = shipments.get(&id);
-        let shipment = Shipment::after(known, &order_event, event.sequence.unwrap());
+        let shipment = Shipment::after(known, &event.data, event.sequence);
         shipments.insert(id, shipment);
     }
     let item = |(id, shipment): (String, Shipment)| {
@@ -70,7 +69,7 @@ async fn duplicates_and_disorder_do_not_change_shipments() {
         rounds += 1;
         assert!(rounds <= 5, "{} deliveries keep failing", deliveries.len());
         let deliver = |detail: Value| async {
-            let handled = fixture.shipping.handle_event(&event(&detail)).await;
+            let handled = handle(&fixture.shipping, &detail).await;
             if matches!(handled, Ok(Handled::Now)) {
                 handled_now.fetch_add(1, Ordering::Relaxed);
             }
@@ -85,6 +84,9 @@ async fn duplicates_and_disorder_do_not_change_shipments() {
     }
 
     assert_eq!(handled_now.into_inner(), events.len());
-    assert_eq!(fixture.items("shipment#").await, expected(&events));
+    assert_eq!(
+        fixture.items("shipment#").await,
+        expected(&fixture.shipping, &events)
+    );
     assert_eq!(fixture.items("inbox#").await.len(), events.len());
 }

@@ -7,9 +7,9 @@ use aws_sdk_dynamodb::Client;
 use dynamodb_in_process::{create_table, items};
 use jiff::Timestamp;
 use orders::{Order, OrderId, PlaceOrder, PlaceOrderItem};
-use outbox::{AggregateWrite, CloudEvent, KeySchema, Outbox, OutboxRow};
+use outbox::{AggregateWrite, KeySchema, Outbox, OutboxRow, inbox::Handled};
 use serde_json::{Value, json};
-use shipping::{ShipmentStore, Shipping};
+use shipping::{ShipmentStore, Shipping, ShippingError};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -96,12 +96,18 @@ fn place(quantity: i64) -> PlaceOrder {
     }
 }
 
-pub(crate) fn event(detail: &Value) -> CloudEvent {
-    serde_json::from_value(detail.clone()).unwrap()
+/// Handles one event.
+pub(crate) async fn handle(shipping: &Shipping, detail: &Value) -> Result<Handled, ShippingError> {
+    shipping.handle_event(&shipping.read(&body(detail))?).await
 }
 
 /// Returns a message as an EventBridge rule sends it.
 pub(crate) fn message(id: &str, detail: &Value) -> SqsMessage {
+    text_message(id, &body(detail))
+}
+
+/// Returns the body of that message.
+pub(crate) fn body(detail: &Value) -> String {
     let body = json!({
         "version": "0",
         // EventBridge's own id, which differs between deliveries.
@@ -114,7 +120,7 @@ pub(crate) fn message(id: &str, detail: &Value) -> SqsMessage {
         "resources": [],
         "detail": detail,
     });
-    text_message(id, &body.to_string())
+    body.to_string()
 }
 
 pub(crate) fn text_message(id: &str, body: &str) -> SqsMessage {
