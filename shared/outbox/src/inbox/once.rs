@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
-use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::{Client, types::Put};
 use backon::Retryable;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     Clock, CloudEvent, CommitError, KeySchema, Participant, SystemClock,
-    append::{Action, Attempts, Database, pauses},
+    append::{Action, AtomicWrites, Attempts, Database, pauses},
     inbox::{
+        error::{InvalidInbox, OnceError},
+        order::Order,
+        progress::Progress,
         record::{Found, Record},
         writes::ConsumerWrites,
     },
@@ -61,6 +64,8 @@ pub struct Inbox {
     consumer: String,
     /// How long records are kept.
     retention: SignedDuration,
+    /// Whether events are handled in sequence only; `None` if in any order.
+    order: Option<Order>,
     clock: Arc<dyn Clock>,
 }
 
@@ -72,87 +77,6 @@ pub enum Handled {
     Now,
     /// Before: nothing was written.
     Before,
-}
-
-/// Why an event was not handled, or may not have been. A retry is always safe.
-///
-/// ```
-/// use outbox::inbox::OnceError;
-///
-/// /// Returns whether the message can only be settled by an operator.
-/// fn needs_an_operator(error: &OnceError) -> bool {
-///     !matches!(error, OnceError::Commit(_))
-/// }
-/// ```
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum OnceError {
-    /// The event is so old that its record may have expired, so it is unknown whether it was
-    /// handled. Leave it to a dead-letter queue, where the operator decides.
-    #[error(
-        "event {id} from {event_source} ({time}) is older than {} days, so it is unknown whether \
-         {consumer} has handled it",
-        .remembered.as_hours() / 24
-    )]
-    TooOld {
-        /// The event's id.
-        id: String,
-        /// The event's source.
-        event_source: String,
-        /// When it was committed.
-        time: Timestamp,
-        /// The name of the consumer.
-        consumer: String,
-        /// The age up to which events are accepted.
-        remembered: SignedDuration,
-    },
-    /// The event has an empty id or source, so it can't be distinguished from others.
-    #[error("the event has an empty {attribute}, so it can't be distinguished from others")]
-    Unnamed {
-        /// The empty attribute.
-        attribute: &'static str,
-    },
-    /// Another event with the same source and id, but another type or time, was handled
-    /// before. The producer has to use unique ids.
-    #[error("a different event from {event_source} with the id {id} was handled before")]
-    SameName {
-        /// The id of both.
-        id: String,
-        /// The source of both.
-        event_source: String,
-    },
-    /// The event's source and id don't fit into a key of the table.
-    #[error(
-        "source and id of the event make a key of {bytes} bytes, but at most {most} are allowed"
-    )]
-    NameTooLong {
-        /// How long the key would be.
-        bytes: usize,
-        /// How long it may be.
-        most: usize,
-    },
-    /// The transaction was not committed, or may not have been. If a condition of the
-    /// consumer's own did not hold, read its items again and decide again.
-    #[error(transparent)]
-    Commit(#[from] CommitError),
-}
-
-/// Invalid settings of an inbox; [`Inbox::new`] and [`Inbox::with_retention`] return it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum InvalidInbox {
-    /// The name of the consumer can't be part of a key.
-    #[error("{name:?} is not a valid name of a consumer: it must have 1 to 128 bytes and no '#'")]
-    Consumer {
-        /// The name.
-        name: String,
-    },
-    /// Records must be kept for longer than clocks may differ.
-    #[error("records must be kept for at least 48 hours, not {} hours", .retention.as_hours())]
-    Retention {
-        /// The rejected retention.
-        retention: SignedDuration,
-    },
 }
 
 impl Inbox {
@@ -182,6 +106,7 @@ impl Inbox {
             key_schema,
             consumer,
             retention: RETENTION,
+            order: None,
             clock: Arc::new(SystemClock),
         })
     }
@@ -212,6 +137,59 @@ impl Inbox {
         Ok(Self { retention, ..self })
     }
 
+    /// Returns the inbox that handles the events of an aggregate in sequence: an event is
+    /// rejected with [`OnceError::Gap`] until the events before it were handled. Each must be
+    /// of an outbox, or otherwise have a `subject` and a `sequence`.
+    ///
+    /// How long to wait for the events before is for the consumer's queue to decide; see
+    /// [`with_gap_limit`](Self::with_gap_limit). The [module](crate::inbox#order) says what else
+    /// it takes.
+    ///
+    /// ```
+    /// use outbox::{
+    ///     CloudEvent,
+    ///     inbox::{ConsumerWrites, Handled, Inbox, OnceError},
+    /// };
+    ///
+    /// async fn handle(
+    ///     inbox: Inbox,
+    ///     event: &CloudEvent,
+    ///     writes: ConsumerWrites,
+    /// ) -> Result<Handled, OnceError> {
+    ///     let handled = inbox.in_order().once(event, writes).await;
+    ///     if let Err(OnceError::Gap { missing, .. }) = &handled {
+    ///         println!("{} waits for {missing:?}", event.id);
+    ///     }
+    ///     handled
+    /// }
+    /// ```
+    #[must_use]
+    pub fn in_order(self) -> Self {
+        self.with_gap_limit(Order::GAP_LIMIT)
+    }
+
+    /// Returns the inbox that handles events [in order](Self::in_order), with another limit than
+    /// 30 minutes: if an event still leaves a gap this long after its commit, the error says
+    /// that an operator decides ([`OnceError::needs_operator`]).
+    ///
+    /// The default is longer than the 20 minutes in which the relay's sweeper publishes an event
+    /// that the stream left behind. Choose it so that the queue still has the message then: it
+    /// becomes a dead letter after `maxReceiveCount` times the visibility timeout.
+    ///
+    /// ```
+    /// use jiff::SignedDuration;
+    /// # use outbox::inbox::Inbox;
+    ///
+    /// # fn hourly(inbox: Inbox) -> Inbox {
+    /// inbox.with_gap_limit(SignedDuration::from_hours(1))
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_gap_limit(self, limit: SignedDuration) -> Self {
+        let order = Some(Order { gap_limit: limit });
+        Self { order, ..self }
+    }
+
     /// Returns the inbox with another clock. See [`Clock`] for an example of one.
     #[must_use]
     pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
@@ -227,7 +205,8 @@ impl Inbox {
     }
 
     /// Commits the consumer's writes together with a "handled" record, with one
-    /// `TransactWriteItems`. If the event was handled before, nothing is written. The
+    /// `TransactWriteItems`. If the event was handled before, nothing is written. If the inbox
+    /// requires [order](Self::in_order), it is handled only after the event before it. The
     /// request is sent by the inbox's own client, even for the
     /// [`Transaction`](crate::Transaction) of an outbox.
     ///
@@ -245,29 +224,90 @@ impl Inbox {
     ) -> Result<Handled, OnceError> {
         let now = self.clock.now();
         self.check(event, now)?;
-        let record = Record::new(&self.consumer, event, now, self.retention);
-        let (bytes, most) = (record.name().len(), self.key_schema.most_bytes());
-        if bytes > most {
-            return Err(OnceError::NameTooLong { bytes, most });
-        }
         let mut writes = writes.into().writes;
-        match record.put(&self.table, &self.key_schema) {
-            Ok(put) => {
-                let put = Action::Put(put, self.key_schema.clone());
-                writes.add(Participant::InboxRecord, put);
-            }
-            Err(reason) => writes.add_not_an_item(Participant::InboxRecord, reason),
+        let record = Record::new(&self.consumer, event, now, self.retention);
+        self.check_key(&record.name())?;
+        let put = record.put(&self.table, &self.key_schema);
+        self.add(&mut writes, Participant::InboxRecord, put);
+        if self.order.is_some() {
+            let progress = Progress::after(&self.consumer, event, now)?;
+            self.check_key(&progress.name())?;
+            let put = progress.put_next(&self.table, &self.key_schema);
+            self.add(&mut writes, Participant::InboxProgress, put);
         }
+        match self.commit(&writes).await {
+            Ok(()) => Ok(Handled::Now),
+            Err(error) => self.why_not(event, error, now),
+        }
+    }
 
+    /// Counts the events of an aggregate up to `sequence` as handled, although they were not.
+    /// Returns false, and changes nothing, if that many were handled already.
+    ///
+    /// An operator closes a gap by it that nothing else will close: the event was discarded, or
+    /// is in a dead-letter queue and not wanted any more. A skipped event that arrives
+    /// later is rejected with [`OnceError::Skipped`]. A consumer that begins to require
+    /// [order](Self::in_order) tells the inbox by it how far it got before, for each aggregate
+    /// that it knows.
+    ///
+    /// ```no_run
+    /// # use outbox::{CommitError, inbox::Inbox};
+    /// # async fn skip(inbox: Inbox) -> Result<(), CommitError> {
+    /// // Event 7 was discarded.
+    /// if inbox.skip_through("orders", "order#42", 7).await? {
+    ///     println!("event 8 can be handled: redeliver it from the dead-letter queue");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If it was not written, or may not have been.
+    pub async fn skip_through(
+        &self,
+        source: &str,
+        subject: &str,
+        sequence: u64,
+    ) -> Result<bool, CommitError> {
+        // Sequences begin at 1: nothing would be skipped, and the next event not be the first.
+        if sequence == 0 {
+            return Ok(false);
+        }
+        let progress =
+            Progress::skipped(&self.consumer, source, subject, sequence, self.clock.now());
+        let put = progress.put_higher(&self.table, &self.key_schema);
+        let mut writes = AtomicWrites::default();
+        self.add(&mut writes, Participant::InboxProgress, put);
+        match self.commit(&writes).await {
+            Ok(()) => Ok(true),
+            Err(CommitError::ConditionFailed(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn add(&self, writes: &mut AtomicWrites, of: Participant, put: Result<Put, String>) {
+        match put {
+            Ok(put) => writes.add(of, Action::Put(put, self.key_schema.clone())),
+            Err(reason) => writes.add_not_an_item(of, reason),
+        }
+    }
+
+    async fn commit(&self, writes: &AtomicWrites) -> Result<(), CommitError> {
         let attempts = Attempts::new();
-        let committed = (|| writes.try_to_commit(&self.database, &attempts))
+        (|| writes.try_to_commit(&self.database, &attempts))
             .retry(pauses(RETRIES))
             .when(CommitError::is_retryable)
-            .await;
-        let error = match committed {
-            Ok(()) => return Ok(Handled::Now),
-            Err(error) => error,
-        };
+            .await
+    }
+
+    /// Returns what a failed transaction says about the event.
+    fn why_not(
+        &self,
+        event: &CloudEvent,
+        error: CommitError,
+        now: Timestamp,
+    ) -> Result<Handled, OnceError> {
         // If the record is there, the event was handled before, whatever else failed.
         match Found::that_was_there(&error) {
             Some(found) if found.is_of(event) => Ok(Handled::Before),
@@ -275,8 +315,22 @@ impl Inbox {
                 id: event.id.clone(),
                 event_source: event.source.clone(),
             }),
-            None => Err(error.into()),
+            None => {
+                let order = self.order.as_ref();
+                let out_of_order =
+                    order.and_then(|order| order.violation(&self.consumer, event, &error, now));
+                Err(out_of_order.unwrap_or_else(|| error.into()))
+            }
         }
+    }
+
+    /// Returns an error if the name doesn't fit into a key of the table.
+    fn check_key(&self, name: &str) -> Result<(), OnceError> {
+        let (bytes, most) = (name.len(), self.key_schema.most_bytes());
+        if bytes > most {
+            return Err(OnceError::NameTooLong { bytes, most });
+        }
+        Ok(())
     }
 
     fn check(&self, event: &CloudEvent, now: Timestamp) -> Result<(), OnceError> {
