@@ -90,14 +90,16 @@ pub enum OnceError {
         /// arrive. Leave the message to a dead-letter queue, where the operator decides.
         is_overdue: bool,
     },
-    /// The inbox requires order, and the event was counted as handled without being handled:
-    /// an operator has [skipped](crate::inbox::Inbox::skip_through) it. Leave the message
-    /// to a dead-letter queue, where the operator decides.
+    /// The inbox requires order, and a later event was handled, but there is no record of this
+    /// one: an operator has [skipped](crate::inbox::Inbox::skip_through) it, or the producer has
+    /// used its sequence twice, as after the restore of a table. Leave the message to a
+    /// dead-letter queue, where the operator decides.
     #[error(
-        "event {sequence} of {subject} from {event_source} was skipped by an operator: {consumer} goes on \
-         after event {last_handled}"
+        "event {sequence} of {subject} from {event_source} is late: {consumer} has got to event \
+         {last_handled}, and not handled this one. It was skipped by an operator, or its sequence \
+         was used twice"
     )]
-    Skipped {
+    Late {
         /// The aggregate.
         subject: String,
         /// The event's source.
@@ -133,7 +135,7 @@ impl OnceError {
             | Self::Unnamed { .. }
             | Self::SameName { .. }
             | Self::NameTooLong { .. }
-            | Self::Skipped { .. }
+            | Self::Late { .. }
             | Self::Unordered { .. } => true,
         }
     }

@@ -57,16 +57,16 @@ pub struct Inbox {
     /// Where transactions are sent.
     database: Database,
     /// The table of records.
-    table: String,
+    pub(super) table: String,
     /// The key attributes of that table. Each of them has the record's name as its value.
-    key_schema: KeySchema,
+    pub(super) key_schema: KeySchema,
     /// The name of the consumer, a part of each record's name.
-    consumer: String,
+    pub(super) consumer: String,
     /// How long records are kept.
     retention: SignedDuration,
     /// Whether events are handled in sequence only; `None` if in any order.
-    order: Option<Order>,
-    clock: Arc<dyn Clock>,
+    pub(super) order: Option<Order>,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 /// Whether an event was handled by this call or before; see [`Inbox`] for an example.
@@ -137,59 +137,6 @@ impl Inbox {
         Ok(Self { retention, ..self })
     }
 
-    /// Returns the inbox that handles the events of an aggregate in sequence: an event is
-    /// rejected with [`OnceError::Gap`] until the events before it were handled. Each must be
-    /// of an outbox, or otherwise have a `subject` and a `sequence`.
-    ///
-    /// How long to wait for the events before is for the consumer's queue to decide; see
-    /// [`with_gap_limit`](Self::with_gap_limit). The [module](crate::inbox#order) says what else
-    /// it takes.
-    ///
-    /// ```
-    /// use outbox::{
-    ///     CloudEvent,
-    ///     inbox::{ConsumerWrites, Handled, Inbox, OnceError},
-    /// };
-    ///
-    /// async fn handle(
-    ///     inbox: Inbox,
-    ///     event: &CloudEvent,
-    ///     writes: ConsumerWrites,
-    /// ) -> Result<Handled, OnceError> {
-    ///     let handled = inbox.in_order().once(event, writes).await;
-    ///     if let Err(OnceError::Gap { missing, .. }) = &handled {
-    ///         println!("{} waits for {missing:?}", event.id);
-    ///     }
-    ///     handled
-    /// }
-    /// ```
-    #[must_use]
-    pub fn in_order(self) -> Self {
-        self.with_gap_limit(Order::GAP_LIMIT)
-    }
-
-    /// Returns the inbox that handles events [in order](Self::in_order), with another limit than
-    /// 30 minutes: if an event still leaves a gap this long after its commit, the error says
-    /// that an operator decides ([`OnceError::needs_operator`]).
-    ///
-    /// The default is longer than the 20 minutes in which the relay's sweeper publishes an event
-    /// that the stream left behind. Choose it so that the queue still has the message then: it
-    /// becomes a dead letter after `maxReceiveCount` times the visibility timeout.
-    ///
-    /// ```
-    /// use jiff::SignedDuration;
-    /// # use outbox::inbox::Inbox;
-    ///
-    /// # fn hourly(inbox: Inbox) -> Inbox {
-    /// inbox.with_gap_limit(SignedDuration::from_hours(1))
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn with_gap_limit(self, limit: SignedDuration) -> Self {
-        let order = Some(Order { gap_limit: limit });
-        Self { order, ..self }
-    }
-
     /// Returns the inbox with another clock. See [`Clock`] for an example of one.
     #[must_use]
     pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
@@ -241,59 +188,14 @@ impl Inbox {
         }
     }
 
-    /// Counts the events of an aggregate up to `sequence` as handled, although they were not.
-    /// Returns false, and changes nothing, if that many were handled already.
-    ///
-    /// An operator closes a gap by it that nothing else will close: the event was discarded, or
-    /// is in a dead-letter queue and not wanted any more. A skipped event that arrives
-    /// later is rejected with [`OnceError::Skipped`]. A consumer that begins to require
-    /// [order](Self::in_order) tells the inbox by it how far it got before, for each aggregate
-    /// that it knows.
-    ///
-    /// ```no_run
-    /// # use outbox::{CommitError, inbox::Inbox};
-    /// # async fn skip(inbox: Inbox) -> Result<(), CommitError> {
-    /// // Event 7 was discarded.
-    /// if inbox.skip_through("orders", "order#42", 7).await? {
-    ///     println!("event 8 can be handled: redeliver it from the dead-letter queue");
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// If it was not written, or may not have been.
-    pub async fn skip_through(
-        &self,
-        source: &str,
-        subject: &str,
-        sequence: u64,
-    ) -> Result<bool, CommitError> {
-        // Sequences begin at 1: nothing would be skipped, and the next event not be the first.
-        if sequence == 0 {
-            return Ok(false);
-        }
-        let progress =
-            Progress::skipped(&self.consumer, source, subject, sequence, self.clock.now());
-        let put = progress.put_higher(&self.table, &self.key_schema);
-        let mut writes = AtomicWrites::default();
-        self.add(&mut writes, Participant::InboxProgress, put);
-        match self.commit(&writes).await {
-            Ok(()) => Ok(true),
-            Err(CommitError::ConditionFailed(_)) => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn add(&self, writes: &mut AtomicWrites, of: Participant, put: Result<Put, String>) {
+    pub(super) fn add(&self, writes: &mut AtomicWrites, of: Participant, put: Result<Put, String>) {
         match put {
             Ok(put) => writes.add(of, Action::Put(put, self.key_schema.clone())),
             Err(reason) => writes.add_not_an_item(of, reason),
         }
     }
 
-    async fn commit(&self, writes: &AtomicWrites) -> Result<(), CommitError> {
+    pub(super) async fn commit(&self, writes: &AtomicWrites) -> Result<(), CommitError> {
         let attempts = Attempts::new();
         (|| writes.try_to_commit(&self.database, &attempts))
             .retry(pauses(RETRIES))

@@ -170,7 +170,8 @@ async fn an_operator_can_skip_what_never_arrives() {
     assert!(error.needs_operator());
     assert_eq!(
         error.to_string(),
-        "event 2 of order#1 from orders was skipped by an operator: consumer goes on after event 3"
+        "event 2 of order#1 from orders is late: consumer has got to event 3, and not handled this \
+         one. It was skipped by an operator, or its sequence was used twice"
     );
     let first = handle(&inbox, &nth("order#1", 1)).await;
     assert_eq!(first.unwrap(), Handled::Before);
@@ -268,4 +269,25 @@ async fn a_table_may_have_a_sort_key_and_names_that_do_not_fit_are_rejected() {
         matches!(error, OnceError::NameTooLong { most: 1024, .. }),
         "{error:?}"
     );
+}
+
+/// As after the restore of the producer's table.
+#[tokio::test]
+async fn another_event_with_a_used_sequence_is_not_taken_for_a_duplicate() {
+    let (_fixture, inbox) = in_order().await;
+    handled_now(&inbox, &nth("order#1", 1)).await;
+    let mut other = nth("order#1", 1);
+    other.id = "other".to_owned();
+    let error = handle(&inbox, &other).await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            OnceError::Late {
+                last_handled: 1,
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+    assert!(error.needs_operator());
 }
