@@ -6,7 +6,7 @@ use clap::{
     ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
     builder::StyledStr, error::ContextValue,
 };
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     command_line::CommandLine, environment::Environment, row_name::RowName, visible::visible,
@@ -73,12 +73,8 @@ pub(crate) enum Command {
     /// List pending events, oldest first.
     Pending(Pending),
 
-    /// List parked rows with their reasons.
-    Parked {
-        /// Only rows with this reason code, as status shows it.
-        #[arg(long, value_name = "CODE")]
-        reason: Option<String>,
-    },
+    /// List parked rows, grouped by reason.
+    Parked(Listing),
 
     /// List, show and replay dead letters.
     #[command(subcommand)]
@@ -93,7 +89,8 @@ pub(crate) enum Command {
     /// Make parked rows pending again, and publish them.
     #[command(after_help = "Examples:
   outboxctl --env dev unpark 'order#42/7'
-  outboxctl --env dev unpark --reason RequestRefused
+  outboxctl --env dev unpark --group RequestRefused
+  outboxctl --env dev unpark --group RequestRefused --until 2026-11-24T09:00:00Z
   outboxctl --env dev unpark --all")]
     Unpark(Unpark),
 
@@ -115,17 +112,10 @@ pub(crate) enum Command {
     },
 
     /// Give up a parked row: it is never published, and kept for 30 days.
-    #[command(after_help = "Example:
-  outboxctl --env dev discard 'order#42/7' --reason 'sent by mail, ticket 1234'")]
-    Discard {
-        /// The row.
-        #[arg(value_name = "AGGREGATE/SEQUENCE")]
-        row: RowName,
-
-        /// The reason, kept with the row: up to 500 characters.
-        #[arg(long)]
-        reason: String,
-    },
+    #[command(after_help = "Examples:
+  outboxctl --env dev discard 'order#42/7' --reason 'sent by mail, ticket 1234'
+  outboxctl --env dev discard --group TooLarge --reason 'sent by mail, ticket 1234'")]
+    Discard(Discard),
 
     /// Show who edited or discarded a row in the past 30 days, and its content before.
     #[command(after_help = "Example:
@@ -161,11 +151,14 @@ pub(crate) struct Pending {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Dlq {
-    /// List dead letters: what they are about, their age and their reason.
+    /// List dead letters, grouped by reason.
     List {
         /// Maximum number of letters.
         #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = at_least_one)]
         limit: usize,
+
+        #[command(flatten)]
+        listing: Listing,
     },
 
     /// Show a dead letter, its rows, and what a replay of it would do.
@@ -181,21 +174,70 @@ pub(crate) enum Dlq {
 Examples:
   outboxctl --env dev dlq replay --dry-run
   outboxctl --env dev dlq replay
-  outboxctl --env dev dlq replay --limit 10"
+  outboxctl --env dev dlq replay --limit 10
+  outboxctl --env dev dlq replay --group RetryAttemptsExhausted"
     )]
-    Replay {
-        /// Show what a replay would do, without doing it.
-        #[arg(long)]
-        dry_run: bool,
+    Replay(DlqReplay),
+}
 
-        /// Maximum number of letters.
-        #[arg(long, value_name = "COUNT", value_parser = at_least_one)]
-        limit: Option<usize>,
+/// Which parked rows or dead letters are listed, and how.
+#[derive(Debug, Args)]
+pub(crate) struct Listing {
+    /// Only those with this code.
+    #[arg(long, value_name = "CODE")]
+    pub(crate) group: Option<String>,
 
-        /// Only the letters with these ids, as list shows them.
-        #[arg(conflicts_with = "limit")]
-        ids: Vec<String>,
-    },
+    /// List each on its own instead of grouping them.
+    #[arg(long)]
+    pub(crate) flat: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DlqReplay {
+    /// Show what a replay would do, without doing it.
+    #[arg(long, conflicts_with = "until")]
+    pub(crate) dry_run: bool,
+
+    /// Maximum number of letters.
+    #[arg(long, value_name = "COUNT", value_parser = at_least_one, conflicts_with = "group")]
+    pub(crate) limit: Option<usize>,
+
+    /// Only the letters with these ids, as list --flat shows them.
+    #[arg(conflicts_with_all = ["limit", "group"])]
+    pub(crate) ids: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) whole: WholeGroup,
+}
+
+/// A group of parked rows or dead letters that a command acts on as a whole.
+#[derive(Debug, Args)]
+#[group(skip)]
+pub(crate) struct WholeGroup {
+    /// All with this code, as the lists show it. Without --until nothing is changed: the command
+    /// shows what it would do, and the command that does it.
+    #[arg(long, value_name = "CODE")]
+    pub(crate) group: Option<String>,
+
+    /// Act on the group, but on nothing that joined it after this time.
+    #[arg(long, value_name = "TIME", requires = "group")]
+    pub(crate) until: Option<Timestamp>,
+}
+
+#[derive(Debug, Args)]
+#[group(skip)]
+#[command(group = ArgGroup::new("which").required(true).args(["row", "group"]))]
+pub(crate) struct Discard {
+    /// The row.
+    #[arg(value_name = "AGGREGATE/SEQUENCE")]
+    pub(crate) row: Option<RowName>,
+
+    #[command(flatten)]
+    pub(crate) whole: WholeGroup,
+
+    /// The reason, kept with the row: up to 500 characters.
+    #[arg(long)]
+    pub(crate) reason: String,
 }
 
 #[derive(Debug, Args)]
@@ -211,15 +253,15 @@ pub(crate) struct Publish {
 }
 
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
+#[group(skip)]
+#[command(group = ArgGroup::new("which").required(true).args(["rows", "group", "all"]))]
 pub(crate) struct Unpark {
     /// The rows.
     #[arg(value_name = "AGGREGATE/SEQUENCE")]
     pub(crate) rows: Vec<RowName>,
 
-    /// Every row with this reason code, as status shows it.
-    #[arg(long, value_name = "CODE")]
-    pub(crate) reason: Option<String>,
+    #[command(flatten)]
+    pub(crate) whole: WholeGroup,
 
     /// Every parked row.
     #[arg(long)]
@@ -309,16 +351,26 @@ impl Command {
             Self::Status
             | Self::History { .. }
             | Self::Pending(_)
-            | Self::Parked { .. }
+            | Self::Parked(_)
             | Self::Dlq(Dlq::List { .. } | Dlq::Show { .. }) => false,
-            Self::Dlq(Dlq::Replay { dry_run, .. }) => !dry_run,
-            Self::Publish(_)
-            | Self::Unpark(_)
-            | Self::Edit { .. }
-            | Self::Discard { .. }
-            | Self::Pause
-            | Self::Resume => true,
+            Self::Dlq(Dlq::Replay(replay)) => !replay.dry_run && replay.whole.changes(),
+            Self::Unpark(unpark) => unpark.whole.changes(),
+            Self::Discard(discard) => discard.whole.changes(),
+            Self::Publish(_) | Self::Edit { .. } | Self::Pause | Self::Resume => true,
         }
+    }
+}
+
+impl WholeGroup {
+    /// Returns whether the command changes something: a group only once the operator has seen
+    /// it.
+    fn changes(&self) -> bool {
+        !self.is_preview()
+    }
+
+    /// Returns whether the command only shows what it would do with the group.
+    pub(crate) fn is_preview(&self) -> bool {
+        self.group.is_some() && self.until.is_none()
     }
 }
 

@@ -76,6 +76,18 @@ impl CommandLine {
         self.with(&arguments)
     }
 
+    /// Returns a command for the same outbox that acts on the group with this code. A code that
+    /// begins with `-` would be parsed as an option, so it is part of its own one.
+    pub(crate) fn with_group(&self, command: &[&str], code: &str, options: &[&str]) -> String {
+        let joined = format!("--group={code}");
+        let group: &[&str] = if code.starts_with('-') {
+            &[&joined]
+        } else {
+            &["--group", code]
+        };
+        self.with(&[command, group, options].concat())
+    }
+
     /// Returns a help text with its examples as commands for the same outbox.
     /// They are the lines that begin with `  outboxctl --env` or `--stack`.
     pub(crate) fn in_help(&self, text: &str) -> String {
@@ -265,6 +277,18 @@ mod tests {
                 assert!(!command.contains(is_hidden), "{command:?}");
                 assert_eq!(pasted(&command), expected, "{command}");
             }
+        }
+    }
+
+    #[test]
+    fn a_pasted_command_keeps_the_code_of_a_group() {
+        for code in DELICATE {
+            let line = started(&["outboxctl", "--env", "dev"], false);
+            let command = line.with_group(&["unpark"], code, &["--until", "now"]);
+            assert!(!command.contains(is_hidden), "{command:?}");
+            let group = if code.starts_with('-') { "=" } else { "><" };
+            let expected = format!("<--env><dev><unpark><--group{group}{code}><--until><now>");
+            assert_eq!(pasted(&command), expected, "{command}");
         }
     }
 

@@ -49,6 +49,16 @@ impl Context<'_> {
         self.commands.with_id(command, id, options)
     }
 
+    /// Returns a command for a whole group of the same outbox, to be suggested.
+    pub(crate) fn command_for_group(
+        &self,
+        command: &[&str],
+        code: &str,
+        options: &[&str],
+    ) -> String {
+        self.commands.with_group(command, code, options)
+    }
+
     /// Returns whether the output is for people. For programs, standard error holds
     /// only the reason why a command failed.
     pub(crate) fn is_for_people(&self) -> bool {

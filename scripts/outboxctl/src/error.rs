@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use outbox::ports::CallError;
 
-use crate::{command_line::CommandLine, purpose::Purpose};
+use crate::{command_line::CommandLine, purpose::Purpose, shell::quoted};
 
 /// Why a command failed: what happened, and to which thing.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +45,15 @@ pub(crate) enum Error {
 
     #[error("row {0} is not parked")]
     NotParked(String),
+
+    #[error("there is no group {group} of {things}")]
+    NoSuchGroup {
+        group: String,
+        /// What is grouped: parked rows or dead letters.
+        things: &'static str,
+        /// The codes of the groups there are.
+        codes: Vec<String>,
+    },
 
     #[error("row {0} was modified concurrently; nothing was changed")]
     Changed(String),
@@ -136,6 +145,7 @@ impl Error {
                 "the relay publishes it by itself; list parked rows: {}",
                 commands.with(&["parked"])
             )],
+            Self::NoSuchGroup { things, codes, .. } => vec![groups_there_are(things, codes)],
             Self::Changed(_) => vec![format!(
                 "list parked rows again: {}",
                 commands.with(&["parked"])
@@ -174,6 +184,15 @@ impl Error {
             | Self::Io { .. } => Vec::new(),
         }
     }
+}
+
+/// Returns which groups there are. Quoted, so that a code with a comma in it isn't taken for two.
+fn groups_there_are(things: &str, codes: &[String]) -> String {
+    if codes.is_empty() {
+        return format!("there are no {things}");
+    }
+    let codes: Vec<String> = codes.iter().map(|code| quoted(code)).collect();
+    format!("the groups there are: {}", codes.join(", "))
 }
 
 /// Returns the help of an error with a kept draft: where the draft is, and how to use it.

@@ -7,7 +7,9 @@ use outbox::{
     replay::Replay,
 };
 
-use crate::{call_failure::call_failed, deployment::Deployment, error::Error};
+use crate::{
+    call_failure::call_failed, deployment::Deployment, error::Error, receive_counts::ReceiveCounts,
+};
 
 /// A relay like the functions' one, with the operator's permissions.
 pub(crate) type OperatorRelay = Relay<EventBridgeBus, DynamoDbTable, SqsQueue>;
@@ -20,11 +22,17 @@ pub(crate) type OperatorReplay =
 pub(crate) struct OutboxParts<'d> {
     config: &'d SdkConfig,
     deployment: &'d Deployment,
+    /// How often the letters were received that these parts have received.
+    pub(crate) receive_counts: ReceiveCounts,
 }
 
 impl<'d> OutboxParts<'d> {
     pub(crate) fn new(config: &'d SdkConfig, deployment: &'d Deployment) -> Self {
-        Self { config, deployment }
+        Self {
+            config,
+            deployment,
+            receive_counts: ReceiveCounts::default(),
+        }
     }
 
     /// Returns the outbox table.
@@ -35,7 +43,9 @@ impl<'d> OutboxParts<'d> {
 
     /// Returns the dead-letter queue.
     pub(crate) fn queue(&self) -> SqsQueue {
-        let client = aws_sdk_sqs::Client::new(self.config);
+        let config = aws_sdk_sqs::config::Builder::from(self.config);
+        let config = config.interceptor(self.receive_counts.clone()).build();
+        let client = aws_sdk_sqs::Client::from_conf(config);
         SqsQueue::new(client, &self.deployment.dead_letter_queue_url)
     }
 

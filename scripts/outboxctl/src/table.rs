@@ -34,7 +34,8 @@ impl<const N: usize> Table<N> {
         Text::laid_out(&self.fitting(terminal_width()))
     }
 
-    fn fitting(&self, width: Option<u16>) -> String {
+    /// Returns the table for a terminal of this width; `None` for any length of lines.
+    pub(crate) fn fitting(&self, width: Option<u16>) -> String {
         let mut grid = grid();
         grid.set_header(self.columns.map(str::to_uppercase));
         for row in &self.rows {

@@ -10,6 +10,11 @@
 //! | none yet | started | stopped, so that it never starts |
 //! | started | unchanged | stopped |
 //! | stopped | stays stopped; the items are recorded | unchanged |
+//!
+//! So shipping doesn't require order of its inbox ([`in_order`](outbox::inbox::Inbox::in_order)).
+//! That would only delay it: the cancellation of an order would wait for an `OrderCreated` that
+//! is parked, instead of stopping the shipment at once. It would also break with the next type of
+//! event: shipping's rule selects two types, and an order with any other would have gaps.
 
 mod order_event;
 mod shipment;

@@ -1,14 +1,20 @@
-//! `discard`: gives up a parked row.
+//! `discard`: gives up parked rows.
 
 use jiff::Timestamp;
 use outbox::{
     RowKey,
-    ports::{Discard, ParkedRows},
+    ports::{CallError, Discard, ParkedRows},
 };
 use serde::Serialize;
 
-use super::find_row::find_row;
+use super::{
+    find_row::find_row,
+    group_change::{GroupChange, RowChange, RowResult, SeenRows, change_each},
+    group_preview,
+    parked_rows::ParkedRow,
+};
 use crate::{
+    arguments,
     context::{Context, Outcome},
     error::Error,
     outbox_parts::OperatorRelay,
@@ -28,18 +34,36 @@ struct Discarded {
 
 pub(super) async fn run(
     context: &Context<'_>,
-    name: &RowName,
-    reason: &str,
+    options: &arguments::Discard,
 ) -> Result<Outcome, Error> {
     let caller = &context.deployment.account.caller;
+    let reason = &options.reason;
     let discard = Discard::new(caller, Timestamp::now(), reason).ok_or(Error::NoReason)?;
+    if let Some(row) = &options.row {
+        return discard_one(context, row, &discard).await;
+    }
+    // Without a row there is a group, or the command line was rejected.
+    let code = options.whole.group.as_deref().unwrap_or_default();
+    let rows = ParkedRow::only(ParkedRow::all(context).await?, code)?;
+    if let Some(until) = options.whole.until {
+        return discard_group(context, rows, until, &discard).await;
+    }
+    let command = ("discard", &["--reason", reason.as_str()][..]);
+    group_preview::show(context, "discard", command, code, &rows).await
+}
+
+async fn discard_one(
+    context: &Context<'_>,
+    name: &RowName,
+    discard: &Discard,
+) -> Result<Outcome, Error> {
     let relay = context.parts.relay();
     let key = find_row(&relay, name).await?;
-    let discarding = || relay.table().discard(&key, &discard);
+    let discarding = || relay.table().discard(&key, discard);
     let is_done = relay.patiently(discarding).await.map_err(Error::aws)?;
     // The row may be discarded by an earlier call whose response was lost, or by another
     // operator: that is a success, too.
-    if !is_done && !is_discarded(&relay, &key).await? {
+    if !is_done && !is_discarded(&relay, &key).await.map_err(Error::aws)? {
         return Err(Error::NotParked(key.to_string()));
     }
     let discarded = key.to_string();
@@ -50,11 +74,43 @@ pub(super) async fn run(
     Ok(Outcome::Done)
 }
 
+async fn discard_group(
+    context: &Context<'_>,
+    rows: Vec<ParkedRow>,
+    until: Timestamp,
+    discard: &Discard,
+) -> Result<Outcome, Error> {
+    let seen = SeenRows::of(rows, until);
+    let relay = context.parts.relay();
+    let discarding = async |key: &RowKey| {
+        relay
+            .patiently(|| relay.table().discard(key, discard))
+            .await
+    };
+    let mut results = Vec::new();
+    for (key, change) in change_each(context, "discarding", &seen.rows, discarding).await {
+        results.push(result(&relay, &key, &change).await);
+    }
+    GroupChange::print(context, "discarded", results, seen.newer)
+}
+
+async fn result(relay: &OperatorRelay, key: &RowKey, change: &RowChange) -> RowResult {
+    match (change.why_unchanged(), change) {
+        (Some(why), _) => RowResult::left(key, why),
+        (None, RowChange::Changed) => RowResult::done(key, "discarded"),
+        (None, _) => match is_discarded(relay, key).await {
+            Ok(true) => RowResult::done(key, "was discarded already"),
+            Ok(false) => RowResult::left(key, "was no longer parked, and is not discarded".into()),
+            Err(error) => RowResult::left(key, format!("was no longer parked; {error}")),
+        },
+    }
+}
+
 /// Returns whether the row is discarded already.
-async fn is_discarded(relay: &OperatorRelay, key: &RowKey) -> Result<bool, Error> {
+async fn is_discarded(relay: &OperatorRelay, key: &RowKey) -> Result<bool, CallError> {
     let kept = key.discarded();
     let read = || relay.table().read(&kept);
-    Ok(relay.patiently(read).await.map_err(Error::aws)?.is_some())
+    Ok(relay.patiently(read).await?.is_some())
 }
 
 impl Report for Discarded {

@@ -1,14 +1,15 @@
 //! `dlq list`: the dead letters, oldest first.
 
-use jiff::Timestamp;
-use outbox::{
-    ports::{DeadLetterQueue, Depth, Message},
-    replay::{Letter, Selection},
-};
+use outbox::ports::{CallError, DeadLetterQueue, Depth};
 use serde::Serialize;
 
+use super::{
+    edits::Edits,
+    group_table::{self, ShownGroup},
+    letters::ListedLetter,
+};
 use crate::{
-    age,
+    age, arguments,
     context::{Context, Outcome},
     error::Error,
     output::{Report, count},
@@ -19,75 +20,104 @@ use crate::{
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Listing {
-    letters: Vec<Listed>,
-    /// About how many letters are not listed: beyond the limit, or in flight.
+    /// The largest first.
+    groups: Vec<ShownGroup>,
+    letters: Vec<ListedLetter>,
+    /// About how many letters are not listed: beyond the limit, of another group, or in flight.
     others: usize,
-    /// The command that shows the first letter.
-    #[serde(skip)]
-    show: Option<String>,
-    /// The command that shows what a replay would do.
-    #[serde(skip)]
-    dry_run: String,
-}
-
-#[derive(Debug, Serialize)]
-struct Listed {
-    id: String,
-    /// When it was sent.
+    /// Why edits are unknown, if they are.
     #[serde(skip_serializing_if = "Option::is_none")]
-    since: Option<Timestamp>,
-    /// Who sent it: the relay, or Lambda for its stream mapping.
-    from: &'static str,
-    /// The row or the records of the stream.
-    about: String,
-    /// Why it was sent.
-    why: String,
+    edits_unknown: Option<String>,
+    #[serde(skip)]
+    is_flat: bool,
+    #[serde(skip)]
+    suggested: Suggested,
 }
 
-pub(super) async fn run(context: &Context<'_>, limit: usize) -> Result<Outcome, Error> {
+/// The commands that the list suggests.
+#[derive(Debug)]
+struct Suggested {
+    /// Shows the first letter.
+    show: Option<String>,
+    /// Shows what a replay would do.
+    dry_run: String,
+    /// Shows what a replay of the largest group would do.
+    group: Option<String>,
+    /// Lists every letter.
+    flat: String,
+}
+
+pub(super) async fn run(
+    context: &Context<'_>,
+    limit: usize,
+    options: &arguments::Listing,
+) -> Result<Outcome, Error> {
     let replay = context.parts.replay().await?;
-    let selection = Selection {
-        limit: Some(limit),
-        ..Selection::default()
-    };
-    let mut messages = replay.peek(&selection).await.map_err(Error::aws)?;
-    messages.sort_by_key(|message| message.sent_at);
+    let mut letters = ListedLetter::peek(context, &replay, Some(limit)).await?;
+    // Without letters all is well, whatever group was asked for.
+    if let Some(code) = &options.group
+        && !letters.is_empty()
+    {
+        letters = ListedLetter::only(letters, code)?;
+    }
     let Depth { visible, hidden } = replay.queue().depth().await.map_err(Error::aws)?;
-    let letters: Vec<Listed> = messages.iter().map(Listed::of).collect();
-    let listing = Listing {
-        others: (visible + hidden).saturating_sub(letters.len()),
-        show: letters
-            .first()
-            .map(|letter| context.command_for(&["dlq", "show"], &letter.id, &[])),
-        dry_run: context.command(&["dlq", "replay", "--dry-run"]),
-        letters,
-    };
+    let rows = letters.iter().filter_map(|letter| letter.row.as_ref());
+    let edits = Edits::read(replay.relay(), rows).await;
+    let listing = Listing::of(context, letters, visible + hidden, &edits, options);
     context.print(&listing)?;
     Ok(Outcome::done_if(listing.letters.is_empty()))
 }
 
-impl Listed {
-    fn of(message: &Message) -> Self {
-        let (from, about, why) = match Letter::parse(&message.body) {
-            Ok(Letter::Reference(letter)) => {
-                let why = format!("{}: {}", letter.code, letter.message);
-                ("relay", letter.key.to_string(), why)
-            }
-            Ok(Letter::Pointer(pointer)) => {
-                let records = usize::try_from(pointer.batch_size).unwrap_or(usize::MAX);
-                let about = format!("{} of the stream", count(records, "record"));
-                ("Lambda", about, pointer.condition)
-            }
-            Err(error) => ("unknown", "not a dead letter".to_owned(), error.to_string()),
-        };
+impl Listing {
+    fn of(
+        context: &Context<'_>,
+        letters: Vec<ListedLetter>,
+        depth: usize,
+        edits: &Result<Edits, CallError>,
+        options: &arguments::Listing,
+    ) -> Self {
+        let counts = &context.parts.receive_counts;
+        let groups = ListedLetter::groups(&letters);
+        let groups = ShownGroup::of(groups, edits, |id| counts.before(id));
         Self {
-            id: message.id.clone(),
-            since: message.sent_at,
-            from,
-            about,
-            why,
+            suggested: Suggested::of(context, &letters, &groups),
+            groups,
+            others: depth.saturating_sub(letters.len()),
+            edits_unknown: edits.as_ref().err().map(ToString::to_string),
+            is_flat: options.flat,
+            letters,
         }
     }
+}
+
+impl Suggested {
+    fn of(context: &Context<'_>, letters: &[ListedLetter], groups: &[ShownGroup]) -> Self {
+        let show = |letter: &ListedLetter| context.command_for(&["dlq", "show"], &letter.id, &[]);
+        let replay =
+            |group: &ShownGroup| context.command_for_group(&["dlq", "replay"], group.code(), &[]);
+        Self {
+            show: letters.first().map(show),
+            dry_run: context.command(&["dlq", "replay", "--dry-run"]),
+            group: groups.first().map(replay),
+            flat: context.command(&["dlq", "list", "--flat"]),
+        }
+    }
+}
+
+fn flat(letters: &[ListedLetter]) -> Text {
+    let mut table = Table::new(["letter", "from", "about", "why", "since", "received before"]);
+    for letter in letters {
+        let received = letter.received_before;
+        table.add_row([
+            letter.id.clone(),
+            letter.from.to_owned(),
+            letter.about.clone(),
+            letter.why.clone(),
+            letter.since.map_or("unknown".to_owned(), age::age),
+            received.map_or("unknown".to_owned(), |times| times.to_string()),
+        ]);
+    }
+    table.text()
 }
 
 impl Report for Listing {
@@ -95,44 +125,39 @@ impl Report for Listing {
         if self.letters.is_empty() && self.others == 0 {
             return "there are no dead letters".into();
         }
-        let mut table = Table::new(["letter", "from", "about", "why", "since"]);
-        for letter in &self.letters {
-            table.add_row([
-                letter.id.clone(),
-                letter.from.to_owned(),
-                letter.about.clone(),
-                letter.why.clone(),
-                letter.since.map_or("unknown".to_owned(), age::age),
-            ]);
-        }
-        let mut text = table.text();
+        let mut text = if self.is_flat {
+            flat(&self.letters)
+        } else {
+            group_table::of_letters(&self.groups)
+        };
         if self.others > 0 {
             let others = count(self.others, "other");
             text.add(format_args!("about {others} not listed, or in flight"));
         }
-        if let Some(show) = &self.show {
-            text.add(format_args!("show a letter, such as the first: {show}"));
+        if !self.letters.is_empty() {
+            text.add("received: by a replay, or only to look at it; SQS doesn't record when last");
         }
-        text.add(format_args!("preview a replay of all: {}", self.dry_run));
+        if let Some(reason) = &self.edits_unknown {
+            text.add(format_args!("edits are unknown: {reason}"));
+        }
+        self.suggested.add_to(&mut text, self.is_flat);
         text
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_that_is_not_a_dead_letter_is_listed_as_such() {
-        let message = Message {
-            id: "1".into(),
-            receipt: String::new(),
-            body: "nonsense".into(),
-            sent_at: None,
-        };
-        let listed = Listed::of(&message);
-        assert_eq!(listed.from, "unknown");
-        assert_eq!(listed.about, "not a dead letter");
-        assert_eq!(listed.why, "it is not JSON");
+impl Suggested {
+    fn add_to(&self, text: &mut Text, is_flat: bool) {
+        if let Some(show) = &self.show {
+            text.add(format_args!("show a letter, such as the first: {show}"));
+        }
+        text.add(format_args!("preview a replay of all: {}", self.dry_run));
+        if let Some(group) = &self.group {
+            text.add(format_args!(
+                "preview a replay of the largest group: {group}"
+            ));
+        }
+        if !is_flat {
+            text.add(format_args!("list every letter: {}", self.flat));
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! `dlq replay`: publishes the rows of dead letters, then deletes the letters.
 
+use std::collections::HashSet;
+
 use outbox::{
     RowKey,
     ports::{DeadLetterQueue, Message},
@@ -8,8 +10,9 @@ use outbox::{
 };
 use serde::Serialize;
 
-use super::parked;
+use super::{letters::ListedLetter, parked};
 use crate::{
+    arguments::{DlqReplay, WholeGroup},
     context::{Context, Outcome},
     error::Error,
     interrupt::Interrupt,
@@ -36,6 +39,12 @@ struct Replayed {
     /// records.
     from_table: usize,
     dry_run: bool,
+    /// The result for each letter of a group; empty for other replays.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    letters: Vec<LetterResult>,
+    /// The command that replays the group, in a dry run of one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    command: Option<String>,
     /// Why the replay ended early, if it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     ended_early: Option<String>,
@@ -53,6 +62,20 @@ struct RemainingLetter {
     next: Vec<String>,
 }
 
+/// What came of one letter of a group.
+#[derive(Debug, Serialize)]
+struct LetterResult {
+    id: String,
+    result: String,
+}
+
+/// A group of letters that is replayed as a whole.
+struct LetterGroup {
+    ids: HashSet<String>,
+    /// The command that replays it.
+    command: String,
+}
+
 /// The letters of a replay, one after the other: each is recorded, and reported at once if it
 /// stays.
 struct Letters<'c> {
@@ -60,34 +83,73 @@ struct Letters<'c> {
     progress: Progress,
     /// How many were found in the queue.
     found: usize,
+    /// Whether the result for each letter is reported, and not only for those that stay.
+    is_each_reported: bool,
     replayed: Replayed,
 }
 
-pub(super) async fn run(
-    context: &Context<'_>,
-    dry_run: bool,
-    limit: Option<usize>,
-    ids: &[String],
-) -> Result<Outcome, Error> {
+pub(super) async fn run(context: &Context<'_>, options: &DlqReplay) -> Result<Outcome, Error> {
     let interrupt = Interrupt::listen(context.is_for_people());
     let replay = context.parts.replay().await?;
+    let group = LetterGroup::find(context, &replay, &options.whole).await?;
+    let ids: HashSet<String> = match &group {
+        // Without ids the selection would be all letters.
+        Some(group) if group.ids.is_empty() => return all_later(context),
+        Some(group) => group.ids.clone(),
+        None => options.ids.iter().cloned().collect(),
+    };
+    let selected = ids.len();
     let selection = Selection {
-        ids: ids.iter().cloned().collect(),
-        limit,
+        ids,
+        limit: options.limit,
     };
     let depth = replay.queue().depth().await.map_err(Error::aws)?;
-    let most = depth.visible.min(limit.unwrap_or(usize::MAX));
-    let about = if ids.is_empty() { most } else { ids.len() };
-    let mut letters = Letters::of(context, about);
-    if dry_run {
+    let most = depth.visible.min(options.limit.unwrap_or(usize::MAX));
+    let mut letters = Letters::of(context, if selected == 0 { most } else { selected });
+    letters.is_each_reported = group.is_some();
+    if options.dry_run || options.whole.is_preview() {
+        letters.replayed.command = group.map(|group| group.command);
         letters.dry_run(&replay, &selection).await?;
     } else {
         letters.replay(&replay, &selection, &interrupt).await;
     }
-    let replayed = letters.finish(ids.len());
+    let replayed = letters.finish(selected);
     context.print(&replayed)?;
     let is_done = replayed.left.is_empty() && replayed.ended_early.is_none();
     Ok(Outcome::done_if(is_done))
+}
+
+/// Reports that there is nothing to replay: the group has other letters now.
+fn all_later(context: &Context<'_>) -> Result<Outcome, Error> {
+    context.print(&Replayed {
+        ended_early: Some("all letters of the group were sent after --until".to_owned()),
+        ..Replayed::default()
+    })?;
+    Ok(Outcome::NeedsAttention)
+}
+
+impl LetterGroup {
+    /// Returns the letters of the group that was typed; `None` if none was.
+    async fn find(
+        context: &Context<'_>,
+        replay: &OperatorReplay,
+        whole: &WholeGroup,
+    ) -> Result<Option<Self>, Error> {
+        let Some(code) = &whole.group else {
+            return Ok(None);
+        };
+        let letters = ListedLetter::peek(context, replay, None).await?;
+        let mut letters = ListedLetter::only(letters, code)?;
+        letters.retain(|letter| whole.until.is_none_or(|until| letter.since <= Some(until)));
+        let until = letters.iter().filter_map(|letter| letter.since).max();
+        // SQS reports the time of every letter. Without it, the letter is part of the group.
+        let until = until.unwrap_or_default().to_string();
+        let replay = ["dlq", "replay"];
+        Ok(Some(Self {
+            ids: letters.into_iter().map(|letter| letter.id).collect(),
+            command: context.command_for_group(&replay, code, &["--until", &until]),
+        }))
+    }
 }
 
 impl<'c> Letters<'c> {
@@ -97,6 +159,7 @@ impl<'c> Letters<'c> {
             context,
             progress: Progress::of("replaying", about, context.is_for_people()),
             found: 0,
+            is_each_reported: false,
             replayed: Replayed {
                 list: context.command(&["dlq", "list"]),
                 ..Replayed::default()
@@ -139,6 +202,10 @@ impl<'c> Letters<'c> {
     fn record(&mut self, message: &Message, outcome: &LetterOutcome) {
         self.found += 1;
         self.progress.advance();
+        if self.is_each_reported {
+            let result = LetterResult::of(message, outcome, self.replayed.dry_run);
+            self.replayed.letters.push(result);
+        }
         if let Some(left) = self.replayed.record(message, outcome, self.context) {
             self.progress.say(left.text());
         }
@@ -164,7 +231,8 @@ impl Replayed {
         outcome: &LetterOutcome,
         context: &Context<'_>,
     ) -> Option<&RemainingLetter> {
-        let (why, next) = match outcome {
+        let why = why_left(outcome).unwrap_or_default();
+        let next = match outcome {
             LetterOutcome::Settled {
                 published,
                 from_table,
@@ -175,12 +243,11 @@ impl Replayed {
                 self.from_table += usize::from(from_table.is_some());
                 return None;
             }
-            LetterOutcome::Pending { parked, failed } => {
+            LetterOutcome::Pending { parked, .. } => {
                 let first = parked.first().map(ToString::to_string);
-                let next = first.map(|row| parked::next(context, &row));
-                (still_there(parked, failed), next.unwrap_or_default())
+                first.map_or_else(Vec::new, |row| parked::next(context, &row))
             }
-            LetterOutcome::Unsettled(unsettled) => (unsettled.to_string(), Vec::new()),
+            LetterOutcome::Unsettled(_) => Vec::new(),
         };
         self.left.push(RemainingLetter {
             id: message.id.clone(),
@@ -188,6 +255,42 @@ impl Replayed {
             next,
         });
         self.left.last()
+    }
+}
+
+/// Returns why a letter stays in the queue; `None` if it is settled.
+fn why_left(outcome: &LetterOutcome) -> Option<String> {
+    match outcome {
+        LetterOutcome::Settled { .. } => None,
+        LetterOutcome::Pending { parked, failed } => Some(still_there(parked, failed)),
+        LetterOutcome::Unsettled(unsettled) => Some(unsettled.to_string()),
+    }
+}
+
+impl LetterResult {
+    fn of(message: &Message, outcome: &LetterOutcome, is_dry_run: bool) -> Self {
+        let (settled, stays) = if is_dry_run {
+            ("would be settled", "would stay")
+        } else {
+            ("settled", "stays")
+        };
+        let result = match outcome {
+            LetterOutcome::Settled {
+                from_table: Some(_),
+                ..
+            } => format!("{settled} by publishing all pending rows of that time"),
+            LetterOutcome::Settled {
+                published, before, ..
+            } => {
+                let published = count(*published, "row");
+                format!("{settled}: {published} published, {before} settled before")
+            }
+            left => format!("{stays}: {}", why_left(left).unwrap_or_default()),
+        };
+        Self {
+            id: message.id.clone(),
+            result,
+        }
     }
 }
 
@@ -224,6 +327,9 @@ impl Report for Replayed {
         } else {
             Text::line(format_args!("{letters} settled, {rows} published"))
         };
+        for letter in &self.letters {
+            text.append_indented(Text::line(format_args!("{}: {}", letter.id, letter.result)));
+        }
         if self.from_table > 0 {
             let from_table = count(self.from_table, "letter");
             text.add(format_args!(
@@ -239,6 +345,10 @@ impl Report for Replayed {
         }
         if let Some(reason) = &self.ended_early {
             text.add(format_args!("ended early: {reason}"));
+        }
+        if let Some(command) = &self.command {
+            text.add("nothing was changed; to replay the group:");
+            text.append_indented(Text::line(command));
         }
         text
     }

@@ -5,9 +5,15 @@ mod dlq_list;
 mod dlq_replay;
 mod dlq_show;
 mod edit;
+mod edits;
 mod find_row;
+mod group_change;
+mod group_preview;
+mod group_table;
 mod history;
+mod letters;
 mod parked;
+mod parked_rows;
 mod pause;
 mod pending;
 mod publish;
@@ -47,18 +53,16 @@ pub(crate) async fn run(arguments: &Arguments, commands: &CommandLine) -> Result
     match &arguments.command {
         Command::Status => status::run(&context).await,
         Command::Pending(pending) => pending::run(&context, pending).await,
-        Command::Parked { reason } => parked::run(&context, reason.as_deref()).await,
-        Command::Dlq(Dlq::List { limit }) => dlq_list::run(&context, *limit).await,
+        Command::Parked(listing) => parked::run(&context, listing).await,
+        Command::Dlq(Dlq::List { limit, listing }) => {
+            dlq_list::run(&context, *limit, listing).await
+        }
         Command::Dlq(Dlq::Show { id }) => dlq_show::run(&context, id).await,
-        Command::Dlq(Dlq::Replay {
-            dry_run,
-            limit,
-            ids,
-        }) => dlq_replay::run(&context, *dry_run, *limit, ids).await,
+        Command::Dlq(Dlq::Replay(replay)) => dlq_replay::run(&context, replay).await,
         Command::Publish(publish) => publish::run(&context, publish).await,
         Command::Unpark(unpark) => unpark::run(&context, unpark).await,
         Command::Edit { row, detail } => edit::run(&context, row, detail.as_deref()).await,
-        Command::Discard { row, reason } => discard::run(&context, row, reason).await,
+        Command::Discard(discard) => discard::run(&context, discard).await,
         Command::History { row } => history::run(&context, row).await,
         Command::Pause => pause::pause(&context).await,
         Command::Resume => pause::resume(&context).await,

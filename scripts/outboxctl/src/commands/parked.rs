@@ -1,11 +1,16 @@
 //! `parked`: the parked rows and their reasons.
 
 use jiff::Timestamp;
-use outbox::{Candidate, Parked, ports::StoredRow};
+use outbox::ports::CallError;
 use serde::Serialize;
 
+use super::{
+    edits::{Edited, Edits},
+    group_table::{self, ShownGroup},
+    parked_rows::ParkedRow,
+};
 use crate::{
-    age,
+    age, arguments,
     context::{Context, Outcome},
     error::Error,
     output::Report,
@@ -14,11 +19,26 @@ use crate::{
 };
 
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Listing {
+    /// The largest first.
+    groups: Vec<ShownGroup>,
+    /// Those parked first at the beginning.
     rows: Vec<Row>,
+    /// Why edits are unknown, if they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    edits_unknown: Option<String>,
+    #[serde(skip)]
+    is_flat: bool,
     /// Commands for the first row.
     #[serde(skip)]
-    next: Vec<String>,
+    of_row: Vec<String>,
+    /// Commands for the largest group.
+    #[serde(skip)]
+    of_group: Vec<String>,
+    /// The command that lists every row.
+    #[serde(skip)]
+    flat: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -32,21 +52,33 @@ struct Row {
     event: Option<String>,
     reason: String,
     parked_at: Timestamp,
+    /// The edits in the past 30 days.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    edited: Option<Edited>,
 }
 
-pub(super) async fn run(context: &Context<'_>, reason: Option<&str>) -> Result<Outcome, Error> {
-    let parked = parked(context, reason).await?;
-    let rows = parked
-        .iter()
-        .map(|(candidate, mark)| Row::of(candidate, mark));
-    let mut rows: Vec<Row> = rows.collect();
-    rows.sort_by(|a, b| a.parked_at.cmp(&b.parked_at).then(a.row.cmp(&b.row)));
-    let outcome = Outcome::done_if(rows.is_empty());
-    let next = rows
-        .first()
-        .map_or_else(Vec::new, |first| next(context, &first.row));
-    context.print(&Listing { rows, next })?;
-    Ok(outcome)
+pub(super) async fn run(
+    context: &Context<'_>,
+    options: &arguments::Listing,
+) -> Result<Outcome, Error> {
+    let mut parked = ParkedRow::all(context).await?;
+    // Without parked rows all is well, whatever group was asked for.
+    if let Some(code) = &options.group
+        && !parked.is_empty()
+    {
+        parked = ParkedRow::only(parked, code)?;
+    }
+    let edits = edits(context, &parked).await;
+    let listing = Listing::of(context, &parked, &edits, options);
+    context.print(&listing)?;
+    Ok(Outcome::done_if(parked.is_empty()))
+}
+
+/// Reads how often the rows were edited.
+pub(super) async fn edits(context: &Context<'_>, rows: &[ParkedRow]) -> Result<Edits, CallError> {
+    // A row says whether it was edited, so there is nothing to read for most.
+    let edited = rows.iter().filter(|row| row.may_be_edited());
+    Edits::read(&context.parts.relay(), edited.map(ParkedRow::key)).await
 }
 
 /// Returns the commands for a parked row. The operator must add a reason to the discard:
@@ -59,38 +91,67 @@ pub(super) fn next(context: &Context<'_>, row: &str) -> Vec<String> {
     ]
 }
 
-/// Returns the parked rows, only those with this reason code if one is given.
-pub(super) async fn parked(
-    context: &Context<'_>,
-    reason: Option<&str>,
-) -> Result<Vec<(Candidate, Parked)>, Error> {
-    let mut parked = Vec::new();
-    let relay = context.parts.relay();
-    let show = |row: StoredRow| {
-        if let Some(mark) = row.parked
-            && reason.is_none_or(|reason| reason == mark.code())
-        {
-            parked.push((row.candidate, mark));
+/// Returns the commands for a group of parked rows.
+fn next_for_group(context: &Context<'_>, code: &str) -> Vec<String> {
+    vec![
+        context.command_for_group(&["unpark"], code, &[]),
+        context.command_for_group(&["discard"], code, &["--reason", ""]),
+    ]
+}
+
+impl Listing {
+    fn of(
+        context: &Context<'_>,
+        parked: &[ParkedRow],
+        edits: &Result<Edits, CallError>,
+        options: &arguments::Listing,
+    ) -> Self {
+        let groups = ShownGroup::of(ParkedRow::groups(parked), edits, |_| None);
+        let flat = ["parked", "--flat"];
+        Self {
+            of_row: parked
+                .first()
+                .map_or_else(Vec::new, |first| next(context, &first.key().to_string())),
+            of_group: groups
+                .first()
+                .map_or_else(Vec::new, |group| next_for_group(context, group.code())),
+            flat: match &options.group {
+                Some(code) => context.command_for_group(&flat, code, &[]),
+                None => context.command(&flat),
+            },
+            is_flat: options.flat,
+            rows: parked.iter().map(|row| Row::of(row, edits)).collect(),
+            edits_unknown: edits.as_ref().err().map(ToString::to_string),
+            groups,
         }
-    };
-    relay.survey(None, show).await.map_err(Error::aws)?;
-    Ok(parked)
+    }
 }
 
 impl Row {
-    fn of(candidate: &Candidate, mark: &Parked) -> Self {
+    fn of(row: &ParkedRow, edits: &Result<Edits, CallError>) -> Self {
+        let stored = row.candidate.row.as_ref().ok();
         Self {
-            row: candidate.key.to_string(),
-            event_id: candidate.key.event_id().map(str::to_owned),
-            event: candidate
-                .row
-                .as_ref()
-                .ok()
-                .map(|row| row.detail_type.clone()),
-            reason: mark.reason.clone(),
-            parked_at: mark.at,
+            row: row.key().to_string(),
+            event_id: row.key().event_id().map(str::to_owned),
+            event: stored.map(|row| row.detail_type.clone()),
+            reason: row.mark.reason.clone(),
+            parked_at: row.parked_at(),
+            edited: edits.as_ref().ok().and_then(|edits| edits.of(row.key())),
         }
     }
+}
+
+fn flat(rows: &[Row]) -> Text {
+    let mut table = Table::new(["row", "event", "reason", "since"]);
+    for row in rows {
+        table.add_row([
+            row.row.clone(),
+            row.event.clone().unwrap_or_else(|| "unknown".to_owned()),
+            row.reason.clone(),
+            age::age(row.parked_at),
+        ]);
+    }
+    table.text()
 }
 
 impl Report for Listing {
@@ -98,19 +159,24 @@ impl Report for Listing {
         if self.rows.is_empty() {
             return "no row is parked".into();
         }
-        let mut table = Table::new(["row", "event", "reason", "since"]);
-        for row in &self.rows {
-            table.add_row([
-                row.row.clone(),
-                row.event.clone().unwrap_or_else(|| "unknown".to_owned()),
-                row.reason.clone(),
-                age::age(row.parked_at),
-            ]);
+        let mut text = if self.is_flat {
+            flat(&self.rows)
+        } else {
+            group_table::of_rows(&self.groups)
+        };
+        if let Some(reason) = &self.edits_unknown {
+            text.add(format_args!("edits are unknown: {reason}"));
         }
-        let mut text = table.text();
-        text.add("for each row, one of these commands, here for the first:");
-        for command in &self.next {
+        text.add("for each row, one of these commands, here for the oldest:");
+        for command in &self.of_row {
             text.append_indented(Text::line(command));
+        }
+        text.add("for all rows with a code, here that of the largest group; first they only show what they would do:");
+        for command in &self.of_group {
+            text.append_indented(Text::line(command));
+        }
+        if !self.is_flat {
+            text.add(format_args!("list every row: {}", self.flat));
         }
         text
     }

@@ -39,27 +39,8 @@ impl Published {
         context: &Context<'_>,
     ) -> Self {
         let left = wanted.iter().filter_map(|key| {
+            let why = why_left(key, through, context)?;
             let row = key.to_string();
-            let why = match through.row_outcomes.get(key) {
-                Some(RowOutcome::Settled(Settled::Published | Settled::Absent)) => return None,
-                Some(RowOutcome::Settled(Settled::AlreadyParked)) => {
-                    format!(
-                        "it is parked: {}",
-                        context.command_for(&["unpark"], &row, &[])
-                    )
-                }
-                Some(RowOutcome::Settled(Settled::Parked(poison))) => {
-                    format!("it was parked: {poison}; {}", context.command(&["parked"]))
-                }
-                Some(
-                    RowOutcome::Settled(Settled::LeftToSweeper(failure))
-                    | RowOutcome::Failed(failure),
-                ) => failure.to_string(),
-                Some(RowOutcome::Settled(Settled::Edited)) => {
-                    "it was edited concurrently; run the command again".to_owned()
-                }
-                None => "its result is unknown; run the command again".to_owned(),
-            };
             Some(RemainingRow { row, why })
         });
         Self {
@@ -71,6 +52,31 @@ impl Published {
     pub(super) fn outcome(&self) -> Outcome {
         Outcome::done_if(self.left.is_empty())
     }
+}
+
+/// Returns why a requested row is still in the table; `None` if it isn't.
+pub(super) fn why_left(
+    key: &RowKey,
+    through: &WantedOutcome,
+    context: &Context<'_>,
+) -> Option<String> {
+    Some(match through.row_outcomes.get(key) {
+        Some(RowOutcome::Settled(Settled::Published | Settled::Absent)) => return None,
+        Some(RowOutcome::Settled(Settled::AlreadyParked)) => {
+            let unpark = context.command_for(&["unpark"], &key.to_string(), &[]);
+            format!("it is parked: {unpark}")
+        }
+        Some(RowOutcome::Settled(Settled::Parked(poison))) => {
+            format!("it was parked: {poison}; {}", context.command(&["parked"]))
+        }
+        Some(
+            RowOutcome::Settled(Settled::LeftToSweeper(failure)) | RowOutcome::Failed(failure),
+        ) => failure.to_string(),
+        Some(RowOutcome::Settled(Settled::Edited)) => {
+            "it was edited concurrently; run the command again".to_owned()
+        }
+        None => "its result is unknown; run the command again".to_owned(),
+    })
 }
 
 impl Report for Published {

@@ -99,7 +99,7 @@ fn lists_show_rows_and_letters(deployed: &Deployed, pending: &Row, fixed: &Row) 
     );
     let of_other = deployed.json(&["pending", "--aggregate", &fixed.aggregate_id]);
     assert_eq!(of_other["total"], 0);
-    let parked = deployed.json(&["parked", "--reason", "InvalidArgument"]);
+    let parked = deployed.json(&["parked", "--group", "InvalidArgument"]);
     assert_eq!(parked["rows"].as_array().unwrap().len(), 3);
 
     let letters = deployed.json(&["dlq", "list"]);

@@ -4,6 +4,8 @@ use std::process::Output;
 
 use crate::stub::{Said, StubAws};
 
+const NOW: &str = "2026-11-24T09:00:00Z";
+
 async fn tagged(tag: Option<&str>) -> StubAws {
     let tag = tag.map(str::to_owned);
     StubAws::start(Said {
@@ -62,6 +64,11 @@ async fn every_command_that_changes_something_asks() {
         &["publish", "a/1"],
         &["publish", "--older-than", "0s"],
         &["unpark", "--all"],
+        &["unpark", "--group", "TooLarge", "--until", NOW],
+        &[
+            "discard", "--group", "TooLarge", "--until", NOW, "--reason", "no",
+        ],
+        &["dlq", "replay", "--group", "TooLarge", "--until", NOW],
         &["edit", "a/1", "--detail", "/dev/null"],
         &["discard", "a/1", "--reason", "no"],
         &["dlq", "replay"],

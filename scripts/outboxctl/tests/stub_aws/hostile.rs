@@ -14,6 +14,9 @@ const HOSTILE: &str = "\u{1b}]0;pwned\u{7}\u{1b}]52;c;cHduZWQ=\u{7}\u{1b}[201~\r
      \u{1b}[31mFORGED\u{9b}32mFORGED\u{8}\u{7f}\u{85}\u{202e}\u{202a}\u{2066}\u{2069}\u{200e}\
      \u{200f}\u{61c}\u{2028}\u{2029}\u{200b}\u{feff}\u{e0041}$(touch pwned)'\"`touch pwned`";
 
+/// A time after all others.
+const NEVER: &str = "2999-01-01T00:00:00Z";
+
 /// As much of it as XML can have.
 const HOSTILE_IN_XML: &str = "&#10;FORGED\u{7f}\u{9b}32mFORGED\u{202e}\u{2066}\u{2028}\u{200b}";
 
@@ -86,6 +89,7 @@ async fn hostile_aws() -> StubAws {
         text: HOSTILE.to_owned(),
         text_in_xml: HOSTILE_IN_XML.to_owned(),
         letters,
+        accepts_events: false,
     })
     .await;
     let mark = format!("Code{HOSTILE}: {HOSTILE}");
@@ -140,8 +144,13 @@ fn invocations(file: &str, broken: &str) -> Vec<Vec<String>> {
         vec!["pending", "--aggregate", &aggregate_id],
         vec!["pending", "--older-than", HOSTILE],
         vec!["parked"],
-        vec!["parked", "--reason", &code],
+        vec!["parked", "--flat"],
+        vec!["parked", "--group", &code],
+        vec!["parked", "--group", HOSTILE],
         vec!["dlq", "list"],
+        vec!["dlq", "list", "--flat"],
+        vec!["dlq", "list", "--group", HOSTILE],
+        vec!["dlq", "list", "--group", &code],
         vec!["dlq", "show", "letter-0"],
         vec!["dlq", "show", "letter-1"],
         vec!["dlq", "show", "letter-2"],
@@ -152,6 +161,9 @@ fn invocations(file: &str, broken: &str) -> Vec<Vec<String>> {
         vec!["dlq", "replay", "--dry-run"],
         vec!["dlq", "replay"],
         vec!["dlq", "replay", HOSTILE],
+        vec!["dlq", "replay", "--group", HOSTILE],
+        vec!["dlq", "replay", "--group", HOSTILE, "--until", NEVER],
+        vec!["dlq", "replay", "--group", &code],
         vec!["publish", &order],
         vec!["publish", &missing],
         vec!["publish", HOSTILE],
@@ -167,7 +179,14 @@ fn invocations(file: &str, broken: &str) -> Vec<Vec<String>> {
         vec!["history", &parked],
         vec!["unpark", &missing],
         vec!["unpark", &order],
-        vec!["unpark", "--reason", &code],
+        vec!["unpark", "--group", &code],
+        vec!["unpark", "--group", HOSTILE],
+        vec!["unpark", "--group", &code, "--until", HOSTILE],
+        vec!["discard", "--group", &code, "--reason", HOSTILE],
+        vec!["unpark", "--group", &code, "--until", NEVER],
+        vec![
+            "discard", "--group", &code, "--until", NEVER, "--reason", HOSTILE,
+        ],
         vec!["unpark", &hostile_option],
         vec!["discard", &missing, "--reason", HOSTILE],
         vec!["discard", &order, "--reason", HOSTILE],

@@ -4,5 +4,6 @@
 
 mod confirmation;
 mod edit;
+mod groups;
 mod hostile;
 mod stub;

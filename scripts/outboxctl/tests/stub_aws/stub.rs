@@ -1,6 +1,7 @@
 //! AWS as a stub: each call has a fixed response, and the table is in DynamoDB in process.
 
 use std::{
+    collections::HashMap,
     process::{Command, Output, Stdio},
     sync::{Arc, Mutex},
 };
@@ -21,6 +22,8 @@ pub(crate) struct Said {
     pub(crate) text_in_xml: String,
     /// The bodies of dead letters.
     pub(crate) letters: Vec<String>,
+    /// Whether the bus accepts every event; it denies them otherwise.
+    pub(crate) accepts_events: bool,
 }
 
 /// A stack with an outbox.
@@ -42,7 +45,10 @@ impl StubAws {
         let letters = said.letters.iter().enumerate().map(|(index, body)| {
             json!({
                 "MessageId": format!("letter-{index}"), "ReceiptHandle": index.to_string(),
-                "Body": body, "Attributes": {"SentTimestamp": "1795510800500"},
+                "Body": body, "Attributes": {
+                    "SentTimestamp": (1_795_510_800_500_u64 + index as u64).to_string(),
+                    "ApproximateReceiveCount": "4",
+                },
             })
         });
         let letters: Vec<Value> = letters.collect();
@@ -50,6 +56,7 @@ impl StubAws {
         let responses = Responses {
             uri: server.uri(),
             said,
+            letters: letters.clone(),
             unread: Arc::clone(&unread),
         };
         Mock::given(any())
@@ -70,6 +77,27 @@ impl StubAws {
         let item: serde_dynamo::Item = serde_json::from_value(item).unwrap();
         let put = self.database.put_item().table_name("outbox");
         put.set_item(Some(item.into())).send().await.unwrap();
+    }
+
+    /// Deletes a row, as if it were published.
+    pub(crate) async fn delete(&self, key: &RowKey) {
+        let delete = self.database.delete_item().table_name("outbox");
+        let delete = delete.key("aggregateId", AttributeValue::S(key.aggregate_id.clone()));
+        let delete = delete.key("position", AttributeValue::S(key.position.clone()));
+        delete.send().await.unwrap();
+    }
+
+    /// Parks a row.
+    pub(crate) async fn park(&self, key: &RowKey, reason: &str) {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let at = AttributeValue::N("1795510800500".to_owned());
+        let mark = HashMap::from([("reason".to_owned(), text(reason)), ("at".to_owned(), at)]);
+        let update = self.database.update_item().table_name("outbox");
+        let update = update.key("aggregateId", text(&key.aggregate_id));
+        let update = update.key("position", text(&key.position));
+        let update = update.update_expression("SET parked = :mark");
+        let update = update.expression_attribute_values(":mark", AttributeValue::M(mark));
+        update.send().await.unwrap();
     }
 
     /// Returns an attribute of a row.
@@ -135,6 +163,7 @@ fn operation(request: &Request) -> String {
 struct Responses {
     uri: String,
     said: Said,
+    letters: Vec<Value>,
     unread: Arc<Mutex<Vec<Value>>>,
 }
 
@@ -162,8 +191,23 @@ impl Responses {
                 let mut unread = self.unread.lock().unwrap();
                 ok(json!({"Messages": std::mem::take(&mut *unread)}))
             }
-            "ChangeMessageVisibilityBatch" | "DeleteMessageBatch" => {
+            "ChangeMessageVisibilityBatch" => {
+                let body: Value = serde_json::from_slice(&request.body).unwrap();
+                let entries = body["Entries"].as_array().unwrap().iter();
+                let visible = entries.filter(|entry| entry["VisibilityTimeout"] == 0);
+                let index = |entry: &Value| entry["ReceiptHandle"].as_str()?.parse().ok();
+                let visible = visible.filter_map(index);
+                let visible = visible.map(|index: usize| self.letters[index].clone());
+                self.unread.lock().unwrap().extend(visible);
                 ok(json!({"Successful": [], "Failed": []}))
+            }
+            "DeleteMessageBatch" => ok(json!({"Successful": [], "Failed": []})),
+            "PutEvents" if self.said.accepts_events => {
+                let body: Value = serde_json::from_slice(&request.body).unwrap();
+                let entries = body["Entries"].as_array().unwrap();
+                let accepted: Vec<Value> =
+                    entries.iter().map(|_| json!({"EventId": "1"})).collect();
+                ok(json!({"FailedEntryCount": 0, "Entries": accepted}))
             }
             "DescribeEventBus" => ok(json!({"Name": "orders"})),
             "DescribeRule" => ok(json!({

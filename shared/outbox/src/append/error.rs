@@ -262,6 +262,9 @@ pub enum Participant {
     /// The record that a consumer has handled an event.
     #[cfg(feature = "inbox")]
     InboxRecord,
+    /// The item that says how far a consumer has got with an aggregate.
+    #[cfg(feature = "inbox")]
+    InboxProgress,
 }
 
 impl fmt::Display for Participant {
@@ -273,6 +276,8 @@ impl fmt::Display for Participant {
             Self::Event(index) => write!(f, "event {index}"),
             #[cfg(feature = "inbox")]
             Self::InboxRecord => f.write_str("inbox record"),
+            #[cfg(feature = "inbox")]
+            Self::InboxProgress => f.write_str("inbox progress"),
         }
     }
 }

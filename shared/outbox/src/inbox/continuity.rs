@@ -6,7 +6,8 @@ use std::ops::RangeInclusive;
 /// receive all events of an aggregate.
 ///
 /// Store the highest handled sequence with your view of the aggregate, and write both
-/// together.
+/// together. A consumer that only wants events in sequence has it easier with
+/// [`Inbox::in_order`](crate::inbox::Inbox::in_order).
 ///
 /// ```
 /// use outbox::inbox::Continuity;

@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
-use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::{Client, types::Put};
 use backon::Retryable;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     Clock, CloudEvent, CommitError, KeySchema, Participant, SystemClock,
-    append::{Action, Attempts, Database, pauses},
+    append::{Action, AtomicWrites, Attempts, Database, pauses},
     inbox::{
+        error::{InvalidInbox, OnceError},
+        order::Order,
+        progress::Progress,
         record::{Found, Record},
         writes::ConsumerWrites,
     },
@@ -54,14 +57,16 @@ pub struct Inbox {
     /// Where transactions are sent.
     database: Database,
     /// The table of records.
-    table: String,
+    pub(super) table: String,
     /// The key attributes of that table. Each of them has the record's name as its value.
-    key_schema: KeySchema,
+    pub(super) key_schema: KeySchema,
     /// The name of the consumer, a part of each record's name.
-    consumer: String,
+    pub(super) consumer: String,
     /// How long records are kept.
     retention: SignedDuration,
-    clock: Arc<dyn Clock>,
+    /// Whether events are handled in sequence only; `None` if in any order.
+    pub(super) order: Option<Order>,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 /// Whether an event was handled by this call or before; see [`Inbox`] for an example.
@@ -72,87 +77,6 @@ pub enum Handled {
     Now,
     /// Before: nothing was written.
     Before,
-}
-
-/// Why an event was not handled, or may not have been. A retry is always safe.
-///
-/// ```
-/// use outbox::inbox::OnceError;
-///
-/// /// Returns whether the message can only be settled by an operator.
-/// fn needs_an_operator(error: &OnceError) -> bool {
-///     !matches!(error, OnceError::Commit(_))
-/// }
-/// ```
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum OnceError {
-    /// The event is so old that its record may have expired, so it is unknown whether it was
-    /// handled. Leave it to a dead-letter queue, where the operator decides.
-    #[error(
-        "event {id} from {event_source} ({time}) is older than {} days, so it is unknown whether \
-         {consumer} has handled it",
-        .remembered.as_hours() / 24
-    )]
-    TooOld {
-        /// The event's id.
-        id: String,
-        /// The event's source.
-        event_source: String,
-        /// When it was committed.
-        time: Timestamp,
-        /// The name of the consumer.
-        consumer: String,
-        /// The age up to which events are accepted.
-        remembered: SignedDuration,
-    },
-    /// The event has an empty id or source, so it can't be distinguished from others.
-    #[error("the event has an empty {attribute}, so it can't be distinguished from others")]
-    Unnamed {
-        /// The empty attribute.
-        attribute: &'static str,
-    },
-    /// Another event with the same source and id, but another type or time, was handled
-    /// before. The producer has to use unique ids.
-    #[error("a different event from {event_source} with the id {id} was handled before")]
-    SameName {
-        /// The id of both.
-        id: String,
-        /// The source of both.
-        event_source: String,
-    },
-    /// The event's source and id don't fit into a key of the table.
-    #[error(
-        "source and id of the event make a key of {bytes} bytes, but at most {most} are allowed"
-    )]
-    NameTooLong {
-        /// How long the key would be.
-        bytes: usize,
-        /// How long it may be.
-        most: usize,
-    },
-    /// The transaction was not committed, or may not have been. If a condition of the
-    /// consumer's own did not hold, read its items again and decide again.
-    #[error(transparent)]
-    Commit(#[from] CommitError),
-}
-
-/// Invalid settings of an inbox; [`Inbox::new`] and [`Inbox::with_retention`] return it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum InvalidInbox {
-    /// The name of the consumer can't be part of a key.
-    #[error("{name:?} is not a valid name of a consumer: it must have 1 to 128 bytes and no '#'")]
-    Consumer {
-        /// The name.
-        name: String,
-    },
-    /// Records must be kept for longer than clocks may differ.
-    #[error("records must be kept for at least 48 hours, not {} hours", .retention.as_hours())]
-    Retention {
-        /// The rejected retention.
-        retention: SignedDuration,
-    },
 }
 
 impl Inbox {
@@ -182,6 +106,7 @@ impl Inbox {
             key_schema,
             consumer,
             retention: RETENTION,
+            order: None,
             clock: Arc::new(SystemClock),
         })
     }
@@ -227,7 +152,8 @@ impl Inbox {
     }
 
     /// Commits the consumer's writes together with a "handled" record, with one
-    /// `TransactWriteItems`. If the event was handled before, nothing is written. The
+    /// `TransactWriteItems`. If the event was handled before, nothing is written. If the inbox
+    /// requires [order](Self::in_order), it is handled only after the event before it. The
     /// request is sent by the inbox's own client, even for the
     /// [`Transaction`](crate::Transaction) of an outbox.
     ///
@@ -245,29 +171,45 @@ impl Inbox {
     ) -> Result<Handled, OnceError> {
         let now = self.clock.now();
         self.check(event, now)?;
-        let record = Record::new(&self.consumer, event, now, self.retention);
-        let (bytes, most) = (record.name().len(), self.key_schema.most_bytes());
-        if bytes > most {
-            return Err(OnceError::NameTooLong { bytes, most });
-        }
         let mut writes = writes.into().writes;
-        match record.put(&self.table, &self.key_schema) {
-            Ok(put) => {
-                let put = Action::Put(put, self.key_schema.clone());
-                writes.add(Participant::InboxRecord, put);
-            }
-            Err(reason) => writes.add_not_an_item(Participant::InboxRecord, reason),
+        let record = Record::new(&self.consumer, event, now, self.retention);
+        self.check_key(&record.name())?;
+        let put = record.put(&self.table, &self.key_schema);
+        self.add(&mut writes, Participant::InboxRecord, put);
+        if self.order.is_some() {
+            let progress = Progress::after(&self.consumer, event, now)?;
+            self.check_key(&progress.name())?;
+            let put = progress.put_next(&self.table, &self.key_schema);
+            self.add(&mut writes, Participant::InboxProgress, put);
         }
+        match self.commit(&writes).await {
+            Ok(()) => Ok(Handled::Now),
+            Err(error) => self.why_not(event, error, now),
+        }
+    }
 
+    pub(super) fn add(&self, writes: &mut AtomicWrites, of: Participant, put: Result<Put, String>) {
+        match put {
+            Ok(put) => writes.add(of, Action::Put(put, self.key_schema.clone())),
+            Err(reason) => writes.add_not_an_item(of, reason),
+        }
+    }
+
+    pub(super) async fn commit(&self, writes: &AtomicWrites) -> Result<(), CommitError> {
         let attempts = Attempts::new();
-        let committed = (|| writes.try_to_commit(&self.database, &attempts))
+        (|| writes.try_to_commit(&self.database, &attempts))
             .retry(pauses(RETRIES))
             .when(CommitError::is_retryable)
-            .await;
-        let error = match committed {
-            Ok(()) => return Ok(Handled::Now),
-            Err(error) => error,
-        };
+            .await
+    }
+
+    /// Returns what a failed transaction says about the event.
+    fn why_not(
+        &self,
+        event: &CloudEvent,
+        error: CommitError,
+        now: Timestamp,
+    ) -> Result<Handled, OnceError> {
         // If the record is there, the event was handled before, whatever else failed.
         match Found::that_was_there(&error) {
             Some(found) if found.is_of(event) => Ok(Handled::Before),
@@ -275,8 +217,22 @@ impl Inbox {
                 id: event.id.clone(),
                 event_source: event.source.clone(),
             }),
-            None => Err(error.into()),
+            None => {
+                let order = self.order.as_ref();
+                let out_of_order =
+                    order.and_then(|order| order.violation(&self.consumer, event, &error, now));
+                Err(out_of_order.unwrap_or_else(|| error.into()))
+            }
         }
+    }
+
+    /// Returns an error if the name doesn't fit into a key of the table.
+    fn check_key(&self, name: &str) -> Result<(), OnceError> {
+        let (bytes, most) = (name.len(), self.key_schema.most_bytes());
+        if bytes > most {
+            return Err(OnceError::NameTooLong { bytes, most });
+        }
+        Ok(())
     }
 
     fn check(&self, event: &CloudEvent, now: Timestamp) -> Result<(), OnceError> {

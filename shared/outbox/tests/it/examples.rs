@@ -97,6 +97,45 @@ async fn append_saves_a_thing_with_its_events() {
     assert_eq!(items::<OutboxRow>(&client, "outbox").await.len(), 2);
 }
 
+/// Runs the example of a consumer with this input.
+async fn consume(name: &str, dynamodb: Address, events: String) -> Output {
+    let mut program = example(name, dynamodb);
+    program.env("COUNTERS_TABLE", "counters");
+    let consumed = tokio::task::spawn_blocking(move || {
+        let pipes = program.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = pipes.stderr(Stdio::piped()).spawn().unwrap();
+        let mut input = child.stdin.take().unwrap();
+        input.write_all(events.as_bytes()).unwrap();
+        drop(input);
+        child.wait_with_output().unwrap()
+    });
+    consumed.await.unwrap()
+}
+
+#[tokio::test]
+async fn consume_in_order_leaves_what_is_too_early() {
+    let address = dynamodb_in_process::listen().await;
+    create_table(&client(address), "counters", "pk", None).await;
+    let event = |sequence: u64| {
+        let event = json!({
+            "specversion": "1.0", "id": sequence.to_string(), "source": "things",
+            "type": "ThingMade", "subject": "thing#1", "sequence": format!("{sequence:020}"),
+            "time": jiff::Timestamp::now(),
+        });
+        event.to_string()
+    };
+    let first = consume(
+        "consume_in_order",
+        address,
+        event(2) + &event(1) + &event(4),
+    )
+    .await;
+    let waits = "event 4 of thing#1 from things waits for event 3, which counter has not handled";
+    assert_eq!(lines(&first), ["event 1 handled", "event 2 handled", waits]);
+    let then = consume("consume_in_order", address, event(4) + &event(3)).await;
+    assert_eq!(lines(&then), ["event 3 handled", "event 4 handled"]);
+}
+
 #[tokio::test]
 async fn consume_once_counts_once() {
     let address = dynamodb_in_process::listen().await;
@@ -109,20 +148,8 @@ async fn consume_once_counts_once() {
         "type": "ThingMade",
         "time": jiff::Timestamp::now(),
     });
-    let mut consume = example("consume_once", address);
-    consume.env("COUNTERS_TABLE", "counters");
-    let consumed = tokio::task::spawn_blocking(move || {
-        let pipes = consume.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = pipes.stderr(Stdio::piped()).spawn().unwrap();
-        let mut input = child.stdin.take().unwrap();
-        input.write_all(event.to_string().as_bytes()).unwrap();
-        drop(input);
-        child.wait_with_output().unwrap()
-    });
-    assert_eq!(
-        lines(&consumed.await.unwrap()),
-        ["counted", "counted before"]
-    );
+    let consumed = consume("consume_once", address, event.to_string()).await;
+    assert_eq!(lines(&consumed), ["counted", "counted before"]);
     let counters: Vec<Value> = items(&client, "counters").await;
     let counter = json!({"pk": "ThingMade", "happened": 1});
     assert!(counters.contains(&counter), "{counters:?}");

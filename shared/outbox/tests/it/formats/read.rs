@@ -142,3 +142,21 @@ async fn every_kept_inbox_record_is_remembered() {
         assert_eq!(stored(&client, "things").await, [record]);
     }
 }
+
+#[tokio::test]
+async fn every_kept_inbox_progress_is_continued() {
+    for kept in Kept::all() {
+        let progress = kept.read("inbox-progress.json");
+        let client = database_with("things", &[&progress]).await;
+        let key = KeySchema::partition_key("pk");
+        let inbox = Inbox::new(client, "things", key, "consumer").unwrap();
+        let inbox = inbox.with_clock(Then).in_order();
+        let event: CloudEvent = serde_json::from_value(kept.read("events/plain.json")).unwrap();
+        for (sequence, is_next) in [(3, false), (2, true)] {
+            let mut event = event.clone();
+            event.sequence = Some(sequence);
+            let handled = inbox.once(&event, ConsumerWrites::new()).await;
+            assert_eq!(handled.is_ok(), is_next, "{handled:?}");
+        }
+    }
+}

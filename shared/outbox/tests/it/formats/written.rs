@@ -154,3 +154,19 @@ async fn the_inbox_remembers_in_the_newest_kept_format() {
     let record = newest.read("inbox-record.json");
     assert_eq!(stored(&client, "things").await, [record]);
 }
+
+#[tokio::test]
+async fn the_inbox_keeps_its_progress_in_the_newest_kept_format() {
+    let newest = Kept::newest();
+    let client = database_with("things", &[]).await;
+    let key = KeySchema::partition_key("pk");
+    let inbox = Inbox::new(client.clone(), "things", key, "consumer");
+    let inbox = inbox.unwrap().with_clock(Then).in_order();
+    let event: CloudEvent = serde_json::from_value(newest.read("events/plain.json")).unwrap();
+    let handled = inbox.once(&event, ConsumerWrites::new()).await;
+    assert_eq!(handled.unwrap(), Handled::Now);
+    let mut items = stored(&client, "things").await;
+    items.sort_by_key(|item| item.get("subject").is_none());
+    let progress = newest.read("inbox-progress.json");
+    assert_eq!(items, [progress, newest.read("inbox-record.json")]);
+}

@@ -87,6 +87,14 @@ pub(super) fn event_of(source: &str, id: &str, time: Timestamp) -> CloudEvent {
     .unwrap()
 }
 
+/// Returns an event of an aggregate, committed now.
+pub(super) fn nth(subject: &str, sequence: u64) -> CloudEvent {
+    let mut event = event("orders", &format!("{subject}/{sequence}"));
+    event.subject = Some(subject.to_owned());
+    event.sequence = Some(sequence);
+    event
+}
+
 pub(super) fn put(pk: &str) -> ConsumerWrites {
     ConsumerWrites::new().put(new_item(pk).build().unwrap(), key())
 }

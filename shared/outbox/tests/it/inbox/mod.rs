@@ -1,7 +1,9 @@
-//! The inbox: each event is handled once.
+//! The inbox: each event is handled once, and in sequence if that is required.
 
+mod any_order;
 mod fixture;
 mod once;
+mod order;
 mod refused;
 mod trouble;
 
