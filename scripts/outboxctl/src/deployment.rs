@@ -8,6 +8,8 @@ use aws_sdk_cloudformation::{
     types::{Stack, Tag},
 };
 
+use outbox::relay::Order;
+
 use crate::{
     account::Account,
     arguments::Arguments,
@@ -33,6 +35,8 @@ pub(crate) struct Deployment {
     pub(crate) event_bus: String,
     /// The sources that may be published; `None` for a stack of an older construct.
     pub(crate) event_sources: Option<Vec<String>>,
+    /// Whether the outbox keeps order.
+    pub(crate) order: Order,
     pub(crate) dead_letter_queue_url: String,
     /// The UUID of the event source mapping.
     pub(crate) stream_mapping: String,
@@ -79,12 +83,25 @@ impl Deployment {
             event_sources: outputs
                 .get("EventSources")
                 .map(|sources| sources.split(',').map(str::to_owned).collect()),
+            order: order(outputs.get("EventOrder").copied(), &name)?,
             dead_letter_queue_url: output("DeadLetterQueueUrl")?,
             stream_mapping: output("StreamMappingId")?,
             sweep_schedule: output("SweepScheduleName")?,
             stack: name.clone(),
         })
     }
+}
+
+/// Returns the order that a stack's outbox keeps. Stacks of older versions don't say it.
+fn order(output: Option<&str>, stack: &str) -> Result<Order, Error> {
+    let Some(output) = output else {
+        return Ok(Order::default());
+    };
+    output.parse().map_err(|error| Error::InvalidOutput {
+        stack: stack.to_owned(),
+        output: "EventOrder",
+        problem: format!("{error}"),
+    })
 }
 
 fn stack_name(arguments: &Arguments) -> String {

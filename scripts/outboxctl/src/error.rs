@@ -40,6 +40,13 @@ pub(crate) enum Error {
     #[error("stack {stack} has no output {output}")]
     NoOutput { stack: String, output: &'static str },
 
+    #[error("stack {stack}: output {output}: {problem}")]
+    InvalidOutput {
+        stack: String,
+        output: &'static str,
+        problem: String,
+    },
+
     #[error("there is no row {0}")]
     NoSuchRow(String),
 
@@ -134,6 +141,9 @@ impl Error {
             Self::NoOutput { .. } => fixed(
                 "is this an outbox stack? if it was deployed before this version, redeploy it",
             ),
+            Self::InvalidOutput { .. } => {
+                fixed("use the outboxctl of the version that the stack was deployed with")
+            }
             Self::NoSuchRow(_) => vec![
                 format!(
                     "it may be published by now; list pending rows: {}",

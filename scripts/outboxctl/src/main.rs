@@ -18,6 +18,7 @@ mod environment;
 mod error;
 mod failure;
 mod failure_group;
+mod holders;
 mod interrupt;
 mod json_layout;
 mod json_output;

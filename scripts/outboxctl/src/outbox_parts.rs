@@ -53,7 +53,7 @@ impl<'d> OutboxParts<'d> {
     pub(crate) fn relay(&self) -> OperatorRelay {
         let client = aws_sdk_eventbridge::Client::new(self.config);
         let bus = EventBridgeBus::new(client, &self.deployment.event_bus);
-        let relay = Relay::new(bus, self.table(), self.queue());
+        let relay = Relay::new(bus, self.table(), self.queue()).with_order(self.deployment.order);
         match &self.deployment.event_sources {
             Some(sources) => relay.with_sources(sources),
             None => relay,

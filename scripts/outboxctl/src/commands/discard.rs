@@ -1,5 +1,7 @@
 //! `discard`: gives up parked rows.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use outbox::{
     RowKey,
@@ -18,7 +20,7 @@ use crate::{
     context::{Context, Outcome},
     error::Error,
     outbox_parts::OperatorRelay,
-    output::Report,
+    output::{Report, count},
     row_name::RowName,
     text::Text,
 };
@@ -27,6 +29,10 @@ use crate::{
 struct Discarded {
     /// The row's name.
     discarded: String,
+    /// How many rows of its aggregate were published then: those that it held.
+    published: usize,
+    /// How many of those could not be published.
+    failed: usize,
     /// The command that shows the content.
     #[serde(skip)]
     history: String,
@@ -66,12 +72,15 @@ async fn discard_one(
     if !is_done && !is_discarded(&relay, &key).await.map_err(Error::aws)? {
         return Err(Error::NotParked(key.to_string()));
     }
+    let held = relay.publish_rows(&BTreeSet::from([key.clone()])).await;
     let discarded = key.to_string();
     context.print(&Discarded {
         history: context.command_for(&["history"], &discarded, &[]),
         discarded,
+        published: held.published,
+        failed: held.failed,
     })?;
-    Ok(Outcome::Done)
+    Ok(Outcome::done_if(held.failed == 0))
 }
 
 async fn discard_group(
@@ -90,6 +99,11 @@ async fn discard_group(
     let mut results = Vec::new();
     for (key, change) in change_each(context, "discarding", &seen.rows, discarding).await {
         results.push(result(&relay, &key, &change).await);
+    }
+    let discarded = seen.rows.iter().map(|row| row.key().clone()).collect();
+    let held = relay.publish_rows(&discarded).await;
+    if held.published + held.failed > 0 {
+        context.note(held_rows(held.published, held.failed));
     }
     GroupChange::print(context, "discarded", results, seen.newer)
 }
@@ -113,11 +127,31 @@ async fn is_discarded(relay: &OperatorRelay, key: &RowKey) -> Result<bool, CallE
     Ok(relay.patiently(read).await?.is_some())
 }
 
+/// Says what became of the rows that discarded ones held.
+fn held_rows(published: usize, failed: usize) -> Text {
+    let mut text = Text::new();
+    if published > 0 {
+        let rows = count(published, "row");
+        text.add(format_args!("{rows} behind it published"));
+    }
+    if failed > 0 {
+        let rows = count(failed, "row");
+        text.add(format_args!(
+            "{rows} behind it could not be published, and the sweeper tries again"
+        ));
+    }
+    text
+}
+
 impl Report for Discarded {
     fn text(&self) -> Text {
-        Text::line(format_args!(
+        let mut text = Text::line(format_args!(
             "{} will not be published; its content is kept for 30 days: {}",
             self.discarded, self.history
-        ))
+        ));
+        if self.published + self.failed > 0 {
+            text.append(held_rows(self.published, self.failed));
+        }
+        text
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     arguments::Pending,
     context::{Context, Outcome},
     error::Error,
+    holders::Holders,
     output::{Report, count},
     table::Table,
     text::Text,
@@ -39,17 +40,22 @@ struct Row {
     event: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     event_id: Option<String>,
+    /// The parked row that holds it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held_behind: Option<String>,
 }
 
 pub(super) async fn run(context: &Context<'_>, options: &Pending) -> Result<Outcome, Error> {
     let now = Timestamp::now();
     let mut oldest: BinaryHeap<Row> = BinaryHeap::new();
     let mut total = 0;
+    let mut holders = Holders::of(context.deployment.order);
     let mut show = |stored: StoredRow| {
+        let holder = holders.holder(&stored).map(|holder| holder.key.to_string());
         if stored.parked.is_some() {
             return;
         }
-        let row = Row::of(&stored.candidate);
+        let row = Row::of(&stored.candidate, holder);
         let is_wanted = options.older_than.is_none_or(|older_than| {
             let age = row.committed_at.map(|time| now.duration_since(time));
             age.is_none_or(|age| age > older_than)
@@ -89,7 +95,7 @@ pub(super) async fn run(context: &Context<'_>, options: &Pending) -> Result<Outc
 }
 
 impl Row {
-    fn of(candidate: &Candidate) -> Self {
+    fn of(candidate: &Candidate, held_behind: Option<String>) -> Self {
         Self {
             committed_at: candidate.committed_at(),
             row: candidate.key.to_string(),
@@ -98,6 +104,7 @@ impl Row {
                 Err(unreadable) => format!("cannot be read: {unreadable}"),
             },
             event_id: candidate.key.event_id().map(str::to_owned),
+            held_behind,
         }
     }
 }
@@ -107,10 +114,11 @@ impl Report for Listing {
         if self.total == 0 {
             return "nothing is pending".into();
         }
-        let mut table = Table::new(["row", "event", "age"]);
+        let mut table = Table::new(["row", "event", "age", "held behind"]);
         for row in &self.rows {
             let age = row.committed_at.map_or("unknown".to_owned(), age::age);
-            table.add_row([row.row.clone(), row.event.clone(), age]);
+            let held_behind = row.held_behind.clone().unwrap_or_default();
+            table.add_row([row.row.clone(), row.event.clone(), age, held_behind]);
         }
         let mut text = table.text();
         let more = self.total - self.rows.len();

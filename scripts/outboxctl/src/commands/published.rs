@@ -19,7 +19,8 @@ use crate::{
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Published {
-    /// Rows that were published, including those before them in their aggregates.
+    /// Rows that were published, including those before them in their aggregates, and those that
+    /// they held.
     published: usize,
     /// Requested rows that are still in the table.
     left: Vec<RemainingRow>,
@@ -68,6 +69,10 @@ pub(super) fn why_left(
         }
         Some(RowOutcome::Settled(Settled::Parked(poison))) => {
             format!("it was parked: {poison}; {}", context.command(&["parked"]))
+        }
+        Some(RowOutcome::Settled(Settled::Held(parked))) => {
+            let unpark = context.command_for(&["unpark"], &parked.to_string(), &[]);
+            format!("it is held behind {parked}, which is parked: {unpark}")
         }
         Some(
             RowOutcome::Settled(Settled::LeftToSweeper(failure)) | RowOutcome::Failed(failure),

@@ -74,7 +74,7 @@ async fn unpark_group(
     let is_pending = |change: &RowChange| change.why_unchanged().is_none();
     let pending = changes.iter().filter(|(_, change)| is_pending(change));
     let wanted: BTreeSet<RowKey> = pending.map(|(key, _)| key.clone()).collect();
-    let through = relay.publish_through(&wanted).await;
+    let through = relay.publish_rows(&wanted).await;
     let results = changes.iter().map(|(key, change)| {
         let still_there = || {
             let why = why_left(key, &through, context)?;

@@ -5,5 +5,6 @@
 mod confirmation;
 mod edit;
 mod groups;
+mod held;
 mod hostile;
 mod stub;

@@ -22,8 +22,11 @@ const AGGREGATES_AT_ONCE: usize = 10;
 pub struct WantedOutcome {
     /// What became of each wanted row.
     pub row_outcomes: HashMap<RowKey, RowOutcome>,
-    /// How many rows were published, including the rows before the wanted ones.
+    /// How many rows were published, including those before and behind the wanted ones.
     pub published: usize,
+    /// How many rows could not be published, including those before and behind the wanted ones.
+    /// Rows that are held back by them are not counted.
+    pub failed: usize,
     /// Why nothing can be published until permissions or configuration are fixed, if so.
     pub halted: Option<Halt>,
 }
@@ -56,6 +59,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
             relay: self,
             wanted,
             backlog: Backlog::default(),
+            failed: BTreeSet::new(),
             through: WantedOutcome::default(),
         };
         let first_pages = last_of
@@ -92,6 +96,8 @@ struct Publishing<'r, B, T, D> {
     wanted: &'r BTreeSet<RowKey>,
     /// Rows that were read and are not published yet.
     backlog: Backlog,
+    /// Rows that could not be published.
+    failed: BTreeSet<RowKey>,
     /// The result so far.
     through: WantedOutcome,
 }
@@ -170,6 +176,10 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Publishing<'_, B, T, D> {
             if *row_outcome == RowOutcome::Settled(Settled::Published) {
                 self.through.published += 1;
             }
+            match row_outcome {
+                RowOutcome::Failed(_) => self.failed.insert(key.clone()),
+                RowOutcome::Settled(_) => self.failed.remove(key),
+            };
             if self.wanted.contains(key) {
                 self.through
                     .row_outcomes
@@ -205,6 +215,10 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Publishing<'_, B, T, D> {
             };
             self.through.row_outcomes.insert(key.clone(), row_outcome);
         }
+        let wanted = self.through.row_outcomes.iter();
+        let failed = wanted.filter(|(_, outcome)| matches!(outcome, RowOutcome::Failed(_)));
+        self.failed.extend(failed.map(|(key, _)| key.clone()));
+        self.through.failed = self.failed.len();
         self.through
     }
 }

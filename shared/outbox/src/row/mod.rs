@@ -143,8 +143,19 @@ impl RowKey {
 
     /// Returns whether this is an earlier event of the same aggregate. False if one of the two
     /// has no readable sequence, and so no place in the order.
+    ///
+    /// ```
+    /// # use outbox::RowKey;
+    /// let key = |position: &str| RowKey {
+    ///     aggregate_id: "order#42".into(),
+    ///     position: position.into(),
+    /// };
+    /// assert!(key("00000000000000000007#a").precedes(&key("00000000000000000008#b")));
+    /// assert!(!key("00000000000000000007#a").precedes(&key("00000000000000000007#b")));
+    /// assert!(!key("first").precedes(&key("00000000000000000007#a")));
+    /// ```
     #[cfg(feature = "relay")]
-    pub(crate) fn precedes(&self, other: &Self) -> bool {
+    pub fn precedes(&self, other: &Self) -> bool {
         let sequences = self.sequence().zip(other.sequence());
         self.aggregate_id == other.aggregate_id
             && sequences.is_some_and(|(earlier, later)| earlier < later)

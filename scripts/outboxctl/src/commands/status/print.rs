@@ -54,6 +54,7 @@ fn fields(snapshot: &Snapshot) -> Fields {
     for (name, value) in [
         ("outbox", format!("{stack}, account {account}, {region}")),
         ("pending", pending(backlog)),
+        ("held", held(backlog)),
         ("parked", parked(backlog)),
         ("dead letters", letters(dead_letters)),
         ("relay", format!("{}, {}", relay.state, relay.settings)),
@@ -75,6 +76,19 @@ fn pending(backlog: &Backlog) -> String {
         None => String::new(),
     };
     format!("{}{}{oldest}", at_least(backlog), backlog.pending)
+}
+
+fn held(backlog: &Backlog) -> String {
+    let behind = backlog.held_behind.iter();
+    let behind: Vec<String> = behind
+        .map(|behind| format!("{} behind {}, {}", behind.held, behind.row, behind.code))
+        .collect();
+    let behind = if behind.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", behind.join("; "))
+    };
+    format!("{}{}{behind}", at_least(backlog), backlog.held)
 }
 
 fn parked(backlog: &Backlog) -> String {
@@ -130,7 +144,7 @@ fn recently(snapshot: &Snapshot, now: Timestamp) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::*;
+    use super::{super::collect::HeldBehind, *};
 
     #[test]
     fn counts_of_a_table_read_in_part_are_at_least() {
@@ -138,8 +152,16 @@ mod tests {
         snapshot.backlog.at_least = true;
         snapshot.backlog.parked = 2;
         snapshot.backlog.parked_by_reason = BTreeMap::from([("TooLarge".into(), 2)]);
+        snapshot.backlog.held = 12;
+        snapshot.backlog.held_behind = vec![HeldBehind {
+            row: "order#42/3".into(),
+            code: "TooLarge".into(),
+            held: 12,
+        }];
         let text = fields(&snapshot).text().to_string();
         assert!(text.contains("at least 3, oldest "), "{text}");
+        let held = "at least 12: 12 behind order#42/3, TooLarge";
+        assert!(text.contains(held), "{text}");
         assert!(text.contains("at least 2: 2 TooLarge"), "{text}");
     }
 

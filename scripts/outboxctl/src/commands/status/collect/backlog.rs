@@ -1,13 +1,20 @@
 //! The rows in the outbox table.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use jiff::Timestamp;
-use outbox::ports::StoredRow;
+use outbox::{RowKey, ports::StoredRow};
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::{context::Context, error::Error};
+use crate::{
+    context::Context,
+    error::Error,
+    holders::{Holder, Holders},
+};
 
 /// How long the table is read, so that `status` answers within 2 s. The counts of a
 /// backlog that takes longer are shown as "at least".
@@ -20,22 +27,54 @@ pub(crate) struct Backlog {
     pub(crate) pending: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) oldest_pending: Option<Timestamp>,
+    /// Rows behind a parked one. They are not among the pending ones.
+    pub(crate) held: usize,
+    /// How many rows each parked one holds: the ones that hold most.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) held_behind: Vec<HeldBehind>,
     pub(crate) parked: usize,
     pub(crate) parked_by_reason: BTreeMap<String, usize>,
     /// Whether the counts are "at least", because the table was not read to its end.
     pub(crate) at_least: bool,
 }
 
+/// A parked row that holds others.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct HeldBehind {
+    pub(crate) row: String,
+    /// Why it is parked.
+    pub(crate) code: String,
+    /// How many rows it holds.
+    pub(crate) held: usize,
+}
+
+/// How many parked rows that hold others are named.
+const MOST_HOLDERS: usize = 3;
+
 impl Backlog {
     /// Reads the table for at most 800 ms.
     pub(crate) async fn read(context: &Context<'_>) -> Result<Self, Error> {
         let mut backlog = Self::default();
+        let mut holders = Holders::of(context.deployment.order);
+        let mut held: HashMap<RowKey, HeldBehind> = HashMap::new();
         let until = Instant::now() + READING_TIME;
         let relay = context.parts.relay();
-        let survey = relay.survey(Some(until), |row| backlog.count(&row));
+        let survey = relay.survey(Some(until), |row| match holders.holder(&row) {
+            Some(holder) => held_behind(&mut held, holder).held += 1,
+            None => backlog.count(&row),
+        });
         let is_whole = survey.await.map_err(Error::aws)?;
         backlog.at_least = !is_whole;
+        backlog.take_held(held.into_values().collect());
         Ok(backlog)
+    }
+
+    fn take_held(&mut self, mut held: Vec<HeldBehind>) {
+        self.held = held.iter().map(|behind| behind.held).sum();
+        held.sort_by(|a, b| b.held.cmp(&a.held).then(a.row.cmp(&b.row)));
+        held.truncate(MOST_HOLDERS);
+        self.held_behind = held;
     }
 
     fn count(&mut self, row: &StoredRow) {
@@ -51,4 +90,16 @@ impl Backlog {
             self.oldest_pending = Some(oldest.min(committed_at));
         }
     }
+}
+
+fn held_behind<'h>(
+    held: &'h mut HashMap<RowKey, HeldBehind>,
+    holder: &Holder,
+) -> &'h mut HeldBehind {
+    let behind = held.entry(holder.key.clone());
+    behind.or_insert_with(|| HeldBehind {
+        row: holder.key.to_string(),
+        code: holder.code.clone(),
+        held: 0,
+    })
 }

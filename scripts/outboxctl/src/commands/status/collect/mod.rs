@@ -9,6 +9,8 @@ mod sweeper;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+#[cfg(test)]
+pub(super) use self::backlog::HeldBehind;
 pub(super) use self::{
     backlog::Backlog,
     dead_letters::DeadLetters,
