@@ -155,7 +155,7 @@ export class OutboxAlarms extends Construct {
   #lateEvent(): Alarm {
     return this.#page("LateEvent", {
       meaning:
-        "An event was committed over 20 minutes ago and is not published: " +
+        "An event was committed over 20 minutes ago and is not published, parked, or held behind a parked one: " +
         "neither the relay nor the sweeper could publish it, so consumers have not received it.",
       section: "an-event-has-waited-too-long",
       metric: this.#props.metrics.outboxMetric("OldestPendingAge", Stats.MAXIMUM),
@@ -173,6 +173,7 @@ export class OutboxAlarms extends Construct {
     return this.#page("ParkedRows", {
       meaning:
         "An event can't be published as it is, so its row is parked until the operator decides. " +
+        "Later events of its aggregate are held behind it, unless the outbox keeps no order. " +
         "While any row is parked, this alarm stays on and does not notify of further rows.",
       section: "rows-are-parked",
       metric: this.#props.metrics.outboxMetric("ParkedEvents", Stats.MAXIMUM),

@@ -2,6 +2,7 @@ import type { ITable } from "aws-cdk-lib/aws-dynamodb";
 import type { IEventBus } from "aws-cdk-lib/aws-events";
 import { Grant, type IGrantable } from "aws-cdk-lib/aws-iam";
 import type { IQueue } from "aws-cdk-lib/aws-sqs";
+import type { EventOrder } from "./event-order.ts";
 import { grantOnQueue, grantTableKey } from "./encryption-key.ts";
 
 /** What publishing reads and writes. */
@@ -12,6 +13,9 @@ export interface PublishingResources {
 
   /** The CloudEvents sources that may be published. */
   readonly sources: readonly string[];
+
+  /** In which order an aggregate's events are published. */
+  readonly order: EventOrder;
 }
 
 /** Allows actions on a table, and the use of its key through DynamoDB if it has one. */

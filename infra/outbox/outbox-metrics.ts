@@ -15,6 +15,7 @@ export const RELAY_METRICS = [
   "Failed",
   "Undeleted",
   "LeftToSweeper",
+  "Held",
   "Unanswered",
   "Halted",
   "CommitToPublish",
@@ -24,6 +25,7 @@ export const RELAY_METRICS = [
 export const SWEEPER_METRICS = [
   "PendingEvents",
   "OldestPendingAge",
+  "HeldEvents",
   "ParkedEvents",
   "Swept",
   "SweptParked",

@@ -112,6 +112,7 @@ export class OutboxWidgets {
         title: "Parked",
         left: [
           metrics.outboxMetric("ParkedEvents", Stats.MAXIMUM),
+          metrics.outboxMetric("HeldEvents", Stats.MAXIMUM),
           metrics.outboxMetric("Parked", Stats.SUM),
           metrics.outboxMetric("SweptParked", Stats.SUM),
         ],

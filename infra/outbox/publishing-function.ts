@@ -106,6 +106,7 @@ export function createPublishingFunction(
       OUTBOX_TABLE: outbox.table.tableName,
       EVENT_BUS_NAME: outbox.eventBus.eventBusName,
       EVENT_SOURCES: sourceList(outbox.sources),
+      EVENT_ORDER: outbox.order,
       DEAD_LETTER_QUEUE_URL: outbox.deadLetterQueue.queueUrl,
       // The AWS SDK sends it with every call, so CloudTrail shows which function made the call.
       AWS_SDK_UA_APP_ID: crate,

@@ -1,7 +1,7 @@
 import { Duration } from "aws-cdk-lib";
 import { Alias, type Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 import type { Construct } from "constructs";
-import { grantReadStream, type PublishingResources } from "./outbox-grants.ts";
+import { grantOnTable, grantReadStream, type PublishingResources } from "./outbox-grants.ts";
 import { createPublishingFunction } from "./publishing-function.ts";
 import type { TransactionalOutboxProps } from "./transactional-outbox-props.ts";
 
@@ -27,6 +27,10 @@ export function createRelay(
       "Lambda never invokes it asynchronously, and its stream mapping has a dead-letter queue.",
   });
   grantReadStream(relay, streamArn);
+  if (outbox.order === "InSequence") {
+    // What precedes an event in its aggregate.
+    grantOnTable(outbox.table, relay, "dynamodb:Query");
+  }
   return relay;
 }
 

@@ -6,6 +6,7 @@ import type { IKey } from "aws-cdk-lib/aws-kms";
 import type { Code } from "aws-cdk-lib/aws-lambda";
 import type { AlarmTopics } from "./alarm-topics.ts";
 import type { BusPublishersProps } from "./bus-publishers.ts";
+import type { EventOrder } from "./event-order.ts";
 import type { OutboxTableProps } from "./outbox-table.ts";
 import type { FunctionSettings } from "./publishing-function.ts";
 import type { ReservedConcurrencyProps } from "./reserved-concurrency.ts";
@@ -30,6 +31,14 @@ export interface TransactionalOutboxProps
    * can't publish under another service's name.
    */
   readonly sources: readonly string[];
+
+  /**
+   * In which order the events of an aggregate are published. The events of different
+   * aggregates are not ordered.
+   *
+   * @default `InSequence`
+   */
+  readonly order?: EventOrder;
 
   /**
    * The bus that events are published to. It must exist as long as the outbox does.

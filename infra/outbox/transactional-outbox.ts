@@ -9,6 +9,7 @@ import type { AlarmTopics } from "./alarm-topics.ts";
 import { restrictPublishers } from "./bus-publishers.ts";
 import { createDeadLetterQueue } from "./dead-letter-queue.ts";
 import { allowLogs, requireRegionForKey } from "./encryption-key.ts";
+import { type EventOrder, requireEventOrder } from "./event-order.ts";
 import { requireEventSources, sourceList } from "./event-sources.ts";
 import { requireGracePeriod } from "./grace-period.ts";
 import { requireLogLevel } from "./log-level.ts";
@@ -50,6 +51,9 @@ export class TransactionalOutbox extends Construct {
   /** The CloudEvents sources that may be published. */
   readonly sources: readonly string[];
 
+  /** In which order an aggregate's events are published. */
+  readonly order: EventOrder;
+
   /** The queue for dead letters about records and rows that could not be published. */
   readonly deadLetterQueue: Queue;
 
@@ -81,6 +85,7 @@ export class TransactionalOutbox extends Construct {
     super(scope, id);
     const gracePeriod = checkedGracePeriod(props);
     this.sources = [...props.sources];
+    this.order = requireEventOrder(props.order);
     const key = props.encryptionKey;
     requireRegionForKey(this, key);
     if (key !== undefined) {
@@ -142,6 +147,7 @@ export class TransactionalOutbox extends Construct {
     const outputs = {
       OutboxTableName: this.table.tableName,
       EventSources: sourceList(this.sources),
+      EventOrder: this.order,
       EventBusName: this.eventBus.eventBusName,
       DeadLetterQueueUrl: this.deadLetterQueue.queueUrl,
       StreamMappingId: this.streamMapping.eventSourceMappingId,

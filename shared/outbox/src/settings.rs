@@ -7,6 +7,7 @@
 //! | `EVENT_BUS_NAME` | the name of the bus |
 //! | `DEAD_LETTER_QUEUE_URL` | the URL of the dead-letter queue |
 //! | `EVENT_SOURCES` | the sources that may be published, separated by commas |
+//! | `EVENT_ORDER` | `InSequence`, the default, or `BestEffort` |
 //! | `GRACE_PERIOD_SECONDS` | of the sweeper: the age from which it publishes a row; by default [`DEFAULT_GRACE`] |
 
 use std::ffi::OsString;
@@ -16,7 +17,7 @@ use jiff::SignedDuration;
 use crate::{
     aws::{DynamoDbTable, EventBridgeBus, SqsQueue},
     handlers::DEFAULT_GRACE,
-    relay::Relay,
+    relay::{Order, Relay, UnknownOrder},
 };
 
 /// What a relay works with.
@@ -47,6 +48,8 @@ pub struct RelaySettings {
     pub dead_letter_queue: String,
     /// The sources that may be published; there is at least one.
     pub sources: Vec<String>,
+    /// Whether an aggregate's events are published in sequence.
+    pub order: Order,
 }
 
 /// An environment variable that a function can't work with.
@@ -69,6 +72,14 @@ pub enum InvalidVariable {
         name: &'static str,
         /// The part.
         part: String,
+    },
+    /// It is no order.
+    #[error("environment variable {name}: {source}")]
+    Order {
+        /// The name of the variable.
+        name: &'static str,
+        /// What it should be.
+        source: UnknownOrder,
     },
     /// It is no number of seconds.
     #[error("environment variable {name} is not a number of seconds: {value:?}")]
@@ -97,6 +108,7 @@ impl RelaySettings {
             event_bus: variable("EVENT_BUS_NAME")?,
             dead_letter_queue: variable("DEAD_LETTER_QUEUE_URL")?,
             sources: list("EVENT_SOURCES", &variable("EVENT_SOURCES")?)?,
+            order: order("EVENT_ORDER", environment("EVENT_ORDER"))?,
         })
     }
 
@@ -112,7 +124,7 @@ impl RelaySettings {
             DynamoDbTable::new(table, self.outbox_table),
             SqsQueue::new(queue, self.dead_letter_queue),
         );
-        relay.with_sources(self.sources)
+        relay.with_sources(self.sources).with_order(self.order)
     }
 }
 
@@ -135,6 +147,15 @@ fn grace(name: &'static str, value: Option<OsString>) -> Result<SignedDuration, 
         Ok(seconds) => Ok(SignedDuration::from_secs(seconds.into())),
         Err(_) => Err(InvalidVariable::Seconds { name, value }),
     }
+}
+
+/// Returns the order that the outbox keeps. Older versions of the construct don't set it.
+fn order(name: &'static str, value: Option<OsString>) -> Result<Order, InvalidVariable> {
+    if value.is_none() {
+        return Ok(Order::default());
+    }
+    let order = required(name, value)?.parse();
+    order.map_err(|source| InvalidVariable::Order { name, source })
 }
 
 fn required(name: &'static str, value: Option<OsString>) -> Result<String, InvalidVariable> {
@@ -198,6 +219,7 @@ mod tests {
             event_bus: "bus".to_owned(),
             dead_letter_queue: "https://queue".to_owned(),
             sources: vec!["orders".to_owned(), "payments".to_owned()],
+            order: Order::InSequence,
         };
         assert_eq!(settings, expected);
     }
@@ -236,6 +258,16 @@ mod tests {
                 format!("environment variable EVENT_SOURCES has the invalid part {part:?}");
             assert_eq!(error.to_string(), expected, "{sources:?}");
         }
+    }
+
+    #[test]
+    fn the_order_is_in_sequence_unless_another_is_chosen() {
+        let order = |value: &str| read("EVENT_ORDER", Some(value.into()));
+        assert_eq!(order("BestEffort").unwrap().order, Order::BestEffort);
+        assert_eq!(order("InSequence").unwrap().order, Order::InSequence);
+        let error = order("sorted").unwrap_err().to_string();
+        let expected = "environment variable EVENT_ORDER: \"sorted\" is no order: use InSequence or BestEffort";
+        assert_eq!(error, expected);
     }
 
     #[test]

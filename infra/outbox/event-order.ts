@@ -1,0 +1,20 @@
+/**
+ * In which order an outbox publishes the events of an aggregate.
+ *
+ * - `InSequence`: an event is published only once every earlier event of its aggregate was
+ *   accepted by the bus, or discarded by an operator. It is held behind a parked one.
+ * - `BestEffort`: an event overtakes parked events, and those that were left to the sweeper. That
+ *   saves a read of the table for an event whose predecessor another process has published.
+ *   For consumers that don't depend on order.
+ */
+export type EventOrder = "InSequence" | "BestEffort";
+
+const ORDERS: readonly EventOrder[] = ["InSequence", "BestEffort"];
+
+/** Returns the order, by default in sequence. Rejects what JavaScript may pass otherwise. */
+export function requireEventOrder(order: EventOrder = "InSequence"): EventOrder {
+  if (!ORDERS.includes(order)) {
+    throw new Error(`order is ${JSON.stringify(order)}: use ${ORDERS.join(" or ")}`);
+  }
+  return order;
+}
