@@ -188,8 +188,15 @@ impl Responses {
                 "ApproximateNumberOfMessagesNotVisible": "0",
             }})),
             "ReceiveMessage" => {
-                let mut unread = self.unread.lock().unwrap();
-                ok(json!({"Messages": std::mem::take(&mut *unread)}))
+                let mut messages = std::mem::take(&mut *self.unread.lock().unwrap());
+                // SQS reports only the attributes that were asked for.
+                let body: Value = serde_json::from_slice(&request.body).unwrap();
+                let asked = body["MessageSystemAttributeNames"].as_array().unwrap();
+                for message in &mut messages {
+                    let attributes = message["Attributes"].as_object_mut().unwrap();
+                    attributes.retain(|name, _| asked.contains(&json!(name)));
+                }
+                ok(json!({"Messages": messages}))
             }
             "ChangeMessageVisibilityBatch" => {
                 let body: Value = serde_json::from_slice(&request.body).unwrap();
