@@ -2,8 +2,8 @@ import type { ITable } from "aws-cdk-lib/aws-dynamodb";
 import type { IEventBus } from "aws-cdk-lib/aws-events";
 import { Grant, type IGrantable } from "aws-cdk-lib/aws-iam";
 import type { IQueue } from "aws-cdk-lib/aws-sqs";
-import type { EventOrder } from "./event-order.ts";
 import { grantOnQueue, grantTableKey } from "./encryption-key.ts";
+import type { EventOrder } from "./event-order.ts";
 
 /** What publishing reads and writes. */
 export interface PublishingResources {

@@ -61,6 +61,7 @@ export class OutboxWidgets {
           metrics.outboxMetric("Failed", Stats.SUM),
           metrics.outboxMetric("Undeleted", Stats.SUM),
           metrics.outboxMetric("LeftToSweeper", Stats.SUM),
+          metrics.outboxMetric("Held", Stats.SUM),
           metrics.outboxMetric("Unanswered", Stats.SUM),
         ],
       }),

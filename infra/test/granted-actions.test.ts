@@ -39,6 +39,7 @@ test("actions of a function and of Lambda are listed apart", () => {
   expect(granted["publish-events"]?.function).toEqual([
     { action: "dynamodb:BatchGetItem", on: "OutboxTableName" },
     { action: "dynamodb:BatchWriteItem", on: "OutboxTableName" },
+    { action: "dynamodb:Query", on: "OutboxTableName" },
     { action: "dynamodb:Scan", on: "OutboxTableName" },
     { action: "dynamodb:UpdateItem", on: "OutboxTableName" },
     { action: "events:DescribeEventBus", on: "EventBusName" },

@@ -211,6 +211,7 @@ describe.each(environmentNames)("orders in %s", (name) => {
       "dynamodb:GetRecords on OutboxTable stream",
       "dynamodb:GetShardIterator on OutboxTable stream",
       "dynamodb:ListStreams on OutboxTable stream",
+      "dynamodb:Query on OutboxTable",
       "dynamodb:Scan on OutboxTable",
       "dynamodb:UpdateItem on OutboxTable",
       "events:DescribeEventBus on EventBus",
@@ -304,6 +305,7 @@ describe.each(environmentNames)("orders in %s", (name) => {
       "DEAD_LETTER_QUEUE_URL",
       "EVENT_ACCOUNT",
       "EVENT_BUS_NAME",
+      "EVENT_ORDER",
       "EVENT_SOURCES",
       "GRACE_PERIOD_SECONDS",
       "ORDERS_TABLE",
@@ -317,6 +319,7 @@ describe.each(environmentNames)("orders in %s", (name) => {
         GRACE_PERIOD_SECONDS: "900",
         EVENT_ACCOUNT: local ? "000000000000" : { Ref: "AWS::AccountId" },
         EVENT_SOURCES: "orders",
+        EVENT_ORDER: "InSequence",
         AWS_SDK_UA_APP_ID: expect.stringMatching(/^[a-z]+-[a-z]+$/),
       }[variable] ?? { Ref: expect.any(String) };
       expect(value, variable).toEqual(expected);
@@ -455,6 +458,7 @@ describe.each(environmentNames)("orders in %s", (name) => {
       "CreateOrderFunctionName",
       "DeadLetterQueueUrl",
       "EventBusName",
+      "EventOrder",
       "EventSources",
       "GetOrderFunctionName",
       "OperatorRoleArn",

@@ -128,6 +128,7 @@ test("a CommonJS app uses it with an existing table and bus", () => {
         OUTBOX_TABLE: "billing-outbox",
         EVENT_BUS_NAME: "company",
         EVENT_SOURCES: "billing,billing.refunds",
+        EVENT_ORDER: "InSequence",
         DEAD_LETTER_QUEUE_URL: { Ref: logicalId(template, "BillingOutboxDeadLetterQueue") },
         GRACE_PERIOD_SECONDS: "300",
         AWS_SDK_UA_APP_ID: "sweep-outbox",

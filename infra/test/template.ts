@@ -165,5 +165,5 @@ export function outputsForOutboxctl(): string[] {
     "utf8",
   );
   const asked = [...source.matchAll(/output\("(\w+)"\)/g)].map(([, name = ""]) => name);
-  return [...new Set([...asked, "EventSources", "OperatorRoleArn"])].sort();
+  return [...new Set([...asked, "EventOrder", "EventSources", "OperatorRoleArn"])].sort();
 }
