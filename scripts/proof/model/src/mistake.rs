@@ -23,6 +23,8 @@ pub enum Mistake {
     AnswerTooEarly,
     /// An event that failed does not hold back the later ones of its aggregate.
     NoHoldingBack,
+    /// An event without a response is put on the bus until there is one.
+    UnboundedPuts,
     /// Messages are deleted when they are received.
     DeleteMessageFirst,
     /// What the relay leaves to the sweeper is never swept.
@@ -44,6 +46,7 @@ impl Mistake {
             Self::CheckpointPastFailure => property_names::DONE_IS_DONE,
             Self::AnswerTooEarly => property_names::DUPLICATES_HAVE_CAUSES,
             Self::NoHoldingBack => property_names::ORDER,
+            Self::UnboundedPuts => property_names::COPIES_ARE_BOUNDED,
             Self::DeleteMessageFirst => property_names::MESSAGES_STAY,
             Self::NoSweeper => property_names::EVERY_PATH_DRAINS,
         }

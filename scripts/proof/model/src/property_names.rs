@@ -17,6 +17,8 @@ pub(crate) const EDITED_IS_NOT_PARKED: &str = "an edited row is not parked";
 pub(crate) const DISCARDED_IS_NOT_PUBLISHED: &str = "nothing discarded is on the bus";
 /// A run never puts an event on the bus while an earlier one of the run is unpublished.
 pub(crate) const ORDER: &str = "a run keeps an aggregate's order";
+/// As the section "Bounds" of docs/guarantees.md promises for an invocation.
+pub(crate) const COPIES_ARE_BOUNDED: &str = "a run puts an event on the bus twice at most";
 /// The causes: a crash, a lost response, a failed delete, or two publishers with the same
 /// row in flight.
 pub(crate) const DUPLICATES_HAVE_CAUSES: &str = "a duplicate has a cause";
