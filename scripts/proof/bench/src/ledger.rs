@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::item_size::item_bytes;
+use crate::{in_memory::Services, item_size::item_bytes};
 
 /// Counts of requests to the services, and the units that AWS bills for them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -69,8 +69,8 @@ pub(crate) struct Ledger {
 
 /// The attributes of an event's detail that the ledger needs.
 #[derive(Deserialize)]
-struct Detail {
-    id: String,
+pub(crate) struct Detail {
+    pub(crate) id: String,
     subject: String,
     sequence: String,
 }
@@ -108,19 +108,6 @@ impl Ledger {
     /// Returns the items that transactions have written since the last look: table and item.
     pub(crate) fn take_written(&mut self) -> Vec<(String, Value)> {
         std::mem::take(&mut self.written)
-    }
-
-    /// Executes a request, and returns the response or an error message.
-    pub(crate) fn respond(&mut self, action: &str, request: Value) -> Result<Value, String> {
-        *self.calls.requests.entry(action.to_owned()).or_default() += 1;
-        match action {
-            "DescribeEventBus" => Ok(json!({"Name": "orders"})),
-            "PutEvents" => self.put_events(&request),
-            "BatchGetItem" => self.batch_get_item(request),
-            "BatchWriteItem" => self.batch_write_item(&request),
-            "TransactWriteItems" => self.transact_write_items(&request),
-            _ => Err(format!("the action {action:?} is not supported here")),
-        }
     }
 
     fn put_events(&mut self, request: &Value) -> Result<Value, String> {
@@ -188,13 +175,27 @@ impl Ledger {
     }
 }
 
+impl Services for Ledger {
+    fn respond(&mut self, action: &str, request: Value) -> Result<Value, String> {
+        *self.calls.requests.entry(action.to_owned()).or_default() += 1;
+        match action {
+            "DescribeEventBus" => Ok(json!({"Name": "orders"})),
+            "PutEvents" => self.put_events(&request),
+            "BatchGetItem" => self.batch_get_item(request),
+            "BatchWriteItem" => self.batch_write_item(&request),
+            "TransactWriteItems" => self.transact_write_items(&request),
+            _ => Err(format!("the action {action:?} is not supported here")),
+        }
+    }
+}
+
 fn position(item: &Value) -> String {
     let position = item["position"]["S"].as_str();
     position.unwrap_or_default().to_owned()
 }
 
 /// Returns the list at this place of a request.
-fn list<'v>(request: &'v Value, pointer: &str) -> Result<&'v Vec<Value>, String> {
+pub(crate) fn list<'v>(request: &'v Value, pointer: &str) -> Result<&'v Vec<Value>, String> {
     let found = request.pointer(pointer).and_then(Value::as_array);
     found.ok_or_else(|| format!("the request has no list {pointer}"))
 }
