@@ -230,6 +230,15 @@ bench: build-bench build-local ## Measure the relay and common alternatives
 	$(without_aws) cargo test --locked --package devstack --test local_aws -- \
 		--quiet --ignored --nocapture measure
 
+# With latencies like those of 'make bench': the bus accepts all events, rejects those of every
+# third aggregate, and accepts none. Processes of their own, because each prints its peak memory.
+.PHONY: bench-backlog
+bench-backlog: prerequisites ## Measure the sweeper with a large backlog: ROWS=1000000
+	@for fails_one_in in 0 3 1; do \
+		cargo run --locked --release --package bench -- backlog $(or $(ROWS),1000000) \
+			--fails-one-in $$fails_one_in || exit; \
+	done
+
 .PHONY: bench-check
 bench-check: prerequisites ## Fail if the relay needs more instructions than recorded: RECORD=1 to record
 	@cargo run --locked --release --package bench -- instructions $(if $(filter 1,$(RECORD)),--record)

@@ -24,7 +24,7 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use crate::ledger::Ledger;
+use crate::{in_memory::Services, ledger::Ledger};
 
 /// How long the services take to respond.
 #[derive(Debug, Clone, Copy)]

@@ -32,8 +32,10 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// Creates new events of new aggregates. The events of different aggregates alternate.
-    pub(crate) fn new(shape: Shape, age: Age) -> Self {
+    /// Creates new events of new aggregates, of which this is the first sequence. The events of
+    /// different aggregates alternate.
+    pub(crate) fn new(shape: Shape, age: Age, first_sequence: usize) -> Self {
+        let now = Timestamp::now();
         let aggregates: Vec<Uuid> = (0..shape.aggregates).map(|_| Uuid::now_v7()).collect();
         let ids: Vec<String> = (0..shape.events)
             .map(|_| Uuid::now_v7().to_string())
@@ -42,7 +44,7 @@ impl Batch {
         let rows: Vec<Value> = events
             .map(|(index, id)| {
                 let order = aggregates[index % aggregates.len()];
-                row(order, index / aggregates.len() + 1, id)
+                row(order, index / aggregates.len() + first_sequence, id, now)
             })
             .collect();
         Self {
@@ -53,16 +55,16 @@ impl Batch {
     }
 }
 
-fn row(order: Uuid, sequence: usize, id: &str) -> Value {
+/// Returns the row of an order's event.
+pub(crate) fn row(order: Uuid, sequence: usize, id: &str, committed_at: Timestamp) -> Value {
     let aggregate_id = format!("order#{order}");
-    let now = Timestamp::now();
     let detail = json!({
         "specversion": "1.0",
         "id": id,
         "source": "orders",
         "type": "OrderCreated",
         "subject": aggregate_id,
-        "time": now.to_string(),
+        "time": committed_at.to_string(),
         "datacontenttype": "application/json",
         "dataschema": "urn:event-schema:orders:OrderCreated:1",
         "sequence": format!("{sequence:020}"),
@@ -74,7 +76,7 @@ fn row(order: Uuid, sequence: usize, id: &str) -> Value {
                 {"productId": "cup", "quantity": 6, "unitPrice": 450},
             ],
             "total": {"amount": 6600, "currency": "EUR"},
-            "createdAt": now.to_string(),
+            "createdAt": committed_at.to_string(),
         },
     });
     json!({
@@ -86,7 +88,7 @@ fn row(order: Uuid, sequence: usize, id: &str) -> Value {
         "source": {"S": "orders"},
         "detailType": {"S": "OrderCreated"},
         "detail": {"S": detail.to_string()},
-        "committedAt": {"N": now.as_millisecond().to_string()},
+        "committedAt": {"N": committed_at.as_millisecond().to_string()},
     })
 }
 

@@ -14,8 +14,13 @@ use crate::batch::Age;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Contestant {
-    /// `publish-events` as deployed, with new records.
+    /// `publish-events` as deployed, with new records of new aggregates.
     Relay,
+    /// The same with order: best effort.
+    RelayUnordered,
+    /// The same as deployed, with new records of aggregates whose earlier events another process
+    /// has published: it reads the table before each aggregate.
+    RelayReading,
     /// The same with records that it has to look up.
     RelayAged,
     /// `bare-handler`.
@@ -30,21 +35,39 @@ pub(crate) enum Contestant {
 
 impl Contestant {
     /// All that publish.
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Relay,
+        Self::RelayUnordered,
+        Self::RelayReading,
         Self::RelayAged,
         Self::Bare,
         Self::NodeOneByOne,
         Self::NodeTensAtOnce,
     ];
 
-    pub(crate) const OURS_AND_BARE: [Self; 3] = [Self::Relay, Self::RelayAged, Self::Bare];
+    pub(crate) const OURS_AND_BARE: [Self; 5] = [
+        Self::Relay,
+        Self::RelayUnordered,
+        Self::RelayReading,
+        Self::RelayAged,
+        Self::Bare,
+    ];
 
     pub(crate) fn age(self) -> Age {
         match self {
             Self::RelayAged => Age::Aged,
             _ => Age::Fresh,
         }
+    }
+
+    /// Returns the sequence of an aggregate's first event.
+    pub(crate) fn first_sequence(self) -> usize {
+        if self == Self::RelayReading { 8 } else { 1 }
+    }
+
+    /// Returns what its environment has besides that of all functions.
+    pub(crate) fn environment(self) -> Option<(&'static str, &'static str)> {
+        (self == Self::RelayUnordered).then_some(("EVENT_ORDER", "BestEffort"))
     }
 
     /// Returns whether it deletes the rows of published events.
@@ -54,7 +77,7 @@ impl Contestant {
 
     /// Returns whether it publishes the events of an aggregate in order.
     pub(crate) fn keeps_order(self) -> bool {
-        matches!(self, Self::Relay | Self::RelayAged | Self::NodeOneByOne)
+        !matches!(self, Self::Bare | Self::NodeTensAtOnce)
     }
 
     pub(crate) fn is_ours(self) -> bool {
@@ -68,7 +91,9 @@ impl Contestant {
     /// Returns the program's file in the project's directory.
     pub(crate) fn file(self, project: &Path) -> PathBuf {
         let name = match self {
-            Self::Relay | Self::RelayAged => "target/lambda/bench/publish-events/bootstrap",
+            Self::Relay | Self::RelayUnordered | Self::RelayReading | Self::RelayAged => {
+                "target/lambda/bench/publish-events/bootstrap"
+            }
             Self::Bare => "target/lambda/bench/bare-handler/bootstrap",
             Self::CreateOrder => "target/lambda/bench/create-order/bootstrap",
             Self::NodeOneByOne => "scripts/proof/bench/node/one-by-one.mjs",
@@ -93,6 +118,8 @@ impl fmt::Display for Contestant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Relay => "this relay",
+            Self::RelayUnordered => "this relay, no order",
+            Self::RelayReading => "this relay, reads first",
             Self::RelayAged => "this relay, aged records",
             Self::Bare => "bare Rust handler",
             Self::NodeOneByOne => "Node, one by one",

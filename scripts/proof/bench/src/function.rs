@@ -1,7 +1,6 @@
 //! A function's process, run as in Lambda, and its use of time and memory.
 
 use std::{
-    fs,
     path::Path,
     process::Stdio,
     time::{Duration, Instant},
@@ -19,6 +18,7 @@ use crate::{
     batch::Batch,
     contestant::Contestant,
     ledger::RowOutcomes,
+    peak_memory::peak_memory,
     runtime_api::RuntimeApi,
 };
 
@@ -65,6 +65,7 @@ impl Function {
             .env("AWS_LAMBDA_RUNTIME_API", runtime_api.address().to_string())
             .env("AWS_ENDPOINT_URL", aws.url())
             .envs(ENVIRONMENT)
+            .envs(contestant.environment())
             .stdin(Stdio::null())
             // Lambda reads the output of a function; here it would only cost time.
             .stdout(Stdio::null())
@@ -129,12 +130,7 @@ impl Function {
 
     /// Returns the peak memory of the process so far, in bytes.
     pub(crate) fn peak_memory(&self) -> Result<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).into_diagnostic()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-        let kilobytes =
-            kilobytes.ok_or_else(|| miette!("/proc has no peak memory of the process"))?;
-        Ok(kilobytes * 1024)
+        peak_memory(self.pid)
     }
 
     /// Kills the process.

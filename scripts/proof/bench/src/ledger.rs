@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::item_size::item_bytes;
+use crate::{in_memory::Services, item_size::item_bytes};
 
 /// Counts of requests to the services, and the units that AWS bills for them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -69,8 +69,8 @@ pub(crate) struct Ledger {
 
 /// The attributes of an event's detail that the ledger needs.
 #[derive(Deserialize)]
-struct Detail {
-    id: String,
+pub(crate) struct Detail {
+    pub(crate) id: String,
     subject: String,
     sequence: String,
 }
@@ -108,19 +108,6 @@ impl Ledger {
     /// Returns the items that transactions have written since the last look: table and item.
     pub(crate) fn take_written(&mut self) -> Vec<(String, Value)> {
         std::mem::take(&mut self.written)
-    }
-
-    /// Executes a request, and returns the response or an error message.
-    pub(crate) fn respond(&mut self, action: &str, request: Value) -> Result<Value, String> {
-        *self.calls.requests.entry(action.to_owned()).or_default() += 1;
-        match action {
-            "DescribeEventBus" => Ok(json!({"Name": "orders"})),
-            "PutEvents" => self.put_events(&request),
-            "BatchGetItem" => self.batch_get_item(request),
-            "BatchWriteItem" => self.batch_write_item(&request),
-            "TransactWriteItems" => self.transact_write_items(&request),
-            _ => Err(format!("the action {action:?} is not supported here")),
-        }
     }
 
     fn put_events(&mut self, request: &Value) -> Result<Value, String> {
@@ -164,6 +151,21 @@ impl Ledger {
         Ok(json!({"Responses": responses, "UnprocessedKeys": {}}))
     }
 
+    /// Returns an aggregate's rows up to a position.
+    fn query(&mut self, request: &Value) -> Result<Value, String> {
+        let value = |name: &str| request["ExpressionAttributeValues"][name]["S"].as_str();
+        let aggregate = value(":aggregateId").ok_or("the query has no aggregate")?;
+        let through = value(":through").ok_or("the query has no end")?;
+        let is_found = |row: &&Value| {
+            row["aggregateId"]["S"] == aggregate && position(row).as_str() <= through
+        };
+        let found: Vec<&Value> = self.rows.values().filter(is_found).collect();
+        // A consistent read takes a unit for each 4 KB that it finds, and at least one.
+        let bytes: usize = found.iter().map(|row| item_bytes(row)).sum();
+        self.calls.read_units += bytes.div_ceil(4 * 1024).max(1) as u64;
+        Ok(json!({"Items": found, "Count": found.len(), "ScannedCount": found.len()}))
+    }
+
     fn batch_write_item(&mut self, request: &Value) -> Result<Value, String> {
         let tables = request["RequestItems"].as_object();
         for (table, _) in tables.into_iter().flatten() {
@@ -188,13 +190,28 @@ impl Ledger {
     }
 }
 
+impl Services for Ledger {
+    fn respond(&mut self, action: &str, request: Value) -> Result<Value, String> {
+        *self.calls.requests.entry(action.to_owned()).or_default() += 1;
+        match action {
+            "DescribeEventBus" => Ok(json!({"Name": "orders"})),
+            "PutEvents" => self.put_events(&request),
+            "BatchGetItem" => self.batch_get_item(request),
+            "Query" => self.query(&request),
+            "BatchWriteItem" => self.batch_write_item(&request),
+            "TransactWriteItems" => self.transact_write_items(&request),
+            _ => Err(format!("the action {action:?} is not supported here")),
+        }
+    }
+}
+
 fn position(item: &Value) -> String {
     let position = item["position"]["S"].as_str();
     position.unwrap_or_default().to_owned()
 }
 
 /// Returns the list at this place of a request.
-fn list<'v>(request: &'v Value, pointer: &str) -> Result<&'v Vec<Value>, String> {
+pub(crate) fn list<'v>(request: &'v Value, pointer: &str) -> Result<&'v Vec<Value>, String> {
     let found = request.pointer(pointer).and_then(Value::as_array);
     found.ok_or_else(|| format!("the request has no list {pointer}"))
 }

@@ -10,23 +10,28 @@
 //! | `scenario` | the scenarios, and their rounds |
 //! | `start` | from exec to the first poll |
 //! | `commit` | the processor time of `create-order` |
-//! | `invocation`, `instructions` | the instructions of an invocation |
+//! | `invocation`, `instructions`, `in_memory` | the instructions of an invocation |
+//! | `backlog`, `pending_table` | the sweeper with a million pending rows |
 //! | `cost`, `prices` | the cost of a million orders |
 //! | `scaling` | the time for a backlog |
-//! | `statistics`, `scenario_report`, `report` | the figures |
+//! | `peak_memory`, `statistics`, `scenario_report`, `report` | the figures |
 //! | `markdown`, `plot` | tables and the plot |
 
 mod aws;
+mod backlog;
 mod batch;
 mod commit;
 mod contestant;
 mod cost;
 mod function;
+mod in_memory;
 mod instructions;
 mod invocation;
 mod item_size;
 mod ledger;
 mod markdown;
+mod peak_memory;
+mod pending_table;
 mod plot;
 mod prices;
 mod report;
@@ -94,6 +99,17 @@ enum Task {
         record: bool,
     },
 
+    /// Sweep a table with many pending rows, in this process.
+    Backlog {
+        /// The number of rows.
+        #[arg(default_value_t = 1_000_000)]
+        rows: usize,
+
+        /// The bus rejects for now the events of one aggregate in so many; of none if it is 0.
+        #[arg(long, default_value_t = 0)]
+        fails_one_in: usize,
+    },
+
     /// Run invocations in this process, to count or profile them.
     Invoke {
         /// The code to run.
@@ -110,11 +126,15 @@ fn main() -> Result<()> {
         Some(Task::Instructions { file, record: true }) => instructions::record(file),
         Some(Task::Instructions { file, .. }) => instructions::check(file),
         Some(Task::Invoke { work, times }) => invocation::invoke(*work, *times),
-        None => {
-            let runtime = tokio::runtime::Runtime::new().into_diagnostic()?;
-            runtime.block_on(measure(arguments))
+        Some(Task::Backlog { rows, fails_one_in }) => {
+            runtime()?.block_on(backlog::measure(*rows, *fails_one_in))
         }
+        None => runtime()?.block_on(measure(arguments)),
     }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Runtime::new().into_diagnostic()
 }
 
 /// Runs everything, prints the results, and writes them to files.

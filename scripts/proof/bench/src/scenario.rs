@@ -131,8 +131,9 @@ impl Scenario {
         function.aws().ledger().take_calls();
         let cpu_before = function.cpu()?;
         let mut invocations = Vec::new();
+        let contestant = measured.contestant;
         while invocations.iter().sum::<Duration>() < duration {
-            let batch = Batch::new(self.shape, measured.contestant.age());
+            let batch = Batch::new(self.shape, contestant.age(), contestant.first_sequence());
             let invocation = function.publish(&batch).await?;
             invocations.push(invocation.duration);
             measured.row_outcomes.add(invocation.row_outcomes);

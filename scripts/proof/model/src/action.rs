@@ -34,6 +34,8 @@ pub enum Action {
 pub enum Step {
     /// Puts an event on the bus.
     Put(Event, PutOutcome),
+    /// Puts an event without a response no more, because there is no time left.
+    GiveUp(Event),
     /// Deletes the rows of published events.
     Delete,
     /// Fails to delete these rows until the deadline.

@@ -27,6 +27,8 @@ pub enum Mistake {
     NoPredecessorCheck,
     /// The sweeper publishes events behind a parked row.
     SweepBehindParked,
+    /// An event without a response is put on the bus until there is one.
+    UnboundedPuts,
     /// Messages are deleted when they are received.
     DeleteMessageFirst,
     /// What the relay leaves to the sweeper is never swept.
@@ -50,6 +52,7 @@ impl Mistake {
             Self::NoHoldingBack | Self::NoPredecessorCheck | Self::SweepBehindParked => {
                 property_names::ORDER
             }
+            Self::UnboundedPuts => property_names::COPIES_ARE_BOUNDED,
             Self::DeleteMessageFirst => property_names::MESSAGES_STAY,
             Self::NoSweeper => property_names::EVERY_PATH_DRAINS,
         }

@@ -7,16 +7,17 @@ use crate::{
     event::{Events, events_where},
     process::Publisher,
     property_names::{
-        DISCARDED_IS_NOT_PUBLISHED, DONE_IS_DONE, DUPLICATES_HAVE_CAUSES, EDITED_IS_NOT_PARKED,
-        EVERY_PATH_DRAINS, GONE_STAYS_GONE, MESSAGES_STAY, NOTHING_IS_LOST, ORDER,
-        PARKED_HAS_LETTER,
+        COPIES_ARE_BOUNDED, DISCARDED_IS_NOT_PUBLISHED, DONE_IS_DONE, DUPLICATES_HAVE_CAUSES,
+        EDITED_IS_NOT_PARKED, EVERY_PATH_DRAINS, GONE_STAYS_GONE, MESSAGES_STAY, NOTHING_IS_LOST,
+        ORDER, PARKED_HAS_LETTER,
     },
     protocol::Protocol,
+    run::MOST_COPIES,
     state::{Message, Row, State},
 };
 
 /// Returns the properties that hold in every state.
-pub(crate) fn always() -> [Property<Protocol>; 10] {
+pub(crate) fn always() -> [Property<Protocol>; 11] {
     let always = Property::<Protocol>::always;
     [
         always(NOTHING_IS_LOST, |_, state| {
@@ -43,6 +44,14 @@ pub(crate) fn always() -> [Property<Protocol>; 10] {
         }),
         always(MESSAGES_STAY, |_, state| !state.history.has_lost_message),
         always(ORDER, |_, state| !state.history.has_disorder),
+        always(COPIES_ARE_BOUNDED, |_, state| {
+            let runs = state
+                .processes
+                .iter()
+                .filter_map(|process| process.run.as_ref());
+            let mut copies = runs.flat_map(|run| run.copies);
+            copies.all(|copies| copies <= MOST_COPIES)
+        }),
         always(DUPLICATES_HAVE_CAUSES, |_, state| {
             state.duplicates().is_subset(state.history.explained)
         }),
@@ -54,7 +63,7 @@ pub(crate) fn always() -> [Property<Protocol>; 10] {
 }
 
 /// Returns the properties that hold in some state.
-pub(crate) fn sometimes() -> [Property<Protocol>; 8] {
+pub(crate) fn sometimes() -> [Property<Protocol>; 9] {
     let sometimes = Property::<Protocol>::sometimes;
     [
         sometimes("a path without a fault ends drained", |protocol, state| {
@@ -62,6 +71,14 @@ pub(crate) fn sometimes() -> [Property<Protocol>; 8] {
         }),
         sometimes("an event is published twice", |_, state| {
             !state.duplicates().is_empty()
+        }),
+        sometimes("a run puts an event on the bus twice", |_, state| {
+            let runs = state
+                .processes
+                .iter()
+                .filter_map(|process| process.run.as_ref());
+            runs.flat_map(|run| run.copies)
+                .any(|copies| copies == MOST_COPIES)
         }),
         sometimes(
             "a published row is pending, and no process remembers it",

@@ -18,6 +18,8 @@ pub(crate) const DISCARDED_IS_NOT_PUBLISHED: &str = "nothing discarded is on the
 /// No publisher puts an event on the bus for the first time while an earlier one of its aggregate
 /// is neither there nor discarded.
 pub(crate) const ORDER: &str = "an aggregate's events reach the bus in sequence";
+/// As the section "Bounds" of docs/guarantees.md promises for an invocation.
+pub(crate) const COPIES_ARE_BOUNDED: &str = "a run puts an event on the bus twice at most";
 /// The causes: a crash, a lost response, a failed delete, or two publishers with the same
 /// row in flight.
 pub(crate) const DUPLICATES_HAVE_CAUSES: &str = "a duplicate has a cause";

@@ -5,7 +5,7 @@ use crate::{
     event::{Event, Events},
     mistake::Mistake,
     process::Publisher,
-    run::Run,
+    run::{MOST_COPIES, Run},
     state::{Message, Row, State},
 };
 
@@ -33,6 +33,9 @@ impl State {
                 put(PutOutcome::Accepted),
                 &[put(PutOutcome::ResponseLost), put(PutOutcome::Rejected)],
             );
+            if run.is_unanswered(event) {
+                offer(Step::GiveUp(event), &[]);
+            }
         }
         let has_to_delete = !process.undeleted.is_empty() && !run.cannot_delete;
         if has_to_delete {
@@ -86,6 +89,7 @@ impl State {
         };
         match step {
             Step::Put(event, outcome) => self.put(publisher, &mut run, event, outcome, mistake),
+            Step::GiveUp(event) => give_up(&mut run, event, mistake),
             Step::Delete => {
                 let rows = std::mem::take(&mut self.process_mut(publisher).undeleted);
                 self.remove(rows, Row::Gone);
@@ -132,6 +136,7 @@ impl State {
             self.history.has_disorder |= is_first && !overtaken.is_empty();
             let times = &mut self.times_accepted[event as usize];
             *times = (*times + 1).min(2);
+            run.copies[event as usize] += 1;
         }
         if outcome == PutOutcome::Accepted {
             run.accepted |= event;
@@ -139,13 +144,15 @@ impl State {
             return;
         }
         self.faults_left -= 1;
-        run.fail(event);
-        if mistake != Some(Mistake::NoHoldingBack) {
-            run.hold_back_successors(event);
-        }
         if outcome == PutOutcome::ResponseLost {
             self.history.explained |= event;
+            let is_bounded = mistake != Some(Mistake::UnboundedPuts);
+            if run.copies[event as usize] < MOST_COPIES || !is_bounded {
+                run.to_put |= event;
+                return;
+            }
         }
+        give_up(run, event, mistake);
     }
 
     /// Parks a row under the condition that it is as it was read. A poison row was read
@@ -204,6 +211,15 @@ impl State {
             }
             self.mapping.complete(self.mapping.batch());
         }
+    }
+}
+
+/// Leaves an event to a later run, and with it those behind it.
+fn give_up(run: &mut Run, event: Event, mistake: Option<Mistake>) {
+    run.to_put -= event;
+    run.fail(event);
+    if mistake != Some(Mistake::NoHoldingBack) {
+        run.hold_back_successors(event);
     }
 }
 

@@ -2,6 +2,10 @@
 
 use crate::event::{Event, Events, union};
 
+/// How many times a run puts an event on the bus at most. It puts it once more after a put that
+/// timed out, because the connection may have been broken before the bus got it.
+pub(crate) const MOST_COPIES: u8 = 2;
+
 /// One run of the relay for a publisher: what it has read and done so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Run {
@@ -21,6 +25,8 @@ pub(crate) struct Run {
     pub(crate) held: Events,
     /// Events without a row when a replay began.
     pub(crate) absent: Events,
+    /// How many times the bus has accepted each event, with or without a response.
+    pub(crate) copies: [u8; 3],
     /// Whether the table has failed to delete rows until the deadline.
     pub(crate) cannot_delete: bool,
 }
@@ -43,6 +49,11 @@ impl Run {
     pub(crate) fn next_to_put(&self) -> impl Iterator<Item = Event> {
         let is_first = |event: &Event| event.predecessors().is_disjoint(self.to_put);
         self.to_put.iter().filter(is_first)
+    }
+
+    /// Returns whether an event may be on the bus although there was no response.
+    pub(crate) fn is_unanswered(&self, event: Event) -> bool {
+        self.to_put.contains(event) && self.copies[event as usize] > 0
     }
 
     /// Marks an event as failed: it is retried later.

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// What a process of ours does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Role {
     /// It commits or handles events.
     Service,
@@ -114,6 +114,8 @@ impl Caller {
         let operation = call.operation;
         let (plan, kind) = self.simulation.with(|state| {
             state.counts.calls += 1;
+            let calls = &mut state.effort(self.role).calls;
+            *calls.entry(operation).or_default() += 1;
             let commits = matches!(
                 operation,
                 Operation::TransactWriteItems | Operation::GetItem

@@ -149,6 +149,11 @@ impl FaultPlan {
         self.add(Operation::PutEvents, FaultKind::Slow, lasts);
     }
 
+    /// Makes the bus reject each request for now.
+    pub(crate) fn throttle_bus(&mut self, lasts: Duration) {
+        self.add(Operation::PutEvents, FaultKind::Throttled, lasts);
+    }
+
     /// Makes the bus answer no question for whether it exists.
     pub(crate) fn hide_bus(&mut self, lasts: Duration) {
         self.add(Operation::DescribeEventBus, FaultKind::Throttled, lasts);

@@ -166,6 +166,7 @@ pub(crate) async fn run_invocation<T>(
 ) -> Option<T> {
     let simulation = &caller.simulation;
     let actor = caller.begin();
+    let begun = Instant::now();
     let is_killed = simulation.with(|state| state.fault_plan.kills());
     // Mostly early: most invocations end long before their timeout.
     let killed_after = timeout.mul_f64(simulation.with(|state| state.random.f64().powi(4)));
@@ -178,6 +179,11 @@ pub(crate) async fn run_invocation<T>(
     };
     simulation.log(|| format!("invocation {actor} {end:?}"));
     simulation.end(actor, end);
+    simulation.with(|state| {
+        let effort = state.effort(caller.role);
+        effort.invocations += 1;
+        effort.time += begun.elapsed();
+    });
     result
 }
 

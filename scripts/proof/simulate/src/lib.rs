@@ -29,6 +29,7 @@
 //! | `operators` | operators who replay, edit and discard, at times carelessly |
 //! | `design`, `record_by_record` | what one would write without the library |
 //! | `bad_event` | one event that fails for ever, and how long others wait because of it |
+//! | `outage` | what relay and sweeper do while the bus accepts nothing |
 //! | `report` | the numbers of a history |
 //!
 //! The crate `outbox-testing` has what the services store and do. Here each process calls them
@@ -53,6 +54,7 @@ mod mapping;
 mod mutants;
 mod operators;
 mod oracle;
+mod outage;
 mod parked_rows;
 mod queue;
 mod record_by_record;
@@ -69,5 +71,6 @@ pub use bad_event::{OtherEvents, beside_bad_event};
 pub use design::Design;
 pub use fault_plan::FaultKind;
 pub use mutants::Mutant;
+pub use outage::{Effort, Outage, outage};
 pub use report::Report;
 pub use run::{Plan, Seed, run};

@@ -16,11 +16,13 @@ use outbox_testing::{Services, TestClock};
 use tokio::time::Instant;
 
 use crate::{
+    caller::Role,
     delivery::Delivery,
     design::Design,
     fault_plan::FaultPlan,
     mutants::Mutant,
     oracle::{Actor, ActorRecord, EventRecord, Process, Violation},
+    outage::Effort,
 };
 
 /// How long after its deletion a bus may still accept events and lose them: the relay
@@ -128,6 +130,8 @@ pub(crate) struct State {
     /// Some events fail while the bus accepts the others.
     pub(crate) has_bad_events: bool,
     pub(crate) counts: Counts,
+    /// What the invocations of each role took.
+    pub(crate) efforts: BTreeMap<Role, Effort>,
     pub(crate) violations: Vec<Violation>,
     /// What happened, line by line, if it is to be shown.
     history: Option<Vec<String>>,
@@ -213,6 +217,7 @@ impl State {
             is_fault_free: setting.is_fault_free,
             has_bad_events: setting.has_bad_events,
             counts: Counts::default(),
+            efforts: BTreeMap::new(),
             violations: Vec::new(),
             history: setting.keeps_history.then(Vec::new),
             next_id: 0,

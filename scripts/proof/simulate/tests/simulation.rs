@@ -6,7 +6,8 @@ use std::{
 };
 
 use jiff::SignedDuration;
-use simulate::{Design, Mutant, Plan, Report, Seed, beside_bad_event, run};
+use outbox_testing::Operation;
+use simulate::{Design, Effort, Mutant, Plan, Report, Seed, beside_bad_event, outage, run};
 
 /// What a history of these tests commits.
 const EVENTS: u64 = 300;
@@ -108,4 +109,22 @@ fn an_event_that_fails_for_ever_delays_others_by_a_minute_here_and_by_hours_else
     // Otherwise the comparison would show nothing.
     let elsewhere = longest_delay(0..1, Design::TableStream);
     assert!(elsewhere > SignedDuration::from_hours(1), "{elsewhere}");
+}
+
+/// Prints what docs/performance.md says about the cost of an outage.
+#[test]
+fn an_hour_of_an_outage_takes_a_bounded_effort() {
+    let hour = outage(0);
+    for (function, effort) in [("relay", &hour.relay), ("sweeper", &hour.sweeper)] {
+        println!(
+            "{function} with {} events pending: {effort:?}",
+            hour.pending
+        );
+    }
+    let Effort { invocations, .. } = hour.relay;
+    // An invocation lasts 65 % of its minute.
+    assert!((10..=92).contains(&invocations), "{invocations}");
+    let scans = hour.relay.calls[&Operation::Scan];
+    assert!(scans <= invocations * 8 * 8, "{scans}");
+    assert!((11..=12).contains(&hour.sweeper.invocations));
 }
