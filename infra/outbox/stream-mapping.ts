@@ -28,8 +28,8 @@ export interface StreamMappingSettings {
   readonly batchSize?: number;
 
   /**
-   * How many batches of a shard are processed concurrently, 1 to 10. Above 1, events
-   * of one aggregate may be published out of order.
+   * How many batches of a shard are processed concurrently, 1 to 10. Above 1, neighbouring
+   * events of an aggregate may be in flight at once, and more of them arrive twice.
    *
    * @default 1
    */
