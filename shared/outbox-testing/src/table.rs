@@ -310,7 +310,11 @@ impl Table {
         let begin = after.map_or(Bound::Unbounded, Bound::Excluded);
         let rows = self.rows.range((begin, Bound::Unbounded));
         let is_in_segment = |key: &RowKey| segment_of(key, segment.of) == segment.index;
-        self.page(fault, rows.filter(|(key, _)| is_in_segment(key)))
+        self.page(
+            fault,
+            rows.filter(|(key, _)| is_in_segment(key)),
+            usize::MAX,
+        )
     }
 
     /// Returns the next page of an aggregate.
@@ -330,16 +334,37 @@ impl Table {
             .take_while(|(key, _)| key.aggregate_id == aggregate_id)
             .filter(|(key, _)| after.is_none_or(|after| *key > after))
             .filter(|(key, _)| through.is_none_or(|through| *key <= through));
-        self.page(fault, wanted)
+        self.page(fault, wanted, usize::MAX)
     }
 
-    /// Returns the first page of these rows.
+    /// Returns the first rows of an aggregate before a row, `most` at most.
+    pub fn read_before(
+        &self,
+        row: &RowKey,
+        after: Option<&RowKey>,
+        most: usize,
+        fault: Option<&Fault>,
+    ) -> Page {
+        let first = RowKey {
+            aggregate_id: row.aggregate_id.clone(),
+            position: String::new(),
+        };
+        let before = self.rows.range(first..row.clone());
+        let wanted = before
+            .filter(|(key, _)| key.sequence() < row.sequence())
+            .filter(|(key, _)| after.is_none_or(|after| *key > after));
+        self.page(fault, wanted, most)
+    }
+
+    /// Returns the first page of these rows, `most` at most.
     fn page<'r>(
         &self,
         fault: Option<&Fault>,
         rows: impl Iterator<Item = (&'r RowKey, &'r Row)>,
+        most: usize,
     ) -> Page {
-        let most = Fault::page(fault).or(self.page).unwrap_or(usize::MAX);
+        let of_page = Fault::page(fault).or(self.page).unwrap_or(usize::MAX);
+        let most = of_page.min(most);
         let mut page = Page::default();
         let mut bytes = 0;
         for (key, row) in rows.filter(|(key, _)| !key.aggregate_id.starts_with(DISCARDED)) {

@@ -122,6 +122,25 @@ impl OutboxTable for Caller {
         self.call(Operation::Scan.into(), scan).await
     }
 
+    async fn read_before(
+        &self,
+        row: &RowKey,
+        after: Option<&RowKey>,
+        most: usize,
+    ) -> Result<Page, CallError> {
+        let by = self.actor();
+        let aggregate = (self.process(), row.aggregate_id.clone());
+        let read = |state: &mut State, fault: Option<&Fault>| {
+            let table = &state.services.table;
+            let mut page = table.read_before(row, after, most, fault);
+            state.see_page(by, &page);
+            state.find_page(by, &page);
+            state.plant_in_predecessors(&mut page, &aggregate);
+            page
+        };
+        self.call(Operation::Query.into(), read).await
+    }
+
     async fn query(
         &self,
         aggregate_id: &str,
@@ -129,16 +148,10 @@ impl OutboxTable for Caller {
         through: Option<&RowKey>,
     ) -> Result<Page, CallError> {
         let by = self.actor();
-        let is_from_relay = self.role == Role::Relay;
-        let is_known = (self.process(), aggregate_id.to_owned());
         let query = |state: &mut State, fault: Option<&Fault>| {
             let table = &state.services.table;
-            let mut page = table.query(aggregate_id, after, through, fault);
+            let page = table.query(aggregate_id, after, through, fault);
             state.see_page(by, &page);
-            if is_from_relay {
-                state.find_page(by, &page);
-                state.plant_in_predecessors(&mut page, &is_known);
-            }
             page
         };
         let page = self.call(Operation::Query.into(), query).await?;

@@ -64,6 +64,18 @@ impl OutboxTable for InMemoryAws {
         Ok(scanned.await?)
     }
 
+    async fn read_before(
+        &self,
+        row: &RowKey,
+        after: Option<&RowKey>,
+        most: usize,
+    ) -> Result<Page, CallError> {
+        let read = self.call(Operation::Query.into(), |services, fault| {
+            services.table.read_before(row, after, most, fault)
+        });
+        Ok(read.await?)
+    }
+
     async fn query(
         &self,
         aggregate_id: &str,

@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::{
     Client,
     config::{Builder, retry::RetryConfig},
     error::ProvideErrorMetadata,
+    operation::query::builders::QueryFluentBuilder,
     types::{AttributeValue, DeleteRequest, KeysAndAttributes, WriteRequest},
 };
 use jiff::Timestamp;
@@ -233,21 +234,47 @@ impl OutboxTable for DynamoDbTable {
         self.page(operation, output.items, output.last_evaluated_key.as_ref())
     }
 
+    async fn read_before(
+        &self,
+        row: &RowKey,
+        after: Option<&RowKey>,
+        most: usize,
+    ) -> Result<Page, CallError> {
+        let Some(through) = row.behind_predecessors() else {
+            return Ok(Page::default());
+        };
+        let limit = i32::try_from(most).unwrap_or(i32::MAX);
+        let query = self.query_aggregate(&row.aggregate_id, after, Some(&through));
+        self.send_query(query.map(|query| query.limit(limit))).await
+    }
+
     async fn query(
         &self,
         aggregate_id: &str,
         after: Option<&RowKey>,
         through: Option<&RowKey>,
     ) -> Result<Page, CallError> {
-        let operation = "Query";
+        self.send_query(self.query_aggregate(aggregate_id, after, through))
+            .await
+    }
+}
+
+impl DynamoDbTable {
+    /// Returns a consistent query of an aggregate; `None` if no row can be in the range.
+    fn query_aggregate(
+        &self,
+        aggregate_id: &str,
+        after: Option<&RowKey>,
+        through: Option<&RowKey>,
+    ) -> Option<QueryFluentBuilder> {
         // The page before may have ended with the last wanted row. DynamoDB rejects a start
         // key behind which the requested range is empty.
         if let (Some(after), Some(through)) = (after, through)
             && after.position >= through.position
         {
-            return Ok(Page::default());
+            return None;
         }
-        let mut query = self
+        let query = self
             .client
             .query()
             .table_name(&self.name)
@@ -256,15 +283,23 @@ impl OutboxTable for DynamoDbTable {
             .expression_attribute_names("#aggregateId", AGGREGATE_ID)
             .expression_attribute_values(":aggregateId", AttributeValue::S(aggregate_id.to_owned()))
             .set_exclusive_start_key(after.map(attributes));
-        if let Some(through) = through {
-            query = query
+        let Some(through) = through else {
+            return Some(query);
+        };
+        let position = AttributeValue::S(through.position.clone());
+        Some(
+            query
                 .key_condition_expression("#aggregateId = :aggregateId AND #position <= :through")
                 .expression_attribute_names("#position", POSITION)
-                .expression_attribute_values(
-                    ":through",
-                    AttributeValue::S(through.position.clone()),
-                );
-        }
+                .expression_attribute_values(":through", position),
+        )
+    }
+
+    async fn send_query(&self, query: Option<QueryFluentBuilder>) -> Result<Page, CallError> {
+        let operation = "Query";
+        let Some(query) = query else {
+            return Ok(Page::default());
+        };
         let output = query
             .customize()
             .config_override(without_retries())

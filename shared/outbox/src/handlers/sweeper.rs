@@ -125,9 +125,9 @@ struct Sweep<'r, B, T, D> {
     last_parked: Option<Timestamp>,
     /// The last parked row that was read. It holds those behind it.
     parked: Option<RowKey>,
-    /// The aggregate of the last row that was read, if that one is left to the stream. Rows
-    /// behind it must not overtake it.
-    left_to_stream: Option<String>,
+    /// The aggregate of the last row that was read, and whether that row is due. Rows behind it on
+    /// the next page follow it.
+    last_read: Option<(String, bool)>,
     /// Where the table is read.
     round: Round,
     /// The report so far.
@@ -183,7 +183,7 @@ pub(crate) async fn sweep<B: EventBus, T: OutboxTable, D: DeadLetters>(
         backlog: Backlog::default(),
         last_parked: None,
         parked: None,
-        left_to_stream: None,
+        last_read: None,
         round: Round::new(begin),
         swept: SweepReport::default(),
     };
@@ -336,20 +336,33 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweep<'_, B, T, D> {
                 .is_some_and(|parked| parked.precedes(key))
     }
 
-    /// Returns the rows that are old enough, and the rows before them in their aggregates,
-    /// of any age: an old row must not overtake a younger one with a lower sequence.
+    /// Returns the rows that are old enough, and the rows before them in their aggregates, of
+    /// any age: an old row must not overtake a younger one with a lower sequence. With order, also
+    /// the rows behind an old one: the stream has left or held them because of it.
     fn due(&mut self, mut pending: Vec<Candidate>) -> Vec<Candidate> {
+        let keeps_order = self.relay.order() == Order::InSequence;
         let last_read = pending.last().map(|row| row.key.clone());
-        if let Some(aggregate) = &self.left_to_stream {
-            pending.retain(|row| row.key.aggregate_id != *aggregate);
-        }
+        let (follow, left) = match self.last_read.take() {
+            Some((aggregate, true)) if keeps_order => (Some(aggregate), None),
+            Some((aggregate, false)) => (None, Some(aggregate)),
+            _ => (None, None),
+        };
+        pending.retain(|row| Some(&row.key.aggregate_id) != left.as_ref());
         // A row without a timestamp counts as old; the relay will park it.
         let is_old = |candidate: &Candidate| {
             let committed_at = candidate.committed_at();
             committed_at.is_none_or(|committed_at| committed_at <= self.committed_until)
         };
-        let mut wanted: HashSet<String> = HashSet::new();
+        let mut followed: HashSet<String> = follow.into_iter().collect();
+        let mut seen: HashSet<String> = HashSet::new();
+        for row in &pending {
+            let is_first = seen.insert(row.key.aggregate_id.clone());
+            if keeps_order && is_first && is_old(row) {
+                followed.insert(row.key.aggregate_id.clone());
+            }
+        }
         // Backwards, so that an old row is seen before the rows that precede it.
+        let mut wanted: HashSet<String> = followed;
         pending.reverse();
         pending.retain(|candidate| {
             let aggregate = &candidate.key.aggregate_id;
@@ -359,10 +372,10 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweep<'_, B, T, D> {
             wanted.contains(aggregate)
         });
         pending.reverse();
-        if let Some(last_read) = last_read {
+        self.last_read = last_read.map(|last_read| {
             let is_due = pending.last().is_some_and(|row| row.key == last_read);
-            self.left_to_stream = (!is_due).then_some(last_read.aggregate_id);
-        }
+            (last_read.aggregate_id, is_due)
+        });
         pending
     }
 

@@ -63,6 +63,16 @@ pub trait OutboxTable: Send + Sync {
         after: Option<&RowKey>,
     ) -> impl Future<Output = Result<Page, CallError>> + Send;
 
+    /// Returns the first rows of an aggregate with lower sequences than this row, `most` at most,
+    /// read consistently and in sequence; after a row, if that is given. The key must have a
+    /// readable sequence.
+    fn read_before(
+        &self,
+        row: &RowKey,
+        after: Option<&RowKey>,
+        most: usize,
+    ) -> impl Future<Output = Result<Page, CallError>> + Send;
+
     /// Returns the next page of an aggregate, read consistently and in sequence, after the end
     /// of the page before; up to and including `through`, if that is given.
     fn query(

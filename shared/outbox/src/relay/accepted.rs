@@ -13,8 +13,8 @@ use crate::{
 pub(super) struct Accepted {
     /// The last event of each aggregate, if all earlier ones are published or discarded.
     last: Recent<String, RowKey>,
-    /// Rows that were found in the table and published before their records arrived.
-    ahead: Recent<RowKey, ()>,
+    /// Rows that were found in the table and published or parked before their records arrived.
+    ahead: Recent<RowKey, Settled>,
 }
 
 impl Accepted {
@@ -24,15 +24,22 @@ impl Accepted {
         self.last.get(aggregate_id)?.sequence()
     }
 
-    /// Returns whether a row was published before its record arrived.
-    pub(super) fn is_ahead(&self, key: &RowKey) -> bool {
-        self.ahead.get(key).is_some()
+    /// Returns what became of a row before its record arrived, if it is settled.
+    pub(super) fn settled_ahead(&self, key: &RowKey) -> Option<Settled> {
+        self.ahead.get(key).cloned()
     }
 
-    /// Takes in that these rows are published, which were not in the batch.
-    pub(super) fn take_ahead(&mut self, published: impl IntoIterator<Item = RowKey>) {
-        for key in published {
-            self.ahead.insert(key, ());
+    /// Takes in what became of the rows that were not in the batch.
+    pub(super) fn take_ahead(&mut self, in_batch: &HashSet<RowKey>, outcome: &Outcome) {
+        for (key, row_outcome) in outcome.rows() {
+            let settled = match row_outcome {
+                RowOutcome::Settled(Settled::Published) => Settled::Absent,
+                RowOutcome::Settled(Settled::Parked(_)) => Settled::AlreadyParked,
+                _ => continue,
+            };
+            if !in_batch.contains(key) {
+                self.ahead.insert(key.clone(), settled);
+            }
         }
     }
 

@@ -60,7 +60,8 @@ impl Backlog {
         self.due.is_empty()
     }
 
-    /// Publishes the next rows, up to 500. The outcome doesn't contain rows that are held back.
+    /// Publishes the next rows, up to 500. The outcome doesn't contain rows that are held back by
+    /// an earlier call, unless they are done.
     /// If it is halted, all others are dropped.
     ///
     /// A row that the bus rejects for now is not retried here once the bus accepts others: a
@@ -73,15 +74,16 @@ impl Backlog {
         let number = self.due.len().min(ROWS_AT_ONCE);
         let mut due: Vec<Candidate> = self.due.drain(..number).collect();
         // The relay holds back rows behind a failure of the same call; this does it across calls.
-        due.retain(|candidate| self.outcome_behind(&candidate.key).is_none());
+        let held = self.take_held(&mut due);
         if due.is_empty() {
-            return Outcome::default();
+            return held;
         }
         let retries = Retries::WhileNothingIsAccepted;
         let earlier = EarlierEvents::Known;
-        let outcome = relay
+        let mut outcome = relay
             .publish_with(due.clone(), deadline, retries, earlier)
             .await;
+        outcome.add(held);
         report(&outcome);
         if outcome.halted.is_some() {
             self.due.clear();
@@ -94,6 +96,25 @@ impl Backlog {
         self.keep_suspect(&due, &outcome);
         self.keep_failed(due, &outcome);
         outcome
+    }
+
+    /// Takes out the rows that are held back. Returns those that are held behind a parked one.
+    fn take_held(&self, due: &mut Vec<Candidate>) -> Outcome {
+        let mut held = Outcome::default();
+        due.retain(|candidate| match self.outcome_behind(&candidate.key) {
+            None => true,
+            Some(RowOutcome::Settled(settled)) => {
+                held.settle(candidate.key.clone(), settled);
+                false
+            }
+            Some(RowOutcome::Failed(_)) => false,
+        });
+        held
+    }
+
+    /// Forgets what holds back an aggregate, to publish it again.
+    pub(crate) fn release(&mut self, aggregate_id: &str) {
+        self.held_back.remove(aggregate_id);
     }
 
     /// Publishes no row of an aggregate behind this one, which isn't published.
@@ -167,6 +188,7 @@ impl Backlog {
     /// Returns what becomes of a row that is held back; `None` if it isn't.
     pub(crate) fn outcome_behind(&self, key: &RowKey) -> Option<RowOutcome> {
         let (earlier, row_outcome) = self.held_back.get(&key.aggregate_id)?;
-        (earlier < key).then(|| row_outcome.of_row_behind(earlier))
+        let is_behind = earlier.precedes(key);
+        is_behind.then(|| row_outcome.of_row_behind(earlier))
     }
 }

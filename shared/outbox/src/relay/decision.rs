@@ -15,10 +15,11 @@
 //! | Permissions or configuration are at fault for this event only. | left to the sweeper | waits |
 //! | The row has a newer format. | left to the sweeper | waits |
 //! | The dead letter can't be sent, or the row can't be parked after it. | left to the sweeper | left to the sweeper |
+//! | The events before it can't be read for now. | left to the sweeper | waits |
 //! | The event is held back behind another that waits or is left. | as the other | as the other |
 //! | The event is held behind a parked one. | done: held | done: held |
 //! | Nothing can be published or deleted at all. | waits | waits |
-//! | The row or those before it could not be looked up, or the time was over. | waits | waits |
+//! | The row could not be looked up, or the time was over. | waits | waits |
 //!
 //! "Others are accepted" means by the same bus in the same call. For events that are rejected
 //! for now it means: within the ten seconds before an attempt that failed again
@@ -30,7 +31,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::relay::Failure;
+use crate::{ports::CallError, relay::Failure};
 
 /// How often a row is parked without proof that the bus isn't at fault, and how old its event
 /// is at least. On a quiet outbox nothing else may ever be published, and the event would
@@ -54,7 +55,10 @@ pub(super) enum Decision {
 pub(super) fn decide(failure: &Failure, others_accepted: bool) -> Decision {
     match failure {
         Failure::Suspected(_) if others_accepted => Decision::Park,
-        Failure::TooManyPoisoned(_) | Failure::Configuration(_) | Failure::Unreadable(_)
+        Failure::TooManyPoisoned(_)
+        | Failure::Configuration(_)
+        | Failure::Unreadable(_)
+        | Failure::Predecessors(CallError::Transient(_))
             if others_accepted =>
         {
             Decision::Leave
@@ -97,6 +101,7 @@ mod tests {
     fn every_failure_has_its_row_in_the_table() {
         let poison = || Poison::new("MalformedDetail", "");
         let error = || CallError::Transient("throttled".to_owned());
+        let denied = || CallError::Configuration("denied".to_owned());
         let key = RowKey {
             aggregate_id: "a".to_owned(),
             position: "1".to_owned(),
@@ -115,7 +120,8 @@ mod tests {
             (Failure::Halted(Halt::Put(error())), Wait, Wait),
             (Failure::Halted(Halt::Delete(error())), Wait, Wait),
             (Failure::LookUp(error()), Wait, Wait),
-            (Failure::Predecessors(error()), Wait, Wait),
+            (Failure::Predecessors(error()), Leave, Wait),
+            (Failure::Predecessors(denied()), Wait, Wait),
             (Failure::OutOfTime, Wait, Wait),
             (Failure::Edited, Wait, Wait),
             (Failure::Undeleted, Wait, Wait),

@@ -16,7 +16,7 @@ use crate::{
     relay::{
         Failure, Outcome, Settled,
         budget::Budget,
-        predecessors::{FoundRow, Predecessors, read_predecessors},
+        predecessors::{FoundRow, Predecessors, ReadBefore, read_predecessors},
         retry::{Pauses, within},
     },
 };
@@ -35,8 +35,8 @@ pub(super) struct Part {
     pub(super) candidates: Vec<Candidate>,
     /// Those that may have been published before.
     pub(super) uncertain: Vec<RowKey>,
-    /// The rows before which their aggregates have to be read: one of an aggregate at most.
-    pub(super) read_before: Vec<RowKey>,
+    /// What to read of the aggregates: one range of each at most.
+    pub(super) read_before: Vec<ReadBefore>,
 }
 
 /// A part, with what the table says of its rows.
@@ -63,7 +63,7 @@ pub(super) struct PendingRows {
 pub(super) fn split(
     candidates: Vec<Candidate>,
     is_uncertain: impl Fn(&Candidate) -> bool,
-    read_before: impl Fn(&[Candidate]) -> Option<RowKey>,
+    read_before: impl Fn(&[Candidate]) -> Option<ReadBefore>,
 ) -> Vec<Part> {
     let mut certain = Part::default();
     let mut read = Vec::new();
@@ -160,13 +160,13 @@ impl LookedUpPart {
         let mut found = Vec::new();
         for (before, read) in predecessors {
             let is_of_aggregate = |row: &Candidate| row.key.aggregate_id == before.aggregate_id;
-            if !candidates.iter().any(is_of_aggregate) {
-                continue;
-            }
             match read {
                 Ok(predecessors) => {
                     leave_unread(&mut candidates, &predecessors, outcome);
-                    found.extend(predecessors.into_found(is_unknown, now, outcome));
+                    // Nothing is published before rows that are settled, or left.
+                    if candidates.iter().any(is_of_aggregate) {
+                        found.extend(predecessors.into_found(is_unknown, now, outcome));
+                    }
                 }
                 Err(error) => candidates.retain(|candidate| {
                     let fails = is_of_aggregate(candidate);
@@ -249,12 +249,12 @@ pub(super) fn look_up_parts<T: OutboxTable>(
 async fn read_all_predecessors<T: OutboxTable>(
     table: &T,
     pauses: &Pauses,
-    read_before: Vec<RowKey>,
+    reads: Vec<ReadBefore>,
     budget: &Budget,
 ) -> Vec<(RowKey, Result<Predecessors, CallError>)> {
-    let reads = read_before.into_iter().map(async |before| {
-        let read = read_predecessors(table, pauses, &before, budget).await;
-        (before, read)
+    let reads = reads.into_iter().map(async |read| {
+        let predecessors = read_predecessors(table, pauses, &read, budget).await;
+        (read.row, predecessors)
     });
     stream::iter(reads)
         .buffered(AGGREGATES_READ_AT_ONCE)
@@ -372,7 +372,10 @@ mod tests {
     #[test]
     fn a_part_has_as_many_aggregates_as_are_read_at_once() {
         let candidates = (0..25).map(|index| candidate(index, 2)).collect();
-        let last = |aggregate: &[Candidate]| aggregate.last().map(|row| row.key.clone());
+        let last = |aggregate: &[Candidate]| {
+            let row = aggregate.last()?.key.clone();
+            Some(ReadBefore { row, after: None })
+        };
         let parts = split(candidates, |_| false, last);
         let reads: Vec<usize> = parts.iter().map(|part| part.read_before.len()).collect();
         assert_eq!(reads, [10, 10, 5]);

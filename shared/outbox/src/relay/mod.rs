@@ -27,7 +27,7 @@ mod park;
 pub(crate) mod patience;
 mod poison;
 pub(crate) mod predecessors;
-mod publication;
+pub(crate) mod publication;
 mod publish;
 mod put_events;
 mod recent;

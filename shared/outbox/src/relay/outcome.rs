@@ -151,12 +151,12 @@ impl RowOutcome {
     pub(crate) fn of_row_behind(&self, earlier: &RowKey) -> Self {
         let held_back = Failure::HeldBack(earlier.clone());
         match self {
-            // The operator's command that edited it publishes what follows.
-            Self::Settled(Settled::Parked(_) | Settled::AlreadyParked | Settled::Edited) => {
+            Self::Settled(Settled::Parked(_) | Settled::AlreadyParked) => {
                 Self::Settled(Settled::Held(earlier.clone()))
             }
             Self::Settled(Settled::Held(parked)) => Self::Settled(Settled::Held(parked.clone())),
-            Self::Settled(Settled::LeftToSweeper(_)) => {
+            // The operator's command that edited it publishes what follows, and so does the sweeper.
+            Self::Settled(Settled::LeftToSweeper(_) | Settled::Edited) => {
                 Self::Settled(Settled::LeftToSweeper(held_back))
             }
             Self::Settled(Settled::Published | Settled::Absent) | Self::Failed(_) => {
@@ -204,6 +204,11 @@ impl Outcome {
             }
             decided.insert(key.clone(), row_outcome.clone());
         }
+    }
+
+    /// Adds the rows of another outcome.
+    pub(crate) fn add(&mut self, rows: Self) {
+        self.row_outcomes.extend(rows.row_outcomes);
     }
 
     /// Counts the rows of which `is` holds.

@@ -6,13 +6,13 @@
 //! isn't there is settled for ever, because events are committed in sequence, and a row leaves the
 //! table only once it is settled.
 
-use std::{collections::HashSet, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use crate::{
     Candidate, RowKey, Unreadable,
-    event::sequence_text,
     ports::{CallError, OutboxTable, StoredRow},
     relay::{
         Failure, Outcome, Settled,
@@ -22,9 +22,16 @@ use crate::{
     },
 };
 
-/// How many pages are read before a row: up to 4 MB. An aggregate with more unpublished rows is
-/// left to the sweeper, which reads it page by page.
+/// How many rows are read at once. Few, because a parked row is mostly the first, and it is read
+/// again with each batch that has later events of its aggregate.
+const ROWS_AT_ONCE: usize = 25;
+
+/// How many pages are read before a row. Rows of an aggregate with more unpublished ones are left
+/// to the sweeper, which reads it page by page.
 const MOST_PAGES: usize = 4;
+
+/// How long the rows before one may take to be read. Other aggregates wait with it.
+const READ_FOR: Duration = Duration::from_secs(5);
 
 /// The unpublished rows before one of a batch.
 #[derive(Debug, Default)]
@@ -47,48 +54,63 @@ pub(crate) enum EarlierEvents {
 /// A row that isn't in the batch, and that is published before one that is.
 pub(super) struct FoundRow {
     pub(super) candidate: Candidate,
-    /// It has waited for so long that another call has failed to publish it.
+    /// It is the first of its aggregate, and has waited for so long that another call has probably
+    /// failed to publish it.
     pub(super) failed_before: bool,
 }
 
-/// Returns the row of an aggregate before which the table has to be read; `None` if all earlier
-/// events are known. `last_accepted`: the last event that this process has published in sequence.
-pub(super) fn read_before(aggregate: &[Candidate], last_accepted: Option<u64>) -> Option<RowKey> {
-    let sequence = |candidate: &Candidate| candidate.key.sequence();
-    let in_batch: HashSet<u64> = aggregate.iter().filter_map(sequence).collect();
-    let is_unknown = |candidate: &&Candidate| {
-        let earlier = sequence(candidate).and_then(|sequence| sequence.checked_sub(1));
-        earlier.is_some_and(|earlier| {
-            earlier > 0 && !in_batch.contains(&earlier) && last_accepted != Some(earlier)
-        })
-    };
-    let unknown = aggregate.iter().filter(is_unknown);
-    unknown.map(|candidate| &candidate.key).max().cloned()
+/// What to read of an aggregate: the rows before one of the batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ReadBefore {
+    pub(super) row: RowKey,
+    /// A row of the batch up to which all is known.
+    pub(super) after: Option<RowKey>,
 }
 
-/// Reads the rows before this one, up to the first that is parked: it holds all that follow.
+/// Returns what has to be read of an aggregate; `None` if all earlier events are known.
+/// `last_accepted`: the last event that this process has published in sequence.
+pub(super) fn read_before(
+    aggregate: &[Candidate],
+    last_accepted: Option<u64>,
+) -> Option<ReadBefore> {
+    let mut batch: BTreeMap<u64, &RowKey> = BTreeMap::new();
+    for candidate in aggregate {
+        batch.extend(
+            candidate
+                .key
+                .sequence()
+                .map(|sequence| (sequence, &candidate.key)),
+        );
+    }
+    let is_known = |sequence: u64| match sequence.checked_sub(1) {
+        None | Some(0) => true,
+        Some(earlier) => batch.contains_key(&earlier) || last_accepted == Some(earlier),
+    };
+    let unknown = batch.iter().filter(|(sequence, _)| !is_known(**sequence));
+    let (first, _) = unknown.clone().next()?;
+    let (_, last) = unknown.clone().next_back()?;
+    let known = batch.range(..first).next_back();
+    Some(ReadBefore {
+        row: (*last).clone(),
+        after: known.map(|(_, key)| (*key).clone()),
+    })
+}
+
+/// Reads the rows before one, up to the first that is parked: it holds all that follow.
 pub(super) async fn read_predecessors<T: OutboxTable>(
     table: &T,
     pauses: &Pauses,
-    before: &RowKey,
+    read: &ReadBefore,
     budget: &Budget,
 ) -> Result<Predecessors, CallError> {
+    let until = budget.put_until.min(Instant::now() + READ_FOR);
     let mut predecessors = Predecessors::default();
-    let Some(sequence) = before.sequence() else {
-        return Ok(predecessors);
-    };
-    // Behind the rows of all lower sequences, and before the one with this sequence.
-    let through = RowKey {
-        aggregate_id: before.aggregate_id.clone(),
-        position: sequence_text(sequence),
-    };
-    let mut after = None;
+    let mut after = read.after.clone();
     for _ in 0..MOST_PAGES {
-        let query = || table.query(&before.aggregate_id, after.as_ref(), Some(&through));
-        let page = retry(pauses, budget.put_until, query).await?;
+        let call = || table.read_before(&read.row, after.as_ref(), ROWS_AT_ONCE);
+        let page = retry(pauses, until, call).await?;
         for row in page.rows {
-            // A row whose sequence can't be read is parked by whoever reads it. It has no place
-            // in the order.
+            // A row whose sequence can't be read has no place in the order.
             if row.candidate.key.sequence().is_none() {
                 continue;
             }
@@ -133,7 +155,8 @@ impl Predecessors {
                 let failure = Failure::Unreadable(newer.clone());
                 outcome.settle(key, Settled::LeftToSweeper(failure));
             } else {
-                let failed_before = is_old(&candidate, now);
+                // Those behind the first one were held back by it.
+                let failed_before = found.is_empty() && is_old(&candidate, now);
                 found.push(FoundRow {
                     candidate,
                     failed_before,
@@ -167,23 +190,26 @@ mod tests {
 
     #[test]
     fn the_table_is_read_before_the_last_row_with_an_unknown_predecessor() {
-        for (in_batch, last_accepted, before) in [
+        for (in_batch, last_accepted, read) in [
             (&[1][..], None, None),
             (&[1, 2, 3], None, None),
-            (&[2], None, Some(2)),
+            (&[2], None, Some((None, 2))),
             (&[2], Some(1), None),
             (&[2, 3], Some(1), None),
-            (&[2, 3], None, Some(2)),
+            (&[2, 3], None, Some((None, 2))),
             // The row in between may be left, or arrive later.
-            (&[1, 3], None, Some(3)),
-            (&[2, 3, 5, 6], Some(1), Some(5)),
+            (&[1, 3], None, Some((Some(1), 3))),
+            (&[2, 3, 5, 6, 8], Some(1), Some((Some(3), 8))),
             // An aggregate that was deleted and created again: sequences say nothing.
-            (&[2], Some(7), Some(2)),
+            (&[2], Some(7), Some((None, 2))),
             (&[0, 1], None, None),
-            (&[u64::MAX], None, Some(u64::MAX)),
+            (&[u64::MAX], None, Some((None, u64::MAX))),
         ] {
             let batch: Vec<Candidate> = in_batch.iter().copied().map(candidate).collect();
-            let expected = before.map(|sequence| candidate(sequence).key);
+            let expected = read.map(|(after, row): (Option<u64>, u64)| ReadBefore {
+                row: candidate(row).key,
+                after: after.map(|after| candidate(after).key),
+            });
             assert_eq!(read_before(&batch, last_accepted), expected, "{in_batch:?}");
         }
     }

@@ -141,7 +141,9 @@ impl<'r, B: EventBus> Publication<'r, B> {
             let is_failed = matches!(row_outcome, RowOutcome::Failed(_));
             is_failed.then_some(key.aggregate_id.as_str())
         });
-        let aggregates = self.schedule.unsettled_aggregates().chain(failed);
+        let parked = self.to_be_parked().map(|key| key.aggregate_id.as_str());
+        let unsettled = self.schedule.unsettled_aggregates();
+        let aggregates = unsettled.chain(failed).chain(parked);
         Excluded {
             order: self.order,
             sources: self.sources,
@@ -163,7 +165,7 @@ impl<'r, B: EventBus> Publication<'r, B> {
         for candidate in pending.candidates {
             sendable.extend(self.sort_out(candidate, false));
         }
-        hold_back(&mut sendable, self.order, &mut self.outcome);
+        self.hold_back(&mut sendable);
         self.schedule.add(sendable);
     }
 
@@ -187,19 +189,43 @@ impl<'r, B: EventBus> Publication<'r, B> {
             }
             Triage::Fail(key, failure) => self.outcome.fail(key, failure),
             // Counted together with the rows that the bus rejects.
-            Triage::Park(row) if self.schedule.count_poison() => {
-                if self.order == Order::InSequence {
-                    // Until it is parked, which holds the rows behind it.
-                    let suspected = Failure::Suspected(row.poison.clone());
-                    self.outcome.fail(row.key.clone(), suspected);
-                }
-                self.poisoned.push(row);
-            }
+            Triage::Park(row) if self.schedule.count_poison() => self.poisoned.push(row),
             Triage::Park(PoisonedRow { key, poison, .. }) => {
                 self.outcome.fail(key, Failure::TooManyPoisoned(poison));
             }
         }
         None
+    }
+
+    /// Fails the rows that follow an unpublished row of their aggregate, so that none overtakes it.
+    fn hold_back(&mut self, rows: &mut Vec<Sendable>) {
+        let failed = self.outcome.rows();
+        let failed = failed.filter(|(key, row_outcome)| holds(key, row_outcome, self.order));
+        let mut first_holding: HashMap<String, RowKey> = HashMap::new();
+        for key in failed.map(|(key, _)| key).chain(self.to_be_parked()) {
+            let first = first_holding.entry(key.aggregate_id.clone());
+            let first = first.or_insert_with(|| key.clone());
+            if key < first {
+                first.clone_from(key);
+            }
+        }
+        rows.retain(|Sendable { row, .. }| {
+            match first_holding.get(row.key.aggregate_id.as_str()) {
+                Some(first) if first.precedes(&row.key) => {
+                    let failure = Failure::HeldBack(first.clone());
+                    self.outcome.fail(row.key.clone(), failure);
+                    false
+                }
+                _ => true,
+            }
+        });
+    }
+
+    /// Returns the rows that hold those behind them once they are parked.
+    fn to_be_parked(&self) -> impl Iterator<Item = &RowKey> {
+        let holds = self.order == Order::InSequence;
+        let poisoned = self.poisoned.iter().map(|row| &row.key);
+        poisoned.filter(move |key| holds && key.sequence().is_some())
     }
 
     /// Ends the schedule. Returns the rows to park, and what became of the others. No request
@@ -237,31 +263,8 @@ impl<'r, B: EventBus> Publication<'r, B> {
     }
 }
 
-/// Fails the rows that follow an unpublished row of their aggregate, so that none overtakes it.
-fn hold_back(rows: &mut Vec<Sendable>, order: Order, outcome: &mut Outcome) {
-    let mut first_holding: HashMap<String, RowKey> = HashMap::new();
-    for (key, row_outcome) in outcome.rows() {
-        // In ascending order, so the first one of an aggregate remains.
-        if holds(key, row_outcome, order) {
-            let aggregate = key.aggregate_id.clone();
-            first_holding
-                .entry(aggregate)
-                .or_insert_with(|| key.clone());
-        }
-    }
-    rows.retain(
-        |Sendable { row, .. }| match first_holding.get(row.key.aggregate_id.as_str()) {
-            Some(first) if first.precedes(&row.key) => {
-                outcome.fail(row.key.clone(), Failure::HeldBack(first.clone()));
-                false
-            }
-            _ => true,
-        },
-    );
-}
-
 /// Returns whether a row with this outcome holds back later rows of its aggregate.
-pub(super) fn holds(key: &RowKey, row_outcome: &RowOutcome, order: Order) -> bool {
+pub(crate) fn holds(key: &RowKey, row_outcome: &RowOutcome, order: Order) -> bool {
     match order {
         // A row without a readable sequence has no place in the order.
         Order::InSequence => row_outcome.is_unpublished() && key.sequence().is_some(),

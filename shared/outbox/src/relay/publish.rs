@@ -197,8 +197,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         outcome: &Outcome,
     ) {
         let mut memory = self.memory.accepted();
-        let ahead = accepted.iter().filter(|key| !in_batch.contains(*key));
-        memory.take_ahead(ahead.cloned());
+        memory.take_ahead(in_batch, outcome);
         if self.order == Order::InSequence {
             memory.take(accepted, outcome);
         }
@@ -218,10 +217,11 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         candidates.retain(|candidate| {
             let key = &candidate.key;
             let settled = if undeleted.contains(key) {
-                Settled::Published
-            } else if accepted.is_ahead(key) {
-                Settled::Absent
+                Some(Settled::Published)
             } else {
+                accepted.settled_ahead(key)
+            };
+            let Some(settled) = settled else {
                 return seen.insert(key.clone());
             };
             outcome.settle(key.clone(), settled);

@@ -7,10 +7,10 @@ use tokio::time::Instant;
 
 use crate::{
     RowKey,
-    ports::{CallError, DeadLetters, EventBus, OutboxTable, Page},
+    ports::{CallError, DeadLetters, EventBus, OutboxTable, Page, RowState, StoredRow},
     relay::{
         Failure, Halt, Order, Outcome, Relay, RowOutcome, Settled, backlog::Backlog,
-        patience::PATIENCE,
+        budget::Budget, look_up::look_up, patience::PATIENCE, publication::holds,
     },
 };
 
@@ -25,7 +25,6 @@ pub struct WantedOutcome {
     /// How many rows were published, including those before and behind the wanted ones.
     pub published: usize,
     /// How many rows could not be published, including those before and behind the wanted ones.
-    /// Rows that are held back by them are not counted.
     pub failed: usize,
     /// Why nothing can be published until permissions or configuration are fixed, if so.
     pub halted: Option<Halt>,
@@ -59,6 +58,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
             relay: self,
             wanted,
             backlog: Backlog::default(),
+            unread: BTreeSet::new(),
             failed: BTreeSet::new(),
             through: WantedOutcome::default(),
         };
@@ -77,8 +77,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
     }
 }
 
-/// Reads the next page of an aggregate: to its end, or without order up to and including its last
-/// wanted row.
+/// Reads the next page of an aggregate; without order, up to and including its last wanted row.
 async fn page<B: EventBus, T: OutboxTable, D: DeadLetters>(
     relay: &Relay<B, T, D>,
     last: &RowKey,
@@ -96,6 +95,8 @@ struct Publishing<'r, B, T, D> {
     wanted: &'r BTreeSet<RowKey>,
     /// Rows that were read and are not published yet.
     backlog: Backlog,
+    /// Wanted rows behind a parked one: they were not read.
+    unread: BTreeSet<RowKey>,
     /// Rows that could not be published.
     failed: BTreeSet<RowKey>,
     /// The result so far.
@@ -103,28 +104,39 @@ struct Publishing<'r, B, T, D> {
 }
 
 impl<B: EventBus, T: OutboxTable, D: DeadLetters> Publishing<'_, B, T, D> {
-    /// Publishes an aggregate's rows up to and including the last wanted one.
+    /// Publishes an aggregate's rows: with order up to the first parked one, otherwise up to and
+    /// including the last wanted one.
     async fn aggregate(&mut self, last: &RowKey, first_page: Result<Page, CallError>) {
         let mut rows = first_page;
+        let mut holder: Option<RowKey> = None;
         loop {
             let Page { rows: found, next } = match rows {
                 Ok(page) => page,
                 Err(error) => return self.fail_rest(last, &error),
             };
             let mut pending = Vec::new();
-            for row in found {
-                let key = &row.candidate.key;
-                if row.parked.is_none() {
-                    pending.push(row.candidate);
-                } else {
-                    self.keep_parked(key);
+            let mut is_held = false;
+            for StoredRow { candidate, parked } in found {
+                // All that follows is held, too.
+                is_held = holder
+                    .as_ref()
+                    .is_some_and(|holder| holder.precedes(&candidate.key));
+                if is_held {
+                    break;
+                }
+                if parked.is_none() {
+                    pending.push(candidate);
+                } else if self.keep_parked(&candidate.key) {
+                    holder.get_or_insert(candidate.key);
                 }
             }
             self.backlog.add(pending);
             if self.backlog.is_full() {
                 self.publish().await;
             }
-            let Some(next) = next else { return };
+            let Some(next) = next.filter(|_| !is_held) else {
+                return;
+            };
             if self.through.halted.is_some() {
                 return;
             }
@@ -132,14 +144,19 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Publishing<'_, B, T, D> {
         }
     }
 
-    fn keep_parked(&mut self, key: &RowKey) {
+    /// Takes in that a row is parked. Returns whether it holds those behind it.
+    fn keep_parked(&mut self, key: &RowKey) -> bool {
         let row_outcome = RowOutcome::Settled(Settled::AlreadyParked);
-        if self.relay.order() == Order::InSequence {
+        let is_holding = holds(key, &row_outcome, self.relay.order());
+        if is_holding {
             self.backlog.hold_behind(key, row_outcome.clone());
+            let behind = self.wanted.iter().filter(|wanted| key.precedes(wanted));
+            self.unread.extend(behind.cloned());
         }
         if self.wanted.contains(key) {
             self.through.row_outcomes.insert(key.clone(), row_outcome);
         }
+        is_holding
     }
 
     /// Fails the wanted rows of an aggregate that were not read, because it can't be read
@@ -196,13 +213,47 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Publishing<'_, B, T, D> {
         }
     }
 
+    /// Attempts once more what failed for now, and publishes what that held back.
+    async fn retry(&mut self) {
+        let deadline = Instant::now() + PATIENCE;
+        let (_, outcome) = self.backlog.retry(self.relay, deadline).await;
+        self.take(&outcome);
+        if self.relay.order() == Order::BestEffort {
+            return;
+        }
+        for (key, row_outcome) in outcome.rows() {
+            if *row_outcome == RowOutcome::Settled(Settled::Published) {
+                self.backlog.release(&key.aggregate_id);
+                let rest = page(self.relay, key, Some(key)).await;
+                self.aggregate(key, rest).await;
+            }
+        }
+        self.publish().await;
+    }
+
+    /// Looks up the wanted rows that were not read. One that is gone is not held.
+    async fn look_up_unread(&mut self) {
+        let unread: Vec<RowKey> = std::mem::take(&mut self.unread).into_iter().collect();
+        let budget = Budget::until(Instant::now() + PATIENCE);
+        let states = look_up(self.relay.table(), self.relay.pauses(), &unread, &budget).await;
+        for (key, state) in states {
+            let row_outcome = match state {
+                Ok(RowState::Pending | RowState::Edited(_)) => continue,
+                Ok(RowState::Absent) => RowOutcome::Settled(Settled::Absent),
+                Ok(RowState::Parked) => RowOutcome::Settled(Settled::AlreadyParked),
+                Err(error) => RowOutcome::Failed(Failure::LookUp(error)),
+            };
+            self.through.row_outcomes.insert(key, row_outcome);
+        }
+    }
+
     async fn finish(mut self) -> WantedOutcome {
         self.publish().await;
         if self.through.halted.is_none() {
-            let deadline = Instant::now() + PATIENCE;
-            let (_, outcome) = self.backlog.retry(self.relay, deadline).await;
-            self.take(&outcome);
+            // A large future, and seldom needed for long.
+            Box::pin(self.retry()).await;
         }
+        self.look_up_unread().await;
         for key in self.wanted {
             if self.through.row_outcomes.contains_key(key) {
                 continue;

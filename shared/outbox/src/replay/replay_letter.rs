@@ -2,7 +2,7 @@
 //! that are pending.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashMap},
     time::Duration,
 };
 
@@ -150,9 +150,21 @@ pub(super) struct Progress {
     pub(super) halted: Option<Halt>,
     /// How many rows were published.
     pub(super) published: usize,
-    /// Aggregates with an event that the bus may have accepted without a response. Other letters
-    /// may name it, too, and it would be put again for each.
-    unanswered: HashSet<String>,
+    /// Aggregates that are not published again for other letters, and what became of the row that
+    /// holds them back: one without a response would be put again for each, and one behind a parked
+    /// row would be read again.
+    stuck: HashMap<String, RowOutcome>,
+}
+
+impl Progress {
+    /// Returns what becomes of a pending row whose aggregate can't be published further.
+    fn stuck_with(&self, key: &RowKey) -> Option<RowOutcome> {
+        let stuck = self.stuck.get(&key.aggregate_id)?;
+        match stuck {
+            RowOutcome::Settled(Settled::Held(parked)) if !parked.precedes(key) => None,
+            stuck => Some(stuck.clone()),
+        }
+    }
 }
 
 impl<B, T, D, S, Q> Replay<B, T, D, S, Q>
@@ -313,8 +325,8 @@ where
         for (key, state) in self.states(&rows).await {
             if let Some(row_outcome) = row_outcome(state) {
                 row_outcomes.insert(key, row_outcome);
-            } else if progress.unanswered.contains(&key.aggregate_id) {
-                row_outcomes.insert(key, RowOutcome::Failed(Failure::Unanswered));
+            } else if let Some(stuck) = progress.stuck_with(&key) {
+                row_outcomes.insert(key, stuck);
             } else {
                 pending.insert(key);
             }
@@ -324,10 +336,14 @@ where
             progress.published += through.published;
             progress.halted = progress.halted.take().or(through.halted);
             for (key, row_outcome) in &through.row_outcomes {
-                if let RowOutcome::Failed(Failure::Unanswered | Failure::HeldBack(_)) = row_outcome
-                {
-                    progress.unanswered.insert(key.aggregate_id.clone());
-                }
+                let stuck = match row_outcome {
+                    RowOutcome::Failed(Failure::Unanswered | Failure::HeldBack(_)) => {
+                        RowOutcome::Failed(Failure::Unanswered)
+                    }
+                    RowOutcome::Settled(Settled::Held(_)) => row_outcome.clone(),
+                    _ => continue,
+                };
+                progress.stuck.insert(key.aggregate_id.clone(), stuck);
             }
             row_outcomes.extend(through.row_outcomes);
         }
@@ -354,6 +370,8 @@ where
             let problem = match swept.cut_short {
                 // Another pass would find and count them again, and so would the next.
                 _ if swept.undeleted > 0 => SettleError::Undeleted(swept.undeleted),
+                // Rows that are held don't count: the parked ones that hold them have letters of
+                // their own.
                 None if swept.failed == 0 => {
                     progress.settled_until = Some(until);
                     continue;

@@ -161,6 +161,16 @@ impl RowKey {
             && sequences.is_some_and(|(earlier, later)| earlier < later)
     }
 
+    /// Returns a key behind all rows with lower sequences, and before those with this one; `None` if
+    /// the sequence can't be read. No row has it.
+    #[cfg(feature = "relay")]
+    pub(crate) fn behind_predecessors(&self) -> Option<Self> {
+        Some(Self {
+            aggregate_id: self.aggregate_id.clone(),
+            position: sequence_text(self.sequence()?),
+        })
+    }
+
     /// Returns whether this is the key of a record, of a discarded or an edited row.
     #[cfg(feature = "relay")]
     pub(crate) fn is_discarded(&self) -> bool {

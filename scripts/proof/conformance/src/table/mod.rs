@@ -36,6 +36,7 @@ use self::query::{
     a_query_continues_after_a_row_that_is_gone,
     a_query_ends_with_a_page_that_ends_with_the_last_wanted_row,
     a_query_ends_with_the_last_wanted_row, a_query_returns_one_aggregate_in_sequence,
+    a_read_before_a_row_has_a_limit, a_read_before_a_row_returns_lower_sequences,
 };
 use self::scan::{
     a_scan_begins_behind_an_aggregate, a_scan_continues_after_rows_that_are_gone,
@@ -129,6 +130,8 @@ suite!(Fixture:
     a_query_ends_with_the_last_wanted_row,
     a_query_ends_with_a_page_that_ends_with_the_last_wanted_row,
     a_query_continues_after_a_row_that_is_gone,
+    a_read_before_a_row_returns_lower_sequences,
+    a_read_before_a_row_has_a_limit,
     a_discarded_row_is_not_a_row_of_the_outbox,
     a_row_before_an_edit_is_kept_and_is_not_a_row_of_the_outbox,
     an_edit_of_what_was_not_seen_changes_nothing,

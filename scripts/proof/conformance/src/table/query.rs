@@ -77,3 +77,37 @@ pub(super) async fn a_query_continues_after_a_row_that_is_gone(fixture: &impl Fi
     }
     assert_eq!(found, keys[..58]);
 }
+
+/// Rows with the same sequence are not before one another, nor are those of other aggregates.
+pub(super) async fn a_read_before_a_row_returns_lower_sequences(fixture: &impl Fixture) {
+    let rows = put_rows(fixture, "a", &[2, 4, 6, 10]).await;
+    put_rows(fixture, "ab", &[1]).await;
+    let keys = keys(&rows);
+    for (sequence, expected) in [(1, 0), (2, 0), (3, 1), (10, 3), (11, 4)] {
+        let before = row("a", sequence).key;
+        let page = fixture.table().read_before(&before, None, 10).await;
+        let found = keys_of(&page.expect("a page").rows);
+        assert_eq!(found, keys[..expected], "before {sequence}");
+    }
+    let page = fixture.table().read_before(&keys[3], Some(&keys[0]), 10);
+    let found = keys_of(&page.await.expect("a page").rows);
+    assert_eq!(found, keys[1..3], "after the first");
+    let page = fixture.table().read_before(&keys[1], Some(&keys[1]), 10);
+    assert!(page.await.expect("a page").rows.is_empty());
+}
+
+/// A limited read says where more rows may be.
+pub(super) async fn a_read_before_a_row_has_a_limit(fixture: &impl Fixture) {
+    let keys = keys(&put_rows(fixture, "a", &[1, 2, 3, 4]).await);
+    let page = fixture.table().read_before(&keys[3], None, 2).await;
+    let page = page.expect("a page");
+    assert_eq!(keys_of(&page.rows), keys[..2]);
+    assert_eq!(page.next.as_ref(), Some(&keys[1]));
+    let page = fixture
+        .table()
+        .read_before(&keys[3], page.next.as_ref(), 2)
+        .await;
+    let page = page.expect("a page");
+    assert_eq!(keys_of(&page.rows), keys[2..3]);
+    assert_eq!(page.next, None);
+}

@@ -150,7 +150,7 @@ impl Schedule {
             // An earlier event of the same request failed for this invocation. Another attempt
             // would publish this one before it.
             if let Some(earlier) = &queue.held_behind
-                && *earlier < queued.row.key
+                && earlier.precedes(&queued.row.key)
             {
                 let failure = Failure::HeldBack(earlier.clone());
                 self.failed.push((queued.row.key.clone(), failure));

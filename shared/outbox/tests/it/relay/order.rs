@@ -259,3 +259,131 @@ async fn a_bus_that_keeps_order_gets_one_event_of_an_aggregate_at_a_time() {
         assert!(of_it.is_sorted(), "{published:?}");
     }
 }
+
+/// Rows that were committed a minute ago.
+fn insert_old(aws: &InMemoryAws, aggregate: &str, sequences: std::ops::RangeInclusive<u64>) {
+    for sequence in sequences {
+        let mut old = row(aggregate, sequence);
+        old.committed_at = start() - SignedDuration::from_mins(1);
+        aws.insert_row(old);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_wait_in_the_table_share_requests_and_survive_a_throttle() {
+    let aws = in_memory();
+    insert_old(&aws, "a", 1..=60);
+    let mut is_throttled = false;
+    aws.set_fault_plan(reject(move |key| {
+        let is_first = key.to_string() == "a/25" && !std::mem::replace(&mut is_throttled, true);
+        is_first.then(transient)
+    }));
+    let batch = insert(&aws, &[("a", 61), ("b", 1)]);
+    publish(&aws.relay(), batch).await;
+    assert!(aws.pending_rows().is_empty());
+    let requests = aws.calls(Operation::PutEvents).len();
+    assert!(requests < 15, "{requests} requests");
+}
+
+#[tokio::test(start_paused = true)]
+async fn behind_more_rows_than_are_read_an_event_is_left() {
+    let aws = in_memory();
+    insert_old(&aws, "a", 1..=150);
+    let batch = insert(&aws, &[("a", 151), ("b", 1)]);
+    let outcome = publish(&aws.relay(), batch.clone()).await;
+    assert_eq!(
+        aws.published_rows(),
+        ["b/1"],
+        "nothing waits for rows of no use"
+    );
+    let left = outcome.of(&batch[0].key);
+    assert!(
+        matches!(left, Some(RowOutcome::Settled(Settled::LeftToSweeper(_)))),
+        "{left:?}"
+    );
+    assert_eq!(queries(&aws), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_row_is_read_behind_a_parked_one_however_many_are_held() {
+    let aws = in_memory();
+    insert_old(&aws, "a", 1..=1_000);
+    aws.park_row(&row("a", 1).key);
+    let batch = insert(&aws, &[("a", 1_001)]);
+    let outcome = publish(&aws.relay(), batch.clone()).await;
+    assert_eq!(held_by(&outcome, &batch[0].key), &row("a", 1).key);
+    assert_eq!(queries(&aws), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sweep_counts_all_that_a_newly_parked_row_holds() {
+    let aws = in_memory();
+    for sequence in 1..=1_200 {
+        let detail = if sequence == 1 { "x" } else { "{}" };
+        let mut old = row_with_detail("a", sequence, detail);
+        old.committed_at = start() - SignedDuration::from_hours(1);
+        aws.insert_row(old);
+    }
+    let sweeper = Sweeper::new(aws.relay(), SignedDuration::from_mins(15));
+    let swept = sweeper.sweep(in_a_minute()).await;
+    assert_eq!((swept.newly_parked, swept.held), (1, 1_199));
+    assert!(aws.published_rows().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sweep_publishes_young_rows_behind_an_old_one() {
+    let aws = in_memory();
+    let mut old = row("a", 1);
+    old.committed_at = start() - SignedDuration::from_hours(1);
+    aws.insert_row(old);
+    for sequence in 2..=150 {
+        aws.insert("a", sequence);
+    }
+    aws.insert("b", 1);
+    let sweeper = Sweeper::new(aws.relay(), SignedDuration::from_mins(15));
+    sweeper.sweep(in_a_minute()).await;
+    assert_eq!(aws.published_rows().len(), 150);
+    assert_eq!(aws.pending_rows(), ["b/1"], "left to the stream");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_publishes_what_follows_rows_that_hold_nothing() {
+    let aws = in_memory();
+    let mut broken = row("a", 1);
+    broken.key.position = "!first".to_owned();
+    let broken = aws.insert_row(broken).key;
+    let wanted = aws.insert("a", 3).key;
+    aws.insert("a", 4);
+    let mut twin = row("a", 3);
+    twin.event_id = "019ad0c5-0a4c-7000-8000-000000000000".parse().unwrap();
+    twin.key.position = format!("{:020}#{}", 3, twin.event_id);
+    let twin = aws.insert_row(twin).key;
+    aws.park_row(&broken);
+    aws.park_row(&twin);
+    let outcome = aws.relay().publish_rows(&[wanted.clone()].into()).await;
+    // What follows the twin waits for it; the row with its sequence doesn't.
+    assert_eq!(
+        outcome.row_outcomes[&wanted],
+        RowOutcome::Settled(Settled::Published)
+    );
+    assert_eq!(aws.published_rows(), ["a/3"]);
+    assert_eq!(aws.pending_rows(), ["a/4"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_publishes_what_a_retried_row_held_back() {
+    let aws = in_memory();
+    let keys: Vec<RowKey> = (1..=20)
+        .map(|sequence| aws.insert("a", sequence).key)
+        .collect();
+    aws.insert("b", 1);
+    let mut attempts = 0;
+    aws.set_fault_plan(reject(move |key| {
+        attempts += u32::from(key.to_string() == "a/1");
+        (key.to_string() == "a/1" && attempts == 1).then(transient)
+    }));
+    let wanted = [keys[0].clone(), row("b", 1).key].into();
+    let outcome = aws.relay().publish_rows(&wanted).await;
+    assert_eq!((outcome.published, outcome.failed), (21, 0));
+    assert!(aws.pending_rows().is_empty());
+}

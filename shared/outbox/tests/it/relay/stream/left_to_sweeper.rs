@@ -11,7 +11,9 @@ use outbox_testing::Operation;
 use tokio::time::{Instant, sleep};
 
 use super::invoke::{relay_with, reported};
-use crate::memory::{Rows, in_memory, record, refuse, reject, row, start, transient};
+use crate::memory::{
+    Rows, in_memory, record, refuse, reject, row, row_with_detail, start, transient,
+};
 
 #[tokio::test(start_paused = true)]
 async fn an_event_that_fails_while_others_are_accepted_is_left() {
@@ -102,4 +104,33 @@ async fn an_old_predecessor_that_fails_again_is_left_at_once() {
     assert!(begun.elapsed() < Duration::from_secs(1));
     assert_eq!(aws.published_rows(), ["b/1"]);
     assert_eq!(aws.pending_rows(), ["a/1", "a/2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_damaged_row_alone_is_parked_at_once() {
+    let aws = in_memory();
+    let batch = record("1", &aws.insert_row(row_with_detail("a", 1, "x")));
+    let begun = Instant::now();
+    let relayed = relay_with(&StreamHandler::new(aws.relay()), vec![batch]).await;
+    assert_eq!((reported(&relayed), relayed.counts.parked), (None, 1));
+    assert!(begun.elapsed() < Duration::from_millis(100));
+    assert!(aws.calls(Operation::Scan).is_empty(), "no need of others");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_whose_predecessors_cannot_be_read_for_now_is_left() {
+    let aws = in_memory();
+    let error = CallError::Transient("throttled".into());
+    aws.always_fail_with(Operation::Query, error);
+    let batch = [aws.insert("a", 2), aws.insert("b", 2), aws.insert("c", 1)];
+    let records = batch
+        .iter()
+        .zip(["1", "2", "3"])
+        .map(|(row, number)| record(number, row));
+    let begun = Instant::now();
+    let relayed = relay_with(&StreamHandler::new(aws.relay()), records.collect()).await;
+    assert_eq!(reported(&relayed), None);
+    assert_eq!(relayed.counts.left_to_sweeper, 2);
+    assert_eq!(aws.published_rows(), ["c/1"]);
+    assert!(begun.elapsed() < Duration::from_secs(6));
 }
