@@ -422,6 +422,13 @@ impl State {
     /// aggregate was parked, edited, or left before.
     fn may_be_held(&self, key: &RowKey, begun: Instant) -> bool {
         let others_accepted = self.accepted_at.is_some_and(|at| at >= begun);
+        let mut of_aggregate = self.events.iter();
+        let is_unread = of_aggregate.any(|(other, event)| {
+            other.aggregate_id == key.aggregate_id && event.unread_at.is_some_and(|at| at >= begun)
+        });
+        if is_unread && others_accepted {
+            return true;
+        }
         let mut earlier = self
             .events
             .iter()

@@ -57,6 +57,8 @@ pub(crate) struct EventRecord {
     pub(crate) attempts: BTreeMap<Actor, Attempts>,
     /// When its dead letter could last not be sent, or its row not be parked after it.
     pub(crate) unparked_at: Option<Instant>,
+    /// When a read of the events before it began that has not succeeded.
+    pub(crate) unread_at: Option<Instant>,
     /// How often a consumer has committed its effect.
     pub(crate) effects: u32,
 }
@@ -106,6 +108,7 @@ impl EventRecord {
             is_unreadable: false,
             attempts: BTreeMap::new(),
             unparked_at: None,
+            unread_at: None,
             effects: 0,
         }
     }

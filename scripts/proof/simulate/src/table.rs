@@ -138,7 +138,20 @@ impl OutboxTable for Caller {
             state.plant_in_predecessors(&mut page, &aggregate);
             page
         };
-        self.call(Operation::Query.into(), read).await
+        let note = |unread_at| {
+            self.simulation.with(|state| {
+                if let Some(event) = state.events.get_mut(row) {
+                    event.unread_at = unread_at;
+                }
+            });
+        };
+        // Until there is an answer: the caller may stop waiting for it.
+        note(Some(Instant::now()));
+        let read = self.call(Operation::Query.into(), read).await;
+        if read.is_ok() {
+            note(None);
+        }
+        read
     }
 
     async fn query(
