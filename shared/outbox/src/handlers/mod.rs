@@ -8,6 +8,7 @@
 //! ```
 
 mod batch_response;
+mod due_rows;
 mod metrics;
 mod stream_handler;
 mod stream_record;

@@ -1,15 +1,15 @@
 //! The sweeper: the second way out of the table, for rows that the stream has not
 //! published.
 
-use std::{
-    collections::HashSet,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use super::sweep_round::{Round, SweepPoint};
+use super::{
+    due_rows::DueRows,
+    sweep_round::{Round, SweepPoint},
+};
 use crate::{
     Candidate, RowKey,
     ports::{CallError, DeadLetters, EventBus, OutboxTable, StoredRow},
@@ -113,8 +113,6 @@ pub enum CutShort {
 /// A running sweep.
 struct Sweep<'r, B, T, D> {
     relay: &'r Relay<B, T, D>,
-    /// Rows committed later are left to the stream.
-    committed_until: Timestamp,
     /// Publishing ends before this.
     deadline: Instant,
     /// The table is not read after this.
@@ -125,9 +123,8 @@ struct Sweep<'r, B, T, D> {
     last_parked: Option<Timestamp>,
     /// The last parked row that was read. It holds those behind it.
     parked: Option<RowKey>,
-    /// The aggregate of the last row that was read, and whether that row is due. Rows behind it on
-    /// the next page follow it.
-    last_read: Option<(String, bool)>,
+    /// Chooses the rows to publish.
+    due: DueRows,
     /// Where the table is read.
     round: Round,
     /// The report so far.
@@ -177,13 +174,12 @@ pub(crate) async fn sweep<B: EventBus, T: OutboxTable, D: DeadLetters>(
     let begin = begin.unwrap_or_else(|| SweepPoint::random(|below| relay.random_below(below)));
     let mut sweep = Sweep {
         relay,
-        committed_until,
         deadline,
         read_until: Budget::until(deadline).put_until,
         backlog: Backlog::default(),
         last_parked: None,
         parked: None,
-        last_read: None,
+        due: DueRows::new(relay.order(), committed_until),
         round: Round::new(begin),
         swept: SweepReport::default(),
     };
@@ -265,7 +261,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweep<'_, B, T, D> {
                 .map_err(|error| self.unread(error))?;
             self.round.read(part, &mut page);
             let pending = self.count(page.rows);
-            let due = self.due(pending);
+            let due = self.due.of_page(pending);
             self.backlog.add(due);
             // Published while the table is read, not at its end, so that a sweep of a large
             // backlog uses bounded memory and makes progress before its deadline.
@@ -334,49 +330,6 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweep<'_, B, T, D> {
                 .parked
                 .as_ref()
                 .is_some_and(|parked| parked.precedes(key))
-    }
-
-    /// Returns the rows that are old enough, and the rows before them in their aggregates, of
-    /// any age: an old row must not overtake a younger one with a lower sequence. With order, also
-    /// the rows behind an old one: the stream has left or held them because of it.
-    fn due(&mut self, mut pending: Vec<Candidate>) -> Vec<Candidate> {
-        let keeps_order = self.relay.order() == Order::InSequence;
-        let last_read = pending.last().map(|row| row.key.clone());
-        let (follow, left) = match self.last_read.take() {
-            Some((aggregate, true)) if keeps_order => (Some(aggregate), None),
-            Some((aggregate, false)) => (None, Some(aggregate)),
-            _ => (None, None),
-        };
-        pending.retain(|row| Some(&row.key.aggregate_id) != left.as_ref());
-        // A row without a timestamp counts as old; the relay will park it.
-        let is_old = |candidate: &Candidate| {
-            let committed_at = candidate.committed_at();
-            committed_at.is_none_or(|committed_at| committed_at <= self.committed_until)
-        };
-        let mut followed: HashSet<String> = follow.into_iter().collect();
-        let mut seen: HashSet<String> = HashSet::new();
-        for row in &pending {
-            let is_first = seen.insert(row.key.aggregate_id.clone());
-            if keeps_order && is_first && is_old(row) {
-                followed.insert(row.key.aggregate_id.clone());
-            }
-        }
-        // Backwards, so that an old row is seen before the rows that precede it.
-        let mut wanted: HashSet<String> = followed;
-        pending.reverse();
-        pending.retain(|candidate| {
-            let aggregate = &candidate.key.aggregate_id;
-            if is_old(candidate) {
-                wanted.insert(aggregate.clone());
-            }
-            wanted.contains(aggregate)
-        });
-        pending.reverse();
-        self.last_read = last_read.map(|last_read| {
-            let is_due = pending.last().is_some_and(|row| row.key == last_read);
-            (last_read.aggregate_id, is_due)
-        });
-        pending
     }
 
     /// Counts what became of published rows.
