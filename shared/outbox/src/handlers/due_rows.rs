@@ -94,9 +94,12 @@ mod tests {
     /// Returns the names of the rows that are due, on all pages.
     fn due(order: Order, pages: &[&[&str]]) -> Vec<String> {
         let mut due = DueRows::new(order, Timestamp::UNIX_EPOCH);
-        let pages = pages.iter().map(|page| page.iter().map(|name| row(name)).collect());
+        let pages = pages
+            .iter()
+            .map(|page| page.iter().map(|name| row(name)).collect());
         let due = pages.flat_map(|page| due.of_page(page));
-        due.map(|row| row.key.to_string().replace('/', "")).collect()
+        due.map(|row| row.key.to_string().replace('/', ""))
+            .collect()
     }
 
     #[test]
@@ -108,7 +111,11 @@ mod tests {
             (&[&["a1+", "a2-"]], &["a1", "a2"], &["a1"]),
             (&[&["a1+"], &["a2-", "b1-"]], &["a1", "a2"], &["a1"]),
             (&[&["a1-"], &["a2+", "b1+"]], &["b1"], &["b1"]),
-            (&[&["a1+", "b1-"], &["b2+", "c1+"]], &["a1", "c1"], &["a1", "c1"]),
+            (
+                &[&["a1+", "b1-"], &["b2+", "c1+"]],
+                &["a1", "c1"],
+                &["a1", "c1"],
+            ),
             (&[&[], &["a1+"], &[]], &["a1"], &["a1"]),
         ];
         for (pages, in_sequence, best_effort) in cases {

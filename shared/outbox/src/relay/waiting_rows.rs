@@ -27,6 +27,10 @@ const MOST_TRIED: usize = 5;
 /// The age from which a row is tried. A younger one is probably being published.
 const WAITS_FROM: SignedDuration = SignedDuration::from_secs(5);
 
+/// The age from which a row is tried only if there are no younger ones: the sweeper has tried it in
+/// vain.
+const IN_VAIN_FROM: SignedDuration = SignedDuration::from_mins(20);
+
 /// The table is read from a random segment on. Failing rows at the beginning of the table
 /// could otherwise hide the others for ever.
 const SEGMENTS: u32 = 8;
@@ -52,6 +56,8 @@ pub(super) async fn find_waiting_rows<T: OutboxTable>(
     budget: &Budget,
 ) -> LookedUpPart {
     let first = pauses.random_below(SEGMENTS);
+    let now = clock.now();
+    let mut in_vain = Vec::new();
     for offset in 0..SEGMENTS {
         let segment = Segment {
             index: (first + offset) % SEGMENTS,
@@ -66,12 +72,16 @@ pub(super) async fn find_waiting_rows<T: OutboxTable>(
                 break;
             }
         };
-        let waiting = choose(rows, clock.now(), excluded);
-        if !waiting.is_empty() {
+        let waiting = choose(rows, now, excluded);
+        // The youngest comes first.
+        let committed_at = waiting.first().and_then(Candidate::committed_at);
+        if committed_at.is_some_and(|at| now.duration_since(at) < IN_VAIN_FROM) {
             return LookedUpPart::pending_now(waiting);
         }
+        in_vain.extend(waiting);
     }
-    LookedUpPart::pending_now(Vec::new())
+    in_vain.truncate(MOST_TRIED);
+    LookedUpPart::pending_now(in_vain)
 }
 
 fn report(error: &CallError) {

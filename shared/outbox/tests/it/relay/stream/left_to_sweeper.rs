@@ -134,3 +134,31 @@ async fn an_event_whose_predecessors_cannot_be_read_for_now_is_left() {
     assert_eq!(aws.published_rows(), ["c/1"]);
     assert!(begun.elapsed() < Duration::from_secs(6));
 }
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_the_sweeper_tries_in_vain_are_not_tried_before_younger_ones() {
+    let aws = in_memory();
+    for number in 0..50 {
+        let mut bad = row(&format!("bad{number}"), 1);
+        bad.committed_at = start() - SignedDuration::from_hours(1);
+        aws.insert_row(bad);
+    }
+    let mut waiting = row("good", 1);
+    waiting.committed_at = start() - SignedDuration::from_secs(30);
+    aws.insert_row(waiting);
+    aws.set_fault_plan(reject(|key| (key.aggregate_id != "good").then(transient)));
+    let stuck = record("1", &aws.insert("a", 1));
+    let begun = Instant::now();
+    let handler = StreamHandler::new(aws.relay());
+    let relayed = relay_with(&handler, vec![stuck]).await;
+    assert_eq!(
+        (reported(&relayed), relayed.counts.left_to_sweeper),
+        (None, 1)
+    );
+    assert_eq!(aws.published_rows(), ["good/1"]);
+    assert!(
+        begun.elapsed() < Duration::from_secs(16),
+        "{:?}",
+        begun.elapsed()
+    );
+}
