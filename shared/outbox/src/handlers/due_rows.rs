@@ -91,8 +91,11 @@ mod tests {
         }
     }
 
+    /// The names of the rows of each page.
+    type Pages<'n> = &'n [&'n [&'n str]];
+
     /// Returns the names of the rows that are due, on all pages.
-    fn due(order: Order, pages: &[&[&str]]) -> Vec<String> {
+    fn due(order: Order, pages: Pages<'_>) -> Vec<String> {
         let mut due = DueRows::new(order, Timestamp::UNIX_EPOCH);
         let pages = pages
             .iter()
@@ -105,7 +108,7 @@ mod tests {
     #[test]
     fn old_rows_are_due_with_what_precedes_them() {
         use Order::{BestEffort, InSequence};
-        let cases: &[(&[&[&str]], &[&str], &[&str])] = &[
+        let cases: &[(Pages<'_>, &[&str], &[&str])] = &[
             (&[&["a1-", "b1+"]], &["b1"], &["b1"]),
             (&[&["a1-", "a2+", "a3-"]], &["a1", "a2"], &["a1", "a2"]),
             (&[&["a1+", "a2-"]], &["a1", "a2"], &["a1"]),

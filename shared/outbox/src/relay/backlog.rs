@@ -80,9 +80,9 @@ impl Backlog {
         }
         let retries = Retries::WhileNothingIsAccepted;
         let earlier = EarlierEvents::Known;
-        let mut outcome = relay
-            .publish_with(due.clone(), deadline, retries, earlier)
-            .await;
+        // Boxed, because it is a large future, and part of larger ones.
+        let published = Box::pin(relay.publish_with(due.clone(), deadline, retries, earlier));
+        let mut outcome = published.await;
         outcome.add(held);
         report(&outcome);
         if outcome.halted.is_some() {

@@ -250,8 +250,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Publishing<'_, B, T, D> {
     async fn finish(mut self) -> WantedOutcome {
         self.publish().await;
         if self.through.halted.is_none() {
-            // A large future, and seldom needed for long.
-            Box::pin(self.retry()).await;
+            self.retry().await;
         }
         self.look_up_unread().await;
         for key in self.wanted {

@@ -332,7 +332,8 @@ where
             }
         }
         if !pending.is_empty() {
-            let through = self.relay.publish_rows(&pending).await;
+            // Boxed, because it is a large future, and part of larger ones.
+            let through = Box::pin(self.relay.publish_rows(&pending)).await;
             progress.published += through.published;
             progress.halted = progress.halted.take().or(through.halted);
             for (key, row_outcome) in &through.row_outcomes {
