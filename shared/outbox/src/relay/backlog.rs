@@ -113,6 +113,7 @@ impl Backlog {
     }
 
     /// Forgets what holds back an aggregate, to publish it again.
+    #[cfg(feature = "replay")]
     pub(crate) fn release(&mut self, aggregate_id: &str) {
         self.held_back.remove(aggregate_id);
     }
