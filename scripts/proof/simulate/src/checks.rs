@@ -61,9 +61,10 @@ impl State {
                 Some(key),
             );
         }
-        // A row may be found and parked before its record arrives at another process, which doesn't
-        // look it up. Only a simulated operator decides so fast.
-        if event.is_discarded && !self.is_young(key, by) {
+        // Another process may have read the row before it was parked, or not look up its record
+        // because that is young. Only a simulated operator decides so fast.
+        let was_discarded = event.discarded_at.is_some_and(|at| at < self.seen(by, key));
+        if was_discarded && !self.is_young(key, by) {
             return self.violate("published a discarded event", Some(key));
         }
         let is_outdated = row.edits < event.current().edits;

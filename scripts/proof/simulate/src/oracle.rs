@@ -40,6 +40,8 @@ pub(crate) struct EventRecord {
     pub(crate) is_loss_allowed: bool,
     /// An operator has discarded it.
     pub(crate) is_discarded: bool,
+    /// When.
+    pub(crate) discarded_at: Option<Instant>,
     /// The actors that have sent a dead letter about it.
     pub(crate) letters: BTreeSet<Actor>,
     /// When it was last parked.
@@ -100,6 +102,7 @@ impl EventRecord {
             undeleted_by: BTreeSet::new(),
             is_loss_allowed: false,
             is_discarded: false,
+            discarded_at: None,
             letters: BTreeSet::new(),
             parked_at: None,
             released_at: None,

@@ -111,6 +111,7 @@ impl State {
         self.counts.discarded += 1;
         if let Some(event) = self.events.get_mut(key) {
             event.is_discarded = true;
+            event.discarded_at = Some(Instant::now());
         }
     }
 }
