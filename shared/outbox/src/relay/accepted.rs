@@ -1,6 +1,6 @@
 //! What this process has published, as far as it matters to later events.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::{
     RowKey,
@@ -59,7 +59,13 @@ impl Accepted {
         for aggregate in &unsettled {
             self.last.remove(*aggregate);
         }
+        // The last one of each aggregate.
+        let mut last_of: HashMap<&str, &RowKey> = HashMap::new();
         for key in published {
+            let last = last_of.entry(&key.aggregate_id).or_insert(key);
+            *last = key.max(*last);
+        }
+        for key in last_of.into_values() {
             let is_later = self
                 .last
                 .get(&key.aggregate_id)

@@ -73,6 +73,9 @@ pub(super) fn read_before(
     aggregate: &[Candidate],
     last_accepted: Option<u64>,
 ) -> Option<ReadBefore> {
+    if is_continuous(aggregate, last_accepted) {
+        return None;
+    }
     let mut batch: BTreeMap<u64, &RowKey> = BTreeMap::new();
     for candidate in aggregate {
         batch.extend(
@@ -94,6 +97,24 @@ pub(super) fn read_before(
         row: (*last).clone(),
         after: known.map(|(_, key)| (*key).clone()),
     })
+}
+
+/// Returns whether the rows are in sequence, without gaps, from what is known on. Nearly all
+/// batches are like that.
+fn is_continuous(aggregate: &[Candidate], last_accepted: Option<u64>) -> bool {
+    let mut sequences = aggregate.iter().map(|row| row.key.sequence());
+    let Some(Some(first)) = sequences.next() else {
+        return false;
+    };
+    let is_known =
+        first == 1 || last_accepted.is_some_and(|last| last.checked_add(1) == Some(first));
+    let mut last = first;
+    is_known
+        && sequences.all(|sequence| {
+            let follows = sequence.is_some() && sequence == last.checked_add(1);
+            last = last.saturating_add(1);
+            follows
+        })
 }
 
 /// Reads the rows before one, up to the first that is parked: it holds all that follow.
