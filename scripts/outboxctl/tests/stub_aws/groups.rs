@@ -253,7 +253,7 @@ async fn operators_who_act_on_a_group_at_once_settle_each_row_once() {
             assert!(!result.starts_with("failed"), "{row}");
         }
     }
-    // Whoever was faster: a row is discarded with a record, or published; none is left.
+    // It depends on which was faster: a row is discarded with a record, or published; none is left.
     assert_eq!(json(&aws, &["parked"])["rows"], json!([]));
     assert_eq!(json(&aws, &["pending"])["total"], 0);
 }

@@ -153,7 +153,8 @@ fn names(missing: &RangeInclusive<u64>) -> String {
     }
 }
 
-/// Invalid settings of an inbox; [`Inbox::new`] and [`Inbox::with_retention`] return it.
+/// Invalid settings of an inbox; [`Inbox::new`](super::Inbox::new) and
+/// [`Inbox::with_retention`](super::Inbox::with_retention) return it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidInbox {

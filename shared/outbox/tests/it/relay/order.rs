@@ -1,4 +1,4 @@
-//! Events of an aggregate reach the bus in sequence, whoever publishes them.
+//! Events of an aggregate reach the bus in sequence, with every kind of publisher.
 
 use std::time::Duration;
 
