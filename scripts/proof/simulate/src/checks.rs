@@ -36,6 +36,9 @@ const MOST_COPIES: u32 = 2;
 /// How long after a row was parked without proof another may be; less what clocks may be wrong.
 const PARKED_WITHOUT_PROOF_EVERY: Duration = Duration::from_secs(3_600 - 3);
 
+/// For how long the stream keeps records for certain.
+const STREAM_KEEPS: SignedDuration = SignedDuration::from_hours(23);
+
 impl State {
     /// Records that something happened that must never happen.
     pub(crate) fn violate(&mut self, what: &'static str, key: Option<&RowKey>) {
@@ -456,12 +459,25 @@ impl State {
         })
     }
 
-    /// A replay deletes a dead letter, whose rows must not be pending. One that is held is not:
-    /// the parked row that holds it has a letter of its own.
+    /// A replay deletes a dead letter, whose rows must not be pending. They may be held if the
+    /// stream has dropped their records, so that the replay can't know them: the parked row that
+    /// holds them has a letter of its own.
     pub(crate) fn check_deleted_letter(&mut self, message: &Message) {
         let free = self.keys_of_free_rows();
-        for key in self.keys_named_in(&message.body) {
-            if free.contains(&key) {
+        let pending = self.keys_of_rows(false);
+        let now = self.now();
+        let named = self.keys_named_in(&message.body);
+        let is_kept = |key: &RowKey| {
+            let event = self.events.get(key);
+            event.is_some_and(|event| now.duration_since(event.committed_at) < STREAM_KEEPS)
+        };
+        let rows = if named.iter().all(is_kept) {
+            pending
+        } else {
+            free
+        };
+        for key in named {
+            if rows.contains(&key) {
                 self.violate("deleted the dead letter of a pending event", Some(&key));
             }
         }
