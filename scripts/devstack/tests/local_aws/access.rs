@@ -16,7 +16,7 @@ use tokio::{
 use crate::{
     orders::{place, request},
     permissions::{self, Permissions, differences},
-    row::{OLD, write_damaged_row, write_row},
+    row::{OLD, write_damaged_row, write_row, write_second_row},
 };
 
 /// The timeout of a step: a shard may wait a minute for its next retry.
@@ -185,6 +185,10 @@ async fn functions_use_all_their_permissions_and_no_others() {
         .until_used("start-shipping", "dynamodb:PutItem")
         .await;
     repeat(clients, record.entry_of(&order)).await;
+
+    // What precedes an event of which this process knows nothing is read.
+    write_second_row(&stack).await;
+    record.until_used("publish-events", "dynamodb:Query").await;
 
     // A poison event for the relay, and one for the sweeper.
     write_damaged_row(&stack, SignedDuration::ZERO).await;

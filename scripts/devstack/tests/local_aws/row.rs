@@ -19,7 +19,14 @@ pub(crate) async fn write_row(stack: &Stack, age: SignedDuration) -> String {
 /// Writes a row of the event with this id.
 pub(crate) async fn write_row_of(stack: &Stack, age: SignedDuration, event_id: &str) {
     let detail = json!({"id": event_id}).to_string();
-    write(stack, age, event_id, &detail).await;
+    write(stack, age, event_id, 1, &detail).await;
+}
+
+/// Writes a row of an aggregate whose first event was published before.
+pub(crate) async fn write_second_row(stack: &Stack) {
+    let event_id = new_event_id();
+    let detail = json!({"id": event_id}).to_string();
+    write(stack, SignedDuration::ZERO, &event_id, 2, &detail).await;
 }
 
 pub(crate) fn new_event_id() -> String {
@@ -28,12 +35,12 @@ pub(crate) fn new_event_id() -> String {
 
 /// Writes a row that the bus never accepts: its detail is truncated.
 pub(crate) async fn write_damaged_row(stack: &Stack, age: SignedDuration) {
-    write(stack, age, &new_event_id(), "{\"id\"").await;
+    write(stack, age, &new_event_id(), 1, "{\"id\"").await;
 }
 
 /// Returns whether the row of this event is in the table and not parked.
 pub(crate) async fn is_pending(stack: &Stack, event_id: &str) -> bool {
-    let (aggregate_id, position) = key(event_id);
+    let (aggregate_id, position) = key(event_id, 1);
     let found = stack.clients.dynamodb.get_item();
     let found = found
         .table_name(&stack.deployment.outbox_table)
@@ -46,13 +53,14 @@ pub(crate) async fn is_pending(stack: &Stack, event_id: &str) -> bool {
 }
 
 /// Returns the key of an event's row.
-fn key(event_id: &str) -> (String, String) {
-    (format!("order#{event_id}"), format!("{:020}#{event_id}", 1))
+fn key(event_id: &str, sequence: i64) -> (String, String) {
+    let position = format!("{sequence:020}#{event_id}");
+    (format!("order#{event_id}"), position)
 }
 
-async fn write(stack: &Stack, age: SignedDuration, event_id: &str, detail: &str) {
+async fn write(stack: &Stack, age: SignedDuration, event_id: &str, sequence: i64, detail: &str) {
     let committed_at = Timestamp::now() - age;
-    let (aggregate_id, position) = key(event_id);
+    let (aggregate_id, position) = key(event_id, sequence);
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let number = |number: i64| AttributeValue::N(number.to_string());
     stack
@@ -63,7 +71,7 @@ async fn write(stack: &Stack, age: SignedDuration, event_id: &str, detail: &str)
         .item("aggregateId", text(&aggregate_id))
         .item("position", text(&position))
         .item("v", number(1))
-        .item("sequence", number(1))
+        .item("sequence", number(sequence))
         .item("eventId", text(event_id))
         .item("source", text("orders"))
         .item("detailType", text("OrderNoted"))
