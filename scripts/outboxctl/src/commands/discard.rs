@@ -105,7 +105,12 @@ async fn discard_group(
     if held.published + held.failed > 0 {
         context.note(held_rows(held.published, held.failed));
     }
-    GroupChange::print(context, "discarded", results, seen.newer)
+    let outcome = GroupChange::print(context, "discarded", results, seen.newer)?;
+    Ok(if held.failed == 0 {
+        outcome
+    } else {
+        Outcome::NeedsAttention
+    })
 }
 
 async fn result(relay: &OperatorRelay, key: &RowKey, change: &RowChange) -> RowResult {

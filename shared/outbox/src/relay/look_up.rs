@@ -166,6 +166,8 @@ impl LookedUpPart {
                     // Nothing is published before rows that are settled, or left.
                     if candidates.iter().any(is_of_aggregate) {
                         found.extend(predecessors.into_found(is_unknown, now, outcome));
+                        // A row of the batch may be parked by another process.
+                        candidates.retain(|candidate| outcome.of(&candidate.key).is_none());
                     }
                 }
                 Err(error) => candidates.retain(|candidate| {

@@ -157,7 +157,8 @@ impl Predecessors {
     }
 
     /// Returns the rows to publish first, of those that `is_unknown` chooses. The outcome gets
-    /// those that can't be published: they hold the rows behind them.
+    /// those that can't be published: they hold the rows behind them. A parked one does whether
+    /// or not it is known, because nothing behind it was read.
     pub(super) fn into_found(
         self,
         is_unknown: impl Fn(&RowKey) -> bool,
@@ -165,12 +166,12 @@ impl Predecessors {
         outcome: &mut Outcome,
     ) -> Vec<FoundRow> {
         let mut found = Vec::new();
-        let unknown = self.rows.into_iter();
-        let unknown = unknown.filter(|row| is_unknown(&row.candidate.key));
-        for StoredRow { candidate, parked } in unknown {
+        for StoredRow { candidate, parked } in self.rows {
             let key = candidate.key.clone();
             if parked.is_some() {
                 outcome.settle(key, Settled::AlreadyParked);
+            } else if !is_unknown(&key) {
+                // It is published, or the batch has it.
             } else if let Err(newer @ Unreadable::NewerFormat(_)) = &candidate.row {
                 // The relay that reads its record leaves it, too.
                 let failure = Failure::Unreadable(newer.clone());

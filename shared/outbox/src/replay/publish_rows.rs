@@ -25,6 +25,7 @@ pub struct WantedOutcome {
     /// How many rows were published, including those before and behind the wanted ones.
     pub published: usize,
     /// How many rows could not be published, including those before and behind the wanted ones.
+    /// An aggregate that could not be read to its end counts as one.
     pub failed: usize,
     /// Why nothing can be published until permissions or configuration are fixed, if so.
     pub halted: Option<Halt>,
@@ -162,6 +163,8 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Publishing<'_, B, T, D> {
     /// Fails the wanted rows of an aggregate that were not read, because it can't be read
     /// further.
     fn fail_rest(&mut self, last: &RowKey, error: &CallError) {
+        // Rows behind the wanted ones were not read either, and must not seem to be published.
+        self.failed.insert(last.clone());
         let aggregate = &last.aggregate_id;
         for key in self
             .wanted

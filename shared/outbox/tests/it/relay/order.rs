@@ -387,3 +387,16 @@ async fn a_command_publishes_what_a_retried_row_held_back() {
     assert_eq!((outcome.published, outcome.failed), (21, 0));
     assert!(aws.pending_rows().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_young_row_of_the_batch_that_is_parked_holds_those_behind_it() {
+    let aws = in_memory();
+    let rows = insert(&aws, &[("a", 5), ("a", 6), ("a", 7), ("a", 8)]);
+    aws.park_row(&rows[0].key);
+    // Young records are not looked up, and the two in between are not in the batch.
+    let batch = vec![rows[0].clone(), rows[3].clone()];
+    let outcome = publish(&aws.relay(), batch).await;
+    assert_eq!(aws.published_rows(), [""; 0]);
+    assert_eq!(held_by(&outcome, &rows[3].key), &rows[0].key);
+    assert_eq!(aws.parked().len(), 1);
+}
