@@ -24,6 +24,8 @@ pub(super) struct Published {
     published: usize,
     /// Requested rows that are still in the table.
     left: Vec<RemainingRow>,
+    /// How many other rows of their aggregates could not be published.
+    others_failed: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -44,14 +46,17 @@ impl Published {
             let row = key.to_string();
             Some(RemainingRow { row, why })
         });
+        let outcomes = through.row_outcomes.values();
+        let failed = outcomes.filter(|outcome| matches!(outcome, RowOutcome::Failed(_)));
         Self {
             published: through.published,
             left: left.collect(),
+            others_failed: through.failed.saturating_sub(failed.count()),
         }
     }
 
     pub(super) fn outcome(&self) -> Outcome {
-        Outcome::done_if(self.left.is_empty())
+        Outcome::done_if(self.left.is_empty() && self.others_failed == 0)
     }
 }
 
@@ -90,6 +95,33 @@ impl Report for Published {
         for left in &self.left {
             text.add(format_args!("{} is still there: {}", left.row, left.why));
         }
+        if self.others_failed > 0 {
+            let others = count(self.others_failed, "other row");
+            text.add(format_args!(
+                "{others} of the same aggregate could not be published, and the sweeper tries again"
+            ));
+        }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_behind_that_fail_need_attention() {
+        let published = |others_failed| Published {
+            published: 1,
+            left: Vec::new(),
+            others_failed,
+        };
+        assert_eq!(published(0).outcome(), Outcome::Done);
+        assert_eq!(published(2).outcome(), Outcome::NeedsAttention);
+        let text = published(2).text().to_string();
+        assert!(
+            text.contains("2 other rows of the same aggregate could not be published"),
+            "{text}"
+        );
     }
 }
