@@ -17,7 +17,7 @@
 //! | `fault_plan` | which faults affect which calls, and when |
 //! | `incidents` | what operators and AWS do to the deployment while it runs |
 //! | `oracle` | what really happened to each event, and to each process |
-//! | `checks` | what must hold at every step |
+//! | `checks`, `order` | what must hold at every step |
 //! | `mutants` | deliberate mistakes, each of which the checks must find |
 //! | `caller` | a process and its calls, with the faults that affect them |
 //! | `transactions`, `table`, `parked_rows`, `bus`, `queue`, `stream_reader` | the services, as such a process calls them |
@@ -54,6 +54,7 @@ mod mapping;
 mod mutants;
 mod operators;
 mod oracle;
+mod order;
 mod outage;
 mod parked_rows;
 mod queue;
