@@ -239,6 +239,13 @@ impl State {
         self.bus_gone_since = Some(Instant::now());
     }
 
+    /// Everything was frozen for this long, so what was known about the bus is this much older.
+    pub(crate) fn age_bus(&mut self, time: Duration) {
+        for since in [&mut self.bus_gone_since, &mut self.bus_unanswered_at] {
+            *since = since.and_then(|since| since.checked_sub(time));
+        }
+    }
+
     /// Returns whether an event that is lost now is a loss that is promised to be possible.
     pub(crate) fn may_lose(&self, gone_since: Instant) -> bool {
         let unanswered = self.bus_unanswered_at;

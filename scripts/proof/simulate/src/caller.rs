@@ -17,6 +17,7 @@ use crate::{
     fault_plan::FaultKind,
     mutants::Mutant,
     oracle::{Actor, End, Process},
+    process_clock::ProcessClock,
     simulation::Simulation,
     state::State,
 };
@@ -37,6 +38,7 @@ pub(crate) enum Role {
 pub(crate) struct Caller {
     pub(crate) simulation: Simulation,
     pub(crate) role: Role,
+    pub(crate) clock: ProcessClock,
     /// It has handled an invocation.
     is_warm: Arc<AtomicBool>,
     /// The current invocation.
@@ -52,6 +54,7 @@ impl Caller {
         Self {
             simulation: simulation.clone(),
             role,
+            clock: ProcessClock::new(simulation),
             is_warm: Arc::default(),
             actor: Arc::default(),
             process: Arc::default(),
@@ -63,6 +66,7 @@ impl Caller {
     pub(crate) fn begin(&self) -> Actor {
         let is_operator = self.role == Role::Operator;
         let is_warm = self.is_warm.swap(true, Ordering::Relaxed);
+        self.clock.may_be_corrected();
         let actor = self
             .simulation
             .begin(is_operator, is_warm.then(|| self.process()));

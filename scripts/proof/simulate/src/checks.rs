@@ -30,7 +30,7 @@ const LONGEST_DELAY: SignedDuration = SignedDuration::from_secs(30 + 60);
 const MOST_COPIES: u32 = 2;
 
 /// How long after a row was parked without proof another may be; less what clocks may be wrong.
-const PARKED_WITHOUT_PROOF_EVERY: Duration = Duration::from_secs(3_600 - 3);
+const PARKED_WITHOUT_PROOF_EVERY: SignedDuration = SignedDuration::from_secs(3_600 - 3);
 
 /// For how long the stream keeps records for certain.
 const STREAM_KEEPS: SignedDuration = SignedDuration::from_hours(23);
@@ -256,14 +256,14 @@ impl State {
         let now = self.now();
         self.note(format!("{now:.3} {key} is parked without proof"));
         let last = self.parked_without_proof.take();
-        self.parked_without_proof = Some((key.clone(), Instant::now()));
+        self.parked_without_proof = Some((key.clone(), now));
         // If it is the same row, it was made pending in between.
         let is_left = |last: &RowKey| {
             last != key && self.services.table.row(last).is_some_and(Row::is_parked)
         };
         // Sweeps at the same time don't see each other's.
-        let begun = self.actors[by as usize].begun;
-        let is_lately = |at: Instant| at < begun && at.elapsed() < PARKED_WITHOUT_PROOF_EVERY;
+        let begun = self.actors[by as usize].begun_at;
+        let is_lately = |at| at < begun && now.duration_since(at) < PARKED_WITHOUT_PROOF_EVERY;
         if last.is_some_and(|(last, at)| is_left(&last) && is_lately(at)) {
             self.violate("parked two rows within an hour without proof", Some(key));
         }

@@ -7,12 +7,13 @@ use outbox::{
     AggregateWrite, CommitError, InvalidSource, KeySchema, Outbox, Revision, Transaction,
 };
 use outbox_testing::{Fault, OUTBOX_TABLE, Operation, unreachable_client};
-use tokio::{task::spawn_local, time::sleep};
+use tokio::task::spawn_local;
 use uuid::Uuid;
 
 use crate::{
     caller::{Caller, Role},
     design::Design,
+    freeze,
     functions::run_invocation,
     record_by_record::publish_after_commit,
     simulation::Simulation,
@@ -89,7 +90,7 @@ async fn serve(simulation: Simulation, things: u64, events: u64) {
             94..99 => Duration::from_secs(simulation.between(120..1_800)),
             _ => Duration::from_secs(simulation.between(1_800..14_400)),
         };
-        sleep(pause).await;
+        freeze::pause(&simulation, pause).await;
     }
 }
 
@@ -206,7 +207,7 @@ impl Service {
 
 fn outbox(caller: &Caller) -> Result<Outbox, InvalidSource> {
     let outbox = Outbox::new(unreachable_client(), OUTBOX_TABLE, "things")?;
-    let outbox = outbox.with_clock(caller.simulation.clock());
+    let outbox = outbox.with_clock(caller.clock.clone());
     Ok(outbox.with_event_ids(event_id).on(Arc::new(caller.clone())))
 }
 

@@ -154,6 +154,6 @@ fn inbox(caller: &Caller) -> Result<Inbox, InvalidInbox> {
     let key = KeySchema::partition_key("pk");
     let inbox = Inbox::new(unreachable_client(), "inbox", key, "consumer")?;
     Ok(inbox
-        .with_clock(caller.simulation.clock())
+        .with_clock(caller.clock.clone())
         .on(Arc::new(caller.clone())))
 }

@@ -153,7 +153,7 @@ pub(crate) fn relay(caller: &Caller) -> Relay<Caller, Caller, Caller> {
     let simulation = &caller.simulation;
     let random = fastrand::Rng::with_seed(simulation.between(0..u64::MAX));
     Relay::new(caller.clone(), caller.clone(), caller.clone())
-        .with_time_and_chance(Arc::new(simulation.clock()), random)
+        .with_time_and_chance(Arc::new(caller.clock.clone()), random)
         .with_order(simulation.with(|state| state.order))
 }
 

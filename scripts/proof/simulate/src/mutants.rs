@@ -63,6 +63,9 @@ pub enum Mutant {
     ForgetParkedAt,
     /// A bus that can't be asked for counts as existing.
     UnavailableBusExists,
+    /// The age of a confirmation that the bus exists doesn't contain the time for which Lambda had
+    /// frozen the process.
+    FrozenClock,
     /// The sweeper retries what the bus rejects for now before it goes on.
     RetryInFront,
     /// The events before one are read in a copy that lags behind.

@@ -193,6 +193,10 @@ pub(crate) struct ActorRecord {
 }
 
 impl ActorRecord {
+    pub(crate) fn is_busy(&self) -> bool {
+        self.ended.is_none()
+    }
+
     pub(crate) fn is_over_before(&self, time: Instant) -> bool {
         self.ended.is_some_and(|(ended, _)| ended < time)
     }

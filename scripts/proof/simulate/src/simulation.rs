@@ -15,6 +15,7 @@ use tokio::{
 };
 
 use crate::{
+    mutants::Mutant,
     oracle::{Actor, ActorRecord, End, Process},
     state::{Setting, State},
 };
@@ -29,6 +30,8 @@ pub(crate) struct Simulation(Arc<Shared>);
 struct Shared {
     /// Also part of the services, but here readable without their lock.
     clock: TestClock,
+    /// The same without the time for which everything was frozen, for a planted mistake.
+    unfrozen_clock: TestClock,
     state: Mutex<State>,
     stream_record_added: Notify,
     pager: Notify,
@@ -41,6 +44,7 @@ impl Simulation {
         Self(Arc::new(Shared {
             state: Mutex::new(State::new(setting, &clock)),
             clock,
+            unfrozen_clock: TestClock::starting_at(EPOCH),
             stream_record_added: Notify::new(),
             pager: Notify::new(),
             delivery_added: Notify::new(),
@@ -65,10 +69,19 @@ impl Simulation {
         self.0.clock.now()
     }
 
-    /// Returns the clock of a process, which is up to half a second wrong.
-    pub(crate) fn clock(&self) -> TestClock {
-        let skew = i64::try_from(self.between(0..1_000)).unwrap_or(0) - 500;
-        self.0.clock.skewed_by(SignedDuration::from_millis(skew))
+    /// Returns the wall clock for a process.
+    pub(crate) fn wall_clock(&self) -> TestClock {
+        match self.with(|state| state.mutant) {
+            Some(Mutant::FrozenClock) => self.0.unfrozen_clock.clone(),
+            _ => self.0.clock.clone(),
+        }
+    }
+
+    /// Moves the wall clock ahead, while the monotonic one stands still.
+    pub(crate) fn freeze(&self, time: Duration) {
+        self.with(|state| state.age_bus(time));
+        let time = SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
+        self.0.clock.advance(time);
     }
 
     /// Wakes the mappings, because the stream has new records or shards.

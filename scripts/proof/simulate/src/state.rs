@@ -91,7 +91,7 @@ pub(crate) struct State {
     /// When the bus last said that it accepted an event.
     pub(crate) accepted_at: Option<Instant>,
     /// The row that was last parked although its bus accepted nothing, and when.
-    pub(crate) parked_without_proof: Option<(RowKey, Instant)>,
+    pub(crate) parked_without_proof: Option<(RowKey, Timestamp)>,
     /// The commands whose transactions were written.
     pub(crate) commands: BTreeSet<u64>,
     /// When the stream will have shown everything written so far of each aggregate.
