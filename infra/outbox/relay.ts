@@ -27,7 +27,7 @@ export function createRelay(
       "Lambda never invokes it asynchronously, and its stream mapping has a dead-letter queue.",
   });
   grantReadStream(relay, streamArn);
-  if (outbox.order === "InSequence") {
+  if (outbox.order !== "BestEffort") {
     // What precedes an event in its aggregate.
     grantOnTable(outbox.table, relay, "dynamodb:Query");
   }

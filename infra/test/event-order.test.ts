@@ -22,6 +22,7 @@ function synthesized(order?: EventOrder): Template {
 test.each([
   [undefined, "InSequence", true],
   ["InSequence", "InSequence", true],
+  ["Strict", "Strict", true],
   ["BestEffort", "BestEffort", false],
 ] as const)(
   "order %s: functions and operators know it, and the relay may read what precedes",
@@ -40,6 +41,6 @@ test.each([
 
 test("an unknown order is rejected", () => {
   expect(() => synthesized("sorted" as EventOrder)).toThrow(
-    'order is "sorted": use InSequence or BestEffort',
+    'order is "sorted": use one of InSequence, Strict, BestEffort',
   );
 });

@@ -39,7 +39,7 @@ impl Holders {
             return None;
         }
         let first = self.first_of.get(&key.aggregate_id);
-        first.filter(|first| self.order == Order::InSequence && first.key.precedes(key))
+        first.filter(|first| self.order.is_kept() && first.key.precedes(key))
     }
 }
 

@@ -7,7 +7,7 @@
 //! | `EVENT_BUS_NAME` | the name of the bus |
 //! | `DEAD_LETTER_QUEUE_URL` | the URL of the dead-letter queue |
 //! | `EVENT_SOURCES` | the sources that may be published, separated by commas |
-//! | `EVENT_ORDER` | `InSequence`, the default, or `BestEffort` |
+//! | `EVENT_ORDER` | `InSequence`, the default, `Strict` or `BestEffort` |
 //! | `GRACE_PERIOD_SECONDS` | of the sweeper: the age from which it publishes a row; by default [`DEFAULT_GRACE`] |
 
 use std::ffi::OsString;
@@ -266,7 +266,7 @@ mod tests {
         assert_eq!(order("BestEffort").unwrap().order, Order::BestEffort);
         assert_eq!(order("InSequence").unwrap().order, Order::InSequence);
         let error = order("sorted").unwrap_err().to_string();
-        let expected = "environment variable EVENT_ORDER: \"sorted\" is no order: use InSequence or BestEffort";
+        let expected = "environment variable EVENT_ORDER: \"sorted\" is no order: use InSequence, Strict or BestEffort";
         assert_eq!(error, expected);
     }
 

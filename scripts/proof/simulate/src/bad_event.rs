@@ -48,6 +48,7 @@ pub fn beside_bad_event(seed: Seed, design: Design, events: u64) -> OtherEvents 
             mutant: None,
             order: design.order(),
             several_of_aggregate: true,
+            is_varied: false,
             is_fault_free: true,
             has_bad_events: false,
             keeps_history: false,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use outbox::{OutboxRow, Parked, RowKey, Unreadable, ports::Message, relay::Order};
+use outbox::{OutboxRow, Parked, RowKey, Unreadable, ports::Message};
 use outbox_testing::Row;
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -185,7 +185,7 @@ impl State {
             .is_some_and(|until| until > Instant::now());
         let is_found = self.found_by_search.contains(&(before.by, key.clone()));
         // A relay that keeps order remembers what it found and published.
-        let is_remembered = self.order == Order::InSequence && ours.process == theirs.process;
+        let is_remembered = self.order.is_kept() && ours.process == theirs.process;
         let is_from_table = theirs.is_operator || is_found && !is_remembered;
         let is_redelivered = theirs.has_died() || is_from_table || is_read_twice;
 
@@ -313,7 +313,7 @@ impl State {
             });
             event.unparked_at.is_some_and(|at| at >= begun)
                 || others_accepted && (is_damaged || was_rejected)
-        }) || self.order == Order::InSequence && self.may_be_held(key, begun)
+        }) || self.order.is_kept() && self.may_be_held(key, begun)
     }
 
     /// Returns whether an invocation that began then may hold an event: an earlier one of its

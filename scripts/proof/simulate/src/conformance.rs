@@ -25,6 +25,7 @@ async fn begin() -> Caller {
         order: outbox::relay::Order::InSequence,
         several_of_aggregate: true,
         mutant: None,
+        is_varied: false,
         is_fault_free: true,
         has_bad_events: false,
         keeps_history: false,

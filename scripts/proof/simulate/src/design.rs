@@ -23,30 +23,33 @@ pub enum Design {
     /// This library.
     #[default]
     ThisOne,
+    /// This library, with strict order.
+    Strict,
 }
 
 impl Design {
     /// All designs, the simplest first.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::DualWrite,
         Self::TableStream,
         Self::TableStreamWithCare,
         Self::OneEventACall,
         Self::BestEffort,
         Self::ThisOne,
+        Self::Strict,
     ];
 
     /// Returns whether it is this library, with what it promises.
     pub(crate) fn is_ours(self) -> bool {
-        matches!(self, Self::BestEffort | Self::ThisOne)
+        matches!(self, Self::BestEffort | Self::ThisOne | Self::Strict)
     }
 
     /// Returns the order that it keeps, if it is this library.
     pub(crate) fn order(self) -> Order {
-        if self == Self::BestEffort {
-            Order::BestEffort
-        } else {
-            Order::InSequence
+        match self {
+            Self::BestEffort => Order::BestEffort,
+            Self::Strict => Order::Strict,
+            _ => Order::InSequence,
         }
     }
 }
@@ -60,6 +63,7 @@ impl fmt::Display for Design {
             Self::OneEventACall => "outbox, one event a call, whole batches",
             Self::BestEffort => "this one, order: best effort",
             Self::ThisOne => "this one",
+            Self::Strict => "this one, order: strict",
         })
     }
 }

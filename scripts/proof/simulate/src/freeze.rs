@@ -31,7 +31,11 @@ pub(crate) async fn pause(simulation: &Simulation, lasts: Duration) {
     }
     simulation.log(|| format!("everything is frozen for {lasts:?}"));
     simulation.freeze(lasts);
-    if simulation.chance(BUS_DELETED) && simulation.with(|state| state.bus_gone_since.is_none()) {
+    let may_be_deleted = |state: &mut State| {
+        // Every design but this library would lose most events by it, which says no more than that.
+        state.is_varied && state.bus_gone_since.is_none()
+    };
+    if simulation.with(may_be_deleted) && simulation.chance(BUS_DELETED) {
         spawn_local(delete_bus(simulation.clone(), lasts));
     }
 }

@@ -78,7 +78,9 @@ impl Drop for Mapping {
 fn settings_of(design: Design) -> Option<Settings> {
     match design {
         Design::DualWrite => None,
-        Design::TableStreamWithCare | Design::BestEffort | Design::ThisOne => Some(deployed()),
+        Design::TableStreamWithCare | Design::BestEffort | Design::ThisOne | Design::Strict => {
+            Some(deployed())
+        }
         Design::TableStream | Design::OneEventACall => Some(Settings {
             batch_size: 100,
             filter: inserts(),

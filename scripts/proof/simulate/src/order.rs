@@ -12,10 +12,11 @@ use crate::{
 impl State {
     /// Checks that no event overtakes an earlier one of its aggregate.
     pub(crate) fn check_sequence(&mut self, rows: &[Arc<OutboxRow>], results: &[PutResult]) {
-        if self.order == Order::BestEffort || self.bus_gone_since.is_some() {
+        if !self.order.is_kept() || self.bus_gone_since.is_some() {
             return;
         }
-        let several = self.services.bus.limits.several_of_aggregate;
+        let limits = self.services.bus.limits;
+        let several = limits.several_of_aggregate && self.order != Order::Strict;
         let entries = rows.iter().zip(results);
         let accepted = entries.filter(|(_, result)| **result == PutResult::Accepted);
         for (row, _) in accepted {
@@ -45,7 +46,7 @@ impl State {
 
     /// Checks that a command that has dealt with a parked row has also attempted what it held.
     pub(crate) fn check_held_are_published(&mut self, key: &RowKey, by: Actor) {
-        if !self.is_over || self.order == Order::BestEffort {
+        if !self.is_over || !self.order.is_kept() {
             // Any call may have failed.
             return;
         }

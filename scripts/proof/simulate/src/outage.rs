@@ -59,6 +59,7 @@ pub fn outage(seed: Seed) -> Outage {
             mutant: None,
             order: Design::ThisOne.order(),
             several_of_aggregate: true,
+            is_varied: false,
             is_fault_free: true,
             has_bad_events: false,
             keeps_history: false,

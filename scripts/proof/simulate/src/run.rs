@@ -95,12 +95,13 @@ async fn run_history(seed: Seed, plan: Plan) -> Report {
         seed,
         design: plan.design,
         mutant: plan.mutant,
-        order: if plan.varies && seed % 8 == 5 {
-            Order::BestEffort
-        } else {
-            plan.design.order()
+        order: match seed % 8 {
+            5 if plan.varies => Order::BestEffort,
+            1 if plan.varies => Order::Strict,
+            _ => plan.design.order(),
         },
         several_of_aggregate: !(plan.varies && seed.is_multiple_of(3)),
+        is_varied: plan.varies,
         is_fault_free,
         has_bad_events,
         keeps_history: plan.keeps_history,

@@ -57,6 +57,8 @@ pub(crate) struct Setting {
     pub(crate) order: Order,
     /// Whether a request may have several events of an aggregate.
     pub(crate) several_of_aggregate: bool,
+    /// Whether settings and faults vary as they do to test this library, not to compare it.
+    pub(crate) is_varied: bool,
     /// No fault and no incident happens.
     pub(crate) is_fault_free: bool,
     /// Some events are bad: they fail while the bus accepts the others.
@@ -125,6 +127,8 @@ pub(crate) struct State {
     pub(crate) is_sweeper_off: bool,
     /// The faults have stopped.
     pub(crate) is_over: bool,
+    /// Settings and faults vary as they do to test this library, not to compare it.
+    pub(crate) is_varied: bool,
     /// No fault and no incident happens in this history.
     pub(crate) is_fault_free: bool,
     /// Some events fail while the bus accepts the others.
@@ -214,6 +218,7 @@ impl State {
             is_relay_broken: false,
             is_sweeper_off: false,
             is_over: false,
+            is_varied: setting.is_varied,
             is_fault_free: setting.is_fault_free,
             has_bad_events: setting.has_bad_events,
             counts: Counts::default(),
@@ -244,7 +249,7 @@ impl State {
     /// Returns the rows that are pending, and not held behind a parked one.
     pub(crate) fn keys_of_free_rows(&self) -> Vec<RowKey> {
         let mut pending = self.keys_of_rows(false);
-        if self.order == Order::InSequence {
+        if self.order.is_kept() {
             let parked = self.keys_of_rows(true);
             pending.retain(|key| !parked.iter().any(|parked| is_before(parked, key)));
         }

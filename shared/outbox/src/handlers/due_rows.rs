@@ -50,7 +50,7 @@ impl DueRows {
             return 0;
         }
         let is_behind_old = before.is_some() || self.is_old(&rows[0]);
-        if self.order == Order::InSequence && is_behind_old {
+        if self.order.is_kept() && is_behind_old {
             return rows.len();
         }
         let last_old = rows.iter().rposition(|row| self.is_old(row));

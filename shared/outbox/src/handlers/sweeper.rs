@@ -14,7 +14,7 @@ use crate::{
     Candidate, RowKey,
     ports::{CallError, DeadLetters, EventBus, OutboxTable, StoredRow},
     relay::{
-        Failure, Halt, Order, Outcome, Relay, RowOutcome, Settled,
+        Failure, Halt, Outcome, Relay, RowOutcome, Settled,
         backlog::Backlog,
         budget::{Budget, known_deadline},
         decision::may_park_without_proof,
@@ -324,8 +324,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweep<'_, B, T, D> {
     /// Returns whether a row is behind a parked one. An aggregate's rows are read in sequence,
     /// one after the other.
     fn is_held(&self, key: &RowKey) -> bool {
-        let keeps_order = self.relay.order() == Order::InSequence;
-        keeps_order
+        self.relay.order().is_kept()
             && self
                 .parked
                 .as_ref()

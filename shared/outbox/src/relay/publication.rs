@@ -223,7 +223,7 @@ impl<'r, B: EventBus> Publication<'r, B> {
 
     /// Returns the rows that hold those behind them once they are parked.
     fn to_be_parked(&self) -> impl Iterator<Item = &RowKey> {
-        let holds = self.order == Order::InSequence;
+        let holds = self.order.is_kept();
         let poisoned = self.poisoned.iter().map(|row| &row.key);
         poisoned.filter(move |key| holds && key.sequence().is_some())
     }
@@ -267,7 +267,7 @@ impl<'r, B: EventBus> Publication<'r, B> {
 pub(crate) fn holds(key: &RowKey, row_outcome: &RowOutcome, order: Order) -> bool {
     match order {
         // A row without a readable sequence has no place in the order.
-        Order::InSequence => row_outcome.is_unpublished() && key.sequence().is_some(),
+        Order::InSequence | Order::Strict => row_outcome.is_unpublished() && key.sequence().is_some(),
         Order::BestEffort => matches!(row_outcome, RowOutcome::Failed(_)),
     }
 }

@@ -198,7 +198,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
     ) {
         let mut memory = self.memory.accepted();
         memory.take_ahead(in_batch, outcome);
-        if self.order == Order::InSequence {
+        if self.order.is_kept() {
             memory.take(accepted, outcome);
         }
     }
@@ -241,7 +241,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
     ) -> impl Stream<Item = LookedUpPart> {
         let now = self.clock.now();
         let accepted = self.memory.accepted();
-        let reads = self.order == Order::InSequence && earlier == EarlierEvents::Unknown;
+        let reads = self.order.is_kept() && earlier == EarlierEvents::Unknown;
         let last_accepted = |row: &RowKey| accepted.last_sequence(&row.aggregate_id);
         let parts = split(
             candidates,

@@ -97,8 +97,12 @@ impl Schedule {
         retries: Retries,
         poison_left: usize,
     ) -> Self {
+        let several_of_aggregate = limits.several_of_aggregate && order != Order::Strict;
         Self {
-            limits,
+            limits: BusLimits {
+                several_of_aggregate,
+                ..limits
+            },
             order,
             retries,
             queues: Vec::new(),

@@ -101,7 +101,7 @@ fn choose(rows: Vec<StoredRow>, now: Timestamp, excluded: &Excluded<'_>) -> Vec<
             continue;
         }
         let is_parked = parked.is_some();
-        if is_parked && excluded.order == Order::BestEffort {
+        if is_parked && !excluded.order.is_kept() {
             continue;
         }
         let aggregate_id = candidate.key.aggregate_id.clone();

@@ -9,7 +9,7 @@ use crate::{
     RowKey,
     ports::{CallError, DeadLetters, EventBus, OutboxTable, Page, RowState, StoredRow},
     relay::{
-        Failure, Halt, Order, Outcome, Relay, RowOutcome, Settled, backlog::Backlog,
+        Failure, Halt, Outcome, Relay, RowOutcome, Settled, backlog::Backlog,
         budget::Budget, look_up::look_up, patience::PATIENCE, publication::holds,
     },
 };
@@ -35,7 +35,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
     /// Publishes rows, and before each the pending rows before it in its aggregate, so that
     /// the order of the aggregate is kept. Parked rows stay parked, and hold the rows behind them.
     ///
-    /// With [`Order::InSequence`], the rows behind are published as well: they may have been held
+    /// If order is kept, the rows behind are published as well: they may have been held
     /// by one of these. That may be a row that was just discarded, which is absent.
     ///
     /// ```no_run
@@ -84,7 +84,7 @@ async fn page<B: EventBus, T: OutboxTable, D: DeadLetters>(
     last: &RowKey,
     after: Option<&RowKey>,
 ) -> Result<Page, CallError> {
-    let through = (relay.order() == Order::BestEffort).then_some(last);
+    let through = (!relay.order().is_kept()).then_some(last);
     let query = || relay.table().query(&last.aggregate_id, after, through);
     relay.patiently(query).await
 }
@@ -221,7 +221,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Publishing<'_, B, T, D> {
         let deadline = Instant::now() + PATIENCE;
         let (_, outcome) = self.backlog.retry(self.relay, deadline).await;
         self.take(&outcome);
-        if self.relay.order() == Order::BestEffort {
+        if !self.relay.order().is_kept() {
             return;
         }
         for (key, row_outcome) in outcome.rows() {

@@ -9,7 +9,7 @@ use super::{AcceptedEvent, Request, Schedule, attempt::Attempt, queue::Queued};
 use crate::{
     RowKey,
     ports::{EntryError, Poison, PutResult},
-    relay::{Failure, Order, poison::rejected_alone, retry::Retries},
+    relay::{Failure, poison::rejected_alone, retry::Retries},
 };
 
 impl Schedule {
@@ -196,7 +196,7 @@ impl Schedule {
             self.fail(index, queued.row.key.clone(), failure);
             return;
         }
-        if self.order == Order::InSequence {
+        if self.order.is_kept() {
             self.hold_behind(index, &queued.row.key);
         }
         self.suspects.push((queued.row, poison));

@@ -233,30 +233,32 @@ async fn a_row_without_a_readable_sequence_is_parked_and_holds_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bus_that_keeps_order_gets_one_event_of_an_aggregate_at_a_time() {
-    let aws = in_memory();
-    aws.with(|services| services.bus.limits.several_of_aggregate = false);
-    let names: Vec<(String, u64)> = (0..20)
-        .flat_map(|aggregate| (1..=5).map(move |sequence| (format!("a{aggregate}"), sequence)))
-        .collect();
-    let batch = names
-        .iter()
-        .map(|(aggregate, sequence)| aws.insert(aggregate, *sequence));
-    let batch = batch.collect();
-    // The bus rejects an event for now, now and then.
-    let mut calls = 0;
-    aws.set_fault_plan(reject(move |_| {
-        calls += 1;
-        (calls % 7 == 0).then(transient)
-    }));
-    publish(&aws.relay(), batch).await;
-    let published = aws.published_rows();
-    assert_eq!(published.len(), 100);
-    for aggregate in 0..20 {
-        let of_it = published
+async fn a_request_has_one_event_of_an_aggregate_if_the_bus_or_the_order_demands_it() {
+    for (several_of_aggregate, order) in [(false, Order::InSequence), (true, Order::Strict)] {
+        let aws = in_memory();
+        aws.with(|services| services.bus.limits.several_of_aggregate = several_of_aggregate);
+        let names: Vec<(String, u64)> = (0..20)
+            .flat_map(|aggregate| (1..=5).map(move |sequence| (format!("a{aggregate}"), sequence)))
+            .collect();
+        let batch = names
             .iter()
-            .filter(|name| name.starts_with(&format!("a{aggregate}/")));
-        assert!(of_it.is_sorted(), "{published:?}");
+            .map(|(aggregate, sequence)| aws.insert(aggregate, *sequence));
+        let batch = batch.collect();
+        // The bus rejects an event for now, now and then.
+        let mut calls = 0;
+        aws.set_fault_plan(reject(move |_| {
+            calls += 1;
+            (calls % 7 == 0).then(transient)
+        }));
+        publish(&aws.relay().with_order(order), batch).await;
+        let published = aws.published_rows();
+        assert_eq!(published.len(), 100);
+        for aggregate in 0..20 {
+            let of_it = published
+                .iter()
+                .filter(|name| name.starts_with(&format!("a{aggregate}/")));
+            assert!(of_it.is_sorted(), "{order:?}: {published:?}");
+        }
     }
 }
 
