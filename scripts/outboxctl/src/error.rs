@@ -114,7 +114,7 @@ impl Error {
     /// Converts a failed call of the outbox crate.
     pub(crate) fn aws(error: CallError) -> Self {
         match error {
-            CallError::Transient(message) => Self::Aws(message),
+            CallError::Transient(message) | CallError::Unanswered(message) => Self::Aws(message),
             CallError::Configuration(message) | CallError::Content(message) => {
                 Self::Denied(message)
             }

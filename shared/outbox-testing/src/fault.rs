@@ -89,7 +89,7 @@ impl From<CallFailure> for CallError {
         match failure {
             CallFailure::Rejected(error) => error,
             CallFailure::Conflict => Self::Transient("TransactionConflict".to_owned()),
-            CallFailure::NoResponse => Self::Transient("no response".to_owned()),
+            CallFailure::NoResponse => Self::Unanswered("no response".to_owned()),
             CallFailure::IteratorExpired => Self::Transient("ExpiredIteratorException".to_owned()),
         }
     }

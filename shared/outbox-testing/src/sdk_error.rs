@@ -20,7 +20,9 @@ pub type TransactError = SdkError<TransactWriteItemsError>;
 /// Returns the SDK's error of a call that failed.
 pub fn call_failed(failure: CallFailure) -> TransactError {
     match failure {
-        CallFailure::NoResponse | CallFailure::IteratorExpired => {
+        CallFailure::NoResponse
+        | CallFailure::IteratorExpired
+        | CallFailure::Rejected(CallError::Unanswered(_)) => {
             SdkError::dispatch_failure(ConnectorError::io("the connection was cut".into()))
         }
         CallFailure::Rejected(CallError::Transient(message)) => {

@@ -18,6 +18,8 @@ pub(crate) enum Contestant {
     Relay,
     /// The same with order: best effort.
     RelayUnordered,
+    /// The same with order: strict.
+    RelayStrict,
     /// The same as deployed, with new records of aggregates whose earlier events another process
     /// has published: it reads the table before each aggregate.
     RelayReading,
@@ -35,9 +37,10 @@ pub(crate) enum Contestant {
 
 impl Contestant {
     /// All that publish.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Relay,
         Self::RelayUnordered,
+        Self::RelayStrict,
         Self::RelayReading,
         Self::RelayAged,
         Self::Bare,
@@ -45,9 +48,10 @@ impl Contestant {
         Self::NodeTensAtOnce,
     ];
 
-    pub(crate) const OURS_AND_BARE: [Self; 5] = [
+    pub(crate) const OURS_AND_BARE: [Self; 6] = [
         Self::Relay,
         Self::RelayUnordered,
+        Self::RelayStrict,
         Self::RelayReading,
         Self::RelayAged,
         Self::Bare,
@@ -67,7 +71,11 @@ impl Contestant {
 
     /// Returns what its environment has besides that of all functions.
     pub(crate) fn environment(self) -> Option<(&'static str, &'static str)> {
-        (self == Self::RelayUnordered).then_some(("EVENT_ORDER", "BestEffort"))
+        match self {
+            Self::RelayUnordered => Some(("EVENT_ORDER", "BestEffort")),
+            Self::RelayStrict => Some(("EVENT_ORDER", "Strict")),
+            _ => None,
+        }
     }
 
     /// Returns whether it deletes the rows of published events.
@@ -91,9 +99,11 @@ impl Contestant {
     /// Returns the program's file in the project's directory.
     pub(crate) fn file(self, project: &Path) -> PathBuf {
         let name = match self {
-            Self::Relay | Self::RelayUnordered | Self::RelayReading | Self::RelayAged => {
-                "target/lambda/bench/publish-events/bootstrap"
-            }
+            Self::Relay
+            | Self::RelayUnordered
+            | Self::RelayStrict
+            | Self::RelayReading
+            | Self::RelayAged => "target/lambda/bench/publish-events/bootstrap",
             Self::Bare => "target/lambda/bench/bare-handler/bootstrap",
             Self::CreateOrder => "target/lambda/bench/create-order/bootstrap",
             Self::NodeOneByOne => "scripts/proof/bench/node/one-by-one.mjs",
@@ -119,6 +129,7 @@ impl fmt::Display for Contestant {
         f.pad(match self {
             Self::Relay => "this relay",
             Self::RelayUnordered => "this relay, no order",
+            Self::RelayStrict => "this relay, strict order",
             Self::RelayReading => "this relay, reads first",
             Self::RelayAged => "this relay, aged records",
             Self::Bare => "bare Rust handler",

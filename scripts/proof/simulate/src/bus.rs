@@ -161,7 +161,7 @@ impl Caller {
             };
             let results = results?.into_iter().map(|result| match result {
                 PutResult::Rejected(error) => PutResult::Rejected(as_poison(error)),
-                PutResult::Accepted => PutResult::Accepted,
+                other => other,
             });
             return Ok(results.collect());
         }
@@ -221,10 +221,7 @@ impl State {
         for (row, result) in rows.iter().zip(&results) {
             if *result == PutResult::Accepted {
                 self.accept(row, by);
-                // Without its answer the relay can't know that the bus accepted it.
-                let is_answered =
-                    !matches!(fault, Some(Fault::ShortResults(_) | Fault::ResponseLost));
-                self.check_copies(&row.key, by, is_answered);
+                self.check_copies(&row.key, by);
             }
         }
         if let Some(Fault::ShortResults(count)) = fault {

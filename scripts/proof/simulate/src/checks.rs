@@ -26,7 +26,7 @@ const ATTEMPTED_FOR: Duration = Duration::from_secs(10);
 /// relay finds it or gives up the other, and Lambda's longest pause before it retries.
 const LONGEST_DELAY: SignedDuration = SignedDuration::from_secs(30 + 60);
 
-/// How many times one invocation may have an event accepted, if the bus answers at all.
+/// How many times one invocation may have an event accepted.
 const MOST_COPIES: u32 = 2;
 
 /// How long after a row was parked without proof another may be; less what clocks may be wrong.
@@ -134,14 +134,13 @@ impl State {
         self.has_bad_events && !self.is_over && !self.bad_aggregates.contains(&key.aggregate_id)
     }
 
-    /// Checks that an invocation doesn't have an event accepted again and again. `is_answered`:
-    /// the answer says that the bus accepted it, or would if it came in time.
-    pub(crate) fn check_copies(&mut self, key: &RowKey, by: Actor, is_answered: bool) {
+    /// Checks that an invocation doesn't have an event accepted again and again.
+    pub(crate) fn check_copies(&mut self, key: &RowKey, by: Actor) {
         let event = self.events.get_mut(key);
         let Some(attempts) = event.and_then(|event| event.attempts.get_mut(&by)) else {
             return;
         };
-        attempts.copies += u32::from(is_answered);
+        attempts.copies += 1;
         if attempts.copies > MOST_COPIES {
             self.violate(
                 "one invocation published an event again and again",

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use outbox::{
     OutboxRow, RowKey,
-    ports::{CallError, EventBus, OutboxTable, PutResult},
+    ports::{EventBus, OutboxTable, PutResult},
 };
 use serde_json::{Value, json};
 use stream_mapping::Outcome;
@@ -89,7 +89,7 @@ async fn put_one(caller: &Caller, row: &Arc<OutboxRow>) -> bool {
     for _ in 0..3 {
         match caller.put(std::slice::from_ref(row)).await {
             Ok(results) => return results == [PutResult::Accepted],
-            Err(CallError::Transient(_)) => {}
+            Err(error) if error.is_transient() => {}
             Err(_) => return false,
         }
     }

@@ -72,7 +72,7 @@ impl DynamoDbTable {
     /// Returns the error of a response without the keys of rows. It counts as no response,
     /// or a row might be taken for published that is not.
     fn unintelligible(&self, operation: &str) -> CallError {
-        CallError::Transient(format!(
+        CallError::Unanswered(format!(
             "{}: the response has items without the keys of a row",
             self.what(operation)
         ))

@@ -1,5 +1,10 @@
 //! Sorts the errors of the AWS SDK by what the relay does about them.
 
+use std::{
+    error::Error,
+    io::{self, ErrorKind},
+};
+
 use aws_sdk_dynamodb::{
     config::http::HttpResponse,
     error::{ProvideErrorMetadata, SdkError},
@@ -33,8 +38,29 @@ where
         SdkError::ConstructionFailure(_) => {
             CallError::Configuration(format!("{what}: {}", causes(error)))
         }
-        _ => CallError::Transient(format!("{what}: {}", causes(error))),
+        SdkError::DispatchFailure(_) if is_unsent(error) => {
+            CallError::Transient(format!("{what}: {}", causes(error)))
+        }
+        // A timeout, a connection that broke, or a response that can't be read.
+        _ => CallError::Unanswered(format!("{what}: {}", causes(error))),
     }
+}
+
+/// Returns whether the request certainly didn't reach the service. If in doubt it may have.
+fn is_unsent(failure: &(dyn Error + 'static)) -> bool {
+    let mut cause = failure.source();
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return matches!(
+                error.kind(),
+                ErrorKind::ConnectionRefused
+                    | ErrorKind::HostUnreachable
+                    | ErrorKind::NetworkUnreachable
+            );
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// Returns whether the code is about the content of the request.
@@ -78,9 +104,31 @@ pub(crate) fn is_configuration(code: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_dynamodb::operation::get_item::GetItemError;
+    use aws_sdk_dynamodb::{error::ConnectorError, operation::get_item::GetItemError};
 
     use super::*;
+
+    /// Returns how an error of a connection is sorted.
+    fn of_connection(kind: ErrorKind) -> CallError {
+        let cause = ConnectorError::io(io::Error::from(kind).into());
+        let error: SdkError<GetItemError, HttpResponse> = SdkError::dispatch_failure(cause);
+        call_error("GetItem outbox", &error)
+    }
+
+    #[test]
+    fn only_a_request_that_was_certainly_not_sent_had_no_effect() {
+        for kind in [ErrorKind::ConnectionRefused, ErrorKind::NetworkUnreachable] {
+            let error = of_connection(kind);
+            assert!(matches!(error, CallError::Transient(_)), "{error:?}");
+        }
+        for kind in [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe] {
+            let error = of_connection(kind);
+            assert!(matches!(error, CallError::Unanswered(_)), "{error:?}");
+        }
+        let late: SdkError<GetItemError, HttpResponse> = SdkError::timeout_error("late");
+        let error = call_error("GetItem outbox", &late);
+        assert!(matches!(error, CallError::Unanswered(_)), "{error:?}");
+    }
 
     #[test]
     fn a_call_that_reached_no_server_is_described_by_its_causes() {

@@ -115,10 +115,8 @@ fn results(output: &PutEventsOutput) -> Vec<PutResult> {
     }
     // More entries failed than have an error: no entry is known to be accepted.
     let distrust = |result| match result {
-        PutResult::Accepted => PutResult::Rejected(EntryError::Transient(format!(
-            "the bus counted {counted} failed entries, but returned {refused} errors"
-        ))),
-        refused @ PutResult::Rejected(_) => refused,
+        PutResult::Accepted => PutResult::Unanswered,
+        other => other,
     };
     results.into_iter().map(distrust).collect()
 }
@@ -130,10 +128,7 @@ fn result(entry: &PutEventsResultEntry) -> PutResult {
         (_, Some(code)) => {
             PutResult::Rejected(entry_error(code, entry.error_message().unwrap_or_default()))
         }
-        (_, None) => {
-            let message = "the bus returned no event id".to_owned();
-            PutResult::Rejected(EntryError::Transient(message))
-        }
+        (_, None) => PutResult::Unanswered,
     }
 }
 

@@ -280,7 +280,9 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweep<'_, B, T, D> {
         let is_late = Instant::now() >= self.read_until;
         match error {
             // Other pages were read, so it is the end of the time that cut it off.
-            CallError::Transient(_) if is_late && self.round.is_any_read() => CutShort::OutOfTime,
+            error if error.is_transient() && is_late && self.round.is_any_read() => {
+                CutShort::OutOfTime
+            }
             error => CutShort::Scan(error),
         }
     }

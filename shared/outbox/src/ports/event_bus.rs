@@ -82,6 +82,8 @@ pub enum PutResult {
     Accepted,
     /// The bus rejected it.
     Rejected(EntryError),
+    /// The response doesn't say what became of it: the bus may have accepted it.
+    Unanswered,
 }
 
 /// Why the bus rejected an event. The relay parks it, fails it, or retries it.

@@ -31,7 +31,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{ports::CallError, relay::Failure};
+use crate::relay::Failure;
 
 /// How often a row is parked without proof that the bus isn't at fault, and how old its event
 /// is at least. On a quiet outbox nothing else may ever be published, and the event would
@@ -55,14 +55,12 @@ pub(super) enum Decision {
 pub(super) fn decide(failure: &Failure, others_accepted: bool) -> Decision {
     match failure {
         Failure::Suspected(_) if others_accepted => Decision::Park,
-        Failure::TooManyPoisoned(_)
-        | Failure::Configuration(_)
-        | Failure::Unreadable(_)
-        | Failure::Predecessors(CallError::Transient(_))
+        Failure::TooManyPoisoned(_) | Failure::Configuration(_) | Failure::Unreadable(_)
             if others_accepted =>
         {
             Decision::Leave
         }
+        Failure::Predecessors(error) if others_accepted && error.is_transient() => Decision::Leave,
         // The schedule knows that others were accepted meanwhile. And poison is proven before
         // its letter is sent, so the bus is not at fault.
         Failure::RejectedAmongOthers(_) | Failure::DeadLetter(_) | Failure::Park(_) => {

@@ -158,7 +158,7 @@ impl Deletes {
             Err(error) => {
                 tracing::warn!(%error, rows = keys.len(), "published rows were not deleted");
                 self.waiting.extend(keys);
-                matches!(error, CallError::Transient(_))
+                error.is_transient()
             }
         };
         // Requests that fail together count as one failure, and share one pause.

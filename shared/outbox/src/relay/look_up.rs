@@ -309,7 +309,7 @@ async fn look_up_chunk<T: OutboxTable>(
                 known.extend(answer);
                 unprocessed()
             }
-            Err(error @ CallError::Transient(_)) => error,
+            Err(error) if error.is_transient() => error,
             // Permissions or configuration: a retry can't help.
             Err(error) => return (known, error),
         };

@@ -75,7 +75,10 @@ mod tests {
         assert_eq!("BestEffort".parse(), Ok(Order::BestEffort));
         for unknown in ["", "insequence", "InSequence "] {
             let error = unknown.parse::<Order>().unwrap_err().to_string();
-            assert!(error.ends_with("use InSequence, Strict or BestEffort"), "{error}");
+            assert!(
+                error.ends_with("use InSequence, Strict or BestEffort"),
+                "{error}"
+            );
         }
     }
 }

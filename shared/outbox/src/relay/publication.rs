@@ -267,7 +267,9 @@ impl<'r, B: EventBus> Publication<'r, B> {
 pub(crate) fn holds(key: &RowKey, row_outcome: &RowOutcome, order: Order) -> bool {
     match order {
         // A row without a readable sequence has no place in the order.
-        Order::InSequence | Order::Strict => row_outcome.is_unpublished() && key.sequence().is_some(),
+        Order::InSequence | Order::Strict => {
+            row_outcome.is_unpublished() && key.sequence().is_some()
+        }
         Order::BestEffort => matches!(row_outcome, RowOutcome::Failed(_)),
     }
 }

@@ -19,7 +19,7 @@ use crate::{
         look_up::LookedUpPart,
         publication::Publication,
         retry::Pauses,
-        schedule::{Request, Schedule},
+        schedule::{MOST_UNANSWERED, Request, Schedule},
         waiting_rows::{Excluded, find_waiting_rows},
     },
 };
@@ -32,7 +32,8 @@ const REQUESTS_AT_ONCE: usize = 64;
 /// slow is not down, and a put whose answer may still come is not repeated, because the bus
 /// may accept both. The second is for a connection that broke unnoticed, for example while
 /// the process was frozen.
-const PUT_TIMEOUTS: [Duration; 2] = [Duration::from_secs(15), Duration::from_secs(30)];
+const PUT_TIMEOUTS: [Duration; MOST_UNANSWERED] =
+    [Duration::from_secs(15), Duration::from_secs(30)];
 
 /// How long an event without an answer is not sent again, at least. Meanwhile other events
 /// show whether the bus works.
@@ -54,8 +55,6 @@ enum PutError {
     Bus(BusError),
     /// The bus returned an error.
     Call(CallError),
-    /// The bus returned nothing in time, and may have accepted the events.
-    Unanswered,
 }
 
 /// Puts events on the bus.
@@ -170,10 +169,11 @@ impl<B: EventBus, T: OutboxTable> Puts<'_, B, T> {
             Ok(()) => {
                 let timeout = PUT_TIMEOUTS[request.unanswered().min(PUT_TIMEOUTS.len() - 1)];
                 let until = budget.await_puts_until.min(Instant::now() + timeout);
-                match timeout_at(until, bus.put(&rows)).await {
-                    Ok(answer) => answer.map_err(PutError::Call),
-                    Err(_) => Err(PutError::Unanswered),
-                }
+                let silence = || CallError::Unanswered("no response in time".to_owned());
+                let answer = timeout_at(until, bus.put(&rows)).await;
+                answer
+                    .unwrap_or_else(|_| Err(silence()))
+                    .map_err(PutError::Call)
             }
             Err(error) => Err(PutError::Bus(error)),
         };
@@ -188,6 +188,7 @@ impl<B: EventBus, T: OutboxTable> Puts<'_, B, T> {
         accepted: &UnboundedSender<RowKey>,
     ) -> bool {
         let pause = |failures| Instant::now() + self.pauses.after(failures);
+        let slow_pause = |failures| pause(failures).max(Instant::now() + PAUSE_WITHOUT_ANSWER);
         match answer {
             Ok(results) => {
                 let keys = schedule.answered(request, results, self.clock.now(), pause);
@@ -199,13 +200,10 @@ impl<B: EventBus, T: OutboxTable> Puts<'_, B, T> {
                 }
                 return any;
             }
-            Err(PutError::Unanswered) => {
-                let pause = |failures| pause(failures).max(Instant::now() + PAUSE_WITHOUT_ANSWER);
-                schedule.unanswered(request, PUT_TIMEOUTS.len(), pause);
-            }
             Err(PutError::Bus(error)) => schedule.halt(request, &Halt::Bus(error)),
             Err(PutError::Call(error)) => match error {
                 CallError::Transient(error) => schedule.failed_for_now(request, &error, pause),
+                CallError::Unanswered(error) => schedule.unanswered(request, &error, slow_pause),
                 CallError::Content(error) => schedule.rejected_for_content(request, &error),
                 error @ CallError::Configuration(_) => {
                     schedule.halt(request, &Halt::Put(error));

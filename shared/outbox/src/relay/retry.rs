@@ -89,12 +89,12 @@ where
     let mut failures = 0;
     loop {
         let error = match within(until, call()).await {
-            Err(CallError::Transient(error)) => error,
+            Err(error) if error.is_transient() => error,
             done => return done,
         };
         failures += 1;
         if !pauses.pause(failures, until).await {
-            return Err(CallError::Transient(error));
+            return Err(error);
         }
     }
 }
@@ -103,14 +103,14 @@ where
 ///
 /// # Errors
 ///
-/// The call's own, or [`CallError::Transient`] after the timeout.
+/// The call's own, or [`CallError::Unanswered`] after the timeout.
 pub(crate) async fn within<T>(
     latest: Instant,
     call: impl Future<Output = Result<T, CallError>>,
 ) -> Result<T, CallError> {
     timeout_at(call_deadline(latest), call)
         .await
-        .unwrap_or_else(|_| Err(CallError::Transient("no response in time".to_owned())))
+        .unwrap_or_else(|_| Err(CallError::Unanswered("no response in time".to_owned())))
 }
 
 #[cfg(test)]
@@ -191,7 +191,7 @@ mod tests {
             let until = began + Duration::from_secs(seconds);
             let call = pending::<Result<(), CallError>>();
             let error = within(until, call).await.unwrap_err();
-            assert!(matches!(error, CallError::Transient(_)), "{error:?}");
+            assert!(matches!(error, CallError::Unanswered(_)), "{error:?}");
             assert_eq!(began.elapsed(), Duration::from_secs(awaited));
         }
     }

@@ -9,8 +9,8 @@ use crate::{
     RowKey,
     ports::{CallError, DeadLetters, EventBus, OutboxTable, Page, RowState, StoredRow},
     relay::{
-        Failure, Halt, Outcome, Relay, RowOutcome, Settled, backlog::Backlog,
-        budget::Budget, look_up::look_up, patience::PATIENCE, publication::holds,
+        Failure, Halt, Outcome, Relay, RowOutcome, Settled, backlog::Backlog, budget::Budget,
+        look_up::look_up, patience::PATIENCE, publication::holds,
     },
 };
 

@@ -47,10 +47,10 @@ pub(super) async fn rows_in_range<S: StreamReader>(
             Ok(Step::Nothing) => sleep(AFTER_EMPTY_PAGE).await,
             // A new iterator is opened after the last record.
             Err(StreamError::Expired) => range.iterator = None,
-            Err(StreamError::Call(CallError::Transient(error))) => {
+            Err(StreamError::Call(error)) if error.is_transient() => {
                 failures += 1;
                 if !pauses.pause(failures, deadline).await {
-                    return Err(StreamError::Call(CallError::Transient(error)));
+                    return Err(StreamError::Call(error));
                 }
             }
             Err(error) => return Err(error),

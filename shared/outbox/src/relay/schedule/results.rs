@@ -12,6 +12,12 @@ use crate::{
     relay::{Failure, poison::rejected_alone, retry::Retries},
 };
 
+/// After how many requests without an answer a row is not sent again by the same call.
+pub(in crate::relay) const MOST_UNANSWERED: usize = 2;
+
+/// What is wrong with a response that doesn't say what became of an event.
+const NO_RESULT: &str = "the bus returned no result for it";
+
 impl Schedule {
     /// Takes in the results of a request, which the bus returned at this time. `pause`
     /// returns until when an aggregate pauses after so many consecutive failures.
@@ -23,11 +29,9 @@ impl Schedule {
         at: Timestamp,
         pause: impl Fn(u32) -> Instant,
     ) -> Vec<RowKey> {
-        let no_result = || {
-            let message = "the bus returned no result for it".to_owned();
-            PutResult::Rejected(EntryError::Transient(message))
-        };
-        let results = results.into_iter().chain(std::iter::repeat_with(no_result));
+        let results = results
+            .into_iter()
+            .chain(std::iter::repeat(PutResult::Unanswered));
         let mut accepted = Vec::new();
         let mut retried = Vec::new();
         let attempt = request.attempt;
@@ -52,6 +56,10 @@ impl Schedule {
                 }
                 PutResult::Rejected(EntryError::Content(poison)) => {
                     self.suspect(index, queued, poison);
+                }
+                PutResult::Unanswered => {
+                    queued.goes_alone = true;
+                    retried.extend(self.without_answer(attempt, index, queued, NO_RESULT));
                 }
             }
         }
@@ -78,32 +86,43 @@ impl Schedule {
     }
 
     /// Takes in that a request was not answered, so that the bus may have accepted its events.
-    /// After so many, a row is not sent again by this call: each may be another duplicate.
     pub(in crate::relay) fn unanswered(
         &mut self,
         request: Request,
-        most: usize,
+        error: &str,
         pause: impl Fn(u32) -> Instant,
     ) {
-        let error = "no response in time: the bus may have accepted it";
         let Request { queued, attempt } = request;
         let mut retried = Vec::new();
-        self.events_unanswered += queued.len();
-        for (index, mut queued) in queued {
+        for (index, queued) in queued {
             self.queues[index].busy = false;
-            queued.unanswered += 1;
-            if queued.unanswered < most {
-                retried.push((index, queued, error.to_owned()));
-            } else {
-                let failure = if self.gives_up(attempt, &queued) {
-                    Failure::RejectedAmongOthers(error.to_owned())
-                } else {
-                    Failure::Unanswered
-                };
-                self.fail(index, queued.row.key.clone(), failure);
-            }
+            retried.extend(self.without_answer(attempt, index, queued, error));
         }
         self.put_back(attempt, retried, pause);
+    }
+
+    /// Takes in that the bus may have accepted a row. Returns it if it is sent again by this call,
+    /// which may make another duplicate.
+    fn without_answer(
+        &mut self,
+        attempt: Attempt,
+        index: usize,
+        mut queued: Queued,
+        error: &str,
+    ) -> Option<(usize, Queued, String)> {
+        self.events_unanswered += 1;
+        queued.unanswered += 1;
+        let error = format!("{error}: the bus may have accepted it");
+        if queued.unanswered < MOST_UNANSWERED {
+            return Some((index, queued, error));
+        }
+        let failure = if self.gives_up(attempt, &queued) {
+            Failure::RejectedAmongOthers(error)
+        } else {
+            Failure::Unanswered
+        };
+        self.fail(index, queued.row.key.clone(), failure);
+        None
     }
 
     /// Returns whether a row that the bus did not accept for now is not sent again, because the

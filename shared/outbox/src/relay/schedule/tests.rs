@@ -167,11 +167,11 @@ const RULES: &[Rule] = &[
         ],
     },
     Rule {
-        rule: "a row without a result counts as not accepted",
-        rows: &["a1"],
-        answers: &[NoResults],
-        requests: &[&["a1"]],
-        outcomes: &[("a1", "not accepted: the bus returned no result for it")],
+        rule: "a row without a result may be accepted: it is sent a second time, and no third one",
+        rows: &["a1", "a2"],
+        answers: &[NoResults, NoResults],
+        requests: &[&["a1", "a2"], &["a1"]],
+        outcomes: &[("a1", "unanswered"), ("a2", "held back behind a1")],
     },
     Rule {
         rule: "a request that fails for now is sent again",
@@ -301,7 +301,7 @@ fn drive(rule: &Rule) -> (Vec<Vec<String>>, Vec<(String, String)>) {
         let pause = |failures| now + Duration::from_secs(1) * failures;
         let at = Timestamp::UNIX_EPOCH;
         match answer {
-            IsSilent => schedule.unanswered(request, 2, pause),
+            IsSilent => schedule.unanswered(request, "silence", pause),
             FailsForNow => schedule.failed_for_now(request, "throttled", pause),
             RejectsContent => schedule.rejected_for_content(request, "too large"),
             Denies => schedule.halt(request, &denied()),

@@ -133,7 +133,7 @@ async fn rows_without_keys_are_not_taken_for_settled() {
         } else {
             table.delete(&keys).await.unwrap_err()
         };
-        assert!(matches!(error, CallError::Transient(_)), "{error}");
+        assert!(matches!(error, CallError::Unanswered(_)), "{error}");
     }
 }
 

@@ -138,6 +138,27 @@ async fn an_event_without_answer_is_sent_twice_at_most() {
     }
 }
 
+/// A connection that breaks, or a response that is too short, leaves as much open as none.
+#[tokio::test(start_paused = true)]
+async fn an_event_that_the_bus_may_have_accepted_is_sent_twice_at_most() {
+    for fault in [Fault::ResponseLost, Fault::ShortResults(0)] {
+        let aws = in_memory();
+        let relay = warm_relay(&aws).await;
+        let before = puts(&aws);
+        aws.set_fault_plan(move |call: &Call<'_>| {
+            (call.operation == Operation::PutEvents).then(|| fault.clone())
+        });
+        let candidates = insert_many(&aws, "a", 1);
+        let outcome = relay.publish(candidates, in_a_minute()).await;
+        assert_eq!(puts(&aws) - before, 2);
+        let failures = failures(&outcome);
+        assert!(
+            matches!(failures[..], [(_, Failure::Unanswered)]),
+            "{failures:?}"
+        );
+    }
+}
+
 /// The sweep publishes another event, so it retries in the end what has failed: but not what the
 /// bus may have accepted.
 #[tokio::test(start_paused = true)]
