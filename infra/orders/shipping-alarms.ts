@@ -49,7 +49,7 @@ export class ShippingAlarms extends Construct {
     this.deadLetters = this.#deadLetters(
       "DeadLetters",
       deadLetterQueue,
-      "start-shipping has failed to handle an event five times. The event is in its dead-letter queue.",
+      "start-shipping has failed to handle an event five times, or rejected it. The event is in its dead-letter queue.",
       "what-start-shipping-failed-at",
     );
     this.ruleDeadLetters = this.#deadLetters(

@@ -118,6 +118,7 @@ export class Shipping extends Construct {
         SHIPMENTS_TABLE: this.table.tableName,
         // Events that another account puts on the bus are rejected.
         EVENT_ACCOUNT: Stack.of(this).account,
+        DEAD_LETTER_QUEUE_URL: this.deadLetterQueue.queueUrl,
       },
       settings: props.settings,
       ...(props.encryptionKey && { encryptionKey: props.encryptionKey }),
@@ -137,6 +138,8 @@ export class Shipping extends Construct {
       "sqs:GetQueueAttributes",
       "sqs:ReceiveMessage",
     );
+    // What it rejects, it sends there itself, with the reason.
+    grantOnQueue(this.deadLetterQueue, startShipping, "sqs:SendMessage");
     startShipping.addEventSourceMapping("QueueMapping", {
       eventSourceArn: this.queue.queueArn,
       batchSize: 10,

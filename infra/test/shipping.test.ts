@@ -141,6 +141,7 @@ describe.each(environmentNames)("shipping in %s", (name) => {
     });
     expect(properties).toHaveProperty("Environment", {
       Variables: {
+        DEAD_LETTER_QUEUE_URL: { Ref: id("ShippingDeadLetterQueue") },
         EVENT_ACCOUNT: name === "local" ? "000000000000" : { Ref: "AWS::AccountId" },
         SHIPMENTS_TABLE: { Ref: id("ShippingShipments") },
         AWS_SDK_UA_APP_ID: "start-shipping",
@@ -173,6 +174,7 @@ describe.each(environmentNames)("shipping in %s", (name) => {
       "sqs:DeleteMessage on ShippingQueue",
       "sqs:GetQueueAttributes on ShippingQueue",
       "sqs:ReceiveMessage on ShippingQueue",
+      "sqs:SendMessage on ShippingDeadLetterQueue",
       "xray:PutTelemetryRecords on *",
       "xray:PutTraceSegments on *",
     ]);

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use aws_config::BehaviorVersion;
 use aws_lambda_events::sqs::SqsEvent;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
-use shipping::{ShipmentStore, Shipping};
+use shipping::{DeadLetters, ShipmentStore, Shipping};
 use tokio::time::Instant;
 
 /// The time limit if the invocation's deadline is unknown.
@@ -16,10 +16,12 @@ async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
     let shipments_table = variable("SHIPMENTS_TABLE")?;
     let event_account = variable("EVENT_ACCOUNT")?;
+    let dead_letter_queue = variable("DEAD_LETTER_QUEUE_URL")?;
 
     let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
-    let client = aws_sdk_dynamodb::Client::new(&config);
-    let shipping = Shipping::new(ShipmentStore::new(client, shipments_table)?, event_account);
+    let store = ShipmentStore::new(aws_sdk_dynamodb::Client::new(&config), shipments_table)?;
+    let dead_letters = DeadLetters::new(aws_sdk_sqs::Client::new(&config), dead_letter_queue);
+    let shipping = Shipping::new(store, event_account, dead_letters);
 
     let shipping = &shipping;
     run(service_fn(move |batch: LambdaEvent<SqsEvent>| async move {

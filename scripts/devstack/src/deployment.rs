@@ -36,8 +36,10 @@ pub struct Deployment {
     pub shipments_table: String,
     /// The bus.
     pub event_bus: String,
-    /// The dead-letter queue.
+    /// The outbox's dead-letter queue.
     pub dead_letter_queue_url: String,
+    /// The queue of messages that shipping can't handle.
+    pub shipping_dead_letter_queue_url: String,
     /// The names of the deployed functions, by the names of their crates.
     pub functions: BTreeMap<String, String>,
     /// The template that was deployed. The file exists as long as the emulator runs.
@@ -85,6 +87,7 @@ impl Deployment {
             shipments_table: output("ShipmentsTableName")?,
             event_bus: output("EventBusName")?,
             dead_letter_queue_url: output("DeadLetterQueueUrl")?,
+            shipping_dead_letter_queue_url: output("ShippingDeadLetterQueueUrl")?,
             functions: functions(&outputs),
             template,
         })

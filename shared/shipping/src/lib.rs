@@ -16,11 +16,13 @@
 //! is parked, instead of stopping the shipment at once. It would also break with the next type of
 //! event: shipping's rule selects two types, and an order with any other would have gaps.
 
+mod dead_letters;
 mod order_event;
 mod shipment;
 mod shipping;
 mod store;
 
+pub use dead_letters::{DeadLetters, NotSent};
 pub use order_event::{OrderCancelled, OrderCreated, OrderEvent, OrderItem};
 pub use shipment::{Shipment, ShipmentStatus};
 pub use shipping::{Shipping, ShippingError};

@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 
 use crate::{
+    dead_letters::{DeadLetters, NotSent},
     order_event::OrderEvent,
     shipment::Shipment,
     store::{SaveError, ShipmentStore},
@@ -36,6 +37,16 @@ const LONGEST_HISTORY: u64 = 100;
 pub struct Shipping {
     store: ShipmentStore,
     subscription: Subscription,
+    dead_letters: DeadLetters,
+}
+
+/// What became of a message that SQS need not redeliver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Done {
+    /// The event was handled, now or before.
+    Handled,
+    /// It is in the dead-letter queue, with the reason.
+    DeadLetter,
 }
 
 /// Why an event was not handled. A retry is safe.
@@ -45,6 +56,9 @@ pub enum ShippingError {
     /// The message contains no event of the orders that shipping can handle.
     #[error(transparent)]
     Rejected(#[from] RejectedMessage),
+    /// That message could not be sent to the dead-letter queue.
+    #[error(transparent)]
+    DeadLetter(#[from] NotSent),
     /// The shipment could not be read.
     #[error("the shipment could not be read")]
     Read(#[source] BoxError),
@@ -61,16 +75,24 @@ pub enum ShippingError {
 
 impl Shipping {
     /// Creates a handler with the given store, for the events that this account puts on the bus.
-    pub fn new(store: ShipmentStore, account: impl Into<String>) -> Self {
+    /// Messages without such an event go to the dead letters.
+    pub fn new(
+        store: ShipmentStore,
+        account: impl Into<String>,
+        dead_letters: DeadLetters,
+    ) -> Self {
         let subscription = Subscription::to(ORDERS).in_account(account);
         Self {
             store,
             subscription: subscription.longest_history(LONGEST_HISTORY),
+            dead_letters,
         }
     }
 
     /// Handles a batch of messages and returns which of them failed. SQS redelivers
-    /// those, and after some attempts moves them to its dead-letter queue.
+    /// those, and after some attempts moves them to its dead-letter queue. A message without an
+    /// event that shipping can handle would fail each time: it is sent there at once, with the
+    /// reason.
     ///
     /// Messages that are not handled shortly before the deadline count as failed: a
     /// timeout of the invocation would fail the whole batch.
@@ -96,7 +118,7 @@ impl Shipping {
     }
 
     /// Handles one message and logs an error.
-    async fn handle(&self, message: &SqsMessage) -> Result<Handled, ShippingError> {
+    async fn handle(&self, message: &SqsMessage) -> Result<Done, ShippingError> {
         let message_id = message.message_id.as_deref();
         let read = self.read(message.body.as_deref().unwrap_or_default());
         let (event_id, traceparent) = match &read {
@@ -107,8 +129,8 @@ impl Shipping {
         let span = tracing::info_span!("event", trace_id, event_id, message_id);
         let handled = async {
             let handled = match read {
-                Ok(event) => self.handle_event(&event).await,
-                Err(rejected) => Err(rejected.into()),
+                Ok(event) => self.handle_event(&event).await.map(|_| Done::Handled),
+                Err(rejected) => self.reject(message, &rejected).await,
             };
             if let Err(error) = &handled {
                 tracing::error!(%error, causes = ?causes(error), "event not handled");
@@ -116,6 +138,17 @@ impl Shipping {
             handled
         };
         handled.instrument(span).await
+    }
+
+    /// Sends a message to the dead letters.
+    async fn reject(
+        &self,
+        message: &SqsMessage,
+        rejected: &RejectedMessage,
+    ) -> Result<Done, ShippingError> {
+        tracing::error!(error = %rejected, "event rejected");
+        self.dead_letters.send(message, rejected).await?;
+        Ok(Done::DeadLetter)
     }
 
     /// Returns the event in the body of a message.

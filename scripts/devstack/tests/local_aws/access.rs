@@ -186,6 +186,12 @@ async fn functions_use_all_their_permissions_and_no_others() {
         .await;
     repeat(clients, record.entry_of(&order)).await;
 
+    // Shipping rejects an event that the orders service hasn't written.
+    let mut forged = record.entry_of(&order).clone();
+    forged["Detail"] = Value::from("{}");
+    repeat(clients, &forged).await;
+    record.until_used("start-shipping", "sqs:SendMessage").await;
+
     // What precedes an event of which this process knows nothing is read.
     write_second_row(&stack).await;
     record.until_used("publish-events", "dynamodb:Query").await;

@@ -116,6 +116,10 @@ fn output_of(resource: &str, deployment: &Deployment) -> String {
         ("ShipmentsTableName", &deployment.shipments_table),
         ("EventBusName", &deployment.event_bus),
         ("DeadLetterQueueUrl", &deployment.dead_letter_queue_url),
+        (
+            "ShippingDeadLetterQueueUrl",
+            &deployment.shipping_dead_letter_queue_url,
+        ),
     ];
     let named = outputs.into_iter().find(|(_, value)| *value == resource);
     named.map_or(resource, |(output, _)| output).to_owned()

@@ -1,15 +1,17 @@
 //! Batches of messages: which of them fail.
 
 use std::{
+    collections::BTreeSet,
     io,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use serde_json::{Value, json};
+use shipping::Shipping;
 use tokio::time::Instant;
 
-use crate::fixture::*;
+use crate::{dead_letter_queue::DeadLetterQueue, fixture::*};
 
 fn failures(response: &aws_lambda_events::sqs::SqsBatchResponse) -> Vec<&str> {
     let failures = response.batch_item_failures.iter();
@@ -17,7 +19,7 @@ fn failures(response: &aws_lambda_events::sqs::SqsBatchResponse) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_bad_message_fails_alone() {
+async fn a_bad_message_becomes_a_dead_letter_with_the_reason_and_a_failing_one_fails_alone() {
     let fixture = Fixture::start().await;
     let [created, cancelled] = fixture.placed_and_cancelled(1).await;
     let mut too_old = created.clone();
@@ -30,24 +32,38 @@ async fn a_bad_message_fails_alone() {
         message("too old", &too_old),
         message("cancelled", &cancelled),
         message("created again", &created),
-        text_message("empty", ""),
         text_message("two", &format!("{} {{}}", again.body.unwrap())),
     ];
     let response = fixture
         .shipping
         .handle_batch(batch(messages), in_time())
         .await;
-    assert_eq!(
-        failures(&response),
-        ["no json", "no event", "too old", "empty", "two"]
-    );
+    assert_eq!(failures(&response), ["too old"]);
     assert_eq!(fixture.items("shipment#").await[0]["status"], "stopped");
     assert_eq!(fixture.items("inbox#").await.len(), 2);
+    let letters = fixture.dead_letters.letters().await;
+    assert_eq!(letters.len(), 3);
+    assert!(letters.iter().any(|letter| letter.body == "nonsense"));
+    for letter in letters {
+        let begin = "the message is no EventBridge event with a CloudEvent in it: ";
+        assert!(letter.reason.starts_with(begin), "{letter:?}");
+    }
+}
+
+/// A message that is in no queue would be lost.
+#[tokio::test]
+async fn a_bad_message_fails_if_it_cannot_become_a_dead_letter() {
+    let client = dynamodb_in_process::start().await;
+    let dead_letters = DeadLetterQueue::start(403).await;
+    let shipping = Shipping::new(store(&client), ACCOUNT, dead_letters.client());
+    let messages = batch(vec![text_message("no json", "nonsense")]);
+    let response = shipping.handle_batch(messages, in_time()).await;
+    assert_eq!(failures(&response), ["no json"]);
 }
 
 /// A principal that may put events on the bus must not stop or start shipments with forged ones.
 #[tokio::test]
-async fn a_forged_event_fails_and_the_real_ones_are_handled() {
+async fn a_forged_event_becomes_a_dead_letter_and_the_real_ones_are_handled() {
     let fixture = Fixture::start().await;
     let [created, cancelled] = fixture.placed_and_cancelled(1).await;
     let forged = |id: &str, change: fn(&mut Value)| {
@@ -79,13 +95,16 @@ async fn a_forged_event_fails_and_the_real_ones_are_handled() {
         }),
         message("created", &created),
     ];
-    let forged: Vec<String> = messages[..8]
+    let forged: BTreeSet<String> = messages[..8]
         .iter()
-        .filter_map(|message| message.message_id.clone())
+        .filter_map(|message| message.body.clone())
         .collect();
     let shipping = &fixture.shipping;
     let response = shipping.handle_batch(batch(messages), in_time()).await;
-    assert_eq!(failures(&response), forged);
+    assert_eq!(failures(&response), [] as [&str; 0]);
+    let letters = fixture.dead_letters.letters().await;
+    let dead = letters.into_iter().map(|letter| letter.body);
+    assert_eq!(dead.collect::<BTreeSet<_>>(), forged);
     assert_eq!(fixture.items("shipment#").await[0]["status"], "started");
     let messages = vec![message("cancelled", &cancelled)];
     let response = shipping.handle_batch(batch(messages), in_time()).await;
@@ -111,7 +130,9 @@ async fn a_hanging_event_fails_alone_before_the_deadline() {
 #[tokio::test]
 async fn a_failure_without_a_message_id_fails_the_batch() {
     let fixture = Fixture::start().await;
-    let mut nameless = text_message("", "nonsense");
+    let [mut too_old, _] = fixture.placed_and_cancelled(1).await;
+    too_old["time"] = json!("2026-01-01T00:00:00Z");
+    let mut nameless = message("", &too_old);
     nameless.message_id = None;
     let response = fixture
         .shipping
@@ -175,7 +196,7 @@ async fn log_lines_contain_the_trace_of_the_event() {
             .await;
     }
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    for (line, message) in log.lines().zip(["event handled", "event not handled"]) {
+    for (line, message) in log.lines().zip(["event handled", "event rejected"]) {
         let line: Value = serde_json::from_str(line).unwrap();
         assert_eq!(line["fields"]["message"], message);
         assert_eq!(line["span"]["trace_id"], "5759e988bd862e3fe1be46a994272793");

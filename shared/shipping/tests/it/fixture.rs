@@ -13,12 +13,15 @@ use shipping::{ShipmentStore, Shipping, ShippingError};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::dead_letter_queue::{DeadLetterQueue, unused_dead_letters};
+
 /// The account whose events shipping handles.
-const ACCOUNT: &str = "000000000000";
+pub(crate) const ACCOUNT: &str = "000000000000";
 
 pub(crate) struct Fixture {
     pub(crate) client: Client,
     pub(crate) shipping: Shipping,
+    pub(crate) dead_letters: DeadLetterQueue,
 }
 
 impl Fixture {
@@ -27,8 +30,13 @@ impl Fixture {
         create_table(&client, "shipments", "pk", None).await;
         create_table(&client, "orders", "pk", None).await;
         create_table(&client, "outbox", "aggregateId", Some("position")).await;
-        let shipping = shipping(&client);
-        Self { client, shipping }
+        let dead_letters = DeadLetterQueue::start(200).await;
+        let shipping = Shipping::new(store(&client), ACCOUNT, dead_letters.client());
+        Self {
+            client,
+            shipping,
+            dead_letters,
+        }
     }
 
     /// Places and cancels an order, and returns its events as they are in the outbox.
@@ -78,10 +86,11 @@ impl Fixture {
 }
 
 pub(crate) fn shipping(client: &Client) -> Shipping {
-    Shipping::new(
-        ShipmentStore::new(client.clone(), "shipments").unwrap(),
-        ACCOUNT,
-    )
+    Shipping::new(store(client), ACCOUNT, unused_dead_letters())
+}
+
+pub(crate) fn store(client: &Client) -> ShipmentStore {
+    ShipmentStore::new(client.clone(), "shipments").unwrap()
 }
 
 fn place(quantity: i64) -> PlaceOrder {

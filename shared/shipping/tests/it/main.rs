@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod batch;
+mod dead_letter_queue;
 mod events;
 mod five_hundred_orders;
 mod fixture;
