@@ -3,6 +3,7 @@
 use aws_config::BehaviorVersion;
 use lambda_http::{Error, Request, run, service_fn, tracing};
 use orders_service::{Callers, OrderService, OrderStore, Orders, cancel_order};
+use outbox::{Outbox, settings::variable};
 
 /// The `source` of this service's events.
 const SOURCE: &str = "orders";
@@ -17,7 +18,7 @@ async fn main() -> Result<(), Error> {
 
     let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
     let client = aws_sdk_dynamodb::Client::new(&config);
-    let outbox = outbox::Outbox::new(client.clone(), outbox_table, SOURCE)?;
+    let outbox = Outbox::new(client.clone(), outbox_table, SOURCE)?;
     let store = OrderStore::new(Orders::new(client, orders_table), outbox);
     let service = OrderService::new(store);
 
@@ -26,8 +27,4 @@ async fn main() -> Result<(), Error> {
         Ok::<_, Error>(cancel_order(service, callers, request).await)
     }))
     .await
-}
-
-fn variable(name: &str) -> Result<String, Error> {
-    std::env::var(name).map_err(|_| format!("environment variable {name} is not set").into())
 }

@@ -3,6 +3,7 @@
 use aws_config::BehaviorVersion;
 use lambda_http::{Error, Request, run, service_fn, tracing};
 use orders_service::{Callers, Orders, get_order};
+use outbox::settings::variable;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
@@ -19,8 +20,4 @@ async fn main() -> Result<(), Error> {
         Ok::<_, Error>(get_order(orders, callers, request).await)
     }))
     .await
-}
-
-fn variable(name: &str) -> Result<String, Error> {
-    std::env::var(name).map_err(|_| format!("environment variable {name} is not set").into())
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use aws_config::BehaviorVersion;
 use aws_lambda_events::sqs::SqsEvent;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+use outbox::settings::variable;
 use shipping::{DeadLetters, ShipmentStore, Shipping};
 use tokio::time::Instant;
 
@@ -31,8 +32,4 @@ async fn main() -> Result<(), Error> {
         Ok::<_, Error>(shipping.handle_batch(batch.payload, deadline).await)
     }))
     .await
-}
-
-fn variable(name: &str) -> Result<String, Error> {
-    std::env::var(name).map_err(|_| format!("environment variable {name} is not set").into())
 }

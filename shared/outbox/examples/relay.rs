@@ -2,7 +2,7 @@
 //!
 //! The event source mapping needs `ReportBatchItemFailures`; the function's role
 //! needs to read the stream (`AWSLambdaDynamoDBExecutionRole`), and
-//! `dynamodb:BatchGetItem`, `BatchWriteItem`, `Scan` and `UpdateItem` on the table,
+//! `dynamodb:BatchGetItem`, `BatchWriteItem`, `Query`, `Scan` and `UpdateItem` on the table,
 //! `events:PutEvents` and `DescribeEventBus` on the bus, and `sqs:SendMessage` on
 //! the dead-letter queue.
 

@@ -101,7 +101,6 @@ pub mod replay;
 #[cfg(any(feature = "append", feature = "relay"))]
 mod row;
 mod serde_failure;
-#[cfg(feature = "relay")]
 pub mod settings;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -1,14 +1,4 @@
-//! The settings of the relay's functions, as the CDK construct passes them on: environment
-//! variables.
-//!
-//! | variable | content |
-//! |---|---|
-//! | `OUTBOX_TABLE` | the name of the table |
-//! | `EVENT_BUS_NAME` | the name of the bus |
-//! | `DEAD_LETTER_QUEUE_URL` | the URL of the dead-letter queue |
-//! | `EVENT_SOURCES` | the sources that may be published, separated by commas |
-//! | `EVENT_ORDER` | `InSequence`, the default, `Strict` or `BestEffort` |
-//! | `GRACE_PERIOD_SECONDS` | of the sweeper: the age from which it publishes a row; by default [`DEFAULT_GRACE`] |
+//! The settings of the relay's functions.
 
 use std::ffi::OsString;
 
@@ -17,10 +7,11 @@ use jiff::SignedDuration;
 use crate::{
     aws::{DynamoDbTable, EventBridgeBus, SqsQueue},
     handlers::DEFAULT_GRACE,
-    relay::{Order, Relay, UnknownOrder},
+    relay::{Order, Relay},
+    settings::{InvalidVariable, variable::required},
 };
 
-/// What a relay works with.
+/// What a relay works with. The [module](crate::settings) lists the variables.
 ///
 /// ```no_run
 /// use outbox::{handlers::StreamHandler, settings::RelaySettings};
@@ -50,45 +41,6 @@ pub struct RelaySettings {
     pub sources: Vec<String>,
     /// Whether an aggregate's events are published in sequence.
     pub order: Order,
-}
-
-/// An environment variable that a function can't work with.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum InvalidVariable {
-    /// It is missing.
-    #[error("environment variable {0} is not set")]
-    Missing(&'static str),
-    /// It is empty.
-    #[error("environment variable {0} is empty")]
-    Empty(&'static str),
-    /// It is not UTF-8.
-    #[error("environment variable {0} is not UTF-8")]
-    NotUtf8(&'static str),
-    /// A part of a list is empty, or begins or ends with a space.
-    #[error("environment variable {name} has the invalid part {part:?}")]
-    Part {
-        /// The name of the variable.
-        name: &'static str,
-        /// The part.
-        part: String,
-    },
-    /// It is no order.
-    #[error("environment variable {name}: {source}")]
-    Order {
-        /// The name of the variable.
-        name: &'static str,
-        /// What it should be.
-        source: UnknownOrder,
-    },
-    /// It is no number of seconds.
-    #[error("environment variable {name} is not a number of seconds: {value:?}")]
-    Seconds {
-        /// The name of the variable.
-        name: &'static str,
-        /// Its value.
-        value: String,
-    },
 }
 
 impl RelaySettings {
@@ -156,16 +108,6 @@ fn order(name: &'static str, value: Option<OsString>) -> Result<Order, InvalidVa
     }
     let order = required(name, value)?.parse();
     order.map_err(|source| InvalidVariable::Order { name, source })
-}
-
-fn required(name: &'static str, value: Option<OsString>) -> Result<String, InvalidVariable> {
-    let value = value.ok_or(InvalidVariable::Missing(name))?;
-    let value = value.into_string();
-    let value = value.map_err(|_| InvalidVariable::NotUtf8(name))?;
-    if value.is_empty() {
-        return Err(InvalidVariable::Empty(name));
-    }
-    Ok(value)
 }
 
 /// Returns the texts of a list, which are separated by commas.
