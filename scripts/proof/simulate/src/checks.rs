@@ -177,6 +177,8 @@ impl State {
             || theirs.has_failed_delete
             || event.undeleted_by.contains(&before.by)
             || !before.is_confirmed;
+        // A process knows what it has published itself, also if it could not delete the row.
+        let is_known = before.is_confirmed && ours.process == theirs.process;
         // The row was gone, but this actor didn't look it up, because the record was young,
         // and the record was delivered twice.
         let is_read_twice = self
@@ -192,7 +194,8 @@ impl State {
         let is_retry = before.by == by && !before.is_confirmed;
 
         self.counts.duplicates += 1;
-        if !(is_retry || was_there && was_left_there || self.is_young(key, by) && is_redelivered) {
+        let is_left = was_there && was_left_there && !is_known;
+        if !(is_retry || is_left || self.is_young(key, by) && is_redelivered) {
             let line = format!("{key}, seen {seen:?}: {event:?}; we: {ours:?}, they: {theirs:?}");
             self.note(line);
             self.violate("a duplicate without a cause", Some(key));
