@@ -107,9 +107,10 @@ lint: prerequisites node-packages check-tools ## Check formatting, lints, types,
 	scripts/check-docs
 
 .PHONY: docs
-docs: prerequisites ## Build the documents as a book and serve it on this machine
+docs: prerequisites ## Build the documents as a book: target/book/index.html
 	@$(install_python) scripts/requirements-docs.txt mdBook
-	@.venv/bin/mdbook serve docs --hostname 127.0.0.1
+	@# Not served: a browser opens the files as they are, and a listener would need a guard.
+	@.venv/bin/mdbook build docs
 
 .PHONY: format
 format: prerequisites node-packages ## Format Rust and TypeScript
