@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 use jiff::SignedDuration;
 use outbox::{
     InvalidSource, KeySchema, Outbox,
+    at_once::AtOnce,
     handlers::{StreamHandler, SweepReport, Sweeper},
     inbox::{Inbox, InvalidInbox},
     relay::Relay,
@@ -53,6 +54,13 @@ impl InMemoryAws {
     /// Returns a relay. Its random numbers are the same in every run.
     pub fn relay(&self) -> InMemoryRelay {
         Relay::new(self.clone(), self.clone(), self.clone())
+            .with_time_and_chance(Arc::new(self.clock()), fastrand::Rng::with_seed(7))
+    }
+
+    /// Returns a publisher for the process that commits. Its random numbers are the same in every
+    /// run.
+    pub fn at_once(&self) -> AtOnce<Self, Self> {
+        AtOnce::new(self.clone(), self.clone())
             .with_time_and_chance(Arc::new(self.clock()), fastrand::Rng::with_seed(7))
     }
 

@@ -67,6 +67,7 @@
 //! | `inbox` | `inbox`: handle each event once | nothing beyond `append` |
 //! | `relay` | `relay`: publish, park, dead-letter; the functions behind the stream and the schedule | the SDKs for DynamoDB, EventBridge and SQS, `tokio` |
 //! | `replay` | `replay`: replay dead letters and settle parked rows | `relay`, and the SDK for DynamoDB Streams |
+//! | `at-once` | `at_once`: publish right after the commit, with the stream as the safety net | `append` and `relay` |
 //! | `testing` | `testing`: another database and chosen event ids, for tests; `outbox-testing` turns it on | nothing beyond `inbox` |
 //!
 //! # Rust and versions
@@ -79,6 +80,8 @@
 
 #[cfg(feature = "append")]
 mod append;
+#[cfg(feature = "at-once")]
+pub mod at_once;
 #[cfg(feature = "relay")]
 pub mod aws;
 #[cfg(any(feature = "append", feature = "relay"))]
@@ -105,6 +108,8 @@ pub mod settings;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+#[cfg(feature = "at-once")]
+pub use append::HandOver;
 #[cfg(feature = "append")]
 pub use append::{
     AggregateWrite, CommitError, Committed, ConditionFailure, ControlCharacter, FailedCondition,

@@ -10,6 +10,8 @@ mod database;
 mod decimal;
 mod error;
 mod finite;
+#[cfg(feature = "at-once")]
+mod hand_over;
 mod item_size;
 mod item_values;
 mod key;
@@ -29,6 +31,8 @@ pub use error::{
     CommitError, ConditionFailure, FailedCondition, InvalidTransaction, Participant, Problem,
     RejectedAction, Rejection,
 };
+#[cfg(feature = "at-once")]
+pub use hand_over::HandOver;
 pub use key::KeySchema;
 pub use outbox::{InvalidSource, Outbox};
 pub use revision::Revision;

@@ -6,6 +6,8 @@ use aws_sdk_dynamodb::Client;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+#[cfg(feature = "at-once")]
+use crate::append::HandOver;
 use crate::{
     append::{control_character::ControlCharacter, database::Database},
     clock::{Clock, SystemClock},
@@ -58,6 +60,9 @@ pub struct Outbox {
     pub(super) clock: Arc<dyn Clock>,
     /// Returns the id of an event of this time.
     pub(super) event_id: fn(Timestamp) -> Uuid,
+    /// Where committed rows go besides the table, if anywhere.
+    #[cfg(feature = "at-once")]
+    pub(super) hand_over: Option<HandOver>,
 }
 
 impl Outbox {
@@ -90,6 +95,8 @@ impl Outbox {
             source,
             clock: Arc::new(SystemClock),
             event_id,
+            #[cfg(feature = "at-once")]
+            hand_over: None,
         })
     }
 
@@ -99,6 +106,17 @@ impl Outbox {
     pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
         Self {
             clock: Arc::new(clock),
+            ..self
+        }
+    }
+
+    /// Returns the outbox with a publisher in the same process, which gets the rows of every
+    /// transaction once it is committed. [`AtOnce`](crate::at_once::AtOnce) has an example.
+    #[cfg(feature = "at-once")]
+    #[must_use]
+    pub fn with_hand_over(self, hand_over: HandOver) -> Self {
+        Self {
+            hand_over: Some(hand_over),
             ..self
         }
     }

@@ -314,10 +314,15 @@ impl Transaction {
                 )
             })
             .await?;
-        Ok(Committed {
+        let committed = Committed {
             revision: self.aggregate.revision_after(rows.len()),
-            events: rows.into_iter().map(|row| row.key).collect(),
-        })
+            events: rows.iter().map(|row| row.key.clone()).collect(),
+        };
+        #[cfg(feature = "at-once")]
+        if let Some(hand_over) = &self.outbox.hand_over {
+            hand_over.add(rows);
+        }
+        Ok(committed)
     }
 
     /// Returns the puts of the aggregate and its claim, the caller's actions, and the puts of

@@ -140,8 +140,10 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> StreamHandler<B, T, D> {
         report_unreadable(&records);
 
         let checkpoint = checkpoint(&records, &outcome);
-        // Without a checkpoint nothing is retried.
-        if let Some(checkpoint) = &checkpoint {
+        // Without a checkpoint nothing is retried, and what is looked up anyway need not be old.
+        if let Some(checkpoint) = &checkpoint
+            && !self.relay.looks_all_up()
+        {
             self.wait_until_looked_up(&records, &outcome, checkpoint, answer_by)
                 .await;
         }

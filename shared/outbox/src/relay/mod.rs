@@ -18,8 +18,9 @@ mod delete_check;
 mod deletes;
 pub(crate) mod log_outcome;
 pub(crate) mod look_up;
+mod look_ups;
 mod memory;
-mod moment;
+pub(crate) mod moment;
 mod order;
 mod outcome;
 mod park;
@@ -37,6 +38,7 @@ mod schedule;
 mod sources;
 mod waiting_rows;
 
+pub use look_ups::{LookUp, UnknownLookUp};
 pub use order::{Order, UnknownOrder};
 pub use outcome::{BusError, Failure, Halt, Outcome, RowOutcome, Settled};
 pub use publish::Relay;

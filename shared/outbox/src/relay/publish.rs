@@ -10,7 +10,7 @@ use crate::{
     Candidate, Clock, OutboxRow, RowKey, SystemClock,
     ports::{DeadLetters, EventBus, OutboxTable, Poison},
     relay::{
-        BusError, Failure, Order, Outcome, Settled,
+        BusError, Failure, LookUp, Order, Outcome, Settled,
         budget::Budget,
         bus_check::BusCheck,
         decision::{Decision, decide},
@@ -43,6 +43,7 @@ pub struct Relay<B, T, D> {
     memory: Memory,
     sources: Sources,
     order: Order,
+    look_up: LookUp,
 }
 
 impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
@@ -58,6 +59,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
             memory: Memory::default(),
             sources: Sources::default(),
             order: Order::default(),
+            look_up: LookUp::default(),
         }
     }
 
@@ -67,6 +69,13 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
     #[must_use]
     pub fn with_order(self, order: Order) -> Self {
         Self { order, ..self }
+    }
+
+    /// Returns the relay for an outbox whose writers publish at once, or don't. [`LookUp::WhenOld`]
+    /// by default. See [`LookUp`] for an example.
+    #[must_use]
+    pub fn with_look_up(self, look_up: LookUp) -> Self {
+        Self { look_up, ..self }
     }
 
     /// Returns the relay for events of these sources alone.
@@ -112,6 +121,10 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
 
     pub(crate) fn order(&self) -> Order {
         self.order
+    }
+
+    pub(crate) fn looks_all_up(&self) -> bool {
+        self.look_up == LookUp::Always
     }
 
     pub(crate) fn pauses(&self) -> &Pauses {
@@ -245,7 +258,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         let last_accepted = |row: &RowKey| accepted.last_sequence(&row.aggregate_id);
         let parts = split(
             candidates,
-            |row| may_be_redelivered(row, now),
+            |row| self.looks_all_up() || may_be_redelivered(row, now),
             |aggregate| {
                 let last_accepted = aggregate.first().and_then(|row| last_accepted(&row.key));
                 reads.then(|| read_before(aggregate, last_accepted))?

@@ -15,6 +15,9 @@ use crate::{ports::CallError, relay::budget::call_deadline};
 /// How long events that the bus rejects for now are retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Retries {
+    /// Each event is put once.
+    #[cfg(feature = "at-once")]
+    Never,
     /// Until the deadline: nothing else is to be done.
     UntilDeadline,
     /// Only while the bus accepts nothing, and for half a minute at most. As soon as it accepts

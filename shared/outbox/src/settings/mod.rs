@@ -8,6 +8,7 @@
 //! | `DEAD_LETTER_QUEUE_URL` | the URL of the dead-letter queue |
 //! | `EVENT_SOURCES` | the sources that may be published, separated by commas |
 //! | `EVENT_ORDER` | `InSequence`, the default, `Strict` or `BestEffort` |
+//! | `LOOK_UP` | `WhenOld`, the default, or `Always`: for an outbox whose writers publish at once |
 //! | `GRACE_PERIOD_SECONDS` | of the sweeper: the age from which it publishes a row; 15 minutes by default |
 
 #[cfg(feature = "relay")]

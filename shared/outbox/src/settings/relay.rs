@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use crate::{
     aws::{DynamoDbTable, EventBridgeBus, SqsQueue},
     handlers::DEFAULT_GRACE,
-    relay::{Order, Relay},
+    relay::{LookUp, Order, Relay},
     settings::{InvalidVariable, variable::required},
 };
 
@@ -41,6 +41,8 @@ pub struct RelaySettings {
     pub sources: Vec<String>,
     /// Whether an aggregate's events are published in sequence.
     pub order: Order,
+    /// Which records are looked up before they are published.
+    pub look_up: LookUp,
 }
 
 impl RelaySettings {
@@ -61,6 +63,7 @@ impl RelaySettings {
             dead_letter_queue: variable("DEAD_LETTER_QUEUE_URL")?,
             sources: list("EVENT_SOURCES", &variable("EVENT_SOURCES")?)?,
             order: order("EVENT_ORDER", environment("EVENT_ORDER"))?,
+            look_up: look_up("LOOK_UP", environment("LOOK_UP"))?,
         })
     }
 
@@ -76,7 +79,10 @@ impl RelaySettings {
             DynamoDbTable::new(table, self.outbox_table),
             SqsQueue::new(queue, self.dead_letter_queue),
         );
-        relay.with_sources(self.sources).with_order(self.order)
+        relay
+            .with_sources(self.sources)
+            .with_order(self.order)
+            .with_look_up(self.look_up)
     }
 }
 
@@ -108,6 +114,15 @@ fn order(name: &'static str, value: Option<OsString>) -> Result<Order, InvalidVa
     }
     let order = required(name, value)?.parse();
     order.map_err(|source| InvalidVariable::Order { name, source })
+}
+
+/// Returns what is looked up. Older versions of the construct don't set it.
+fn look_up(name: &'static str, value: Option<OsString>) -> Result<LookUp, InvalidVariable> {
+    if value.is_none() {
+        return Ok(LookUp::default());
+    }
+    let look_up = required(name, value)?.parse();
+    look_up.map_err(|source| InvalidVariable::LookUp { name, source })
 }
 
 /// Returns the texts of a list, which are separated by commas.
@@ -162,6 +177,7 @@ mod tests {
             dead_letter_queue: "https://queue".to_owned(),
             sources: vec!["orders".to_owned(), "payments".to_owned()],
             order: Order::InSequence,
+            look_up: LookUp::WhenOld,
         };
         assert_eq!(settings, expected);
     }
@@ -209,6 +225,16 @@ mod tests {
         assert_eq!(order("InSequence").unwrap().order, Order::InSequence);
         let error = order("sorted").unwrap_err().to_string();
         let expected = "environment variable EVENT_ORDER: \"sorted\" is no order: use InSequence, Strict or BestEffort";
+        assert_eq!(error, expected);
+    }
+
+    #[test]
+    fn old_records_are_looked_up_unless_all_are_to_be() {
+        let look_up = |value: &str| read("LOOK_UP", Some(value.into()));
+        assert_eq!(look_up("Always").unwrap().look_up, LookUp::Always);
+        let error = look_up("all").unwrap_err().to_string();
+        let expected =
+            "environment variable LOOK_UP: \"all\" is not what to look up: use WhenOld or Always";
         assert_eq!(error, expected);
     }
 

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 #[cfg(feature = "relay")]
-use crate::relay::UnknownOrder;
+use crate::relay::{UnknownLookUp, UnknownOrder};
 
 /// An environment variable that a function can't work with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +34,15 @@ pub enum InvalidVariable {
         name: &'static str,
         /// What it should be.
         source: UnknownOrder,
+    },
+    /// It doesn't say what to look up.
+    #[cfg(feature = "relay")]
+    #[error("environment variable {name}: {source}")]
+    LookUp {
+        /// The name of the variable.
+        name: &'static str,
+        /// What it should be.
+        source: UnknownLookUp,
     },
     /// It is no number of seconds.
     #[error("environment variable {name} is not a number of seconds: {value:?}")]

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod append;
+mod at_once;
 mod aws;
 mod conformance;
 mod examples;

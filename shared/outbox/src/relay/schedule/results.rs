@@ -116,19 +116,29 @@ impl Schedule {
         if queued.unanswered < MOST_UNANSWERED {
             return Some((index, queued, error));
         }
-        let failure = if self.gives_up(attempt, &queued) {
-            Failure::RejectedAmongOthers(error)
-        } else {
-            Failure::Unanswered
-        };
+        let failure =
+            if self.retries == Retries::UntilLeftToSweeper && attempt.is_among_others(&queued) {
+                Failure::RejectedAmongOthers(error)
+            } else {
+                Failure::Unanswered
+            };
         self.fail(index, queued.row.key.clone(), failure);
         None
     }
 
-    /// Returns whether a row that the bus did not accept for now is not sent again, because the
-    /// bus accepts others.
-    fn gives_up(&self, attempt: Attempt, row: &Queued) -> bool {
-        self.retries == Retries::UntilLeftToSweeper && attempt.is_among_others(row)
+    /// Returns why a row that the bus did not accept for now is not sent again, if it isn't.
+    fn gives_up(&self, attempt: Attempt, row: &Queued) -> Option<Failure> {
+        let error = || row.last_error.clone().unwrap_or_default();
+        match self.retries {
+            Retries::UntilLeftToSweeper if attempt.is_among_others(row) => {
+                Some(Failure::RejectedAmongOthers(error()))
+            }
+            #[cfg(feature = "at-once")]
+            Retries::Never if row.unanswered > 0 => Some(Failure::Unanswered),
+            #[cfg(feature = "at-once")]
+            Retries::Never => Some(Failure::NotAccepted(error())),
+            _ => None,
+        }
     }
 
     /// Takes in that the bus rejected a request as a whole for its content.
@@ -197,11 +207,10 @@ impl Schedule {
     /// Fails the first row of a queue if it was rejected among others. Returns whether it was.
     fn give_up_front(&mut self, index: usize, attempt: Attempt) -> bool {
         let front = self.queues[index].rows.front();
-        if !front.is_some_and(|row| self.gives_up(attempt, row)) {
+        let Some(failure) = front.and_then(|row| self.gives_up(attempt, row)) else {
             return false;
-        }
+        };
         if let Some(row) = self.queues[index].rows.pop_front() {
-            let failure = Failure::RejectedAmongOthers(row.last_error.unwrap_or_default());
             self.fail(index, row.row.key.clone(), failure);
         }
         true

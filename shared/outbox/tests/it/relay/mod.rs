@@ -12,7 +12,7 @@ mod order;
 mod order_on_aws;
 mod overlap;
 mod park;
-mod publish;
+pub(crate) mod publish;
 mod resumed_sweep;
 mod sources;
 mod stream;

@@ -30,7 +30,7 @@ pub(super) async fn warm_relay(aws: &InMemoryAws) -> InMemoryRelay {
     relay
 }
 
-pub(super) fn in_a_minute() -> Instant {
+pub(crate) fn in_a_minute() -> Instant {
     Instant::now() + Duration::from_mins(1)
 }
 
@@ -41,7 +41,7 @@ pub(super) fn insert(aws: &InMemoryAws, names: &[(&str, u64)]) -> Vec<Candidate>
         .collect()
 }
 
-pub(super) fn settled_as(outcome: &Outcome, settled: &Settled) -> usize {
+pub(crate) fn settled_as(outcome: &Outcome, settled: &Settled) -> usize {
     outcome.count(|row_outcome| *row_outcome == RowOutcome::Settled(settled.clone()))
 }
 
