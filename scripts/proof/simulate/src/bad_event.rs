@@ -49,6 +49,7 @@ pub fn beside_bad_event(seed: Seed, design: Design, events: u64) -> OtherEvents 
             order: design.order(),
             several_of_aggregate: true,
             is_varied: false,
+            publishes_at_once: false,
             is_fault_free: true,
             has_bad_events: false,
             keeps_history: false,

@@ -64,12 +64,11 @@ impl Caller {
 
     /// Starts an invocation.
     pub(crate) fn begin(&self) -> Actor {
-        let is_operator = self.role == Role::Operator;
         let is_warm = self.is_warm.swap(true, Ordering::Relaxed);
         self.clock.may_be_corrected();
         let actor = self
             .simulation
-            .begin(is_operator, is_warm.then(|| self.process()));
+            .begin(self.role, is_warm.then(|| self.process()));
         self.actor.store(actor, Ordering::Relaxed);
         if !is_warm {
             self.process.store(actor, Ordering::Relaxed);

@@ -10,7 +10,8 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::{
-    oracle::{Acceptance, Actor, EventRecord, Violation},
+    caller::Role,
+    oracle::{Acceptance, Actor, ActorRecord, EventRecord, Violation},
     state::{LIMITS, State, is_before},
 };
 
@@ -187,7 +188,7 @@ impl State {
         let is_found = self.found_by_search.contains(&(before.by, key.clone()));
         // A relay that keeps order remembers what it found and published.
         let is_remembered = self.order.is_kept() && ours.process == theirs.process;
-        let is_from_table = theirs.is_operator || is_found && !is_remembered;
+        let is_from_table = theirs.is_operator() || is_found && !is_remembered;
         let is_redelivered = theirs.has_died() || is_from_table || is_read_twice;
 
         // An actor that got no response retries without another look-up.
@@ -202,10 +203,13 @@ impl State {
         }
     }
 
-    /// Returns whether a record was so young when an actor began that the relay doesn't look
-    /// it up.
+    /// Returns whether a row was so young when an actor began that it wasn't looked up.
     fn is_young(&self, key: &RowKey, by: Actor) -> bool {
-        let begun_at = self.actors[by as usize].begun_at;
+        let ActorRecord { role, begun_at, .. } = self.actors[by as usize];
+        if self.publishes_at_once && role != Role::Service {
+            // The relay looks up every record.
+            return false;
+        }
         let event = self.events.get(key);
         event.is_some_and(|event| begun_at.duration_since(event.committed_at) < YOUNG)
     }

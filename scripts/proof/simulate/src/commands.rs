@@ -5,9 +5,10 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use jiff::Timestamp;
 use outbox::{
     AggregateWrite, CommitError, InvalidSource, KeySchema, Outbox, Revision, Transaction,
+    at_once::AtOnce, relay::Order,
 };
 use outbox_testing::{Fault, OUTBOX_TABLE, Operation, unreachable_client};
-use tokio::task::spawn_local;
+use tokio::{task::spawn_local, time::Instant};
 use uuid::Uuid;
 
 use crate::{
@@ -15,6 +16,7 @@ use crate::{
     design::Design,
     freeze,
     functions::run_invocation,
+    mutants::Mutant,
     record_by_record::publish_after_commit,
     simulation::Simulation,
     state::State,
@@ -24,6 +26,9 @@ use crate::{
 /// How long a client waits for its command.
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(29);
 
+/// How long a service may take to publish after its response.
+const AT_ONCE_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// How often a command is attempted, if others modify the thing concurrently.
 const ATTEMPTS: u32 = 5;
 
@@ -31,6 +36,8 @@ const ATTEMPTS: u32 = 5;
 struct Service {
     caller: Caller,
     outbox: Outbox,
+    /// Publishes what it has committed, in some histories.
+    at_once: Option<AtOnce<Caller, Caller>>,
     /// The things it has read; another service may have changed them since.
     known: HashMap<u64, KnownThing>,
 }
@@ -75,7 +82,8 @@ async fn serve(simulation: Simulation, things: u64, events: u64) {
         let thing = simulation.between(0..things);
         let count = simulation.between(1..4).min(left).max(1);
         let caller = service.caller.clone();
-        let outcome = run_invocation(&caller, CLIENT_TIMEOUT, service.handle(thing, count)).await;
+        let invocation = service.invoke(thing, count);
+        let outcome = run_invocation(&caller, CLIENT_TIMEOUT, invocation).await;
         if outcome.is_none() {
             service = Service::start(&simulation);
         }
@@ -97,12 +105,30 @@ async fn serve(simulation: Simulation, things: u64, events: u64) {
 impl Service {
     fn start(simulation: &Simulation) -> Self {
         let caller = Caller::new(simulation, Role::Service);
+        // The source is valid.
+        let mut outbox = outbox(&caller).unwrap_or_else(|error| unreachable!("{error}"));
+        let at_once = at_once(&caller);
+        if let Some(at_once) = &at_once {
+            outbox = outbox.with_hand_over(at_once.hand_over());
+        }
         Self {
-            // The source is valid.
-            outbox: outbox(&caller).unwrap_or_else(|error| unreachable!("{error}")),
+            outbox,
+            at_once,
             caller,
             known: HashMap::new(),
         }
+    }
+
+    /// Handles a command, and then publishes its events, if that is not left to the stream.
+    async fn invoke(&mut self, thing: u64, events: u64) -> Outcome {
+        let outcome = self.handle(thing, events).await;
+        if let Some(at_once) = &self.at_once {
+            let report = at_once.publish(Instant::now() + AT_ONCE_TIMEOUT).await;
+            self.caller
+                .simulation
+                .log(|| format!("published at once: {report:?}"));
+        }
+        outcome
     }
 
     /// Changes a thing, with this many events about it.
@@ -203,6 +229,22 @@ impl Service {
         let read = self.caller.try_call(Operation::GetItem.into(), read).await;
         read.map_err(|_| ())
     }
+}
+
+/// Returns what publishes the service's events at once, in the histories that have it.
+fn at_once(caller: &Caller) -> Option<AtOnce<Caller, Caller>> {
+    let simulation = &caller.simulation;
+    if !simulation.with(|state| state.publishes_at_once) {
+        return None;
+    }
+    let order = if caller.has(Mutant::UnorderedWriter) {
+        Order::BestEffort
+    } else {
+        simulation.with(|state| state.order)
+    };
+    let random = fastrand::Rng::with_seed(simulation.between(0..u64::MAX));
+    let at_once = AtOnce::new(caller.clone(), caller.clone()).with_order(order);
+    Some(at_once.with_time_and_chance(Arc::new(caller.clock.clone()), random))
 }
 
 fn outbox(caller: &Caller) -> Result<Outbox, InvalidSource> {

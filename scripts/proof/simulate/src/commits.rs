@@ -83,8 +83,10 @@ impl State {
             return Damage::None;
         }
         match self.random.u8(..) {
-            0 => Damage::Detail,
             1..3 => Damage::Poison,
+            // What a writer publishes itself is as the library wrote it.
+            _ if self.publishes_at_once => Damage::None,
+            0 => Damage::Detail,
             3 => Damage::NewerFormat,
             4 => Damage::NoSource,
             _ => Damage::None,

@@ -26,6 +26,7 @@ async fn begin() -> Caller {
         several_of_aggregate: true,
         mutant: None,
         is_varied: false,
+        publishes_at_once: false,
         is_fault_free: true,
         has_bad_events: false,
         keeps_history: false,

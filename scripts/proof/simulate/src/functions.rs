@@ -155,6 +155,7 @@ pub(crate) fn relay(caller: &Caller) -> Relay<Caller, Caller, Caller> {
     Relay::new(caller.clone(), caller.clone(), caller.clone())
         .with_time_and_chance(Arc::new(caller.clock.clone()), random)
         .with_order(simulation.with(|state| state.order))
+        .with_look_up(simulation.with(|state| state.look_up()))
 }
 
 /// Runs an invocation until it returns, dies, or times out. Returns `None` if it

@@ -78,6 +78,10 @@ pub enum Mutant {
     SweepBehindParkedRows,
     /// A row that is unparked or edited is published without what it held.
     PublishOneRow,
+    /// A writer that publishes at once reads nothing before its events.
+    UnorderedWriter,
+    /// The relay beside writers that publish at once looks up old records only.
+    YoungNotLookedUp,
     /// A consumer handles every delivery.
     NoInbox,
     /// A consumer records that it has handled an event before it handles it.

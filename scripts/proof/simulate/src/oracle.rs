@@ -11,6 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use outbox::{OutboxRow, RowKey};
 use tokio::time::Instant;
 
+use crate::caller::Role;
+
 /// One invocation of one of our processes, by its number.
 pub(crate) type Actor = u32;
 
@@ -179,8 +181,7 @@ pub(crate) struct ActorRecord {
     pub(crate) begun: Instant,
     /// The same by the wall clock, which commits are stamped with.
     pub(crate) begun_at: Timestamp,
-    /// An operator's command: it publishes from the table, however young a row is.
-    pub(crate) is_operator: bool,
+    pub(crate) role: Role,
     pub(crate) ended: Option<(Instant, End)>,
     /// A delete has failed: it may not have attempted the deletes after it.
     pub(crate) has_failed_delete: bool,
@@ -193,6 +194,11 @@ pub(crate) struct ActorRecord {
 }
 
 impl ActorRecord {
+    /// Returns whether it publishes from the table, however young a row is.
+    pub(crate) fn is_operator(&self) -> bool {
+        self.role == Role::Operator
+    }
+
     pub(crate) fn is_busy(&self) -> bool {
         self.ended.is_none()
     }

@@ -60,6 +60,7 @@ pub fn outage(seed: Seed) -> Outage {
             order: Design::ThisOne.order(),
             several_of_aggregate: true,
             is_varied: false,
+            publishes_at_once: false,
             is_fault_free: true,
             has_bad_events: false,
             keeps_history: false,

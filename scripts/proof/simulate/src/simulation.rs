@@ -15,6 +15,7 @@ use tokio::{
 };
 
 use crate::{
+    caller::Role,
     mutants::Mutant,
     oracle::{Actor, ActorRecord, End, Process},
     state::{Setting, State},
@@ -133,7 +134,7 @@ impl Simulation {
 
     /// An invocation or an operator's command begins, the first one of its process if that is
     /// `None`.
-    pub(crate) fn begin(&self, is_operator: bool, process: Option<Process>) -> Actor {
+    pub(crate) fn begin(&self, role: Role, process: Option<Process>) -> Actor {
         self.with(|state| {
             state.counts.invocations += 1;
             let actor = Actor::try_from(state.actors.len()).unwrap_or(Actor::MAX);
@@ -141,7 +142,7 @@ impl Simulation {
                 process: process.unwrap_or(actor),
                 begun: Instant::now(),
                 begun_at: state.now(),
-                is_operator,
+                role,
                 ended: None,
                 has_failed_delete: false,
                 is_first: process.is_none(),

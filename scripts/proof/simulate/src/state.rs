@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use outbox::{
     KeySchema, RowKey,
     ports::{BusLimits, EntryError},
-    relay::Order,
+    relay::{LookUp, Order},
 };
 use outbox_testing::{Services, TestClock};
 use tokio::time::Instant;
@@ -59,6 +59,8 @@ pub(crate) struct Setting {
     pub(crate) several_of_aggregate: bool,
     /// Whether settings and faults vary as they do to test this library, not to compare it.
     pub(crate) is_varied: bool,
+    /// Whether writers publish at once what they commit.
+    pub(crate) publishes_at_once: bool,
     /// No fault and no incident happens.
     pub(crate) is_fault_free: bool,
     /// Some events are bad: they fail while the bus accepts the others.
@@ -129,6 +131,8 @@ pub(crate) struct State {
     pub(crate) is_over: bool,
     /// Settings and faults vary as they do to test this library, not to compare it.
     pub(crate) is_varied: bool,
+    /// Writers publish at once what they commit.
+    pub(crate) publishes_at_once: bool,
     /// No fault and no incident happens in this history.
     pub(crate) is_fault_free: bool,
     /// Some events fail while the bus accepts the others.
@@ -219,6 +223,7 @@ impl State {
             is_sweeper_off: false,
             is_over: false,
             is_varied: setting.is_varied,
+            publishes_at_once: setting.publishes_at_once,
             is_fault_free: setting.is_fault_free,
             has_bad_events: setting.has_bad_events,
             counts: Counts::default(),
@@ -226,6 +231,15 @@ impl State {
             violations: Vec::new(),
             history: setting.keeps_history.then(Vec::new),
             next_id: 0,
+        }
+    }
+
+    /// Returns which records the relay looks up.
+    pub(crate) fn look_up(&self) -> LookUp {
+        if self.publishes_at_once && self.mutant != Some(Mutant::YoungNotLookedUp) {
+            LookUp::Always
+        } else {
+            LookUp::WhenOld
         }
     }
 
