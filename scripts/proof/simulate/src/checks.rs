@@ -225,11 +225,18 @@ impl State {
         }
     }
 
-    /// Parks a row, if it is there, not parked yet, and not edited since it was read.
+    /// Parks a row, if it is there, not parked yet, and not edited since it was read. Returns
+    /// whether it did.
     /// The actor must have sent the dead letter before.
-    pub(crate) fn park(&mut self, key: &RowKey, edits: Option<u64>, mark: &Parked, by: Actor) {
+    pub(crate) fn park(
+        &mut self,
+        key: &RowKey,
+        edits: Option<u64>,
+        mark: &Parked,
+        by: Actor,
+    ) -> bool {
         if !self.services.park(key, edits, mark) {
-            return;
+            return false;
         }
         let row = self.services.table.row(key);
         let is_malformed = matches!(
@@ -254,6 +261,7 @@ impl State {
         if !is_malformed && !is_damaged && self.actors[by as usize].accepted == 0 {
             self.check_parked_without_proof(key, by);
         }
+        true
     }
 
     /// A row is parked although the process knows of no other event that its bus accepted. Once

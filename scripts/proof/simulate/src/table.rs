@@ -75,7 +75,12 @@ impl OutboxTable for Caller {
         Ok(unprocessed)
     }
 
-    async fn park(&self, key: &RowKey, edits: Option<u64>, mark: &Parked) -> Result<(), CallError> {
+    async fn park(
+        &self,
+        key: &RowKey,
+        edits: Option<u64>,
+        mark: &Parked,
+    ) -> Result<bool, CallError> {
         let by = self.actor();
         let is_unconditional = self.has(Mutant::UnconditionalPark);
         let edits = edits.filter(|_| !self.has(Mutant::IgnoreEdits));
@@ -83,8 +88,8 @@ impl OutboxTable for Caller {
             if is_unconditional && state.services.table.row(key).is_none() {
                 state.resurrect(key, mark);
             }
-            state.park(key, edits, mark, by);
             self.simulation.page();
+            state.park(key, edits, mark, by)
         };
         let call = Call::on_rows(Operation::UpdateItem, std::slice::from_ref(key));
         let parked = self.call(call, park).await;
@@ -183,7 +188,7 @@ impl Caller {
     }
 
     /// Records that a row could not be parked, or its dead letter not be sent.
-    pub(crate) fn note_unparked(&self, key: &RowKey, result: &Result<(), CallError>) {
+    pub(crate) fn note_unparked<T>(&self, key: &RowKey, result: &Result<T, CallError>) {
         self.simulation.with(|state| {
             if let (Some(event), Err(_)) = (state.events.get_mut(key), result) {
                 event.unparked_at = Some(Instant::now());

@@ -46,15 +46,22 @@ impl OutboxTable for InMemoryAws {
         deleted
     }
 
-    async fn park(&self, key: &RowKey, edits: Option<u64>, mark: &Parked) -> Result<(), CallError> {
+    async fn park(
+        &self,
+        key: &RowKey,
+        edits: Option<u64>,
+        mark: &Parked,
+    ) -> Result<bool, CallError> {
         let keys = std::slice::from_ref(key);
-        self.call(Call::on_rows(Operation::UpdateItem, keys), |services, _| {
-            if services.park(key, edits, mark) {
+        let call = Call::on_rows(Operation::UpdateItem, keys);
+        let parked = self.call(call, |services, _| {
+            let is_parked = services.park(key, edits, mark);
+            if is_parked {
                 self.note([Happened::Parked(key.clone())]);
             }
-        })
-        .await?;
-        Ok(())
+            is_parked
+        });
+        Ok(parked.await?)
     }
 
     async fn scan(&self, segment: Segment, after: Option<&RowKey>) -> Result<Page, CallError> {

@@ -178,7 +178,12 @@ impl OutboxTable for DynamoDbTable {
             .ok_or_else(|| self.unintelligible(operation))
     }
 
-    async fn park(&self, key: &RowKey, edits: Option<u64>, mark: &Parked) -> Result<(), CallError> {
+    async fn park(
+        &self,
+        key: &RowKey,
+        edits: Option<u64>,
+        mark: &Parked,
+    ) -> Result<bool, CallError> {
         let operation = "UpdateItem";
         let mark: AttributeValue = serde_dynamo::to_attribute_value(mark)
             .map_err(|error| CallError::Configuration(error.to_string()))?;
@@ -207,9 +212,9 @@ impl OutboxTable for DynamoDbTable {
             .send()
             .await;
         match parked {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(true),
             // The row is gone, parked or edited: there is nothing to park.
-            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(()),
+            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
             Err(error) => Err(self.error(operation, &error)),
         }
     }

@@ -225,11 +225,13 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweep<'_, B, T, D> {
             .park_without_proof(row, poison.clone(), self.deadline)
             .await
         {
-            Ok(()) => {
+            Ok(Settled::Parked(_)) => {
                 tracing::error!(aggregate_id, event_id, %poison, "parked, with a dead letter");
                 self.swept.newly_parked += 1;
                 self.swept.failed -= 1;
             }
+            // Another process has published it, or an operator edited it.
+            Ok(_) => self.swept.failed -= 1,
             Err(failure) => {
                 tracing::error!(aggregate_id, event_id, %failure, "will be retried");
             }

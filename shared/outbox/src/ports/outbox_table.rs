@@ -44,15 +44,15 @@ pub trait OutboxTable: Send + Sync {
         keys: &[RowKey],
     ) -> impl Future<Output = Result<Vec<RowKey>, CallError>> + Send;
 
-    /// Parks a row. A row that is gone, parked already, or edited more often than `edits` is
-    /// left as it is, and that is success. Without `edits`, which a row that can't be
-    /// read doesn't have, edits are not checked.
+    /// Parks a row. Returns whether it did: a row that is gone, parked already, or edited more
+    /// often than `edits` is left as it is. Without `edits`, which a row that can't be read
+    /// doesn't have, edits are not checked.
     fn park(
         &self,
         key: &RowKey,
         edits: Option<u64>,
         mark: &Parked,
-    ) -> impl Future<Output = Result<(), CallError>> + Send;
+    ) -> impl Future<Output = Result<bool, CallError>> + Send;
 
     /// Returns the next page of a segment, read consistently, after this key: the end of the
     /// page before, or any key of the segment. There needn't be a row with it. An aggregate's

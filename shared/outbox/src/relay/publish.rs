@@ -316,7 +316,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
     }
 
     /// Parks a row with a dead letter, although the bus accepted nothing that would show that
-    /// it isn't at fault.
+    /// it isn't at fault. Returns what became of it.
     ///
     /// # Errors
     ///
@@ -326,14 +326,14 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         row: Arc<OutboxRow>,
         poison: Poison,
         deadline: Instant,
-    ) -> Result<(), Failure> {
+    ) -> Result<Settled, Failure> {
         let key = row.key.clone();
         let row = Some(row);
         self.park(&PoisonedRow { key, row, poison }, &Budget::until(deadline))
             .await
     }
 
-    async fn park(&self, row: &PoisonedRow, budget: &Budget) -> Result<(), Failure> {
+    async fn park(&self, row: &PoisonedRow, budget: &Budget) -> Result<Settled, Failure> {
         let now = self.clock.now();
         park(
             &self.table,
@@ -351,7 +351,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         for (parked, row) in join_all(parks).await.into_iter().zip(&poisoned) {
             let key = row.key.clone();
             match parked {
-                Ok(()) => outcome.settle(key, Settled::Parked(row.poison.clone())),
+                Ok(settled) => outcome.settle(key, settled),
                 Err(failure) => outcome.fail(key, failure),
             }
         }

@@ -29,6 +29,8 @@ pub struct WantedOutcome {
     pub failed: usize,
     /// Why nothing can be published until permissions or configuration are fixed, if so.
     pub halted: Option<Halt>,
+    /// The aggregates of which the bus may have accepted an event without a response.
+    pub(super) unanswered: BTreeSet<String>,
 }
 
 impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
@@ -193,8 +195,12 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Publishing<'_, B, T, D> {
             if let RowOutcome::Failed(Failure::Park(error)) = row_outcome {
                 self.through.halted = Some(Halt::Park(key.clone(), error.clone()));
             }
-            if *row_outcome == RowOutcome::Settled(Settled::Published) {
-                self.through.published += 1;
+            match row_outcome {
+                RowOutcome::Settled(Settled::Published) => self.through.published += 1,
+                RowOutcome::Failed(Failure::Unanswered) => {
+                    self.through.unanswered.insert(key.aggregate_id.clone());
+                }
+                _ => {}
             }
             match row_outcome {
                 RowOutcome::Failed(_) => self.failed.insert(key.clone()),

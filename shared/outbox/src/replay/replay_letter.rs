@@ -346,6 +346,11 @@ where
                 };
                 progress.stuck.insert(key.aggregate_id.clone(), stuck);
             }
+            // Also those of which this letter names no such row, and the next one may.
+            for aggregate in through.unanswered {
+                let unanswered = RowOutcome::Failed(Failure::Unanswered);
+                progress.stuck.insert(aggregate, unanswered);
+            }
             row_outcomes.extend(through.row_outcomes);
         }
         row_outcomes

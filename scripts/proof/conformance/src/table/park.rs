@@ -16,11 +16,8 @@ use crate::rows::row;
 pub(super) async fn a_park_marks_the_row_and_keeps_the_rest_of_it(fixture: &impl Fixture) {
     let rows = put_rows(fixture, "a", &[1, 2]).await;
     let mark = mark("TooLarge");
-    fixture
-        .table()
-        .park(&rows[0].key, Some(0), &mark)
-        .await
-        .expect("parked");
+    let parked = fixture.table().park(&rows[0].key, Some(0), &mark).await;
+    assert_eq!(parked, Ok(true));
     let expected = [stored(&rows[0], Some(mark)), stored(&rows[1], None)];
     assert_eq!(queried(fixture, "a", None).await, expected);
     assert_eq!(scanned(fixture, 1).await.concat(), expected);
@@ -32,14 +29,15 @@ pub(super) async fn a_park_leaves_alone_what_is_parked_or_gone(fixture: &impl Fi
     let rows = put_rows(fixture, "a", &[1, 2]).await;
     let table = fixture.table();
     let (first, gone) = (&rows[0].key, &rows[1].key);
-    for reason in ["first", "second"] {
-        assert_eq!(table.park(first, Some(0), &mark(reason)).await, Ok(()));
+    for (reason, parks) in [("first", true), ("second", false)] {
+        let parked = table.park(first, Some(0), &mark(reason)).await;
+        assert_eq!(parked, Ok(parks));
     }
     table
         .delete(std::slice::from_ref(gone))
         .await
         .expect("deleted");
-    assert_eq!(table.park(gone, Some(0), &mark("late")).await, Ok(()));
+    assert_eq!(table.park(gone, Some(0), &mark("late")).await, Ok(false));
     assert_eq!(state(fixture, gone).await, Some(RowState::Absent));
     let expected = [stored(&rows[0], Some(mark("first")))];
     assert_eq!(queried(fixture, "a", None).await, expected);
@@ -51,9 +49,9 @@ pub(super) async fn a_park_leaves_alone_what_was_edited_since_it_was_seen(fixtur
     let (key, table) = (&rows[0].key, fixture.table());
     for edits in 1..=2 {
         let seen = Some(edits - 1);
-        assert_eq!(table.park(key, seen, &mark("TooLarge")).await, Ok(()));
+        assert_eq!(table.park(key, seen, &mark("TooLarge")).await, Ok(true));
         fixture.edit(key).await;
-        assert_eq!(table.park(key, seen, &mark("late")).await, Ok(()));
+        assert_eq!(table.park(key, seen, &mark("late")).await, Ok(false));
         assert_eq!(state(fixture, key).await, Some(RowState::Edited(edits)));
     }
 }

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::SignedDuration;
 use outbox::{
     Candidate, RowKey, Unreadable,
     handlers::Sweeper,
+    ports::{CallError, DeadLetter, DeadLetters},
     relay::{Failure, Order, Outcome, Relay, RowOutcome, Settled},
 };
 use outbox_testing::{Call, Fault, InMemoryAws, Operation};
@@ -114,6 +116,66 @@ async fn events_behind_one_that_is_parked_now_are_held() {
             "{fault}"
         );
     }
+}
+
+/// A queue beside which another process settles the row that is about to be parked.
+struct Beside(InMemoryAws, fn(&InMemoryAws, &RowKey));
+
+impl DeadLetters for Beside {
+    async fn send(&self, letter: &DeadLetter) -> Result<(), CallError> {
+        (self.1)(&self.0, &letter.key);
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_is_settled_before_it_is_parked_holds_nothing() {
+    for (settle, expected) in [
+        (
+            (|aws, key| aws.remove_row(key)) as fn(&InMemoryAws, &RowKey),
+            Settled::Absent,
+        ),
+        (
+            |aws, key| {
+                aws.change_row(key, |item| {
+                    item.insert("edits".to_owned(), AttributeValue::N("1".to_owned()));
+                });
+            },
+            Settled::Edited,
+        ),
+    ] {
+        let aws = in_memory();
+        let first = aws.insert_row(row_with_detail("a", 1, "x"));
+        let second = aws.insert("a", 2);
+        let keys = [first.key.clone(), second.key.clone()];
+        let relay = Relay::new(aws.clone(), aws.clone(), Beside(aws.clone(), settle));
+        let outcome = relay.publish(vec![first, second], in_a_minute()).await;
+        assert_eq!(outcome.of(&keys[0]), Some(&RowOutcome::Settled(expected)));
+        assert!(
+            !matches!(
+                outcome.of(&keys[1]),
+                Some(RowOutcome::Settled(Settled::Held(_)))
+            ),
+            "{outcome:?}"
+        );
+        assert!(aws.published_rows().is_empty());
+    }
+}
+
+/// A park whose response was lost has parked the row.
+#[tokio::test(start_paused = true)]
+async fn a_row_is_parked_although_the_response_was_lost() {
+    let aws = in_memory();
+    let first = aws.insert_row(row_with_detail("a", 1, "x"));
+    let second = aws.insert("a", 2);
+    let (parked, held) = (first.key.clone(), second.key.clone());
+    aws.fail_next(Operation::UpdateItem, Fault::ResponseLost);
+    let outcome = publish(&aws.relay(), vec![first, second]).await;
+    assert!(matches!(
+        outcome.of(&parked),
+        Some(RowOutcome::Settled(Settled::Parked(_)))
+    ));
+    assert_eq!(held_by(&outcome, &held), &parked);
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use outbox::{
+    RowKey,
     ports::{CallError, EntryError, StreamError},
     replay::{LetterOutcome, SettleError},
 };
@@ -429,4 +430,26 @@ async fn an_event_without_answer_is_put_twice_at_most_for_all_its_letters() {
     let puts = aws.calls(Operation::PutEvents).len();
     assert!((1..=2).contains(&puts), "{puts} requests");
     assert_eq!(aws.pending_rows(), ["a/1"]);
+}
+
+/// The command for the first letter puts the event of the second, too, because it follows.
+#[tokio::test(start_paused = true)]
+async fn an_event_without_answer_is_not_put_again_for_a_later_letter() {
+    let aws = in_memory();
+    let letters = 15;
+    let rows: Vec<RowKey> = (1..=letters)
+        .map(|sequence| aws.insert("a", sequence).key)
+        .collect();
+    for row in &rows {
+        dead_letter(&aws, reference(row));
+    }
+    aws.with(|services| services.bus.limits.several_of_aggregate = false);
+    aws.set_fault_plan(|call: &Call<'_>| {
+        let hangs = call.operation == Operation::PutEvents && call.rows[0].sequence() > Some(10);
+        hangs.then(|| Fault::Slow(Duration::from_mins(10)))
+    });
+    let (summary, _) = run(&aws).await;
+    assert_eq!((summary.settled, summary.left), (10, 5));
+    let puts = aws.calls(Operation::PutEvents).len();
+    assert!((11..=12).contains(&puts), "{puts} requests");
 }
