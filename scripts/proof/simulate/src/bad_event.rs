@@ -50,6 +50,7 @@ pub fn beside_bad_event(seed: Seed, design: Design, events: u64) -> OtherEvents 
             several_of_aggregate: true,
             is_varied: false,
             publishes_at_once: false,
+            has_small_pages: false,
             is_fault_free: true,
             has_bad_events: false,
             keeps_history: false,

@@ -33,6 +33,10 @@ const MOST_COPIES: u32 = 2;
 /// How long after a row was parked without proof another may be; less what clocks may be wrong.
 const PARKED_WITHOUT_PROOF_EVERY: SignedDuration = SignedDuration::from_secs(3_600 - 3);
 
+/// How many pages of the rows before another the relay reads, and most rows of one.
+const PAGES_READ: usize = 4;
+const ROWS_READ_AT_ONCE: usize = 25;
+
 /// For how long the stream keeps records for certain.
 const STREAM_KEEPS: SignedDuration = SignedDuration::from_hours(23);
 
@@ -338,7 +342,7 @@ impl State {
         let is_unread = of_aggregate.any(|(other, event)| {
             other.aggregate_id == key.aggregate_id && event.unread_at.is_some_and(|at| at >= begun)
         });
-        if is_unread && others_accepted {
+        if is_unread && others_accepted || self.is_behind_many(key, begun) {
             return true;
         }
         let mut earlier = self
@@ -365,6 +369,17 @@ impl State {
                         || event.edits() > 0
                         || others_accepted && was_tried)
         })
+    }
+
+    /// Returns whether an invocation that began then found more unpublished rows before this one
+    /// than the relay reads.
+    fn is_behind_many(&self, key: &RowKey, begun: Instant) -> bool {
+        let read = PAGES_READ * self.rows_before(ROWS_READ_AT_ONCE);
+        let was_there = |(earlier, event): &(&RowKey, &EventRecord)| {
+            let is_there = self.services.table.row(earlier).is_some();
+            is_before(earlier, key) && (is_there || event.deleted_at.is_some_and(|at| at >= begun))
+        };
+        self.events.iter().filter(was_there).count() >= read
     }
 
     /// A replay deletes a dead letter, whose rows must not be pending. They may be held if the

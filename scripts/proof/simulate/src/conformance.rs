@@ -27,6 +27,7 @@ async fn begin() -> Caller {
         mutant: None,
         is_varied: false,
         publishes_at_once: false,
+        has_small_pages: false,
         is_fault_free: true,
         has_bad_events: false,
         keeps_history: false,

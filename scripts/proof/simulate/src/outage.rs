@@ -61,6 +61,7 @@ pub fn outage(seed: Seed) -> Outage {
             several_of_aggregate: true,
             is_varied: false,
             publishes_at_once: false,
+            has_small_pages: false,
             is_fault_free: true,
             has_bad_events: false,
             keeps_history: false,

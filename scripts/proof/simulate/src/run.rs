@@ -103,6 +103,7 @@ async fn run_history(seed: Seed, plan: Plan) -> Report {
         several_of_aggregate: !(plan.varies && seed.is_multiple_of(3)),
         is_varied: plan.varies,
         publishes_at_once: plan.varies && matches!(seed % 16, 1 | 2 | 3 | 5 | 6 | 7 | 10),
+        has_small_pages: plan.varies && seed.is_multiple_of(5),
         is_fault_free,
         has_bad_events,
         keeps_history: plan.keeps_history,

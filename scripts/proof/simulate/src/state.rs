@@ -61,6 +61,8 @@ pub(crate) struct Setting {
     pub(crate) is_varied: bool,
     /// Whether writers publish at once what they commit.
     pub(crate) publishes_at_once: bool,
+    /// Whether a page of the rows before another has few rows.
+    pub(crate) has_small_pages: bool,
     /// No fault and no incident happens.
     pub(crate) is_fault_free: bool,
     /// Some events are bad: they fail while the bus accepts the others.
@@ -133,6 +135,8 @@ pub(crate) struct State {
     pub(crate) is_varied: bool,
     /// Writers publish at once what they commit.
     pub(crate) publishes_at_once: bool,
+    /// A page of the rows before another has few rows.
+    pub(crate) has_small_pages: bool,
     /// No fault and no incident happens in this history.
     pub(crate) is_fault_free: bool,
     /// Some events fail while the bus accepts the others.
@@ -224,6 +228,7 @@ impl State {
             is_over: false,
             is_varied: setting.is_varied,
             publishes_at_once: setting.publishes_at_once,
+            has_small_pages: setting.has_small_pages,
             is_fault_free: setting.is_fault_free,
             has_bad_events: setting.has_bad_events,
             counts: Counts::default(),

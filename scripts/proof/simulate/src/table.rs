@@ -137,6 +137,7 @@ impl OutboxTable for Caller {
         let aggregate = (self.process(), row.aggregate_id.clone());
         let read = |state: &mut State, fault: Option<&Fault>| {
             let table = &state.services.table;
+            let most = state.rows_before(most);
             let mut page = table.read_before(row, after, most, fault);
             state.see_page(by, &page);
             state.find_page(by, &page);
@@ -198,6 +199,16 @@ impl Caller {
 }
 
 impl State {
+    /// Returns how many rows before another a page has if this many are asked for.
+    pub(crate) fn rows_before(&self, most: usize) -> usize {
+        // A page may have fewer rows than asked for.
+        if self.has_small_pages {
+            most.min(3)
+        } else {
+            most
+        }
+    }
+
     /// Changes the state of a looked-up row as the planted mistake reads it.
     fn plant_in_look_up(&self, key: &RowKey, is_new: bool, found: &mut HashMap<RowKey, RowState>) {
         let edits = self
