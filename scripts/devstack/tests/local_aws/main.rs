@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod access;
+mod activity;
 mod chaos;
 mod commit_to_bus;
 mod conformance;
