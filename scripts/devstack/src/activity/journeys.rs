@@ -24,8 +24,25 @@ pub(super) struct Journeys {
 
 impl Journeys {
     /// Returns the journey of an event.
-    pub(super) fn get(&self, id: &str) -> Option<&Journey> {
-        self.by_id.get(id)
+    pub(super) fn get(&self, id: &str) -> Option<Journey> {
+        let mut journey = self.by_id.get(id)?.clone();
+        // Not when it is delivered: the result of the request may come later than that.
+        let causes: Vec<Option<String>> = journey
+            .steps
+            .iter()
+            .map(|step| match step.what {
+                What::Delivered { time, .. } if time > 1 => {
+                    cause_of_duplicate(&journey.steps, time)
+                }
+                _ => None,
+            })
+            .collect();
+        for (step, found) in journey.steps.iter_mut().zip(causes) {
+            if let What::Delivered { cause, .. } = &mut step.what {
+                *cause = found;
+            }
+        }
+        Some(journey)
     }
 
     /// Adds a step of an event about which more may be known than its id.
@@ -94,18 +111,8 @@ impl Journeys {
             _ => None,
         });
         let time = deliveries.unwrap_or_default() + 1;
-        let cause = if time > 1 {
-            cause_of_duplicate(&journey.steps, time)
-        } else {
-            None
-        };
-        push(
-            journey,
-            Step {
-                at,
-                what: What::Delivered { time, cause },
-            },
-        );
+        let what = What::Delivered { time, cause: None };
+        push(journey, Step { at, what });
         time == 1
     }
 
@@ -136,12 +143,16 @@ impl Journeys {
     }
 }
 
+/// Adds a step at its time: a call has that of its request, and is added when it is answered.
 fn push(journey: &mut Journey, step: Step) {
     if journey.steps.len() == FIRST_STEPS + LAST_STEPS {
         journey.steps.remove(FIRST_STEPS);
         journey.omitted_steps += 1;
     }
-    journey.steps.push(step);
+    let steps = &mut journey.steps;
+    let is_later = |before: &Step| before.at > step.at;
+    let later = steps.iter().rev().take_while(|it| is_later(it)).count();
+    steps.insert(steps.len() - later, step);
 }
 
 /// Returns why an event was delivered for the `time`th time, from the requests that contained it.
@@ -200,8 +211,8 @@ mod tests {
     }
 
     fn steps(journeys: &Journeys, id: &str) -> Vec<What> {
-        let steps = journeys.get(id).unwrap().steps.iter();
-        steps.map(|step| step.what.clone()).collect()
+        let steps = journeys.get(id).unwrap().steps.into_iter();
+        steps.map(|step| step.what).collect()
     }
 
     #[test]
@@ -256,6 +267,34 @@ mod tests {
         );
         let throttled = PutResult::Rejected("ThrottlingException".to_owned());
         assert_eq!(cause(&[throttled, PutResult::Accepted]), None);
+    }
+
+    #[test]
+    fn steps_are_in_order_of_time_and_causes_are_known_late() {
+        let mut journeys = Journeys::default();
+        let at = |second| Timestamp::from_second(second).unwrap();
+        journeys.delivered("e", at(2));
+        journeys.delivered("e", at(4));
+        journeys.add(event("e"), put(1, PutResult::NoAnswer), at(1));
+        journeys.add(event("e"), put(2, PutResult::Accepted), at(3));
+        let first = What::Delivered {
+            time: 1,
+            cause: None,
+        };
+        let cause = "request 1 had no answer, so the event was put again";
+        let second = What::Delivered {
+            time: 2,
+            cause: Some(cause.to_owned()),
+        };
+        assert_eq!(
+            steps(&journeys, "e"),
+            [
+                put(1, PutResult::NoAnswer),
+                first,
+                put(2, PutResult::Accepted),
+                second
+            ]
+        );
     }
 
     #[test]

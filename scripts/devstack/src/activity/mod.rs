@@ -100,7 +100,7 @@ impl Recorder {
 
     /// Returns the journey of an event, if it is known.
     pub(crate) fn journey(&self, event_id: &str) -> Option<Journey> {
-        self.lock().journeys.get(event_id).cloned()
+        self.lock().journeys.get(event_id)
     }
 
     /// Returns an observer of the stream mapping that also records its events.
@@ -154,11 +154,12 @@ impl Recorder {
         self.change(|state| state.mapping(event, now));
     }
 
-    fn call(&self, call: &Call<'_>) {
+    /// Records a call that was sent at this time.
+    fn call(&self, call: &Call<'_>, at: Timestamp) {
         // Parsed before the lock is taken: a request may have a megabyte.
         let meaning = call.meaning();
         if let Some(meaning) = meaning {
-            self.change(|state| state.call(meaning, Timestamp::now()));
+            self.change(|state| state.call(meaning, at));
         }
     }
 
@@ -233,12 +234,12 @@ impl State {
         }
     }
 
-    fn call(&mut self, meaning: Meaning, now: Timestamp) {
+    fn call(&mut self, meaning: Meaning, at: Timestamp) {
         match meaning {
             Meaning::Events(events) => {
                 for (event, what) in events {
                     self.count(&event, &what);
-                    self.journeys.add(event, what, now);
+                    self.journeys.add(event, what, at);
                 }
             }
             Meaning::NotCommitted(code) => {
@@ -248,7 +249,7 @@ impl State {
                 self.pipeline.relay.requests += 1;
                 let request = self.pipeline.relay.requests;
                 for (event, by, result) in entries {
-                    self.put(event, request, by, result, now);
+                    self.put(event, request, by, result, at);
                 }
             }
         }
@@ -260,7 +261,7 @@ impl State {
         request: u64,
         by: Publisher,
         result: PutResult,
-        now: Timestamp,
+        at: Timestamp,
     ) {
         let relay = &mut self.pipeline.relay;
         match &result {
@@ -274,7 +275,7 @@ impl State {
                 by,
                 result,
             };
-            self.journeys.add(event, what, now);
+            self.journeys.add(event, what, at);
         }
     }
 

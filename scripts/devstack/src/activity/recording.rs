@@ -1,6 +1,7 @@
 //! A call of a function while it is answered.
 
 use bytes::Bytes;
+use jiff::Timestamp;
 
 use super::{
     Recorder,
@@ -20,6 +21,7 @@ struct Begun {
     action: String,
     request: Bytes,
     is_damaged: bool,
+    at: Timestamp,
 }
 
 impl Recording {
@@ -38,6 +40,7 @@ impl Recording {
             action: action.to_owned(),
             request: request.clone(),
             is_damaged,
+            at: Timestamp::now(),
         });
         Self { begun }
     }
@@ -49,13 +52,14 @@ impl Recording {
 
     fn record(&mut self, answer: Option<(u16, &[u8])>) {
         if let Some(begun) = self.begun.take() {
-            begun.recorder.call(&Call {
+            let call = Call {
                 caller: begun.caller.as_deref(),
                 action: &begun.action,
                 request: &begun.request,
                 is_damaged: begun.is_damaged,
                 answer,
-            });
+            };
+            begun.recorder.call(&call, begun.at);
         }
     }
 }
