@@ -113,8 +113,7 @@ struct Demo<'p> {
     mappings: Mappings,
     /// Records that ran out of retries.
     given_up: Arc<AtomicUsize>,
-    /// Ends with the demo.
-    _console: Option<Console>,
+    console: Option<Console>,
 }
 
 /// Starts the local AWS, deploys to it, places orders, and follows their events to their
@@ -140,6 +139,7 @@ pub async fn demo(
             demo.stay().await?;
         }
     }
+    drop(demo.console);
     demo.stack.stop().await?;
     report
 }
@@ -156,7 +156,7 @@ impl<'p> Demo<'p> {
             println!("\nWatch it in the browser: {}", console.address());
         }
         Ok(Self {
-            _console: console,
+            console,
             paths,
             api: OrdersApi::of(stack.emulator.endpoint(), &stack.deployment)?,
             stack,

@@ -50,7 +50,8 @@ impl Management {
         let give_up_at = Instant::now() + PATIENCE;
         loop {
             let journey = self.get(&format!("/_activity/events/{event}")).await;
-            let steps = journey["steps"].as_array().unwrap().iter();
+            // An unknown event has none.
+            let steps = journey["steps"].as_array().into_iter().flatten();
             let steps: Vec<String> = steps
                 .map(|step| step["what"].as_str().unwrap().to_owned())
                 .collect();
