@@ -9,7 +9,11 @@ use clap::{
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    command_line::CommandLine, console::{ConsoleOptions, HELP}, environment::Environment, row_name::RowName, visible::visible,
+    command_line::CommandLine,
+    console::{ConsoleOptions, HELP},
+    environment::Environment,
+    row_name::RowName,
+    visible::visible,
 };
 
 /// Show what is pending, parked or dead in an outbox, and fix it.

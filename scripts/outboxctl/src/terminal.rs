@@ -2,7 +2,9 @@
 
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use crate::{interrupt::Interrupt, notes::note, operator::Operator, progress::Progress, text::Text};
+use crate::{
+    interrupt::Interrupt, notes::note, operator::Operator, progress::Progress, text::Text,
+};
 
 /// Standard error, and Ctrl-C.
 pub(crate) struct Terminal {

@@ -12,7 +12,10 @@ use crate::{
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Difference {
     /// Only white space between values changes: the sizes in bytes.
-    WhiteSpace { before: usize, after: usize },
+    WhiteSpace {
+        before: usize,
+        after: usize,
+    },
     Lines(Vec<DifferenceLine>),
 }
 

@@ -101,7 +101,8 @@ pub(crate) async fn discard_group(
             .await
     };
     let mut results = Vec::new();
-    for (key, change) in change_each(context, operator, "discarding", &seen.rows, discarding).await {
+    for (key, change) in change_each(context, operator, "discarding", &seen.rows, discarding).await
+    {
         results.push(result(&relay, &key, &change).await);
     }
     let discarded = seen.rows.iter().map(|row| row.key().clone()).collect();

@@ -64,7 +64,13 @@ pub(crate) async fn dlq_list(
     let Depth { visible, hidden } = replay.queue().depth().await.map_err(Error::aws)?;
     let rows = letters.iter().filter_map(|letter| letter.row.as_ref());
     let edits = Edits::read(replay.relay(), rows).await;
-    Ok(Listing::of(context, letters, visible + hidden, &edits, options))
+    Ok(Listing::of(
+        context,
+        letters,
+        visible + hidden,
+        &edits,
+        options,
+    ))
 }
 
 impl Listing {

@@ -115,7 +115,11 @@ pub(crate) async fn dlq_replay(
     };
     let depth = replay.queue().depth().await.map_err(Error::aws)?;
     let most = depth.visible.min(options.limit.unwrap_or(usize::MAX));
-    let mut letters = Letters::of(context, operator, if selected == 0 { most } else { selected });
+    let mut letters = Letters::of(
+        context,
+        operator,
+        if selected == 0 { most } else { selected },
+    );
     letters.is_each_reported = group.is_some();
     if options.dry_run || options.whole.is_preview() {
         if let Some(group) = group {
@@ -181,11 +185,7 @@ impl<'c> Letters<'c> {
     }
 
     /// Replays the letters. If that fails, what was done before is still reported.
-    async fn replay(
-        &mut self,
-        replay: &OperatorReplay,
-        selection: &Selection,
-    ) {
+    async fn replay(&mut self, replay: &OperatorReplay, selection: &Selection) {
         let operator = self.operator;
         let stop = || operator.is_stop_wanted();
         let record = |message: &Message, outcome: &LetterOutcome| self.record(message, outcome);

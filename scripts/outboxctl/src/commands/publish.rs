@@ -27,7 +27,11 @@ pub(crate) async fn publish_named(context: &Context, rows: &[RowName]) -> Result
     for row in rows {
         wanted.insert(find_row(&relay, row).await?);
     }
-    Ok(Published::of(&wanted, &relay.publish_rows(&wanted).await, context))
+    Ok(Published::of(
+        &wanted,
+        &relay.publish_rows(&wanted).await,
+        context,
+    ))
 }
 
 #[derive(Debug, Serialize)]

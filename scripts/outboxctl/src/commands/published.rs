@@ -57,11 +57,7 @@ impl Published {
 }
 
 /// Returns why a requested row is still in the table; `None` if it isn't.
-pub(super) fn why_left(
-    key: &RowKey,
-    through: &WantedOutcome,
-    context: &Context,
-) -> Option<String> {
+pub(super) fn why_left(key: &RowKey, through: &WantedOutcome, context: &Context) -> Option<String> {
     Some(match through.row_outcomes.get(key) {
         Some(RowOutcome::Settled(Settled::Published | Settled::Absent)) => return None,
         Some(RowOutcome::Settled(Settled::AlreadyParked)) => {

@@ -13,10 +13,7 @@ use super::{
     published::{Published, why_left},
 };
 use crate::{
-    context::Context,
-    error::Error,
-    operator::Operator,
-    outbox_parts::OperatorRelay,
+    context::Context, error::Error, operator::Operator, outbox_parts::OperatorRelay,
     row_name::RowName,
 };
 
@@ -47,7 +44,11 @@ async fn unpark(context: &Context, wanted: BTreeSet<RowKey>) -> Result<Published
         // earlier call whose response was lost.
         relay.patiently(unpark).await.map_err(Error::aws)?;
     }
-    Ok(Published::of(&wanted, &relay.publish_rows(&wanted).await, context))
+    Ok(Published::of(
+        &wanted,
+        &relay.publish_rows(&wanted).await,
+        context,
+    ))
 }
 
 /// Returns the named rows. Every row is checked before the first is changed: a mistyped name

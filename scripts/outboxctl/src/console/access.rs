@@ -46,7 +46,9 @@ impl Rejection {
     /// Returns what to do.
     pub(super) fn help(self) -> &'static str {
         match self {
-            Self::Host => "Open the address that `outboxctl console` printed, with its host as it is.",
+            Self::Host => {
+                "Open the address that `outboxctl console` printed, with its host as it is."
+            }
             Self::Origin => "Another page sent this request. Open the console itself to do it.",
             Self::Token => {
                 "Open the address that `outboxctl console` printed: it contains the token of this run."
@@ -228,7 +230,11 @@ mod tests {
     fn every_other_request_is_rejected() {
         for (method, pairs, expected) in [
             (Method::GET, &[][..], Rejection::Host),
-            (Method::GET, &[("host", "attacker.example")], Rejection::Host),
+            (
+                Method::GET,
+                &[("host", "attacker.example")],
+                Rejection::Host,
+            ),
             (Method::GET, &[("host", "127.0.0.1:8021")], Rejection::Host),
             (Method::GET, &[HOST, ("host", "a.example")], Rejection::Host),
             (Method::GET, &[HOST, ("origin", "null")], Rejection::Origin),

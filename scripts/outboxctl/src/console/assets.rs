@@ -16,7 +16,10 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
         get(async move || -> Response { ([(CONTENT_TYPE, kind)], content).into_response() })
     };
     Router::new()
-        .route("/assets/console.css", file("text/css; charset=utf-8", STYLE))
+        .route(
+            "/assets/console.css",
+            file("text/css; charset=utf-8", STYLE),
+        )
         .route(
             "/assets/console.js",
             file("text/javascript; charset=utf-8", SCRIPT),

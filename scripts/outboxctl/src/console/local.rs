@@ -94,8 +94,7 @@ impl Local {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let failed =
-            |error: reqwest::Error| format!("the local stack can't be reached: {error}");
+        let failed = |error: reqwest::Error| format!("the local stack can't be reached: {error}");
         let response = request.send().await.map_err(failed)?;
         let status = response.status();
         Ok((status, response.bytes().await.map_err(failed)?.to_vec()))

@@ -20,7 +20,7 @@ mod markup;
 mod options;
 mod pages;
 mod problem;
-
+mod search;
 mod server;
 mod tasks;
 mod view;

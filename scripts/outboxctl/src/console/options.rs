@@ -64,7 +64,14 @@ mod tests {
         for text in ["127.0.0.1:0", "127.0.0.1:8020", "[::1]:8020"] {
             assert!(loopback(text).is_ok(), "{text}");
         }
-        for text in ["0.0.0.0:8020", "192.0.2.1:8020", "[::]:1", "localhost:1", "127.0.0.1", ""] {
+        for text in [
+            "0.0.0.0:8020",
+            "192.0.2.1:8020",
+            "[::]:1",
+            "localhost:1",
+            "127.0.0.1",
+            "",
+        ] {
             assert!(loopback(text).is_err(), "{text}");
         }
         assert_eq!(

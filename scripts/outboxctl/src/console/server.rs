@@ -43,7 +43,9 @@ pub(crate) async fn serve(context: Context, options: &ConsoleOptions) -> Result<
     if !options.no_open
         && let Err(error) = open::that_detached(&first)
     {
-        note(format_args!("no browser can be opened: {error}; open the address above"));
+        note(format_args!(
+            "no browser can be opened: {error}; open the address above"
+        ));
     }
     let serving = axum::serve(listener, routes(Arc::clone(&app), access)).into_future();
     tokio::select! {

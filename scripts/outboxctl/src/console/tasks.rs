@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::watch, time::timeout};
+use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
 use crate::{error::Error, operator::Operator, text::Text};
 
@@ -75,8 +75,7 @@ pub(super) struct TaskName {
 }
 
 impl Tasks {
-    /// Starts a task, and returns its number. `work` runs in a thread of its own, so that it may
-    /// hold what isn't `Send`.
+    /// Starts a task, and returns its number.
     pub(super) fn start<W, F>(&self, name: TaskName, work: W) -> u64
     where
         W: FnOnce(Arc<Task>) -> F + Send + 'static,
@@ -95,9 +94,8 @@ impl Tasks {
         tasks.insert(number, Arc::clone(&task));
         forget_old(&mut tasks);
         drop(tasks);
-        let runtime = tokio::runtime::Handle::current();
-        tokio::task::spawn_blocking(move || {
-            let result = runtime.block_on(work(Arc::clone(&task)));
+        in_thread(async move || {
+            let result = work(Arc::clone(&task)).await;
             let result = result.unwrap_or_else(|error| TaskResult {
                 summary: error.to_string(),
                 ..TaskResult::default()
@@ -127,6 +125,16 @@ impl Tasks {
     fn tasks(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Task>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Starts work in a thread of its own, so that it may hold what isn't `Send`.
+pub(super) fn in_thread<W, F>(work: W) -> JoinHandle<F::Output>
+where
+    W: FnOnce() -> F + Send + 'static,
+    F: Future<Output: Send + 'static>,
+{
+    let runtime = tokio::runtime::Handle::current();
+    tokio::task::spawn_blocking(move || runtime.block_on(work()))
 }
 
 /// Forgets the oldest ended tasks.
@@ -214,7 +222,10 @@ mod tests {
             Ok(TaskResult::default())
         });
         let mut progress = tasks.get(number).unwrap().watch();
-        progress.wait_for(|progress| progress.done > 2).await.unwrap();
+        progress
+            .wait_for(|progress| progress.done > 2)
+            .await
+            .unwrap();
         tasks.stop_all().await;
         let progress = ended(&tasks, number).await;
         assert!(progress.is_stopping && progress.done < 1000);

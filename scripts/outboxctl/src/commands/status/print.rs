@@ -149,7 +149,10 @@ fn recently(snapshot: &Snapshot, now: Timestamp) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::{super::{collect::HeldBehind, judge::About}, *};
+    use super::{
+        super::{collect::HeldBehind, judge::About},
+        *,
+    };
 
     #[test]
     fn counts_of_a_table_read_in_part_are_at_least() {

@@ -78,7 +78,10 @@ impl Hour {
             let found = values(id).into_iter().find(|(at, _)| *at == minute);
             found.map_or(0.0, |(_, value)| value)
         };
-        let last = values("pending").into_iter().map(|(minute, _)| minute).max();
+        let last = values("pending")
+            .into_iter()
+            .map(|(minute, _)| minute)
+            .max();
         let last_sweep = last.and_then(|minute| {
             Some(Sweep {
                 at: Timestamp::from_second(minute * 60).ok()?,

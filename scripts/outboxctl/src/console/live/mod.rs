@@ -19,14 +19,13 @@ use std::{
 
 use tokio::sync::{Mutex, Notify, watch};
 
+use self::reader::Reader;
 pub(super) use self::{
-    backlog::{BacklogReading, Waiting},
-    hour::Hour,
-    part::{FailureKind, Part},
+    backlog::ParkedName,
+    part::FailureKind,
     reading::{LocalReading, Reading},
     stream::{Fragment, stream},
 };
-use self::reader::Reader;
 use super::local::Local;
 use crate::context::Context;
 

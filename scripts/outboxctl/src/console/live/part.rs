@@ -79,9 +79,9 @@ impl<T> Part<T> {
     /// Returns whether it is time for another attempt.
     pub(super) fn is_due(&self, after: std::time::Duration) -> bool {
         self.failure.is_some()
-            || self.read_at.is_none_or(|at| {
-                Timestamp::now().duration_since(at).unsigned_abs() >= after
-            })
+            || self
+                .read_at
+                .is_none_or(|at| Timestamp::now().duration_since(at).unsigned_abs() >= after)
     }
 }
 

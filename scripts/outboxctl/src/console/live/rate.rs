@@ -45,7 +45,9 @@ impl Rate {
         let samples = self.0.iter().zip(self.0.iter().skip(1));
         for ((_, before), (at, count)) in samples {
             let ago = now.as_second() / 60 - at.as_second() / 60;
-            let index = usize::try_from(ago).ok().and_then(|ago| MINUTES.checked_sub(ago + 1));
+            let index = usize::try_from(ago)
+                .ok()
+                .and_then(|ago| MINUTES.checked_sub(ago + 1));
             if let Some(index) = index {
                 minutes[index] += (count - before) as f64;
             }

@@ -4,13 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
+use super::super::local::Local;
 use super::{
     backlog::BacklogReading,
     hour::Hour,
     rate::Rate,
     reading::{LocalReading, Reading},
 };
-use super::super::local::Local;
 use crate::{
     commands::status::{DeadLetters, Recent, RelayState, Seen, Sweeper},
     context::Context,
@@ -79,7 +79,11 @@ impl Reader {
             self.last.relay.take(relay);
             self.last.sweeper.take(sweeper);
         }
-        let function = self.last.relay.get().and_then(|relay| relay.function.clone());
+        let function = self
+            .last
+            .relay
+            .get()
+            .and_then(|relay| relay.function.clone());
         let (recent, hour) = tokio::join!(
             when(metrics_due, recent(context, function.as_deref())),
             when(hour_due, Hour::read(context)),

@@ -13,8 +13,8 @@ use axum::response::{
 use futures::Stream;
 use tokio::sync::watch;
 
-use super::{OpenPage, Reading};
 use super::super::{app::App, markup::Markup};
+use super::{OpenPage, Reading};
 
 /// A part of a page, by the id of its element.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +87,8 @@ where
         let sent = self.sent.entry(id).or_default();
         if *sent != data {
             data.clone_into(sent);
-            self.to_send.push_back(Event::default().event(id).data(data));
+            self.to_send
+                .push_back(Event::default().event(id).data(data));
         }
     }
 }

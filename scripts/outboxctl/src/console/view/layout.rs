@@ -47,11 +47,7 @@ const LOCAL_PAGES: [(&str, &str); 3] = [
 
 impl Layout {
     /// Returns the head of a page without live parts.
-    pub(in super::super) fn of(
-        app: &App,
-        title: impl Into<String>,
-        current: &'static str,
-    ) -> Self {
+    pub(in super::super) fn of(app: &App, title: impl Into<String>, current: &'static str) -> Self {
         let deployment = &app.context.deployment;
         let account = &deployment.account;
         let latest = app.live.readings().borrow().clone();

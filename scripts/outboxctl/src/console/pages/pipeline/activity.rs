@@ -49,12 +49,20 @@ impl Activity {
 }
 
 fn of_rows(reading: &Reading) -> Vec<ActivityRow> {
-    let rows = reading.backlog.get().into_iter().flat_map(|rows| &rows.oldest);
+    let rows = reading
+        .backlog
+        .get()
+        .into_iter()
+        .flat_map(|rows| &rows.oldest);
     let rows = rows.map(|row| ActivityRow {
         at: row.committed_at.map(Ago::of),
         event_type: row.event_type.clone(),
         link: RowLink::to(row.key.to_string()),
-        state: if row.is_held { State::held() } else { State::pending() },
+        state: if row.is_held {
+            State::held()
+        } else {
+            State::pending()
+        },
         about: String::new(),
     });
     rows.collect()
@@ -87,7 +95,9 @@ fn of_batches(batches: &[Batch]) -> Vec<ActivityRow> {
 fn result(part: &Part, record: &BatchRecord) -> (State, &'static str) {
     let has = |part: &&Part| {
         let numbers = part.records.iter().map(|record| &record.sequence_number);
-        numbers.into_iter().any(|number| *number == record.sequence_number)
+        numbers
+            .into_iter()
+            .any(|number| *number == record.sequence_number)
     };
     if let Some(child) = part.children.iter().find(has) {
         return result(child, record);
@@ -98,7 +108,10 @@ fn result(part: &Part, record: &BatchRecord) -> (State, &'static str) {
         .iter()
         .position(|other| other.sequence_number == record.sequence_number);
     if index.is_some_and(|index| index < given_up) {
-        return (State::new("bad", "alert", "given up"), "a dead letter was sent");
+        return (
+            State::new("bad", "alert", "given up"),
+            "a dead letter was sent",
+        );
     }
     let outcome = part.attempts.last().and_then(|attempt| attempt.outcome);
     match (part.state, outcome) {

@@ -59,7 +59,11 @@ impl Way {
             return way;
         };
         let backlog = &rows.backlog;
-        let codes: Vec<&str> = backlog.parked_by_reason.keys().map(String::as_str).collect();
+        let codes: Vec<&str> = backlog
+            .parked_by_reason
+            .keys()
+            .map(String::as_str)
+            .collect();
         let oldest = rows.parked.iter().map(|row| row.at).min();
         Self {
             class: if backlog.parked > 0 { "warn" } else { "" },
@@ -103,7 +107,10 @@ impl Way {
             return way;
         };
         let is_off = !sweeper.state.eq_ignore_ascii_case("enabled");
-        let schedule = sweeper.schedule.trim_start_matches("rate(").trim_end_matches(')');
+        let schedule = sweeper
+            .schedule
+            .trim_start_matches("rate(")
+            .trim_end_matches(')');
         let hour = reading.hour.get();
         let sweep = hour.and_then(|hour| hour.last_sweep.as_ref());
         Self {

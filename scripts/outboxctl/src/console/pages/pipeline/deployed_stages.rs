@@ -55,7 +55,9 @@ pub(super) fn outbox(reading: &Reading) -> Stage {
     let mut facts = vec![("oldest", oldest.map_or("none".to_owned(), age::age))];
     let hour = reading.hour.get();
     // Above what one reading counts, the sweeper's count is the better one.
-    if let Some(sweep) = hour.and_then(|hour| hour.last_sweep.as_ref()).filter(|_| backlog.at_least)
+    if let Some(sweep) = hour
+        .and_then(|hour| hour.last_sweep.as_ref())
+        .filter(|_| backlog.at_least)
     {
         facts.push(("at the last sweep", format!("{:.0}", sweep.pending)));
     }

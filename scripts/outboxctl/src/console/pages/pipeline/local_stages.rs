@@ -50,7 +50,12 @@ fn api(local: &LocalReading, pipeline: &Pipeline) -> Stage {
         ],
         ..Stage::default()
     };
-    with_trouble(stage, commands.trouble.as_ref(), commands.placed > 0, "working")
+    with_trouble(
+        stage,
+        commands.trouble.as_ref(),
+        commands.placed > 0,
+        "working",
+    )
 }
 
 fn outbox(reading: &Reading, pipeline: &Pipeline) -> Stage {
@@ -105,7 +110,11 @@ fn relay(pipeline: &Pipeline) -> Stage {
     let stage = with_trouble(stage, relay.trouble.as_ref(), relay.accepted > 0, "working");
     Stage {
         // Nothing gets past it.
-        class: if relay.trouble.is_some() { "bad blocked" } else { stage.class },
+        class: if relay.trouble.is_some() {
+            "bad blocked"
+        } else {
+            stage.class
+        },
         ..stage
     }
 }
@@ -141,5 +150,10 @@ fn shipping(pipeline: &Pipeline) -> Stage {
         ],
         ..Stage::default()
     };
-    with_trouble(stage, shipping.trouble.as_ref(), shipping.started > 0, "working")
+    with_trouble(
+        stage,
+        shipping.trouble.as_ref(),
+        shipping.started > 0,
+        "working",
+    )
 }

@@ -9,12 +9,7 @@ mod verdict;
 use std::sync::Arc;
 
 use askama::{Template, filters::HtmlSafe};
-use axum::{
-    Router,
-    extract::State as FromApp,
-    response::IntoResponse,
-    routing::get,
-};
+use axum::{Router, extract::State as FromApp, response::IntoResponse, routing::get};
 
 use self::{
     activity::Activity,

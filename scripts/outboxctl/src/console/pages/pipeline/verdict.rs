@@ -28,8 +28,8 @@ impl Verdict {
         notices.extend(troubles(reading));
         let has_failed = !notices.is_empty();
         let snapshot = reading.snapshot(&app.context);
-        let problems = snapshot
-            .map(|snapshot| judge(&snapshot, Timestamp::now(), &app.context.commands));
+        let problems =
+            snapshot.map(|snapshot| judge(&snapshot, Timestamp::now(), &app.context.commands));
         let problems = problems.unwrap_or_default();
         notices.extend(problems.iter().map(notice));
         if notices.is_empty() {
@@ -42,7 +42,10 @@ impl Verdict {
 }
 
 fn well(reading: &Reading) -> &'static str {
-    let local = reading.local.as_ref().and_then(|local| local.activity.get());
+    let local = reading
+        .local
+        .as_ref()
+        .and_then(|local| local.activity.get());
     if local.is_some_and(|activity| activity.pipeline.commands.placed == 0) {
         return "The stack runs, and waits for its first order.";
     }
