@@ -26,7 +26,7 @@ pub(super) fn stages(bus: &str, reading: &Reading) -> [Stage; 6] {
 
 /// Returns the stage of the table, which is known of every stack.
 pub(super) fn outbox(reading: &Reading) -> Stage {
-    let stage = Stage {
+    let base = Stage {
         id: "stage-outbox",
         name: "Outbox",
         about: "one row for each unpublished event",
@@ -37,7 +37,7 @@ pub(super) fn outbox(reading: &Reading) -> Stage {
         return Stage {
             class: "unknown",
             state: State::not_known(),
-            ..stage
+            ..base
         };
     };
     let backlog = &rows.backlog;
@@ -66,12 +66,12 @@ pub(super) fn outbox(reading: &Reading) -> Stage {
         amount: Some(format!("{least}{}", backlog.pending)),
         facts,
         state,
-        ..stage
+        ..base
     }
 }
 
 fn mapping(reading: &Reading) -> Stage {
-    let stage = Stage {
+    let base = Stage {
         id: "stage-mapping",
         name: "Stream mapping",
         about: "Lambda reads the table's stream",
@@ -83,7 +83,7 @@ fn mapping(reading: &Reading) -> Stage {
         return Stage {
             class: "unknown",
             state: State::not_known(),
-            ..stage
+            ..base
         };
     };
     let (class, state) = match relay.state.as_str() {
@@ -96,12 +96,12 @@ fn mapping(reading: &Reading) -> Stage {
         class,
         facts: vec![("last result", relay.last_result.clone())],
         state,
-        ..stage
+        ..base
     }
 }
 
 fn relay(reading: &Reading) -> Stage {
-    let stage = Stage {
+    let base = Stage {
         id: "stage-relay",
         name: "Relay",
         about: "publishes, then deletes the row",
@@ -116,7 +116,7 @@ fn relay(reading: &Reading) -> Stage {
         return Stage {
             class: "unknown",
             state: State::not_known(),
-            ..stage
+            ..base
         };
     };
     let (class, state) = match (seen.failed, seen.relayed) {
@@ -128,6 +128,6 @@ fn relay(reading: &Reading) -> Stage {
         class,
         facts: vec![("failed, 15 min", seen.failed.to_string())],
         state,
-        ..stage
+        ..base
     }
 }

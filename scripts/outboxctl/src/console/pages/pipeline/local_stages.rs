@@ -19,7 +19,7 @@ pub(super) fn stages(reading: &Reading, local: &LocalReading, pipeline: &Pipelin
 }
 
 /// Returns the state of a part: its trouble, or whether it has done something.
-fn with_trouble(stage: Stage, trouble: Option<&String>, has_worked: bool, word: &str) -> Stage {
+fn with_trouble(base: Stage, trouble: Option<&String>, has_worked: bool, word: &str) -> Stage {
     let (class, state) = match trouble {
         Some(_) => ("bad", State::bad("in trouble")),
         None if has_worked => ("ok", State::ok(word)),
@@ -28,7 +28,7 @@ fn with_trouble(stage: Stage, trouble: Option<&String>, has_worked: bool, word: 
     Stage {
         class,
         state,
-        ..stage
+        ..base
     }
 }
 
