@@ -1,5 +1,7 @@
 //! The local stack, which knows what AWS doesn't report.
 
+use std::time::Duration;
+
 use devstack_api::{
     ACTIVITY, Activity, BATCHES, Batch, DAMAGE, Damaged, EVENTS, FAULTS, Fault, InjectedFault,
     Journey, ORDERS, PlaceOrders, PlacedOrders, Problem,
@@ -91,9 +93,11 @@ impl Local {
         let mut request = self
             .client
             .request(method, format!("{}{path}", self.address));
-        if let Some(body) = body {
-            request = request.json(body);
-        }
+        request = match body {
+            Some(body) => request.json(body),
+            // A list is read every second; orders that are placed may take a while.
+            None => request.timeout(Duration::from_secs(5)),
+        };
         let failed = |error: reqwest::Error| format!("the local stack can't be reached: {error}");
         let response = request.send().await.map_err(failed)?;
         let status = response.status();

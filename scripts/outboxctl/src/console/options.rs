@@ -28,7 +28,7 @@ those of this program, and each shows its command. Nobody else on the network ca
 and on this machine only who has the address, which has a token.
 
 AWS is read only while the page is open, by your permissions. In each minute of an open page:
-  Scan of the outbox table    12 requests, each of at most 1 MB; every row that is read costs
+  Scan of the outbox table    12 requests, of 1 MB or 1,000 rows; rows that are read cost
   GetQueueAttributes          12
   GetEventSourceMapping        2, and DescribeRule 2
   GetMetricData                1, of 10 metrics

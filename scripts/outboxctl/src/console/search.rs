@@ -16,7 +16,7 @@ pub(super) const PAGE: usize = 50;
 const MOST_READ: usize = 5_000;
 
 /// How many requests are sent for a page.
-const MOST_REQUESTS: usize = 8;
+const MOST_REQUESTS: usize = 4;
 
 /// What is searched for. Empty fields match everything.
 #[derive(Debug, Clone, Default)]

@@ -17,7 +17,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::{Mutex, Notify, watch};
+use tokio::{
+    sync::{Mutex, Notify, watch},
+    time::timeout,
+};
 
 use self::reader::Reader;
 pub(super) use self::{
@@ -35,6 +38,9 @@ const EVERY: Duration = Duration::from_secs(5);
 /// How often the local stack is read.
 const EVERY_LOCALLY: Duration = Duration::from_secs(1);
 
+/// How long a page waits for a reading.
+const PATIENCE: Duration = Duration::from_millis(1_500);
+
 /// Reads AWS for the open pages.
 pub(super) struct Live {
     /// How many pages are open.
@@ -44,6 +50,8 @@ pub(super) struct Live {
     readings: watch::Sender<Option<Arc<Reading>>>,
     reader: Mutex<Reader>,
     every: Duration,
+    /// Whether there is a local stack that can be asked.
+    has_local: bool,
 }
 
 /// An open page. While it exists, AWS is read.
@@ -57,6 +65,7 @@ impl Live {
             pages: AtomicUsize::new(0),
             opened: Notify::new(),
             readings: watch::Sender::new(None),
+            has_local: local.is_some(),
             reader: Mutex::new(Reader::new(context, local)),
             every: if is_local { EVERY_LOCALLY } else { EVERY },
         });
@@ -64,14 +73,23 @@ impl Live {
         live
     }
 
-    /// Returns the latest reading, or a new one if that is too old.
+    /// Returns the latest reading, or a new one if that is too old. If AWS takes long, the page
+    /// is shown with what is known, and gets the rest by its stream.
     pub(super) async fn reading(&self) -> Arc<Reading> {
+        if let Ok(reading) = timeout(PATIENCE, self.read_if_old()).await {
+            return reading;
+        }
+        let latest = self.readings.borrow().clone();
+        latest.unwrap_or_else(|| Arc::new(Reading::blank(self.has_local)))
+    }
+
+    async fn read_if_old(&self) -> Arc<Reading> {
         let mut reader = self.reader.lock().await;
         let latest = self.readings.borrow().clone();
-        if let Some(latest) = latest.filter(|latest| latest.is_younger_than(self.every)) {
-            return latest;
+        match latest.filter(|latest| latest.is_younger_than(self.every)) {
+            Some(latest) => latest,
+            None => self.read(&mut reader).await,
         }
-        self.read(&mut reader).await
     }
 
     /// Forgets the latest reading: an action has changed what it shows.
@@ -110,7 +128,7 @@ async fn poll(live: Arc<Live>) {
             live.opened.notified().await;
             continue;
         }
-        live.reading().await;
+        live.read_if_old().await;
         tokio::time::sleep(live.every).await;
     }
 }

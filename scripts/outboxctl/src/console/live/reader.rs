@@ -3,14 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
+use tokio::time::timeout;
 
 use super::super::local::Local;
-use super::{
-    backlog::BacklogReading,
-    hour::Hour,
-    rate::Rate,
-    reading::{LocalReading, Reading},
-};
+use super::{backlog::BacklogReading, hour::Hour, rate::Rate, reading::Reading};
 use crate::{
     commands::status::{DeadLetters, Recent, RelayState, Seen, Sweeper},
     context::Context,
@@ -23,6 +19,9 @@ const SETTINGS_EVERY: Duration = Duration::from_secs(30);
 
 /// How often metrics are read: they have a value for each minute.
 const METRICS_EVERY: Duration = Duration::from_mins(1);
+
+/// How long a call may take, with its retries.
+const MOST_TIME: Duration = Duration::from_secs(8);
 
 /// How many batches of the local stack are read for the page of the pipeline.
 const BATCHES: usize = 20;
@@ -40,16 +39,7 @@ pub(super) struct Reader {
 impl Reader {
     pub(super) fn new(context: Arc<Context>, local: Option<Local>) -> Self {
         Self {
-            last: Reading {
-                at: Timestamp::UNIX_EPOCH,
-                backlog: Default::default(),
-                letters: Default::default(),
-                relay: Default::default(),
-                sweeper: Default::default(),
-                recent: Default::default(),
-                hour: Default::default(),
-                local: local.as_ref().map(|_| LocalReading::default()),
-            },
+            last: Reading::blank(local.is_some()),
             context,
             local,
             accepted: Rate::default(),
@@ -68,8 +58,8 @@ impl Reader {
         let metrics_due = self.last.recent.is_due(every(METRICS_EVERY));
         let hour_due = !is_local && self.last.hour.is_due(METRICS_EVERY);
         let (backlog, letters, settings, local) = tokio::join!(
-            BacklogReading::read(context),
-            DeadLetters::depth(context),
+            in_time("Scan", BacklogReading::read(context)),
+            in_time("GetQueueAttributes", DeadLetters::depth(context)),
             when(settings_due, settings(context)),
             local(self.local.as_ref()),
         );
@@ -85,8 +75,11 @@ impl Reader {
             .get()
             .and_then(|relay| relay.function.clone());
         let (recent, hour) = tokio::join!(
-            when(metrics_due, recent(context, function.as_deref())),
-            when(hour_due, Hour::read(context)),
+            when(
+                metrics_due,
+                in_time("GetMetricData", recent(context, function.as_deref()))
+            ),
+            when(hour_due, in_time("GetMetricData", Hour::read(context))),
         );
         if let Some(recent) = recent {
             self.last.recent.take(recent);
@@ -138,7 +131,10 @@ async fn local(local: Option<&Local>) -> Option<LocalTold> {
 }
 
 async fn settings(context: &Context) -> (Result<RelayState, Error>, Result<Sweeper, Error>) {
-    tokio::join!(RelayState::find(context), Sweeper::find(context))
+    tokio::join!(
+        in_time("GetEventSourceMapping", RelayState::find(context)),
+        in_time("DescribeRule", Sweeper::find(context))
+    )
 }
 
 async fn recent(context: &Context, function: Option<&str>) -> Result<Seen, Error> {
@@ -153,4 +149,15 @@ async fn recent(context: &Context, function: Option<&str>) -> Result<Seen, Error
 
 async fn when<T>(is_due: bool, read: impl Future<Output = T>) -> Option<T> {
     if is_due { Some(read.await) } else { None }
+}
+
+/// Gives up a call after a while: its retries may take longer than a page should wait to say that
+/// AWS can't be reached.
+async fn in_time<T>(what: &str, read: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    timeout(MOST_TIME, read).await.unwrap_or_else(|_| {
+        let seconds = MOST_TIME.as_secs();
+        Err(Error::Unreachable(format!(
+            "{what}: no response in {seconds} s"
+        )))
+    })
 }

@@ -48,6 +48,20 @@ pub(in super::super) struct LocalReading {
 }
 
 impl Reading {
+    /// Returns a reading in which nothing is known.
+    pub(super) fn blank(has_local: bool) -> Self {
+        Self {
+            at: Timestamp::now(),
+            backlog: Part::default(),
+            letters: Part::default(),
+            relay: Part::default(),
+            sweeper: Part::default(),
+            recent: Part::default(),
+            hour: Part::default(),
+            local: has_local.then(LocalReading::default),
+        }
+    }
+
     /// Returns whether it is younger than half of the time between two readings.
     pub(super) fn is_younger_than(&self, every: Duration) -> bool {
         Timestamp::now().duration_since(self.at).unsigned_abs() < every / 2

@@ -6,14 +6,18 @@ use devstack_api::Journey;
 use jiff::Timestamp;
 use outbox::{
     OutboxRow, RowKey,
-    ports::{OutboxTable, StoredRow},
+    ports::{OutboxTable, ParkedRows, StoredRow},
 };
 
 use super::super::super::{app::App, search::FoundRow};
 use crate::{
-    commands::history::{Shown, history},
+    commands::{
+        find_row::find_row,
+        history::{Shown, history},
+    },
     error::Error,
     holders::Holders,
+    outbox_parts::OperatorRelay,
     row_name::{Place, RowName},
 };
 
@@ -63,11 +67,13 @@ impl FoundEvent {
             decisions: decided.map_or_else(|_| Vec::new(), |history| history.decisions),
             journey: None,
         };
-        found.take_rows(
-            context.deployment.order,
-            page.map_err(Error::aws)?.rows,
-            name,
-        );
+        let page = page.map_err(Error::aws)?;
+        let is_whole = page.next.is_none();
+        found.take_rows(context.deployment.order, page.rows, name);
+        if found.stored.is_none() && !is_whole {
+            // It may be behind what one request reads.
+            found.take_row(&relay, name).await?;
+        }
         found.take_journey(app, name).await;
         Ok(found)
     }
@@ -97,6 +103,22 @@ impl FoundEvent {
         if let Some(key) = &self.key {
             self.event_id = key.event_id().map(str::to_owned);
         }
+    }
+
+    /// Looks for the row itself.
+    async fn take_row(&mut self, relay: &OperatorRelay, name: &RowName) -> Result<(), Error> {
+        let key = match find_row(relay, name).await {
+            Ok(key) => key,
+            Err(Error::NoSuchRow(_)) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let read = || relay.table().read(&key);
+        self.stored = relay.patiently(read).await.map_err(Error::aws)?;
+        if self.stored.is_some() {
+            self.event_id = key.event_id().map(str::to_owned);
+            self.key = Some(key);
+        }
+        Ok(())
     }
 
     async fn take_journey(&mut self, app: &App, name: &RowName) {

@@ -24,7 +24,7 @@ use super::{
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// How many pages of the search are read to fill one page of the group.
-const MOST_PAGES: usize = 4;
+const MOST_PAGES: usize = 2;
 
 #[derive(Template)]
 #[template(path = "group.html")]

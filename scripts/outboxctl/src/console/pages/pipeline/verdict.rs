@@ -32,7 +32,10 @@ impl Verdict {
             snapshot.map(|snapshot| judge(&snapshot, Timestamp::now(), &app.context.commands));
         let problems = problems.unwrap_or_default();
         notices.extend(problems.iter().map(notice));
-        if notices.is_empty() {
+        if notices.is_empty() && reading.backlog.get().is_none() {
+            let reading = "The values are shown as soon as AWS has responded.";
+            notices.push(Notice::warn("The outbox is being read").text(reading));
+        } else if notices.is_empty() {
             notices.push(Notice::ok("All is well").text(well(reading)));
         } else if has_failed && problems.is_empty() && !reading.is_stale() {
             notices.push(Notice::ok("The rest is well"));
