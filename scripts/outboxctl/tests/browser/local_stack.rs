@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The stack may have to compile the functions.
-const START: Duration = Duration::from_secs(600);
+const START: Duration = Duration::from_mins(10);
 
 #[tokio::test]
 #[ignore = "needs a browser and the local AWS: make test-browser"]
