@@ -62,11 +62,11 @@ help: ## Show this list
 ##@ On this machine: no AWS account, no Docker
 
 .PHONY: demo
-demo: build-local ## Start a local AWS, place orders, and watch every event arrive and ship
-	@$(devstack) demo
+demo: build-local ## Start a local AWS, place orders, and watch every event arrive and ship: STAY=1 to keep it
+	@$(devstack) demo $(if $(filter 1,$(STAY)),--stay)
 
 .PHONY: dev
-dev: build-local ## Run the local stack with the functions as you edit them, until Ctrl-C
+dev: build-local ## Run the local stack and its console, with the functions as you edit them, until Ctrl-C
 	@$(devstack) dev
 
 .PHONY: fault
@@ -90,7 +90,7 @@ build-local: node-packages local-programs ## Build the functions for this machin
 ##@ Checks
 
 .PHONY: test
-test: lint dependencies packages test-rust test-infra lint-templates test-end-to-end ## Run all checks that a change must pass
+test: lint dependencies packages test-rust test-infra lint-templates test-end-to-end test-browser ## Run all checks that a change must pass
 
 .PHONY: lint
 lint: prerequisites node-packages check-tools ## Check formatting, lints, types, Rust docs, workflows and documents
@@ -156,6 +156,12 @@ lint-templates: prerequisites node-packages python-tools template-tools ## Check
 test-end-to-end: build-local ## Run the tests on the local AWS
 	$(without_aws) cargo test --locked --package devstack --package outboxctl --test local_aws -- \
 		--quiet --ignored --nocapture --test-threads 1 --skip measure
+
+# Without a browser, it says so and passes; with CI in the environment it fails.
+.PHONY: test-browser
+test-browser: build-local ## Run the tests of the console in a headless browser: needs chromedriver
+	$(without_aws) cargo test --locked --package outboxctl --test browser -- \
+		--quiet --ignored --nocapture --test-threads 1
 
 # Not part of 'make test': a new vulnerability is not the fault of a change.
 .PHONY: audit

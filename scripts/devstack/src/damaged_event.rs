@@ -10,6 +10,7 @@ use crate::{clients::Clients, deployment::Deployment, error::Error};
 /// An event whose row has a truncated detail, as a faulty script could write it.
 pub(crate) struct DamagedEvent {
     pub(crate) order_id: String,
+    pub(crate) event_id: String,
     /// The complete detail.
     pub(crate) detail: String,
 }
@@ -65,7 +66,12 @@ impl DamagedEvent {
             .send()
             .await
             .map_err(|error| Error::call("PutItem")(error.into()))?;
-        Ok(Self { order_id, detail })
+        let event_id = event_id.to_string();
+        Ok(Self {
+            order_id,
+            event_id,
+            detail,
+        })
     }
 
     /// Returns the row's name for `outboxctl`.

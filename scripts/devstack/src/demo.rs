@@ -5,6 +5,7 @@ use std::{
     fmt,
     net::SocketAddr,
     ops::RangeInclusive,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -17,9 +18,10 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use comfy_table::{Table, presets::UTF8_FULL};
 use indicatif::ProgressBar;
 use stream_mapping_cli::Event;
-use tokio::time::Instant;
+use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
+    console::Console,
     damaged_event::DamagedEvent,
     error::Error,
     faults::{Fault, Kind},
@@ -111,19 +113,33 @@ struct Demo<'p> {
     mappings: Mappings,
     /// Records that ran out of retries.
     given_up: Arc<AtomicUsize>,
+    console: Option<Console>,
 }
 
 /// Starts the local AWS, deploys to it, places orders, and follows their events to their
 /// shipments. Then places half as many while the bus is broken, and cancels some of them.
 /// Then places a tenth as many, whose events become dead letters until an operator replays
-/// them.
+/// them. Prints a report, and returns it. If it is to `stay`, the stack and its console then run
+/// until Enter is pressed.
 ///
 /// # Errors
 ///
 /// If a step fails. Lost events are no error, but part of the report.
-pub async fn demo(paths: &Paths, listen: SocketAddr, orders: u64) -> Result<Report, Error> {
+pub async fn demo(
+    paths: &Paths,
+    listen: SocketAddr,
+    orders: u64,
+    stay: bool,
+) -> Result<Report, Error> {
     let mut demo = Demo::start(paths, listen).await?;
     let report = demo.play(orders).await;
+    if let Ok(report) = &report {
+        println!("{report}");
+        if stay {
+            demo.stay().await?;
+        }
+    }
+    drop(demo.console);
     demo.stack.stop().await?;
     report
 }
@@ -134,7 +150,13 @@ impl<'p> Demo<'p> {
         let subscriber = Subscriber::subscribe(&stack.clients, &stack.deployment).await?;
         let given_up = Arc::new(AtomicUsize::new(0));
         let mappings = drive(&stack, None, &given_up).await?;
+        let (aws, management) = (stack.emulator.endpoint(), stack.faults.endpoint());
+        let console = Console::start_or_log(paths, aws, management).await;
+        if let Some(console) = &console {
+            println!("\nWatch it in the browser: {}", console.address());
+        }
         Ok(Self {
+            console,
             paths,
             api: OrdersApi::of(stack.emulator.endpoint(), &stack.deployment)?,
             stack,
@@ -169,6 +191,7 @@ impl<'p> Demo<'p> {
         tokio::time::sleep(YOUNG).await;
         // With the deployed limit, retries last for most of an hour.
         self.mappings.stop().await;
+        self.stack.faults.recorder().mapping_stopped();
         self.mappings = drive(&self.stack, Some(1), &self.given_up).await?;
         self.break_bus(Kind::Deny)?;
         self.place(posted + 1..=posted + orders.div_ceil(10))
@@ -180,6 +203,23 @@ impl<'p> Demo<'p> {
         self.follow().await?;
         println!();
         self.report().await
+    }
+
+    /// Keeps the stack running until Enter is pressed. Orders can be placed in the console
+    /// meanwhile.
+    async fn stay(&mut self) -> Result<(), Error> {
+        self.stack.accept_orders()?;
+        println!("\nThe stack and its console stay until you press Enter.");
+        let mut enter = pin!(enter());
+        loop {
+            tokio::select! {
+                () = &mut enter => return Ok(()),
+                received = receive(&mut self.subscriber, &self.stack) => received?,
+                () = self.mappings.ended() => {
+                    return Err(Error::Mapping("it has ended".to_owned()));
+                }
+            }
+        }
     }
 
     /// Repairs the outbox as an on-call operator does.
@@ -279,7 +319,7 @@ impl<'p> Demo<'p> {
         let mut last_news = Instant::now();
         while last_news.elapsed() < PATIENCE {
             let known = self.subscriber.events.len();
-            self.subscriber.receive().await?;
+            receive(&mut self.subscriber, &self.stack).await?;
             bar.set_position(self.subscriber.events.len() as u64);
             if self.subscriber.events.len() > known {
                 last_news = Instant::now();
@@ -393,6 +433,26 @@ impl<'p> Demo<'p> {
     }
 }
 
+/// Receives what the bus has delivered.
+async fn receive(subscriber: &mut Subscriber, stack: &Stack) -> Result<(), Error> {
+    for event in subscriber.receive().await? {
+        stack.delivered(&event);
+    }
+    Ok(())
+}
+
+/// Waits until Enter is pressed, or there is nobody who could. In a thread of its own: the runtime
+/// would wait for a read of its own when the demo is interrupted.
+async fn enter() {
+    let (sender, pressed) = oneshot::channel();
+    std::thread::spawn(move || {
+        let read = std::io::stdin().read_line(&mut String::new());
+        // The demo may have been interrupted.
+        let _ = sender.send(read);
+    });
+    let _ = pressed.await;
+}
+
 /// Drives the stack's mappings, and counts the records that run out of retries.
 async fn drive(
     stack: &Stack,
@@ -416,7 +476,7 @@ async fn drive(
         |settings| {
             settings.maximum_retry_attempts = retry_limit.or(settings.maximum_retry_attempts);
         },
-        Arc::new(observer),
+        stack.observing(Arc::new(observer)),
     )
     .await
 }
@@ -427,7 +487,7 @@ fn print_failure(event: &Event) {
         Event::Invoked {
             again, given_up, ..
         } if again.is_empty() && *given_up == 0 => {}
-        Event::Created { .. } | Event::ShardBegun { .. } => {}
+        Event::Created { .. } | Event::ShardBegun { .. } | Event::Invoking { .. } => {}
         event => eprintln!("{event}"),
     }
 }

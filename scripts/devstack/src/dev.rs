@@ -8,11 +8,13 @@ use std::{
 use stream_mapping_cli::{Event, InvocationOutcome};
 
 use crate::{
+    console::{self, Console},
     endpoint::LocalEndpoint,
     error::Error,
     functions::{Gateway, deployed},
     log::log_line,
     mappings::{Functions, Mappings},
+    orders::OrdersApi,
     paths::Paths,
     running::Running,
     stack::Stack,
@@ -38,7 +40,9 @@ pub fn endpoint(paths: &Paths) -> Result<LocalEndpoint, Error> {
 pub async fn dev(paths: &Paths, listen: SocketAddr) -> Result<(), Error> {
     let mut running = Running::claim(paths)?;
     let stack = Stack::start(paths, listen).await?;
-    let mut gateway = Gateway::start(paths, deployed(&stack).await?, None).await?;
+    let recorder = stack.faults.recorder().clone();
+    let configurations = deployed(&stack).await?;
+    let mut gateway = Gateway::start(paths, configurations, None, recorder).await?;
     let mut subscriber = Subscriber::subscribe(&stack.clients, &stack.deployment).await?;
     let functions = Functions::Watched(gateway.client());
     let mut mappings = Mappings::take_over(
@@ -46,13 +50,17 @@ pub async fn dev(paths: &Paths, listen: SocketAddr) -> Result<(), Error> {
         &stack.deployment,
         &functions,
         |_| {},
-        Arc::new(batch_log()),
+        stack.observing(Arc::new(batch_log())),
     )
     .await?;
-    running.announce(paths, stack.faults.endpoint(), stack.emulator.endpoint())?;
-    print_introduction(&stack, &gateway);
+    stack.accept_orders_through(OrdersApi::of_functions(gateway.endpoint())?);
+    let (faults, aws) = (stack.faults.endpoint(), stack.emulator.endpoint());
+    running.announce(paths, faults, aws)?;
+    let mut console = Console::start_or_log(paths, aws, faults).await;
+    print_introduction(&stack, &gateway, console.as_ref());
     tokio::select! {
-        failed = log_events(&mut subscriber) => failed,
+        failed = log_events(&mut subscriber, &stack) => failed,
+        never = console::log_end(&mut console) => match never {},
         () = mappings.ended() => Err(Error::Mapping("it has ended".to_owned())),
         () = gateway.ended() => Err(Error::FunctionsEnded),
     }
@@ -63,8 +71,8 @@ pub async fn dev(paths: &Paths, listen: SocketAddr) -> Result<(), Error> {
 fn batch_log() -> impl Fn(&Event) {
     let last = Mutex::new(None);
     move |event: &Event| match event {
-        // The stream always has shards, so these events say nothing.
-        Event::ShardBegun { .. } | Event::ShardDone { .. } => {}
+        // The stream always has shards, and invocations end, so these events say nothing.
+        Event::ShardBegun { .. } | Event::ShardDone { .. } | Event::Invoking { .. } => {}
         Event::Invoked { outcome, .. } => {
             let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
             let before = last.replace(outcome.clone());
@@ -82,9 +90,10 @@ fn is_repeated(outcome: &InvocationOutcome, before: Option<&InvocationOutcome>) 
 }
 
 /// Logs events on the bus until receiving fails.
-async fn log_events(subscriber: &mut Subscriber) -> Result<(), Error> {
+async fn log_events(subscriber: &mut Subscriber, stack: &Stack) -> Result<(), Error> {
     loop {
         for event in subscriber.receive().await? {
+            stack.delivered(&event);
             let delivered = &subscriber.events[&event];
             let again = if delivered.times > 1 { ", again" } else { "" };
             let (kind, order) = (&delivered.event_type, &delivered.order_id);
@@ -94,7 +103,16 @@ async fn log_events(subscriber: &mut Subscriber) -> Result<(), Error> {
     }
 }
 
-fn print_introduction(stack: &Stack, gateway: &Gateway) {
+fn print_introduction(stack: &Stack, gateway: &Gateway, console: Option<&Console>) {
+    if let Some(console) = console {
+        println!(
+            "
+See where every event is, and fix what is stuck, in the browser:
+
+  {}",
+            console.address()
+        );
+    }
     let order = r#"{"customerId":"customer-7","currency":"EUR","items":[{"productId":"teapot","quantity":2,"unitPrice":1950}]}"#;
     println!(
         "

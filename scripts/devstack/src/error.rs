@@ -73,6 +73,9 @@ pub enum Error {
         /// How it ended.
         status: std::process::ExitStatus,
     },
+    /// The console ended, or printed no address.
+    #[error("the console did not start: {0}")]
+    ConsoleEnded(String),
     /// An invalid fault.
     #[error(transparent)]
     UnknownFault(#[from] UnknownFault),

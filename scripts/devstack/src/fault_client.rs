@@ -1,12 +1,13 @@
 //! A client that manages the faults of the running stack.
 
+use devstack_api::FAULTS;
 use reqwest::{Method, Response};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
     error::Error,
-    faults::{FAULTS_PATH, Fault, InjectedFault},
+    faults::{Fault, InjectedFault},
     paths::Paths,
     running::Running,
 };
@@ -29,7 +30,7 @@ impl FaultClient {
         let http = reqwest::Client::builder().no_proxy().build();
         Ok(Self {
             http: http.map_err(failed)?,
-            url: format!("{endpoint}{FAULTS_PATH}"),
+            url: format!("{endpoint}{FAULTS}"),
         })
     }
 

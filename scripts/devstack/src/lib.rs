@@ -5,7 +5,10 @@
 //! [`LocalEndpoint`], which is on loopback, and every process is started with an
 //! environment that contains only dummy credentials.
 
+mod activity;
 mod clients;
+mod console;
+mod customer;
 mod damaged_event;
 mod demo;
 mod deployed_mapping;
@@ -19,6 +22,7 @@ mod faults;
 mod functions;
 mod http_server;
 mod log;
+mod management;
 mod mapping_results;
 mod mappings;
 mod operator;

@@ -31,6 +31,9 @@ enum Command {
         /// The number of orders in the first act; half as many in the second.
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000))]
         orders: u64,
+        /// Keep the stack and its console running afterwards, until Enter.
+        #[arg(long)]
+        stay: bool,
     },
     /// Run the stack with the functions as you edit them, until Ctrl-C.
     Dev,
@@ -71,9 +74,8 @@ async fn run(arguments: &Arguments, paths: &Paths) -> Result<ExitCode, Error> {
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let emulator = arguments.listen.unwrap_or(any_port);
     match &arguments.command {
-        Command::Demo { orders } => {
-            let report = demo(paths, emulator, *orders).await?;
-            println!("{report}");
+        Command::Demo { orders, stay } => {
+            let report = demo(paths, emulator, *orders, *stay).await?;
             Ok(if report.is_success() {
                 ExitCode::SUCCESS
             } else {

@@ -3,21 +3,30 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use futures::{StreamExt, stream};
-use reqwest::RequestBuilder;
+use reqwest::{RequestBuilder, Response};
 use serde::Deserialize;
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::{deployment::Deployment, endpoint::LocalEndpoint, error::Error};
 
 /// How many requests are in flight at once.
-const REQUESTS_AT_ONCE: usize = 8;
+pub(crate) const REQUESTS_AT_ONCE: usize = 8;
 
-/// The HTTP API of the deployed stack.
+/// How long the API of deployed functions may take.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long functions under development may take: they may have to be built first.
+const BUILD_TIMEOUT: Duration = Duration::from_mins(10);
+
+/// The HTTP API of the orders service.
+#[derive(Debug)]
 pub(crate) struct OrdersApi {
     http: reqwest::Client,
     endpoint: LocalEndpoint,
-    /// The API's host name, by which the emulator routes requests.
-    host: String,
+    /// The API's host name, by which the emulator routes requests. `None` for functions under
+    /// development, which have no common API: their paths contain their names.
+    host: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -25,19 +34,60 @@ struct Order {
     id: String,
 }
 
+/// Why a request failed, as the API says it.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Problem {
+    title: Option<String>,
+    detail: Option<String>,
+}
+
 impl OrdersApi {
+    /// Returns the API of the deployed stack.
     pub(crate) fn of(endpoint: LocalEndpoint, deployment: &Deployment) -> Result<Self, Error> {
+        let host = deployment.api_url.trim_start_matches("http://").to_owned();
+        Self::new(endpoint, Some(host), TIMEOUT)
+    }
+
+    /// Returns the API of the functions under development at this address.
+    pub(crate) fn of_functions(endpoint: LocalEndpoint) -> Result<Self, Error> {
+        Self::new(endpoint, None, BUILD_TIMEOUT)
+    }
+
+    fn new(
+        endpoint: LocalEndpoint,
+        host: Option<String>,
+        timeout: Duration,
+    ) -> Result<Self, Error> {
         let http = reqwest::Client::builder()
             .no_proxy()
-            .timeout(Duration::from_secs(30))
+            .timeout(timeout)
             .build()
             .map_err(|error| Error::call("POST /orders")(error.into()))?;
-        let host = deployment.api_url.trim_start_matches("http://").to_owned();
         Ok(Self {
             http,
             endpoint,
             host,
         })
+    }
+
+    /// Places an order that no request has placed before. `number` varies what is ordered.
+    ///
+    /// # Errors
+    ///
+    /// If the request fails; the reason is one line.
+    pub(crate) async fn place_another(&self, number: u64) -> Result<String, String> {
+        let request = self.placing(number, &Uuid::now_v7().to_string());
+        id(request.send().await).await
+    }
+
+    /// Cancels an order.
+    ///
+    /// # Errors
+    ///
+    /// If the request fails; the reason is one line.
+    pub(crate) async fn cancel_one(&self, id: &str) -> Result<(), String> {
+        self::id(self.cancelling(id).send().await).await.map(drop)
     }
 
     /// Places an order for each of these numbers. Returns the ids of the orders; `placed` is
@@ -51,15 +101,7 @@ impl OrdersApi {
         numbers: impl IntoIterator<Item = u64>,
         placed: impl Fn(),
     ) -> Result<BTreeSet<String>, Error> {
-        let request = |number: u64| {
-            self.post("/orders")
-                .header("idempotency-key", format!("order {number}"))
-                .json(&json!({
-                    "customerId": format!("customer-{}", number % 10),
-                    "currency": "EUR",
-                    "items": [{"productId": "teapot", "quantity": 1 + number % 3, "unitPrice": 1950}],
-                }))
-        };
+        let request = |number: u64| self.placing(number, &format!("order {number}"));
         self.send("POST /orders", numbers.into_iter().map(request), placed)
             .await
     }
@@ -74,15 +116,37 @@ impl OrdersApi {
         ids: impl IntoIterator<Item = &String>,
         cancelled: impl Fn(),
     ) -> Result<BTreeSet<String>, Error> {
-        let request = |id: &String| self.post(&format!("/orders/{id}/cancel"));
+        let request = |id: &String| self.cancelling(id);
         let requests = ids.into_iter().map(request);
         self.send("POST /orders/{id}/cancel", requests, cancelled)
             .await
     }
 
-    fn post(&self, path: &str) -> RequestBuilder {
-        let request = self.http.post(format!("{}{path}", self.endpoint));
-        request.header("host", &self.host)
+    fn placing(&self, number: u64, idempotency_key: &str) -> RequestBuilder {
+        self.post("create-order", "/orders")
+            .header("idempotency-key", idempotency_key)
+            .json(&json!({
+                "customerId": format!("customer-{}", number % 10),
+                "currency": "EUR",
+                "items": [{"productId": "teapot", "quantity": 1 + number % 3, "unitPrice": 1950}],
+            }))
+    }
+
+    fn cancelling(&self, id: &str) -> RequestBuilder {
+        self.post("cancel-order", &format!("/orders/{id}/cancel"))
+    }
+
+    fn post(&self, function: &str, path: &str) -> RequestBuilder {
+        let endpoint = self.endpoint;
+        match &self.host {
+            Some(host) => self
+                .http
+                .post(format!("{endpoint}{path}"))
+                .header("host", host),
+            None => self
+                .http
+                .post(format!("{endpoint}/lambda-url/{function}{path}")),
+        }
     }
 
     async fn send(
@@ -106,4 +170,18 @@ impl OrdersApi {
         let ids: Result<_, _> = ids.into_iter().collect();
         ids.map_err(|error| Error::call(operation)(error.into()))
     }
+}
+
+/// Returns the id of the order in a response, or why there is none.
+async fn id(response: reqwest::Result<Response>) -> Result<String, String> {
+    let failed = |error: reqwest::Error| stream_mapping_cli::reason(&error);
+    let response = response.map_err(failed)?;
+    let status = response.status();
+    if status.is_success() {
+        let order: Order = response.json().await.map_err(failed)?;
+        return Ok(order.id);
+    }
+    let problem: Problem = response.json().await.unwrap_or_default();
+    let said = problem.detail.or(problem.title).unwrap_or_default();
+    Err(format!("{}: {said}", status.as_u16()))
 }

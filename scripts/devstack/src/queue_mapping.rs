@@ -124,7 +124,7 @@ impl QueueMapping {
     async fn reach(&self, records: Vec<Value>) -> Invoked {
         let mut logged = None;
         loop {
-            let invoked = self.function.invoke(records.clone()).await;
+            let invoked = self.function.invoke(&records).await;
             if invoked.outcome != Outcome::NotReached {
                 return invoked;
             }

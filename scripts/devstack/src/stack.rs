@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 
+use stream_mapping_cli::Observer;
+
 use crate::{
-    clients::Clients, deployment::Deployment, emulator::Emulator, error::Error, faults::FaultProxy,
-    paths::Paths, progress::step,
+    clients::Clients, customer::Customer, deployment::Deployment, emulator::Emulator, error::Error,
+    faults::FaultProxy, orders::OrdersApi, paths::Paths, progress::step,
 };
 
 /// The local AWS with the orders stack, and a fault proxy between the functions and AWS.
@@ -39,6 +41,36 @@ impl Stack {
             emulator,
             deployment,
         })
+    }
+
+    /// Returns an observer of the stream mapping that also records its events for the console.
+    pub fn observing(&self, observer: Observer) -> Observer {
+        self.faults.recorder().observing(observer)
+    }
+
+    /// Records for the console that the bus has delivered an event.
+    pub fn delivered(&self, event_id: &str) {
+        self.faults.recorder().delivered(event_id);
+    }
+
+    /// Lets the console place orders from now on, through the API of the deployed functions.
+    ///
+    /// # Errors
+    ///
+    /// If there is no HTTP client.
+    pub fn accept_orders(&self) -> Result<(), Error> {
+        let api = OrdersApi::of(self.emulator.endpoint(), &self.deployment)?;
+        self.accept_orders_through(api);
+        Ok(())
+    }
+
+    /// The same, through this API.
+    pub(crate) fn accept_orders_through(&self, api: OrdersApi) {
+        self.faults.open_for(Customer {
+            api,
+            clients: self.clients.clone(),
+            deployment: self.deployment.clone(),
+        });
     }
 
     /// Ends everything.

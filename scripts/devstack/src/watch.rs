@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::{
+    activity::Recorder,
     error::Error,
     functions::{Gateway, without_stack},
     paths::Paths,
@@ -16,7 +17,8 @@ use crate::{
 ///
 /// If the functions can't be served.
 pub async fn watch(paths: &Paths, listen: Option<SocketAddr>) -> Result<(), Error> {
-    let mut gateway = Gateway::start(paths, without_stack(paths)?, listen).await?;
+    let recorder = Recorder::default();
+    let mut gateway = Gateway::start(paths, without_stack(paths)?, listen, recorder).await?;
     println!(
         "
 Invoke a function, from another terminal; its first call builds it:

@@ -9,7 +9,11 @@ use clap::{
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    command_line::CommandLine, environment::Environment, row_name::RowName, visible::visible,
+    command_line::CommandLine,
+    console::{ConsoleOptions, HELP},
+    environment::Environment,
+    row_name::RowName,
+    visible::visible,
 };
 
 /// Show what is pending, parked or dead in an outbox, and fix it.
@@ -132,6 +136,10 @@ pub(crate) enum Command {
 
     /// Start publishing again after a pause.
     Resume,
+
+    /// Serve a page on this machine that shows the pipeline and fixes what is stuck.
+    #[command(after_help = HELP)]
+    Console(ConsoleOptions),
 }
 
 #[derive(Debug, Args)]
@@ -351,6 +359,8 @@ impl Command {
             Self::Status
             | Self::History { .. }
             | Self::Pending(_)
+            // Each action on the page is confirmed there.
+            | Self::Console(_)
             | Self::Parked(_)
             | Self::Dlq(Dlq::List { .. } | Dlq::Show { .. }) => false,
             Self::Dlq(Dlq::Replay(replay)) => !replay.dry_run && replay.whole.changes(),
@@ -430,6 +440,7 @@ mod tests {
             "discard",
             "history",
             "dlq replay",
+            "console",
         ] {
             let line = typed(&format!("outboxctl {command} --help"));
             let help = Arguments::read(line, &mine).unwrap_err().to_string();

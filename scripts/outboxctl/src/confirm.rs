@@ -5,7 +5,10 @@ use std::io::{IsTerminal, stdin};
 use console::Style;
 use dialoguer::Confirm;
 
-use crate::{context::Context, error::Error, purpose::Purpose, text::Text};
+use crate::{
+    deployment::Deployment, error::Error, operator::Operator, purpose::Purpose, terminal::Terminal,
+    text::Text,
+};
 
 /// Prints which stack is about to be changed and by which caller, and asks for confirmation
 /// unless the stack is known to be for development.
@@ -13,8 +16,11 @@ use crate::{context::Context, error::Error, purpose::Purpose, text::Text};
 /// # Errors
 ///
 /// If the operator doesn't confirm, or can't be asked.
-pub(crate) fn confirm_change(context: &Context<'_>) -> Result<(), Error> {
-    let deployment = context.deployment;
+pub(crate) fn confirm_change(
+    deployment: &Deployment,
+    terminal: &Terminal,
+    is_confirmed_already: bool,
+) -> Result<(), Error> {
     let account = &deployment.account;
     let mut line = Text::new();
     line.add_beginning_with(
@@ -25,22 +31,22 @@ pub(crate) fn confirm_change(context: &Context<'_>) -> Result<(), Error> {
             account.id, account.region, account.caller
         ),
     );
-    context.note(line);
-    if deployment.purpose == Purpose::Development || context.arguments.yes {
+    terminal.note(line);
+    if deployment.purpose == Purpose::Development || is_confirmed_already {
         return Ok(());
     }
     // Without a terminal, or with JSON output, there is no operator to ask.
     let is_terminal = stdin().is_terminal() && console::user_attended_stderr();
-    if !is_terminal || !context.is_for_people() {
+    if !is_terminal || !terminal.is_for_people {
         return Err(Error::NotConfirmed {
             stack: deployment.stack.clone(),
             purpose: deployment.purpose.clone(),
         });
     }
-    context.note(format_args!(
+    terminal.note(Text::line(format_args!(
         "this changes {}: {}",
         deployment.stack, deployment.purpose
-    ));
+    )));
     if is_confirmed()? {
         Ok(())
     } else {

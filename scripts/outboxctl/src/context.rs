@@ -1,17 +1,8 @@
-//! What every command is given, and how a command ends.
+//! What every command works with, and how a command ends.
 
 use aws_config::SdkConfig;
 
-use crate::{
-    arguments::{Arguments, Format},
-    command_line::CommandLine,
-    deployment::Deployment,
-    error::Error,
-    notes::note,
-    outbox_parts::OutboxParts,
-    output::{Report, print},
-    text::Text,
-};
+use crate::{command_line::CommandLine, deployment::Deployment, outbox_parts::OutboxParts};
 
 /// How a command ended that did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,21 +13,24 @@ pub(crate) enum Outcome {
     NeedsAttention,
 }
 
-/// What every command works with.
-pub(crate) struct Context<'c> {
-    pub(crate) arguments: &'c Arguments,
+/// One outbox, for the commands and for the console.
+pub(crate) struct Context {
     /// Builds the commands that reports suggest.
-    pub(crate) commands: &'c CommandLine,
+    pub(crate) commands: CommandLine,
     /// How AWS is reached.
-    pub(crate) config: &'c SdkConfig,
-    pub(crate) deployment: &'c Deployment,
-    pub(crate) parts: OutboxParts<'c>,
+    pub(crate) config: SdkConfig,
+    pub(crate) deployment: Deployment,
+    pub(crate) parts: OutboxParts,
 }
 
-impl Context<'_> {
-    /// Prints a command's report to standard output.
-    pub(crate) fn print(&self, report: &impl Report) -> Result<(), Error> {
-        print(report, self.arguments.output)
+impl Context {
+    pub(crate) fn new(commands: CommandLine, config: SdkConfig, deployment: Deployment) -> Self {
+        Self {
+            parts: OutboxParts::new(&config, &deployment),
+            commands,
+            config,
+            deployment,
+        }
     }
 
     /// Returns a command for the same outbox, to be suggested.
@@ -57,19 +51,6 @@ impl Context<'_> {
         options: &[&str],
     ) -> String {
         self.commands.with_group(command, code, options)
-    }
-
-    /// Returns whether the output is for people. For programs, standard error holds
-    /// only the reason why a command failed.
-    pub(crate) fn is_for_people(&self) -> bool {
-        self.arguments.output == Format::Table
-    }
-
-    /// Writes to standard error, for people.
-    pub(crate) fn note(&self, text: impl Into<Text>) {
-        if self.is_for_people() {
-            note(text);
-        }
     }
 }
 

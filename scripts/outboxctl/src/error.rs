@@ -103,6 +103,9 @@ pub(crate) enum Error {
     #[error("{what}: {source}")]
     Io { what: String, source: io::Error },
 
+    #[error("the console cannot be served: {0}")]
+    Console(String),
+
     #[error("{0}")]
     Denied(String),
 
@@ -185,6 +188,7 @@ impl Error {
             ),
             Self::Aws(_) => fixed("try again; retrying loses nothing"),
             Self::NoRegion
+            | Self::Console(_)
             | Self::NoCredentials(_)
             | Self::NotSignedIn(_)
             | Self::Unreachable(_)

@@ -1,75 +1,8 @@
 //! `outboxctl`: shows what is pending, parked or dead in an outbox, and fixes it.
 
-// Both panic when the reader has closed the pipe, and print hidden characters as they are:
-// `output` and `notes` don't.
-#![deny(clippy::print_stdout, clippy::print_stderr)]
-
-mod account;
-mod age;
-mod arguments;
-mod call_failure;
-mod command_line;
-mod commands;
-mod confirm;
-mod context;
-mod deployment;
-mod editor;
-mod environment;
-mod error;
-mod failure;
-mod failure_group;
-mod holders;
-mod interrupt;
-mod json_layout;
-mod json_output;
-mod message_shape;
-mod notes;
-mod outbox_parts;
-mod output;
-mod progress;
-mod purpose;
-mod receive_counts;
-mod row_name;
-mod sdk_config;
-mod shell;
-mod table;
-mod text;
-mod visible;
-
 use std::process::ExitCode;
-
-use crate::{
-    arguments::{Arguments, Format},
-    command_line::CommandLine,
-    context::Outcome,
-    text::Text,
-};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let commands = CommandLine::of_this_process();
-    let arguments = match Arguments::read(std::env::args_os(), &commands) {
-        Ok(arguments) => arguments,
-        Err(error) => return explain(&error),
-    };
-    match Box::pin(commands::run(&arguments, &commands)).await {
-        Ok(Outcome::Done) => ExitCode::SUCCESS,
-        Ok(Outcome::NeedsAttention) => ExitCode::from(1),
-        Err(error) => {
-            failure::report(&error, &commands, arguments.output);
-            ExitCode::from(2)
-        }
-    }
-}
-
-/// Prints the requested help, or what is wrong with the arguments.
-fn explain(error: &clap::Error) -> ExitCode {
-    if error.use_stderr() {
-        failure::report_usage(error, Format::typed(std::env::args_os()));
-        return ExitCode::from(2);
-    }
-    let help = Text::of_parser(error, console::colors_enabled());
-    // The reader may have closed the pipe, as with '--help | head'.
-    let _ = output::print_text(&help);
-    ExitCode::SUCCESS
+    outboxctl::run().await
 }

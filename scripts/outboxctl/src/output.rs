@@ -4,12 +4,15 @@ use std::io::{self, ErrorKind, Write, stdout};
 
 use serde::Serialize;
 
-use crate::{arguments::Format, error::Error, json_output, text::Text};
+use crate::{arguments::Format, context::Outcome, error::Error, json_output, text::Text};
 
 /// The result of a command: text for people, JSON for programs.
 pub(crate) trait Report: Serialize {
     /// Returns the result for people.
     fn text(&self) -> Text;
+
+    /// Returns whether the operator has something to do.
+    fn outcome(&self) -> Outcome;
 }
 
 /// Prints a report to standard output.

@@ -1,6 +1,6 @@
 //! Events of a mapping, for logs and progress displays.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -37,6 +37,15 @@ pub enum Event {
     ShardDone {
         /// The shard's id.
         shard: String,
+    },
+    /// The function is being invoked. [`Invoked`](Self::Invoked) follows, with the same shard and
+    /// the same last record; no other invocation has that record meanwhile.
+    Invoking {
+        /// The shard's id.
+        shard: String,
+        /// The records, as the function receives them; their number in JSON.
+        #[serde(serialize_with = "number")]
+        records: Arc<[serde_json::Value]>,
     },
     /// The function was invoked.
     Invoked {
@@ -88,10 +97,17 @@ pub enum Event {
 }
 
 /// Receives the events.
-pub type Observer = std::sync::Arc<dyn Fn(&Event) + Send + Sync>;
+pub type Observer = Arc<dyn Fn(&Event) + Send + Sync>;
 
 fn milliseconds<S: serde::Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_u128(duration.as_millis())
+}
+
+fn number<S: serde::Serializer>(
+    records: &Arc<[serde_json::Value]>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    records.len().serialize(to)
 }
 
 impl fmt::Display for Event {
@@ -105,6 +121,7 @@ impl fmt::Display for Event {
             } => write!(f, "{stream} at {endpoint} -> {function}"),
             Self::ShardBegun { shard } => write!(f, "reading {shard}"),
             Self::ShardDone { shard } => write!(f, "{shard} is done"),
+            Self::Invoking { records, .. } => write!(f, "{}", plural(records.len(), "record")),
             Self::Invoked {
                 records,
                 first,

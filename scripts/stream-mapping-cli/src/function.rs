@@ -64,7 +64,7 @@ impl Function {
     }
 
     /// Invokes the function with records of a stream or messages of a queue.
-    pub async fn invoke(&self, records: Vec<Value>) -> Invoked {
+    pub async fn invoke(&self, records: &[Value]) -> Invoked {
         let payload = json!({"Records": records}).to_string();
         let timeouts = TimeoutConfig::builder()
             .disable_operation_attempt_timeout()

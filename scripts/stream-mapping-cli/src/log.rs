@@ -27,17 +27,23 @@ pub(crate) enum Log {
 }
 
 impl Log {
-    /// Returns an observer that prints each event.
+    /// Returns an observer that prints each event, except that an invocation begins.
     pub(crate) fn observer(self) -> Observer {
-        Arc::new(move |event: &Event| match self {
-            Self::Pretty => print(format_args!(
-                "{} {event}",
-                Timestamp::now().strftime("%H:%M:%S%.3fZ")
-            )),
-            Self::Json => {
-                let mut line = json!(event);
-                line["time"] = json!(Timestamp::now());
-                print(line);
+        Arc::new(move |event: &Event| {
+            // The event of its end says all of this, and more.
+            if matches!(event, Event::Invoking { .. }) {
+                return;
+            }
+            match self {
+                Self::Pretty => print(format_args!(
+                    "{} {event}",
+                    Timestamp::now().strftime("%H:%M:%S%.3fZ")
+                )),
+                Self::Json => {
+                    let mut line = json!(event);
+                    line["time"] = json!(Timestamp::now());
+                    print(line);
+                }
             }
         })
     }

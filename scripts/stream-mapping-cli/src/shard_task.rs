@@ -1,6 +1,6 @@
 //! One shard: reads it and executes the actions of its state machine.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use aws_sdk_dynamodbstreams::error::BoxError;
 use jiff::Timestamp;
@@ -42,6 +42,18 @@ pub(crate) struct ShardTask {
     pub(crate) report: Box<dyn Fn(&Metrics) + Send>,
     /// Reading pauses while this many records are pending.
     pub(crate) most_backlog: usize,
+}
+
+/// An invocation that begins.
+struct BegunInvocation {
+    lane: Lane,
+    /// The sequence number of the first record.
+    first: String,
+    /// The sequence number of the last record.
+    last: String,
+    /// The records, as the function receives them.
+    json: Arc<[serde_json::Value]>,
+    begun: Instant,
 }
 
 /// An invocation that has ended.
@@ -116,7 +128,12 @@ impl ShardTask {
                     return Some(Instant::now() + wait);
                 }
                 Action::Invoke(lane, records) => {
-                    in_flight.spawn(invoke(self.function.clone(), lane, records));
+                    let invocation = BegunInvocation::of(lane, records);
+                    (self.observer)(&Event::Invoking {
+                        shard: self.id.clone(),
+                        records: Arc::clone(&invocation.json),
+                    });
+                    in_flight.spawn(invocation.invoke(self.function.clone()));
                 }
                 Action::SendOnFailure(lane, on_failure) => {
                     let message = on_failure.message().clone();
@@ -189,25 +206,28 @@ impl ShardTask {
     }
 }
 
-fn invoke(
-    function: Function,
-    lane: Lane,
-    records: &[Record],
-) -> impl Future<Output = EndedInvocation> + Send + use<> {
-    let number = |record: Option<&Record>| {
-        record.map_or_else(String::new, |record| record.sequence_number().to_string())
-    };
-    let (first, last) = (number(records.first()), number(records.last()));
-    let json: Vec<serde_json::Value> = records.iter().map(|record| record.json().clone()).collect();
-    let begun = Instant::now();
-    async move {
-        EndedInvocation {
+impl BegunInvocation {
+    fn of(lane: Lane, records: &[Record]) -> Self {
+        let number = |record: Option<&Record>| {
+            record.map_or_else(String::new, |record| record.sequence_number().to_string())
+        };
+        Self {
             lane,
-            records: json.len(),
-            first,
-            last,
-            begun,
-            invoked: function.invoke(json).await,
+            first: number(records.first()),
+            last: number(records.last()),
+            json: records.iter().map(|record| record.json().clone()).collect(),
+            begun: Instant::now(),
+        }
+    }
+
+    async fn invoke(self, function: Function) -> EndedInvocation {
+        EndedInvocation {
+            invoked: function.invoke(&self.json).await,
+            lane: self.lane,
+            records: self.json.len(),
+            first: self.first,
+            last: self.last,
+            begun: self.begun,
         }
     }
 }

@@ -8,6 +8,6 @@ mod proxy;
 mod rule;
 
 pub use call::Call;
-pub(crate) use proxy::FAULTS_PATH;
+pub use devstack_api::{Fault, InjectedFault, Kind};
 pub use proxy::FaultProxy;
-pub use rule::{Fault, InjectedFault, Kind, Rules, UnknownFault};
+pub use rule::{Rules, UnknownFault};

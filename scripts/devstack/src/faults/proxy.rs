@@ -3,8 +3,9 @@
 use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
+use devstack_api::Kind;
 use http_body_util::{BodyExt, Full};
-use hyper::{Method, Request, Response, StatusCode, body::Incoming, http::request};
+use hyper::{Request, Response, StatusCode, body::Incoming, http::request};
 use serde_json::{Value, json};
 use tokio::{
     sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
@@ -17,12 +18,17 @@ use super::{
     http,
     partial::{self, Split},
     poison,
-    rule::{Fault, Kind, Rules},
+    rule::{self, Rules},
 };
-use crate::{endpoint::LocalEndpoint, error::Error, http_server::HttpServer, upstream::Upstream};
-
-/// The path where faults are added, listed and cleared.
-pub(crate) const FAULTS_PATH: &str = "/_faults";
+use crate::{
+    activity::{Recorder, Recording},
+    customer::Customer,
+    endpoint::LocalEndpoint,
+    error::Error,
+    http_server::HttpServer,
+    management::Management,
+    upstream::Upstream,
+};
 
 /// A reverse proxy between the functions and the local AWS that makes calls fail by rules.
 /// Calls that no rule hits are forwarded unchanged.
@@ -30,6 +36,8 @@ pub(crate) const FAULTS_PATH: &str = "/_faults";
 pub struct FaultProxy {
     endpoint: LocalEndpoint,
     rules: Rules,
+    recorder: Recorder,
+    customer: Arc<OnceLock<Customer>>,
     listener: Listener,
     task: JoinHandle<()>,
 }
@@ -43,6 +51,8 @@ pub(crate) struct ListeningProxy(HttpServer);
 struct Proxy {
     upstream: Upstream,
     rules: Rules,
+    recorder: Recorder,
+    management: Management,
     random: Mutex<fastrand::Rng>,
     listener: Listener,
 }
@@ -68,6 +78,17 @@ impl FaultProxy {
     /// Returns the active faults.
     pub fn rules(&self) -> &Rules {
         &self.rules
+    }
+
+    /// Returns the recorder of what passes here.
+    pub(crate) fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+
+    /// Lets the console place orders from now on.
+    pub(crate) fn open_for(&self, customer: Customer) {
+        // It was open already.
+        let _ = self.customer.set(customer);
     }
 
     /// Returns the calls from now on, in the order of their responses, without those that a
@@ -98,10 +119,14 @@ impl ListeningProxy {
     /// Starts to forward requests to this server.
     pub(crate) fn in_front_of(self, upstream: LocalEndpoint) -> FaultProxy {
         let rules = Rules::default();
+        let recorder = Recorder::default();
+        let customer = Arc::default();
         let listener = Listener::default();
         let proxy = Arc::new(Proxy {
             upstream: Upstream::new(upstream),
             rules: rules.clone(),
+            recorder: recorder.clone(),
+            management: Management::new(rules.clone(), recorder.clone(), Arc::clone(&customer)),
             random: Mutex::default(),
             listener: Arc::clone(&listener),
         });
@@ -113,6 +138,8 @@ impl ListeningProxy {
         FaultProxy {
             endpoint,
             rules,
+            recorder,
+            customer,
             listener,
             task,
         }
@@ -120,45 +147,37 @@ impl ListeningProxy {
 }
 
 impl Proxy {
-    /// Returns the response to a function's call, or manages faults.
+    /// Returns the response to a function's call, or to a request that manages the stack.
     async fn respond(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Cut> {
         let (parts, body) = request.into_parts();
         let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
-        if parts.uri.path() == FAULTS_PATH {
-            return Ok(self.manage(&parts.method, parts.uri.query(), &body));
+        if let Some(response) = self.management.respond(&parts, &body).await {
+            return Ok(response);
         }
         let action = http::action(&parts.headers).unwrap_or_default().to_owned();
         let poisoned = poison::poisoned(&action, &body);
         let kind = self.fault_of(&action, &body, poisoned.is_some());
-        if let Some(latency) = kind.as_ref().and_then(Kind::latency) {
-            sleep(latency).await;
+        let caller = call::caller(&parts.headers);
+        let is_damaged = kind == Some(Kind::Poison);
+        let recording = Recording::begin(
+            &self.recorder,
+            caller.as_deref(),
+            &action,
+            &body,
+            is_damaged,
+        );
+        if kind.is_some() {
+            self.recorder.faults_changed();
         }
         // A receiver gets only calls that arrive after it was asked for.
         let listener = self.listener.get();
-        let caller = call::caller(&parts.headers);
-        let response = match kind {
-            Some(Kind::Throttle) => return Ok(http::rejected("ThrottlingException")),
-            Some(Kind::Deny) => return Ok(http::rejected("AccessDeniedException")),
-            Some(Kind::CutBefore) => return Err(Cut),
-            Some(Kind::CutAfter) => {
-                self.forward(parts, body).await;
-                return Err(Cut);
-            }
-            Some(Kind::Partial) => {
-                let split = partial::split_in_half(&action, &body);
-                self.forward_part(parts, body.clone(), split).await
-            }
-            Some(Kind::RejectEntries { containing }) => {
-                let split = partial::split_entries(&body, &containing);
-                self.forward_part(parts, body.clone(), split).await
-            }
-            Some(Kind::Poison) => {
-                let poisoned = poisoned.unwrap_or_else(|| body.clone());
-                self.forward(parts, poisoned).await
-            }
-            Some(Kind::Latency { .. }) | None => self.forward(parts, body.clone()).await,
-        };
-        if let Some(listener) = listener {
+        let response = self
+            .respond_with(kind.as_ref(), parts, &body, poisoned)
+            .await?;
+        recording.answered(response.status().as_u16(), &whole(response.body()).await);
+        // Calls that a fault rejects have no effect, and need no permission.
+        let is_rejected = matches!(kind, Some(Kind::Throttle | Kind::Deny));
+        if let Some(listener) = listener.filter(|_| !is_rejected) {
             // The receiver may be gone by now, which is fine.
             let _ = listener.send(Call {
                 caller,
@@ -168,6 +187,42 @@ impl Proxy {
             });
         }
         Ok(response)
+    }
+
+    /// Returns the response to a call that is hit by this kind of fault, or by none.
+    async fn respond_with(
+        &self,
+        kind: Option<&Kind>,
+        parts: request::Parts,
+        body: &Bytes,
+        poisoned: Option<Bytes>,
+    ) -> Result<Response<Full<Bytes>>, Cut> {
+        if let Some(latency) = kind.and_then(rule::latency) {
+            sleep(latency).await;
+        }
+        match kind {
+            Some(Kind::Throttle) => Ok(http::rejected("ThrottlingException")),
+            Some(Kind::Deny) => Ok(http::rejected("AccessDeniedException")),
+            Some(Kind::CutBefore) => Err(Cut),
+            Some(Kind::CutAfter) => {
+                self.forward(parts, body.clone()).await;
+                Err(Cut)
+            }
+            Some(Kind::Partial) => {
+                let action = http::action(&parts.headers).unwrap_or_default();
+                let split = partial::split_in_half(action, body);
+                Ok(self.forward_part(parts, body.clone(), split).await)
+            }
+            Some(Kind::RejectEntries { containing }) => {
+                let split = partial::split_entries(body, containing);
+                Ok(self.forward_part(parts, body.clone(), split).await)
+            }
+            Some(Kind::Poison) => {
+                let poisoned = poisoned.unwrap_or_else(|| body.clone());
+                Ok(self.forward(parts, poisoned).await)
+            }
+            Some(Kind::Latency { .. }) | None => Ok(self.forward(parts, body.clone()).await),
+        }
     }
 
     /// Returns the kind of the fault that hits a call. A poison fault hits only calls that
@@ -215,38 +270,17 @@ impl Proxy {
         if response.status() != StatusCode::OK {
             return response;
         }
-        let answer = match response.into_body().collect().await {
-            Ok(body) => serde_json::from_slice(&body.to_bytes()).unwrap_or(Value::Null),
-            Err(never) => match never {},
-        };
+        let answer = whole(response.body()).await;
+        let answer = serde_json::from_slice(&answer).unwrap_or(Value::Null);
         http::json_response(StatusCode::OK, &split.response(answer))
     }
+}
 
-    /// Manages faults: `GET` lists, `POST` adds, `DELETE` clears one by `?id=`, or all.
-    fn manage(&self, method: &Method, query: Option<&str>, body: &[u8]) -> Response<Full<Bytes>> {
-        let rejected = |message: String| {
-            http::json_response(StatusCode::BAD_REQUEST, &json!({"message": message}))
-        };
-        match *method {
-            Method::GET => http::json_response(StatusCode::OK, &json!(self.rules.list())),
-            Method::POST => {
-                let added = serde_json::from_slice::<Fault>(body)
-                    .map_err(|error| error.to_string())
-                    .and_then(|fault| self.rules.add(fault).map_err(|error| error.to_string()));
-                match added {
-                    Ok(injected) => http::json_response(StatusCode::OK, &json!(injected)),
-                    Err(message) => rejected(message),
-                }
-            }
-            Method::DELETE => {
-                let id = query.and_then(|query| query.strip_prefix("id="));
-                match id.map(str::parse).transpose() {
-                    Ok(id) => http::json_response(StatusCode::OK, &json!(self.rules.clear(id))),
-                    Err(_) => rejected("an id is a number".to_owned()),
-                }
-            }
-            _ => http::json_response(StatusCode::METHOD_NOT_ALLOWED, &json!({})),
-        }
+/// Returns the bytes of a response, which are here already.
+async fn whole(body: &Full<Bytes>) -> Bytes {
+    match body.clone().collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(never) => match never {},
     }
 }
 
@@ -255,6 +289,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use axum::{Router, body::Bytes, extract::State, routing::any};
+    use devstack_api::{Fault, PutResult, What};
     use tokio::net::TcpListener;
 
     use super::*;
@@ -436,6 +471,62 @@ mod tests {
         put_events(&proxy).await.unwrap();
         assert!(started.elapsed().as_millis() >= 50);
         assert_eq!(reached.lock().unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn calls_are_recorded_with_their_results() {
+        let (proxy, _) = start().await;
+        let entries = json!([{"Detail": json!({"id": "e"}).to_string()}]);
+        proxy.rules().add(fault(Kind::CutAfter)).unwrap();
+        assert!(put_entries(&proxy, &entries).await.is_err());
+        proxy.rules().clear(None);
+        proxy.rules().add(fault(Kind::Throttle)).unwrap();
+        put_entries(&proxy, &entries).await.unwrap();
+        proxy.rules().clear(None);
+        put_entries(&proxy, &entries).await.unwrap();
+        let journey = proxy.recorder().journey("e").unwrap();
+        let results: Vec<&PutResult> = journey
+            .steps
+            .iter()
+            .filter_map(|step| match &step.what {
+                What::Put { result, .. } => Some(result),
+                _ => None,
+            })
+            .collect();
+        let throttled = PutResult::Rejected("ThrottlingException".to_owned());
+        assert_eq!(
+            results,
+            [&PutResult::NoAnswer, &throttled, &PutResult::Accepted]
+        );
+    }
+
+    #[tokio::test]
+    async fn web_pages_cannot_manage_the_stack() {
+        let (proxy, _) = start().await;
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        for (method, path) in [
+            ("GET", "/_activity"),
+            ("GET", "/_activity/batches"),
+            ("GET", "/_activity/events/e"),
+            ("POST", "/_faults"),
+            ("DELETE", "/_faults"),
+            ("POST", "/_try/orders"),
+            ("POST", "/_try/damage"),
+        ] {
+            let url = format!("{}{path}", proxy.endpoint());
+            let method: reqwest::Method = method.parse().unwrap();
+            let request = || http.request(method.clone(), &url).body("{}");
+            for (name, value) in [
+                ("origin", "https://attacker.example"),
+                ("sec-fetch-site", "cross-site"),
+                ("host", "attacker.example"),
+            ] {
+                let response = request().header(name, value).send().await.unwrap();
+                assert_eq!(response.status(), 403, "{path} {name}");
+            }
+            let response = request().send().await.unwrap();
+            assert_ne!(response.status(), 403, "{path}");
+        }
     }
 
     #[tokio::test]

@@ -1,75 +1,13 @@
 //! The faults that are injected, and which calls they hit.
 
 use std::{
-    fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use serde::{Deserialize, Serialize};
+use devstack_api::{Fault, InjectedFault, Kind};
 
 use super::{partial, poison};
-
-/// What goes wrong with a call.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(
-    rename_all = "kebab-case",
-    tag = "kind",
-    rename_all_fields = "camelCase"
-)]
-pub enum Kind {
-    /// The call is rejected with `ThrottlingException`.
-    Throttle,
-    /// The call is rejected with `AccessDeniedException`.
-    Deny,
-    /// Half of the call fails: entries of `PutEvents` fail, and keys of `BatchGetItem` and
-    /// `BatchWriteItem` are returned as unprocessed.
-    Partial,
-    /// Some entries of `PutEvents` fail with `InternalFailure`, and the others are accepted.
-    /// Calls without such an entry are not hit.
-    RejectEntries {
-        /// The entries with this text in their detail type or detail.
-        containing: String,
-    },
-    /// The event that the call commits is damaged, so that it can't be published. Calls that
-    /// commit no event are not hit.
-    Poison,
-    /// The call takes longer.
-    Latency {
-        /// By how many milliseconds.
-        milliseconds: u64,
-    },
-    /// The connection is cut before the call has an effect.
-    CutBefore,
-    /// The connection is cut after the call had its effect.
-    CutAfter,
-}
-
-/// A fault of an AWS action.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Fault {
-    /// The action's name: `PutEvents`, `BatchWriteItem`, ...
-    pub action: String,
-    /// What goes wrong.
-    #[serde(flatten)]
-    pub kind: Kind,
-    /// The probability for each call, more than 0 and at most 1.
-    pub probability: f64,
-    /// How many more calls it hits; `None` means all.
-    pub count: Option<u32>,
-}
-
-/// An active fault.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct InjectedFault {
-    /// The number by which it is cleared.
-    pub id: u32,
-    /// What it does.
-    #[serde(flatten)]
-    pub fault: Fault,
-    /// How many calls it has hit.
-    pub hits: u32,
-}
 
 /// Why a fault is invalid.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -189,43 +127,11 @@ impl Rules {
     }
 }
 
-impl Kind {
-    pub(super) fn latency(&self) -> Option<Duration> {
-        match self {
-            Self::Latency { milliseconds } => Some(Duration::from_millis(*milliseconds)),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for InjectedFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Fault {
-            action,
-            kind,
-            probability,
-            count,
-        } = &self.fault;
-        write!(f, "{}: {action} ", self.id)?;
-        match kind {
-            Kind::Throttle => f.write_str("is throttled")?,
-            Kind::Deny => f.write_str("is denied")?,
-            Kind::Partial => f.write_str("fails in part")?,
-            Kind::RejectEntries { containing } => {
-                write!(f, "rejects entries that contain \"{containing}\"")?;
-            }
-            Kind::Poison => f.write_str("commits a poison event")?,
-            Kind::Latency { milliseconds } => write!(f, "takes {milliseconds} ms longer")?,
-            Kind::CutBefore => f.write_str("is cut off before its effect")?,
-            Kind::CutAfter => f.write_str("is cut off after its effect")?,
-        }
-        if *probability < 1.0 {
-            write!(f, ", with probability {probability}")?;
-        }
-        if let Some(count) = count {
-            write!(f, ", {count} more times")?;
-        }
-        write!(f, " (hit {} so far)", self.hits)
+/// Returns by how much a fault of this kind delays a call.
+pub(super) fn latency(kind: &Kind) -> Option<Duration> {
+    match kind {
+        Kind::Latency { milliseconds } => Some(Duration::from_millis(*milliseconds)),
+        _ => None,
     }
 }
 
@@ -323,28 +229,5 @@ mod tests {
         );
         assert!(rejected(with(f64::NAN, None)).ends_with("not NaN"));
         assert!(rejected(with(1.0, Some(0))).contains("must be 1 or more"));
-    }
-
-    #[test]
-    fn a_fault_reads_like_a_sentence() {
-        let rules = Rules::default();
-        let rejects = Kind::RejectEntries {
-            containing: "order#42".to_owned(),
-        };
-        let text = rules.add(fault("PutEvents", rejects)).unwrap().to_string();
-        assert_eq!(
-            text,
-            "1: PutEvents rejects entries that contain \"order#42\" (hit 0 so far)"
-        );
-        let slow = Fault {
-            probability: 0.5,
-            count: Some(3),
-            ..fault("PutEvents", Kind::Latency { milliseconds: 250 })
-        };
-        let text = rules.add(slow).unwrap().to_string();
-        assert_eq!(
-            text,
-            "2: PutEvents takes 250 ms longer, with probability 0.5, 3 more times (hit 0 so far)"
-        );
     }
 }

@@ -25,8 +25,8 @@ use super::{
     sources::Sources,
 };
 use crate::{
-    clients::Clients, endpoint::LocalEndpoint, error::Error, http_server::HttpServer,
-    log::log_line, paths::Paths,
+    activity::Recorder, clients::Clients, endpoint::LocalEndpoint, error::Error,
+    http_server::HttpServer, log::log_line, paths::Paths,
 };
 
 /// The default port of `cargo lambda invoke`.
@@ -47,11 +47,13 @@ type Functions = Arc<BTreeMap<String, LocalFunction>>;
 
 impl Gateway {
     /// Serves functions with these configurations: at this address, or without one, where
-    /// `cargo lambda invoke` finds them if that port is free.
+    /// `cargo lambda invoke` finds them if that port is free. The recorder is told which of them
+    /// can't be called.
     pub(crate) async fn start(
         paths: &Paths,
         configurations: Configurations,
         listen: Option<SocketAddr>,
+        recorder: Recorder,
     ) -> Result<Self, Error> {
         let project = Project::of(paths);
         let functions = configurations.into_iter().map(|(name, configuration)| {
@@ -69,16 +71,23 @@ impl Gateway {
             Some(address) => HttpServer::listen(address).await?,
             None => listen_at_usual_port().await?,
         };
-        Ok(Self::serve(server, functions, project.sources))
+        Ok(Self::serve(server, functions, project.sources, recorder))
     }
 
-    fn serve(server: HttpServer, functions: Functions, sources: Sources) -> Self {
+    fn serve(
+        server: HttpServer,
+        functions: Functions,
+        sources: Sources,
+        recorder: Recorder,
+    ) -> Self {
         let endpoint = server.endpoint();
         let mut tasks = JoinSet::new();
-        tasks.spawn(build_changes(Arc::clone(&functions), sources));
+        let changes = build_changes(Arc::clone(&functions), sources, recorder.clone());
+        tasks.spawn(changes);
         tasks.spawn(server.serve(move |request| {
             let functions = Arc::clone(&functions);
-            async move { Ok::<_, Infallible>(answer(&functions, request).await) }
+            let recorder = recorder.clone();
+            async move { Ok::<_, Infallible>(answer(&functions, &recorder, request).await) }
         }));
         Self { endpoint, tasks }
     }
@@ -114,7 +123,7 @@ async fn listen_at_usual_port() -> Result<HttpServer, Error> {
 }
 
 /// Builds the functions in use whenever their sources change.
-async fn build_changes(functions: Functions, sources: Sources) {
+async fn build_changes(functions: Functions, sources: Sources, recorder: Recorder) {
     let mut ticks = interval(CHECK_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut known = sources.state();
@@ -124,13 +133,25 @@ async fn build_changes(functions: Functions, sources: Sources) {
         if now != known {
             known = now;
             for function in functions.values() {
-                function.refresh().await;
+                record(&recorder, function, function.refresh().await.as_ref());
             }
         }
     }
 }
 
-async fn answer(functions: &Functions, request: Request<Incoming>) -> Response<Full<Bytes>> {
+/// Records whether a function can be called.
+fn record(recorder: &Recorder, function: &LocalFunction, result: Result<&(), &CallError>) {
+    match result {
+        Ok(()) => recorder.function_answered(&function.name),
+        Err(error) => recorder.function_failed(&function.name, error.to_string()),
+    }
+}
+
+async fn answer(
+    functions: &Functions,
+    recorder: &Recorder,
+    request: Request<Incoming>,
+) -> Response<Full<Bytes>> {
     let (parts, body) = request.into_parts();
     let Some(call) = Call::of(parts.uri.path()) else {
         let mut response = Response::new(Full::from(
@@ -158,7 +179,9 @@ async fn answer(functions: &Functions, request: Request<Incoming>) -> Response<F
         // The caller has disconnected and receives no response.
         Err(_) => return Response::default(),
     };
-    match call.pass_on(function, &parts, body).await {
+    let passed_on = call.pass_on(function, &parts, body).await;
+    record(recorder, function, passed_on.as_ref().map(|_| &()));
+    match passed_on {
         Ok(answer) => answer,
         Err(error) => {
             let answer = error.response(kind);
@@ -255,7 +278,12 @@ mod tests {
             let functions = Arc::new(BTreeMap::from([(NAME.to_owned(), function)]));
             let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
             let server = HttpServer::listen(any_port).await.unwrap();
-            let gateway = Gateway::serve(server, Arc::clone(&functions), project.sources());
+            let gateway = Gateway::serve(
+                server,
+                Arc::clone(&functions),
+                project.sources(),
+                Recorder::default(),
+            );
             let http = Client::builder().no_proxy().build().unwrap();
             Self {
                 project,

@@ -93,12 +93,16 @@ impl LocalFunction {
 
     /// Builds the function if it was called before and its sources have changed since, so
     /// that compiler errors appear as soon as a file is saved.
-    pub(super) async fn refresh(&self) {
+    ///
+    /// # Errors
+    ///
+    /// If it can't be built. That is in the log, and the next caller receives it, too.
+    pub(super) async fn refresh(&self) -> Result<(), CallError> {
         let mut state = self.state.lock().await;
         if state.built.is_some() {
-            // An error is in the log, and the next caller receives it, too.
-            let _ = self.ready(&mut state).await;
+            self.ready(&mut state).await?;
         }
+        Ok(())
     }
 
     /// Returns a process that runs the function as built from its current sources.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod access;
+mod activity;
 mod chaos;
 mod commit_to_bus;
 mod conformance;
@@ -27,6 +28,7 @@ use std::{
     time::Duration,
 };
 
+use hyper::header::{COOKIE, SET_COOKIE};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
@@ -258,8 +260,10 @@ async fn make_dev_handles_orders_and_faults_and_ends_completely() {
         .spawn();
     let mut dev = Dev(dev.unwrap());
     let log = Log::of(&mut dev.0);
+    let console = log.next_with("/?token=");
     let curl = log.next_with("/lambda-url/create-order/orders");
     log.next_with("Ctrl-C");
+    a_console_shows_the_stack(console.trim()).await;
 
     let second = run(&["dev"]);
     assert_eq!(second.status.code(), Some(1));
@@ -325,6 +329,23 @@ async fn make_dev_handles_orders_and_faults_and_ends_completely() {
     assert_nothing_runs(address);
     let after = run(&["fault", "list"]);
     assert!(text(&after).contains("no stack is running"));
+}
+
+/// Visits the console as a browser does that is given its address.
+async fn a_console_shows_the_stack(address: &str) {
+    let stays = reqwest::redirect::Policy::none();
+    let http = reqwest::Client::builder().no_proxy().redirect(stays);
+    let http = http.build().unwrap();
+    let first = http.get(address).send().await.unwrap();
+    assert!(first.status().is_redirection(), "{}", first.status());
+    let cookie = first.headers()[SET_COOKIE].to_str().unwrap();
+    let (cookie, _) = cookie.split_once(';').unwrap();
+    let (page, _) = address.split_once('?').unwrap();
+    let shown = http.get(page).header(COOKIE, cookie).send().await.unwrap();
+    assert_eq!(shown.status(), 200);
+    // Only the local stack has them.
+    let shown = shown.text().await.unwrap();
+    assert!(shown.contains("/batches"), "{shown}");
 }
 
 async fn a_poison_event_is_parked_until_it_is_edited(

@@ -28,9 +28,9 @@ pub(crate) async fn reach_nothing(stack: SocketAddr, endpoint: &str) {
     invoking.send().await.unwrap();
     let rows = number_of_rows(&clients).await;
 
-    // The emulator, a function in it, the fault proxy, the functions, and the Runtime APIs of
-    // those that were called.
-    are_rejected_by_each_socket(stack, 6).await;
+    // The emulator, a function in it, the fault proxy, the functions, the Runtime APIs of those
+    // that were called, and the console.
+    are_rejected_by_each_socket(stack, 7).await;
     assert_eq!(function_names(&clients).await, functions);
     assert_eq!(number_of_rows(&clients).await, rows);
 }
@@ -103,6 +103,9 @@ fn hostile_requests(http: &Client, port: u16) -> Vec<RequestBuilder> {
         ),
         (Method::POST, "/_faults", fault),
         (Method::DELETE, "/_faults", String::new()),
+        (Method::GET, "/_activity", String::new()),
+        (Method::POST, "/_try/orders", r#"{"count":1}"#.to_owned()),
+        (Method::POST, "/_try/damage", String::new()),
         (Method::POST, "/_ministack/reset", String::new()),
         (
             Method::GET,

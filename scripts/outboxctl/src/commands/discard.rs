@@ -12,13 +12,13 @@ use serde::Serialize;
 use super::{
     find_row::find_row,
     group_change::{GroupChange, RowChange, RowResult, SeenRows, change_each},
-    group_preview,
+    group_preview::Preview,
     parked_rows::ParkedRow,
 };
 use crate::{
-    arguments,
     context::{Context, Outcome},
     error::Error,
+    operator::Operator,
     outbox_parts::OperatorRelay,
     output::{Report, count},
     row_name::RowName,
@@ -26,43 +26,43 @@ use crate::{
 };
 
 #[derive(Debug, Serialize)]
-struct Discarded {
+pub(crate) struct Discarded {
     /// The row's name.
-    discarded: String,
+    pub(crate) discarded: String,
     /// How many rows of its aggregate were published then: those that it held.
-    published: usize,
+    pub(crate) published: usize,
     /// How many of those could not be published.
-    failed: usize,
+    pub(crate) failed: usize,
     /// The command that shows the content.
     #[serde(skip)]
     history: String,
 }
 
-pub(super) async fn run(
-    context: &Context<'_>,
-    options: &arguments::Discard,
-) -> Result<Outcome, Error> {
+/// Returns the record of a discard by the operator, now.
+fn by_operator(context: &Context, reason: &str) -> Result<Discard, Error> {
     let caller = &context.deployment.account.caller;
-    let reason = &options.reason;
-    let discard = Discard::new(caller, Timestamp::now(), reason).ok_or(Error::NoReason)?;
-    if let Some(row) = &options.row {
-        return discard_one(context, row, &discard).await;
-    }
-    // Without a row there is a group, or the command line was rejected.
-    let code = options.whole.group.as_deref().unwrap_or_default();
-    let rows = ParkedRow::only(ParkedRow::all(context).await?, code)?;
-    if let Some(until) = options.whole.until {
-        return discard_group(context, rows, until, &discard).await;
-    }
-    let command = ("discard", &["--reason", reason.as_str()][..]);
-    group_preview::show(context, "discard", command, code, &rows).await
+    Discard::new(caller, Timestamp::now(), reason).ok_or(Error::NoReason)
 }
 
-async fn discard_one(
-    context: &Context<'_>,
+/// Returns what [`discard_group`] would do.
+pub(crate) async fn preview_discard(
+    context: &Context,
+    code: &str,
+    reason: &str,
+) -> Result<Preview, Error> {
+    by_operator(context, reason)?;
+    let rows = ParkedRow::only(ParkedRow::all(context).await?, code)?;
+    let command = ("discard", &["--reason", reason][..]);
+    Ok(Preview::of(context, "discard", command, code, &rows).await)
+}
+
+/// Discards a row, and publishes those that it held.
+pub(crate) async fn discard_row(
+    context: &Context,
     name: &RowName,
-    discard: &Discard,
-) -> Result<Outcome, Error> {
+    reason: &str,
+) -> Result<Discarded, Error> {
+    let discard = &by_operator(context, reason)?;
     let relay = context.parts.relay();
     let key = find_row(&relay, name).await?;
     let discarding = || relay.table().discard(&key, discard);
@@ -74,21 +74,25 @@ async fn discard_one(
     }
     let held = relay.publish_rows(&BTreeSet::from([key.clone()])).await;
     let discarded = key.to_string();
-    context.print(&Discarded {
+    Ok(Discarded {
         history: context.command_for(&["history"], &discarded, &[]),
         discarded,
         published: held.published,
         failed: held.failed,
-    })?;
-    Ok(Outcome::done_if(held.failed == 0))
+    })
 }
 
-async fn discard_group(
-    context: &Context<'_>,
-    rows: Vec<ParkedRow>,
+/// Discards the rows with a code that were parked until this time, and publishes those that they
+/// held.
+pub(crate) async fn discard_group(
+    context: &Context,
+    operator: &dyn Operator,
+    code: &str,
     until: Timestamp,
-    discard: &Discard,
-) -> Result<Outcome, Error> {
+    reason: &str,
+) -> Result<GroupChange, Error> {
+    let discard = &by_operator(context, reason)?;
+    let rows = ParkedRow::only(ParkedRow::all(context).await?, code)?;
     let seen = SeenRows::of(rows, until);
     let relay = context.parts.relay();
     let discarding = async |key: &RowKey| {
@@ -97,19 +101,18 @@ async fn discard_group(
             .await
     };
     let mut results = Vec::new();
-    for (key, change) in change_each(context, "discarding", &seen.rows, discarding).await {
+    for (key, change) in change_each(context, operator, "discarding", &seen.rows, discarding).await
+    {
         results.push(result(&relay, &key, &change).await);
     }
     let discarded = seen.rows.iter().map(|row| row.key().clone()).collect();
     let held = relay.publish_rows(&discarded).await;
     if held.published + held.failed > 0 {
-        context.note(held_rows(held.published, held.failed));
+        operator.note(held_rows(held.published, held.failed));
     }
-    let outcome = GroupChange::print(context, "discarded", results, seen.newer)?;
-    Ok(if held.failed == 0 {
-        outcome
-    } else {
-        Outcome::NeedsAttention
+    Ok(GroupChange {
+        held_failed: held.failed,
+        ..GroupChange::of("discarded", results, seen.newer)
     })
 }
 
@@ -149,6 +152,10 @@ fn held_rows(published: usize, failed: usize) -> Text {
 }
 
 impl Report for Discarded {
+    fn outcome(&self) -> Outcome {
+        Outcome::done_if(self.failed == 0)
+    }
+
     fn text(&self) -> Text {
         let mut text = Text::line(format_args!(
             "{} will not be published; its content is kept for 30 days: {}",

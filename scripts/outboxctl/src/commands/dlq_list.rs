@@ -19,12 +19,12 @@ use crate::{
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Listing {
+pub(crate) struct Listing {
     /// The largest first.
-    groups: Vec<ShownGroup>,
-    letters: Vec<ListedLetter>,
+    pub(crate) groups: Vec<ShownGroup>,
+    pub(crate) letters: Vec<ListedLetter>,
     /// About how many letters are not listed: beyond the limit, of another group, or in flight.
-    others: usize,
+    pub(crate) others: usize,
     /// Why edits are unknown, if they are.
     #[serde(skip_serializing_if = "Option::is_none")]
     edits_unknown: Option<String>,
@@ -47,11 +47,12 @@ struct Suggested {
     flat: String,
 }
 
-pub(super) async fn run(
-    context: &Context<'_>,
+/// Receives dead letters, and makes them visible again.
+pub(crate) async fn dlq_list(
+    context: &Context,
     limit: usize,
     options: &arguments::Listing,
-) -> Result<Outcome, Error> {
+) -> Result<Listing, Error> {
     let replay = context.parts.replay().await?;
     let mut letters = ListedLetter::peek(context, &replay, Some(limit)).await?;
     // Without letters all is well, whatever group was asked for.
@@ -63,14 +64,18 @@ pub(super) async fn run(
     let Depth { visible, hidden } = replay.queue().depth().await.map_err(Error::aws)?;
     let rows = letters.iter().filter_map(|letter| letter.row.as_ref());
     let edits = Edits::read(replay.relay(), rows).await;
-    let listing = Listing::of(context, letters, visible + hidden, &edits, options);
-    context.print(&listing)?;
-    Ok(Outcome::done_if(listing.letters.is_empty()))
+    Ok(Listing::of(
+        context,
+        letters,
+        visible + hidden,
+        &edits,
+        options,
+    ))
 }
 
 impl Listing {
     fn of(
-        context: &Context<'_>,
+        context: &Context,
         letters: Vec<ListedLetter>,
         depth: usize,
         edits: &Result<Edits, CallError>,
@@ -91,7 +96,7 @@ impl Listing {
 }
 
 impl Suggested {
-    fn of(context: &Context<'_>, letters: &[ListedLetter], groups: &[ShownGroup]) -> Self {
+    fn of(context: &Context, letters: &[ListedLetter], groups: &[ShownGroup]) -> Self {
         let show = |letter: &ListedLetter| context.command_for(&["dlq", "show"], &letter.id, &[]);
         let replay =
             |group: &ShownGroup| context.command_for_group(&["dlq", "replay"], group.code(), &[]);
@@ -121,6 +126,10 @@ fn flat(letters: &[ListedLetter]) -> Text {
 }
 
 impl Report for Listing {
+    fn outcome(&self) -> Outcome {
+        Outcome::done_if(self.letters.is_empty())
+    }
+
     fn text(&self) -> Text {
         if self.letters.is_empty() && self.others == 0 {
             return "there are no dead letters".into();

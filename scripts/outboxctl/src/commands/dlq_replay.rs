@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use jiff::Timestamp;
 use outbox::{
     RowKey,
     ports::{DeadLetterQueue, Message},
@@ -15,10 +16,9 @@ use crate::{
     arguments::{DlqReplay, WholeGroup},
     context::{Context, Outcome},
     error::Error,
-    interrupt::Interrupt,
+    operator::Operator,
     outbox_parts::OperatorReplay,
     output::{Report, count},
-    progress::Progress,
     text::Text,
 };
 
@@ -27,51 +27,56 @@ const MOST_ROWS: usize = 3;
 
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Replayed {
+pub(crate) struct Replayed {
     /// Letters that were settled and deleted; in a dry run, those that would be.
-    settled: usize,
+    pub(crate) settled: usize,
     /// Rows that were published, including those before a dead one in its aggregate. In a
     /// dry run, only the rows that letters name.
-    published: usize,
+    pub(crate) published: usize,
     /// Letters that stay in the queue, and what to do about each.
-    left: Vec<RemainingLetter>,
+    pub(crate) left: Vec<RemainingLetter>,
     /// Letters that were settled from the table, because the stream no longer has their
     /// records.
     from_table: usize,
-    dry_run: bool,
+    pub(crate) dry_run: bool,
     /// The result for each letter of a group; empty for other replays.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    letters: Vec<LetterResult>,
+    pub(crate) letters: Vec<LetterResult>,
     /// The command that replays the group, in a dry run of one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    command: Option<String>,
+    pub(crate) command: Option<String>,
+    /// The end of what the operator has seen, in a dry run of a group.
+    #[serde(skip)]
+    pub(crate) until: Option<Timestamp>,
     /// Why the replay ended early, if it did.
     #[serde(skip_serializing_if = "Option::is_none")]
-    ended_early: Option<String>,
+    pub(crate) ended_early: Option<String>,
     /// The command that lists the remaining letters.
     #[serde(skip)]
     list: String,
 }
 
 #[derive(Debug, Serialize)]
-struct RemainingLetter {
-    id: String,
-    why: String,
+pub(crate) struct RemainingLetter {
+    pub(crate) id: String,
+    pub(crate) why: String,
     /// Commands for the first parked row.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    next: Vec<String>,
+    pub(crate) next: Vec<String>,
 }
 
 /// What came of one letter of a group.
 #[derive(Debug, Serialize)]
-struct LetterResult {
-    id: String,
-    result: String,
+pub(crate) struct LetterResult {
+    pub(crate) id: String,
+    pub(crate) result: String,
 }
 
 /// A group of letters that is replayed as a whole.
 struct LetterGroup {
     ids: HashSet<String>,
+    /// When the last of them was sent.
+    until: Option<Timestamp>,
     /// The command that replays it.
     command: String,
 }
@@ -79,8 +84,8 @@ struct LetterGroup {
 /// The letters of a replay, one after the other: each is recorded, and reported at once if it
 /// stays.
 struct Letters<'c> {
-    context: &'c Context<'c>,
-    progress: Progress,
+    context: &'c Context,
+    operator: &'c dyn Operator,
     /// How many were found in the queue.
     found: usize,
     /// Whether the result for each letter is reported, and not only for those that stay.
@@ -88,13 +93,18 @@ struct Letters<'c> {
     replayed: Replayed,
 }
 
-pub(super) async fn run(context: &Context<'_>, options: &DlqReplay) -> Result<Outcome, Error> {
-    let interrupt = Interrupt::listen(context.is_for_people());
+/// Replays dead letters, or returns what a replay would do.
+pub(crate) async fn dlq_replay(
+    context: &Context,
+    operator: &dyn Operator,
+    options: &DlqReplay,
+) -> Result<Replayed, Error> {
+    operator.offer_stop();
     let replay = context.parts.replay().await?;
     let group = LetterGroup::find(context, &replay, &options.whole).await?;
     let ids: HashSet<String> = match &group {
         // Without ids the selection would be all letters.
-        Some(group) if group.ids.is_empty() => return all_later(context),
+        Some(group) if group.ids.is_empty() => return Ok(Replayed::all_later()),
         Some(group) => group.ids.clone(),
         None => options.ids.iter().cloned().collect(),
     };
@@ -105,33 +115,28 @@ pub(super) async fn run(context: &Context<'_>, options: &DlqReplay) -> Result<Ou
     };
     let depth = replay.queue().depth().await.map_err(Error::aws)?;
     let most = depth.visible.min(options.limit.unwrap_or(usize::MAX));
-    let mut letters = Letters::of(context, if selected == 0 { most } else { selected });
+    let mut letters = Letters::of(
+        context,
+        operator,
+        if selected == 0 { most } else { selected },
+    );
     letters.is_each_reported = group.is_some();
     if options.dry_run || options.whole.is_preview() {
-        letters.replayed.command = group.map(|group| group.command);
+        if let Some(group) = group {
+            letters.replayed.command = Some(group.command);
+            letters.replayed.until = group.until;
+        }
         letters.dry_run(&replay, &selection).await?;
     } else {
-        letters.replay(&replay, &selection, &interrupt).await;
+        letters.replay(&replay, &selection).await;
     }
-    let replayed = letters.finish(selected);
-    context.print(&replayed)?;
-    let is_done = replayed.left.is_empty() && replayed.ended_early.is_none();
-    Ok(Outcome::done_if(is_done))
-}
-
-/// Reports that there is nothing to replay: the group has other letters now.
-fn all_later(context: &Context<'_>) -> Result<Outcome, Error> {
-    context.print(&Replayed {
-        ended_early: Some("all letters of the group were sent after --until".to_owned()),
-        ..Replayed::default()
-    })?;
-    Ok(Outcome::NeedsAttention)
+    Ok(letters.finish(selected))
 }
 
 impl LetterGroup {
     /// Returns the letters of the group that was typed; `None` if none was.
     async fn find(
-        context: &Context<'_>,
+        context: &Context,
         replay: &OperatorReplay,
         whole: &WholeGroup,
     ) -> Result<Option<Self>, Error> {
@@ -143,21 +148,23 @@ impl LetterGroup {
         letters.retain(|letter| whole.until.is_none_or(|until| letter.since <= Some(until)));
         let until = letters.iter().filter_map(|letter| letter.since).max();
         // SQS reports the time of every letter. Without it, the letter is part of the group.
-        let until = until.unwrap_or_default().to_string();
+        let typed = until.unwrap_or_default().to_string();
         let replay = ["dlq", "replay"];
         Ok(Some(Self {
             ids: letters.into_iter().map(|letter| letter.id).collect(),
-            command: context.command_for_group(&replay, code, &["--until", &until]),
+            until,
+            command: context.command_for_group(&replay, code, &["--until", &typed]),
         }))
     }
 }
 
 impl<'c> Letters<'c> {
     /// Begins with about this many letters.
-    fn of(context: &'c Context<'c>, about: usize) -> Self {
+    fn of(context: &'c Context, operator: &'c dyn Operator, about: usize) -> Self {
+        operator.begin("replaying", about);
         Self {
             context,
-            progress: Progress::of("replaying", about, context.is_for_people()),
+            operator,
             found: 0,
             is_each_reported: false,
             replayed: Replayed {
@@ -178,13 +185,9 @@ impl<'c> Letters<'c> {
     }
 
     /// Replays the letters. If that fails, what was done before is still reported.
-    async fn replay(
-        &mut self,
-        replay: &OperatorReplay,
-        selection: &Selection,
-        interrupt: &Interrupt,
-    ) {
-        let stop = || interrupt.is_wanted();
+    async fn replay(&mut self, replay: &OperatorReplay, selection: &Selection) {
+        let operator = self.operator;
+        let stop = || operator.is_stop_wanted();
         let record = |message: &Message, outcome: &LetterOutcome| self.record(message, outcome);
         match replay.run(selection, stop, record).await {
             Ok(summary) => {
@@ -193,7 +196,7 @@ impl<'c> Letters<'c> {
             }
             Err(error) => self.replayed.ended_early = Some(error.to_string()),
         }
-        if interrupt.is_wanted() {
+        if operator.is_stop_wanted() {
             let ended_early = &mut self.replayed.ended_early;
             ended_early.get_or_insert("interrupted".to_owned());
         }
@@ -201,19 +204,20 @@ impl<'c> Letters<'c> {
 
     fn record(&mut self, message: &Message, outcome: &LetterOutcome) {
         self.found += 1;
-        self.progress.advance();
+        self.operator.advance();
         if self.is_each_reported {
             let result = LetterResult::of(message, outcome, self.replayed.dry_run);
             self.replayed.letters.push(result);
         }
         if let Some(left) = self.replayed.record(message, outcome, self.context) {
-            self.progress.say(left.text());
+            let text = left.text();
+            self.operator.note(text);
         }
     }
 
     /// Returns the result of a replay of these letters: `selected` by their ids, or any.
     fn finish(mut self, selected: usize) -> Replayed {
-        self.progress.finish();
+        self.operator.finish();
         if self.found < selected {
             let missing = count(selected - self.found, "letter");
             let reason = format!("{missing} not found: already deleted, or in flight");
@@ -224,12 +228,20 @@ impl<'c> Letters<'c> {
 }
 
 impl Replayed {
+    /// Returns that there is nothing to replay: the group has other letters now.
+    fn all_later() -> Self {
+        Self {
+            ended_early: Some("all letters of the group were sent after --until".to_owned()),
+            ..Self::default()
+        }
+    }
+
     /// Records the outcome on a letter. Returns the letter if it stays in the queue.
     fn record(
         &mut self,
         message: &Message,
         outcome: &LetterOutcome,
-        context: &Context<'_>,
+        context: &Context,
     ) -> Option<&RemainingLetter> {
         let why = why_left(outcome).unwrap_or_default();
         let next = match outcome {
@@ -317,6 +329,10 @@ impl RemainingLetter {
 }
 
 impl Report for Replayed {
+    fn outcome(&self) -> Outcome {
+        Outcome::done_if(self.left.is_empty() && self.ended_early.is_none())
+    }
+
     fn text(&self) -> Text {
         let letters = count(self.settled, "dead letter");
         let rows = count(self.published, "row");

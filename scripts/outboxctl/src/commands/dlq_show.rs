@@ -26,7 +26,7 @@ const MOST_ROWS: usize = 50;
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Shown {
+pub(crate) struct Shown {
     id: String,
     /// The age.
     since: String,
@@ -46,7 +46,8 @@ struct Row {
     state: String,
 }
 
-pub(super) async fn run(context: &Context<'_>, id: &str) -> Result<Outcome, Error> {
+/// Receives a dead letter, makes it visible again, and reads its rows.
+pub(crate) async fn dlq_show(context: &Context, id: &str) -> Result<Shown, Error> {
     let replay = context.parts.replay().await?;
     let selection = Selection {
         ids: HashSet::from([id.to_owned()]),
@@ -86,8 +87,7 @@ pub(super) async fn run(context: &Context<'_>, id: &str) -> Result<Outcome, Erro
             );
         }
     }
-    context.print(&shown)?;
-    Ok(Outcome::NeedsAttention)
+    Ok(shown)
 }
 
 impl Row {
@@ -144,6 +144,10 @@ fn json(body: &str) -> Box<RawValue> {
 }
 
 impl Report for Shown {
+    fn outcome(&self) -> Outcome {
+        Outcome::NeedsAttention
+    }
+
     fn text(&self) -> Text {
         let mut text = Text::line(format_args!("letter {}, age {}", self.id, self.since));
         // Strings of JSON have no line breaks, so every line is one of the layout.

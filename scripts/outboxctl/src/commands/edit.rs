@@ -2,75 +2,69 @@
 
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
-use console::Style;
 use jiff::Timestamp;
 use outbox::{
     OutboxRow, RowKey, Unreadable,
     ports::{Edit, ParkedRows},
     replay::check_detail,
 };
-use similar::{ChangeTag, TextDiff};
 
-use super::{find_row::find_row, published::Published};
+use super::{difference::Difference, find_row::find_row, published::Published};
 use crate::{
-    context::{Context, Outcome},
+    context::Context,
     editor::{Draft, Editor},
     error::Error,
     json_layout::{compact, is_json, laid_out},
+    operator::Operator,
     outbox_parts::OperatorRelay,
     row_name::RowName,
     text::Text,
 };
 
-pub(super) async fn run(
-    context: &Context<'_>,
+/// Lets the operator edit the detail of a parked row, in an editor or in this file, and publishes
+/// the row.
+pub(crate) async fn edit(
+    context: &Context,
+    operator: &dyn Operator,
     name: &RowName,
     file: Option<&Path>,
-) -> Result<Outcome, Error> {
-    let relay = context.parts.relay();
-    let key = find_row(&relay, name).await?;
-    let row = parked_row(&relay, &key).await?;
+) -> Result<Published, Error> {
+    let row = parked_row(context, name).await?;
     if let Some(file) = file {
         let edited = std::fs::read_to_string(file)
             .map_err(Error::io(format!("reading {}", file.display())))?;
-        return publish(context, &relay, &row, &edited).await;
+        return publish_edited(context, operator, &row, &edited).await;
     }
     let editor = Editor::of_environment()?;
     let draft = Draft::new(&for_editing(&row.detail))?;
     let published = match editor.edit(&draft) {
-        Ok(edited) => publish(context, &relay, &row, &edited).await,
+        Ok(edited) => publish_edited(context, operator, &row, &edited).await,
         Err(error) => Err(error),
     };
     match published {
-        Ok(outcome) => {
+        Ok(published) => {
             draft.remove();
-            Ok(outcome)
+            Ok(published)
         }
         Err(Error::Unedited(row)) => {
             draft.remove();
             Err(Error::Unedited(row))
         }
-        Err(error) => Err(draft.keep(&key.to_string(), error)),
+        Err(error) => Err(draft.keep(&row.key.to_string(), error)),
     }
 }
 
 /// Replaces the row's detail with the edited one, and publishes the row.
-async fn publish(
-    context: &Context<'_>,
-    relay: &OperatorRelay,
+pub(crate) async fn publish_edited(
+    context: &Context,
+    operator: &dyn Operator,
     row: &OutboxRow,
     edited: &str,
-) -> Result<Outcome, Error> {
+) -> Result<Published, Error> {
+    let relay = &context.parts.relay();
     let key = &row.key;
-    let detail = &edited_detail(&row.detail, edited);
-    if *detail == row.detail {
-        return Err(Error::Unedited(key.to_string()));
-    }
-    check_detail(row, detail).map_err(|problem| Error::InvalidDetail {
-        row: key.to_string(),
-        problem: problem.to_string(),
-    })?;
-    context.note(difference(&row.detail, detail));
+    let detail = &checked_detail(row, edited)?;
+    operator.note(Difference::between(&row.detail, detail).text());
     let edit = Edit {
         by: context.deployment.account.caller.clone(),
         at: Timestamp::now(),
@@ -83,19 +77,36 @@ async fn publish(
     if !is_done && !was_done(relay, key, detail).await? {
         return Err(Error::Changed(key.to_string()));
     }
-    context.note(format_args!(
+    operator.note(Text::line(format_args!(
         "the row as it was is kept for 30 days: {}",
         context.command_for(&["history"], &key.to_string(), &[])
-    ));
+    )));
     let wanted = BTreeSet::from([key.clone()]);
     let through = relay.publish_rows(&wanted).await;
-    let published = Published::of(&wanted, &through, context);
-    context.print(&published)?;
-    Ok(published.outcome())
+    Ok(Published::of(&wanted, &through, context))
+}
+
+/// Returns the detail that would be published.
+///
+/// # Errors
+///
+/// If nothing was edited, or the bus would reject the detail.
+pub(crate) fn checked_detail(row: &OutboxRow, edited: &str) -> Result<String, Error> {
+    let detail = edited_detail(&row.detail, edited);
+    if detail == row.detail {
+        return Err(Error::Unedited(row.key.to_string()));
+    }
+    check_detail(row, &detail).map_err(|problem| Error::InvalidDetail {
+        row: row.key.to_string(),
+        problem: problem.to_string(),
+    })?;
+    Ok(detail)
 }
 
 /// Reads a row that is parked and can be parsed.
-async fn parked_row(relay: &OperatorRelay, key: &RowKey) -> Result<Arc<OutboxRow>, Error> {
+pub(crate) async fn parked_row(context: &Context, name: &RowName) -> Result<Arc<OutboxRow>, Error> {
+    let relay = context.parts.relay();
+    let key = &find_row(&relay, name).await?;
     let read = || relay.table().read(key);
     let stored = relay.patiently(read).await.map_err(Error::aws)?;
     let stored = stored.ok_or_else(|| Error::NoSuchRow(key.to_string()))?;
@@ -123,7 +134,7 @@ async fn was_done(relay: &OperatorRelay, key: &RowKey, detail: &str) -> Result<b
 /// Returns the detail for the editor: a line for each value. Only white space is added,
 /// and removed again afterwards. A detail that has white space already, or is no JSON,
 /// stays unchanged.
-fn for_editing(detail: &str) -> String {
+pub(crate) fn for_editing(detail: &str) -> String {
     if is_compact_json(detail) {
         laid_out(detail)
     } else {
@@ -149,40 +160,6 @@ fn is_compact_json(text: &str) -> bool {
     is_json(text) && compact(text) == text
 }
 
-/// Returns every change that will be published, as a coloured diff.
-fn difference(before: &str, after: &str) -> Text {
-    let for_people = |detail: &str| {
-        if is_json(detail) {
-            laid_out(detail)
-        } else {
-            detail.to_owned()
-        }
-    };
-    let (old, new) = (for_people(before), for_people(after));
-    if old == new {
-        return Text::line(format_args!(
-            "only white space between values changes: {} bytes become {}",
-            before.len(),
-            after.len()
-        ));
-    }
-    let mut text = Text::new();
-    for change in TextDiff::from_lines(&old, &new).iter_all_changes() {
-        let (sign, colour) = match change.tag() {
-            ChangeTag::Delete => ("-", Style::new().red()),
-            ChangeTag::Insert => ("+", Style::new().green()),
-            ChangeTag::Equal => (" ", Style::new()),
-        };
-        let line = change.value().trim_end_matches('\n');
-        text.add_styled(&colour.for_stderr(), format_args!("{sign} {line}"));
-    }
-    text.add_styled(
-        &Style::new().for_stderr().bold(),
-        "the row is published with these changes",
-    );
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,7 +168,8 @@ mod tests {
     const COMPACT: &str = r#"{"ratio":98.88339545701953,"wrong":1,"big":123456789012345678901234567890,"huge":1e400,"one":1.0,"text":"\u00e9\/ ","twice":1,"twice":2}"#;
 
     fn shown(before: &str, after: &str) -> String {
-        console::strip_ansi_codes(&difference(before, after).to_string()).into_owned()
+        let text = Difference::between(before, after).text().to_string();
+        console::strip_ansi_codes(&text).into_owned()
     }
 
     #[test]
@@ -232,15 +210,5 @@ mod tests {
                 assert_eq!(edited_detail(detail, saved), detail);
             }
         }
-    }
-
-    #[test]
-    fn a_change_of_white_space_or_control_characters_is_shown() {
-        assert_eq!(
-            shown("{\"a\": 1}", "{\"a\":1}"),
-            "only white space between values changes: 8 bytes become 7"
-        );
-        assert!(shown(r#"{"a":1}"#, r#"{"a":1.0}"#).contains("+   \"a\": 1.0"));
-        assert!(shown("\u{1b}[2J", r#"{"a":1}"#).contains("- \\u{1b}[2J"));
     }
 }

@@ -17,7 +17,7 @@ const AT_ONCE: usize = 8;
 
 /// The edits of one row, as far as there are records of them: the past 30 days.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub(super) struct Edited {
+pub(crate) struct Edited {
     times: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     last: Option<Timestamp>,
@@ -25,7 +25,7 @@ pub(super) struct Edited {
 
 /// The edits of the rows of a group.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
-pub(super) struct EditedRows {
+pub(crate) struct EditedRows {
     /// How many rows of the group were edited.
     rows: usize,
     /// When the last of them was.
@@ -35,11 +35,11 @@ pub(super) struct EditedRows {
 
 /// The edits of rows; a row without an edit is not in it.
 #[derive(Debug, Default)]
-pub(super) struct Edits(HashMap<RowKey, Edited>);
+pub(crate) struct Edits(HashMap<RowKey, Edited>);
 
 impl Edits {
     /// Reads the records about the aggregates of these rows.
-    pub(super) async fn read(
+    pub(crate) async fn read(
         relay: &OperatorRelay,
         rows: impl IntoIterator<Item = &RowKey>,
     ) -> Result<Self, CallError> {
@@ -74,12 +74,12 @@ impl Edits {
     }
 
     /// Returns the edits of a row, if there are any.
-    pub(super) fn of(&self, row: &RowKey) -> Option<Edited> {
+    pub(crate) fn of(&self, row: &RowKey) -> Option<Edited> {
         self.0.get(row).copied()
     }
 
     /// Returns the edits of the rows of a group.
-    pub(super) fn of_group(&self, group: &FailureGroup) -> EditedRows {
+    pub(crate) fn of_group(&self, group: &FailureGroup) -> EditedRows {
         let edits = group.keys.iter().filter_map(|row| self.of(row));
         edits.fold(EditedRows::default(), |sum, edited| EditedRows {
             rows: sum.rows + 1,
@@ -90,7 +90,7 @@ impl Edits {
 
 impl EditedRows {
     /// Returns the edits in words: `2 rows, last 3h ago`.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         match self.last {
             _ if self.rows == 0 => "none in 30 days".to_owned(),
             Some(last) => format!("{}, last {} ago", count(self.rows, "row"), age::age(last)),

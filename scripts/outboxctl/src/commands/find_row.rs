@@ -19,7 +19,7 @@ const DECIDED: &str = "discarded#";
 /// # Errors
 ///
 /// If there is no such row, or the table cannot be read.
-pub(super) async fn find_row(relay: &OperatorRelay, name: &RowName) -> Result<RowKey, Error> {
+pub(crate) async fn find_row(relay: &OperatorRelay, name: &RowName) -> Result<RowKey, Error> {
     // The record of an edit or a discard looks like a row, and must stay as it is.
     if name.aggregate_id.starts_with(DECIDED) {
         return Err(Error::NoSuchRow(name.to_string()));

@@ -10,11 +10,9 @@ use serde::Serialize;
 use super::parked_rows::ParkedRow;
 use crate::{
     context::{Context, Outcome},
-    error::Error,
-    interrupt::Interrupt,
+    operator::Operator,
     outbox_parts::OperatorRelay,
     output::{Report, count},
-    progress::Progress,
     text::Text,
 };
 
@@ -34,24 +32,27 @@ pub(super) enum RowChange {
 /// The results of a change of a group.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct GroupChange {
+pub(crate) struct GroupChange {
     /// What was done: `published` or `discarded`.
-    action: &'static str,
+    pub(crate) action: &'static str,
     /// How many rows it was done to, by this command or before.
-    done: usize,
-    rows: Vec<RowResult>,
+    pub(crate) done: usize,
+    pub(crate) rows: Vec<RowResult>,
     /// Rows that joined the group after it was shown. They were left as they are.
-    newer: usize,
+    pub(crate) newer: usize,
+    /// How many rows that the group held could not be published.
+    #[serde(skip)]
+    pub(crate) held_failed: usize,
 }
 
 /// The result for one row.
 #[derive(Debug, Serialize)]
-pub(super) struct RowResult {
-    pub(super) row: String,
-    pub(super) result: String,
+pub(crate) struct RowResult {
+    pub(crate) row: String,
+    pub(crate) result: String,
     /// Whether nothing is left to do about the row.
     #[serde(skip)]
-    pub(super) is_done: bool,
+    pub(crate) is_done: bool,
 }
 
 /// The rows of a group that the operator has seen.
@@ -76,27 +77,28 @@ impl SeenRows {
 /// Changes rows one by one. Ends at the first failure: what denies one change denies the next,
 /// and a failed call was retried already.
 pub(super) async fn change_each(
-    context: &Context<'_>,
+    context: &Context,
+    operator: &dyn Operator,
     what: &'static str,
     rows: &[ParkedRow],
     change: impl AsyncFn(&RowKey) -> Result<bool, CallError>,
 ) -> Vec<(RowKey, RowChange)> {
-    let interrupt = Interrupt::listen(context.is_for_people());
-    let mut progress = Progress::of(what, rows.len(), context.is_for_people());
+    operator.offer_stop();
+    operator.begin(what, rows.len());
     let relay = context.parts.relay();
     let mut changes = Vec::new();
     let mut is_failed = false;
     for row in rows {
-        let result = if is_failed || interrupt.is_wanted() {
+        let result = if is_failed || operator.is_stop_wanted() {
             RowChange::NotTried
         } else {
             change_one(&relay, row, &change).await
         };
         is_failed |= matches!(result, RowChange::Failed(_));
         changes.push((row.key().clone(), result));
-        progress.advance();
+        operator.advance();
     }
-    progress.finish();
+    operator.finish();
     changes
 }
 
@@ -157,26 +159,24 @@ impl RowResult {
 }
 
 impl GroupChange {
-    /// Prints the results, and returns whether anything is left to do.
-    pub(super) fn print(
-        context: &Context<'_>,
-        action: &'static str,
-        rows: Vec<RowResult>,
-        newer: usize,
-    ) -> Result<Outcome, Error> {
-        let done = rows.iter().filter(|row| row.is_done).count();
-        let is_done = done == rows.len() && newer == 0;
-        context.print(&Self {
+    /// Returns what was done to these rows, but not to those that joined the group since.
+    pub(super) fn of(action: &'static str, rows: Vec<RowResult>, newer: usize) -> Self {
+        Self {
             action,
-            done,
+            done: rows.iter().filter(|row| row.is_done).count(),
             rows,
             newer,
-        })?;
-        Ok(Outcome::done_if(is_done))
+            held_failed: 0,
+        }
     }
 }
 
 impl Report for GroupChange {
+    fn outcome(&self) -> Outcome {
+        let is_done = self.done == self.rows.len() && self.newer == 0;
+        Outcome::done_if(is_done && self.held_failed == 0)
+    }
+
     fn text(&self) -> Text {
         let all = count(self.rows.len(), "row");
         let mut text = Text::line(format_args!("{} of {all} {}", self.done, self.action));

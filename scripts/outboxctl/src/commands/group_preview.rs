@@ -1,5 +1,6 @@
 //! What a command would do with a whole group of parked rows, before it does it.
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
@@ -9,7 +10,6 @@ use super::{
 };
 use crate::{
     context::{Context, Outcome},
-    error::Error,
     output::{Report, count},
     text::Text,
 };
@@ -19,41 +19,49 @@ const MOST_ROWS: usize = 50;
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Preview {
-    dry_run: bool,
+pub(crate) struct Preview {
+    pub(crate) dry_run: bool,
     /// What would be done: `publish` or `discard`.
-    action: &'static str,
-    groups: Vec<ShownGroup>,
-    rows: Vec<String>,
+    pub(crate) action: &'static str,
+    pub(crate) groups: Vec<ShownGroup>,
+    pub(crate) rows: Vec<String>,
+    /// The end of what the operator has seen: rows that are parked later aren't part of it.
+    #[serde(skip)]
+    pub(crate) until: Option<Timestamp>,
     /// The command that does it.
-    command: String,
+    pub(crate) command: String,
 }
 
-/// Shows what `command` would do with these rows, and the command that does it.
-pub(super) async fn show(
-    context: &Context<'_>,
-    action: &'static str,
-    command: (&str, &[&str]),
-    code: &str,
-    rows: &[ParkedRow],
-) -> Result<Outcome, Error> {
-    let edits = parked::edits(context, rows).await;
-    // The end of what the operator sees: rows that are parked later aren't part of it.
-    let until = rows.iter().map(ParkedRow::parked_at).max();
-    let until = until.map_or_else(String::new, |until| until.to_string());
-    let (command, options) = command;
-    let options = [&["--until", &until], options].concat();
-    context.print(&Preview {
-        dry_run: true,
-        action,
-        groups: ShownGroup::of(ParkedRow::groups(rows), &edits, |_| None),
-        rows: rows.iter().map(|row| row.key().to_string()).collect(),
-        command: context.command_for_group(&[command], code, &options),
-    })?;
-    Ok(Outcome::NeedsAttention)
+impl Preview {
+    /// Returns what `command` would do with these rows, and the command that does it.
+    pub(super) async fn of(
+        context: &Context,
+        action: &'static str,
+        command: (&str, &[&str]),
+        code: &str,
+        rows: &[ParkedRow],
+    ) -> Self {
+        let edits = parked::edits(context, rows).await;
+        let until = rows.iter().map(ParkedRow::parked_at).max();
+        let typed = until.map_or_else(String::new, |until| until.to_string());
+        let (command, options) = command;
+        let options = [&["--until", &typed], options].concat();
+        Self {
+            dry_run: true,
+            action,
+            groups: ShownGroup::of(ParkedRow::groups(rows), &edits, |_| None),
+            rows: rows.iter().map(|row| row.key().to_string()).collect(),
+            until,
+            command: context.command_for_group(&[command], code, &options),
+        }
+    }
 }
 
 impl Report for Preview {
+    fn outcome(&self) -> Outcome {
+        Outcome::NeedsAttention
+    }
+
     fn text(&self) -> Text {
         let rows = count(self.rows.len(), "row");
         let mut text = Text::line(format_args!("this would {} {rows}:", self.action));

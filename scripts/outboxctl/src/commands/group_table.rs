@@ -13,9 +13,9 @@ const MOST_GROUPS: usize = 50;
 /// A group, and what was done about it before.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct ShownGroup {
+pub(crate) struct ShownGroup {
     #[serde(flatten)]
-    group: FailureGroup,
+    pub(crate) group: FailureGroup,
     /// The edits of its rows in the past 30 days; `None` if the rows or their edits are unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     edited: Option<EditedRows>,
@@ -27,7 +27,7 @@ pub(super) struct ShownGroup {
 impl ShownGroup {
     /// Combines groups with the edits of their rows. `received` returns how often a letter was
     /// received before.
-    pub(super) fn of(
+    pub(crate) fn of(
         groups: Vec<FailureGroup>,
         edits: &Result<Edits, CallError>,
         received: impl Fn(&str) -> Option<u64>,
@@ -44,15 +44,15 @@ impl ShownGroup {
         shown.collect()
     }
 
-    pub(super) fn code(&self) -> &str {
+    pub(crate) fn code(&self) -> &str {
         &self.group.code
     }
 
-    fn edited(&self) -> String {
+    pub(crate) fn edited(&self) -> String {
         self.edited.as_ref().map_or_else(unknown, EditedRows::text)
     }
 
-    fn received(&self) -> String {
+    pub(crate) fn received(&self) -> String {
         self.received_before.map_or_else(unknown, |times| {
             let is_one = self.group.count == 1;
             let before = count(usize::try_from(times).unwrap_or(usize::MAX), "time");

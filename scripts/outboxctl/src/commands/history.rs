@@ -17,41 +17,41 @@ use crate::{
 };
 
 #[derive(Debug, Serialize)]
-struct History {
-    row: String,
+pub(crate) struct History {
+    pub(crate) row: String,
     /// Oldest first.
-    decisions: Vec<Shown>,
+    pub(crate) decisions: Vec<Shown>,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Shown {
+pub(crate) struct Shown {
     #[serde(skip_serializing_if = "Option::is_none")]
-    at: Option<Timestamp>,
-    what: &'static str,
-    by: String,
+    pub(crate) at: Option<Timestamp>,
+    pub(crate) what: &'static str,
+    pub(crate) by: String,
     /// Why the operator discarded it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
+    pub(crate) reason: Option<String>,
     /// Why the row was parked then.
     #[serde(skip_serializing_if = "Option::is_none")]
-    parked: Option<String>,
+    pub(crate) parked: Option<String>,
     /// The detail before.
     #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<String>,
+    pub(crate) detail: Option<String>,
 }
 
-pub(super) async fn run(context: &Context<'_>, name: &RowName) -> Result<Outcome, Error> {
+/// Reads the decisions about a row.
+pub(crate) async fn history(context: &Context, name: &RowName) -> Result<History, Error> {
     let relay = context.parts.relay();
     let read = || relay.table().decisions(&name.aggregate_id);
     let mut decisions = relay.patiently(read).await.map_err(Error::aws)?;
     decisions.retain(|decision| is_about(&name.place, &decision.row));
     decisions.sort_by_key(|decision| decision.at);
-    context.print(&History {
+    Ok(History {
         row: name.to_string(),
         decisions: decisions.into_iter().map(Shown::of).collect(),
-    })?;
-    Ok(Outcome::Done)
+    })
 }
 
 fn is_about(place: &Place, row: &RowKey) -> bool {
@@ -105,6 +105,10 @@ impl Shown {
 }
 
 impl Report for History {
+    fn outcome(&self) -> Outcome {
+        Outcome::Done
+    }
+
     fn text(&self) -> Text {
         if self.decisions.is_empty() {
             let row = &self.row;

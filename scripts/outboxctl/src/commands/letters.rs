@@ -22,27 +22,27 @@ const NOT_A_DEAD_LETTER: &str = "NotADeadLetter";
 /// A message of the dead-letter queue.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct ListedLetter {
-    pub(super) id: String,
+pub(crate) struct ListedLetter {
+    pub(crate) id: String,
     /// When it was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) since: Option<Timestamp>,
+    pub(crate) since: Option<Timestamp>,
     /// Who sent it: the relay, or Lambda for its stream mapping.
-    pub(super) from: &'static str,
+    pub(crate) from: &'static str,
     /// The row or the records of the stream.
-    pub(super) about: String,
+    pub(crate) about: String,
     /// Why it was sent.
-    pub(super) why: String,
+    pub(crate) why: String,
     /// The code of its group.
-    pub(super) code: String,
+    pub(crate) code: String,
     /// How often SQS had received it before: for a replay or only to look at it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) received_before: Option<u64>,
+    pub(crate) received_before: Option<u64>,
     #[serde(skip)]
     message: String,
     /// The row of this outbox that it names, if it names one.
     #[serde(skip)]
-    pub(super) row: Option<RowKey>,
+    pub(crate) row: Option<RowKey>,
 }
 
 /// What a message says about itself.
@@ -83,8 +83,8 @@ impl Described {
 
 impl ListedLetter {
     /// Receives letters, the oldest first, and makes them visible again.
-    pub(super) async fn peek(
-        context: &Context<'_>,
+    pub(crate) async fn peek(
+        context: &Context,
         replay: &OperatorReplay,
         limit: Option<usize>,
     ) -> Result<Vec<Self>, Error> {
@@ -136,7 +136,7 @@ impl ListedLetter {
     /// # Errors
     ///
     /// If there are none.
-    pub(super) fn only(mut letters: Vec<Self>, code: &str) -> Result<Vec<Self>, Error> {
+    pub(crate) fn only(mut letters: Vec<Self>, code: &str) -> Result<Vec<Self>, Error> {
         let groups = Self::groups(&letters);
         letters.retain(|letter| letter.code == code);
         if letters.is_empty() {
@@ -150,7 +150,7 @@ impl ListedLetter {
     }
 
     /// Groups letters by code and message.
-    pub(super) fn groups(letters: &[Self]) -> Vec<FailureGroup> {
+    pub(crate) fn groups(letters: &[Self]) -> Vec<FailureGroup> {
         FailureGroup::of(letters.iter().map(|letter| Failure {
             code: letter.code.clone(),
             message: letter.message.clone(),

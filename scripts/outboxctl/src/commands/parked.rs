@@ -20,11 +20,11 @@ use crate::{
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Listing {
+pub(crate) struct Listing {
     /// The largest first.
-    groups: Vec<ShownGroup>,
+    pub(crate) groups: Vec<ShownGroup>,
     /// Those parked first at the beginning.
-    rows: Vec<Row>,
+    pub(crate) rows: Vec<Row>,
     /// Why edits are unknown, if they are.
     #[serde(skip_serializing_if = "Option::is_none")]
     edits_unknown: Option<String>,
@@ -43,7 +43,7 @@ struct Listing {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Row {
+pub(crate) struct Row {
     row: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     event_id: Option<String>,
@@ -57,10 +57,11 @@ struct Row {
     edited: Option<Edited>,
 }
 
-pub(super) async fn run(
-    context: &Context<'_>,
+/// Reads the table, and returns its parked rows.
+pub(crate) async fn parked(
+    context: &Context,
     options: &arguments::Listing,
-) -> Result<Outcome, Error> {
+) -> Result<Listing, Error> {
     let mut parked = ParkedRow::all(context).await?;
     // Without parked rows all is well, whatever group was asked for.
     if let Some(code) = &options.group
@@ -69,13 +70,11 @@ pub(super) async fn run(
         parked = ParkedRow::only(parked, code)?;
     }
     let edits = edits(context, &parked).await;
-    let listing = Listing::of(context, &parked, &edits, options);
-    context.print(&listing)?;
-    Ok(Outcome::done_if(parked.is_empty()))
+    Ok(Listing::of(context, &parked, &edits, options))
 }
 
 /// Reads how often the rows were edited.
-pub(super) async fn edits(context: &Context<'_>, rows: &[ParkedRow]) -> Result<Edits, CallError> {
+pub(crate) async fn edits(context: &Context, rows: &[ParkedRow]) -> Result<Edits, CallError> {
     // A row says whether it was edited, so there is nothing to read for most.
     let edited = rows.iter().filter(|row| row.may_be_edited());
     Edits::read(&context.parts.relay(), edited.map(ParkedRow::key)).await
@@ -83,7 +82,7 @@ pub(super) async fn edits(context: &Context<'_>, rows: &[ParkedRow]) -> Result<E
 
 /// Returns the commands for a parked row. The operator must add a reason to the discard:
 /// with an empty one it is rejected.
-pub(super) fn next(context: &Context<'_>, row: &str) -> Vec<String> {
+pub(crate) fn next(context: &Context, row: &str) -> Vec<String> {
     vec![
         context.command_for(&["edit"], row, &[]),
         context.command_for(&["unpark"], row, &[]),
@@ -92,7 +91,7 @@ pub(super) fn next(context: &Context<'_>, row: &str) -> Vec<String> {
 }
 
 /// Returns the commands for a group of parked rows.
-fn next_for_group(context: &Context<'_>, code: &str) -> Vec<String> {
+fn next_for_group(context: &Context, code: &str) -> Vec<String> {
     vec![
         context.command_for_group(&["unpark"], code, &[]),
         context.command_for_group(&["discard"], code, &["--reason", ""]),
@@ -101,7 +100,7 @@ fn next_for_group(context: &Context<'_>, code: &str) -> Vec<String> {
 
 impl Listing {
     fn of(
-        context: &Context<'_>,
+        context: &Context,
         parked: &[ParkedRow],
         edits: &Result<Edits, CallError>,
         options: &arguments::Listing,
@@ -155,6 +154,10 @@ fn flat(rows: &[Row]) -> Text {
 }
 
 impl Report for Listing {
+    fn outcome(&self) -> Outcome {
+        Outcome::done_if(self.rows.is_empty())
+    }
+
     fn text(&self) -> Text {
         if self.rows.is_empty() {
             return "no row is parked".into();

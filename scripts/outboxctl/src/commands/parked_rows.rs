@@ -10,14 +10,14 @@ use crate::{
 };
 
 /// A row, and why it is parked.
-pub(super) struct ParkedRow {
-    pub(super) candidate: Candidate,
-    pub(super) mark: Parked,
+pub(crate) struct ParkedRow {
+    pub(crate) candidate: Candidate,
+    pub(crate) mark: Parked,
 }
 
 impl ParkedRow {
     /// Returns all parked rows, those parked first at the beginning.
-    pub(super) async fn all(context: &Context<'_>) -> Result<Vec<Self>, Error> {
+    pub(crate) async fn all(context: &Context) -> Result<Vec<Self>, Error> {
         let mut parked = Vec::new();
         let relay = context.parts.relay();
         let show = |row: StoredRow| {
@@ -34,7 +34,7 @@ impl ParkedRow {
     /// # Errors
     ///
     /// If there are none.
-    pub(super) fn only(mut rows: Vec<Self>, code: &str) -> Result<Vec<Self>, Error> {
+    pub(crate) fn only(mut rows: Vec<Self>, code: &str) -> Result<Vec<Self>, Error> {
         let groups = Self::groups(&rows);
         rows.retain(|row| row.mark.code() == code);
         if rows.is_empty() {
@@ -48,21 +48,21 @@ impl ParkedRow {
     }
 
     /// Groups rows by code and message.
-    pub(super) fn groups<'r>(rows: impl IntoIterator<Item = &'r Self>) -> Vec<FailureGroup> {
+    pub(crate) fn groups<'r>(rows: impl IntoIterator<Item = &'r Self>) -> Vec<FailureGroup> {
         FailureGroup::of(rows.into_iter().map(Self::failure))
     }
 
-    pub(super) fn key(&self) -> &RowKey {
+    pub(crate) fn key(&self) -> &RowKey {
         &self.candidate.key
     }
 
-    pub(super) fn parked_at(&self) -> Timestamp {
+    pub(crate) fn parked_at(&self) -> Timestamp {
         self.mark.at
     }
 
     /// Returns whether there may be records of an edit. A row that can't be read may have been
     /// edited, too.
-    pub(super) fn may_be_edited(&self) -> bool {
+    pub(crate) fn may_be_edited(&self) -> bool {
         self.candidate.row.as_ref().is_ok_and(|row| row.edits > 0) || self.candidate.row.is_err()
     }
 

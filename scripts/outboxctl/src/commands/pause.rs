@@ -12,7 +12,7 @@ use crate::{
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct PublishingState {
+pub(crate) struct PublishingState {
     relay: &'static str,
     sweeper: &'static str,
     /// The command that shows whether it has taken effect.
@@ -20,49 +20,49 @@ struct PublishingState {
     status: String,
 }
 
-pub(super) async fn pause(context: &Context<'_>) -> Result<Outcome, Error> {
+/// Disables the stream mapping and the sweeper.
+pub(crate) async fn pause(context: &Context) -> Result<PublishingState, Error> {
     let name = &context.deployment.sweep_schedule;
-    aws_sdk_eventbridge::Client::new(context.config)
+    aws_sdk_eventbridge::Client::new(&context.config)
         .disable_rule()
         .name(name)
         .send()
         .await
         .map_err(call_failed(format!("DisableRule {name}")))?;
     let relay = set_mapping(context, false).await?;
-    context.print(&PublishingState {
+    Ok(PublishingState {
         relay,
         sweeper: "paused",
         status: context.command(&["status"]),
-    })?;
-    Ok(Outcome::Done)
+    })
 }
 
-pub(super) async fn resume(context: &Context<'_>) -> Result<Outcome, Error> {
+/// Enables the stream mapping and the sweeper.
+pub(crate) async fn resume(context: &Context) -> Result<PublishingState, Error> {
     let relay = set_mapping(context, true).await?;
     let name = &context.deployment.sweep_schedule;
-    aws_sdk_eventbridge::Client::new(context.config)
+    aws_sdk_eventbridge::Client::new(&context.config)
         .enable_rule()
         .name(name)
         .send()
         .await
         .map_err(call_failed(format!("EnableRule {name}")))?;
-    context.print(&PublishingState {
+    Ok(PublishingState {
         relay,
         sweeper: "running",
         status: context.command(&["status"]),
-    })?;
-    Ok(Outcome::Done)
+    })
 }
 
 /// Enables or disables the stream mapping, and returns the relay's new state.
-async fn set_mapping(context: &Context<'_>, enabled: bool) -> Result<&'static str, Error> {
+async fn set_mapping(context: &Context, enabled: bool) -> Result<&'static str, Error> {
     if context.deployment.is_local {
         // devstack drives the stream, because the emulator's own mapping loses records.
         // Enabled, that mapping would publish in addition to devstack.
         return Ok("driven by the local stack; stop 'make dev' to pause it");
     }
     let id = &context.deployment.stream_mapping;
-    aws_sdk_lambda::Client::new(context.config)
+    aws_sdk_lambda::Client::new(&context.config)
         .update_event_source_mapping()
         .uuid(id)
         .enabled(enabled)
@@ -73,6 +73,10 @@ async fn set_mapping(context: &Context<'_>, enabled: bool) -> Result<&'static st
 }
 
 impl Report for PublishingState {
+    fn outcome(&self) -> Outcome {
+        Outcome::Done
+    }
+
     fn text(&self) -> Text {
         let mut text = Text::line(format_args!("relay: {}", self.relay));
         text.add(format_args!("sweeper: {}", self.sweeper));

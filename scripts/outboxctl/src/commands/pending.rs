@@ -22,7 +22,7 @@ use crate::{
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Listing {
+pub(crate) struct Listing {
     rows: Vec<Row>,
     /// The number of rows, including those that are not listed.
     total: usize,
@@ -45,7 +45,8 @@ struct Row {
     held_behind: Option<String>,
 }
 
-pub(super) async fn run(context: &Context<'_>, options: &Pending) -> Result<Outcome, Error> {
+/// Reads the table, and returns its oldest pending rows.
+pub(crate) async fn pending(context: &Context, options: &Pending) -> Result<Listing, Error> {
     let now = Timestamp::now();
     let mut oldest: BinaryHeap<Row> = BinaryHeap::new();
     let mut total = 0;
@@ -87,11 +88,10 @@ pub(super) async fn run(context: &Context<'_>, options: &Pending) -> Result<Outc
             }
         }
     }
-    context.print(&Listing {
+    Ok(Listing {
         rows: oldest.into_sorted_vec(),
         total,
-    })?;
-    Ok(Outcome::Done)
+    })
 }
 
 impl Row {
@@ -110,6 +110,10 @@ impl Row {
 }
 
 impl Report for Listing {
+    fn outcome(&self) -> Outcome {
+        Outcome::Done
+    }
+
     fn text(&self) -> Text {
         if self.total == 0 {
             return "nothing is pending".into();

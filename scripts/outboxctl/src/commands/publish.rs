@@ -9,34 +9,34 @@ use tokio::time::Instant;
 
 use super::{find_row::find_row, published::Published};
 use crate::{
-    arguments::Publish,
     context::{Context, Outcome},
     error::Error,
-    interrupt::Interrupt,
+    operator::Operator,
     output::{Report, count},
+    row_name::RowName,
     text::Text,
 };
 
 /// The time limit of one pass over the table. After each pass, progress is reported.
 const ONE_PASS: Duration = Duration::from_mins(1);
 
-pub(super) async fn run(context: &Context<'_>, options: &Publish) -> Result<Outcome, Error> {
-    if let Some(older_than) = options.older_than {
-        return everything_older_than(context, older_than).await;
-    }
+/// Publishes rows.
+pub(crate) async fn publish_named(context: &Context, rows: &[RowName]) -> Result<Published, Error> {
     let relay = context.parts.relay();
     let mut wanted = BTreeSet::new();
-    for row in &options.rows {
+    for row in rows {
         wanted.insert(find_row(&relay, row).await?);
     }
-    let published = Published::of(&wanted, &relay.publish_rows(&wanted).await, context);
-    context.print(&published)?;
-    Ok(published.outcome())
+    Ok(Published::of(
+        &wanted,
+        &relay.publish_rows(&wanted).await,
+        context,
+    ))
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct SweepReport {
+pub(crate) struct SweepReport {
     published: usize,
     /// Rows that were parked on the way.
     newly_parked: usize,
@@ -50,11 +50,13 @@ struct SweepReport {
     parked: String,
 }
 
-async fn everything_older_than(
-    context: &Context<'_>,
+/// Publishes every row older than this.
+pub(crate) async fn publish_older_than(
+    context: &Context,
+    operator: &dyn Operator,
     older_than: SignedDuration,
-) -> Result<Outcome, Error> {
-    let interrupt = Interrupt::listen(context.is_for_people());
+) -> SweepReport {
+    operator.offer_stop();
     let sweeper = Sweeper::new(context.parts.relay(), older_than);
     let mut sum = SweepReport {
         published: 0,
@@ -76,14 +78,14 @@ async fn everything_older_than(
         }
         match swept.cut_short {
             None => break,
-            Some(CutShort::OutOfTime) if interrupt.is_wanted() => {
+            Some(CutShort::OutOfTime) if operator.is_stop_wanted() => {
                 sum.ended_early = Some("interrupted".to_owned());
                 break;
             }
             // Published rows are deleted from the table, so the next pass gets further.
             Some(CutShort::OutOfTime) if swept.published > 0 => {
                 let published = count(sum.published, "row");
-                context.note(format_args!("{published} published so far"));
+                operator.note(Text::line(format_args!("{published} published so far")));
             }
             Some(reason) => {
                 sum.ended_early = Some(reason.to_string());
@@ -91,12 +93,15 @@ async fn everything_older_than(
             }
         }
     }
-    context.print(&sum)?;
-    let is_done = sum.ended_early.is_none() && sum.failed + sum.newly_parked == 0;
-    Ok(Outcome::done_if(is_done))
+    sum
 }
 
 impl Report for SweepReport {
+    fn outcome(&self) -> Outcome {
+        let is_done = self.ended_early.is_none() && self.failed + self.newly_parked == 0;
+        Outcome::done_if(is_done)
+    }
+
     fn text(&self) -> Text {
         let mut text = Text::line(format_args!("{} published", count(self.published, "row")));
         if self.newly_parked > 0 {

@@ -18,20 +18,20 @@ use crate::{
 /// The result of publishing some rows.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Published {
+pub(crate) struct Published {
     /// Rows that were published, including those before them in their aggregates, and those that
     /// they held.
-    published: usize,
+    pub(crate) published: usize,
     /// Requested rows that are still in the table.
-    left: Vec<RemainingRow>,
+    pub(crate) left: Vec<RemainingRow>,
     /// How many other rows of their aggregates could not be published.
-    others_failed: usize,
+    pub(crate) others_failed: usize,
 }
 
 #[derive(Debug, Serialize)]
-struct RemainingRow {
-    row: String,
-    why: String,
+pub(crate) struct RemainingRow {
+    pub(crate) row: String,
+    pub(crate) why: String,
 }
 
 impl Published {
@@ -39,7 +39,7 @@ impl Published {
     pub(super) fn of(
         wanted: &BTreeSet<RowKey>,
         through: &WantedOutcome,
-        context: &Context<'_>,
+        context: &Context,
     ) -> Self {
         let left = wanted.iter().filter_map(|key| {
             let why = why_left(key, through, context)?;
@@ -54,18 +54,10 @@ impl Published {
             others_failed: through.failed.saturating_sub(failed.count()),
         }
     }
-
-    pub(super) fn outcome(&self) -> Outcome {
-        Outcome::done_if(self.left.is_empty() && self.others_failed == 0)
-    }
 }
 
 /// Returns why a requested row is still in the table; `None` if it isn't.
-pub(super) fn why_left(
-    key: &RowKey,
-    through: &WantedOutcome,
-    context: &Context<'_>,
-) -> Option<String> {
+pub(super) fn why_left(key: &RowKey, through: &WantedOutcome, context: &Context) -> Option<String> {
     Some(match through.row_outcomes.get(key) {
         Some(RowOutcome::Settled(Settled::Published | Settled::Absent)) => return None,
         Some(RowOutcome::Settled(Settled::AlreadyParked)) => {
@@ -90,6 +82,10 @@ pub(super) fn why_left(
 }
 
 impl Report for Published {
+    fn outcome(&self) -> Outcome {
+        Outcome::done_if(self.left.is_empty() && self.others_failed == 0)
+    }
+
     fn text(&self) -> Text {
         let mut text = Text::line(format_args!("{} published", count(self.published, "row")));
         for left in &self.left {

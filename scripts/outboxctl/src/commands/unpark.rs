@@ -8,48 +8,54 @@ use outbox::{RowKey, ports::ParkedRows};
 use super::{
     find_row::find_row,
     group_change::{GroupChange, RowChange, RowResult, SeenRows, change_each},
-    group_preview,
+    group_preview::Preview,
     parked_rows::ParkedRow,
     published::{Published, why_left},
 };
 use crate::{
-    arguments::Unpark,
-    context::{Context, Outcome},
-    error::Error,
-    outbox_parts::OperatorRelay,
+    context::Context, error::Error, operator::Operator, outbox_parts::OperatorRelay,
+    row_name::RowName,
 };
 
-pub(super) async fn run(context: &Context<'_>, options: &Unpark) -> Result<Outcome, Error> {
-    if let Some(code) = &options.whole.group {
-        let rows = ParkedRow::only(ParkedRow::all(context).await?, code)?;
-        return match options.whole.until {
-            Some(until) => unpark_group(context, rows, until).await,
-            None => group_preview::show(context, "publish", ("unpark", &[]), code, &rows).await,
-        };
-    }
+/// Returns what [`unpark_group`] would do.
+pub(crate) async fn preview_unpark(context: &Context, code: &str) -> Result<Preview, Error> {
+    let rows = ParkedRow::only(ParkedRow::all(context).await?, code)?;
+    Ok(Preview::of(context, "publish", ("unpark", &[]), code, &rows).await)
+}
+
+/// Unparks rows, and publishes them.
+pub(crate) async fn unpark_rows(context: &Context, rows: &[RowName]) -> Result<Published, Error> {
+    let wanted = named(&context.parts.relay(), rows).await?;
+    unpark(context, wanted).await
+}
+
+/// Unparks every parked row, and publishes them.
+pub(crate) async fn unpark_all(context: &Context) -> Result<Published, Error> {
+    let parked = ParkedRow::all(context).await?;
+    let wanted = parked.iter().map(|row| row.key().clone()).collect();
+    unpark(context, wanted).await
+}
+
+async fn unpark(context: &Context, wanted: BTreeSet<RowKey>) -> Result<Published, Error> {
     let relay = context.parts.relay();
-    let wanted = if options.all {
-        let parked = ParkedRow::all(context).await?;
-        parked.iter().map(|row| row.key().clone()).collect()
-    } else {
-        named(&relay, options).await?
-    };
     for key in &wanted {
         let unpark = || relay.table().unpark(key);
         // A row that is not parked any more was unparked by another operator, or by an
         // earlier call whose response was lost.
         relay.patiently(unpark).await.map_err(Error::aws)?;
     }
-    let published = Published::of(&wanted, &relay.publish_rows(&wanted).await, context);
-    context.print(&published)?;
-    Ok(published.outcome())
+    Ok(Published::of(
+        &wanted,
+        &relay.publish_rows(&wanted).await,
+        context,
+    ))
 }
 
 /// Returns the named rows. Every row is checked before the first is changed: a mistyped name
 /// changes nothing.
-async fn named(relay: &OperatorRelay, options: &Unpark) -> Result<BTreeSet<RowKey>, Error> {
+async fn named(relay: &OperatorRelay, rows: &[RowName]) -> Result<BTreeSet<RowKey>, Error> {
     let mut wanted = BTreeSet::new();
-    for row in &options.rows {
+    for row in rows {
         let key = find_row(relay, row).await?;
         let read = || relay.table().read(&key);
         let stored = relay.patiently(read).await.map_err(Error::aws)?;
@@ -61,15 +67,18 @@ async fn named(relay: &OperatorRelay, options: &Unpark) -> Result<BTreeSet<RowKe
     Ok(wanted)
 }
 
-async fn unpark_group(
-    context: &Context<'_>,
-    rows: Vec<ParkedRow>,
+/// Unparks the rows with a code that were parked until this time, and publishes them.
+pub(crate) async fn unpark_group(
+    context: &Context,
+    operator: &dyn Operator,
+    code: &str,
     until: Timestamp,
-) -> Result<Outcome, Error> {
+) -> Result<GroupChange, Error> {
+    let rows = ParkedRow::only(ParkedRow::all(context).await?, code)?;
     let seen = SeenRows::of(rows, until);
     let relay = context.parts.relay();
     let unpark = async |key: &RowKey| relay.patiently(|| relay.table().unpark(key)).await;
-    let changes = change_each(context, "unparking", &seen.rows, unpark).await;
+    let changes = change_each(context, operator, "unparking", &seen.rows, unpark).await;
     // A row that another operator unparked is pending: publishing it does no harm.
     let is_pending = |change: &RowChange| change.why_unchanged().is_none();
     let pending = changes.iter().filter(|(_, change)| is_pending(change));
@@ -86,5 +95,5 @@ async fn unpark_group(
             None => RowResult::done(key, "was no longer parked, and is settled now"),
         }
     });
-    GroupChange::print(context, "published", results.collect(), seen.newer)
+    Ok(GroupChange::of("published", results.collect(), seen.newer))
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod confirmation;
+mod console;
 mod edit;
 mod groups;
 mod held;

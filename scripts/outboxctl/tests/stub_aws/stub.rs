@@ -131,9 +131,14 @@ impl StubAws {
         command
     }
 
+    /// Makes all letters visible again.
+    pub(crate) fn all_letters_are_visible(&self) {
+        self.unread.lock().unwrap().clone_from(&self.letters);
+    }
+
     /// Runs a command; the queue has all its letters again.
     pub(crate) fn run(&self, command: &mut Command) -> Output {
-        self.unread.lock().unwrap().clone_from(&self.letters);
+        self.all_letters_are_visible();
         command.output().unwrap()
     }
 

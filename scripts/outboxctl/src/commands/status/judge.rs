@@ -17,15 +17,28 @@ const UNTIL_SHOWN: SignedDuration = SignedDuration::from_mins(4);
 /// Something that needs the operator's attention.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Problem {
+pub(crate) struct Problem {
     /// What is wrong.
-    pub(super) what: String,
+    pub(crate) what: String,
     /// A command to run, or where to look.
-    pub(super) next: String,
+    pub(crate) next: String,
+    /// What the problem is about.
+    #[serde(skip)]
+    pub(crate) about: About,
+}
+
+/// What a problem is about, as far as a page leads there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum About {
+    Parked,
+    DeadLetters,
+    /// Nothing that an operator changes in the outbox.
+    #[default]
+    Other,
 }
 
 /// Returns what is wrong, the most urgent first.
-pub(super) fn judge(snapshot: &Snapshot, now: Timestamp, commands: &CommandLine) -> Vec<Problem> {
+pub(crate) fn judge(snapshot: &Snapshot, now: Timestamp, commands: &CommandLine) -> Vec<Problem> {
     let found = [
         paused(snapshot, commands),
         not_relayed(snapshot),
@@ -43,8 +56,15 @@ pub(super) fn judge(snapshot: &Snapshot, now: Timestamp, commands: &CommandLine)
 
 impl Problem {
     fn new(what: impl Into<String>, next: impl Into<String>) -> Self {
-        let (what, next) = (what.into(), next.into());
-        Self { what, next }
+        Self {
+            what: what.into(),
+            next: next.into(),
+            about: About::default(),
+        }
+    }
+
+    fn about(self, about: About) -> Self {
+        Self { about, ..self }
     }
 }
 
@@ -139,7 +159,7 @@ fn parked(snapshot: &Snapshot, commands: &CommandLine) -> Option<Problem> {
     }
     let is = if rows == 1 { "is" } else { "are" };
     let what = format!("{} {is} parked", count(rows, "row"));
-    Some(Problem::new(what, commands.with(&["parked"])))
+    Some(Problem::new(what, commands.with(&["parked"])).about(About::Parked))
 }
 
 fn partly_read(snapshot: &Snapshot, commands: &CommandLine) -> Option<Problem> {
@@ -155,10 +175,9 @@ fn dead_letters(snapshot: &Snapshot, commands: &CommandLine) -> Option<Problem> 
     if letters == 0 {
         return None;
     }
-    Some(Problem::new(
-        count(letters, "dead letter"),
-        commands.with(&["dlq", "list"]),
-    ))
+    let what = count(letters, "dead letter");
+    let problem = Problem::new(what, commands.with(&["dlq", "list"]));
+    Some(problem.about(About::DeadLetters))
 }
 
 fn unknown(snapshot: &Snapshot) -> Option<Problem> {

@@ -12,16 +12,18 @@ mod print;
 
 use jiff::Timestamp;
 
-use self::{collect::Snapshot, judge::judge, print::Status};
-use crate::{
-    context::{Context, Outcome},
-    error::Error,
+pub(crate) use self::{
+    collect::{
+        Backlog, BacklogCount, DeadLetters, Recent, Relay as RelayState, Seen, Snapshot, Sweeper,
+    },
+    judge::{About, Problem, judge},
+    print::Status,
 };
+use crate::{context::Context, error::Error};
 
-pub(super) async fn run(context: &Context<'_>) -> Result<Outcome, Error> {
+/// Reads the state of the outbox, and judges it.
+pub(crate) async fn status(context: &Context) -> Result<Status, Error> {
     let snapshot = Snapshot::collect(context).await?;
-    let problems = judge(&snapshot, Timestamp::now(), context.commands);
-    let outcome = Outcome::done_if(problems.is_empty());
-    context.print(&Status { snapshot, problems })?;
-    Ok(outcome)
+    let problems = judge(&snapshot, Timestamp::now(), &context.commands);
+    Ok(Status { snapshot, problems })
 }

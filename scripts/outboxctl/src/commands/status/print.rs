@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     age,
+    context::Outcome,
     output::{Report, count},
     table::Fields,
     text::Text,
@@ -18,14 +19,18 @@ use crate::{
 /// What was seen of an outbox, and what the operator should do.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Status {
+pub(crate) struct Status {
     #[serde(flatten)]
-    pub(super) snapshot: Snapshot,
+    pub(crate) snapshot: Snapshot,
     /// What is wrong, most urgent first; empty if all is well.
-    pub(super) problems: Vec<Problem>,
+    pub(crate) problems: Vec<Problem>,
 }
 
 impl Report for Status {
+    fn outcome(&self) -> Outcome {
+        Outcome::done_if(self.problems.is_empty())
+    }
+
     fn text(&self) -> Text {
         let mut text = fields(&self.snapshot).text();
         if self.problems.is_empty() {
@@ -144,7 +149,10 @@ fn recently(snapshot: &Snapshot, now: Timestamp) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::{super::collect::HeldBehind, *};
+    use super::{
+        super::{collect::HeldBehind, judge::About},
+        *,
+    };
 
     #[test]
     fn counts_of_a_table_read_in_part_are_at_least() {
@@ -172,6 +180,7 @@ mod tests {
             problems: vec![Problem {
                 what: "1 row is parked".into(),
                 next: "outboxctl parked".into(),
+                about: About::Parked,
             }],
         };
         let text = console::strip_ansi_codes(&status.text().to_string()).into_owned();

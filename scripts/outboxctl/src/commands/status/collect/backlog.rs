@@ -6,7 +6,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use outbox::{RowKey, ports::StoredRow};
+use outbox::{RowKey, ports::StoredRow, relay::Order};
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -21,7 +21,7 @@ use crate::{
 const READING_TIME: Duration = Duration::from_millis(800);
 
 /// Counts of the rows in the table.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Backlog {
     pub(crate) pending: usize,
@@ -39,7 +39,7 @@ pub(crate) struct Backlog {
 }
 
 /// A parked row that holds others.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct HeldBehind {
     pub(crate) row: String,
@@ -52,22 +52,53 @@ pub(crate) struct HeldBehind {
 /// How many parked rows that hold others are named.
 const MOST_HOLDERS: usize = 3;
 
+/// Counts rows while the table is read.
+pub(crate) struct BacklogCount {
+    backlog: Backlog,
+    holders: Holders,
+    held: HashMap<RowKey, HeldBehind>,
+}
+
+impl BacklogCount {
+    /// Begins for an outbox with this order.
+    pub(crate) fn of(order: Order) -> Self {
+        Self {
+            backlog: Backlog::default(),
+            holders: Holders::of(order),
+            held: HashMap::new(),
+        }
+    }
+
+    /// Counts a row. An aggregate's rows must be passed in sequence. Returns the parked row that
+    /// holds it, if one does.
+    pub(crate) fn add(&mut self, row: &StoredRow) -> Option<&Holder> {
+        let holder = self.holders.holder(row);
+        match holder {
+            Some(holder) => held_behind(&mut self.held, holder).held += 1,
+            None => self.backlog.count(row),
+        }
+        holder
+    }
+
+    /// Returns the counts, of the whole table or of a part.
+    pub(crate) fn finish(mut self, is_whole: bool) -> Backlog {
+        self.backlog.at_least = !is_whole;
+        self.backlog.take_held(self.held.into_values().collect());
+        self.backlog
+    }
+}
+
 impl Backlog {
     /// Reads the table for at most 800 ms.
-    pub(crate) async fn read(context: &Context<'_>) -> Result<Self, Error> {
-        let mut backlog = Self::default();
-        let mut holders = Holders::of(context.deployment.order);
-        let mut held: HashMap<RowKey, HeldBehind> = HashMap::new();
+    pub(crate) async fn read(context: &Context) -> Result<Self, Error> {
+        let mut count = BacklogCount::of(context.deployment.order);
         let until = Instant::now() + READING_TIME;
         let relay = context.parts.relay();
-        let survey = relay.survey(Some(until), |row| match holders.holder(&row) {
-            Some(holder) => held_behind(&mut held, holder).held += 1,
-            None => backlog.count(&row),
+        let survey = relay.survey(Some(until), |row| {
+            count.add(&row);
         });
         let is_whole = survey.await.map_err(Error::aws)?;
-        backlog.at_least = !is_whole;
-        backlog.take_held(held.into_values().collect());
-        Ok(backlog)
+        Ok(count.finish(is_whole))
     }
 
     fn take_held(&mut self, mut held: Vec<HeldBehind>) {

@@ -13,7 +13,7 @@ use crate::{context::Context, error::Error};
 const MOST_LETTERS: usize = 10;
 
 /// Counts of the dead letters.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DeadLetters {
     pub(crate) visible: usize,
@@ -27,7 +27,18 @@ pub(crate) struct DeadLetters {
 }
 
 impl DeadLetters {
-    pub(crate) async fn find(context: &Context<'_>) -> Result<Self, Error> {
+    /// Returns the counts without the age, for which letters would be received.
+    pub(crate) async fn depth(context: &Context) -> Result<Self, Error> {
+        let depth = context.parts.queue().depth().await.map_err(Error::aws)?;
+        Ok(Self {
+            visible: depth.visible,
+            in_work: depth.hidden,
+            oldest: None,
+            at_least: true,
+        })
+    }
+
+    pub(crate) async fn find(context: &Context) -> Result<Self, Error> {
         let queue = context.parts.queue();
         let Depth { visible, hidden } = queue.depth().await.map_err(Error::aws)?;
         let read = visible.min(MOST_LETTERS);

@@ -11,8 +11,8 @@ use serde::Serialize;
 
 #[cfg(test)]
 pub(super) use self::backlog::HeldBehind;
-pub(super) use self::{
-    backlog::Backlog,
+pub(crate) use self::{
+    backlog::{Backlog, BacklogCount},
     dead_letters::DeadLetters,
     recent::{PAST, Recent, Seen},
     relay::Relay,
@@ -23,19 +23,19 @@ use crate::{context::Context, error::Error};
 /// An outbox as it was when `status` looked at it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Snapshot {
-    pub(super) stack: String,
-    pub(super) account: String,
-    pub(super) region: String,
+pub(crate) struct Snapshot {
+    pub(crate) stack: String,
+    pub(crate) account: String,
+    pub(crate) region: String,
     #[serde(flatten)]
-    pub(super) backlog: Backlog,
-    pub(super) dead_letters: DeadLetters,
-    pub(super) relay: Relay,
-    pub(super) recent: Recent,
-    pub(super) sweeper: Sweeper,
+    pub(crate) backlog: Backlog,
+    pub(crate) dead_letters: DeadLetters,
+    pub(crate) relay: Relay,
+    pub(crate) recent: Recent,
+    pub(crate) sweeper: Sweeper,
     /// Whether it is deployed to the emulator on this machine.
     #[serde(skip)]
-    pub(super) is_local: bool,
+    pub(crate) is_local: bool,
 }
 
 impl Snapshot {
@@ -44,7 +44,7 @@ impl Snapshot {
     /// # Errors
     ///
     /// If a call fails, except for `CloudWatch`: its numbers are then unknown.
-    pub(super) async fn collect(context: &Context<'_>) -> Result<Self, Error> {
+    pub(crate) async fn collect(context: &Context) -> Result<Self, Error> {
         let (dead_letters, relay, sweeper) = tokio::try_join!(
             DeadLetters::find(context),
             Relay::find(context),
@@ -53,7 +53,7 @@ impl Snapshot {
         let recent = Recent::find(context, relay.function.as_deref()).await;
         // Last, so that no other call waits behind the scan of a large table.
         let backlog = Backlog::read(context).await?;
-        let deployment = context.deployment;
+        let deployment = &context.deployment;
         Ok(Self {
             stack: deployment.stack.clone(),
             account: deployment.account.id.clone(),
@@ -68,14 +68,14 @@ impl Snapshot {
     }
 
     /// Returns the age of the oldest pending event, if there is one.
-    pub(super) fn oldest_age(&self, now: Timestamp) -> Option<SignedDuration> {
+    pub(crate) fn oldest_age(&self, now: Timestamp) -> Option<SignedDuration> {
         let oldest = self.backlog.oldest_pending?;
         Some(now.duration_since(oldest))
     }
 
     /// Returns whether an event may have been pending since this time. Rows of unknown
     /// age count, and so do rows that were not read.
-    pub(super) fn may_be_pending_since(&self, time: Timestamp) -> bool {
+    pub(crate) fn may_be_pending_since(&self, time: Timestamp) -> bool {
         let oldest = self.backlog.oldest_pending;
         let is_as_old = oldest.map_or(self.backlog.pending > 0, |oldest| oldest <= time);
         self.backlog.at_least || is_as_old
@@ -85,7 +85,7 @@ impl Snapshot {
 #[cfg(test)]
 impl Snapshot {
     /// Returns an outbox without problems, for tests.
-    pub(super) fn healthy(now: Timestamp) -> Self {
+    pub(crate) fn healthy(now: Timestamp) -> Self {
         Self {
             stack: "orders-dev".into(),
             account: "123456789012".into(),

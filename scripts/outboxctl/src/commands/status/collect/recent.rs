@@ -23,7 +23,7 @@ pub(crate) const PAST: &str = "in the past 15 min";
 const PERIOD_SECONDS: i32 = 60;
 
 /// What `CloudWatch` says, if it can be asked.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
 pub(crate) enum Recent {
     Seen(Seen),
@@ -34,7 +34,7 @@ pub(crate) enum Recent {
 }
 
 /// The metrics of the last 15 minutes.
-#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Seen {
     /// Events that Lambda handed to the relay.
@@ -62,9 +62,9 @@ struct MetricQuery<'a> {
 impl Recent {
     /// Queries `CloudWatch`. A failed query doesn't fail the command: the rest of the status
     /// is worth showing.
-    pub(crate) async fn find(context: &Context<'_>, relay: Option<&str>) -> Self {
+    pub(crate) async fn find(context: &Context, relay: Option<&str>) -> Self {
         let now = Timestamp::now();
-        let found = aws_sdk_cloudwatch::Client::new(context.config)
+        let found = aws_sdk_cloudwatch::Client::new(&context.config)
             .get_metric_data()
             .set_metric_data_queries(Some(queries(context, relay)))
             .start_time(DateTime::from_secs((now - WINDOW).as_second()))
@@ -131,7 +131,7 @@ impl Seen {
 }
 
 /// Returns the queries for an outbox; `relay` is the function's name, if it is known.
-fn queries(context: &Context<'_>, relay: Option<&str>) -> Vec<MetricDataQuery> {
+fn queries(context: &Context, relay: Option<&str>) -> Vec<MetricDataQuery> {
     let mapping = &context.deployment.stream_mapping;
     let table = &context.deployment.outbox_table;
     let of_mapping = |id, name| MetricQuery {

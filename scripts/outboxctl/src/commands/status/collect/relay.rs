@@ -12,7 +12,7 @@ const LAST_RESULT: &str = "lastResult";
 const LAST_RESULT_AT: &str = "lastResultAt";
 
 /// The state and settings of the mapping.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Relay {
     /// Lambda's words: `Enabled`, `Disabled`, or a transition such as `Enabling`.
@@ -29,9 +29,9 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    pub(crate) async fn find(context: &Context<'_>) -> Result<Self, Error> {
+    pub(crate) async fn find(context: &Context) -> Result<Self, Error> {
         let id = &context.deployment.stream_mapping;
-        let lambda = aws_sdk_lambda::Client::new(context.config);
+        let lambda = aws_sdk_lambda::Client::new(&context.config);
         let mapping = lambda
             .get_event_source_mapping()
             .uuid(id)

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::{call_failure::call_failed, context::Context, error::Error};
 
 /// The `EventBridge` rule of the sweeper.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Sweeper {
     /// EventBridge's words: `ENABLED` or `DISABLED`.
@@ -15,9 +15,9 @@ pub(crate) struct Sweeper {
 }
 
 impl Sweeper {
-    pub(crate) async fn find(context: &Context<'_>) -> Result<Self, Error> {
+    pub(crate) async fn find(context: &Context) -> Result<Self, Error> {
         let name = &context.deployment.sweep_schedule;
-        let rule = aws_sdk_eventbridge::Client::new(context.config)
+        let rule = aws_sdk_eventbridge::Client::new(&context.config)
             .describe_rule()
             .name(name)
             .send()

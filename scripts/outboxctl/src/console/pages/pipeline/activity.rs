@@ -1,0 +1,126 @@
+//! The latest records of the local stack; on a deployed one, the oldest rows.
+
+use std::collections::HashSet;
+
+use askama::{Template, filters::HtmlSafe};
+use devstack_api::{Batch, BatchRecord, Outcome, Part, PartState};
+
+use super::super::super::{
+    live::Reading,
+    view::{Ago, RowLink, State},
+};
+
+/// How many are shown.
+const MOST: usize = 10;
+
+#[derive(Template)]
+#[template(path = "activity.html")]
+pub(super) struct Activity {
+    is_local: bool,
+    rows: Vec<ActivityRow>,
+}
+
+impl HtmlSafe for Activity {}
+
+struct ActivityRow {
+    at: Option<Ago>,
+    event_type: String,
+    link: RowLink,
+    state: State,
+    about: String,
+}
+
+impl Activity {
+    pub(super) fn of(reading: &Reading) -> Self {
+        match &reading.local {
+            Some(local) => Self {
+                is_local: true,
+                rows: local
+                    .batches
+                    .get()
+                    .map_or_else(Vec::new, |batches| of_batches(batches)),
+            },
+            None => Self {
+                is_local: false,
+                rows: of_rows(reading),
+            },
+        }
+    }
+}
+
+fn of_rows(reading: &Reading) -> Vec<ActivityRow> {
+    let rows = reading
+        .backlog
+        .get()
+        .into_iter()
+        .flat_map(|rows| &rows.oldest);
+    let rows = rows.map(|row| ActivityRow {
+        at: row.committed_at.map(Ago::of),
+        event_type: row.event_type.clone(),
+        link: RowLink::to(row.key.to_string()),
+        state: if row.is_held {
+            State::held()
+        } else {
+            State::pending()
+        },
+        about: String::new(),
+    });
+    rows.collect()
+}
+
+fn of_batches(batches: &[Batch]) -> Vec<ActivityRow> {
+    let mut seen = HashSet::new();
+    let records = batches.iter().flat_map(|batch| {
+        let records = batch.whole.records.iter().rev();
+        records.map(move |record| (batch, record))
+    });
+    let rows = records.filter_map(|(batch, record)| {
+        let row = record.row.clone()?;
+        if !seen.insert(row.clone()) {
+            return None;
+        }
+        let (state, about) = result(&batch.whole, record);
+        Some(ActivityRow {
+            at: Some(Ago::of(batch.at)),
+            event_type: record.event_type.clone().unwrap_or_default(),
+            link: RowLink::of_event(row, record.event_id.as_deref()),
+            state,
+            about: format!("{about} in batch {}", batch.number),
+        })
+    });
+    rows.take(MOST).collect()
+}
+
+/// Returns what became of a record: in the last part that has it.
+fn result(part: &Part, record: &BatchRecord) -> (State, &'static str) {
+    let has = |part: &&Part| {
+        let numbers = part.records.iter().map(|record| &record.sequence_number);
+        numbers
+            .into_iter()
+            .any(|number| *number == record.sequence_number)
+    };
+    if let Some(child) = part.children.iter().find(has) {
+        return result(child, record);
+    }
+    let given_up: usize = part.given_up.iter().map(|given_up| given_up.records).sum();
+    let index = part
+        .records
+        .iter()
+        .position(|other| other.sequence_number == record.sequence_number);
+    if index.is_some_and(|index| index < given_up) {
+        return (
+            State::new("bad", "alert", "given up"),
+            "a dead letter was sent",
+        );
+    }
+    let outcome = part.attempts.last().and_then(|attempt| attempt.outcome);
+    match (part.state, outcome) {
+        (PartState::InFlight, _) => (State::new("active", "clock", "in flight"), "with the relay"),
+        (PartState::ToRetry, _) => (State::new("warn", "retry", "to retry"), "failed"),
+        (PartState::Stopped, _) => (State::idle("stopped"), "to be read again"),
+        (_, Some(Outcome::Success | Outcome::PartialFailure)) => {
+            (State::ok("done"), "published, parked or held,")
+        }
+        _ => (State::idle("ended"), "ended"),
+    }
+}

@@ -1,0 +1,159 @@
+//! The stages by what the local stack has counted.
+
+use std::collections::BTreeMap;
+
+use devstack_api::{MappingState, Pipeline};
+
+use super::{super::super::view::State, Stage, deployed_stages};
+use crate::console::live::{LocalReading, Reading};
+
+pub(super) fn stages(reading: &Reading, local: &LocalReading, pipeline: &Pipeline) -> [Stage; 6] {
+    [
+        api(local, pipeline),
+        outbox(reading, pipeline),
+        mapping(pipeline),
+        relay(pipeline),
+        bus(local, pipeline),
+        shipping(pipeline),
+    ]
+}
+
+/// Returns the state of a part: its trouble, or whether it has done something.
+fn with_trouble(base: Stage, trouble: Option<&String>, has_worked: bool, word: &str) -> Stage {
+    let (class, state) = match trouble {
+        Some(_) => ("bad", State::bad("in trouble")),
+        None if has_worked => ("ok", State::ok(word)),
+        None => ("", State::idle("idle")),
+    };
+    Stage {
+        class,
+        state,
+        ..base
+    }
+}
+
+fn sum(counts: &BTreeMap<String, u64>) -> u64 {
+    counts.values().sum()
+}
+
+fn api(local: &LocalReading, pipeline: &Pipeline) -> Stage {
+    let commands = &pipeline.commands;
+    let stage = Stage {
+        id: "stage-api",
+        name: "API",
+        about: "accepts orders",
+        amount: Some(commands.placed.to_string()),
+        unit: "orders",
+        facts: vec![
+            ("cancelled", commands.cancelled.to_string()),
+            ("now", format!("{}/min", local.orders_now)),
+        ],
+        ..Stage::default()
+    };
+    with_trouble(
+        stage,
+        commands.trouble.as_ref(),
+        commands.placed > 0,
+        "working",
+    )
+}
+
+fn outbox(reading: &Reading, pipeline: &Pipeline) -> Stage {
+    let stage = deployed_stages::outbox(reading);
+    Stage {
+        about: "orders and events, in one transaction",
+        ..match pipeline.outbox.trouble {
+            Some(_) => with_trouble(stage, pipeline.outbox.trouble.as_ref(), true, ""),
+            None => stage,
+        }
+    }
+}
+
+fn mapping(pipeline: &Pipeline) -> Stage {
+    let mapping = &pipeline.mapping;
+    let (class, state) = match (&mapping.trouble, mapping.state) {
+        (Some(_), _) => ("bad", State::bad("in trouble")),
+        (None, MappingState::Stopped) => ("", State::idle("stopped")),
+        (None, MappingState::Reading) => ("ok", State::ok("enabled")),
+        (None, MappingState::Retrying) => ("warn", State::new("warn", "retry", "retrying")),
+    };
+    Stage {
+        id: "stage-mapping",
+        class,
+        name: "Stream mapping",
+        about: "Lambda reads the table's stream",
+        amount: Some(mapping.batches_in_flight.to_string()),
+        unit: "in flight",
+        facts: vec![
+            ("read", mapping.records.to_string()),
+            ("to retry", mapping.batches_to_retry.to_string()),
+            ("given up", mapping.given_up.to_string()),
+        ],
+        state,
+    }
+}
+
+fn relay(pipeline: &Pipeline) -> Stage {
+    let relay = &pipeline.relay;
+    let stage = Stage {
+        id: "stage-relay",
+        name: "Relay",
+        about: "publishes, then deletes the row",
+        amount: Some(relay.accepted.to_string()),
+        unit: "accepted",
+        facts: vec![
+            ("rejected", sum(&relay.rejected).to_string()),
+            ("no response", relay.unanswered.to_string()),
+        ],
+        ..Stage::default()
+    };
+    let stage = with_trouble(stage, relay.trouble.as_ref(), relay.accepted > 0, "working");
+    Stage {
+        // Nothing gets past it.
+        class: if relay.trouble.is_some() {
+            "bad blocked"
+        } else {
+            stage.class
+        },
+        ..stage
+    }
+}
+
+fn bus(local: &LocalReading, pipeline: &Pipeline) -> Stage {
+    let bus = &pipeline.bus;
+    let stage = Stage {
+        id: "stage-bus",
+        name: "Bus",
+        about: "EventBridge",
+        amount: Some((bus.delivered + bus.duplicates).to_string()),
+        unit: "deliveries",
+        facts: vec![
+            ("duplicates", bus.duplicates.to_string()),
+            ("now", format!("{}/min", local.delivered_now)),
+        ],
+        ..Stage::default()
+    };
+    with_trouble(stage, bus.trouble.as_ref(), bus.delivered > 0, "accepting")
+}
+
+fn shipping(pipeline: &Pipeline) -> Stage {
+    let shipping = &pipeline.shipping;
+    let stage = Stage {
+        id: "stage-shipping",
+        name: "Shipping",
+        about: "starts and stops shipments",
+        amount: Some(shipping.started.to_string()),
+        unit: "shipments",
+        facts: vec![
+            ("stopped", shipping.stopped.to_string()),
+            ("ignored", shipping.ignored.to_string()),
+        ],
+        ..Stage::default()
+    };
+    with_trouble(
+        stage,
+        shipping.trouble.as_ref(),
+        shipping.started > 0,
+        "working",
+    )
+}
