@@ -95,7 +95,8 @@ async fn an_order_can_be_placed_and_followed_to_its_shipment() {
     assert_eq!(placed["failures"], json!([]));
     let order = placed["placed"][0].as_str().unwrap();
     assert_eq!(placed["cancelled"], json!([order]));
-    for (sequence, status) in [(1, "started"), (2, "stopped")] {
+    // The bus may deliver the cancellation first. The shipment is then stopped by both.
+    for (sequence, statuses) in [(1, &["started", "stopped"][..]), (2, &["stopped"])] {
         let event = management
             .event_of(&format!("order#{order}/{sequence}"))
             .await;
@@ -113,7 +114,8 @@ async fn an_order_can_be_placed_and_followed_to_its_shipment() {
         assert_eq!(journey["orderId"], order);
         let steps = journey["steps"].as_array().unwrap().iter();
         let mut handled = steps.filter(|step| step["what"] == "handled");
-        assert_eq!(handled.next().unwrap()["status"], status, "{journey}");
+        let status = handled.next().unwrap()["status"].as_str();
+        assert!(statuses.contains(&status.unwrap()), "{journey}");
     }
     let activity = management.get("/_activity").await;
     let pipeline = &activity["pipeline"];
@@ -127,8 +129,8 @@ async fn an_order_can_be_placed_and_followed_to_its_shipment() {
         (2, 0)
     );
     assert_eq!(
-        (count("shipping", "started"), count("shipping", "stopped")),
-        (1, 1)
+        count("shipping", "started") + count("shipping", "stopped"),
+        2
     );
     assert_eq!(pipeline["mapping"]["state"], "reading");
 

@@ -37,30 +37,30 @@ pub(crate) async fn run(arguments: &Arguments, commands: &CommandLine) -> Result
     }
     let printer = Printer(arguments.output);
     match &arguments.command {
-        Command::Status => printer.print(status(context).await?),
-        Command::Pending(options) => printer.print(pending(context, options).await?),
-        Command::Parked(listing) => printer.print(parked(context, listing).await?),
+        Command::Status => printer.print(&status(context).await?),
+        Command::Pending(options) => printer.print(&pending(context, options).await?),
+        Command::Parked(listing) => printer.print(&parked(context, listing).await?),
         Command::Dlq(Dlq::List { limit, listing }) => {
-            printer.print(dlq_list(context, *limit, listing).await?)
+            printer.print(&dlq_list(context, *limit, listing).await?)
         }
-        Command::Dlq(Dlq::Show { id }) => printer.print(dlq_show(context, id).await?),
+        Command::Dlq(Dlq::Show { id }) => printer.print(&dlq_show(context, id).await?),
         Command::Dlq(Dlq::Replay(replay)) => {
-            printer.print(dlq_replay(context, terminal, replay).await?)
+            printer.print(&dlq_replay(context, terminal, replay).await?)
         }
         Command::Publish(options) => match options.older_than {
             Some(older_than) => {
-                printer.print(publish::publish_older_than(context, terminal, older_than).await)
+                printer.print(&publish::publish_older_than(context, terminal, older_than).await)
             }
-            None => printer.print(publish::publish_named(context, &options.rows).await?),
+            None => printer.print(&publish::publish_named(context, &options.rows).await?),
         },
         Command::Unpark(options) => run_unpark(context, terminal, options, &printer).await,
         Command::Edit { row, detail } => {
-            printer.print(edit(context, terminal, row, detail.as_deref()).await?)
+            printer.print(&edit(context, terminal, row, detail.as_deref()).await?)
         }
         Command::Discard(options) => run_discard(context, terminal, options, &printer).await,
-        Command::History { row } => printer.print(history(context, row).await?),
-        Command::Pause => printer.print(pause::pause(context).await?),
-        Command::Resume => printer.print(pause::resume(context).await?),
+        Command::History { row } => printer.print(&history(context, row).await?),
+        Command::Pause => printer.print(&pause::pause(context).await?),
+        Command::Resume => printer.print(&pause::resume(context).await?),
         // Served above.
         Command::Console(_) => Ok(Outcome::Done),
     }
@@ -74,11 +74,11 @@ async fn run_unpark(
 ) -> Result<Outcome, Error> {
     match (&options.whole.group, options.whole.until) {
         (Some(code), Some(until)) => {
-            printer.print(unpark::unpark_group(context, terminal, code, until).await?)
+            printer.print(&unpark::unpark_group(context, terminal, code, until).await?)
         }
-        (Some(code), None) => printer.print(unpark::preview_unpark(context, code).await?),
-        (None, _) if options.all => printer.print(unpark::unpark_all(context).await?),
-        (None, _) => printer.print(unpark::unpark_rows(context, &options.rows).await?),
+        (Some(code), None) => printer.print(&unpark::preview_unpark(context, code).await?),
+        (None, _) if options.all => printer.print(&unpark::unpark_all(context).await?),
+        (None, _) => printer.print(&unpark::unpark_rows(context, &options.rows).await?),
     }
 }
 
@@ -90,15 +90,15 @@ async fn run_discard(
 ) -> Result<Outcome, Error> {
     let reason = &options.reason;
     if let Some(row) = &options.row {
-        return printer.print(discard::discard_row(context, row, reason).await?);
+        return printer.print(&discard::discard_row(context, row, reason).await?);
     }
     // Without a row there is a group, or the command line was rejected.
     let code = options.whole.group.as_deref().unwrap_or_default();
     match options.whole.until {
         Some(until) => {
-            printer.print(discard::discard_group(context, terminal, code, until, reason).await?)
+            printer.print(&discard::discard_group(context, terminal, code, until, reason).await?)
         }
-        None => printer.print(discard::preview_discard(context, code, reason).await?),
+        None => printer.print(&discard::preview_discard(context, code, reason).await?),
     }
 }
 
@@ -106,8 +106,8 @@ async fn run_discard(
 struct Printer(Format);
 
 impl Printer {
-    fn print(&self, report: impl Report) -> Result<Outcome, Error> {
-        print(&report, self.0)?;
+    fn print(&self, report: &impl Report) -> Result<Outcome, Error> {
+        print(report, self.0)?;
         Ok(report.outcome())
     }
 }

@@ -9,7 +9,9 @@ use super::{app::App, markup::Markup, pages::error::ErrorPage, view::Layout};
 use crate::error::Error;
 
 /// What the operator is told.
-pub(super) struct PageProblem {
+pub(super) struct PageProblem(Box<Told>);
+
+struct Told {
     layout: Layout,
     status: StatusCode,
     what: String,
@@ -29,32 +31,33 @@ impl PageProblem {
             }
             _ => StatusCode::BAD_GATEWAY,
         };
-        Self {
+        Self(Box::new(Told {
             layout: Layout::of(app, "That didn't work", ""),
             status,
             what: error.to_string(),
             help: error.help(&app.context.commands),
-        }
+        }))
     }
 
     /// Describes a failure of the local stack, or of the request.
     pub(super) fn told(app: &App, status: StatusCode, what: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Told {
             layout: Layout::of(app, "That didn't work", ""),
             status,
             what: what.into(),
             help: Vec::new(),
-        }
+        }))
     }
 }
 
 impl IntoResponse for PageProblem {
     fn into_response(self) -> Response {
+        let told = *self.0;
         let page = ErrorPage {
-            layout: self.layout,
-            what: self.what,
-            help: self.help,
+            layout: told.layout,
+            what: told.what,
+            help: told.help,
         };
-        (self.status, Markup::of(&page)).into_response()
+        (told.status, Markup::of(&page)).into_response()
     }
 }

@@ -110,7 +110,7 @@ impl Live {
     }
 
     async fn read(&self, reader: &mut Reader) -> Arc<Reading> {
-        let reading = Arc::new(reader.read().await);
+        let reading = Arc::new(Box::pin(reader.read()).await);
         self.readings.send_replace(Some(Arc::clone(&reading)));
         reading
     }

@@ -89,11 +89,11 @@ fn rows(found: Found) -> Vec<EventRow> {
     let mut rows = found.rows;
     rows.retain(|row| seen.insert(row.stored.candidate.key.clone()));
     rows.sort_by_key(FoundRow::committed_at);
-    rows.into_iter().map(EventRow::of).collect()
+    rows.iter().map(EventRow::of).collect()
 }
 
 impl EventRow {
-    fn of(row: FoundRow) -> Self {
+    fn of(row: &FoundRow) -> Self {
         let behind = row.held_behind.as_ref();
         let (state, why) = match (&row.stored.parked, behind) {
             (Some(mark), _) => (State::parked(), mark.reason.clone()),

@@ -1,6 +1,6 @@
 //! What can be tried out on the local stack: orders, a broken bus, a damaged event.
 
-use std::sync::Arc;
+use std::{fmt::Write, sync::Arc};
 
 use askama::Template;
 use axum::{
@@ -113,7 +113,7 @@ fn text(placed: &PlacedOrders) -> String {
     text.push('.');
     if placed.failed > 0 {
         let failures = placed.failures.join("; ");
-        text.push_str(&format!(" {} requests failed: {failures}.", placed.failed));
+        let _ = write!(text, " {} requests failed: {failures}.", placed.failed);
     }
     if !placed.placed.is_empty() {
         text.push_str(" Follow the event of the first:");

@@ -52,13 +52,13 @@ fn without_journey(app: &App, found: &FoundEvent) -> Vec<StepView> {
     let mut committed = StepView::new("ok", "check", "Committed");
     committed.at = found.committed_at().map(Ago::of);
     let mut unknown = StepView::new("gap", "question", "Attempts are not known");
-    unknown.about = if app.context.deployment.is_local {
+    let why = if app.context.deployment.is_local {
         "The local stack knows nothing of this event: it was restarted, or the event is old."
     } else {
         "A deployed stack keeps no record of attempts. The relay logs each failure: search its \
          log for the event id."
-    }
-    .to_owned();
+    };
+    unknown.about.push_str(why);
     vec![committed, unknown]
 }
 

@@ -19,7 +19,7 @@ use self::letters::LettersView;
 use super::{
     super::{
         app::App,
-        live::{Fragment, Reading, stream},
+        live::{Fragment, ParkedName, Reading, stream},
         markup::Markup,
         view::{Ago, Layout, RowLink, Tally, event_address, group_address},
     },
@@ -126,7 +126,7 @@ impl ParkedView {
     fn of(app: &App, reading: &Reading) -> Self {
         let rows = reading.backlog.get();
         let parked = rows.map_or(&[][..], |rows| &rows.parked);
-        let groups = FailureGroup::of(parked.iter().map(|row| row.failure()));
+        let groups = FailureGroup::of(parked.iter().map(ParkedName::failure));
         let letters = reading.letters.get();
         Self {
             groups: groups.iter().map(GroupView::of_parked).collect(),
