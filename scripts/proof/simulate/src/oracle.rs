@@ -175,7 +175,6 @@ impl EventRecord {
 
 /// What really happened to an actor.
 #[derive(Debug, Clone, Copy)]
-#[expect(clippy::struct_excessive_bools, reason = "they are independent")]
 pub(crate) struct ActorRecord {
     pub(crate) process: Process,
     pub(crate) begun: Instant,
