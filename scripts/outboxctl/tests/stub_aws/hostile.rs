@@ -195,6 +195,8 @@ fn invocations(file: &str, broken: &str) -> Vec<Vec<String>> {
         vec!["history", &missing],
         vec!["pause"],
         vec!["resume"],
+        // What its pages show has tests of its own.
+        vec!["console", "--listen", HOSTILE],
         vec![HOSTILE],
         vec!["status", HOSTILE],
         vec!["--output", HOSTILE, "status"],
