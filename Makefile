@@ -160,7 +160,8 @@ test-end-to-end: build-local ## Run the tests on the local AWS
 # Without a browser, it says so and passes; with CI in the environment it fails.
 .PHONY: test-browser
 test-browser: build-local ## Run the tests of the console in a headless browser: needs chromedriver
-	$(without_aws) cargo test --locked --package outboxctl --test browser -- \
+	@# The packages of test-end-to-end, so that nothing is compiled twice.
+	$(without_aws) cargo test --locked --package devstack --package outboxctl --test browser -- \
 		--quiet --ignored --nocapture --test-threads 1
 
 # Not part of 'make test': a new vulnerability is not the fault of a change.

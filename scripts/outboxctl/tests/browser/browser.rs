@@ -53,12 +53,12 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    /// Starts a browser; `None` if none is installed. Then it says how to install it, and in CI
-    /// the test fails.
+    /// Starts a browser; `None` if none is installed. Then it says how to install it, and with
+    /// `REQUIRE_BROWSER` in the environment the test fails.
     pub(crate) async fn start(test: &str) -> Option<Self> {
         let Some(chromedriver) = program("chromedriver") else {
             let how = "chromedriver is not installed. On Debian: apt-get install chromium-driver";
-            assert!(env::var_os("CI").is_none(), "{how}");
+            assert!(env::var_os("REQUIRE_BROWSER").is_none(), "{how}");
             println!("NOT RUN: {test}: {how}");
             return None;
         };
@@ -174,6 +174,27 @@ impl Browser {
                 let address = self.address().await;
                 panic!("{address}: {css} isn't {wanted:?}: {text:?}");
             }
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Clicks the link to a page in the navigation, whose text may have a number.
+    pub(crate) async fn click_page(&self, path: &str) {
+        let link = format!(".pages a[href='{path}']");
+        let link = self.driver.find(By::Css(&link)).await.unwrap();
+        link.click().await.unwrap();
+    }
+
+    /// Returns the milliseconds from the request of the page until it showed something.
+    pub(crate) async fn first_paint(&self) -> f64 {
+        let script = "const paint = performance.getEntriesByName('first-contentful-paint')[0];\
+                      return paint ? paint.startTime : null";
+        let give_up_at = Instant::now() + PATIENCE;
+        loop {
+            if let Some(milliseconds) = self.evaluate(script).await.as_f64() {
+                return milliseconds;
+            }
+            assert!(Instant::now() < give_up_at, "nothing is painted");
             sleep(Duration::from_millis(100)).await;
         }
     }

@@ -38,7 +38,7 @@ async fn a_group_is_published_after_a_dry_run_and_a_confirmation() {
     assert_accessible(&browser).await;
     browser.screenshots("pipeline-parked").await;
 
-    browser.click_in(".pages", "To fix 3").await;
+    browser.click_page("/fix").await;
     browser.wait_for("#parked", "RequestRefused").await;
     assert_accessible(&browser).await;
     browser.screenshots("fix").await;

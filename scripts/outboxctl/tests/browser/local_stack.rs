@@ -52,10 +52,16 @@ impl LocalStack {
         self.browser.wait_for("#verdict", "All is well").await;
         self.browser.wait_for("#connection", "live").await;
         self.look("pipeline-empty").await;
-        for page in ["Events", "To fix", "Batches", "Faults", "Try"] {
-            self.browser.click_in(".pages", page).await;
-            self.browser.wait_for("h1", page).await;
-            let name = page.to_lowercase().replace(' ', "-");
+        for (path, heading) in [
+            ("/events", "Events"),
+            ("/fix", "To fix"),
+            ("/batches", "Batches"),
+            ("/faults", "Faults"),
+            ("/try", "Try"),
+        ] {
+            self.browser.click_page(path).await;
+            self.browser.wait_for("h1", heading).await;
+            let name = path.trim_start_matches('/');
             self.look(&format!("{name}-empty")).await;
         }
     }
