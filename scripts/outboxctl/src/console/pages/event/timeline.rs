@@ -164,7 +164,7 @@ impl StepView {
             } => put(*request, by, result),
             What::Delivered { time: 1, .. } => Self::new("ok", "check", "Delivered"),
             What::Delivered { time, cause } => {
-                Self::new("warn", "alert", format!("Delivered, the {time}. time")).about(
+                Self::new("warn", "alert", format!("Delivered once more: {time} times so far")).about(
                     cause.clone().map_or_else(
                         || "a duplicate".to_owned(),
                         |cause| format!("a duplicate: {cause}"),
