@@ -25,6 +25,7 @@ test("actions of a function and of Lambda are listed apart", () => {
       { action: "dynamodb:ConditionCheckItem", on: "ShipmentsTableName" },
       { action: "dynamodb:GetItem", on: "ShipmentsTableName" },
       { action: "dynamodb:PutItem", on: "ShipmentsTableName" },
+      { action: "sqs:SendMessage", on: "ShippingDeadLetterQueueUrl" },
     ],
     lambda: [
       { action: "logs:CreateLogStream", on: expect.stringMatching(/^ShippingStartShippingLogs/) },

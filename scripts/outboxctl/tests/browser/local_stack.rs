@@ -108,7 +108,7 @@ impl LocalStack {
         self.open("/").await;
         self.browser.wait_for("#stage-outbox", "10 pending").await;
         self.browser.wait_for("#verdict", "PutEvents").await;
-        self.browser.wait_for("#stage-relay", "in trouble").await;
+        self.browser.wait_for("#stage-relay", "rejected").await;
         self.look("pipeline-broken").await;
         self.browser.click("See the batches").await;
         self.browser.wait_for("#batches", "retr").await;

@@ -163,14 +163,15 @@ impl StepView {
                 result,
             } => put(*request, by, result),
             What::Delivered { time: 1, .. } => Self::new("ok", "check", "Delivered"),
-            What::Delivered { time, cause } => {
-                Self::new("warn", "alert", format!("Delivered once more: {time} times so far")).about(
-                    cause.clone().map_or_else(
-                        || "a duplicate".to_owned(),
-                        |cause| format!("a duplicate: {cause}"),
-                    ),
-                )
-            }
+            What::Delivered { time, cause } => Self::new(
+                "warn",
+                "alert",
+                format!("Delivered once more: {time} times so far"),
+            )
+            .about(cause.clone().map_or_else(
+                || "a duplicate".to_owned(),
+                |cause| format!("a duplicate: {cause}"),
+            )),
             What::Deleted { by } => Self::new("ok", "check", "Deleted from the outbox")
                 .about(format!("by {}, because the bus has it", publisher(by))),
             What::Parked { by, code } => Self::new("warn", "pause", "Parked").about(format!(
