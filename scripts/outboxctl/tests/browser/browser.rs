@@ -116,10 +116,6 @@ impl Browser {
         self.driver.goto(address).await.unwrap();
     }
 
-    pub(crate) async fn back(&self) {
-        self.driver.back().await.unwrap();
-    }
-
     pub(crate) async fn address(&self) -> String {
         self.driver.current_url().await.unwrap().to_string()
     }

@@ -62,7 +62,9 @@ async fn a_group_is_published_after_a_dry_run_and_a_confirmation() {
     browser.click("Publish 3 rows").await;
     browser.wait_for("main", "nothing was changed").await;
     assert!(aws.attribute(&keys[0], "parked").await.is_some());
-    browser.back().await;
+    browser.open(&console.page("/fix")).await;
+    browser.click_in("#parked", "RequestRefused").await;
+    browser.click("Dry run").await;
     browser.fill_in("#stack", "mine").await;
     browser.click("Publish 3 rows").await;
     let result = browser.wait_for("#task", "3 of 3 rows published").await;
