@@ -161,9 +161,8 @@ test-end-to-end: build-local ## Run the tests on the local AWS
 .PHONY: test-browser
 test-browser: build-local ## Run the tests of the console in a headless browser: needs chromedriver
 	@# The packages of test-end-to-end, so that nothing is compiled twice.
-	@# Without the tests on the local stack, which don't pass yet from end to end.
 	$(without_aws) cargo test --locked --package devstack --package outboxctl --test browser -- \
-		--quiet --ignored --nocapture --test-threads 1 --skip local_stack
+		--quiet --ignored --nocapture --test-threads 1
 
 # Not part of 'make test': a new vulnerability is not the fault of a change.
 .PHONY: audit

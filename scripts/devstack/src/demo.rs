@@ -441,7 +441,7 @@ async fn receive(subscriber: &mut Subscriber, stack: &Stack) -> Result<(), Error
     Ok(())
 }
 
-/// Waits until Enter is pressed, or there is nobody who could. In a thread of its own: the runtime
+/// Waits until Enter is pressed, or standard input ends. In a thread of its own: the runtime
 /// would wait for a read of its own when the demo is interrupted.
 async fn enter() {
     let (sender, pressed) = oneshot::channel();

@@ -24,3 +24,22 @@ pub(crate) trait Operator: Send + Sync {
     /// Says that all of it is done, or that the command has stopped.
     fn finish(&self);
 }
+
+/// An operator who waits for the result alone, such as that of a dry run.
+pub(crate) struct Unattended;
+
+impl Operator for Unattended {
+    fn note(&self, _: Text) {}
+
+    fn offer_stop(&self) {}
+
+    fn is_stop_wanted(&self) -> bool {
+        false
+    }
+
+    fn begin(&self, _: &'static str, _: usize) {}
+
+    fn advance(&self) {}
+
+    fn finish(&self) {}
+}

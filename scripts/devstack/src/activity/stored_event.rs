@@ -43,7 +43,7 @@ impl StoredEvent {
         let aggregate = text("aggregateId")?;
         text("position")?;
         let sequence = item["sequence"]["N"].as_str();
-        // A damaged detail is the reason why somebody looks at the event.
+        // An event with a damaged detail is followed, too.
         let detail = text("detail").and_then(Self::of_detail).unwrap_or_default();
         Some(Self {
             id: text("eventId")?.to_owned(),

@@ -107,8 +107,8 @@ pub(crate) async fn discard_group(
     }
     let discarded = seen.rows.iter().map(|row| row.key().clone()).collect();
     let held = relay.publish_rows(&discarded).await;
-    if held.published + held.failed > 0 {
-        operator.note(held_rows(held.published, held.failed));
+    for line in held_rows(held.published, held.failed) {
+        operator.note(Text::line(line));
     }
     Ok(GroupChange {
         held_failed: held.failed,
@@ -135,20 +135,20 @@ async fn is_discarded(relay: &OperatorRelay, key: &RowKey) -> Result<bool, CallE
     Ok(relay.patiently(read).await?.is_some())
 }
 
-/// Says what became of the rows that discarded ones held.
-fn held_rows(published: usize, failed: usize) -> Text {
-    let mut text = Text::new();
+/// Says what became of the rows that discarded ones held; nothing if they held none.
+pub(crate) fn held_rows(published: usize, failed: usize) -> Vec<String> {
+    let mut lines = Vec::new();
     if published > 0 {
         let rows = count(published, "row");
-        text.add(format_args!("{rows} behind it published"));
+        lines.push(format!("{rows} behind it published"));
     }
     if failed > 0 {
         let rows = count(failed, "row");
-        text.add(format_args!(
+        lines.push(format!(
             "{rows} behind it could not be published, and the sweeper tries again"
         ));
     }
-    text
+    lines
 }
 
 impl Report for Discarded {
@@ -161,8 +161,8 @@ impl Report for Discarded {
             "{} will not be published; its content is kept for 30 days: {}",
             self.discarded, self.history
         ));
-        if self.published + self.failed > 0 {
-            text.append(held_rows(self.published, self.failed));
+        for line in held_rows(self.published, self.failed) {
+            text.add(line);
         }
         text
     }

@@ -1,5 +1,7 @@
 //! Runs the command that was typed, and prints its report.
 
+use std::sync::Arc;
+
 use crate::{
     arguments::{self, Arguments, Command, Dlq, Format},
     command_line::CommandLine,
@@ -26,11 +28,7 @@ use super::{
 pub(crate) async fn run(arguments: &Arguments, commands: &CommandLine) -> Result<Outcome, Error> {
     let config = sdk_config(arguments.env).await?;
     let deployment = Deployment::find(&config, arguments).await?;
-    let context = Context::new(commands.clone(), config, deployment);
-    if let Command::Console(options) = &arguments.command {
-        return serve(context, options).await.map(|()| Outcome::Done);
-    }
-    let context = &context;
+    let context = &Arc::new(Context::new(commands.clone(), config, deployment));
     let terminal = &Terminal::new(arguments.output == Format::Table);
     if arguments.command.changes() {
         confirm_change(&context.deployment, terminal, arguments.yes)?;
@@ -61,8 +59,10 @@ pub(crate) async fn run(arguments: &Arguments, commands: &CommandLine) -> Result
         Command::History { row } => printer.print(&history(context, row).await?),
         Command::Pause => printer.print(&pause::pause(context).await?),
         Command::Resume => printer.print(&pause::resume(context).await?),
-        // Served above.
-        Command::Console(_) => Ok(Outcome::Done),
+        Command::Console(options) => {
+            serve(Arc::clone(context), options).await?;
+            Ok(Outcome::Done)
+        }
     }
 }
 

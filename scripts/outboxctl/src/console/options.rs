@@ -24,8 +24,8 @@ pub(crate) struct ConsoleOptions {
 /// The help of the command beside its options.
 pub(crate) const HELP: &str =
     "The page shows the pipeline, the events in the outbox, and what is to be fixed. Its actions are
-those of this program, and each shows its command. Nobody else on the network can reach the page,
-and on this machine only who has the address, which has a token.
+those of this program, and each shows its command. The page can't be reached from the network,
+and on this machine only with its address, which has a token.
 
 AWS is read only while the page is open, by your permissions. In each minute of an open page:
   Scan of the outbox table    12 requests, of 1 MB or 1,000 rows; rows that are read cost

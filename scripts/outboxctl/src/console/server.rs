@@ -22,12 +22,11 @@ use crate::{context::Context, error::Error, notes::note, output::print_text, tex
 /// # Errors
 ///
 /// If it can't listen on the address.
-pub(crate) async fn serve(context: Context, options: &ConsoleOptions) -> Result<(), Error> {
+pub(crate) async fn serve(context: Arc<Context>, options: &ConsoleOptions) -> Result<(), Error> {
     let listener = listen(options.listen).await?;
     let address = listener.local_addr().map_err(Error::io("listening"))?;
     let access = Arc::new(Access::new(address)?);
     let first = access.first_address();
-    let context = Arc::new(context);
     let local = options
         .devstack
         .as_deref()
@@ -58,8 +57,8 @@ pub(crate) async fn serve(context: Context, options: &ConsoleOptions) -> Result<
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
-    // The parser of the option has checked it already. Whoever else calls this must not be able
-    // to open the console to the network.
+    // The parser of the option has checked it already. No other caller may open the console to
+    // the network.
     if !address.ip().is_loopback() {
         let reason = format!("{address} is no loopback address");
         return Err(Error::Console(reason));

@@ -94,12 +94,19 @@ impl Tasks {
         tasks.insert(number, Arc::clone(&task));
         forget_old(&mut tasks);
         drop(tasks);
-        in_thread(async move || {
-            let result = work(Arc::clone(&task)).await;
-            let result = result.unwrap_or_else(|error| TaskResult {
-                summary: error.to_string(),
+        let working = Arc::clone(&task);
+        let work = in_thread(async move || work(working).await);
+        tokio::spawn(async move {
+            let failed = |reason: String| TaskResult {
+                summary: reason,
                 ..TaskResult::default()
-            });
+            };
+            // A task that panics has an end, too: its page would wait for it for ever.
+            let result = match work.await {
+                Ok(Ok(result)) => result,
+                Ok(Err(error)) => failed(error.to_string()),
+                Err(panic) => failed(format!("it ended unexpectedly: {panic}")),
+            };
             task.change(|progress| progress.result = Some(result));
         });
         number
@@ -229,6 +236,16 @@ mod tests {
         tasks.stop_all().await;
         let progress = ended(&tasks, number).await;
         assert!(progress.is_stopping && progress.done < 1000);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_panic_ends_a_task() {
+        let tasks = Tasks::default();
+        let number = tasks.start(name(), async |_| -> Result<TaskResult, Error> {
+            panic!("a mistake")
+        });
+        let result = ended(&tasks, number).await.result.unwrap();
+        assert!(result.summary.contains("ended unexpectedly") && !result.is_done);
     }
 
     #[tokio::test(flavor = "multi_thread")]

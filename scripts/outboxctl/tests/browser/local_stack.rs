@@ -146,7 +146,12 @@ impl LocalStack {
         self.browser.click("See the difference").await;
         self.browser.wait_for("#detail-error", "JSON").await;
         self.look("event-edit").await;
-        let event = self.repaired(&row).await;
+        // Without the right id it is rejected, and the page says which one is right.
+        self.browser.fill_in("#detail", &repaired(&row, "")).await;
+        self.browser.click("See the difference").await;
+        let error = self.browser.wait_for("#detail-error", "must stay").await;
+        let id = error.split("must stay \"").nth(1).unwrap();
+        let event = repaired(&row, id.split('"').next().unwrap());
         self.browser.fill_in("#detail", &event).await;
         self.browser.click("See the difference").await;
         self.browser.wait_for(".diff", "teapot").await;
@@ -161,30 +166,6 @@ impl LocalStack {
     }
 
     /// Returns the whole event of a row whose event is cut off. Its id can't be edited.
-    async fn repaired(&self, row: &str) -> String {
-        let before = "return document.querySelector('textarea').defaultValue";
-        let before = self.browser.evaluate(before).await;
-        let before = before.as_str().unwrap();
-        let id = before.split("\"id\":").nth(1);
-        let id = id
-            .and_then(|rest| rest.split('"').nth(1))
-            .unwrap_or_default();
-        let (aggregate_id, _) = row.rsplit_once('/').unwrap();
-        let event: Value = json!({
-            "specversion": "1.0", "id": id, "source": "orders", "type": "OrderCreated",
-            "subject": aggregate_id, "time": "2026-11-27T00:00:00Z",
-            "datacontenttype": "application/json",
-            "dataschema": "urn:event-schema:orders:OrderCreated:1",
-            "sequence": "00000000000000000001",
-            "data": {
-                "orderId": aggregate_id.trim_start_matches("order#"), "customerId": "customer-7",
-                "items": [{"productId": "teapot", "quantity": 1, "unitPrice": 1950}],
-                "total": {"amount": 1950, "currency": "EUR"}, "createdAt": "2026-11-27T00:00:00Z",
-            },
-        });
-        event.to_string()
-    }
-
     async fn its_dead_letter_is_replayed(&self) {
         self.open("/fix").await;
         self.browser.wait_for("#letters", "MalformedDetail").await;
@@ -201,4 +182,22 @@ impl LocalStack {
         self.open("/").await;
         self.browser.wait_for("#verdict", "All is well").await;
     }
+}
+
+/// Returns the event of a damaged row as it should be.
+fn repaired(row: &str, id: &str) -> String {
+    let (aggregate_id, _) = row.rsplit_once('/').unwrap();
+    let event: Value = json!({
+        "specversion": "1.0", "id": id, "source": "orders", "type": "OrderCreated",
+        "subject": aggregate_id, "time": "2026-11-27T00:00:00Z",
+        "datacontenttype": "application/json",
+        "dataschema": "urn:event-schema:orders:OrderCreated:1",
+        "sequence": "00000000000000000001",
+        "data": {
+            "orderId": aggregate_id.trim_start_matches("order#"), "customerId": "customer-7",
+            "items": [{"productId": "teapot", "quantity": 1, "unitPrice": 1950}],
+            "total": {"amount": 1950, "currency": "EUR"}, "createdAt": "2026-11-27T00:00:00Z",
+        },
+    });
+    event.to_string()
 }

@@ -230,7 +230,7 @@ impl State {
         Ok(results)
     }
 
-    /// Somebody deletes the bus.
+    /// The bus is deleted.
     pub(crate) fn delete_bus(&mut self) {
         self.services.bus.exists = false;
         self.bus_gone_since = Some(Instant::now());

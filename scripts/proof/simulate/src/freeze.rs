@@ -56,7 +56,7 @@ async fn is_soon_idle(simulation: &Simulation) -> bool {
     true
 }
 
-/// Shows that the bus was deleted this long ago, while nobody looked.
+/// Shows that the bus was deleted this long ago, while every process was frozen.
 async fn delete_bus(simulation: Simulation, ago: Duration) {
     simulation.log(|| "the bus was deleted meanwhile".to_owned());
     simulation.with(|state| {

@@ -1,7 +1,7 @@
 //! Publishes what the same process has committed.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::leaves_parking::LeavesParking;
 use crate::{
-    Candidate, Clock, HandOver, OutboxRow,
+    Candidate, Clock, HandOver, OutboxRow, RowKey,
     ports::{EventBus, OutboxTable},
     relay::{
         Failure, Order, Outcome, Relay, RowOutcome, Settled, moment::Moment,
@@ -61,8 +61,10 @@ pub struct AtOnce<B, T> {
 pub struct AtOnceReport {
     /// Events that the bus accepted: those that were handed over, and those that preceded them.
     pub published: usize,
-    /// Rows that are left to the stream.
+    /// How many of the rows that were handed over are left to the stream.
     pub left: usize,
+    /// Why one of them is left; `None` if none is, or if all are after an earlier failure.
+    pub why_left: Option<Failure>,
     /// The time from commit to acceptance by the bus, of each published event.
     pub commit_to_publish: Vec<SignedDuration>,
 }
@@ -115,7 +117,7 @@ impl<B: EventBus, T: OutboxTable> AtOnce<B, T> {
             };
         }
         let candidates: Vec<Candidate> = rows.into_iter().map(candidate).collect();
-        let handed_over = candidates.len();
+        let handed_over: Vec<RowKey> = candidates.iter().map(|row| row.key.clone()).collect();
         let outcome = self
             .relay
             .publish_with(candidates, deadline, Retries::Never, EarlierEvents::Unknown)
@@ -123,7 +125,7 @@ impl<B: EventBus, T: OutboxTable> AtOnce<B, T> {
         if outcome.count(is_overload) > 0 || !outcome.undeleted.is_empty() {
             *self.overloaded() = Some(Moment::now(self.relay.clock()));
         }
-        report(handed_over, outcome)
+        report(&handed_over, outcome)
     }
 
     fn is_overloaded(&self) -> bool {
@@ -131,7 +133,7 @@ impl<B: EventBus, T: OutboxTable> AtOnce<B, T> {
         since.is_some_and(|since| since.age(self.relay.clock()) < PAUSE)
     }
 
-    fn overloaded(&self) -> std::sync::MutexGuard<'_, Option<Moment>> {
+    fn overloaded(&self) -> MutexGuard<'_, Option<Moment>> {
         self.overloaded
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -164,17 +166,22 @@ fn is_overload(row_outcome: &RowOutcome) -> bool {
     )
 }
 
-fn report(handed_over: usize, outcome: Outcome) -> AtOnceReport {
-    let published = outcome.commit_to_publish.len();
-    let settled = outcome.count(|row_outcome| {
-        matches!(
-            row_outcome,
-            RowOutcome::Settled(Settled::Published | Settled::Absent)
-        )
-    });
-    AtOnceReport {
-        published,
-        left: handed_over.saturating_sub(settled),
-        commit_to_publish: outcome.commit_to_publish,
+/// Returns the report. The relay may have published other rows, too: those that precede these.
+fn report(handed_over: &[RowKey], outcome: Outcome) -> AtOnceReport {
+    let mut report = AtOnceReport {
+        published: outcome.commit_to_publish.len(),
+        ..AtOnceReport::default()
+    };
+    for key in handed_over {
+        match outcome.of(key) {
+            Some(RowOutcome::Settled(Settled::Published | Settled::Absent)) => continue,
+            Some(RowOutcome::Failed(failure)) => {
+                report.why_left.get_or_insert_with(|| failure.clone());
+            }
+            _ => {}
+        }
+        report.left += 1;
     }
+    report.commit_to_publish = outcome.commit_to_publish;
+    report
 }

@@ -7,7 +7,7 @@ use outbox::{
     AggregateWrite, Candidate, Clock, HandOver, KeySchema, OutboxRow, Revision,
     at_once::{AtOnce, AtOnceReport},
     ports::OutboxTable,
-    relay::{LookUp, Settled},
+    relay::{Failure, LookUp, Settled},
 };
 use outbox_testing::{Fault, InMemoryAws, Operation};
 use serde_json::json;
@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::{
     append::renamed,
-    memory::{Rows, denied_call, in_memory, poison, refuse, transient_call},
+    memory::{Rows, denied_call, in_memory, poison, refuse, transient, transient_call},
     relay::publish::{in_a_minute, settled_as},
 };
 
@@ -127,6 +127,25 @@ async fn an_event_waits_for_those_before_it_and_takes_them_along() {
     assert_eq!(aws.published_rows(), ["a/1", "a/2", "a/3"]);
 }
 
+/// Only the rows that were handed over are counted as left, and those before them don't make up for
+/// one that is.
+#[tokio::test(start_paused = true)]
+async fn an_event_that_fails_is_left_although_those_before_it_are_published() {
+    let aws = services();
+    aws.with(|services| services.bus.limits.several_of_aggregate = false);
+    let base = commit(&aws, None, "a", None, 2).await;
+    let writer = Writer::start(&aws);
+    aws.set_fault_plan(refuse("a/3", transient()));
+    writer.commit("a", Some(base), 1).await;
+    let report = writer.publish().await;
+    assert_eq!((report.published, report.left), (2, 1));
+    assert!(
+        matches!(report.why_left, Some(Failure::NotAccepted(_))),
+        "{report:?}"
+    );
+    assert_eq!(aws.pending_rows(), ["a/3"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_event_behind_a_parked_one_is_left_to_the_stream() {
     let aws = services();
@@ -164,6 +183,7 @@ async fn what_fails_for_now_is_put_once_and_holds_what_follows() {
         writer.commit("a", None, 2).await;
         let report = writer.publish().await;
         assert_eq!((report.published, report.left), (0, 2));
+        assert!(report.why_left.is_some(), "{report:?}");
         assert_eq!(aws.calls(Operation::PutEvents).len(), 1);
         assert_eq!(aws.pending_rows(), ["a/1", "a/2"]);
     }

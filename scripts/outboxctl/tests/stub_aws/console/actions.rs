@@ -47,8 +47,7 @@ async fn a_group_is_published_after_a_dry_run() {
         fix.contains("TooLarge") && fix.contains("<b>2</b> <span>rows"),
         "{fix}"
     );
-    let preview = browser.post("/fix/parked/TooLarge/unpark", &[]).await;
-    let preview = preview.text().await.unwrap();
+    let preview = browser.page("/fix/parked/TooLarge/unpark").await;
     assert!(preview.contains("This would publish 2 rows"), "{preview}");
     assert!(
         preview.contains("--stack mine unpark --group TooLarge --until"),

@@ -22,7 +22,10 @@ use super::super::{
 };
 use crate::{
     commands::{
-        discard::discard_row, publish::publish_named, published::Published, unpark::unpark_rows,
+        discard::{discard_row, held_rows},
+        publish::publish_named,
+        published::Published,
+        unpark::unpark_rows,
     },
     context::Outcome,
     error::Error,
@@ -85,27 +88,11 @@ pub(super) async fn discard(
         };
         Ok(TaskResult {
             summary: format!("{} is discarded", discarded.discarded),
-            details: held(discarded.published, discarded.failed),
+            details: held_rows(discarded.published, discarded.failed),
             is_done: discarded.outcome() == Outcome::Done,
             rows: vec![result],
         })
     }))
-}
-
-/// Returns what became of the rows that a row held.
-fn held(published: usize, failed: usize) -> Vec<String> {
-    let mut details = Vec::new();
-    if published > 0 {
-        let rows = count(published, "row");
-        details.push(format!("{rows} behind it published"));
-    }
-    if failed > 0 {
-        let rows = count(failed, "row");
-        details.push(format!(
-            "{rows} behind it could not be published, and the sweeper tries again"
-        ));
-    }
-    details
 }
 
 /// Returns the result of a command that publishes one row, and what belongs to it.

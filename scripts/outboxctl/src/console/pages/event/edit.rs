@@ -34,8 +34,7 @@ use crate::{
         edit::{checked_detail, for_editing, parked_row, publish_edited},
     },
     error::Error,
-    operator::Operator,
-    text::Text,
+    operator::Unattended,
 };
 
 /// The page with the text.
@@ -175,18 +174,4 @@ fn digest(detail: &str) -> String {
     let mut hasher = DefaultHasher::new();
     detail.hash(&mut hasher);
     format!("{:016x}", hasher.finish())
-}
-
-/// The operator has seen the difference on the page before.
-struct Unattended;
-
-impl Operator for Unattended {
-    fn note(&self, _: Text) {}
-    fn offer_stop(&self) {}
-    fn is_stop_wanted(&self) -> bool {
-        false
-    }
-    fn begin(&self, _: &'static str, _: usize) {}
-    fn advance(&self) {}
-    fn finish(&self) {}
 }

@@ -42,6 +42,8 @@ pub(super) struct FoundEvent {
     pub(super) decisions: Vec<Shown>,
     /// What the local stack knows of it.
     pub(super) journey: Option<Journey>,
+    /// What could not be read, and why.
+    pub(super) unread: Vec<String>,
 }
 
 impl FoundEvent {
@@ -63,10 +65,17 @@ impl FoundEvent {
             held_behind: None,
             holds: 0,
             neighbours: Vec::new(),
-            // Without them the rest is still worth showing.
-            decisions: decided.map_or_else(|_| Vec::new(), |history| history.decisions),
+            decisions: Vec::new(),
             journey: None,
+            unread: Vec::new(),
         };
+        match decided {
+            Ok(history) => found.decisions = history.decisions,
+            // Without them the rest is still worth showing.
+            Err(error) => found
+                .unread
+                .push(format!("What operators did is not known: {error}")),
+        }
         let page = page.map_err(Error::aws)?;
         let is_whole = page.next.is_none();
         found.take_rows(context.deployment.order, page.rows, name);
@@ -127,14 +136,22 @@ impl FoundEvent {
         };
         if self.event_id.is_none() {
             let row = name.to_string();
-            let batches = local.batches(BATCHES).await.unwrap_or_default();
+            let batches = local.batches(BATCHES).await;
+            let batches = batches.unwrap_or_else(|error| self.without_local(error));
             let mut records = batches.iter().flat_map(|batch| &batch.whole.records);
             let record = records.find(|record| record.row.as_ref() == Some(&row));
             self.event_id = record.and_then(|record| record.event_id.clone());
         }
         if let Some(id) = &self.event_id {
-            self.journey = local.journey(id).await.ok().flatten();
+            let journey = local.journey(id).await;
+            self.journey = journey.unwrap_or_else(|error| self.without_local(error));
         }
+    }
+
+    /// Takes in that the local stack can't be asked. Returns that it knows nothing.
+    fn without_local<T: Default>(&mut self, error: String) -> T {
+        self.unread.push(error);
+        T::default()
     }
 
     /// Returns the row's content, if it can be read.

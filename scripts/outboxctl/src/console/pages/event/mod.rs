@@ -52,6 +52,8 @@ struct EventPage {
     trace: Option<(String, String)>,
     neighbours: Vec<Neighbour>,
     history: Vec<String>,
+    /// What could not be read, and why.
+    unread: Vec<String>,
 }
 
 /// What an operator can do about the row, with the commands.
@@ -171,6 +173,7 @@ impl EventPage {
             trace,
             neighbours: neighbours(found),
             history: history(found),
+            unread: found.unread.clone(),
             row,
         }
     }

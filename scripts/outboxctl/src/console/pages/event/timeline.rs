@@ -52,7 +52,9 @@ fn without_journey(app: &App, found: &FoundEvent) -> Vec<StepView> {
     let mut committed = StepView::new("ok", "check", "Committed");
     committed.at = found.committed_at().map(Ago::of);
     let mut unknown = StepView::new("gap", "question", "Attempts are not known");
-    let why = if app.context.deployment.is_local {
+    let why = if !found.unread.is_empty() && app.local.is_some() {
+        "The local stack could not be asked."
+    } else if app.context.deployment.is_local {
         "The local stack knows nothing of this event: it was restarted, or the event is old."
     } else {
         "A deployed stack keeps no record of attempts. The relay logs each failure: search its \

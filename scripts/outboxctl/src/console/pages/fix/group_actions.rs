@@ -5,7 +5,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::{
     Form,
-    extract::{Path, State as FromApp},
+    extract::{Path, Query, State as FromApp},
     http::StatusCode,
     response::{IntoResponse, Redirect, Response},
 };
@@ -64,7 +64,7 @@ pub(super) async fn preview_unpark(
 pub(super) async fn preview_discard(
     FromApp(app): Shared,
     Path(code): Path<String>,
-    Form(form): Form<ActionForm>,
+    Query(form): Query<ActionForm>,
 ) -> Result<Markup, PageProblem> {
     let preview = discard::preview_discard(&app.context, &code, &form.reason).await;
     dry_run(&app, &code, "discard", preview, form.reason)

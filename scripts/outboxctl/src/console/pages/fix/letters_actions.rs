@@ -28,9 +28,8 @@ use crate::{
     commands::dlq_replay::{Replayed, dlq_replay},
     context::Outcome,
     error::Error,
-    operator::Operator,
+    operator::Unattended,
     output::{Report, count},
-    text::Text,
 };
 
 /// What a replay would do.
@@ -47,20 +46,6 @@ struct DryRunPage {
     until: String,
     name: StackName,
     command: Option<CommandView>,
-}
-
-/// Nobody is told of the progress of a dry run: the page shows its result.
-struct Silent;
-
-impl Operator for Silent {
-    fn note(&self, _: Text) {}
-    fn offer_stop(&self) {}
-    fn is_stop_wanted(&self) -> bool {
-        false
-    }
-    fn begin(&self, _: &'static str, _: usize) {}
-    fn advance(&self) {}
-    fn finish(&self) {}
 }
 
 fn group(code: &str, until: Option<Timestamp>) -> DlqReplay {
@@ -80,7 +65,7 @@ pub(super) async fn dry_run(
     Path(code): Path<String>,
 ) -> Result<Markup, PageProblem> {
     let (context, options) = (Arc::clone(&app.context), group(&code, None));
-    let replaying = in_thread(async move || dlq_replay(&context, &Silent, &options).await);
+    let replaying = in_thread(async move || dlq_replay(&context, &Unattended, &options).await);
     let replayed = replaying
         .await
         .unwrap_or_else(|error| Err(Error::Console(error.to_string())));

@@ -73,11 +73,11 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/fix/parked/{code}", get(group::page))
         .route(
             "/fix/parked/{code}/unpark",
-            post(group_actions::preview_unpark),
+            get(group_actions::preview_unpark),
         )
         .route(
             "/fix/parked/{code}/discard",
-            post(group_actions::preview_discard),
+            get(group_actions::preview_discard),
         )
         .route(
             "/fix/parked/{code}/unpark/confirm",
