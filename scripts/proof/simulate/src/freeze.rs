@@ -44,14 +44,25 @@ pub(crate) async fn pause(simulation: &Simulation, lasts: Duration) {
 async fn is_soon_idle(simulation: &Simulation) -> bool {
     let step = Duration::from_millis(100);
     let mut idle = Duration::ZERO;
+    let mut begun = simulation.with(|state| state.actors.len());
     let until = Instant::now() + SOON;
     while idle < SHOWN {
         if Instant::now() >= until {
             return false;
         }
         sleep(step).await;
-        let is_busy = simulation.with(|state| state.actors.iter().any(ActorRecord::is_busy));
-        idle = if is_busy { Duration::ZERO } else { idle + step };
+        let (is_busy, actors) = simulation.with(|state| {
+            let is_busy = state.actors.iter().any(ActorRecord::is_busy);
+            (is_busy, state.actors.len())
+        });
+        // An invocation may have begun and ended within the step.
+        let was_busy = is_busy || actors > begun;
+        begun = actors;
+        idle = if was_busy {
+            Duration::ZERO
+        } else {
+            idle + step
+        };
     }
     true
 }
