@@ -30,8 +30,9 @@ const LONGEST_DELAY: SignedDuration = SignedDuration::from_secs(30 + 60);
 /// How many times one invocation may have an event accepted.
 const MOST_COPIES: u32 = 2;
 
-/// How long after a row was parked without proof another may be; less what clocks may be wrong.
-const PARKED_WITHOUT_PROOF_EVERY: SignedDuration = SignedDuration::from_secs(3_600 - 3);
+/// How long after a row was parked without proof another may be. It is less than an hour by what
+/// clocks may be wrong and a dead letter may take: a row's mark says when its letter was begun.
+const PARKED_WITHOUT_PROOF_EVERY: SignedDuration = SignedDuration::from_secs(3_600 - 60);
 
 /// How many pages of the rows before another the relay reads, and most rows of one.
 const PAGES_READ: usize = 4;
