@@ -1,9 +1,13 @@
 //! `POST /orders/{id}/cancel`: cancels an order and adds the event, in one transaction.
 
 use aws_config::BehaviorVersion;
-use lambda_http::{Error, Request, run, service_fn, tracing};
+use lambda_http::{
+    Adapter, Error, Request,
+    lambda_runtime::{Runtime, layers::TracingLayer},
+    service_fn, tracing,
+};
 use orders_service::{Callers, OrderService, OrderStore, Orders, cancel_order};
-use outbox::{Outbox, settings::variable};
+use outbox::{Outbox, at_once::AfterResponse, settings::variable};
 
 /// The `source` of this service's events.
 const SOURCE: &str = "orders";
@@ -18,13 +22,17 @@ async fn main() -> Result<(), Error> {
 
     let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
     let client = aws_sdk_dynamodb::Client::new(&config);
+    let events = aws_sdk_eventbridge::Client::new(&config);
+    let after_response = AfterResponse::from_environment(events, client.clone())?;
     let outbox = Outbox::new(client.clone(), outbox_table, SOURCE)?;
+    let outbox = outbox.with_hand_over(after_response.hand_over());
     let store = OrderStore::new(Orders::new(client, orders_table), outbox);
     let service = OrderService::new(store);
 
     let service = &service;
-    run(service_fn(move |request: Request| async move {
+    let handler = service_fn(move |request: Request| async move {
         Ok::<_, Error>(cancel_order(service, callers, request).await)
-    }))
-    .await
+    });
+    let runtime = Runtime::new(Adapter::from(handler)).layer(TracingLayer::new());
+    runtime.layer(after_response).run().await
 }

@@ -111,12 +111,14 @@ impl Outbox {
     }
 
     /// Returns the outbox with a publisher in the same process, which gets the rows of every
-    /// transaction once it is committed. [`AtOnce`](crate::at_once::AtOnce) has an example.
+    /// transaction once it is committed; with `None`, all are left to the stream.
+    /// [`AtOnce`](crate::at_once::AtOnce) and [`AfterResponse`](crate::at_once::AfterResponse)
+    /// have examples.
     #[cfg(feature = "at-once")]
     #[must_use]
-    pub fn with_hand_over(self, hand_over: HandOver) -> Self {
+    pub fn with_hand_over(self, hand_over: impl Into<Option<HandOver>>) -> Self {
         Self {
-            hand_over: Some(hand_over),
+            hand_over: hand_over.into(),
             ..self
         }
     }

@@ -9,7 +9,12 @@
 //! The relay of such an outbox must look up every record before it publishes it
 //! ([`LookUp::Always`](crate::relay::LookUp)): a young one may be published already.
 
+//!
+//! In a Lambda function, [`AfterResponse`] does the work once the response has been returned.
+
+mod after_response;
 mod leaves_parking;
 mod publisher;
 
+pub use after_response::{AfterResponse, AfterResponseService};
 pub use publisher::{AtOnce, AtOnceReport};

@@ -65,6 +65,9 @@ pub struct AtOnceReport {
     pub left: usize,
     /// Why one of them is left; `None` if none is, or if all are after an earlier failure.
     pub why_left: Option<Failure>,
+    /// Events that were sent in requests that the bus didn't answer in time. They are left to the
+    /// stream, and may be published twice.
+    pub unanswered: usize,
     /// The time from commit to acceptance by the bus, of each published event.
     pub commit_to_publish: Vec<SignedDuration>,
 }
@@ -182,6 +185,7 @@ fn report(handed_over: &[RowKey], outcome: Outcome) -> AtOnceReport {
         }
         report.left += 1;
     }
+    report.unanswered = outcome.unanswered;
     report.commit_to_publish = outcome.commit_to_publish;
     report
 }

@@ -1,10 +1,11 @@
-//! The metrics of the relay and the sweeper, as log lines.
+//! The metrics of the functions that publish, as log lines.
 
 use std::{
     io::{self, Write},
     time::{Duration, SystemTime},
 };
 
+use jiff::SignedDuration;
 use metrique_writer::{
     Entry, Value, ValueWriter,
     format::Format,
@@ -13,6 +14,8 @@ use metrique_writer::{
 };
 use metrique_writer_format_emf::Emf;
 
+#[cfg(feature = "at-once")]
+use crate::at_once::AtOnceReport;
 use crate::handlers::{Counts, SweepReport};
 
 /// The CloudWatch namespace of the metrics.
@@ -34,6 +37,13 @@ pub const NAMESPACE: &str = "TransactionalOutbox";
 /// | `Unanswered` | events | sent in a request without an answer: may be published twice |
 /// | `Halted` | 0 or 1 | 1: nothing can be published until permissions or configuration are fixed |
 /// | `CommitToPublish` | ms | from the commit of an event to its acceptance by the bus |
+///
+/// | metric of a function that publishes at once | unit | meaning |
+/// |---|---|---|
+/// | `PublishedAtOnce` | events | accepted by the bus right after the commit |
+/// | `LeftToStream` | rows | committed, and left to the relay |
+/// | `Unanswered` | events | as the relay's |
+/// | `CommitToPublishAtOnce` | ms | from the commit of an event to its acceptance by the bus |
 ///
 /// | metric of the sweeper | unit | meaning |
 /// |---|---|---|
@@ -84,6 +94,23 @@ struct RelayMetrics<'m> {
     commit_to_publish: CommitToPublish,
 }
 
+/// The line of an invocation that published at once. [`Metrics`] says what each number means.
+#[cfg(feature = "at-once")]
+#[derive(Entry)]
+#[entry(rename_all = "PascalCase")]
+struct AtOnceMetrics<'m> {
+    #[entry(timestamp)]
+    at: SystemTime,
+    /// The table's name, the dimension.
+    outbox: &'m str,
+    /// The invocation. A property of the line, and no dimension.
+    request_id: &'m str,
+    published_at_once: usize,
+    left_to_stream: usize,
+    unanswered: usize,
+    commit_to_publish_at_once: CommitToPublish,
+}
+
 /// The line of a sweep. [`Metrics`] says what each number means.
 #[derive(Entry)]
 #[entry(rename_all = "PascalCase")]
@@ -123,7 +150,6 @@ impl Metrics {
         counts: &Counts,
         request_id: &str,
     ) -> io::Result<()> {
-        let times = counts.commit_to_publish.iter();
         write(
             to,
             &RelayMetrics {
@@ -139,10 +165,34 @@ impl Metrics {
                 held: counts.held,
                 unanswered: counts.unanswered,
                 halted: counts.halted,
-                // Negative if the clocks differ.
-                commit_to_publish: CommitToPublish::of(
-                    times.map(|time| Duration::try_from(*time).unwrap_or_default()),
-                ),
+                commit_to_publish: CommitToPublish::of(&counts.commit_to_publish),
+            },
+        )
+    }
+
+    /// Writes the metrics of an invocation that published at once, as one line. See [`Metrics`] for
+    /// an example.
+    ///
+    /// # Errors
+    ///
+    /// If `to` can't be written to.
+    #[cfg(feature = "at-once")]
+    pub fn write_at_once(
+        &self,
+        to: &mut impl Write,
+        report: &AtOnceReport,
+        request_id: &str,
+    ) -> io::Result<()> {
+        write(
+            to,
+            &AtOnceMetrics {
+                at: SystemTime::now(),
+                outbox: &self.outbox,
+                request_id,
+                published_at_once: report.published,
+                left_to_stream: report.left,
+                unanswered: report.unanswered,
+                commit_to_publish_at_once: CommitToPublish::of(&report.commit_to_publish),
             },
         )
     }
@@ -208,7 +258,10 @@ const MOST_VALUES: usize = 100;
 struct CommitToPublish(Vec<Observation>);
 
 impl CommitToPublish {
-    fn of(times: impl Iterator<Item = Duration>) -> Self {
+    fn of(times: &[SignedDuration]) -> Self {
+        // A time is negative if the clocks differ.
+        let duration = |time: &SignedDuration| Duration::try_from(*time).unwrap_or_default();
+        let times = times.iter().map(duration);
         let mut milliseconds: Vec<f64> = times.map(|time| time.as_secs_f64() * 1e3).collect();
         milliseconds.sort_by(f64::total_cmp);
         let together = milliseconds.len().div_ceil(MOST_VALUES).max(1);
@@ -235,7 +288,6 @@ impl Value for CommitToPublish {
 
 #[cfg(test)]
 mod tests {
-    use jiff::SignedDuration;
     use serde_json::{Value, json};
 
     use super::*;
@@ -311,6 +363,30 @@ mod tests {
                 "CommitToPublish": {"Values": [0, 20, 30], "Counts": [1, 1, 1]},
             })
         );
+    }
+
+    #[cfg(feature = "at-once")]
+    #[test]
+    fn an_invocation_that_published_at_once_is_one_line() {
+        let report = AtOnceReport {
+            published: 2,
+            left: 1,
+            unanswered: 3,
+            commit_to_publish: vec![SignedDuration::from_millis(9); 2],
+            ..AtOnceReport::default()
+        };
+        let mut line = Vec::new();
+        let metrics = Metrics::of("outbox");
+        metrics
+            .write_at_once(&mut line, &report, "request 1")
+            .unwrap();
+        let line: Value = serde_json::from_slice(&line).unwrap();
+        assert_eq!(line["Outbox"], "outbox");
+        assert_eq!(line["PublishedAtOnce"], 2);
+        assert_eq!(line["LeftToStream"], 1);
+        assert_eq!(line["Unanswered"], 3);
+        let times = json!({"Values": [9], "Counts": [2]});
+        assert_eq!(line["CommitToPublishAtOnce"], times);
     }
 
     #[test]

@@ -271,19 +271,28 @@ pub(crate) async fn look_up<T: OutboxTable>(
     keys: &[RowKey],
     budget: &Budget,
 ) -> HashMap<RowKey, Result<RowState, CallError>> {
-    let chunks = keys.chunks(LOOK_UP_KEYS).map(async |keys| {
-        let (known, error) = look_up_chunk(table, pauses, keys, budget).await;
-        let state = |key| known.get(key).copied().ok_or_else(|| error.clone());
-        keys.iter()
-            .map(|key| (key.clone(), state(key)))
-            .collect::<Vec<_>>()
-    });
+    let chunks = keys.chunks(LOOK_UP_KEYS);
+    // Collected, because a stream of the closure's results would not be `Send` for the compiler.
+    let chunks: Vec<_> = chunks
+        .map(|keys| states_of_chunk(table, pauses, keys, budget))
+        .collect();
     let mut states = HashMap::with_capacity(keys.len());
     let mut answers = stream::iter(chunks).buffered(LOOK_UPS_AT_ONCE);
     while let Some(answer) = answers.next().await {
         states.extend(answer);
     }
     states
+}
+
+async fn states_of_chunk<T: OutboxTable>(
+    table: &T,
+    pauses: &Pauses,
+    keys: &[RowKey],
+    budget: &Budget,
+) -> Vec<(RowKey, Result<RowState, CallError>)> {
+    let (known, error) = look_up_chunk(table, pauses, keys, budget).await;
+    let state = |key| known.get(key).copied().ok_or_else(|| error.clone());
+    keys.iter().map(|key| (key.clone(), state(key))).collect()
 }
 
 /// Looks up as many keys as one request takes. Returns the states that are known in the

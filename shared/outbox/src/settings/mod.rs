@@ -10,11 +10,19 @@
 //! | `EVENT_ORDER` | `InSequence`, the default, `Strict` or `BestEffort` |
 //! | `LOOK_UP` | `WhenOld`, the default, or `Always`: for an outbox whose writers publish at once |
 //! | `GRACE_PERIOD_SECONDS` | of the sweeper: the age from which it publishes a row; 15 minutes by default |
+//!
+//! A function that publishes at once needs `OUTBOX_TABLE`, `EVENT_BUS_NAME` and `EVENT_ORDER`.
 
+#[cfg(feature = "at-once")]
+mod at_once;
+#[cfg(feature = "relay")]
+mod order;
 #[cfg(feature = "relay")]
 mod relay;
 mod variable;
 
+#[cfg(feature = "at-once")]
+pub use at_once::AtOnceSettings;
 #[cfg(feature = "relay")]
 pub use relay::{RelaySettings, grace_from_environment};
 pub use variable::{InvalidVariable, variable};

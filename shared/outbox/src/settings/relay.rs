@@ -8,7 +8,7 @@ use crate::{
     aws::{DynamoDbTable, EventBridgeBus, SqsQueue},
     handlers::DEFAULT_GRACE,
     relay::{LookUp, Order, Relay},
-    settings::{InvalidVariable, variable::required},
+    settings::{InvalidVariable, order::order, variable::required},
 };
 
 /// What a relay works with. The [module](crate::settings) lists the variables.
@@ -62,7 +62,7 @@ impl RelaySettings {
             event_bus: variable("EVENT_BUS_NAME")?,
             dead_letter_queue: variable("DEAD_LETTER_QUEUE_URL")?,
             sources: list("EVENT_SOURCES", &variable("EVENT_SOURCES")?)?,
-            order: order("EVENT_ORDER", environment("EVENT_ORDER"))?,
+            order: order(environment("EVENT_ORDER"))?,
             look_up: look_up("LOOK_UP", environment("LOOK_UP"))?,
         })
     }
@@ -105,15 +105,6 @@ fn grace(name: &'static str, value: Option<OsString>) -> Result<SignedDuration, 
         Ok(seconds) => Ok(SignedDuration::from_secs(seconds.into())),
         Err(_) => Err(InvalidVariable::Seconds { name, value }),
     }
-}
-
-/// Returns the order that the outbox keeps. Older versions of the construct don't set it.
-fn order(name: &'static str, value: Option<OsString>) -> Result<Order, InvalidVariable> {
-    if value.is_none() {
-        return Ok(Order::default());
-    }
-    let order = required(name, value)?.parse();
-    order.map_err(|source| InvalidVariable::Order { name, source })
 }
 
 /// Returns what is looked up. Older versions of the construct don't set it.

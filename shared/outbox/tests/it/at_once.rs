@@ -1,5 +1,7 @@
 //! Publishing at once: what a writer publishes itself, and what it leaves to the stream.
 
+mod after_response;
+
 use std::{sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
