@@ -13,6 +13,7 @@ import { type EventOrder, requireEventOrder } from "./event-order.ts";
 import { requireEventSources, sourceList } from "./event-sources.ts";
 import { requireGracePeriod } from "./grace-period.ts";
 import { requireLogLevel } from "./log-level.ts";
+import { type LookUp, requireLookUp } from "./look-up.ts";
 import { createOperatorRole, grantOperate } from "./operator-role.ts";
 import { OutboxAlarms } from "./outbox-alarms.ts";
 import { eventBusFaults, OutboxEventBus, requireEventBus } from "./outbox-event-bus.ts";
@@ -54,6 +55,9 @@ export class TransactionalOutbox extends Construct {
   /** In which order an aggregate's events are published. */
   readonly order: EventOrder;
 
+  /** Which records the relay looks up before it publishes them. */
+  readonly lookUp: LookUp;
+
   /** The queue for dead letters about records and rows that could not be published. */
   readonly deadLetterQueue: Queue;
 
@@ -86,6 +90,7 @@ export class TransactionalOutbox extends Construct {
     const gracePeriod = checkedGracePeriod(props);
     this.sources = [...props.sources];
     this.order = requireEventOrder(props.order);
+    this.lookUp = requireLookUp(props.lookUp);
     const key = props.encryptionKey;
     requireRegionForKey(this, key);
     if (key !== undefined) {

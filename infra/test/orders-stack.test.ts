@@ -308,6 +308,7 @@ describe.each(environmentNames)("orders in %s", (name) => {
       "EVENT_ORDER",
       "EVENT_SOURCES",
       "GRACE_PERIOD_SECONDS",
+      "LOOK_UP",
       "ORDERS_TABLE",
       "OUTBOX_TABLE",
       "SHIPMENTS_TABLE",
@@ -320,6 +321,7 @@ describe.each(environmentNames)("orders in %s", (name) => {
         EVENT_ACCOUNT: local ? "000000000000" : { Ref: "AWS::AccountId" },
         EVENT_SOURCES: "orders",
         EVENT_ORDER: "InSequence",
+        LOOK_UP: "WhenOld",
         AWS_SDK_UA_APP_ID: expect.stringMatching(/^[a-z]+-[a-z]+$/),
       }[variable] ?? { Ref: expect.any(String) };
       expect(value, variable).toEqual(expected);
