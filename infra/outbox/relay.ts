@@ -1,6 +1,7 @@
 import { Duration } from "aws-cdk-lib";
 import { Alias, type Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 import type { Construct } from "constructs";
+import { keepsOrder } from "./event-order.ts";
 import type { LookUp } from "./look-up.ts";
 import { grantOnTable, grantReadStream, type PublishingResources } from "./outbox-grants.ts";
 import { createPublishingFunction } from "./publishing-function.ts";
@@ -35,7 +36,7 @@ export function createRelay(
       "Lambda never invokes it asynchronously, and its stream mapping has a dead-letter queue.",
   });
   grantReadStream(relay, streamArn);
-  if (outbox.order !== "BestEffort") {
+  if (keepsOrder(outbox.order)) {
     // What precedes an event in its aggregate.
     grantOnTable(outbox.table, relay, "dynamodb:Query");
   }
