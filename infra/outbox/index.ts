@@ -17,6 +17,7 @@ export { ALARM_THRESHOLDS, OutboxAlarms, type OutboxAlarmsProps } from "./outbox
 export { OutboxEventBus, type OutboxEventBusProps } from "./outbox-event-bus.ts";
 export { grantOnTable } from "./outbox-grants.ts";
 export {
+  AT_ONCE_METRICS,
   OUTBOX_NAMESPACE,
   type OutboxMetricName,
   OutboxMetrics,
