@@ -7,14 +7,22 @@ use crate::{
     relay::{Outcome, RowOutcome, Settled, recent::Recent},
 };
 
-/// What this process has published. All of it stays true for ever, so what is forgotten costs a
-/// read or a duplicate, and nothing else.
+/// What this process has published, which stays true for ever: what is forgotten costs a read or a
+/// duplicate, and nothing else.
 #[derive(Default)]
 pub(super) struct Accepted {
     /// The last event of each aggregate, if all earlier ones are published or discarded.
     last: Recent<String, RowKey>,
-    /// Rows that were found in the table and published or parked before their records arrived.
-    ahead: Recent<RowKey, Settled>,
+    /// Rows that were found in the table and settled before their records arrived.
+    ahead: Recent<RowKey, Ahead>,
+}
+
+/// What became of a row before its record arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ahead {
+    Published,
+    /// An operator may have released it since, so its record is looked up, however young it is.
+    Parked,
 }
 
 impl Accepted {
@@ -24,17 +32,22 @@ impl Accepted {
         self.last.get(aggregate_id)?.sequence()
     }
 
-    /// Returns what became of a row before its record arrived, if it is settled.
-    pub(super) fn settled_ahead(&self, key: &RowKey) -> Option<Settled> {
-        self.ahead.get(key).cloned()
+    /// Returns whether a row was published before its record arrived.
+    pub(super) fn was_published_ahead(&self, key: &RowKey) -> bool {
+        self.ahead.get(key) == Some(&Ahead::Published)
+    }
+
+    /// Returns whether a row was parked before its record arrived.
+    pub(super) fn was_parked_ahead(&self, key: &RowKey) -> bool {
+        self.ahead.get(key) == Some(&Ahead::Parked)
     }
 
     /// Takes in what became of the rows that were not in the batch.
     pub(super) fn take_ahead(&mut self, in_batch: &HashSet<RowKey>, outcome: &Outcome) {
         for (key, row_outcome) in outcome.rows() {
             let settled = match row_outcome {
-                RowOutcome::Settled(Settled::Published) => Settled::Absent,
-                RowOutcome::Settled(Settled::Parked(_)) => Settled::AlreadyParked,
+                RowOutcome::Settled(Settled::Published) => Ahead::Published,
+                RowOutcome::Settled(Settled::Parked(_)) => Ahead::Parked,
                 _ => continue,
             };
             if !in_batch.contains(key) {

@@ -230,11 +230,10 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         candidates.retain(|candidate| {
             let key = &candidate.key;
             let settled = if undeleted.contains(key) {
-                Some(Settled::Published)
+                Settled::Published
+            } else if accepted.was_published_ahead(key) {
+                Settled::Absent
             } else {
-                accepted.settled_ahead(key)
-            };
-            let Some(settled) = settled else {
                 return seen.insert(key.clone());
             };
             outcome.settle(key.clone(), settled);
@@ -258,7 +257,11 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Relay<B, T, D> {
         let last_accepted = |row: &RowKey| accepted.last_sequence(&row.aggregate_id);
         let parts = split(
             candidates,
-            |row| self.looks_all_up() || may_be_redelivered(row, now),
+            |row| {
+                self.looks_all_up()
+                    || may_be_redelivered(row, now)
+                    || accepted.was_parked_ahead(&row.key)
+            },
             |aggregate| {
                 let last_accepted = aggregate.first().and_then(|row| last_accepted(&row.key));
                 reads.then(|| read_before(aggregate, last_accepted))?

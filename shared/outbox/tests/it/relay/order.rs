@@ -464,3 +464,27 @@ async fn a_young_row_of_the_batch_that_is_parked_holds_those_behind_it() {
     assert_eq!(held_by(&outcome, &rows[3].key), &rows[0].key);
     assert_eq!(aws.parked().len(), 1);
 }
+
+/// The relay parks a row that it finds, an operator settles it, and only then its record arrives.
+#[tokio::test(start_paused = true)]
+async fn a_row_that_was_parked_ahead_of_its_record_holds_nothing_once_it_is_settled() {
+    for is_settled in [false, true] {
+        let aws = in_memory();
+        let relay = aws.relay();
+        let damaged = aws.insert_row(row_with_detail("a", 1, "x"));
+        publish(&relay, insert(&aws, &[("a", 2), ("b", 1)])).await;
+        assert_eq!(aws.parked().len(), 1);
+        if is_settled {
+            aws.remove_row(&damaged.key);
+        }
+        let later = aws.insert("a", 3);
+        let outcome = publish(&relay, vec![damaged.clone(), later.clone()]).await;
+        if is_settled {
+            assert_eq!(aws.published_rows(), ["b/1", "a/2", "a/3"]);
+        } else {
+            assert_eq!(held_by(&outcome, &later.key), &damaged.key);
+            assert_eq!(aws.published_rows(), ["b/1"]);
+            assert_eq!(aws.letters_sent(), 1);
+        }
+    }
+}
