@@ -23,10 +23,16 @@ pub(crate) enum Contestant {
     /// The same as deployed, with new records of aggregates whose earlier events another process
     /// has published: it reads the table before each aggregate.
     RelayReading,
-    /// The same with records that it has to look up.
+    /// The same with records that it has to look up, because they are old.
     RelayAged,
+    /// The same for an outbox whose writers publish at once: it looks up new records, too.
+    RelayLookingUp,
+    /// The same with records of events that their writers have published: it finds no row.
+    RelaySkipping,
     /// `bare-handler`.
     Bare,
+    /// The same, which makes the look-ups that the relay makes for old records.
+    BareLookingUp,
     /// `one-by-one.mjs`.
     NodeOneByOne,
     /// `tens-at-once.mjs`.
@@ -37,24 +43,30 @@ pub(crate) enum Contestant {
 
 impl Contestant {
     /// All that publish.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Relay,
         Self::RelayUnordered,
         Self::RelayStrict,
         Self::RelayReading,
         Self::RelayAged,
+        Self::RelayLookingUp,
+        Self::RelaySkipping,
         Self::Bare,
+        Self::BareLookingUp,
         Self::NodeOneByOne,
         Self::NodeTensAtOnce,
     ];
 
-    pub(crate) const OURS_AND_BARE: [Self; 6] = [
+    pub(crate) const OURS_AND_BARE: [Self; 9] = [
         Self::Relay,
         Self::RelayUnordered,
         Self::RelayStrict,
         Self::RelayReading,
         Self::RelayAged,
+        Self::RelayLookingUp,
+        Self::RelaySkipping,
         Self::Bare,
+        Self::BareLookingUp,
     ];
 
     pub(crate) fn age(self) -> Age {
@@ -74,8 +86,16 @@ impl Contestant {
         match self {
             Self::RelayUnordered => Some(("EVENT_ORDER", "BestEffort")),
             Self::RelayStrict => Some(("EVENT_ORDER", "Strict")),
+            Self::RelayLookingUp | Self::RelaySkipping | Self::BareLookingUp => {
+                Some(("LOOK_UP", "Always"))
+            }
             _ => None,
         }
+    }
+
+    /// Returns whether its events are published when it gets their records.
+    pub(crate) fn skips(self) -> bool {
+        self == Self::RelaySkipping
     }
 
     /// Returns whether it deletes the rows of published events.
@@ -85,11 +105,14 @@ impl Contestant {
 
     /// Returns whether it publishes the events of an aggregate in order.
     pub(crate) fn keeps_order(self) -> bool {
-        !matches!(self, Self::Bare | Self::NodeTensAtOnce)
+        !matches!(
+            self,
+            Self::Bare | Self::BareLookingUp | Self::NodeTensAtOnce
+        )
     }
 
     pub(crate) fn is_ours(self) -> bool {
-        !self.is_node() && self != Self::Bare
+        !self.is_node() && !matches!(self, Self::Bare | Self::BareLookingUp)
     }
 
     pub(crate) fn is_node(self) -> bool {
@@ -103,8 +126,10 @@ impl Contestant {
             | Self::RelayUnordered
             | Self::RelayStrict
             | Self::RelayReading
-            | Self::RelayAged => "target/lambda/bench/publish-events/bootstrap",
-            Self::Bare => "target/lambda/bench/bare-handler/bootstrap",
+            | Self::RelayAged
+            | Self::RelayLookingUp
+            | Self::RelaySkipping => "target/lambda/bench/publish-events/bootstrap",
+            Self::Bare | Self::BareLookingUp => "target/lambda/bench/bare-handler/bootstrap",
             Self::CreateOrder => "target/lambda/bench/create-order/bootstrap",
             Self::NodeOneByOne => "scripts/proof/bench/node/one-by-one.mjs",
             Self::NodeTensAtOnce => "scripts/proof/bench/node/tens-at-once.mjs",
@@ -132,7 +157,10 @@ impl fmt::Display for Contestant {
             Self::RelayStrict => "this relay, strict order",
             Self::RelayReading => "this relay, reads first",
             Self::RelayAged => "this relay, aged records",
+            Self::RelayLookingUp => "this relay, looks all up",
+            Self::RelaySkipping => "this relay, all published",
             Self::Bare => "bare Rust handler",
+            Self::BareLookingUp => "bare handler, looks up",
             Self::NodeOneByOne => "Node, one by one",
             Self::NodeTensAtOnce => "Node, tens at once",
             Self::CreateOrder => "create-order",

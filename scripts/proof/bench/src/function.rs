@@ -93,6 +93,15 @@ impl Function {
 
     /// Invokes the function with a batch, and returns the outcomes of its events.
     pub(crate) async fn publish(&self, batch: &Batch) -> Result<Invocation> {
+        if self.contestant.skips() {
+            self.aws.ledger().begin(std::iter::empty());
+            let duration = self.invoke(batch.payload.clone()).await?;
+            let row_outcomes = RowOutcomes::default();
+            return Ok(Invocation {
+                duration,
+                row_outcomes,
+            });
+        }
         self.aws.ledger().begin(batch.rows.iter().cloned());
         let duration = self.invoke(batch.payload.clone()).await?;
         let row_outcomes = self

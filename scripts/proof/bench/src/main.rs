@@ -224,11 +224,13 @@ impl Sections {
         for (of, to) in [
             (Contestant::Relay, Contestant::NodeOneByOne),
             (Contestant::Relay, Contestant::Bare),
-            (Contestant::RelayAged, Contestant::Bare),
+            (Contestant::RelayAged, Contestant::BareLookingUp),
+            (Contestant::RelayLookingUp, Contestant::BareLookingUp),
         ] {
-            if let Some(ratio) = report.ratio(of, to) {
+            if let Some((speed, cpu)) = report.ratios(of, to) {
                 self.print(format!(
-                    "{of}: {ratio:.2} times the events a second of {to}"
+                    "{of}: {speed:.2} times the events a second of {to}, and {cpu:.2} times its \
+                     processor time"
                 ));
             }
         }

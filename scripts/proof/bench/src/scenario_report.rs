@@ -52,8 +52,12 @@ impl ScenarioReport {
         Some(self.figures(wanted)?.events_per_second.median)
     }
 
-    /// Returns a contestant's events per second divided by those of another.
-    pub(crate) fn ratio(&self, of: Contestant, to: Contestant) -> Option<f64> {
-        Some(self.events_per_second(of)? / self.events_per_second(to)?)
+    /// Returns a contestant's events per second and its processor time an event, both divided by
+    /// those of another.
+    pub(crate) fn ratios(&self, of: Contestant, to: Contestant) -> Option<(f64, f64)> {
+        let (of, to) = (self.figures(of)?, self.figures(to)?);
+        let speed = of.events_per_second.median / to.events_per_second.median;
+        let cpu = of.cpu_microseconds_per_event.median / to.cpu_microseconds_per_event.median;
+        Some((speed, cpu))
     }
 }
