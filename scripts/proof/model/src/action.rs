@@ -41,7 +41,7 @@ pub enum Step {
     /// Fails to delete these rows until the deadline.
     FailToDelete,
     /// Retries a poison row later: no other event was accepted, so the fault may not be
-    /// the row's.
+    /// the row's. Or leaves it to the stream, if a writer publishes.
     Suspect(Event),
     /// Sends the dead letter of a row.
     SendDeadLetter(Event),

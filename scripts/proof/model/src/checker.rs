@@ -5,7 +5,7 @@ use stateright::{Model, Property};
 use crate::{
     action::Action,
     event::Events,
-    properties::{always, sometimes},
+    properties::{always, sometimes, with_writer},
     protocol::Protocol,
     state::State,
 };
@@ -19,7 +19,7 @@ impl Model for Protocol {
         let poison = Events::all().iter().map(Events::only);
         let poison = std::iter::once(Events::empty()).chain(poison);
         poison
-            .map(|poison| State::committed(poison, self.faults))
+            .map(|poison| State::committed(poison, self.faults, self.at_once))
             .collect()
     }
 
@@ -32,6 +32,11 @@ impl Model for Protocol {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        always().into_iter().chain(sometimes()).collect()
+        let at_once = with_writer().into_iter().filter(|_| self.at_once);
+        always()
+            .into_iter()
+            .chain(sometimes())
+            .chain(at_once)
+            .collect()
     }
 }

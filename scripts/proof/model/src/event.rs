@@ -1,6 +1,6 @@
 //! The events, and sets of them.
 
-use enumset::{EnumSet, EnumSetType};
+use enumset::{EnumSet, EnumSetType, enum_set};
 
 /// The events, in the order of the stream. The first and the last are of aggregate A.
 #[derive(Debug, PartialOrd, Ord, Hash, EnumSetType)]
@@ -13,6 +13,10 @@ pub enum Event {
 
 /// A set of events.
 pub(crate) type Events = EnumSet<Event>;
+
+/// The events that the writer has committed which publishes at once. The other is by another
+/// process.
+pub(crate) const OF_WRITER: Events = enum_set!(Event::B1 | Event::A2);
 
 /// Returns the events for which the condition is true.
 pub(crate) fn events_where(condition: impl Fn(Event) -> bool) -> Events {

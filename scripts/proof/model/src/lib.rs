@@ -2,7 +2,7 @@
 //!
 //! Three events of two aggregates are committed; at most one of them is poison. From
 //! there the model checker `stateright` tries every sequence of actions by stream,
-//! sweeper, replay and operators, with faults. A fault is one of these: a crash, a call
+//! sweeper, replay and operators, and a writer that publishes at once, with faults. A fault is one of these: a crash, a call
 //! that fails before or after its effect, a lost pointer of Lambda's, records too old
 //! for the mapping, an early sweep or replay, a poison row made pending without a
 //! change. The number of faults on a path is limited, so each path ends, and then
@@ -16,7 +16,7 @@
 //! | `process`, `run` | the publishers' processes, and the progress of one run |
 //! | `action` | the actions, one effect each |
 //! | `relay` | the steps of a run |
-//! | `publishers` | when stream, sweeper and replay begin, and which events they read |
+//! | `publishers` | when sweeper and replay begin, and which events each publisher reads |
 //! | `lambda` | how Lambda delivers the stream's records, and gives them up |
 //! | `operators` | what operators do with parked rows |
 //! | `protocol` | all actions together |
@@ -31,6 +31,7 @@
 //!   more histories than the code.
 //! - A read is one step. Its result may be outdated by the next step.
 //! - A call that is retried until the deadline counts as one failure.
+//! - A writer publishes at once two of the events, in one run; it may be frozen before.
 //! - A put without a response is repeated once. The code limits only those that time out: a put
 //!   whose connection breaks it retries until the deadline, as any call, so a bus that accepts
 //!   an event and breaks the connection each time gets more copies of it.

@@ -13,14 +13,27 @@ struct Arguments {
     #[arg(long, default_value_t = 3)]
     faults: u8,
 
+    /// Whether a writer publishes at once.
+    #[arg(long)]
+    at_once: bool,
+
     /// A deliberate mistake, which the check must find.
     #[arg(long)]
     mistake: Option<Mistake>,
 }
 
 fn main() -> ExitCode {
-    let Arguments { faults, mistake } = Arguments::parse();
-    let protocol = Protocol { faults, mistake };
+    let Arguments {
+        faults,
+        at_once,
+        mistake,
+    } = Arguments::parse();
+    let at_once = at_once || mistake.is_some_and(Mistake::is_of_writer);
+    let protocol = Protocol {
+        faults,
+        at_once,
+        mistake,
+    };
     let begun = Instant::now();
     let checker = protocol
         .checker()

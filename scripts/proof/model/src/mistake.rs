@@ -25,6 +25,10 @@ pub enum Mistake {
     NoHoldingBack,
     /// The stream does not read the events before those of its batch.
     NoPredecessorCheck,
+    /// A writer publishes at once without reading the events before its own.
+    WriterWithoutPredecessors,
+    /// A writer publishes at once, and the stream does not look up young records.
+    YoungNotLookedUp,
     /// The sweeper publishes events behind a parked row.
     SweepBehindParked,
     /// An event without a response is put on the bus until there is one.
@@ -41,6 +45,14 @@ impl Mistake {
         Self::value_variants()
     }
 
+    /// Returns whether it is about a writer that publishes at once.
+    pub fn is_of_writer(self) -> bool {
+        matches!(
+            self,
+            Self::WriterWithoutPredecessors | Self::YoungNotLookedUp
+        )
+    }
+
     /// Returns the name of the property that is about it.
     pub fn violates(self) -> &'static str {
         match self {
@@ -48,10 +60,11 @@ impl Mistake {
             Self::ParkBeforeLetter => property_names::PARKED_HAS_LETTER,
             Self::UnconditionalPark => property_names::GONE_STAYS_GONE,
             Self::CheckpointPastFailure => property_names::DONE_IS_DONE,
-            Self::AnswerTooEarly => property_names::DUPLICATES_HAVE_CAUSES,
-            Self::NoHoldingBack | Self::NoPredecessorCheck | Self::SweepBehindParked => {
-                property_names::ORDER
-            }
+            Self::AnswerTooEarly | Self::YoungNotLookedUp => property_names::DUPLICATES_HAVE_CAUSES,
+            Self::NoHoldingBack
+            | Self::NoPredecessorCheck
+            | Self::WriterWithoutPredecessors
+            | Self::SweepBehindParked => property_names::ORDER,
             Self::UnboundedPuts => property_names::COPIES_ARE_BOUNDED,
             Self::DeleteMessageFirst => property_names::MESSAGES_STAY,
             Self::NoSweeper => property_names::EVERY_PATH_DRAINS,

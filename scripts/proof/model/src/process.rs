@@ -11,6 +11,8 @@ pub enum Publisher {
     Sweeper,
     /// An operator's command.
     Replay,
+    /// The function that has committed some of the events, if it publishes at once.
+    Writer,
 }
 
 /// The process of a publisher.

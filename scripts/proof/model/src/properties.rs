@@ -5,6 +5,7 @@ use stateright::Property;
 
 use crate::{
     event::{Events, events_where},
+    mapping::Mapping,
     process::Publisher,
     property_names::{
         COPIES_ARE_BOUNDED, DISCARDED_IS_NOT_PUBLISHED, DONE_IS_DONE, DUPLICATES_HAVE_CAUSES,
@@ -117,9 +118,36 @@ pub(crate) fn sometimes() -> [Property<Protocol>; 9] {
     ]
 }
 
+/// Returns what holds in some state if a writer publishes at once.
+pub(crate) fn with_writer() -> [Property<Protocol>; 2] {
+    let sometimes = Property::<Protocol>::sometimes;
+    [
+        sometimes(
+            "all is on the bus before the stream shows it",
+            |_, state| {
+                let is_untouched = state.mapping == Mapping::default();
+                is_untouched && state.in_table().is_empty()
+            },
+        ),
+        sometimes(
+            "stream and writer are about to put the same event",
+            |_, state| {
+                let [stream, writer] =
+                    [Publisher::Stream, Publisher::Writer].map(|publisher| state.to_put(publisher));
+                !stream.is_disjoint(writer)
+            },
+        ),
+    ]
+}
+
 impl State {
     pub(crate) fn on_bus(&self) -> Events {
         events_where(|event| self.times_accepted[event as usize] > 0)
+    }
+
+    fn to_put(&self, publisher: Publisher) -> Events {
+        let run = self.process(publisher).run.as_ref();
+        run.map_or(Events::empty(), |run| run.to_put)
     }
 
     fn duplicates(&self) -> Events {

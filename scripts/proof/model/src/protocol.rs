@@ -12,6 +12,8 @@ use crate::{
 pub struct Protocol {
     /// The most faults on one path, of any kind.
     pub faults: u8,
+    /// Whether a writer publishes at once.
+    pub at_once: bool,
     /// The deliberate mistake, if there is one.
     pub mistake: Option<Mistake>,
 }
@@ -26,7 +28,15 @@ impl Protocol {
         state.offer_mapping(&mut actions);
         state.offer_sweep_and_replay(self.mistake, &mut actions);
         state.offer_operator_actions(&mut actions);
-        for publisher in [Publisher::Stream, Publisher::Sweeper, Publisher::Replay] {
+        if state.writer_waits {
+            actions.push(Action::Begin(Publisher::Writer));
+        }
+        for publisher in [
+            Publisher::Stream,
+            Publisher::Sweeper,
+            Publisher::Replay,
+            Publisher::Writer,
+        ] {
             state.offer_steps(publisher, self.mistake, &mut actions);
             if state.faults_left > 0 && state.process(publisher).has_memory() {
                 actions.push(Action::Crash(publisher));
@@ -42,7 +52,7 @@ impl Protocol {
             Action::TimePasses => next.is_old = true,
             Action::Begin(publisher) => next.begin(publisher, self.mistake),
             Action::Continue(publisher, step) => next.continue_run(publisher, step, self.mistake),
-            Action::Crash(publisher) => next.crash(publisher),
+            Action::Crash(publisher) => next.crash(publisher, self.mistake),
             Action::Expire => next.expire(),
             Action::SendPointer => next.send_pointer(),
             Action::LosePointer => next.lose_pointer(),

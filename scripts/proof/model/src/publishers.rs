@@ -1,8 +1,8 @@
-//! When stream, sweeper and replay begin, and which events each is to publish.
+//! When sweeper and replay begin, and which events each publisher is to publish.
 
 use crate::{
     action::Action,
-    event::{Event, Events, union},
+    event::{Event, Events, OF_WRITER, union},
     mistake::Mistake,
     process::Publisher,
     run::Run,
@@ -48,6 +48,10 @@ impl State {
                 self.faults_left -= u8::from(!self.is_time_for_last_replay());
                 self.pending_by_messages()
             }
+            Publisher::Writer => {
+                self.writer_waits = false;
+                self.read_handed_over(mistake)
+            }
         };
         let found = found - self.process(publisher).undeleted;
         self.history.explained |= found & self.in_flight();
@@ -67,11 +71,12 @@ impl State {
     }
 
     /// Returns the events of the current batch that are to be published, and the pending ones
-    /// before them. Old records may be redelivered ones, so their rows are looked up.
+    /// before them. Old records may be redelivered ones, so their rows are looked up; young ones
+    /// may be published by a writer.
     fn read_batch(&mut self, mistake: Option<Mistake>) -> Events {
         let batch = self.mapping.batch();
         let pending = self.rows_in(Row::Pending);
-        let to_publish = if self.is_old {
+        let to_publish = if self.looks_up(mistake) {
             // The stream's records have an outdated content of edited rows: the sweeper
             // publishes those.
             self.history.handed_over |= batch & pending & self.edited;
@@ -85,6 +90,26 @@ impl State {
         to_publish | ((predecessors(to_publish) - batch) & pending)
     }
 
+    /// Returns whether the stream looks up the records of its batch.
+    pub(crate) fn looks_up(&self, mistake: Option<Mistake>) -> bool {
+        self.is_old || (self.at_once && mistake != Some(Mistake::YoungNotLookedUp))
+    }
+
+    /// Returns the events that the writer is to publish, and the pending ones before them. It looks
+    /// up its own only if it was frozen after their commit.
+    fn read_handed_over(&self, mistake: Option<Mistake>) -> Events {
+        let pending = self.rows_in(Row::Pending);
+        let to_publish = if self.is_old {
+            OF_WRITER & (pending - self.edited)
+        } else {
+            OF_WRITER
+        };
+        if mistake == Some(Mistake::WriterWithoutPredecessors) {
+            return to_publish;
+        }
+        to_publish | ((predecessors(to_publish) - OF_WRITER) & pending)
+    }
+
     /// Returns the pending events that messages name, and all others of their aggregates.
     fn pending_by_messages(&self) -> Events {
         let pending = self.rows_in(Row::Pending);
@@ -96,12 +121,15 @@ impl State {
     fn held(&self, publisher: Publisher, mistake: Option<Mistake>) -> Events {
         match publisher {
             Publisher::Stream if mistake == Some(Mistake::NoPredecessorCheck) => Events::empty(),
+            Publisher::Writer if mistake == Some(Mistake::WriterWithoutPredecessors) => {
+                Events::empty()
+            }
             // Edited rows are left to those that read the table, and so is what follows them.
-            Publisher::Stream if self.is_old => {
+            Publisher::Stream if self.looks_up(mistake) => {
                 let edited = self.mapping.batch() & self.rows_in(Row::Pending) & self.edited;
                 self.behind_parked(None) | successors(edited)
             }
-            Publisher::Stream | Publisher::Replay => self.behind_parked(None),
+            Publisher::Stream | Publisher::Replay | Publisher::Writer => self.behind_parked(None),
             Publisher::Sweeper => self.behind_parked(mistake),
         }
     }

@@ -1,4 +1,4 @@
-//! The relay, with which stream, sweeper and replay publish: one run, step by step.
+//! The relay, with which all publish: one run, step by step.
 
 use crate::{
     action::{Action, PutOutcome, Step},
@@ -42,7 +42,13 @@ impl State {
             offer(Step::Delete, &[Step::FailToDelete]);
         }
         if !has_to_delete && run.to_put.is_empty() {
-            self.offer_to_park(run, mistake, &mut offer);
+            if publisher == Publisher::Writer {
+                for event in run.suspects {
+                    offer(Step::Suspect(event), &[]);
+                }
+            } else {
+                self.offer_to_park(run, mistake, &mut offer);
+            }
         }
         let is_done = run.to_put.is_empty() && (run.suspects | run.half_parked).is_empty();
         if is_done && !has_to_delete {
@@ -146,6 +152,9 @@ impl State {
         self.faults_left -= 1;
         if outcome == PutOutcome::ResponseLost {
             self.history.explained |= event;
+        }
+        // A writer leaves to the stream whatever fails.
+        if outcome == PutOutcome::ResponseLost && publisher != Publisher::Writer {
             let is_bounded = mistake != Some(Mistake::UnboundedPuts);
             if run.copies[event as usize] < MOST_COPIES || !is_bounded {
                 run.to_put |= event;
@@ -173,6 +182,8 @@ impl State {
                 self.respond(run.failed, mistake);
             }
             Publisher::Sweeper => {}
+            // The model's writer commits nothing else.
+            Publisher::Writer => self.process_mut(publisher).undeleted = Events::empty(),
             Publisher::Replay => {
                 self.delete_messages(run.absent | (run.accepted - undeleted));
                 // The operator's process exits with the run.
@@ -199,13 +210,13 @@ impl State {
     }
 
     /// Crashes a process, which forgets everything.
-    pub(crate) fn crash(&mut self, publisher: Publisher) {
+    pub(crate) fn crash(&mut self, publisher: Publisher, mistake: Option<Mistake>) {
         self.faults_left -= 1;
         let process = std::mem::take(self.process_mut(publisher));
         self.history.explained |= process.undeleted;
         let Some(run) = process.run else { return };
         if publisher == Publisher::Stream {
-            if !self.is_old {
+            if !self.looks_up(mistake) {
                 // The records are redelivered too early to be looked up.
                 self.history.explained |= run.accepted;
             }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    event::{Event, Events, events_where, union},
+    event::{Event, Events, OF_WRITER, events_where, union},
     mapping::Mapping,
     process::{Process, Publisher},
 };
@@ -25,7 +25,11 @@ pub struct State {
     pub(crate) queue: BTreeSet<Message>,
     pub(crate) mapping: Mapping,
     /// The processes, by [`Publisher`].
-    pub(crate) processes: [Process; 3],
+    pub(crate) processes: [Process; 4],
+    /// Whether a writer publishes at once. The stream then looks up young records, too.
+    pub(crate) at_once: bool,
+    /// Whether that writer has not tried yet what it has committed.
+    pub(crate) writer_waits: bool,
     /// Whether seconds have passed: from then on redelivered records are looked up, and
     /// sweeper and replay may begin.
     pub(crate) is_old: bool,
@@ -68,7 +72,7 @@ pub(crate) struct History {
 
 impl State {
     /// Returns the state after the commit of the events.
-    pub(crate) fn committed(poison: Events, faults: u8) -> Self {
+    pub(crate) fn committed(poison: Events, faults: u8, at_once: bool) -> Self {
         Self {
             faults_left: faults,
             rows: [Row::Pending; 3],
@@ -78,6 +82,8 @@ impl State {
             queue: BTreeSet::new(),
             mapping: Mapping::default(),
             processes: Default::default(),
+            at_once,
+            writer_waits: at_once,
             is_old: false,
             history: History::default(),
         }
@@ -123,12 +129,18 @@ impl State {
     }
 
     /// Returns the events that a run is about to publish, or has published and not
-    /// deleted yet.
+    /// deleted yet; and those that the writer is about to publish without a look-up.
     pub(crate) fn in_flight(&self) -> Events {
-        union(self.processes.iter().map(|process| match &process.run {
+        let runs = self.processes.iter().map(|process| match &process.run {
             Some(run) => run.to_put | process.undeleted,
             None => Events::empty(),
-        }))
+        });
+        let writer = if self.writer_waits && !self.is_old {
+            OF_WRITER
+        } else {
+            Events::empty()
+        };
+        union(runs) | writer
     }
 
     /// Returns whether the stream is done and no run is active: sweeper and operators

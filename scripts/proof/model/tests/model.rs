@@ -7,7 +7,20 @@ use model::{Mistake, Protocol, State};
 use stateright::{Checker, HasDiscoveries, Model};
 
 fn protocol(mistake: Option<Mistake>) -> Protocol {
-    Protocol { faults: 3, mistake }
+    Protocol {
+        faults: 3,
+        at_once: mistake.is_some_and(Mistake::is_of_writer),
+        mistake,
+    }
+}
+
+/// With fewer faults, because one more publisher makes many more states.
+fn with_writer() -> Protocol {
+    Protocol {
+        faults: 2,
+        at_once: true,
+        mistake: None,
+    }
 }
 
 fn check(protocol: Protocol, until: HasDiscoveries) -> impl Checker<Protocol> {
@@ -19,6 +32,11 @@ fn check(protocol: Protocol, until: HasDiscoveries) -> impl Checker<Protocol> {
 #[test]
 fn the_protocol_holds() {
     check(protocol(None), HasDiscoveries::AnyFailures).assert_properties();
+}
+
+#[test]
+fn the_protocol_holds_with_a_writer_that_publishes_at_once() {
+    check(with_writer(), HasDiscoveries::AnyFailures).assert_properties();
 }
 
 #[test]
@@ -39,10 +57,11 @@ fn every_mistake_is_found_by_the_property_that_is_about_it() {
 /// Without this, an endless path would count as one that ends drained.
 #[test]
 fn every_path_ends() {
-    let protocol = protocol(None);
-    let mut is_followed = HashMap::new();
-    for state in protocol.init_states() {
-        follow(protocol, state, &mut is_followed);
+    for protocol in [protocol(None), with_writer()] {
+        let mut is_followed = HashMap::new();
+        for state in protocol.init_states() {
+            follow(protocol, state, &mut is_followed);
+        }
     }
 }
 
