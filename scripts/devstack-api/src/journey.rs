@@ -120,7 +120,8 @@ pub enum What {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ReadResult {
-    /// The record is done: the event is published, parked, or left to the sweeper.
+    /// The record is done: the event is published, now or before, or parked, or left to the
+    /// sweeper.
     Done,
     /// The record is retried, after an invocation that ended so.
     Retried(Outcome),
@@ -136,7 +137,7 @@ pub enum Publisher {
     Relay,
     /// The function that publishes what the stream left.
     Sweeper,
-    /// Another function, by its name: one that publishes its own events.
+    /// Another function, by its name: one that publishes its own events at once.
     Function(String),
     /// A program that isn't a function of the stack.
     Unknown,

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use devstack_api::{Journey, Outcome, PutResult, ReadResult, Step, What};
+use devstack_api::{Journey, Outcome, Part, Publisher, PutResult, ReadResult, Step, What};
 use jiff::Timestamp;
 
 use super::stored_event::StoredEvent;
@@ -122,6 +122,43 @@ impl Journeys {
         journey.is_some_and(|journey| journey.steps.iter().any(|step| is_it(&step.what)))
     }
 
+    /// Returns when an event was committed.
+    pub(super) fn committed_at(&self, id: &str) -> Option<Timestamp> {
+        let mut steps = self.by_id.get(id)?.steps.iter();
+        let committed = steps.find(|step| matches!(step.what, What::Committed { .. }));
+        committed.map(|step| step.at)
+    }
+
+    /// Adds to the records of a part, and of those that followed it, who had published their
+    /// events at once.
+    pub(super) fn attribute(&self, part: &mut Part) {
+        for record in &mut part.records {
+            let id = record.event_id.as_deref();
+            let function = id.and_then(|id| self.published_at_once_by(id));
+            record.published_at_once_by = function.map(str::to_owned);
+        }
+        for child in &mut part.children {
+            self.attribute(child);
+        }
+    }
+
+    /// Returns the function whose request was the first that the bus accepted an event from.
+    fn published_at_once_by(&self, id: &str) -> Option<&str> {
+        let mut steps = self.by_id.get(id)?.steps.iter();
+        let publisher = steps.find_map(|step| match &step.what {
+            What::Put {
+                by,
+                result: PutResult::Accepted,
+                ..
+            } => Some(by),
+            _ => None,
+        });
+        match publisher? {
+            Publisher::Function(name) => Some(name),
+            _ => None,
+        }
+    }
+
     fn journey(&mut self, id: &str) -> &mut Journey {
         if !self.by_id.contains_key(id) {
             if self.ids.len() == MOST_EVENTS
@@ -191,8 +228,6 @@ fn cause_of_duplicate(steps: &[Step], time: u64) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use devstack_api::Publisher;
-
     use super::*;
 
     fn event(id: &str) -> StoredEvent {
