@@ -26,6 +26,25 @@ pub struct Journey {
     pub omitted_steps: u64,
 }
 
+impl Journey {
+    /// Returns the function that published the event at once; `None` if the bus has accepted it
+    /// from another publisher first, or not at all.
+    pub fn published_at_once_by(&self) -> Option<&str> {
+        let publisher = self.steps.iter().find_map(|step| match &step.what {
+            What::Put {
+                by,
+                result: PutResult::Accepted,
+                ..
+            } => Some(by),
+            _ => None,
+        });
+        match publisher? {
+            Publisher::Function(name) => Some(name),
+            _ => None,
+        }
+    }
+}
+
 /// Something that happened to an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

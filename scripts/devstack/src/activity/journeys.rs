@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use devstack_api::{Journey, Outcome, Part, Publisher, PutResult, ReadResult, Step, What};
+use devstack_api::{Journey, Outcome, Part, PutResult, ReadResult, Step, What};
 use jiff::Timestamp;
 
 use super::stored_event::StoredEvent;
@@ -133,29 +133,13 @@ impl Journeys {
     /// events at once.
     pub(super) fn attribute(&self, part: &mut Part) {
         for record in &mut part.records {
-            let id = record.event_id.as_deref();
-            let function = id.and_then(|id| self.published_at_once_by(id));
+            let id = record.event_id.as_ref();
+            let journey = id.and_then(|id| self.by_id.get(id));
+            let function = journey.and_then(Journey::published_at_once_by);
             record.published_at_once_by = function.map(str::to_owned);
         }
         for child in &mut part.children {
             self.attribute(child);
-        }
-    }
-
-    /// Returns the function whose request was the first that the bus accepted an event from.
-    fn published_at_once_by(&self, id: &str) -> Option<&str> {
-        let mut steps = self.by_id.get(id)?.steps.iter();
-        let publisher = steps.find_map(|step| match &step.what {
-            What::Put {
-                by,
-                result: PutResult::Accepted,
-                ..
-            } => Some(by),
-            _ => None,
-        });
-        match publisher? {
-            Publisher::Function(name) => Some(name),
-            _ => None,
         }
     }
 
@@ -228,6 +212,8 @@ fn cause_of_duplicate(steps: &[Step], time: u64) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use devstack_api::Publisher;
+
     use super::*;
 
     fn event(id: &str) -> StoredEvent {

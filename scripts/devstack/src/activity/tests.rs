@@ -165,7 +165,11 @@ fn an_event_published_at_once_is_not_published_by_its_batch() {
     let by: Vec<Publisher> = steps
         .into_iter()
         .filter_map(|step| match step.what {
-            What::Put { by, result, .. } if result == PutResult::Accepted => Some(by),
+            What::Put {
+                by,
+                result: PutResult::Accepted,
+                ..
+            } => Some(by),
             _ => None,
         })
         .collect();
