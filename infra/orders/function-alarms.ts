@@ -15,7 +15,7 @@ import { RATE_LIMIT } from "./orders-api.ts";
 
 const PERIOD = Duration.minutes(5);
 
-/** What a request may write to the functions' logs, in bytes; usually it is about 1.5 KB. */
+/** What a request may write to the functions' logs, in bytes; usually it is about 2 KB. */
 const LOGGED_PER_REQUEST = 4 * 1024;
 
 /** The functions to watch, by the names of their metrics in expressions, and the topics. */

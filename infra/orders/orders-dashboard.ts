@@ -40,7 +40,8 @@ export interface OrdersDashboardProps {
 /**
  * The dashboard of the orders service. The first row shows the alarms. The next rows show,
  * from left to right, the steps of an event: API, tables, stream mapping, relay, bus,
- * shipping. The last row shows pending and parked events and dead letters.
+ * shipping. The last row shows which way events were published, pending and parked events and
+ * dead letters.
  */
 export class OrdersDashboard extends Dashboard {
   constructor(scope: Construct, id: string, props: OrdersDashboardProps) {
@@ -66,7 +67,7 @@ export class OrdersDashboard extends Dashboard {
       outbox.bus(),
       shippingColumn(props),
     );
-    this.addWidgets(outbox.backlog(), shippingDeadLetters(props.shipping));
+    this.addWidgets(outbox.published(), outbox.backlog(), shippingDeadLetters(props.shipping));
   }
 }
 

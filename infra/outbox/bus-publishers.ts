@@ -1,4 +1,4 @@
-import { Token } from "aws-cdk-lib";
+import { Lazy, Token } from "aws-cdk-lib";
 import { EventBus, type IEventBus } from "aws-cdk-lib/aws-events";
 import { Effect, type IRole, PolicyStatement, StarPrincipal } from "aws-cdk-lib/aws-iam";
 
@@ -6,8 +6,9 @@ import { Effect, type IRole, PolicyStatement, StarPrincipal } from "aws-cdk-lib/
 export interface BusPublishersProps {
   /**
    * Whether the bus rejects events of every other publisher: all roles and users but the
-   * relay's, the sweeper's, the operator's and `otherPublishers`. AWS services, such as a
-   * replay of an archive, are not affected. Not for an imported bus.
+   * relay's, the sweeper's, the operator's, those of functions that may publish at once, and
+   * `otherPublishers`. AWS services, such as a replay of an archive, are not affected. Not for
+   * an imported bus.
    *
    * @default false, since other services may publish on the bus
    */
@@ -26,14 +27,15 @@ export interface BusPublishersProps {
 
 /**
  * Denies publishing to every principal but these roles and `otherPublishers`, as a policy of the
- * bus, if the app wants that.
+ * bus, if the app wants that. Which roles there are is read when the app is synthesized, because
+ * functions are allowed to publish at once later.
  *
  * @throws Error if the bus is imported: the policy would not be deployed
  */
 export function restrictPublishers(
   eventBus: IEventBus,
   { rejectOtherPublishers, otherPublishers = [] }: BusPublishersProps,
-  roles: readonly (IRole | undefined)[],
+  roles: Iterable<IRole | undefined>,
 ): void {
   if (!rejectOtherPublishers) {
     requireNoOtherPublishers(otherPublishers);
@@ -45,7 +47,11 @@ export function restrictPublishers(
         "set the policy where the bus is created",
     );
   }
-  const ours = roles.flatMap((role) => (role === undefined ? [] : [role.roleArn]));
+  const others = otherPublishers.map(publisherArn);
+  const admitted = () => [
+    ...[...roles].flatMap((role) => (role === undefined ? [] : [role.roleArn])),
+    ...others,
+  ];
   eventBus.addToResourcePolicy(
     new PolicyStatement({
       sid: "RejectOtherPublishers",
@@ -54,7 +60,7 @@ export function restrictPublishers(
       actions: ["events:PutEvents"],
       resources: [eventBus.eventBusArn],
       conditions: {
-        ArnNotEquals: { "aws:PrincipalArn": [...ours, ...otherPublishers.map(publisherArn)] },
+        ArnNotEquals: { "aws:PrincipalArn": Lazy.list({ produce: admitted }) },
         // A service has no principal ARN, so without this it would be denied.
         Bool: { "aws:PrincipalIsAWSService": "false" },
       },

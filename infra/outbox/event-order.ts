@@ -22,3 +22,8 @@ export function requireEventOrder(order: EventOrder = "InSequence"): EventOrder 
   }
   return order;
 }
+
+/** Returns whether a publisher reads what precedes an event in its aggregate. */
+export function keepsOrder(order: EventOrder): boolean {
+  return order !== "BestEffort";
+}

@@ -12,10 +12,12 @@ export {
 export type { BusPublishersProps } from "./bus-publishers.ts";
 export { allowLogs, grantOnQueue, keyStatement, queueEncryption } from "./encryption-key.ts";
 export type { EventOrder } from "./event-order.ts";
+export type { LookUp } from "./look-up.ts";
 export { ALARM_THRESHOLDS, OutboxAlarms, type OutboxAlarmsProps } from "./outbox-alarms.ts";
 export { OutboxEventBus, type OutboxEventBusProps } from "./outbox-event-bus.ts";
 export { grantOnTable } from "./outbox-grants.ts";
 export {
+  AT_ONCE_METRICS,
   OUTBOX_NAMESPACE,
   type OutboxMetricName,
   OutboxMetrics,

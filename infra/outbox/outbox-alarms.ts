@@ -332,8 +332,8 @@ export class OutboxAlarms extends Construct {
       // One is mostly a connection that broke.
       ...MORE_THAN_ONCE,
       meaning:
-        "More than once the bus has not responded in time to requests of the relay. It may have accepted " +
-        "their events, which are sent again: consumers may receive them twice.",
+        "More than once the bus has not responded in time to requests with events. It may have accepted " +
+        "the events, which are sent again: consumers may receive them twice.",
       section: "the-bus-does-not-respond",
       metric: this.#props.metrics.outboxMetric("Unanswered", Stats.SUM),
     });

@@ -3,7 +3,7 @@ import type { IEventBus } from "aws-cdk-lib/aws-events";
 import { Grant, type IGrantable } from "aws-cdk-lib/aws-iam";
 import type { IQueue } from "aws-cdk-lib/aws-sqs";
 import { grantOnQueue, grantTableKey } from "./encryption-key.ts";
-import type { EventOrder } from "./event-order.ts";
+import { type EventOrder, keepsOrder } from "./event-order.ts";
 
 /** What publishing reads and writes. */
 export interface PublishingResources {
@@ -52,14 +52,30 @@ export function grantPublishing(outbox: PublishingResources, publisher: IGrantab
       "dynamodb:UpdateItem",
     ),
     grantOnQueue(outbox.deadLetterQueue, publisher, "sqs:SendMessage"),
-    grant(publisher, outbox.eventBus.eventBusArn, "events:DescribeEventBus"),
     grantPutEvents(outbox, publisher),
   ]);
 }
 
-/** Allows publishing events of the outbox's sources, and of no other. */
+/** Allows what a writer does that publishes at once. It parks nothing, so it needs no dead-letter queue. */
+export function grantPublishingAtOnce(outbox: PublishingResources, writer: IGrantable): Grant {
+  return combined([
+    grantOnTable(
+      outbox.table,
+      writer,
+      // The relay may have published a row that is two seconds old by now.
+      "dynamodb:BatchGetItem",
+      "dynamodb:BatchWriteItem",
+      // What precedes an event in its aggregate.
+      ...(keepsOrder(outbox.order) ? ["dynamodb:Query"] : []),
+    ),
+    grantPutEvents(outbox, writer),
+  ]);
+}
+
+/** Allows publishing events of the outbox's sources, and of no other, on a bus that exists. */
 function grantPutEvents(outbox: PublishingResources, publisher: IGrantable): Grant {
-  return Grant.addToPrincipal({
+  const existence = grant(publisher, outbox.eventBus.eventBusArn, "events:DescribeEventBus");
+  const events = Grant.addToPrincipal({
     grantee: publisher,
     actions: ["events:PutEvents"],
     resourceArns: [outbox.eventBus.eventBusArn],
@@ -69,6 +85,7 @@ function grantPutEvents(outbox: PublishingResources, publisher: IGrantable): Gra
     // EventBridge accepts no event without one.
     conditions: { "ForAllValues:StringEquals": { "events:source": [...outbox.sources] } },
   });
+  return existence.combine(events);
 }
 
 /** Allows actions on a resource that has no grant methods of its own. */

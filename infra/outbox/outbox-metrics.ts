@@ -4,7 +4,7 @@ import type { ITable } from "aws-cdk-lib/aws-dynamodb";
 import type { IEventSourceMapping, IFunction } from "aws-cdk-lib/aws-lambda";
 import type { IQueue } from "aws-cdk-lib/aws-sqs";
 
-/** The CloudWatch namespace of the relay's and the sweeper's metrics. */
+/** The CloudWatch namespace of the metrics of the functions that publish. */
 export const OUTBOX_NAMESPACE = "TransactionalOutbox";
 
 /** The metrics that the relay writes to its log for each batch. */
@@ -21,6 +21,17 @@ export const RELAY_METRICS = [
   "CommitToPublish",
 ] as const;
 
+/**
+ * The metrics that a function that publishes at once writes to its log for each invocation that
+ * has committed events. `Unanswered` has the relay's name, because it means the same for consumers.
+ */
+export const AT_ONCE_METRICS = [
+  "PublishedAtOnce",
+  "LeftToStream",
+  "Unanswered",
+  "CommitToPublishAtOnce",
+] as const;
+
 /** The metrics that the sweeper writes to its log for each sweep. */
 export const SWEEPER_METRICS = [
   "PendingEvents",
@@ -33,7 +44,10 @@ export const SWEEPER_METRICS = [
   "SweepCutShort",
 ] as const;
 
-export type OutboxMetricName = (typeof RELAY_METRICS)[number] | (typeof SWEEPER_METRICS)[number];
+export type OutboxMetricName =
+  | (typeof RELAY_METRICS)[number]
+  | (typeof AT_ONCE_METRICS)[number]
+  | (typeof SWEEPER_METRICS)[number];
 
 /** The metrics that Lambda reports for a stream mapping with `EventCount`. */
 export type StreamMappingMetricName =
@@ -63,7 +77,7 @@ export class OutboxMetrics {
     this.#props = props;
   }
 
-  /** Returns a metric of the relay or the sweeper. */
+  /** Returns a metric of the relay, the sweeper, or all functions that publish at once. */
   outboxMetric(metricName: OutboxMetricName, statistic: string): Metric {
     return new Metric({
       namespace: OUTBOX_NAMESPACE,

@@ -11,7 +11,8 @@ export interface OutboxWidgetsProps {
 
 /**
  * Dashboard widgets of an outbox: one column for each step of an event, to be placed
- * side by side in this order, and a row for pending events, parked events and dead letters.
+ * side by side in this order; a row for pending events, parked events and dead letters; and a
+ * graph of the events that each way has published.
  */
 export class OutboxWidgets {
   readonly #props: OutboxWidgetsProps;
@@ -84,6 +85,8 @@ export class OutboxWidgets {
       this.#graph({
         title: "Bus: commit to publish",
         left: [
+          metrics.outboxMetric("CommitToPublishAtOnce", Stats.p(50)),
+          metrics.outboxMetric("CommitToPublishAtOnce", Stats.p(99)),
           metrics.outboxMetric("CommitToPublish", Stats.p(50)),
           metrics.outboxMetric("CommitToPublish", Stats.p(99)),
         ],
@@ -98,6 +101,23 @@ export class OutboxWidgets {
         right: [metrics.putEventsMetric("PutEventsLatency", Stats.p(99))],
       }),
     );
+  }
+
+  /**
+   * Events that were published at once, by the relay and by the sweeper, and rows that functions
+   * that publish at once have left to the relay.
+   */
+  published(): IWidget {
+    const { metrics } = this.#props;
+    return this.#graph({
+      title: "Published",
+      left: [
+        metrics.outboxMetric("PublishedAtOnce", Stats.SUM),
+        metrics.outboxMetric("Published", Stats.SUM),
+        metrics.outboxMetric("Swept", Stats.SUM),
+        metrics.outboxMetric("LeftToStream", Stats.SUM),
+      ],
+    });
   }
 
   /** Pending events, parked events, sweeps and dead letters. */

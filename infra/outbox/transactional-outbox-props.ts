@@ -7,6 +7,7 @@ import type { Code } from "aws-cdk-lib/aws-lambda";
 import type { AlarmTopics } from "./alarm-topics.ts";
 import type { BusPublishersProps } from "./bus-publishers.ts";
 import type { EventOrder } from "./event-order.ts";
+import type { LookUp } from "./look-up.ts";
 import type { OutboxTableProps } from "./outbox-table.ts";
 import type { FunctionSettings } from "./publishing-function.ts";
 import type { ReservedConcurrencyProps } from "./reserved-concurrency.ts";
@@ -39,6 +40,14 @@ export interface TransactionalOutboxProps
    * @default `InSequence`
    */
   readonly order?: EventOrder;
+
+  /**
+   * Which records the relay looks up before it publishes them. Set `Always` if functions may
+   * publish at once: see `grantPublishAtOnce`.
+   *
+   * @default `WhenOld`
+   */
+  readonly lookUp?: LookUp;
 
   /**
    * The bus that events are published to. It must exist as long as the outbox does.

@@ -1,7 +1,7 @@
 import { CfnOutput, type Duration, Stack } from "aws-cdk-lib";
 import type { ITable } from "aws-cdk-lib/aws-dynamodb";
 import type { IEventBus, Rule } from "aws-cdk-lib/aws-events";
-import type { Grant, IGrantable, Role } from "aws-cdk-lib/aws-iam";
+import type { Grant, IGrantable, IRole, Role } from "aws-cdk-lib/aws-iam";
 import type { Alias, EventSourceMapping, Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 import type { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
@@ -13,6 +13,7 @@ import { type EventOrder, requireEventOrder } from "./event-order.ts";
 import { requireEventSources, sourceList } from "./event-sources.ts";
 import { requireGracePeriod } from "./grace-period.ts";
 import { requireLogLevel } from "./log-level.ts";
+import { type LookUp, requireLookUp } from "./look-up.ts";
 import { createOperatorRole, grantOperate } from "./operator-role.ts";
 import { OutboxAlarms } from "./outbox-alarms.ts";
 import { eventBusFaults, OutboxEventBus, requireEventBus } from "./outbox-event-bus.ts";
@@ -25,6 +26,7 @@ import {
   requireNoTableProps,
   requireStream,
 } from "./outbox-table.ts";
+import { grantPublishAtOnce } from "./publish-at-once.ts";
 import { createRelay, createRelayAlias, RELAY_TIMEOUT } from "./relay.ts";
 import { requireReservedConcurrency } from "./reserved-concurrency.ts";
 import { requireStreamMapping, STREAM_MAPPING_DEFAULTS } from "./stream-mapping.ts";
@@ -54,6 +56,9 @@ export class TransactionalOutbox extends Construct {
   /** In which order an aggregate's events are published. */
   readonly order: EventOrder;
 
+  /** Which records the relay looks up before it publishes them. */
+  readonly lookUp: LookUp;
+
   /** The queue for dead letters about records and rows that could not be published. */
   readonly deadLetterQueue: Queue;
 
@@ -81,11 +86,15 @@ export class TransactionalOutbox extends Construct {
   /** The role for `outboxctl`, which `operatorPrincipals` may assume. */
   readonly operatorRole: Role;
 
+  /** The roles that the policy of the bus admits. */
+  readonly #publishers: Set<IRole | undefined>;
+
   constructor(scope: Construct, id: string, props: TransactionalOutboxProps) {
     super(scope, id);
     const gracePeriod = checkedGracePeriod(props);
     this.sources = [...props.sources];
     this.order = requireEventOrder(props.order);
+    this.lookUp = requireLookUp(props.lookUp);
     const key = props.encryptionKey;
     requireRegionForKey(this, key);
     if (key !== undefined) {
@@ -115,11 +124,8 @@ export class TransactionalOutbox extends Construct {
     });
     this.node.addValidation({ validate: () => this.#otherReaders() });
     this.operatorRole = createOperatorRole(this, "Operator", props.operatorPrincipals);
-    restrictPublishers(this.eventBus, props, [
-      this.relay.role,
-      this.sweeper.role,
-      this.operatorRole,
-    ]);
+    this.#publishers = new Set([this.relay.role, this.sweeper.role, this.operatorRole]);
+    restrictPublishers(this.eventBus, props, this.#publishers);
     this.metrics = new OutboxMetrics(this);
     if (props.alarmTopics !== undefined) {
       this.alarms = this.#createAlarms(props.alarmTopics, props.runbookLink);
@@ -129,6 +135,27 @@ export class TransactionalOutbox extends Construct {
   /** Allows writing events as part of a transaction, and nothing else. */
   grantAppend(grantee: IGrantable): Grant {
     return grantOnTable(this.table, grantee, "dynamodb:PutItem");
+  }
+
+  /**
+   * Allows a function to publish at once: its own events, right after it has returned its
+   * response. The stream publishes what the function doesn't. For that the outbox needs `lookUp:
+   * "Always"`. Sets the variables `EVENT_BUS_NAME` and `EVENT_ORDER` of the function.
+   *
+   * The function's code publishes at once with the feature `at-once` of the crate `outbox`. Code
+   * and grant can be deployed in any order: without the variables, and without a permission,
+   * everything is left to the stream.
+   *
+   * With `rejectOtherPublishers` the function must be in the stack of the bus, whose policy
+   * names its role.
+   *
+   * @param writer a function that `grantAppend` allows to write events
+   * @throws Error if `lookUp` isn't `Always`
+   */
+  grantPublishAtOnce(writer: LambdaFunction): Grant {
+    const granted = grantPublishAtOnce(this, writer);
+    this.#publishers.add(writer.role);
+    return granted;
   }
 
   /**

@@ -14,6 +14,7 @@ const outbox = new TransactionalOutbox(stack, "Billing-Outbox", {
   relayCode: Code.fromAsset("functions/publish-events"),
   sweeperCode: Code.fromAsset("functions/sweep-outbox"),
   sources: ["billing", "billing.refunds"],
+  lookUp: "Always",
   architecture: Architecture.X86_64,
   eventBus: EventBus.fromEventBusName(stack, "Bus", "company"),
   table: TableV2.fromTableAttributes(stack, "Outbox", {
@@ -32,4 +33,5 @@ const invoice = new LambdaFunction(stack, "Invoice", {
   environment: { OUTBOX_TABLE: outbox.table.tableName },
 });
 outbox.grantAppend(invoice);
+outbox.grantPublishAtOnce(invoice);
 outbox.addOperatorOutputs();

@@ -1,7 +1,12 @@
 import type { Template } from "aws-cdk-lib/assertions";
 import { beforeAll, describe, expect, test } from "vitest";
 import { environmentNames } from "../orders/environments.ts";
-import { OUTBOX_NAMESPACE, RELAY_METRICS, SWEEPER_METRICS } from "../outbox/index.ts";
+import {
+  AT_ONCE_METRICS,
+  OUTBOX_NAMESPACE,
+  RELAY_METRICS,
+  SWEEPER_METRICS,
+} from "../outbox/index.ts";
 import {
   alarmsOf,
   isOfAws,
@@ -15,6 +20,9 @@ import { read } from "./runbook.ts";
 import { ordersTemplate } from "./template.ts";
 
 const RUST = read("shared/outbox/src/handlers/metrics.rs");
+
+/** The metrics of the functions that publish. */
+const OF_OUTBOX = [...counted("Relay"), ...counted("AtOnce"), ...counted("Sweeper")];
 
 describe.each(environmentNames.filter((name) => name !== "local"))("dashboard in %s", (name) => {
   let template: Template;
@@ -58,7 +66,14 @@ describe.each(environmentNames.filter((name) => name !== "local"))("dashboard in
         "PutEvents of the account",
         "Shipping: function",
       ],
-      ["Pending", "Parked", "Sweeps", "Dead letters of the outbox", "Dead letters of shipping"],
+      [
+        "Published",
+        "Pending",
+        "Parked",
+        "Sweeps",
+        "Dead letters of the outbox",
+        "Dead letters of shipping",
+      ],
     ]);
     for (const { x, width } of widgets) {
       expect(x + width).toBeLessThanOrEqual(24);
@@ -80,16 +95,42 @@ describe.each(environmentNames.filter((name) => name !== "local"))("dashboard in
     expect(read.filter((metric) => !isOfAws(metric) && !isOfOutbox(metric))).toEqual([]);
   });
 
-  test("it shows every metric of the relay and the sweeper", () => {
+  test("it shows how many events each way has published, and how soon", () => {
+    expect(shownBy("Published")).toEqual([
+      "PublishedAtOnce Sum",
+      "Published Sum",
+      "Swept Sum",
+      "LeftToStream Sum",
+    ]);
+    // The sweeper publishes after its grace period.
+    expect(shownBy("Bus: commit to publish")).toEqual([
+      "CommitToPublishAtOnce p50",
+      "CommitToPublishAtOnce p99",
+      "CommitToPublish p50",
+      "CommitToPublish p99",
+    ]);
+  });
+
+  test("it shows every metric of the functions that publish", () => {
     const shown = widgets.flatMap(metricsShown).map(({ name }) => name);
     // The number of sweeps is shown by an expression over `PendingEvents`.
-    expect(shown).toEqual(expect.arrayContaining([...counted("Relay"), ...counted("Sweeper")]));
+    expect(shown).toEqual(expect.arrayContaining(OF_OUTBOX));
   });
+
+  /** Returns the metrics that the widget with this title shows, as `name statistic`. */
+  function shownBy(title: string): string[] {
+    const widget = widgets.find(({ properties }) => properties.title === title);
+    return (widget?.properties.metrics ?? []).map((row) => {
+      const { stat } = row.at(-1) as { stat: string };
+      return `${row[1]} ${stat}`;
+    });
+  }
 });
 
-test("the construct lists the metrics of the relay and the sweeper", () => {
+test("the construct lists the metrics of the functions that publish", () => {
   expect(OUTBOX_NAMESPACE).toBe(/NAMESPACE: &str = "(\w+)"/.exec(RUST)?.[1]);
   expect([...RELAY_METRICS]).toEqual(counted("Relay"));
+  expect([...AT_ONCE_METRICS]).toEqual(counted("AtOnce"));
   expect([...SWEEPER_METRICS]).toEqual(counted("Sweeper"));
 });
 
@@ -98,12 +139,12 @@ function isOfOutbox({ namespace, name, dimensions }: MetricName): boolean {
   return (
     namespace === /NAMESPACE: &str = "(\w+)"/.exec(RUST)?.[1] &&
     dimensions.join() === dimension &&
-    [...counted("Relay"), ...counted("Sweeper")].includes(name)
+    OF_OUTBOX.includes(name)
   );
 }
 
 /** Returns the metrics that a function of the outbox writes, from its source. */
-function counted(by: "Relay" | "Sweeper"): string[] {
+function counted(by: "Relay" | "AtOnce" | "Sweeper"): string[] {
   const declaration = new RegExp(
     `#\\[entry\\(rename_all = "PascalCase"\\)\\]\nstruct ${by}Metrics<'m> \\{\n([\\s\\S]*?)\n\\}`,
   );

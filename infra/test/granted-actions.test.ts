@@ -37,6 +37,16 @@ test("actions of a function and of Lambda are listed apart", () => {
       { action: "xray:PutTraceSegments", on: "*" },
     ],
   });
+  expect(granted["create-order"]?.function).toEqual([
+    { action: "dynamodb:BatchGetItem", on: "OutboxTableName" },
+    { action: "dynamodb:BatchWriteItem", on: "OutboxTableName" },
+    { action: "dynamodb:GetItem", on: "OrdersTableName" },
+    { action: "dynamodb:PutItem", on: "OrdersTableName" },
+    { action: "dynamodb:PutItem", on: "OutboxTableName" },
+    { action: "dynamodb:Query", on: "OutboxTableName" },
+    { action: "events:DescribeEventBus", on: "EventBusName" },
+    { action: "events:PutEvents", on: "EventBusName" },
+  ]);
   expect(granted["publish-events"]?.function).toEqual([
     { action: "dynamodb:BatchGetItem", on: "OutboxTableName" },
     { action: "dynamodb:BatchWriteItem", on: "OutboxTableName" },

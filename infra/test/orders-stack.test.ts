@@ -137,6 +137,7 @@ describe.each(environmentNames)("orders in %s", (name) => {
           OUTBOX_TABLE: { Ref: id("OutboxTable") },
           EVENT_BUS_NAME: { Ref: id("EventBus") },
           EVENT_SOURCES: "orders",
+          LOOK_UP: "Always",
           DEAD_LETTER_QUEUE_URL: { Ref: id("OutboxDeadLetterQueue") },
           AWS_SDK_UA_APP_ID: "publish-events",
         },
@@ -144,12 +145,17 @@ describe.each(environmentNames)("orders in %s", (name) => {
     });
   });
 
-  test("a function of the API gets its tables and a timeout of 10 s", () => {
+  test("a function of the API gets its tables, the bus if it publishes at once, and a timeout of 10 s", () => {
     const orders = {
       ORDERS_TABLE: { Ref: id("Orders") },
       ...(local && { ALLOW_ANONYMOUS_CALLERS: "true" }),
     };
-    const ordersAndOutbox = { ...orders, OUTBOX_TABLE: { Ref: id("OutboxTable") } };
+    const ordersAndOutbox = {
+      ...orders,
+      OUTBOX_TABLE: { Ref: id("OutboxTable") },
+      EVENT_BUS_NAME: { Ref: id("EventBus") },
+      EVENT_ORDER: "InSequence",
+    };
     for (const [handler, crate, Description, tables] of [
       ["CreateOrder", "create-order", "POST /orders", ordersAndOutbox],
       ["CancelOrder", "cancel-order", "POST /orders/{id}/cancel", ordersAndOutbox],
@@ -259,12 +265,17 @@ describe.each(environmentNames)("orders in %s", (name) => {
   });
 
   test.each(["CreateOrder", "CancelOrder"])(
-    "%s may read and write orders and only write events",
+    "%s may read and write orders, and write events and publish them at once",
     (handler) => {
       expect(grants(template, new RegExp(handler))).toEqual([
+        "dynamodb:BatchGetItem on OutboxTable",
+        "dynamodb:BatchWriteItem on OutboxTable",
         "dynamodb:GetItem on Orders",
         "dynamodb:PutItem on Orders",
         "dynamodb:PutItem on OutboxTable",
+        "dynamodb:Query on OutboxTable",
+        "events:DescribeEventBus on EventBus",
+        "events:PutEvents on EventBus",
         `logs:CreateLogStream on ${handler}Logs`,
         `logs:PutLogEvents on ${handler}Logs`,
         "xray:PutTelemetryRecords on *",
@@ -308,6 +319,7 @@ describe.each(environmentNames)("orders in %s", (name) => {
       "EVENT_ORDER",
       "EVENT_SOURCES",
       "GRACE_PERIOD_SECONDS",
+      "LOOK_UP",
       "ORDERS_TABLE",
       "OUTBOX_TABLE",
       "SHIPMENTS_TABLE",
@@ -320,6 +332,7 @@ describe.each(environmentNames)("orders in %s", (name) => {
         EVENT_ACCOUNT: local ? "000000000000" : { Ref: "AWS::AccountId" },
         EVENT_SOURCES: "orders",
         EVENT_ORDER: "InSequence",
+        LOOK_UP: "Always",
         AWS_SDK_UA_APP_ID: expect.stringMatching(/^[a-z]+-[a-z]+$/),
       }[variable] ?? { Ref: expect.any(String) };
       expect(value, variable).toEqual(expected);
@@ -445,8 +458,8 @@ describe.each(environmentNames)("orders in %s", (name) => {
   test("nothing is published before shipping's rule exists", () => {
     const resources = template.toJSON().Resources;
     const rule = logicalId(template, "ShippingRule");
-    const sweepSchedule = logicalId(template, "OutboxSweepSchedule");
-    for (const publisher of ["OutboxStreamMapping", sweepSchedule]) {
+    const others = ["OutboxSweepSchedule", "CreateOrder", "CancelOrder"].map(id);
+    for (const publisher of ["OutboxStreamMapping", ...others]) {
       expect(resources[publisher].DependsOn).toContain(rule);
     }
   });

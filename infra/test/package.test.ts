@@ -135,8 +135,14 @@ test("a CommonJS app uses it with an existing table and bus", () => {
       },
     },
   });
+  const table = "arn:aws:dynamodb:eu-central-1:111122223333:table/billing-outbox";
   expect(grants(template, /Invoice/)).toEqual([
-    "dynamodb:PutItem on arn:aws:dynamodb:eu-central-1:111122223333:table/billing-outbox",
+    `dynamodb:BatchGetItem on ${table}`,
+    `dynamodb:BatchWriteItem on ${table}`,
+    `dynamodb:PutItem on ${table}`,
+    `dynamodb:Query on ${table}`,
+    expect.stringMatching(/^events:DescribeEventBus on .*:event-bus\/company"/),
+    expect.stringMatching(/^events:PutEvents on .*:event-bus\/company"/),
   ]);
   expect(Object.keys(template.findOutputs("*")).sort()).toEqual(outputsForOutboxctl());
 });
