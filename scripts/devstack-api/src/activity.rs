@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::past_hour::PastHour;
+
 /// What the local stack has done since it started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Activity {
     /// When the stack started. All counts begin here.
     pub since: Timestamp,
-    /// Grows with everything that is recorded: while it is the same, no count, batch and journey
-    /// has changed.
+    /// Grows with everything that is recorded: while it is the same, no batch and journey has
+    /// changed, and no count but those of the past hour.
     pub revision: u64,
     /// The parts of the pipeline, in the order in which an event passes them.
     pub pipeline: Pipeline,
@@ -29,7 +31,8 @@ pub struct Pipeline {
     pub outbox: Outbox,
     /// The stream mapping.
     pub mapping: Mapping,
-    /// Everything that puts events on the bus: the relay and the sweeper.
+    /// Everything that puts events on the bus: the relay, the sweeper, and functions that publish
+    /// their own events at once.
     pub relay: Relay,
     /// The bus.
     pub bus: Bus,
@@ -109,10 +112,14 @@ pub struct Relay {
     pub requests: u64,
     /// Events that the bus has accepted. One that was put twice counts twice, and so on.
     pub accepted: u64,
+    /// Those of them that a function has published at once.
+    pub accepted_at_once: u64,
     /// Events that were rejected, by the code of the entry or of the request.
     pub rejected: BTreeMap<String, u64>,
     /// Events in requests without an answer: they may be on the bus.
     pub unanswered: u64,
+    /// What was published in the past hour, by each way.
+    pub past_hour: PastHour,
     /// Why the part doesn't work now.
     pub trouble: Option<String>,
 }

@@ -90,6 +90,9 @@ pub struct BatchRecord {
     pub event_id: Option<String>,
     /// The event's type.
     pub event_type: Option<String>,
+    /// The function that had published the event at once; `None` if it was not published so: the
+    /// relay publishes it.
+    pub published_at_once_by: Option<String>,
 }
 
 /// An invocation of the function.

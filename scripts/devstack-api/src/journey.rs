@@ -26,6 +26,25 @@ pub struct Journey {
     pub omitted_steps: u64,
 }
 
+impl Journey {
+    /// Returns the function that published the event at once; `None` if the bus has accepted it
+    /// from another publisher first, or not at all.
+    pub fn published_at_once_by(&self) -> Option<&str> {
+        let publisher = self.steps.iter().find_map(|step| match &step.what {
+            What::Put {
+                by,
+                result: PutResult::Accepted,
+                ..
+            } => Some(by),
+            _ => None,
+        });
+        match publisher? {
+            Publisher::Function(name) => Some(name),
+            _ => None,
+        }
+    }
+}
+
 /// Something that happened to an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -120,7 +139,8 @@ pub enum What {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ReadResult {
-    /// The record is done: the event is published, parked, or left to the sweeper.
+    /// The record is done: the event is published, now or before, or parked, or left to the
+    /// sweeper.
     Done,
     /// The record is retried, after an invocation that ended so.
     Retried(Outcome),
@@ -136,7 +156,7 @@ pub enum Publisher {
     Relay,
     /// The function that publishes what the stream left.
     Sweeper,
-    /// Another function, by its name: one that publishes its own events.
+    /// Another function, by its name: one that publishes its own events at once.
     Function(String),
     /// A program that isn't a function of the stack.
     Unknown,

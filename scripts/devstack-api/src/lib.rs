@@ -18,6 +18,7 @@ mod activity;
 mod batch;
 mod fault;
 mod journey;
+mod past_hour;
 mod problem;
 mod try_out;
 
@@ -27,6 +28,7 @@ pub use activity::{
 pub use batch::{Attempt, Batch, BatchRecord, GivenUp, Origin, Outcome, Part, PartState};
 pub use fault::{Argument, Fault, FaultKind, InjectedFault, Kind, fault_kinds};
 pub use journey::{Ignored, Journey, Publisher, PutResult, ReadResult, Step, What};
+pub use past_hour::{CommitToPublish, PastHour, Way};
 pub use problem::Problem;
 pub use try_out::{Damaged, PlaceOrders, PlacedOrders};
 

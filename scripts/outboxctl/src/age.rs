@@ -14,6 +14,17 @@ pub(crate) fn text(time: SignedDuration) -> String {
     format!("{whole:#}")
 }
 
+/// Returns a duration with milliseconds as long as they matter: `38 ms`, `1.2 s`, `2m 5s`.
+pub(crate) fn short(time: SignedDuration) -> String {
+    match time.as_millis() {
+        milliseconds @ ..1_000 => format!("{milliseconds} ms"),
+        milliseconds @ 1_000..60_000 => {
+            format!("{}.{} s", milliseconds / 1_000, milliseconds % 1_000 / 100)
+        }
+        _ => text(time),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -28,6 +39,18 @@ mod tests {
             (90_000, "25h"),
         ] {
             assert_eq!(text(SignedDuration::from_secs(seconds)), expected);
+        }
+    }
+    #[test]
+    fn short_durations_have_milliseconds() {
+        for (milliseconds, expected) in [
+            (0, "0 ms"),
+            (999, "999 ms"),
+            (1_250, "1.2 s"),
+            (59_999, "59.9 s"),
+            (125_000, "2m 5s"),
+        ] {
+            assert_eq!(short(SignedDuration::from_millis(milliseconds)), expected);
         }
     }
 }

@@ -484,6 +484,8 @@ fn batch_record(record: &Value) -> BatchRecord {
         row: event.as_ref().and_then(|event| event.row.clone()),
         event_type: event.as_ref().and_then(|event| event.event_type.clone()),
         event_id: event.map(|event| event.id),
+        // Only journeys show it.
+        published_at_once_by: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use devstack_api::{Journey, Outcome, PutResult, ReadResult, Step, What};
+use devstack_api::{Journey, Outcome, Part, PutResult, ReadResult, Step, What};
 use jiff::Timestamp;
 
 use super::stored_event::StoredEvent;
@@ -120,6 +120,27 @@ impl Journeys {
     pub(super) fn has(&self, id: &str, is_it: impl Fn(&What) -> bool) -> bool {
         let journey = self.by_id.get(id);
         journey.is_some_and(|journey| journey.steps.iter().any(|step| is_it(&step.what)))
+    }
+
+    /// Returns when an event was committed.
+    pub(super) fn committed_at(&self, id: &str) -> Option<Timestamp> {
+        let mut steps = self.by_id.get(id)?.steps.iter();
+        let committed = steps.find(|step| matches!(step.what, What::Committed { .. }));
+        committed.map(|step| step.at)
+    }
+
+    /// Adds to the records of a part, and of those that followed it, who had published their
+    /// events at once.
+    pub(super) fn attribute(&self, part: &mut Part) {
+        for record in &mut part.records {
+            let id = record.event_id.as_ref();
+            let journey = id.and_then(|id| self.by_id.get(id));
+            let function = journey.and_then(Journey::published_at_once_by);
+            record.published_at_once_by = function.map(str::to_owned);
+        }
+        for child in &mut part.children {
+            self.attribute(child);
+        }
     }
 
     fn journey(&mut self, id: &str) -> &mut Journey {

@@ -7,6 +7,7 @@
 mod batches;
 mod calls;
 mod journeys;
+mod past_hour;
 mod recording;
 mod stored_event;
 mod trouble;
@@ -26,6 +27,7 @@ use self::{
     batches::{Batches, Consequence},
     calls::{Call, Meaning},
     journeys::Journeys,
+    past_hour::PublishedEvents,
     stored_event::StoredEvent,
 };
 pub(crate) use recording::Recording;
@@ -44,10 +46,12 @@ pub(crate) struct Recorder {
 struct State {
     since: Timestamp,
     revision: u64,
-    /// The counts. Troubles, the mapping's state and what is in flight are added when it is read.
+    /// The counts. Troubles, the mapping's state, what is in flight and the past hour are added
+    /// when it is read.
     pipeline: Pipeline,
     batches: Batches,
     journeys: Journeys,
+    published: PublishedEvents,
     /// Whether the mapping is driven.
     is_driven: bool,
     /// Why the mapping can't read the stream now.
@@ -66,6 +70,7 @@ impl Default for Recorder {
             pipeline: Pipeline::default(),
             batches: Batches::default(),
             journeys: Journeys::default(),
+            published: PublishedEvents::default(),
             is_driven: false,
             mapping_trouble: None,
             relay_trouble: None,
@@ -85,6 +90,7 @@ impl Recorder {
         pipeline.mapping.batches_in_flight = state.batches.in_flight();
         pipeline.mapping.batches_to_retry = state.batches.to_retry();
         pipeline.mapping.state = state.mapping_state();
+        pipeline.relay.past_hour = state.published.past_hour(Timestamp::now());
         trouble::add(&mut pipeline, &state, faults);
         Activity {
             since: state.since,
@@ -95,7 +101,12 @@ impl Recorder {
 
     /// Returns the last batches, the newest first.
     pub(crate) fn batches(&self, limit: usize) -> Vec<Batch> {
-        self.lock().batches.list(limit)
+        let state = self.lock();
+        let mut batches = state.batches.list(limit);
+        for batch in &mut batches {
+            state.journeys.attribute(&mut batch.whole);
+        }
+        batches
     }
 
     /// Returns the journey of an event, if it is known.
@@ -265,7 +276,14 @@ impl State {
     ) {
         let relay = &mut self.pipeline.relay;
         match &result {
-            PutResult::Accepted => relay.accepted += 1,
+            PutResult::Accepted => {
+                relay.accepted += 1;
+                relay.accepted_at_once += u64::from(matches!(by, Publisher::Function(_)));
+                let event = event.as_ref();
+                let committed_at = event.and_then(|event| self.journeys.committed_at(&event.id));
+                // Not the time of the request: the bus accepts it when it answers.
+                self.published.add(&by, committed_at, Timestamp::now());
+            }
             PutResult::Rejected(code) => *relay.rejected.entry(code.clone()).or_default() += 1,
             PutResult::NoAnswer => relay.unanswered += 1,
         }

@@ -31,8 +31,12 @@ impl Stack {
     }
 
     fn put(&self, answer: Option<(u16, Value)>) {
+        self.put_by("publish-events", answer);
+    }
+
+    fn put_by(&self, function: &str, answer: Option<(u16, Value)>) {
         let request = json!({"Entries": [{"Detail": r#"{"id": "e1"}"#}]});
-        self.call("publish-events", "PutEvents", &request, answer);
+        self.call(function, "PutEvents", &request, answer);
     }
 
     fn invoke(&self, outcome: InvocationOutcome) {
@@ -128,6 +132,49 @@ fn an_event_is_counted_and_followed_from_its_commit_to_its_shipment() {
         ]
     );
     assert!(stack.0.journey("e2").is_none());
+}
+
+#[test]
+fn an_event_published_at_once_is_not_published_by_its_batch() {
+    let stack = Stack(Recorder::default());
+    let published_by = || {
+        let batches = stack.0.batches(1);
+        batches[0].whole.records[0].published_at_once_by.clone()
+    };
+    stack.commit();
+    let throttled = (400, json!({"__type": "ThrottlingException"}));
+    stack.put_by("create-order", Some(throttled));
+    stack.invoke(InvocationOutcome::Success);
+    assert_eq!(stack.pipeline().relay.past_hour.at_once, None);
+    assert_eq!(published_by(), None, "it was left to the stream");
+
+    stack.put_by("create-order", Some(accepted()));
+    assert_eq!(published_by().as_deref(), Some("create-order"));
+    // The relay may publish it a second time. It came by the function.
+    stack.put(Some(accepted()));
+    assert_eq!(published_by().as_deref(), Some("create-order"));
+
+    let relay = stack.pipeline().relay;
+    assert_eq!((relay.accepted, relay.accepted_at_once), (2, 1));
+    let ways = [relay.past_hour.at_once.unwrap(), relay.past_hour.relay];
+    for way in ways {
+        assert_eq!(way.events, 1);
+        assert!(way.commit_to_publish.is_some(), "its commit is known");
+    }
+    let steps = stack.0.journey("e1").unwrap().steps;
+    let by: Vec<Publisher> = steps
+        .into_iter()
+        .filter_map(|step| match step.what {
+            What::Put {
+                by,
+                result: PutResult::Accepted,
+                ..
+            } => Some(by),
+            _ => None,
+        })
+        .collect();
+    let function = Publisher::Function("create-order".to_owned());
+    assert_eq!(by, [function, Publisher::Relay]);
 }
 
 #[test]

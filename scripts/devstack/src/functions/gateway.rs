@@ -19,9 +19,11 @@ use tokio::{
 use super::{
     call_error::{CallError, CallKind, function_error},
     configuration::Configurations,
+    environment::Settings,
     http_event,
     local_function::LocalFunction,
     project::Project,
+    runtime_api::Invocation,
     sources::Sources,
 };
 use crate::{
@@ -57,14 +59,13 @@ impl Gateway {
     ) -> Result<Self, Error> {
         let project = Project::of(paths);
         let functions = configurations.into_iter().map(|(name, configuration)| {
-            let function = LocalFunction {
+            let settings = Settings {
                 name: name.clone(),
-                project: project.clone(),
-                environment: configuration.environment,
+                directory: project.root.clone(),
+                variables: configuration.environment,
                 timeout: configuration.timeout,
-                state: tokio::sync::Mutex::default(),
             };
-            (name, function)
+            (name, LocalFunction::new(project.clone(), settings))
         });
         let functions = Arc::new(functions.collect());
         let server = match listen {
@@ -235,7 +236,8 @@ impl<'p> Call<'p> {
     ) -> Result<Response<Full<Bytes>>, CallError> {
         let trace = parts.headers.get("x-amzn-trace-id").cloned();
         let Some(path) = self.path else {
-            let payload = function.call(body, trace).await?;
+            let payload = body;
+            let payload = function.call(Invocation { payload, trace }).await?;
             return Ok(
                 payload.map_or_else(function_error, |payload| Response::new(Full::from(payload)))
             );
@@ -244,8 +246,8 @@ impl<'p> Call<'p> {
             name: function.name.clone(),
             reason,
         };
-        let event = http_event::event(parts, path, &body).to_string();
-        let payload = function.call(event.into(), trace).await?;
+        let payload = http_event::event(parts, path, &body).to_string().into();
+        let payload = function.call(Invocation { payload, trace }).await?;
         let payload = payload.map_err(|error| failed(String::from_utf8_lossy(&error).into()))?;
         http_event::response(&payload).map_err(|error| failed(error.to_string()))
     }
@@ -336,8 +338,8 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn a_call_whose_caller_has_gone_does_not_reach_the_function() {
         let served = Served::new().await;
-        // As another call does, this keeps the next ones waiting.
-        let busy = served.functions[NAME].state.lock().await;
+        // As a build does, this keeps the calls waiting.
+        let build = served.functions[NAME].latest.lock().await;
         let address = served.gateway.endpoint().address();
         let mut caller = TcpStream::connect(address).await.unwrap();
         let request =
@@ -348,7 +350,7 @@ mod tests {
         let mut answer = Vec::new();
         caller.read_to_end(&mut answer).await.unwrap();
         assert_eq!(answer, b"");
-        drop(busy);
+        drop(build);
 
         let stays = served.invoke(Method::POST, "stays").send().await.unwrap();
         assert_eq!(stays.text().await.unwrap(), "answered");

@@ -72,6 +72,11 @@ impl Process {
         self.program == *program
     }
 
+    /// Ends it, and waits for that.
+    pub(super) async fn stop(self) -> Result<(), Error> {
+        self.process.stop().await
+    }
+
     /// Waits until it ends, and returns its exit status in words.
     pub(super) async fn ended(&mut self) -> String {
         match self.process.child.wait().await {

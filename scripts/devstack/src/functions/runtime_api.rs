@@ -5,7 +5,7 @@ use std::{
     convert::Infallible,
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex as SyncMutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -15,7 +15,7 @@ use hyper::{
 };
 use jiff::{SignedDuration, Timestamp};
 use tokio::{
-    sync::{Mutex, Notify, mpsc, oneshot},
+    sync::{Mutex, mpsc, oneshot, watch},
     task::JoinHandle,
 };
 use uuid::Uuid;
@@ -24,35 +24,36 @@ use crate::{error::Error, http_server::HttpServer, process_environment::REGION};
 
 const INVOCATIONS: &str = "/2018-06-01/runtime/invocation/";
 
-/// The Runtime API of one process, which polls it for invocations. Like all servers here, it
-/// rejects the requests of web pages. Dropping it fails the invocations that are not answered.
+/// The Runtime API of one process, which polls it for one invocation after the other. Like all
+/// servers here, it rejects the requests of web pages.
 #[derive(Debug)]
-pub struct RuntimeApi {
+pub(super) struct RuntimeApi {
     address: SocketAddr,
-    invocations: mpsc::UnboundedSender<Invocation>,
+    invocations: mpsc::UnboundedSender<Waiting>,
     polls: Arc<Polls>,
     server: JoinHandle<()>,
 }
 
-/// A response of the function.
+/// What a function is invoked with.
 #[derive(Debug)]
-pub struct FunctionResponse {
-    /// When it arrived.
-    pub at: Instant,
-    /// The payload, or the function's error.
-    pub result: Result<Bytes, Bytes>,
+pub(super) struct Invocation {
+    pub(super) payload: Bytes,
+    /// The value of the trace header.
+    pub(super) trace: Option<HeaderValue>,
 }
+
+/// The payload of a function's response, or the function's error.
+pub(super) type FunctionResponse = Result<Bytes, Bytes>;
 
 /// The function has no process that could answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the function has ended")]
-pub struct FunctionEnded;
+pub(super) struct FunctionEnded;
 
+/// An invocation that the process has not received yet.
 #[derive(Debug)]
-struct Invocation {
-    payload: Bytes,
-    /// The value of the trace header.
-    trace: Option<HeaderValue>,
+struct Waiting {
+    invocation: Invocation,
     /// Receives the response.
     sender: oneshot::Sender<FunctionResponse>,
 }
@@ -63,14 +64,11 @@ struct Polls {
     /// The name of the function.
     name: String,
     timeout: Duration,
-    /// Invocations that the function has not received yet.
-    waiting: Mutex<mpsc::UnboundedReceiver<Invocation>>,
-    /// Invocations that the function has received, by request id.
+    waiting: Mutex<mpsc::UnboundedReceiver<Waiting>>,
+    /// Invocations that the process has received, by request id.
     in_flight: SyncMutex<HashMap<String, oneshot::Sender<FunctionResponse>>>,
-    /// The time of the first poll.
-    first: SyncMutex<Option<Instant>>,
-    /// Notifies about the first poll.
-    polled: Notify,
+    /// Whether the process has polled since it received its last invocation.
+    is_idle: watch::Sender<bool>,
 }
 
 impl RuntimeApi {
@@ -80,7 +78,7 @@ impl RuntimeApi {
     /// # Errors
     ///
     /// If no port can be opened.
-    pub async fn start(name: impl Into<String>, timeout: Duration) -> Result<Self, Error> {
+    pub(super) async fn start(name: impl Into<String>, timeout: Duration) -> Result<Self, Error> {
         let server = HttpServer::listen((Ipv4Addr::LOCALHOST, 0).into()).await?;
         let address = server.endpoint().address();
         let (invocations, waiting) = mpsc::unbounded_channel();
@@ -89,8 +87,7 @@ impl RuntimeApi {
             timeout,
             waiting: Mutex::new(waiting),
             in_flight: SyncMutex::default(),
-            first: SyncMutex::default(),
-            polled: Notify::new(),
+            is_idle: watch::Sender::new(false),
         });
         let api = Arc::clone(&polls);
         let server = tokio::spawn(server.serve(move |request| {
@@ -106,40 +103,32 @@ impl RuntimeApi {
     }
 
     /// Returns the value of `AWS_LAMBDA_RUNTIME_API`.
-    pub fn address(&self) -> SocketAddr {
+    pub(super) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Waits for the first poll of the process, and returns its time.
-    pub async fn first_poll(&self) -> Instant {
-        loop {
-            let polled = self.polls.polled.notified();
-            if let Some(first) = *lock(&self.polls.first) {
-                return first;
-            }
-            polled.await;
-        }
-    }
-
-    /// Invokes the function, and waits for its response. The trace header is passed on.
+    /// Invokes the function, and waits for its response. If this is dropped before the process
+    /// has received the invocation, it never does.
     ///
     /// # Errors
     ///
-    /// If this is dropped meanwhile.
-    pub async fn invoke(
+    /// If the invocation can't be passed to the process.
+    pub(super) async fn invoke(
         &self,
-        payload: Bytes,
-        trace: Option<HeaderValue>,
+        invocation: Invocation,
     ) -> Result<FunctionResponse, FunctionEnded> {
         let (sender, response) = oneshot::channel();
-        let invocation = Invocation {
-            payload,
-            trace,
-            sender,
-        };
-        let sent = self.invocations.send(invocation);
+        let sent = self.invocations.send(Waiting { invocation, sender });
         sent.map_err(|_| FunctionEnded)?;
         response.await.map_err(|_| FunctionEnded)
+    }
+
+    /// Waits until the process polls for its next invocation: after its response, or after
+    /// [`invoke`](Self::invoke) was dropped.
+    pub(super) async fn idle(&self) {
+        let mut is_idle = self.polls.is_idle.subscribe();
+        // Fails only if the sender is gone, which is kept here.
+        let _ = is_idle.wait_for(|is_idle| *is_idle).await;
     }
 }
 
@@ -171,25 +160,34 @@ impl Polls {
     }
 
     async fn next(&self) -> Response<Full<Bytes>> {
-        lock(&self.first).get_or_insert_with(Instant::now);
-        self.polled.notify_waiters();
-        let invocation = loop {
-            let Some(invocation) = self.waiting.lock().await.recv().await else {
+        self.is_idle.send_replace(true);
+        let Waiting { invocation, sender } = loop {
+            let Some(waiting) = self.waiting.lock().await.recv().await else {
                 return empty(StatusCode::GONE);
             };
-            // Otherwise its caller has gone, and would call again.
-            if !invocation.sender.is_closed() {
-                break invocation;
+            if self.begins(&waiting) {
+                break waiting;
             }
         };
         let id = Uuid::now_v7().to_string();
         let Some(headers) = self.headers(&id, invocation.trace) else {
             return empty(StatusCode::INTERNAL_SERVER_ERROR);
         };
-        lock(&self.in_flight).insert(id, invocation.sender);
+        lock(&self.in_flight).insert(id, sender);
         let mut response = Response::new(Full::from(invocation.payload));
         *response.headers_mut() = headers;
         response
+    }
+
+    /// Returns whether the process receives an invocation, and is no longer idle then. It doesn't
+    /// receive one whose caller has gone, and would call again.
+    fn begins(&self, waiting: &Waiting) -> bool {
+        // In one step: if the caller goes at this moment, the process is busy with its
+        // invocation, or idle and never receives it.
+        self.is_idle.send_if_modified(|is_idle| {
+            *is_idle = waiting.sender.is_closed();
+            !*is_idle
+        })
     }
 
     /// Returns the headers of an invocation; `None` if the function's name is not valid in a
@@ -219,12 +217,11 @@ impl Polls {
     }
 
     fn settle(&self, id: &str, result: Result<Bytes, Bytes>) -> Response<Full<Bytes>> {
-        let at = Instant::now();
         let Some(sender) = lock(&self.in_flight).remove(id) else {
             return empty(StatusCode::NOT_FOUND);
         };
         // If the receiver is gone, the invocation has timed out.
-        let _ = sender.send(FunctionResponse { at, result });
+        let _ = sender.send(result);
         empty(StatusCode::ACCEPTED)
     }
 }
@@ -241,30 +238,99 @@ fn empty(status: StatusCode) -> Response<Full<Bytes>> {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use futures::FutureExt;
+    use reqwest::StatusCode;
 
     use super::*;
 
+    /// A process that polls.
+    struct Process {
+        http: reqwest::Client,
+        address: SocketAddr,
+    }
+
+    impl Process {
+        fn of(api: &RuntimeApi) -> Self {
+            let http = reqwest::Client::builder().no_proxy().build().unwrap();
+            let address = api.address();
+            Self { http, address }
+        }
+
+        fn url(&self, call: &str) -> String {
+            format!("http://{}{INVOCATIONS}{call}", self.address)
+        }
+
+        /// Polls, and returns the id and the payload of the next invocation.
+        async fn next(&self) -> (String, String) {
+            let next = self.http.get(self.url("next")).send().await.unwrap();
+            let id = next.headers()["lambda-runtime-aws-request-id"].to_str();
+            (id.unwrap().to_owned(), next.text().await.unwrap())
+        }
+
+        async fn respond(&self, id: &str) {
+            let respond = self.http.post(self.url(&format!("{id}/response")));
+            let responded = respond.body("answered").send().await.unwrap();
+            assert_eq!(responded.status(), StatusCode::ACCEPTED);
+        }
+    }
+
+    async fn api() -> RuntimeApi {
+        let api = RuntimeApi::start("function", Duration::from_secs(1));
+        api.await.unwrap()
+    }
+
+    fn invocation(payload: &'static str) -> Invocation {
+        Invocation {
+            payload: Bytes::from_static(payload.as_bytes()),
+            trace: None,
+        }
+    }
+
     #[tokio::test]
     async fn an_invocation_whose_caller_has_gone_is_skipped() {
-        let api = RuntimeApi::start("function", Duration::from_secs(1));
-        let api = api.await.unwrap();
-        let mut gone = Box::pin(api.invoke(Bytes::from_static(b"gone"), None));
-        let mut stays = Box::pin(api.invoke(Bytes::from_static(b"stays"), None));
+        let api = api().await;
+        let mut gone = Box::pin(api.invoke(invocation("gone")));
+        let mut stays = Box::pin(api.invoke(invocation("stays")));
         for caller in [&mut gone, &mut stays] {
             assert!(caller.now_or_never().is_none());
         }
         drop(gone);
 
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        let url = |call: &str| format!("http://{}{INVOCATIONS}{call}", api.address());
-        let next = http.get(url("next")).send().await.unwrap();
-        let id = &next.headers()["lambda-runtime-aws-request-id"];
-        let respond = http.post(url(&format!("{}/response", id.to_str().unwrap())));
-        assert_eq!(next.text().await.unwrap(), "stays");
-        let responded = respond.body("answered").send().await.unwrap();
-        assert_eq!(responded.status(), 202);
-        let result = stays.await.unwrap().result;
-        assert_eq!(result, Ok(Bytes::from_static(b"answered")));
+        let process = Process::of(&api);
+        let (id, payload) = process.next().await;
+        assert_eq!(payload, "stays");
+        process.respond(&id).await;
+        let response = stays.await.unwrap();
+        assert_eq!(response, Ok(Bytes::from_static(b"answered")));
+    }
+
+    #[tokio::test]
+    async fn a_process_is_idle_when_it_polls_and_not_when_it_responds() {
+        let api = api().await;
+        let process = Process::of(&api);
+        assert!(api.idle().now_or_never().is_none());
+
+        let mut invoked = pin!(api.invoke(invocation("first")));
+        assert!((&mut invoked).now_or_never().is_none());
+        let (id, _) = process.next().await;
+        assert!(api.idle().now_or_never().is_none());
+        process.respond(&id).await;
+        invoked.await.unwrap().unwrap();
+        assert!(api.idle().now_or_never().is_none());
+
+        let mut next = pin!(process.next());
+        tokio::select! {
+            () = api.idle() => {}
+            next = &mut next => panic!("{next:?}"),
+        }
+        let mut second = Box::pin(api.invoke(invocation("second")));
+        assert!((&mut second).now_or_never().is_none());
+        let (_, payload) = next.await;
+        assert_eq!(payload, "second");
+        // Its caller goes, and the process is still at work.
+        drop(second);
+        assert!(api.idle().now_or_never().is_none());
     }
 }

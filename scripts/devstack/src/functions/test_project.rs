@@ -1,11 +1,14 @@
 //! A project with one small function, for tests.
 
-use std::{fs, time::Duration};
+use std::{ffi::OsString, fs, process::Command, time::Duration};
 
+use bytes::Bytes;
 use tempfile::TempDir;
-use tokio::sync::Mutex;
 
-use super::{local_function::LocalFunction, project::Project, sources::Sources};
+use super::{
+    environment::Settings, local_function::LocalFunction, project::Project,
+    runtime_api::Invocation, sources::Sources,
+};
 use crate::process_environment::build_environment;
 
 pub(super) const NAME: &str = "answers";
@@ -21,7 +24,7 @@ const MANIFEST: &str = r#"
 "#;
 
 /// The smallest function that answers calls. It adds the payload of each to the file `calls`.
-/// `main` is left to the test.
+/// `main` is left to the test: it calls `answer` for each call, or `next` and `respond`.
 pub(super) const ANSWER: &str = r#"
     use std::{env, fs::File, io::{Read, Write}, net::TcpStream};
     fn send(request: &str, body: &str) -> String {
@@ -34,15 +37,17 @@ pub(super) const ANSWER: &str = r#"
         stream.read_to_string(&mut answer).unwrap();
         answer
     }
-    fn answer() {
+    fn next() -> String {
         let next = send("GET next", "");
         let (_, payload) = next.split_once("\r\n\r\n").unwrap();
         let mut calls = File::options().create(true).append(true).open("calls").unwrap();
         writeln!(calls, "{payload}").unwrap();
         let header = "lambda-runtime-aws-request-id: ";
-        let id = next.lines().find_map(|line| line.strip_prefix(header)).unwrap();
-        send(&format!("POST {id}/response"), "answered");
+        let id = next.lines().find_map(|line| line.strip_prefix(header));
+        id.unwrap().to_owned()
     }
+    fn respond(id: &str, answer: &str) { send(&format!("POST {id}/response"), answer); }
+    fn answer() { respond(&next(), "answered") }
 "#;
 
 /// A folder with the sources of the function. Dropping it deletes them.
@@ -66,31 +71,82 @@ impl TestProject {
     }
 
     pub(super) fn function(&self) -> LocalFunction {
-        let root = self.0.path();
+        self.function_with(Vec::new())
+    }
+
+    /// Returns the function with these variables.
+    pub(super) fn function_with(&self, variables: Vec<(OsString, OsString)>) -> LocalFunction {
+        self.function_built_in(build_environment(std::env::vars_os()), variables)
+    }
+
+    /// Returns the function, each build of which [`Self::builds`] counts.
+    pub(super) fn function_that_counts_builds(&self) -> LocalFunction {
+        let counting = self.0.path().join("counting");
+        fs::create_dir(&counting).unwrap();
+        let path = std::env::var("PATH").unwrap();
+        let script = format!("#!/bin/sh\necho built >>builds\nPATH='{path}' exec cargo \"$@\"\n");
+        // Not written by this process: a child that another test starts meanwhile would inherit
+        // the open file, which can't be run as long as it is open.
+        let written = Command::new("sh")
+            .args(["-c", "printf %s \"$1\" >\"$0\" && chmod 755 \"$0\""])
+            .arg(counting.join("cargo"))
+            .arg(script)
+            .status();
+        assert!(written.unwrap().success());
+
         let mut environment = build_environment(std::env::vars_os());
+        environment.retain(|(name, _)| name != "PATH");
+        let path = format!("{}:{path}", counting.display());
+        environment.push(("PATH".into(), path.into()));
+        self.function_built_in(environment, Vec::new())
+    }
+
+    fn function_built_in(
+        &self,
+        mut environment: Vec<(OsString, OsString)>,
+        variables: Vec<(OsString, OsString)>,
+    ) -> LocalFunction {
+        let root = self.0.path();
         environment.push(("CARGO_TARGET_DIR".into(), root.join("target").into()));
         environment.push(("CARGO_BUILD_BUILD_DIR".into(), root.join("target").into()));
-        LocalFunction {
+        let project = Project {
+            root: root.to_owned(),
+            sources: self.sources(),
+            environment,
+        };
+        let settings = Settings {
             name: NAME.to_owned(),
-            project: Project {
-                root: root.to_owned(),
-                sources: self.sources(),
-                environment,
-            },
-            environment: Vec::new(),
+            directory: root.to_owned(),
+            variables,
             timeout: Duration::from_mins(5),
-            state: Mutex::default(),
-        }
+        };
+        LocalFunction::new(project, settings)
     }
 
     /// Returns the payloads that the function has received.
     pub(super) fn calls(&self) -> Vec<String> {
-        let calls = fs::read_to_string(self.0.path().join("calls")).unwrap_or_default();
-        calls.lines().map(str::to_owned).collect()
+        self.lines("calls")
+    }
+
+    /// Returns how often cargo was started for a function that counts it.
+    pub(super) fn builds(&self) -> usize {
+        self.lines("builds").len()
+    }
+
+    fn lines(&self, file: &str) -> Vec<String> {
+        let lines = fs::read_to_string(self.0.path().join(file)).unwrap_or_default();
+        lines.lines().map(str::to_owned).collect()
     }
 
     /// Returns whether anything was built.
     pub(super) fn is_built(&self) -> bool {
         self.0.path().join("target").exists()
+    }
+}
+
+pub(super) fn invocation(payload: &'static str) -> Invocation {
+    Invocation {
+        payload: Bytes::from_static(payload.as_bytes()),
+        trace: None,
     }
 }

@@ -35,7 +35,7 @@ pub(crate) async fn run(arguments: &Arguments, commands: &CommandLine) -> Result
     }
     let printer = Printer(arguments.output);
     match &arguments.command {
-        Command::Status => printer.print(&status(context).await?),
+        Command::Status => printer.print(&Box::pin(status(context)).await?),
         Command::Pending(options) => printer.print(&pending(context, options).await?),
         Command::Parked(listing) => printer.print(&parked(context, listing).await?),
         Command::Dlq(Dlq::List { limit, listing }) => {

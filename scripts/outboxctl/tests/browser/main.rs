@@ -10,6 +10,8 @@ mod fixing;
 mod hostile;
 mod large;
 mod local_stack;
+#[path = "../stub_aws/metrics.rs"]
+mod metrics;
 #[allow(dead_code)]
 #[path = "../stub_aws/stub.rs"]
 mod stub;

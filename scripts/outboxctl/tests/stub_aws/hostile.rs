@@ -90,6 +90,7 @@ async fn hostile_aws() -> StubAws {
         text_in_xml: HOSTILE_IN_XML.to_owned(),
         letters,
         accepts_events: false,
+        metrics: None,
     })
     .await;
     let mark = format!("Code{HOSTILE}: {HOSTILE}");

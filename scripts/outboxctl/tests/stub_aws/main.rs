@@ -8,4 +8,6 @@ mod edit;
 mod groups;
 mod held;
 mod hostile;
+mod metrics;
+mod published;
 mod stub;

@@ -12,6 +12,8 @@ use outbox::RowKey;
 use serde_json::{Value, json};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::any};
 
+use crate::metrics::metric_data;
+
 /// What AWS says.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Said {
@@ -24,6 +26,8 @@ pub(crate) struct Said {
     pub(crate) letters: Vec<String>,
     /// Whether the bus accepts every event; it denies them otherwise.
     pub(crate) accepts_events: bool,
+    /// The value of each metric, by the id of its query; `None` if they can't be read.
+    pub(crate) metrics: Option<Vec<(&'static str, f64)>>,
 }
 
 /// A stack with an outbox.
@@ -231,6 +235,10 @@ impl Responses {
                 "LastProcessingResult": format!("PROBLEM{text}"),
                 "FunctionArn": format!("arn:aws:lambda:eu-central-1:1:function:{text}"),
             })),
+            path if path.ends_with("/GetMetricData") => {
+                let metrics = self.said.metrics.as_deref();
+                metrics.map_or_else(refused, metric_data)
+            }
             _ => refused(),
         }
     }

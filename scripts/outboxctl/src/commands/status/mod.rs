@@ -12,9 +12,14 @@ mod print;
 
 use jiff::Timestamp;
 
+use self::collect::Published;
+#[cfg(test)]
+pub(crate) use self::collect::{output, result};
 pub(crate) use self::{
     collect::{
-        Backlog, BacklogCount, DeadLetters, Recent, Relay as RelayState, Seen, Snapshot, Sweeper,
+        Backlog, BacklogCount, DeadLetters, MetricQuery, MetricResults, PastHour, Recent,
+        Relay as RelayState, Seen, Snapshot, Sweeper, WayInWords, past_hour_queries,
+        past_hour_window,
     },
     judge::{About, Problem, judge},
     print::Status,
@@ -23,7 +28,12 @@ use crate::{context::Context, error::Error};
 
 /// Reads the state of the outbox, and judges it.
 pub(crate) async fn status(context: &Context) -> Result<Status, Error> {
-    let snapshot = Snapshot::collect(context).await?;
+    let (snapshot, past_hour) = tokio::join!(Snapshot::collect(context), Published::find(context));
+    let snapshot = snapshot?;
     let problems = judge(&snapshot, Timestamp::now(), &context.commands);
-    Ok(Status { snapshot, problems })
+    Ok(Status {
+        snapshot,
+        past_hour,
+        problems,
+    })
 }

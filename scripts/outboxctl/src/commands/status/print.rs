@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    collect::{Backlog, DeadLetters, PAST, Recent, Seen, Snapshot},
+    collect::{Backlog, DeadLetters, PAST, Published, Recent, Seen, Snapshot},
     judge::Problem,
 };
 use crate::{
@@ -22,6 +22,9 @@ use crate::{
 pub(crate) struct Status {
     #[serde(flatten)]
     pub(crate) snapshot: Snapshot,
+    /// What was published in the past hour, by each way; `None` on the local stack.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) past_hour: Option<Published>,
     /// What is wrong, most urgent first; empty if all is well.
     pub(crate) problems: Vec<Problem>,
 }
@@ -32,7 +35,7 @@ impl Report for Status {
     }
 
     fn text(&self) -> Text {
-        let mut text = fields(&self.snapshot).text();
+        let mut text = fields(&self.snapshot, self.past_hour.as_ref()).text();
         if self.problems.is_empty() {
             text.add_styled(&Style::new().green(), "all is well");
         }
@@ -44,35 +47,46 @@ impl Report for Status {
     }
 }
 
-fn fields(snapshot: &Snapshot) -> Fields {
+fn fields(snapshot: &Snapshot, past_hour: Option<&Published>) -> Fields {
     let Snapshot {
         stack,
         account,
         region,
         backlog,
-        dead_letters,
         relay,
         sweeper,
         ..
     } = snapshot;
-    let mut fields = Fields::default();
-    for (name, value) in [
+    let before = [
         ("outbox", format!("{stack}, account {account}, {region}")),
         ("pending", pending(backlog)),
         ("held", held(backlog)),
         ("parked", parked(backlog)),
-        ("dead letters", letters(dead_letters)),
+        ("dead letters", letters(&snapshot.dead_letters)),
         ("relay", format!("{}, {}", relay.state, relay.settings)),
         ("last result", relay.last_result.clone()),
         ("recently", recently(snapshot, Timestamp::now())),
-        (
-            "sweeper",
-            format!("{}, {}", sweeper.state, sweeper.schedule),
-        ),
-    ] {
+    ];
+    let schedule = format!("{}, {}", sweeper.state, sweeper.schedule);
+    let after = [("sweeper", schedule)];
+    let mut fields = Fields::default();
+    for (name, value) in before.into_iter().chain(ways(past_hour)).chain(after) {
         fields.add(name, &value);
     }
     fields
+}
+
+/// Returns the ways that events took to the bus, if functions publish at once.
+fn ways(past_hour: Option<&Published>) -> Vec<(&'static str, String)> {
+    match past_hour {
+        None => Vec::new(),
+        Some(Published::Unknown { unknown }) => vec![("past hour", format!("unknown: {unknown}"))],
+        Some(Published::Seen(seen)) => {
+            let ways = seen.in_words().into_iter();
+            let ways = ways.map(|way| (way.name, format!("in the past hour {}", way.sentence())));
+            ways.collect()
+        }
+    }
 }
 
 fn pending(backlog: &Backlog) -> String {
@@ -150,7 +164,10 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::{
-        super::{collect::HeldBehind, judge::About},
+        super::{
+            collect::{AtOnce, HeldBehind, PastHour},
+            judge::About,
+        },
         *,
     };
 
@@ -166,7 +183,7 @@ mod tests {
             code: "TooLarge".into(),
             held: 12,
         }];
-        let text = fields(&snapshot).text().to_string();
+        let text = fields(&snapshot, None).text().to_string();
         assert!(text.contains("at least 3, oldest "), "{text}");
         let held = "at least 12: 12 behind order#42/3, TooLarge";
         assert!(text.contains(held), "{text}");
@@ -177,6 +194,7 @@ mod tests {
     fn a_suggested_command_is_a_line_of_its_own() {
         let status = Status {
             snapshot: Snapshot::healthy(Timestamp::now()),
+            past_hour: None,
             problems: vec![Problem {
                 what: "1 row is parked".into(),
                 next: "outboxctl parked".into(),
@@ -194,6 +212,7 @@ mod tests {
     fn json_has_the_problems_beside_what_was_seen() {
         let status = Status {
             snapshot: Snapshot::healthy(Timestamp::now()),
+            past_hour: None,
             problems: Vec::new(),
         };
         let json = serde_json::to_value(&status).unwrap();
@@ -201,6 +220,31 @@ mod tests {
         assert_eq!(json["pending"], 3);
         assert_eq!(json["deadLetters"]["inWork"], 0);
         assert_eq!(json["problems"], serde_json::json!([]));
+    }
+
+    #[test]
+    fn the_ways_of_the_past_hour_are_shown_if_functions_publish_at_once() {
+        assert_eq!(ways(None), []);
+        let mut seen = PastHour::default();
+        assert_eq!(ways(Some(&Published::Seen(seen.clone()))), []);
+        seen.at_once = Some(AtOnce::default());
+        seen.sweeper.published = 1;
+        let shown = ways(Some(&Published::Seen(seen)));
+        let expected = [
+            ("at once", "in the past hour 0 events"),
+            ("by the relay", "in the past hour 0 events"),
+            (
+                "by the sweeper",
+                "in the past hour 1 event; commit to publish not known",
+            ),
+        ];
+        assert_eq!(
+            shown,
+            expected.map(|(name, value)| (name, value.to_owned()))
+        );
+        let unknown = "AccessDenied".to_owned();
+        let shown = ways(Some(&Published::Unknown { unknown }));
+        assert_eq!(shown, [("past hour", "unknown: AccessDenied".to_owned())]);
     }
 
     #[test]

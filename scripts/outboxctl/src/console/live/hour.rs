@@ -1,23 +1,25 @@
 //! The metrics of the last hour, a value for each minute.
 
-use aws_sdk_cloudwatch::{
-    primitives::DateTime,
-    types::{Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat},
-};
+use aws_sdk_cloudwatch::{operation::get_metric_data::GetMetricDataOutput, types::MetricDataQuery};
 use jiff::Timestamp;
-use outbox::handlers::NAMESPACE;
 
-use crate::{call_failure::call_failed, context::Context, error::Error};
+use crate::{
+    call_failure::call_failed,
+    commands::status::{MetricQuery, MetricResults, PastHour, past_hour_queries, past_hour_window},
+    context::Context,
+    error::Error,
+};
 
 /// How many minutes.
 const MINUTES: usize = 60;
 
-/// What the relay and the sweeper have reported in the last hour.
+/// What the functions that publish have reported in the last hour.
 #[derive(Debug, Clone, PartialEq)]
 pub(in super::super) struct Hour {
-    /// Events that were published, by the relay and the sweeper, for each minute, the oldest
-    /// first.
+    /// Events that were published, for each minute, the oldest first.
     pub(in super::super) published: Vec<f64>,
+    /// The same for the whole hour, by the way that the events took.
+    pub(in super::super) ways: PastHour,
     /// What the last sweep has counted, if there was one.
     pub(in super::super) last_sweep: Option<Sweep>,
 }
@@ -32,10 +34,8 @@ pub(in super::super) struct Sweep {
     pub(in super::super) parked: f64,
 }
 
-/// The id of a query, its metric and statistic.
-const QUERIES: [(&str, &str, &str); 5] = [
-    ("published", "Published", "Sum"),
-    ("swept", "Swept", "Sum"),
+/// What the sweeper counts: the id of a query, its metric and statistic.
+const SWEPT: [(&str, &str, &str); 3] = [
     ("pending", "PendingEvents", "Maximum"),
     ("held", "HeldEvents", "Maximum"),
     ("parked", "ParkedEvents", "Maximum"),
@@ -44,104 +44,83 @@ const QUERIES: [(&str, &str, &str); 5] = [
 impl Hour {
     /// Queries `CloudWatch`, with one request.
     pub(super) async fn read(context: &Context) -> Result<Self, Error> {
-        let minute = Timestamp::now().as_second() / 60 + 1;
-        let first = minute - i64::try_from(MINUTES).unwrap_or_default();
-        let queries = QUERIES.map(|query| metric(&context.deployment.outbox_table, query));
+        let (begin, end) = past_hour_window(Timestamp::now());
         let found = aws_sdk_cloudwatch::Client::new(&context.config)
             .get_metric_data()
-            .set_metric_data_queries(Some(queries.into()))
-            .start_time(DateTime::from_secs(first * 60))
-            .end_time(DateTime::from_secs(minute * 60))
+            .set_metric_data_queries(Some(queries(&context.deployment.outbox_table)))
+            .start_time(begin)
+            .end_time(end)
             .send()
             .await
             .map_err(call_failed("GetMetricData"))?;
-        Ok(Self::of(found.metric_data_results(), first))
+        Self::of(&found, begin.secs() / 60).map_err(Error::Aws)
     }
 
-    fn of(results: &[MetricDataResult], first: i64) -> Self {
-        let values = |id: &str| {
-            let result = results.iter().find(|result| result.id() == Some(id));
-            let points = result.into_iter().flat_map(|result| {
-                let minutes = result.timestamps().iter().map(|at| at.secs() / 60);
-                minutes.zip(result.values().iter().copied())
-            });
-            points.collect::<Vec<(i64, f64)>>()
-        };
+    fn of(output: &GetMetricDataOutput, first: i64) -> Result<Self, String> {
+        let results = MetricResults::of(output)?;
         let mut published = vec![0.0; MINUTES];
-        for (minute, value) in values("published").into_iter().chain(values("swept")) {
+        let ways = ["atOnce", "relay", "sweeper"].into_iter();
+        for (minute, value) in ways.flat_map(|way| results.points(way)) {
             let index = usize::try_from(minute - first).unwrap_or(usize::MAX);
             if let Some(sum) = published.get_mut(index) {
                 *sum += value;
             }
         }
-        let at_minute = |id: &str, minute: i64| {
-            let found = values(id).into_iter().find(|(at, _)| *at == minute);
-            found.map_or(0.0, |(_, value)| value)
-        };
-        let last = values("pending")
-            .into_iter()
-            .map(|(minute, _)| minute)
-            .max();
-        let last_sweep = last.and_then(|minute| {
-            Some(Sweep {
-                at: Timestamp::from_second(minute * 60).ok()?,
-                pending: at_minute("pending", minute),
-                held: at_minute("held", minute),
-                parked: at_minute("parked", minute),
-            })
-        });
-        Self {
+        Ok(Self {
             published,
-            last_sweep,
-        }
+            ways: PastHour::of(&results),
+            last_sweep: Sweep::last(&results),
+        })
     }
 }
 
-fn metric(table: &str, (id, name, statistic): (&str, &str, &str)) -> MetricDataQuery {
-    let dimension = Dimension::builder().name("Outbox").value(table).build();
-    let metric = Metric::builder()
-        .namespace(NAMESPACE)
-        .metric_name(name)
-        .dimensions(dimension);
-    let statistic = MetricStat::builder()
-        .metric(metric.build())
-        .period(60)
-        .stat(statistic);
-    MetricDataQuery::builder()
-        .id(id)
-        .metric_stat(statistic.build())
-        .build()
+impl Sweep {
+    fn last(results: &MetricResults<'_>) -> Option<Self> {
+        let at_minute = |id: &str, minute: i64| {
+            let mut points = results.points(id).into_iter();
+            let found = points.find(|(at, _)| *at == minute);
+            found.map_or(0.0, |(_, value)| value)
+        };
+        let sweeps = results.points("pending").into_iter();
+        let minute = sweeps.map(|(minute, _)| minute).max()?;
+        Some(Self {
+            at: Timestamp::from_second(minute * 60).ok()?,
+            pending: at_minute("pending", minute),
+            held: at_minute("held", minute),
+            parked: at_minute("parked", minute),
+        })
+    }
+}
+
+fn queries(table: &str) -> Vec<MetricDataQuery> {
+    let swept = SWEPT.map(|metric| MetricQuery::of_outbox(table, metric).query());
+    let mut queries = past_hour_queries(table);
+    queries.extend(swept);
+    queries
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn result(id: &str, points: &[(i64, f64)]) -> MetricDataResult {
-        let times = points.iter().map(|(at, _)| DateTime::from_secs(at * 60));
-        MetricDataResult::builder()
-            .id(id)
-            .set_timestamps(Some(times.collect()))
-            .set_values(Some(points.iter().map(|(_, value)| *value).collect()))
-            .build()
-    }
+    use crate::commands::status::{output, result};
 
     #[test]
     fn minutes_without_a_value_are_zero_and_the_last_sweep_counts() {
-        let hour = Hour::of(
-            &[
-                result("published", &[(101, 2.0), (100, 3.0)]),
-                result("swept", &[(101, 1.0), (500, 9.0)]),
-                result("pending", &[(105, 7.0), (110, 8.0)]),
-                result("held", &[(105, 1.0), (110, 2.0)]),
-                result("parked", &[(105, 4.0)]),
-            ],
-            100,
-        );
-        assert_eq!(hour.published[..3], [3.0, 3.0, 0.0]);
+        let results = output(vec![
+            result("relay", &[(101, 2.0), (100, 3.0)]),
+            result("sweeper", &[(101, 1.0), (500, 9.0)]),
+            result("atOnce", &[(102, 4.0)]),
+            result("pending", &[(105, 7.0), (110, 8.0)]),
+            result("held", &[(105, 1.0), (110, 2.0)]),
+            result("parked", &[(105, 4.0)]),
+        ]);
+        let hour = Hour::of(&results, 100).unwrap();
+        assert_eq!(hour.published[..4], [3.0, 3.0, 4.0, 0.0]);
         assert_eq!(hour.published.len(), MINUTES);
+        assert_eq!(hour.ways.relay.published, 5);
         let sweep = hour.last_sweep.unwrap();
         assert_eq!((sweep.pending, sweep.held, sweep.parked), (8.0, 2.0, 0.0));
-        assert_eq!(Hour::of(&[], 0).last_sweep, None);
+        let nothing = Hour::of(&output(Vec::new()), 0).unwrap();
+        assert_eq!(nothing.last_sweep, None);
     }
 }

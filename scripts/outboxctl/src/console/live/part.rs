@@ -68,7 +68,7 @@ impl<T> Part<T> {
     }
 
     /// Takes the result of an attempt to ask the local stack.
-    pub(super) fn take_told(&mut self, read: Result<T, String>) {
+    pub(in super::super) fn take_told(&mut self, read: Result<T, String>) {
         self.take(read.map_err(Error::Unreachable));
     }
 

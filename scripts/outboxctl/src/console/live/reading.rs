@@ -49,7 +49,7 @@ pub(in super::super) struct LocalReading {
 
 impl Reading {
     /// Returns a reading in which nothing is known.
-    pub(super) fn blank(has_local: bool) -> Self {
+    pub(in super::super) fn blank(has_local: bool) -> Self {
         Self {
             at: Timestamp::now(),
             backlog: Part::default(),

@@ -9,7 +9,10 @@ use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use serde_json::json;
 
 use super::browser::{Browser, encoded};
-use crate::stub::{Said, StubAws, detail, first, row};
+use crate::{
+    published::AT_ONCE,
+    stub::{Said, StubAws, detail, first, row},
+};
 
 const HOSTILE: &str = "<script>alert(1)</script>\"><img src=x onerror=alert(1)>'\u{202e}\u{1b}[2J";
 
@@ -160,6 +163,31 @@ async fn what_cannot_be_read_is_said() {
     let nothing = browser.page("/events/a%2F1").await;
     assert!(nothing.contains("It is not in the outbox"), "{nothing}");
     assert!(nothing.contains("Attempts are not known"), "{nothing}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pipeline_tells_what_was_published_at_once_from_the_stream() {
+    for (metrics, at_once) in [(AT_ONCE.to_vec(), true), (vec![("relay", 12.0)], false)] {
+        let aws = StubAws::start(Said {
+            metrics: Some(metrics),
+            ..Said::default()
+        })
+        .await;
+        let browser = Browser::open(&aws).await;
+        let page = browser.page("/").await;
+        for text in [
+            "<dt>at once</dt><dd>118 events, 2 left to the stream; commit to publish p50 38 ms, p99 112 ms</dd>",
+            "<dt>by the relay</dt><dd>12 events; commit to publish p50 210 ms, p99 1.2 s</dd>",
+            "<dt>by the sweeper</dt><dd>1 event; commit to publish not known</dd>",
+        ] {
+            assert_eq!(page.contains(text), at_once, "{text}: {page}");
+        }
+        assert_eq!(page.contains("In the past hour"), at_once, "{page}");
+        // What the relay has published, and the sweeper.
+        let published = if at_once { "13" } else { "12" };
+        let published = format!("<b>{published}</b> <span>published, 1 h</span>");
+        assert!(page.contains(&published), "{page}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,8 @@
 
 mod backlog;
 mod dead_letters;
+mod metric;
+mod past_hour;
 mod recent;
 mod relay;
 mod sweeper;
@@ -10,10 +12,16 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 #[cfg(test)]
-pub(super) use self::backlog::HeldBehind;
+pub(crate) use self::metric::tests::{output, result};
+#[cfg(test)]
+pub(super) use self::{backlog::HeldBehind, past_hour::AtOnce};
 pub(crate) use self::{
     backlog::{Backlog, BacklogCount},
     dead_letters::DeadLetters,
+    metric::{MetricQuery, MetricResults},
+    past_hour::{
+        PastHour, Published, WayInWords, queries as past_hour_queries, window as past_hour_window,
+    },
     recent::{PAST, Recent, Seen},
     relay::Relay,
     sweeper::Sweeper,

@@ -2,14 +2,13 @@
 //! stream mapping to `CloudWatch`, as Lambda does on AWS.
 
 use aws_sdk_cloudwatch::{
-    operation::get_metric_data::GetMetricDataOutput,
     primitives::DateTime,
-    types::{Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, StatusCode},
+    types::{MetricDataQuery, MetricDataResult},
 };
 use jiff::{SignedDuration, Timestamp};
-use outbox::handlers::NAMESPACE;
 use serde::Serialize;
 
+use super::metric::{MINUTE, MetricQuery, MetricResults};
 use crate::{call_failure::call_failed, context::Context};
 
 /// How far back metrics are read. A sweep starts every 5 min, so a healthy sweeper has
@@ -18,9 +17,6 @@ const WINDOW: SignedDuration = SignedDuration::from_mins(15);
 
 /// [`WINDOW`] in words.
 pub(crate) const PAST: &str = "in the past 15 min";
-
-/// Lambda's metrics have a value for each minute, in seconds.
-const PERIOD_SECONDS: i32 = 60;
 
 /// What `CloudWatch` says, if it can be asked.
 #[derive(Debug, Clone, Serialize)]
@@ -48,17 +44,6 @@ pub(crate) struct Seen {
     pub(crate) sweeps: usize,
 }
 
-/// A metric to query.
-struct MetricQuery<'a> {
-    id: &'static str,
-    namespace: &'static str,
-    name: &'static str,
-    dimension: &'static str,
-    /// The dimension's value.
-    of: &'a str,
-    statistic: &'static str,
-}
-
 impl Recent {
     /// Queries `CloudWatch`. A failed query doesn't fail the command: the rest of the status
     /// is worth showing.
@@ -69,15 +54,13 @@ impl Recent {
             .set_metric_data_queries(Some(queries(context, relay)))
             .start_time(DateTime::from_secs((now - WINDOW).as_second()))
             // Includes the current minute.
-            .end_time(DateTime::from_secs(
-                now.as_second() + i64::from(PERIOD_SECONDS),
-            ))
+            .end_time(DateTime::from_secs(now.as_second() + i64::from(MINUTE)))
             .send()
             .await
             .map_err(call_failed("GetMetricData"));
         match found
             .map_err(|error| error.to_string())
-            .and_then(|found| Seen::of(&found))
+            .and_then(|found| Ok(Seen::of(&MetricResults::of(&found)?)))
         {
             Ok(seen) => Self::Seen(seen),
             Err(unknown) => Self::Unknown { unknown },
@@ -93,17 +76,8 @@ impl Recent {
 }
 
 impl Seen {
-    fn of(output: &GetMetricDataOutput) -> Result<Self, String> {
-        let results = output.metric_data_results();
-        let incomplete = results
-            .iter()
-            .find(|result| result.status_code() != Some(&StatusCode::Complete));
-        if let Some(result) = incomplete {
-            let id = result.id().unwrap_or("a metric");
-            return Err(format!("GetMetricData returned only a part of {id}"));
-        }
-        let of = |id: &str| results.iter().find(|result| result.id() == Some(id));
-        let sum = |id| of(id).map_or(0, sum);
+    fn of(results: &MetricResults<'_>) -> Self {
+        let sum = |id| results.sum(id);
         // These count the same failures: for the mapping, by the relay itself (also where
         // the mapping counts none), and as failed invocations. A sum would count twice.
         let by_relay = sum("failed").max(sum("failedByRelay")).max(sum("errors"));
@@ -114,18 +88,21 @@ impl Seen {
             "left",
             "failedBySweeper",
         ];
-        Ok(Self {
+        Self {
             relayed: sum("relayed"),
             // For Lambda, what is left to the sweeper has not failed.
             failed: by_relay + sum("left") + sum("failedBySweeper"),
-            last_failure: failures.into_iter().filter_map(|id| last(of(id)?)).max(),
+            last_failure: failures
+                .into_iter()
+                .filter_map(|id| last(results.get(id)?))
+                .max(),
             sweeps: sum("sweeps"),
-        })
+        }
     }
 
     /// Returns how long ago something was, if it happened in the minute with this end.
     pub(crate) fn how_long_ago(end: Timestamp, now: Timestamp) -> String {
-        let since_begin = now.duration_since(end).as_secs() + i64::from(PERIOD_SECONDS);
+        let since_begin = now.duration_since(end).as_secs() + i64::from(MINUTE);
         format!("within {} min", (since_begin + 59).div_euclid(60).max(1))
     }
 }
@@ -134,30 +111,18 @@ impl Seen {
 fn queries(context: &Context, relay: Option<&str>) -> Vec<MetricDataQuery> {
     let mapping = &context.deployment.stream_mapping;
     let table = &context.deployment.outbox_table;
-    let of_mapping = |id, name| MetricQuery {
+    let of_lambda = |id, name, dimension, of| MetricQuery {
         id,
         namespace: "AWS/Lambda",
         name,
-        dimension: "EventSourceMappingUUID",
-        of: mapping,
+        dimension,
+        of,
         statistic: "Sum",
+        period: MINUTE,
     };
-    let of_outbox = |id, name, statistic| MetricQuery {
-        id,
-        namespace: NAMESPACE,
-        name,
-        dimension: "Outbox",
-        of: table,
-        statistic,
-    };
-    let of_relay = relay.map(|relay| MetricQuery {
-        id: "errors",
-        namespace: "AWS/Lambda",
-        name: "Errors",
-        dimension: "FunctionName",
-        of: relay,
-        statistic: "Sum",
-    });
+    let of_mapping = |id, name| of_lambda(id, name, "EventSourceMappingUUID", mapping);
+    let of_outbox = |id, name, statistic| MetricQuery::of_outbox(table, (id, name, statistic));
+    let of_relay = relay.map(|relay| of_lambda("errors", "Errors", "FunctionName", relay));
     let metrics = [
         of_mapping("relayed", "InvokedEventCount"),
         of_mapping("failed", "FailedInvokeEventCount"),
@@ -174,33 +139,6 @@ fn queries(context: &Context, relay: Option<&str>) -> Vec<MetricDataQuery> {
         .collect()
 }
 
-impl MetricQuery<'_> {
-    fn query(&self) -> MetricDataQuery {
-        let dimension = Dimension::builder().name(self.dimension).value(self.of);
-        let metric = Metric::builder()
-            .namespace(self.namespace)
-            .metric_name(self.name)
-            .dimensions(dimension.build());
-        let statistic = MetricStat::builder()
-            .metric(metric.build())
-            .period(PERIOD_SECONDS)
-            .stat(self.statistic);
-        MetricDataQuery::builder()
-            .id(self.id)
-            .metric_stat(statistic.build())
-            .build()
-    }
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "counts of 15 minutes are small and whole"
-)]
-fn sum(result: &MetricDataResult) -> usize {
-    result.values().iter().sum::<f64>().max(0.0) as usize
-}
-
 /// Returns the end of the last minute with a value over 0.
 fn last(result: &MetricDataResult) -> Option<Timestamp> {
     let points = result.timestamps().iter().zip(result.values());
@@ -208,37 +146,19 @@ fn last(result: &MetricDataResult) -> Option<Timestamp> {
         .filter(|(_, value)| **value > 0.0)
         .map(|(time, _)| time.secs())
         .max()?;
-    Timestamp::from_second(started + i64::from(PERIOD_SECONDS)).ok()
+    Timestamp::from_second(started + i64::from(MINUTE)).ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    fn minute(minute: i64) -> DateTime {
-        DateTime::from_secs(minute * 60)
-    }
-
-    fn result(id: &str, points: &[(i64, f64)]) -> MetricDataResult {
-        let times = points.iter().map(|(at, _)| minute(*at)).collect();
-        let values = points.iter().map(|(_, value)| *value).collect();
-        MetricDataResult::builder()
-            .id(id)
-            .set_timestamps(Some(times))
-            .set_values(Some(values))
-            .status_code(StatusCode::Complete)
-            .build()
-    }
-
-    fn output(results: Vec<MetricDataResult>) -> GetMetricDataOutput {
-        GetMetricDataOutput::builder()
-            .set_metric_data_results(Some(results))
-            .build()
-    }
+    use super::{
+        super::metric::tests::{output, result},
+        *,
+    };
 
     #[test]
     fn failures_are_counted_once_with_the_last_minute() {
-        let seen = Seen::of(&output(vec![
+        let output = output(vec![
             result("relayed", &[(1, 10.0), (3, 5.0)]),
             // CloudWatch returns the newest value first by default.
             result("failed", &[(3, 0.0), (2, 4.0), (1, 2.0)]),
@@ -246,27 +166,15 @@ mod tests {
             result("left", &[(4, 2.0)]),
             result("failedBySweeper", &[(1, 1.0)]),
             result("sweeps", &[(1, 1.0), (6, 1.0)]),
-        ]));
+        ]);
         let expected = Seen {
             relayed: 15,
             failed: 9,
             last_failure: Some(Timestamp::from_second(300).unwrap()),
             sweeps: 2,
         };
-        assert_eq!(seen, Ok(expected));
-    }
-
-    #[test]
-    fn a_partial_result_is_unknown_and_an_empty_one_is_zero() {
-        assert_eq!(Seen::of(&output(Vec::new())), Ok(Seen::default()));
-        let partial = MetricDataResult::builder()
-            .id("failed")
-            .status_code(StatusCode::InternalError)
-            .build();
-        assert_eq!(
-            Seen::of(&output(vec![partial])),
-            Err("GetMetricData returned only a part of failed".to_owned())
-        );
+        let results = MetricResults::of(&output).unwrap();
+        assert_eq!(Seen::of(&results), expected);
     }
 
     #[test]

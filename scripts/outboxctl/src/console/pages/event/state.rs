@@ -1,7 +1,7 @@
 //! Where an event is now.
 
 use askama::Template;
-use devstack_api::{PutResult, What};
+use devstack_api::{Journey, PutResult, What};
 
 use super::{
     super::super::{
@@ -128,11 +128,16 @@ impl EventState {
             .clone()
             .any(|step| matches!(step.what, What::Handled { .. }));
         let duplicates = deliveries.saturating_sub(1);
-        let mut about = if handled {
-            ", and shipping has handled it.".to_owned()
+        let journey = found.journey.as_ref();
+        let at_once = journey.and_then(Journey::published_at_once_by);
+        let mut about = at_once.map_or_else(String::new, |function| {
+            format!(", published at once by {function}")
+        });
+        about.push_str(if handled {
+            ", and shipping has handled it."
         } else {
-            ".".to_owned()
-        };
+            "."
+        });
         if duplicates > 0 {
             about.push_str(" It was delivered ");
             about.push_str(&count(deliveries, "time"));

@@ -1,13 +1,14 @@
 //! The life of an event, step by step.
 
 use askama::Template;
-use devstack_api::{Ignored, Outcome, Publisher, PutResult, ReadResult, Step, What};
+use devstack_api::{Ignored, Journey, Outcome, Publisher, PutResult, ReadResult, Step, What};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
     super::super::{app::App, view::Ago},
     found::FoundEvent,
 };
+use crate::age;
 
 #[derive(Template)]
 #[template(path = "timeline.html")]
@@ -35,7 +36,8 @@ impl Timeline {
         match &found.journey {
             Some(journey) => {
                 let first = journey.steps.first().map(|step| step.at);
-                steps.extend(journey.steps.iter().map(|step| StepView::of(step, first)));
+                let views = journey.steps.iter();
+                steps.extend(views.map(|step| StepView::of(step, journey, first)));
             }
             None => steps.extend(without_journey(app, found)),
         }
@@ -121,11 +123,17 @@ impl StepView {
         }
     }
 
-    fn of(step: &Step, first: Option<Timestamp>) -> Self {
+    fn of(step: &Step, journey: &Journey, first: Option<Timestamp>) -> Self {
         let after = first.map(|first| step.at.duration_since(first));
         let mut view = Self::of_what(&step.what);
+        if let What::Read { result, .. } = &step.what
+            && *result == Some(ReadResult::Done)
+            && let Some(function) = published_only_by(journey)
+        {
+            view.about = format!("{function} had published it at once: nothing was left to do");
+        }
         match after.filter(|after| *after > SignedDuration::ZERO) {
-            Some(after) => view.after = format!("+{}", milliseconds(after)),
+            Some(after) => view.after = format!("+{}", age::short(after)),
             None => view.at = Some(Ago::of(step.at)),
         }
         view
@@ -203,7 +211,21 @@ impl StepView {
     }
 }
 
+/// Returns the function that published the event at once, if the relay didn't put it, too.
+fn published_only_by(journey: &Journey) -> Option<&str> {
+    let by_relay = |step: &Step| match &step.what {
+        What::Put { by, .. } => *by == Publisher::Relay,
+        _ => false,
+    };
+    let function = journey.published_at_once_by()?;
+    let is_put_by_relay = journey.steps.iter().any(by_relay);
+    (!is_put_by_relay).then_some(function)
+}
+
 fn put(request: u64, by: &Publisher, result: &PutResult) -> StepView {
+    if let Publisher::Function(name) = by {
+        return put_at_once(request, name, result);
+    }
     let by = publisher(by);
     match result {
         PutResult::Accepted => StepView::new("ok", "check", "Accepted by the bus")
@@ -214,6 +236,30 @@ fn put(request: u64, by: &Publisher, result: &PutResult) -> StepView {
             StepView::new("warn", "retry", "No response from the bus").about(format!(
                 "PutEvents request {request}, by {by}: whether the bus has the event is not known, \
                  so it is sent again"
+            ))
+        }
+    }
+}
+
+/// Returns the step of a function that publishes its own events. It tries once.
+fn put_at_once(request: u64, function: &str, result: &PutResult) -> StepView {
+    match result {
+        PutResult::Accepted => {
+            StepView::new("ok", "check", format!("Published at once by {function}")).about(format!(
+                "right after its response, and not by a batch: accepted by the bus in PutEvents \
+                 request {request}"
+            ))
+        }
+        PutResult::Rejected(code) => {
+            StepView::new("warn", "cross", "Rejected by the bus").about(format!(
+                "PutEvents request {request}, at once by {function}: {code}; it is left to the \
+                 stream"
+            ))
+        }
+        PutResult::NoAnswer => {
+            StepView::new("warn", "retry", "No response from the bus").about(format!(
+                "PutEvents request {request}, at once by {function}: whether the bus has the event \
+                 is not known, so it is left to the stream"
             ))
         }
     }
@@ -243,12 +289,82 @@ fn read_result(result: Option<&ReadResult>) -> &'static str {
     }
 }
 
-fn milliseconds(time: SignedDuration) -> String {
-    match time.as_millis() {
-        milliseconds @ ..1_000 => format!("{milliseconds} ms"),
-        milliseconds @ 1_000..60_000 => {
-            format!("{}.{} s", milliseconds / 1_000, milliseconds % 1_000 / 100)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put_by(by: Publisher, result: PutResult) -> What {
+        What::Put {
+            request: 5,
+            by,
+            result,
         }
-        _ => crate::age::text(time),
+    }
+
+    fn at_once(result: PutResult) -> What {
+        put_by(Publisher::Function("create-order".to_owned()), result)
+    }
+
+    fn read() -> What {
+        What::Read {
+            batch: 7,
+            time: 1,
+            result: Some(ReadResult::Done),
+        }
+    }
+
+    /// Returns the texts of a journey with these steps.
+    fn texts(steps: Vec<What>) -> Vec<(String, String)> {
+        let at = Timestamp::UNIX_EPOCH;
+        let journey = Journey {
+            event_id: "e1".to_owned(),
+            row: None,
+            event_type: None,
+            order_id: None,
+            trace_id: None,
+            steps: steps.into_iter().map(|what| Step { at, what }).collect(),
+            omitted_steps: 0,
+        };
+        let views = journey.steps.iter();
+        let views = views.map(|step| StepView::of(step, &journey, None));
+        views.map(|view| (view.what, view.about)).collect()
+    }
+
+    #[test]
+    fn an_event_published_at_once_was_not_published_by_its_batch() {
+        let accepted = at_once(PutResult::Accepted);
+        let texts_at_once = texts(vec![accepted.clone(), read()]);
+        let [(published, how), (_, by_batch)] = &texts_at_once[..] else {
+            panic!("{texts_at_once:?}");
+        };
+        assert_eq!(published, "Published at once by create-order");
+        assert!(how.contains("not by a batch"), "{how}");
+        assert!(how.contains("PutEvents request 5"), "{how}");
+        assert!(by_batch.contains("nothing was left to do"), "{by_batch}");
+
+        // The relay may publish it once more.
+        let twice = vec![
+            accepted,
+            read(),
+            put_by(Publisher::Relay, PutResult::Accepted),
+        ];
+        let twice = texts(twice);
+        assert_eq!(twice[1].1, "");
+        assert_eq!(twice[2].0, "Accepted by the bus");
+    }
+
+    #[test]
+    fn what_a_function_could_not_publish_is_left_to_the_stream() {
+        for result in [
+            PutResult::Rejected("ThrottlingException".to_owned()),
+            PutResult::NoAnswer,
+        ] {
+            let by_relay = put_by(Publisher::Relay, PutResult::Accepted);
+            let texts = texts(vec![at_once(result), read(), by_relay]);
+            assert!(texts[0].1.contains("at once by create-order"), "{texts:?}");
+            assert!(texts[0].1.ends_with("left to the stream"), "{texts:?}");
+            assert_eq!(texts[1].1, "");
+            assert_eq!(texts[2].1, "PutEvents request 5, by the relay");
+        }
     }
 }

@@ -79,16 +79,26 @@ fn of_batches(batches: &[Batch]) -> Vec<ActivityRow> {
         if !seen.insert(row.clone()) {
             return None;
         }
-        let (state, about) = result(&batch.whole, record);
+        let (state, about) = what_happened(batch, record);
         Some(ActivityRow {
             at: Some(Ago::of(batch.at)),
             event_type: record.event_type.clone().unwrap_or_default(),
             link: RowLink::of_event(row, record.event_id.as_deref()),
             state,
-            about: format!("{about} in batch {}", batch.number),
+            about,
         })
     });
     rows.take(MOST).collect()
+}
+
+fn what_happened(batch: &Batch, record: &BatchRecord) -> (State, String) {
+    let number = batch.number;
+    if let Some(function) = &record.published_at_once_by {
+        let about = format!("at once by {function}; read in batch {number}");
+        return (State::ok("published"), about);
+    }
+    let (state, about) = result(&batch.whole, record);
+    (state, format!("{about} in batch {number}"))
 }
 
 /// Returns what became of a record: in the last part that has it.
@@ -122,5 +132,63 @@ fn result(part: &Part, record: &BatchRecord) -> (State, &'static str) {
             (State::ok("done"), "published, parked or held,")
         }
         _ => (State::idle("ended"), "ended"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use devstack_api::{Attempt, Origin};
+    use jiff::Timestamp;
+
+    use super::*;
+
+    /// Returns a batch with one record, which the relay has processed.
+    fn batch(published_at_once_by: Option<&str>) -> Batch {
+        let at = Timestamp::UNIX_EPOCH;
+        let record = BatchRecord {
+            sequence_number: "1".to_owned(),
+            row: Some("order#42/1".to_owned()),
+            event_id: Some("e1".to_owned()),
+            event_type: Some("OrderCreated".to_owned()),
+            published_at_once_by: published_at_once_by.map(str::to_owned),
+        };
+        let attempt = Attempt {
+            number: 1,
+            at,
+            pause_milliseconds: None,
+            milliseconds: Some(5),
+            outcome: Some(Outcome::Success),
+            text: String::new(),
+            done: 1,
+            first_failed: None,
+        };
+        let whole = Part {
+            origin: Origin::Batch,
+            pause_milliseconds: None,
+            state: PartState::Done,
+            records: vec![record],
+            attempts: vec![attempt],
+            omitted_attempts: 0,
+            retry_at: None,
+            given_up: Vec::new(),
+            children: Vec::new(),
+        };
+        Batch {
+            number: 7,
+            shard: "shard".to_owned(),
+            at,
+            state: PartState::Done,
+            whole,
+        }
+    }
+
+    #[test]
+    fn an_event_published_at_once_is_not_shown_as_published_by_its_batch() {
+        let about = |batch| of_batches(&[batch]).remove(0).about;
+        assert_eq!(
+            about(batch(Some("create-order"))),
+            "at once by create-order; read in batch 7"
+        );
+        assert_eq!(about(batch(None)), "published, parked or held, in batch 7");
     }
 }

@@ -6,6 +6,8 @@ use super::super::super::{
     live::Reading,
     view::{Ago, Chart},
 };
+use crate::commands::status::{PastHour, WayInWords};
+
 /// Where events go that don't travel on.
 #[derive(Template, Debug)]
 #[template(path = "way.html")]
@@ -22,11 +24,13 @@ pub(super) struct Way {
 
 impl HtmlSafe for Way {}
 
-/// How many events were published in each minute of the last hour.
+/// How many events were published in each minute of the last hour, and by which way.
 #[derive(Template)]
 #[template(path = "published-chart.html")]
 pub(super) struct PublishedChart {
     chart: Result<Chart, String>,
+    /// None if no function publishes at once.
+    ways: Vec<WayInWords>,
 }
 
 impl HtmlSafe for PublishedChart {}
@@ -141,6 +145,59 @@ impl PublishedChart {
             (None, None, Some(failure)) => Err(failure.message.clone()),
             (None, None, None) => Err("this stack has no metrics".to_owned()),
         };
-        Self { chart }
+        let ways = ways(reading).map_or_else(Vec::new, |ways| ways.in_words());
+        Self { chart, ways }
+    }
+}
+
+fn ways(reading: &Reading) -> Option<PastHour> {
+    let Some(local) = &reading.local else {
+        return Some(reading.hour.get()?.ways.clone());
+    };
+    let relay = &local.activity.get()?.pipeline.relay;
+    Some(PastHour::from(&relay.past_hour))
+}
+
+#[cfg(test)]
+mod tests {
+    use devstack_api::{Activity, CommitToPublish, Pipeline};
+    use jiff::Timestamp;
+
+    use super::*;
+
+    /// Returns the chart of a local stack that says this.
+    fn chart(past_hour: devstack_api::PastHour) -> String {
+        let mut pipeline = Pipeline::default();
+        pipeline.relay.past_hour = past_hour;
+        let mut reading = Reading::blank(true);
+        if let Some(local) = &mut reading.local {
+            local.activity.take_told(Ok(Activity {
+                since: Timestamp::UNIX_EPOCH,
+                revision: 1,
+                pipeline,
+            }));
+        }
+        PublishedChart::of(&reading).render().unwrap()
+    }
+
+    #[test]
+    fn the_local_stack_shows_the_ways_once_a_function_has_published_at_once() {
+        let mut past_hour = devstack_api::PastHour::default();
+        assert!(!chart(past_hour.clone()).contains("past hour"));
+        past_hour.at_once = Some(devstack_api::Way {
+            events: 2,
+            commit_to_publish: Some(CommitToPublish {
+                p50_milliseconds: 9,
+                p99_milliseconds: 12,
+            }),
+        });
+        let shown = chart(past_hour);
+        for text in [
+            "<dt>at once</dt><dd>2 events; commit to publish p50 9 ms, p99 12 ms</dd>",
+            "<dt>by the relay</dt><dd>0 events</dd>",
+            "<dt>by the sweeper</dt><dd>0 events</dd>",
+        ] {
+            assert!(shown.contains(text), "{shown}");
+        }
     }
 }

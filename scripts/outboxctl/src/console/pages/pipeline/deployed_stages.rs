@@ -106,10 +106,10 @@ fn relay(reading: &Reading) -> Stage {
         name: "Relay",
         about: "publishes, then deletes the row",
         unit: "published, 1 h",
-        amount: reading
-            .hour
-            .get()
-            .map(|hour| format!("{:.0}", hour.published.iter().sum::<f64>())),
+        amount: reading.hour.get().map(|hour| {
+            let published = hour.ways.relay.published + hour.ways.sweeper.published;
+            published.to_string()
+        }),
         ..Stage::default()
     };
     let Some(seen) = reading.recent.get() else {

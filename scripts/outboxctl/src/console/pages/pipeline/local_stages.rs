@@ -38,16 +38,21 @@ fn sum(counts: &BTreeMap<String, u64>) -> u64 {
 
 fn api(local: &LocalReading, pipeline: &Pipeline) -> Stage {
     let commands = &pipeline.commands;
+    let mut facts = vec![
+        ("cancelled", commands.cancelled.to_string()),
+        ("now", format!("{}/min", local.orders_now)),
+    ];
+    if pipeline.relay.past_hour.at_once.is_some() {
+        let at_once = pipeline.relay.accepted_at_once.to_string();
+        facts.push(("published at once", at_once));
+    }
     let stage = Stage {
         id: "stage-api",
         name: "API",
         about: "accepts orders",
         amount: Some(commands.placed.to_string()),
         unit: "orders",
-        facts: vec![
-            ("cancelled", commands.cancelled.to_string()),
-            ("now", format!("{}/min", local.orders_now)),
-        ],
+        facts,
         ..Stage::default()
     };
     with_trouble(
@@ -99,7 +104,13 @@ fn relay(pipeline: &Pipeline) -> Stage {
         id: "stage-relay",
         name: "Relay",
         about: "publishes, then deletes the row",
-        amount: Some(relay.accepted.to_string()),
+        // What was published at once is no work of the relay.
+        amount: Some(
+            relay
+                .accepted
+                .saturating_sub(relay.accepted_at_once)
+                .to_string(),
+        ),
         unit: "accepted",
         facts: vec![
             ("rejected", sum(&relay.rejected).to_string()),
@@ -156,4 +167,35 @@ fn shipping(pipeline: &Pipeline) -> Stage {
         shipping.started > 0,
         "working",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use devstack_api::{PastHour, Way};
+
+    use super::*;
+
+    /// Returns the facts of the API, and how many events the relay has published.
+    fn shown(pipeline: &Pipeline) -> (Vec<(&'static str, String)>, Option<String>) {
+        let facts = api(&LocalReading::default(), pipeline).facts;
+        (facts, relay(pipeline).amount)
+    }
+
+    #[test]
+    fn what_was_published_at_once_counts_for_the_api_and_not_for_the_relay() {
+        let mut pipeline = Pipeline::default();
+        pipeline.relay.accepted = 5;
+        let (facts, amount) = shown(&pipeline);
+        assert_eq!(facts.len(), 2, "{facts:?}");
+        assert_eq!(amount.as_deref(), Some("5"));
+
+        pipeline.relay.accepted_at_once = 3;
+        pipeline.relay.past_hour = PastHour {
+            at_once: Some(Way::default()),
+            ..PastHour::default()
+        };
+        let (facts, amount) = shown(&pipeline);
+        assert!(facts.contains(&("published at once", "3".to_owned())));
+        assert_eq!(amount.as_deref(), Some("2"));
+    }
 }
