@@ -385,7 +385,7 @@ mod tests {
         assert_eq!(line["PublishedAtOnce"], 2);
         assert_eq!(line["LeftToStream"], 1);
         assert_eq!(line["Unanswered"], 3);
-        let times = json!({"Values": [9], "Counts": [2]});
+        let times = json!({"Values": [9, 9], "Counts": [1, 1]});
         assert_eq!(line["CommitToPublishAtOnce"], times);
     }
 
