@@ -7,11 +7,11 @@ use std::{
 };
 
 use devstack::{Fault, Functions, Kind, Mappings, Paths, Stack, Subscriber};
+use jiff::SignedDuration;
 use stream_mapping::{Settings, StartingPosition};
 use stream_mapping_cli::Event;
 
 use crate::{
-    orders::place,
     relay_metrics,
     row::{OLD, is_pending, new_event_id, write_row, write_row_of},
 };
@@ -98,10 +98,10 @@ async fn an_event_that_fails_for_ever_delays_others_briefly(
     };
     stack.faults.rules().add(fault).unwrap();
     write_row_of(stack, OLD, &bad).await;
-    let delays = place_until_left_to_sweeper(stack, subscriber).await;
+    let delays = write_until_left_to_sweeper(stack, subscriber).await;
     let longest = delays.iter().max().unwrap();
     println!(
-        "{} orders behind an event that fails for ever: late by {:.1} s at most",
+        "{} events behind one that fails for ever: late by {:.1} s at most",
         delays.len(),
         longest.as_secs_f64()
     );
@@ -116,9 +116,9 @@ async fn an_event_that_fails_for_ever_delays_others_briefly(
     assert!(!is_pending(stack, &bad).await);
 }
 
-/// Places orders until the relay has left an event to the sweeper, and one more. Returns how
-/// long each took to the subscriber.
-async fn place_until_left_to_sweeper(stack: &Stack, subscriber: &mut Subscriber) -> Vec<Duration> {
+/// Writes rows, which no writer publishes at once, until the relay has left an event to the sweeper,
+/// and one more. Returns how long each took to the subscriber.
+async fn write_until_left_to_sweeper(stack: &Stack, subscriber: &mut Subscriber) -> Vec<Duration> {
     let http = reqwest::Client::builder().no_proxy();
     let http = http.timeout(Duration::from_secs(20)).build().unwrap();
     let give_up_at = Instant::now() + PATIENCE;
@@ -128,21 +128,20 @@ async fn place_until_left_to_sweeper(stack: &Stack, subscriber: &mut Subscriber)
     loop {
         if !is_left {
             is_left = relay_metrics::sum(stack, &http, "LeftToSweeper").await > 0;
-            let number = waiting.len() + delays.len();
-            let order = place(stack, &http, number).await;
-            waiting.insert(order, Instant::now());
+            let event = write_row(stack, SignedDuration::ZERO).await;
+            waiting.insert(event, Instant::now());
         } else if waiting.is_empty() {
             break;
         }
         for event in subscriber.receive().await.unwrap() {
-            let placed = waiting.remove(&subscriber.events[&event].order_id);
-            delays.extend(placed.map(|placed| placed.elapsed()));
+            let written = waiting.remove(&event);
+            delays.extend(written.map(|written| written.elapsed()));
         }
-        let orders = waiting.len();
+        let events = waiting.len();
         let in_time = Instant::now() < give_up_at;
         assert!(
             in_time,
-            "{orders} orders wait, left to the sweeper: {is_left}"
+            "{events} events wait, left to the sweeper: {is_left}"
         );
     }
     assert_eq!(
