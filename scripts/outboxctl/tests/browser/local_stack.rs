@@ -132,6 +132,10 @@ impl LocalStack {
     async fn a_damaged_event_is_parked_edited_and_published(&self) {
         self.open("/try").await;
         self.browser.click("Damage an event").await;
+        // Otherwise the answer to the click could replace the next page.
+        self.browser
+            .wait_for("#try-result", "Committed a damaged event")
+            .await;
         self.open("/fix").await;
         self.browser.wait_for("#parked", "MalformedDetail").await;
         self.look("fix-local").await;
