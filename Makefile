@@ -206,8 +206,8 @@ compare: prerequisites ## Run common alternatives in the simulation, with the sa
 	@cargo run --locked --profile simulation --package simulate -- --compare --seeds $(or $(SEEDS),40)
 
 .PHONY: model
-model: prerequisites ## Check the protocol in every order of its steps: FAULTS=4 for more faults
-	@cargo run --locked --package model -- --faults $(or $(FAULTS),3)
+model: prerequisites ## Check the protocol in every order of its steps: FAULTS=4 for more faults, AT_ONCE=1
+	@cargo run --locked --package model -- --faults $(or $(FAULTS),3) $(if $(filter 1,$(AT_ONCE)),--at-once)
 
 # Without a sanitizer: there is no unsafe code to watch, and so the stable toolchain is
 # enough. Inputs that reach new code are kept in corpus/ for the next run.
