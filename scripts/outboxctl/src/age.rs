@@ -41,6 +41,7 @@ mod tests {
             assert_eq!(text(SignedDuration::from_secs(seconds)), expected);
         }
     }
+
     #[test]
     fn short_durations_have_milliseconds() {
         for (milliseconds, expected) in [

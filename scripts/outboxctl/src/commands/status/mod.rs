@@ -17,9 +17,8 @@ use self::collect::Published;
 pub(crate) use self::collect::{output, result};
 pub(crate) use self::{
     collect::{
-        Backlog, BacklogCount, DeadLetters, MetricQuery, MetricResults, PastHour, Recent,
-        Relay as RelayState, Seen, Snapshot, Sweeper, WayInWords, past_hour_queries,
-        past_hour_window,
+        Backlog, BacklogCount, DeadLetters, MetricQuery, MetricResults, PastHour, PastHourMetrics,
+        Recent, Relay as RelayState, Seen, Snapshot, Sweeper, WayInWords,
     },
     judge::{About, Problem, judge},
     print::Status,

@@ -1,11 +1,10 @@
 //! The metrics of the last hour, a value for each minute.
 
-use aws_sdk_cloudwatch::{operation::get_metric_data::GetMetricDataOutput, types::MetricDataQuery};
+use aws_sdk_cloudwatch::operation::get_metric_data::GetMetricDataOutput;
 use jiff::Timestamp;
 
 use crate::{
-    call_failure::call_failed,
-    commands::status::{MetricQuery, MetricResults, PastHour, past_hour_queries, past_hour_window},
+    commands::status::{MetricQuery, MetricResults, PastHour, PastHourMetrics},
     context::Context,
     error::Error,
 };
@@ -44,16 +43,10 @@ const SWEPT: [(&str, &str, &str); 3] = [
 impl Hour {
     /// Queries `CloudWatch`, with one request.
     pub(super) async fn read(context: &Context) -> Result<Self, Error> {
-        let (begin, end) = past_hour_window(Timestamp::now());
-        let found = aws_sdk_cloudwatch::Client::new(&context.config)
-            .get_metric_data()
-            .set_metric_data_queries(Some(queries(&context.deployment.outbox_table)))
-            .start_time(begin)
-            .end_time(end)
-            .send()
-            .await
-            .map_err(call_failed("GetMetricData"))?;
-        Self::of(&found, begin.secs() / 60).map_err(Error::Aws)
+        let table = &context.deployment.outbox_table;
+        let swept = SWEPT.map(|metric| MetricQuery::of_outbox(table, metric).query());
+        let metrics = PastHourMetrics::read(context, swept).await?;
+        Self::of(&metrics.output, metrics.first_minute).map_err(Error::Aws)
     }
 
     fn of(output: &GetMetricDataOutput, first: i64) -> Result<Self, String> {
@@ -90,13 +83,6 @@ impl Sweep {
             parked: at_minute("parked", minute),
         })
     }
-}
-
-fn queries(table: &str) -> Vec<MetricDataQuery> {
-    let swept = SWEPT.map(|metric| MetricQuery::of_outbox(table, metric).query());
-    let mut queries = past_hour_queries(table);
-    queries.extend(swept);
-    queries
 }
 
 #[cfg(test)]

@@ -19,9 +19,7 @@ pub(crate) use self::{
     backlog::{Backlog, BacklogCount},
     dead_letters::DeadLetters,
     metric::{MetricQuery, MetricResults},
-    past_hour::{
-        PastHour, Published, WayInWords, queries as past_hour_queries, window as past_hour_window,
-    },
+    past_hour::{PastHour, PastHourMetrics, Published, WayInWords},
     recent::{PAST, Recent, Seen},
     relay::Relay,
     sweeper::Sweeper,

@@ -1,11 +1,13 @@
 //! What was published in the past hour, by the way that events took to the bus.
 
-use aws_sdk_cloudwatch::{primitives::DateTime, types::MetricDataQuery};
+use aws_sdk_cloudwatch::{
+    operation::get_metric_data::GetMetricDataOutput, primitives::DateTime, types::MetricDataQuery,
+};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::metric::{MetricQuery, MetricResults};
-use crate::{age, call_failure::call_failed, context::Context, output::count};
+use crate::{age, call_failure::call_failed, context::Context, error::Error, output::count};
 
 /// How many minutes are read.
 pub(crate) const MINUTES: i64 = 60;
@@ -88,18 +90,10 @@ impl Published {
         if context.deployment.is_local {
             return None;
         }
-        let (begin, end) = window(Timestamp::now());
-        let found = aws_sdk_cloudwatch::Client::new(&context.config)
-            .get_metric_data()
-            .set_metric_data_queries(Some(queries(&context.deployment.outbox_table)))
-            .start_time(begin)
-            .end_time(end)
-            .send()
-            .await
-            .map_err(call_failed("GetMetricData"));
-        let seen = found
+        let read = PastHourMetrics::read(context, []).await;
+        let seen = read
             .map_err(|error| error.to_string())
-            .and_then(|found| Ok(PastHour::of(&MetricResults::of(&found)?)));
+            .and_then(|metrics| Ok(PastHour::of(&MetricResults::of(&metrics.output)?)));
         Some(match seen {
             Ok(seen) => Self::Seen(seen),
             Err(unknown) => Self::Unknown { unknown },
@@ -107,15 +101,50 @@ impl Published {
     }
 }
 
+/// The metrics of the past hour, with the current minute.
+pub(crate) struct PastHourMetrics {
+    pub(crate) output: GetMetricDataOutput,
+    /// The first minute, counted from 1970.
+    pub(crate) first_minute: i64,
+}
+
+impl PastHourMetrics {
+    /// Queries `CloudWatch` with one request: for the ways of the events, and for more.
+    ///
+    /// # Errors
+    ///
+    /// If the call fails.
+    pub(crate) async fn read(
+        context: &Context,
+        more: impl IntoIterator<Item = MetricDataQuery>,
+    ) -> Result<Self, Error> {
+        let (begin, end) = window(Timestamp::now());
+        let mut queries = queries(&context.deployment.outbox_table);
+        queries.extend(more);
+        let output = aws_sdk_cloudwatch::Client::new(&context.config)
+            .get_metric_data()
+            .set_metric_data_queries(Some(queries))
+            .start_time(begin)
+            .end_time(end)
+            .send()
+            .await
+            .map_err(call_failed("GetMetricData"))?;
+        Ok(Self {
+            output,
+            first_minute: begin.secs() / 60,
+        })
+    }
+}
+
 /// Returns the begin and the end of the past hour, with the current minute.
-pub(crate) fn window(now: Timestamp) -> (DateTime, DateTime) {
+fn window(now: Timestamp) -> (DateTime, DateTime) {
     let end = now.as_second().div_euclid(60) + 1;
     let at = |minute: i64| DateTime::from_secs(minute * 60);
     (at(end - MINUTES), at(end))
 }
 
 /// Returns the queries of a request for the [window] of the outbox with this table.
-pub(crate) fn queries(table: &str) -> Vec<MetricDataQuery> {
+fn queries(table: &str) -> Vec<MetricDataQuery> {
     let counts = [
         ("atOnce", "PublishedAtOnce"),
         ("leftToStream", "LeftToStream"),
