@@ -87,7 +87,7 @@ impl State {
         if mistake == Some(Mistake::NoPredecessorCheck) {
             return to_publish;
         }
-        to_publish | ((predecessors(to_publish) - batch) & pending)
+        self.with_predecessors(to_publish, batch)
     }
 
     /// Returns whether the stream looks up the records of its batch.
@@ -107,7 +107,14 @@ impl State {
         if mistake == Some(Mistake::WriterWithoutPredecessors) {
             return to_publish;
         }
-        to_publish | ((predecessors(to_publish) - OF_WRITER) & pending)
+        self.with_predecessors(to_publish, OF_WRITER)
+    }
+
+    /// Returns the events to publish, and the pending ones before them that the publisher wasn't
+    /// given itself.
+    fn with_predecessors(&self, to_publish: Events, given: Events) -> Events {
+        let pending = self.rows_in(Row::Pending);
+        to_publish | ((predecessors(to_publish) - given) & pending)
     }
 
     /// Returns the pending events that messages name, and all others of their aggregates.
