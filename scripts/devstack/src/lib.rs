@@ -49,6 +49,7 @@ pub use endpoint::{LocalEndpoint, NotLoopback};
 pub use error::Error;
 pub use fault_client::FaultClient;
 pub use faults::{Call, Fault, FaultProxy, InjectedFault, Kind, Rules, UnknownFault};
+pub use functions::BuiltFunctions;
 pub use mappings::{Functions, Mappings};
 pub use paths::Paths;
 pub use process_environment::process_environment;

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     convert::Infallible,
     net::{Ipv4Addr, SocketAddr},
+    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -18,6 +19,7 @@ use tokio::{
 
 use super::{
     call_error::{CallError, CallKind, function_error},
+    code::Code,
     configuration::Configurations,
     environment::Settings,
     http_event,
@@ -58,33 +60,34 @@ impl Gateway {
         recorder: Recorder,
     ) -> Result<Self, Error> {
         let project = Project::of(paths);
-        let functions = configurations.into_iter().map(|(name, configuration)| {
-            let settings = Settings {
-                name: name.clone(),
-                directory: project.root.clone(),
-                variables: configuration.environment,
-                timeout: configuration.timeout,
-            };
-            (name, LocalFunction::new(project.clone(), settings))
-        });
-        let functions = Arc::new(functions.collect());
+        let code = || Code::Sources(project.clone());
+        let functions = functions(&project.root, configurations, code);
         let server = match listen {
             Some(address) => HttpServer::listen(address).await?,
             None => listen_at_usual_port().await?,
         };
-        Ok(Self::serve(server, functions, project.sources, recorder))
+        let changes = build_changes(Arc::clone(&functions), project.sources, recorder.clone());
+        let mut gateway = Self::serve(server, functions, recorder);
+        gateway.tasks.spawn(changes);
+        Ok(gateway)
     }
 
-    fn serve(
-        server: HttpServer,
-        functions: Functions,
-        sources: Sources,
+    /// Serves functions with these configurations, as built before in a folder of cargo-lambda.
+    pub(super) async fn start_built(
+        paths: &Paths,
+        configurations: Configurations,
+        folder: &Path,
         recorder: Recorder,
-    ) -> Self {
+    ) -> Result<Self, Error> {
+        let code = || Code::Built(folder.to_owned());
+        let functions = functions(paths.root(), configurations, code);
+        let server = HttpServer::listen(any_port()).await?;
+        Ok(Self::serve(server, functions, recorder))
+    }
+
+    fn serve(server: HttpServer, functions: Functions, recorder: Recorder) -> Self {
         let endpoint = server.endpoint();
         let mut tasks = JoinSet::new();
-        let changes = build_changes(Arc::clone(&functions), sources, recorder.clone());
-        tasks.spawn(changes);
         tasks.spawn(server.serve(move |request| {
             let functions = Arc::clone(&functions);
             let recorder = recorder.clone();
@@ -108,17 +111,38 @@ impl Gateway {
     }
 }
 
+/// Returns the functions with these configurations, and this code.
+fn functions(
+    directory: &Path,
+    configurations: Configurations,
+    code: impl Fn() -> Code,
+) -> Functions {
+    let functions = configurations.into_iter().map(|(name, configuration)| {
+        let settings = Settings {
+            name: name.clone(),
+            directory: directory.to_owned(),
+            variables: configuration.environment,
+            timeout: configuration.timeout,
+        };
+        (name, LocalFunction::new(code(), settings))
+    });
+    Arc::new(functions.collect())
+}
+
+fn any_port() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, 0).into()
+}
+
 /// Listens on the usual port, or on any free one if that is taken.
 async fn listen_at_usual_port() -> Result<HttpServer, Error> {
-    let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    match HttpServer::listen(at(USUAL_PORT)).await {
+    match HttpServer::listen((Ipv4Addr::LOCALHOST, USUAL_PORT).into()).await {
         Ok(server) => Ok(server),
         Err(error) => {
             log_line(
                 "functions",
                 format_args!("they have another port than {USUAL_PORT}, which is in use: {error}"),
             );
-            HttpServer::listen(at(0)).await
+            HttpServer::listen(any_port()).await
         }
     }
 }
@@ -278,14 +302,8 @@ mod tests {
             project.write_main(&format!("{ANSWER} fn main() {{ loop {{ answer() }} }}"));
             let function = project.function();
             let functions = Arc::new(BTreeMap::from([(NAME.to_owned(), function)]));
-            let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-            let server = HttpServer::listen(any_port).await.unwrap();
-            let gateway = Gateway::serve(
-                server,
-                Arc::clone(&functions),
-                project.sources(),
-                Recorder::default(),
-            );
+            let server = HttpServer::listen(any_port()).await.unwrap();
+            let gateway = Gateway::serve(server, Arc::clone(&functions), Recorder::default());
             let http = Client::builder().no_proxy().build().unwrap();
             Self {
                 project,

@@ -4,20 +4,20 @@ use tokio::sync::Mutex;
 
 use super::{
     call_error::CallError,
+    code::Code,
     environment::{Environment, Settings},
     environments::{Environments, Slot},
     latest_build::LatestBuild,
     process::Program,
-    project::Project,
     runtime_api::{FunctionResponse, Invocation},
 };
 use crate::log::log_line;
 
-/// A function of the project, built from its current sources and run in processes.
+/// A function of the project, run in processes.
 pub(super) struct LocalFunction {
     /// The name of its crate.
     pub(super) name: String,
-    project: Project,
+    code: Code,
     /// Locked during a build, so that there is one for all callers, and until an environment has
     /// started: a build replaces the program's file.
     pub(super) latest: Mutex<LatestBuild>,
@@ -25,10 +25,10 @@ pub(super) struct LocalFunction {
 }
 
 impl LocalFunction {
-    pub(super) fn new(project: Project, settings: Settings) -> Self {
+    pub(super) fn new(code: Code, settings: Settings) -> Self {
         Self {
             name: settings.name.clone(),
-            project,
+            code,
             latest: Mutex::default(),
             environments: Environments::new(settings),
         }
@@ -58,7 +58,7 @@ impl LocalFunction {
         Ok(())
     }
 
-    /// Returns an environment that runs the function as built from its current sources.
+    /// Returns an environment that runs the current program.
     async fn ready(&self, slot: &Slot) -> Result<Environment, CallError> {
         let mut latest = self.latest.lock().await;
         let program = self.program(&mut latest).await?;
@@ -66,10 +66,12 @@ impl LocalFunction {
         ready.map_err(|error| self.not_started(error.to_string()))
     }
 
-    /// Returns the program as built from the current sources. The environments of another one end
-    /// when they are idle.
+    /// Returns the current program. The environments of another one end when they are idle.
     async fn program(&self, latest: &mut LatestBuild) -> Result<Program, CallError> {
-        let path = latest.program(&self.project, &self.name).await?;
+        let path = match &self.code {
+            Code::Sources(project) => latest.program(project, &self.name).await?,
+            Code::Built(folder) => folder.join(&self.name).join("bootstrap"),
+        };
         let program = Program::at(&path).map_err(|error| self.not_started(error.to_string()))?;
         self.environments.change_to(&program).await;
         Ok(program)

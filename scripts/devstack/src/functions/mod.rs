@@ -5,7 +5,9 @@
 //! is replaced during the call, and web pages can use it.
 
 mod build;
+mod built;
 mod call_error;
+mod code;
 mod configuration;
 mod environment;
 mod environments;
@@ -23,5 +25,6 @@ mod test_gate;
 #[cfg(test)]
 mod test_project;
 
+pub use built::BuiltFunctions;
 pub(crate) use configuration::{deployed, without_stack};
 pub(crate) use gateway::Gateway;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tempfile::TempDir;
 
 use super::{
-    environment::Settings, local_function::LocalFunction, project::Project,
+    code::Code, environment::Settings, local_function::LocalFunction, project::Project,
     runtime_api::Invocation, sources::Sources,
 };
 use crate::process_environment::build_environment;
@@ -120,7 +120,7 @@ impl TestProject {
             variables,
             timeout: Duration::from_mins(5),
         };
-        LocalFunction::new(project, settings)
+        LocalFunction::new(Code::Sources(project), settings)
     }
 
     /// Returns the payloads that the function has received.

@@ -37,8 +37,10 @@ pub(crate) enum Contestant {
     NodeOneByOne,
     /// `tens-at-once.mjs`.
     NodeTensAtOnce,
-    /// `create-order`, only to count its requests.
+    /// `create-order`, whose events are left to the stream, only to count its requests.
     CreateOrder,
+    /// `create-order`, which publishes at once, for its requests and its time after the response.
+    CreateOrderAtOnce,
 }
 
 impl Contestant {
@@ -82,15 +84,18 @@ impl Contestant {
     }
 
     /// Returns what its environment has besides that of all functions.
-    pub(crate) fn environment(self) -> Option<(&'static str, &'static str)> {
-        match self {
+    pub(crate) fn environment(self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        // Without the name of a bus, a writer leaves its events to the stream.
+        let bus = (self != Self::CreateOrder).then_some(("EVENT_BUS_NAME", "orders"));
+        let setting = match self {
             Self::RelayUnordered => Some(("EVENT_ORDER", "BestEffort")),
             Self::RelayStrict => Some(("EVENT_ORDER", "Strict")),
             Self::RelayLookingUp | Self::RelaySkipping | Self::BareLookingUp => {
                 Some(("LOOK_UP", "Always"))
             }
             _ => None,
-        }
+        };
+        bus.into_iter().chain(setting)
     }
 
     /// Returns whether its events are published when it gets their records.
@@ -130,7 +135,9 @@ impl Contestant {
             | Self::RelayLookingUp
             | Self::RelaySkipping => "target/lambda/bench/publish-events/bootstrap",
             Self::Bare | Self::BareLookingUp => "target/lambda/bench/bare-handler/bootstrap",
-            Self::CreateOrder => "target/lambda/bench/create-order/bootstrap",
+            Self::CreateOrder | Self::CreateOrderAtOnce => {
+                "target/lambda/bench/create-order/bootstrap"
+            }
             Self::NodeOneByOne => "scripts/proof/bench/node/one-by-one.mjs",
             Self::NodeTensAtOnce => "scripts/proof/bench/node/tens-at-once.mjs",
         };
@@ -164,6 +171,7 @@ impl fmt::Display for Contestant {
             Self::NodeOneByOne => "Node, one by one",
             Self::NodeTensAtOnce => "Node, tens at once",
             Self::CreateOrder => "create-order",
+            Self::CreateOrderAtOnce => "create-order, publishes at once",
         })
     }
 }

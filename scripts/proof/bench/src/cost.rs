@@ -20,8 +20,9 @@ use crate::{
     statistics::number,
 };
 
-/// The memory of the deployed relay.
+/// The memory of the deployed relay, and of `create-order`.
 const RELAY_GIGABYTES: f64 = 0.5;
+const WRITER_GIGABYTES: f64 = 0.5;
 
 /// A function that polls every second, and mostly finds nothing.
 const POLLS_A_MONTH: f64 = 30.0 * 24.0 * 3_600.0;
@@ -37,8 +38,12 @@ const SWEEP_SECONDS: f64 = 0.1;
 pub(crate) struct Cost {
     /// The requests to create one order.
     pub(crate) order: Counted,
-    /// The requests to publish its event.
+    /// The requests of the relay to publish its event.
     pub(crate) publish: Counted,
+    /// The requests to create one order and publish its event at once.
+    pub(crate) at_once: Counted,
+    /// The requests of the relay for an event that is published.
+    pub(crate) skip: Counted,
     pub(crate) designs: Vec<DesignCost>,
 }
 
@@ -64,10 +69,12 @@ pub(crate) struct DesignCost {
 }
 
 /// The durations of invocations, of the relay and of the tutorial's handler, in seconds.
-/// The number is the batch size.
+/// The number is the batch size. The relay skips events that are published.
 pub(crate) struct Durations {
     relay_of_1: f64,
     relay_of_100: f64,
+    skipping_of_1: f64,
+    skipping_of_100: f64,
     tutorial_of_1: f64,
     tutorial_of_100: f64,
 }
@@ -83,6 +90,8 @@ impl Durations {
         Ok(Self {
             relay_of_1: seconds(one, Contestant::Relay)?,
             relay_of_100: seconds(hundred, Contestant::Relay)?,
+            skipping_of_1: seconds(one, Contestant::RelaySkipping)?,
+            skipping_of_100: seconds(hundred, Contestant::RelaySkipping)?,
             tutorial_of_1: seconds(one, Contestant::NodeOneByOne)?,
             tutorial_of_100: seconds(hundred, Contestant::NodeOneByOne)?,
         })
@@ -100,8 +109,16 @@ impl From<Calls> for Counted {
     }
 }
 
-/// Counts the requests of the real functions for one order and its event.
-pub(crate) async fn measure(project: &Path, durations: &Durations) -> Result<Cost> {
+/// The orders whose time after the response is measured. The first only warms up.
+const ORDERS_AT_ONCE: usize = 101;
+
+/// Counts the requests of the real functions for one order and its event. With this latency of the
+/// services, it measures how long `create-order` publishes after its response.
+pub(crate) async fn measure(
+    project: &Path,
+    durations: &Durations,
+    latency: Latency,
+) -> Result<Cost> {
     let create_order = Function::start(Contestant::CreateOrder, project, Latency::NONE).await?;
     create_order.invoke(request(project)?.into()).await?;
     let (order, written) = {
@@ -115,25 +132,72 @@ pub(crate) async fn measure(project: &Path, durations: &Durations) -> Result<Cos
         .map(|(_, item)| item)
         .collect();
 
-    let relay = Function::start(Contestant::Relay, project, Latency::NONE).await?;
-    relay.aws().ledger().begin(rows.iter().cloned());
-    relay.invoke(payload(&rows, Age::Fresh)).await?;
-    let (publish, row_outcomes) = {
+    let publish = relay_calls(Contestant::Relay, &rows, project).await?;
+    let skip = relay_calls(Contestant::RelaySkipping, &rows, project).await?;
+    let (at_once, after_response) = publish_at_once(project, latency).await?;
+    let row_bytes: usize = rows.iter().map(item_bytes).sum();
+    let counted = CountedCalls {
+        order: &order,
+        publish: &publish,
+        at_once: &at_once,
+        skip: &skip,
+    };
+    Ok(Cost {
+        designs: designs(&counted, row_bytes, durations, after_response),
+        order: order.into(),
+        publish: publish.into(),
+        at_once: at_once.into(),
+        skip: skip.into(),
+    })
+}
+
+/// Returns the calls of the relay for the record of one order's event.
+async fn relay_calls(contestant: Contestant, rows: &[Value], project: &Path) -> Result<Calls> {
+    let relay = Function::start(contestant, project, Latency::NONE).await?;
+    if !contestant.skips() {
+        relay.aws().ledger().begin(rows.iter().cloned());
+    }
+    relay.invoke(payload(rows, Age::Fresh)).await?;
+    let (calls, row_outcomes) = {
         let mut ledger = relay.aws().ledger();
         let ids = rows.iter().filter_map(|row| row["eventId"]["S"].as_str());
         (ledger.take_calls(), ledger.row_outcomes(ids))
     };
     relay.stop().await?;
-    if rows.len() != 1 || row_outcomes != RowOutcomes::default() {
+    let published = rows.len() == 1 && row_outcomes == RowOutcomes::default();
+    if !contestant.skips() && !published {
         bail!("an order did not create exactly one published event: {rows:?}, {row_outcomes:?}");
     }
+    Ok(calls)
+}
 
-    let row_bytes: usize = rows.iter().map(item_bytes).sum();
-    Ok(Cost {
-        designs: designs(&order, &publish, row_bytes, durations),
-        order: order.into(),
-        publish: publish.into(),
-    })
+/// Returns the calls to create an order and publish its event at once, and the median time that
+/// this takes after the response, in seconds.
+async fn publish_at_once(project: &Path, latency: Latency) -> Result<(Calls, f64)> {
+    let create_order = Function::start(Contestant::CreateOrderAtOnce, project, latency).await?;
+    let mut after_response = Vec::new();
+    let mut calls = Calls::default();
+    for _ in 0..ORDERS_AT_ONCE {
+        let took = create_order.invoke_until_idle(request(project)?.into());
+        after_response.push(took.await?);
+        calls = create_order.aws().ledger().take_calls();
+    }
+    create_order.stop().await?;
+    if calls.of("PutEvents") != 1 {
+        bail!("an order was not published at once: {calls:?}");
+    }
+    after_response.remove(0);
+    after_response.sort_unstable();
+    let median = after_response[after_response.len() / 2].as_secs_f64();
+    Ok((calls, median))
+}
+
+/// The calls of the functions for one order and its event.
+struct CountedCalls<'c> {
+    order: &'c Calls,
+    publish: &'c Calls,
+    at_once: &'c Calls,
+    skip: &'c Calls,
 }
 
 /// Returns the sample's order without its idempotency key, which would need another item.
@@ -146,11 +210,17 @@ fn request(project: &Path) -> Result<String> {
 }
 
 fn designs(
-    order: &Calls,
-    publish: &Calls,
+    calls: &CountedCalls,
     row_bytes: usize,
     durations: &Durations,
+    after_response: f64,
 ) -> Vec<DesignCost> {
+    let CountedCalls {
+        order,
+        publish,
+        at_once,
+        skip,
+    } = calls;
     let write = number(order.write_units) * prices::WRITE_UNIT;
     let event = number(publish.billed_events) * prices::EVENT;
     let delete = number(publish.write_units) * prices::WRITE_UNIT;
@@ -162,6 +232,10 @@ fn designs(
     let query = row_bytes as f64 / 4096.0 / 2.0 * prices::READ_UNIT;
     // The index of pending rows is written with the row, and again when it is deleted.
     let index = 2.0 * delete;
+    let published_at_once = number(at_once.write_units) * prices::WRITE_UNIT
+        + number(at_once.billed_events) * prices::EVENT
+        + number(at_once.read_units + skip.read_units) * prices::READ_UNIT
+        + after_response * WRITER_GIGABYTES * prices::GIGABYTE_SECOND;
     let million = |one: f64| one * 1e6;
     vec![
         DesignCost {
@@ -171,6 +245,16 @@ fn designs(
             ),
             a_million_one_by_one: million(
                 write + event + delete + function(durations.relay_of_1, 1.0),
+            ),
+            a_month: SWEEPS_A_MONTH * (function(SWEEP_SECONDS, 1.0) + SEGMENTS * prices::READ_UNIT),
+        },
+        DesignCost {
+            design: "this one, publishing at once",
+            a_million_in_batches_of_100: million(
+                published_at_once + function(durations.skipping_of_100, 100.0),
+            ),
+            a_million_one_by_one: million(
+                published_at_once + function(durations.skipping_of_1, 1.0),
             ),
             a_month: SWEEPS_A_MONTH * (function(SWEEP_SECONDS, 1.0) + SEGMENTS * prices::READ_UNIT),
         },

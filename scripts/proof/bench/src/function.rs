@@ -73,7 +73,7 @@ impl Function {
         let begun = Instant::now();
         let process = program.spawn().into_diagnostic();
         let process = process.wrap_err_with(|| format!("starting {contestant}"))?;
-        let first_poll = timeout(TIMEOUT, runtime_api.first_poll()).await;
+        let first_poll = timeout(TIMEOUT, runtime_api.next_poll(begun)).await;
         let first_poll = first_poll.map_err(|_| miette!("{contestant} has not polled in time"))?;
         let pid = process.id().and_then(|pid| i32::try_from(pid).ok());
         let pid = pid.ok_or_else(|| miette!("{contestant} has ended"))?;
@@ -131,6 +131,16 @@ impl Function {
         Ok(response.at - begun)
     }
 
+    /// Invokes the function, and returns how long it goes on after its response: until it polls for
+    /// the next invocation.
+    pub(crate) async fn invoke_until_idle(&self, payload: bytes::Bytes) -> Result<Duration> {
+        let begun = Instant::now();
+        let response = begun + self.invoke(payload).await?;
+        let idle = timeout(TIMEOUT, self.runtime_api.next_poll(begun)).await;
+        let idle = idle.map_err(|_| miette!("{} has not polled again in time", self.contestant))?;
+        Ok(idle.saturating_duration_since(response))
+    }
+
     /// Returns the processor time that the process has used so far.
     pub(crate) fn cpu(&self) -> Result<Duration> {
         let clock = clock_getcpuclockid(self.pid).into_diagnostic()?;
@@ -149,7 +159,7 @@ impl Function {
 }
 
 /// The environment that Lambda and the stack give a function.
-const ENVIRONMENT: [(&str, &str); 17] = [
+const ENVIRONMENT: [(&str, &str); 16] = [
     ("AWS_REGION", "eu-central-1"),
     ("AWS_ACCESS_KEY_ID", "test"),
     ("AWS_SECRET_ACCESS_KEY", "test"),
@@ -162,7 +172,6 @@ const ENVIRONMENT: [(&str, &str); 17] = [
     ("NODE_NO_WARNINGS", "1"),
     ("ORDERS_TABLE", "orders"),
     ("OUTBOX_TABLE", "outbox"),
-    ("EVENT_BUS_NAME", "orders"),
     ("DEAD_LETTER_QUEUE_URL", "http://127.0.0.1:9/dead-letters"),
     ("EVENT_SOURCES", "orders"),
     ("EVENT_ACCOUNT", "000000000000"),

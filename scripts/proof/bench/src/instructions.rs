@@ -18,6 +18,7 @@ const TOLERATED: u64 = 5;
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Instructions {
     publish_100_fresh_events: u64,
+    look_up_and_publish_100_events: u64,
     create_order: u64,
 }
 
@@ -25,6 +26,7 @@ impl Instructions {
     fn count() -> Result<Self> {
         Ok(Self {
             publish_100_fresh_events: count("relay")?,
+            look_up_and_publish_100_events: count("relay-looking-up")?,
             create_order: count("create-order")?,
         })
     }
@@ -56,6 +58,11 @@ pub(crate) fn check(file: &Path) -> Result<()> {
             "to publish 100 events",
             counted.publish_100_fresh_events,
             recorded.publish_100_fresh_events,
+        ),
+        (
+            "to look up and publish 100 events",
+            counted.look_up_and_publish_100_events,
+            recorded.look_up_and_publish_100_events,
         ),
         (
             "to create an order",

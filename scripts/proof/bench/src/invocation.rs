@@ -10,6 +10,7 @@ use outbox::{
     Clock,
     aws::{DynamoDbTable, EventBridgeBus, SqsQueue},
     handlers::{StreamEvent, StreamHandler},
+    relay::LookUp,
 };
 use tokio::time::Instant;
 
@@ -31,6 +32,9 @@ const SHAPE: Shape = Shape {
 pub(crate) enum Work {
     /// The relay, with a batch of 100 fresh events.
     Relay,
+    /// The relay of writers that publish at once, with the same batch, none of which they have
+    /// published.
+    RelayLookingUp,
     /// `create-order`, with one order.
     CreateOrder,
 }
@@ -41,15 +45,16 @@ pub(crate) fn invoke(work: Work, times: usize) -> Result<()> {
     let runtime = runtime.enable_all().build().into_diagnostic()?;
     runtime.block_on(async {
         match work {
-            Work::Relay => relay(times).await,
+            Work::Relay => relay(times, LookUp::WhenOld).await,
+            Work::RelayLookingUp => relay(times, LookUp::Always).await,
             Work::CreateOrder => create_orders(times).await,
         }
     })
 }
 
-async fn relay(times: usize) -> Result<()> {
+async fn relay(times: usize, look_up: LookUp) -> Result<()> {
     let services = InMemory::new(Ledger::default());
-    let handler = handler(&services);
+    let handler = handler(&services, look_up);
     // All invocations share one batch, so that its creation hardly counts.
     let batch = Batch::new(SHAPE, Age::Fresh, 1);
     for _ in 0..times {
@@ -73,13 +78,17 @@ async fn create_orders(times: usize) -> Result<()> {
     Ok(())
 }
 
-fn handler(services: &InMemory<Ledger>) -> StreamHandler<EventBridgeBus, DynamoDbTable, SqsQueue> {
+fn handler(
+    services: &InMemory<Ledger>,
+    look_up: LookUp,
+) -> StreamHandler<EventBridgeBus, DynamoDbTable, SqsQueue> {
     // The clock stands still: under callgrind, the records would become old.
     let clock = Stopped(Timestamp::now());
     let random = fastrand::Rng::with_seed(7);
     StreamHandler::new(
         services
             .relay()
+            .with_look_up(look_up)
             .with_time_and_chance(Arc::new(clock), random),
     )
 }

@@ -166,7 +166,7 @@ async fn measure(arguments: Arguments) -> Result<()> {
         commit.create_order, commit.added, commit.raw,
     ));
     let durations = Durations::of(hundred, one)?;
-    let cost = cost::measure(&project, &durations).await?;
+    let cost = cost::measure(&project, &durations, latency).await?;
     sections.print(cost.table().to_string());
 
     let output = &arguments.output;

@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use miette::{IntoDiagnostic, Result, miette};
 use tokio::{
     net::TcpListener,
-    sync::{Mutex, Notify, mpsc, oneshot},
+    sync::{Mutex, mpsc, oneshot, watch},
     task::JoinHandle,
 };
 use uuid::Uuid;
@@ -48,10 +48,8 @@ struct Polls {
     waiting: Mutex<mpsc::Receiver<Invocation>>,
     /// Invocations that the function has received, by request id.
     in_flight: Mutex<HashMap<String, oneshot::Sender<Response>>>,
-    /// The time of the first poll.
-    first: Mutex<Option<Instant>>,
-    /// Notifies about each poll.
-    polled: Notify,
+    /// The time of the last poll.
+    last: watch::Sender<Option<Instant>>,
 }
 
 impl RuntimeApi {
@@ -63,8 +61,7 @@ impl RuntimeApi {
         let polls = Arc::new(Polls {
             waiting: Mutex::new(waiting),
             in_flight: Mutex::default(),
-            first: Mutex::default(),
-            polled: Notify::new(),
+            last: watch::Sender::new(None),
         });
         let api = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
@@ -91,15 +88,13 @@ impl RuntimeApi {
         self.address
     }
 
-    /// Waits for the first poll of the process, and returns its time.
-    pub(crate) async fn first_poll(&self) -> Instant {
-        loop {
-            let polled = self.polls.polled.notified();
-            if let Some(first) = *self.polls.first.lock().await {
-                return first;
-            }
-            polled.await;
-        }
+    /// Waits until the process has polled after this time, and returns when it did.
+    pub(crate) async fn next_poll(&self, after: Instant) -> Instant {
+        let is_later = |last: &Option<Instant>| last.is_some_and(|last| last > after);
+        let mut last = self.polls.last.subscribe();
+        // It fails only if the sender is gone, which is kept here.
+        let last = last.wait_for(is_later).await;
+        last.ok().and_then(|last| *last).unwrap_or(after)
     }
 
     /// Invokes the function, and waits for its response.
@@ -120,8 +115,7 @@ impl Drop for RuntimeApi {
 }
 
 async fn next(State(polls): State<Arc<Polls>>) -> Result<(HeaderMap, Bytes), StatusCode> {
-    polls.first.lock().await.get_or_insert_with(Instant::now);
-    polls.polled.notify_waiters();
+    polls.last.send_replace(Some(Instant::now()));
     let invocation = polls.waiting.lock().await.recv().await;
     let Invocation { payload, sender } = invocation.ok_or(StatusCode::GONE)?;
     let id = Uuid::new_v4().to_string();
