@@ -7,11 +7,17 @@ use std::{
 
 use aws_config::BehaviorVersion;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+use mimalloc::MiMalloc;
 use outbox::{
     handlers::{Metrics, StreamEvent, StreamHandler},
     settings::RelaySettings,
 };
 use tokio::time::Instant;
+
+/// A batch is thousands of small allocations. With this allocator they take a quarter less of the
+/// processor time: see docs/performance.md.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {

@@ -7,12 +7,17 @@ use std::{
 
 use aws_config::BehaviorVersion;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+use mimalloc::MiMalloc;
 use outbox::{
     handlers::{CutShort, Metrics, Sweeper},
     settings::{RelaySettings, grace_from_environment},
 };
 use serde::de::IgnoredAny;
 use tokio::time::Instant;
+
+/// The same as in `publish-events`.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {

@@ -132,7 +132,15 @@ impl Caller {
             self.simulation
                 .log(|| format!("{operation:?} of {actor} is affected by {kind:?}"));
         }
-        let effect = |fault: Option<&Fault>| self.simulation.with(|state| effect(state, fault));
+        let actor = self.is_warm.load(Ordering::Relaxed).then(|| self.actor());
+        let effect = |fault: Option<&Fault>| {
+            self.simulation.with(|state| {
+                if let Some(actor) = actor {
+                    state.check_at_work(actor);
+                }
+                effect(state, fault)
+            })
+        };
         let result = plan.perform(effect).await;
         if kind == Some(FaultKind::Crash) {
             self.die().await;

@@ -163,6 +163,14 @@ impl State {
         }
     }
 
+    /// Checks that a call belongs to an invocation that has not ended. Lambda freezes a process then,
+    /// and what it has left to do happens hours later, or never.
+    pub(crate) fn check_at_work(&mut self, by: Actor) {
+        if self.actors[by as usize].ended.is_some() {
+            self.violate("an invocation went on after its end", None);
+        }
+    }
+
     /// Checks that a duplicate has one of the causes that docs/guarantees.md lists.
     fn check_duplicate(&mut self, key: &RowKey, by: Actor) {
         let Some(event) = self.events.get(key) else {

@@ -1,6 +1,6 @@
 //! Services that change things and commit events, several of them at once.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, rc::Rc, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use outbox::{
@@ -37,7 +37,7 @@ struct Service {
     caller: Caller,
     outbox: Outbox,
     /// Publishes what it has committed, in some histories.
-    at_once: Option<AtOnce<Caller, Caller>>,
+    at_once: Option<Rc<AtOnce<Caller, Caller>>>,
     /// The things it has read; another service may have changed them since.
     known: HashMap<u64, KnownThing>,
 }
@@ -113,7 +113,7 @@ impl Service {
         }
         Self {
             outbox,
-            at_once,
+            at_once: at_once.map(Rc::new),
             caller,
             known: HashMap::new(),
         }
@@ -122,11 +122,18 @@ impl Service {
     /// Handles a command, and then publishes its events, if that is not left to the stream.
     async fn invoke(&mut self, thing: u64, events: u64) -> Outcome {
         let outcome = self.handle(thing, events).await;
-        if let Some(at_once) = &self.at_once {
+        let Some(at_once) = self.at_once.clone() else {
+            return outcome;
+        };
+        let simulation = self.caller.simulation.clone();
+        let publish = async move {
             let report = at_once.publish(Instant::now() + AT_ONCE_TIMEOUT).await;
-            self.caller
-                .simulation
-                .log(|| format!("published at once: {report:?}"));
+            simulation.log(|| format!("published at once: {report:?}"));
+        };
+        if self.caller.has(Mutant::PublishAfterInvocation) {
+            spawn_local(publish);
+        } else {
+            publish.await;
         }
         outcome
     }

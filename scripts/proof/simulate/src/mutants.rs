@@ -82,6 +82,9 @@ pub enum Mutant {
     UnorderedWriter,
     /// The relay beside writers that publish at once looks up old records only.
     YoungNotLookedUp,
+    /// A writer that publishes at once begins only when its invocation has ended. Lambda may freeze
+    /// it at any step then.
+    PublishAfterInvocation,
     /// A consumer handles every delivery.
     NoInbox,
     /// A consumer records that it has handled an event before it handles it.

@@ -18,8 +18,9 @@ use crate::{
     },
 };
 
-/// Deletes in flight at once: enough to keep up with the bus.
-const DELETES_AT_ONCE: usize = 16;
+/// Deletes in flight at once: enough for all that the bus accepts in requests that are in flight
+/// together.
+const DELETES_AT_ONCE: usize = 64;
 
 /// How long a published row waits for others, to be deleted in one request with them. Short,
 /// because a row that is not deleted is published again if the process dies.

@@ -14,7 +14,7 @@ pub(super) struct Calls {
     /// When the bus accepted each event: the first time is first.
     accepted: HashMap<String, Vec<Instant>>,
     /// The number of calls of each action.
-    pub(super) actions: BTreeMap<String, usize>,
+    pub(super) actions: BTreeMap<String, u32>,
 }
 
 impl Calls {
@@ -38,22 +38,23 @@ impl Calls {
     }
 
     /// Returns whether so many events are committed, and all of them published.
-    pub(super) fn is_complete(&self, events: usize) -> bool {
+    pub(super) fn is_complete(&self, events: u32) -> bool {
         let mut committed = self.committed.keys();
-        self.committed.len() == events && committed.all(|id| self.accepted.contains_key(id))
+        self.events() == events && committed.all(|id| self.accepted.contains_key(id))
     }
 
-    pub(super) fn events(&self) -> usize {
-        self.committed.len()
+    pub(super) fn events(&self) -> u32 {
+        number(self.committed.len())
     }
 
-    pub(super) fn published(&self) -> usize {
-        self.accepted.len()
+    pub(super) fn published(&self) -> u32 {
+        number(self.accepted.len())
     }
 
     /// Returns how often the bus accepted an event again.
-    pub(super) fn duplicates(&self) -> usize {
-        self.accepted.values().map(|times| times.len() - 1).sum()
+    pub(super) fn duplicates(&self) -> u32 {
+        let again = self.accepted.values().map(|times| times.len() - 1);
+        number(again.sum())
     }
 
     /// Returns the time of each event from its commit to the bus. That is 0 if the bus's response
@@ -64,4 +65,8 @@ impl Calls {
             took.as_secs_f64() * 1e3
         })
     }
+}
+
+fn number(count: usize) -> u32 {
+    count.try_into().unwrap()
 }

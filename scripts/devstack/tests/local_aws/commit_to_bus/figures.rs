@@ -26,8 +26,8 @@ pub(super) struct Figures {
     writer_milliseconds_per_order: f64,
     relay_milliseconds_per_order: f64,
     calls_per_event: BTreeMap<String, f64>,
-    events: usize,
-    duplicates: usize,
+    events: u32,
+    duplicates: u32,
 }
 
 /// Quantiles of milliseconds.
@@ -45,9 +45,9 @@ pub(super) struct Spread {
 
 impl Figures {
     pub(super) fn of(rounds: &[Round]) -> Self {
-        let sum = |of: fn(&Round) -> usize| rounds.iter().map(of).sum::<usize>();
+        let sum = |of: fn(&Round) -> u32| rounds.iter().map(of).sum::<u32>();
         let events = sum(|round| round.calls.events());
-        let per_event = |figure: f64| figure / events as f64;
+        let per_event = |figure: f64| figure / f64::from(events);
         let processor = |of: fn(&Round) -> Duration| {
             let time: Duration = rounds.iter().map(of).sum();
             per_event(time.as_secs_f64() * 1e3)
@@ -55,7 +55,8 @@ impl Figures {
         let mut calls_per_event = BTreeMap::new();
         for round in rounds {
             for (action, calls) in &round.calls.actions {
-                *calls_per_event.entry(action.clone()).or_insert(0.0) += per_event(*calls as f64);
+                *calls_per_event.entry(action.clone()).or_insert(0.0) +=
+                    per_event(f64::from(*calls));
             }
         }
         Self {

@@ -6,8 +6,6 @@ mod figures;
 mod processes;
 mod service;
 
-use std::time::Duration;
-
 use self::{
     figures::{Figures, Round},
     service::Service,
@@ -16,12 +14,12 @@ use self::{
 /// The numbers of orders in a second.
 const RATES: [u32; 2] = [10, 100];
 
-/// The rounds of each way, which alternate, and how long orders are placed in each.
+/// The rounds of each way, which alternate, and for how long orders are placed in each.
 const ROUNDS: usize = 5;
-const ROUND: Duration = Duration::from_secs(10);
+const ROUND_SECONDS: u32 = 10;
 
-/// How long orders are placed before the first round, so that functions are warm.
-const WARM_UP: Duration = Duration::from_secs(5);
+/// For how long orders are placed before the first round, so that functions are warm.
+const WARM_UP_SECONDS: u32 = 5;
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the measured functions and the local AWS: make bench"]
@@ -35,12 +33,12 @@ async fn measure_commit_to_bus() {
     let mut ways = [(stream, Vec::new()), (at_once, Vec::new())];
     for rate in RATES {
         for (service, rounds) in &mut ways {
-            service.round(rate, WARM_UP).await;
+            service.round(rate, WARM_UP_SECONDS).await;
             rounds.clear();
         }
         for _ in 0..ROUNDS {
             for (service, rounds) in &mut ways {
-                rounds.push(service.round(rate, ROUND).await);
+                rounds.push(service.round(rate, ROUND_SECONDS).await);
             }
         }
         let [(_, stream), (_, at_once)] = &ways;
@@ -52,7 +50,7 @@ async fn measure_commit_to_bus() {
 }
 
 fn report(rate: u32, stream: &[Round], at_once: &[Round]) {
-    println!("\n{rate} orders a second, {ROUNDS} rounds of {ROUND:?}:");
+    println!("\n{rate} orders a second, {ROUNDS} rounds of {ROUND_SECONDS} s:");
     for (way, rounds) in [("by the stream", stream), ("at once", at_once)] {
         println!("{way}: {}", Figures::of(rounds));
     }

@@ -60,12 +60,12 @@ impl Service {
         }
     }
 
-    /// Places so many orders a second, waits until every event is published, and returns what
+    /// Places orders for so many seconds, waits until every event is published, and returns what
     /// that took.
-    pub(super) async fn round(&mut self, rate: u32, lasts: Duration) -> Round {
+    pub(super) async fn round(&mut self, rate: u32, seconds: u32) -> Round {
         let programs = ["create-order", "publish-events"].map(|name| program(&folder(), name));
         let before = programs.each_ref().map(|program| processor_time(program));
-        let orders = (lasts.as_secs_f64() * f64::from(rate)).round() as usize;
+        let orders = rate * seconds;
         let responses = self.place(orders, rate).await;
         let calls = self.calls_of(orders).await;
         let mut processor_times = programs.each_ref().map(|program| processor_time(program));
@@ -81,7 +81,7 @@ impl Service {
     }
 
     /// Places orders, and returns the time of each response in milliseconds.
-    async fn place(&self, orders: usize, rate: u32) -> Vec<f64> {
+    async fn place(&self, orders: u32, rate: u32) -> Vec<f64> {
         let mut ticks = interval(Duration::from_secs(1) / rate);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
         let mut responses = JoinSet::new();
@@ -102,7 +102,7 @@ impl Service {
     }
 
     /// Returns the calls until so many events are published, and the functions are idle.
-    async fn calls_of(&mut self, events: usize) -> Calls {
+    async fn calls_of(&mut self, events: u32) -> Calls {
         let mut calls = Calls::default();
         while !calls.is_complete(events) {
             let call = timeout(PATIENCE, self.calls.recv()).await;

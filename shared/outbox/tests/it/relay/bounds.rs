@@ -69,7 +69,7 @@ async fn publishing_stops_when_a_delete_is_denied() {
     let candidates = insert_many(&aws, "b", 5_000);
     let outcome = relay.publish(candidates, in_a_minute()).await;
     assert_eq!(outcome.halted, Some(Halt::Delete(denied())));
-    assert!(puts(&aws) - before <= 2 * 64, "{} requests", puts(&aws));
+    assert!(puts(&aws) - before <= 2 * 128, "{} requests", puts(&aws));
 }
 
 #[tokio::test(start_paused = true)]

@@ -48,22 +48,22 @@ async fn without_a_confirmed_bus_nothing_is_sent_or_parked() {
 async fn a_configuration_fault_stops_everything_and_parks_nothing() {
     let aws = in_memory();
     aws.fail_always(Operation::PutEvents, Fault::denied());
-    let candidates = (0..1_000)
+    let candidates = (0..2_000)
         .map(|index| aws.insert(&format!("a{index}"), 1))
         .collect();
     let begun = Instant::now();
     let outcome = publish(&aws, candidates).await;
 
-    assert_eq!(failures(&outcome).len(), 1_000);
+    assert_eq!(failures(&outcome).len(), 2_000);
     assert!(
-        aws.calls(Operation::PutEvents).len() <= 64,
+        aws.calls(Operation::PutEvents).len() <= 128,
         "no request after the first response"
     );
     assert!(
         begun.elapsed() < Duration::from_secs(1),
         "nothing is retried"
     );
-    assert_eq!(aws.pending_rows().len(), 1_000);
+    assert_eq!(aws.pending_rows().len(), 2_000);
     assert_eq!(aws.letters_sent(), 0);
 }
 
