@@ -274,59 +274,68 @@ pub(crate) async fn look_up<T: OutboxTable>(
     let chunks = keys.chunks(LOOK_UP_KEYS);
     // Collected, because a stream of the closure's results would not be `Send` for the compiler.
     let chunks: Vec<_> = chunks
-        .map(|keys| states_of_chunk(table, pauses, keys, budget))
+        .map(|keys| look_up_chunk(table, pauses, keys, budget))
         .collect();
     let mut states = HashMap::with_capacity(keys.len());
     let mut answers = stream::iter(chunks).buffered(LOOK_UPS_AT_ONCE);
-    while let Some(answer) = answers.next().await {
-        states.extend(answer);
+    while let Some((known, unknown)) = answers.next().await {
+        states.extend(known.into_iter().map(|(key, state)| (key, Ok(state))));
+        if let Some(Unknown { keys, error }) = unknown {
+            states.extend(keys.into_iter().map(|key| (key, Err(error.clone()))));
+        }
     }
     states
 }
 
-async fn states_of_chunk<T: OutboxTable>(
-    table: &T,
-    pauses: &Pauses,
-    keys: &[RowKey],
-    budget: &Budget,
-) -> Vec<(RowKey, Result<RowState, CallError>)> {
-    let (known, error) = look_up_chunk(table, pauses, keys, budget).await;
-    let state = |key| known.get(key).copied().ok_or_else(|| error.clone());
-    keys.iter().map(|key| (key.clone(), state(key))).collect()
+/// The keys of which nothing is known, and why.
+struct Unknown {
+    keys: Vec<RowKey>,
+    error: CallError,
 }
 
-/// Looks up as many keys as one request takes. Returns the states that are known in the
-/// end, and why the others are not.
+/// Looks up as many keys as one request takes. Returns the states that are known in the end, and
+/// the other keys, if there are any.
 async fn look_up_chunk<T: OutboxTable>(
     table: &T,
     pauses: &Pauses,
     keys: &[RowKey],
     budget: &Budget,
-) -> (HashMap<RowKey, RowState>, CallError) {
+) -> (HashMap<RowKey, RowState>, Option<Unknown>) {
     let mut known = HashMap::new();
+    let mut unknown = keys.to_vec();
     let mut failures = 0;
-    loop {
-        // DynamoDB may answer for a part of the keys only; only the others are retried.
-        let is_unknown = |key: &&RowKey| !known.contains_key(*key);
-        let unknown: Vec<RowKey> = keys.iter().filter(is_unknown).cloned().collect();
-        let unprocessed = || CallError::Transient("the table left keys unprocessed".to_owned());
-        if unknown.is_empty() {
-            return (known, unprocessed());
-        }
+    while !unknown.is_empty() {
         let error = match within(budget.put_until, table.look_up(&unknown)).await {
             Ok(answer) => {
+                // DynamoDB may answer for a part of the keys only; only the others are retried.
+                unknown.retain(|key| !answer.contains_key(key));
                 known.extend(answer);
-                unprocessed()
+                CallError::Transient("the table left keys unprocessed".to_owned())
             }
             Err(error) if error.is_transient() => error,
             // Permissions or configuration: a retry can't help.
-            Err(error) => return (known, error),
+            Err(error) => {
+                return (
+                    known,
+                    Some(Unknown {
+                        keys: unknown,
+                        error,
+                    }),
+                );
+            }
         };
         failures += 1;
-        if known.len() < keys.len() && !pauses.pause(failures, budget.put_until).await {
-            return (known, error);
+        if !unknown.is_empty() && !pauses.pause(failures, budget.put_until).await {
+            return (
+                known,
+                Some(Unknown {
+                    keys: unknown,
+                    error,
+                }),
+            );
         }
     }
+    (known, None)
 }
 
 #[cfg(test)]
