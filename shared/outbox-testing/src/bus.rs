@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::Timestamp;
 use outbox::{
     OutboxRow,
-    limits::{MAX_ENTRY_BYTES, entry_bytes},
+    limits::{MAX_REQUEST_BYTES, entry_bytes},
     ports::{BusLimits, CallError, EntryError, Poison, PutResult},
 };
 use serde::de::IgnoredAny;
@@ -36,7 +36,7 @@ impl Default for Bus {
             exists: true,
             limits: BusLimits {
                 entries: 10,
-                bytes: MAX_ENTRY_BYTES,
+                bytes: MAX_REQUEST_BYTES,
                 several_of_aggregate: true,
             },
             accepted: Vec::new(),

@@ -16,7 +16,7 @@
 //! - the transaction: its actions, its size, and no two actions on one item, comparing
 //!   keys by value.
 //!
-//! Of every event: its type, its size as EventBridge counts it, how deep its data is
+//! Of every event: its type, its size as an item of the outbox, how deep its data is
 //! nested, and numbers that JSON cannot express or that many readers would change. No
 //! name has a control character: not the aggregate id, the type or the source, and not
 //! `dataschema`, `correlationid` or `causationid`.
@@ -31,7 +31,7 @@
 //! Everything is checked by the commit. The numbers are for code that splits its work before:
 //!
 //! ```
-//! use outbox::limits::{MAX_ACTIONS, MAX_ENTRY_BYTES};
+//! use outbox::limits::{MAX_ACTIONS, MAX_ITEM_BYTES};
 //!
 //! /// Returns how many more events fit into a transaction with these writes of the caller's
 //! /// own. Two actions are for the aggregate and its claim.
@@ -40,7 +40,7 @@
 //! }
 //!
 //! assert_eq!(events_left(8), 90);
-//! assert_eq!(MAX_ENTRY_BYTES, 262_144);
+//! assert_eq!(MAX_ITEM_BYTES, 405_504);
 //! ```
 
 #[cfg(any(feature = "append", feature = "relay"))]
@@ -63,10 +63,15 @@ pub const MAX_ITEM_DEPTH: usize = 32;
 /// key of a discarded row gets.
 pub const MAX_AGGREGATE_ID_BYTES: usize = 2048 - "discarded#".len();
 
-/// Bytes of one `PutEvents` entry and of all entries of one request. AWS
-/// announced 1 MB in January 2026 without saying whether for the entry or the
-/// request; this is the size every Region is documented to accept.
-pub const MAX_ENTRY_BYTES: usize = 256 * 1024;
+/// Bytes of all entries of one `PutEvents` request: "The total size of the request must be under
+/// 1 MB" (its API reference; 256 KB until January 2026). Of the two meanings of MB, this is the
+/// smaller. An event whose row fits into an item, [`MAX_ITEM_BYTES`], always fits.
+pub const MAX_REQUEST_BYTES: usize = 1_000_000 - 1;
+
+/// Bytes of an edited `detail`: an item's, less 4 KB for the row's other attributes. Its two keys,
+/// its source, its type and its trace have 3 KB at most.
+#[cfg(feature = "replay")]
+pub(crate) const MAX_EDITED_BYTES: usize = MAX_ITEM_BYTES - 4 * 1024;
 
 /// Returns the size of a row's `PutEvents` entry in bytes, as EventBridge counts it
 /// ("Calculating event entry size" in its user guide). 14 bytes are for `Time`, which is

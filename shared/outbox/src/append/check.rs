@@ -158,10 +158,6 @@ pub(super) fn event(index: usize, event: &Event, row: &OutboxRow) -> Vec<Problem
     ] {
         problems.extend(control_character(Some(event), attribute, name));
     }
-    let bytes = limits::entry_bytes(row);
-    if bytes > limits::MAX_ENTRY_BYTES {
-        problems.push(Problem::EventTooLarge { event, bytes });
-    }
     let found = json_text::examine(data.as_json());
     if found.depth > limits::MAX_EVENT_DEPTH {
         problems.push(Problem::EventTooDeep {

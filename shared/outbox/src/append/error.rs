@@ -292,9 +292,7 @@ impl fmt::Display for Participant {
 ///     let CommitError::Invalid(invalid) = error else {
 ///         return false;
 ///     };
-///     let is_size = |problem: &Problem| {
-///         matches!(problem, Problem::EventTooLarge { .. } | Problem::ItemTooLarge { .. })
-///     };
+///     let is_size = |problem: &Problem| matches!(problem, Problem::ItemTooLarge { .. });
 ///     invalid.problems.iter().all(is_size)
 /// }
 /// ```
@@ -406,14 +404,6 @@ pub enum Problem {
         attribute: &'static str,
         /// Which character, and where.
         found: ControlCharacter,
-    },
-    /// An event that is too large for the bus.
-    #[error("event {event}: {bytes} bytes on the bus, at most 256 KB are allowed")]
-    EventTooLarge {
-        /// Which event.
-        event: usize,
-        /// How large it is.
-        bytes: usize,
     },
     /// Data nested so deep that many JSON readers reject it.
     #[error("event {event}: data is nested {depth} deep, at most 100 levels are allowed")]

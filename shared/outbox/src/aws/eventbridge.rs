@@ -59,7 +59,7 @@ impl EventBus for EventBridgeBus {
         BusLimits {
             // PutEvents API reference: "Array Members: Maximum number of 10".
             entries: 10,
-            bytes: limits::MAX_ENTRY_BYTES,
+            bytes: limits::MAX_REQUEST_BYTES,
             // A classic bus keeps no order anyway.
             several_of_aggregate: true,
         }

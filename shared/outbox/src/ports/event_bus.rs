@@ -21,7 +21,7 @@ use crate::{OutboxRow, ports::CallError};
 ///     fn limits(&self) -> BusLimits {
 ///         BusLimits {
 ///             entries: 10,
-///             bytes: limits::MAX_ENTRY_BYTES,
+///             bytes: limits::MAX_REQUEST_BYTES,
 ///             several_of_aggregate: true,
 ///         }
 ///     }

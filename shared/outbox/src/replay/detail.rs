@@ -11,7 +11,7 @@ use crate::{OutboxRow, event::string, json_problem, json_text::examine, limits};
 #[error("{0}")]
 pub struct InvalidDetail(String);
 
-/// Checks a new `detail` for a row: it must be a JSON object within the bus's limit, and
+/// Checks a new `detail` for a row: it must be a JSON object that fits into the row, and
 /// still name the same event.
 ///
 /// ```
@@ -70,15 +70,11 @@ pub fn check_detail(row: &OutboxRow, detail: &str) -> Result<(), InvalidDetail> 
             ));
         }
     }
-    let edited = OutboxRow {
-        detail: detail.to_owned(),
-        ..row.clone()
-    };
-    if limits::entry_bytes(&edited) > limits::MAX_ENTRY_BYTES {
+    if detail.len() > limits::MAX_EDITED_BYTES {
         return invalid(format!(
-            "the event has {} bytes, the bus takes {}",
-            limits::entry_bytes(&edited),
-            limits::MAX_ENTRY_BYTES
+            "the event has {} bytes, its row takes {}",
+            detail.len(),
+            limits::MAX_EDITED_BYTES
         ));
     }
     Ok(())

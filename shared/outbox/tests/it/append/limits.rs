@@ -1,7 +1,7 @@
 //! The limits that are checked before anything is sent.
 
 use aws_sdk_dynamodb::types::Put;
-use outbox::{CommitError, Participant, Problem};
+use outbox::{Participant, Problem};
 use serde_json::json;
 
 use super::fixture::*;
@@ -59,7 +59,6 @@ async fn every_broken_limit_is_reported_before_anything_is_sent() {
         .create("a")
         .event(&Renamed(json!({"type": ""})))
         .event(&Renamed(json!({"type": "T".repeat(129)})))
-        .event(&Renamed(json!({"much": "x".repeat(256 * 1024)})))
         .event(&Renamed(deep))
         .event(&Renamed(json!({"number": 9_007_199_254_740_992_u64})))
         .correlation_id("");
@@ -76,12 +75,11 @@ async fn every_broken_limit_is_reported_before_anything_is_sent() {
                     event: 1,
                     chars: 129
                 },
-                Problem::EventTooLarge { event: 2, .. },
                 Problem::EventTooDeep {
-                    event: 3,
+                    event: 2,
                     depth: 101
                 },
-                Problem::UnsafeNumber { event: 4, .. },
+                Problem::UnsafeNumber { event: 3, .. },
             ]
         ),
         "{problems:?}"
@@ -90,22 +88,22 @@ async fn every_broken_limit_is_reported_before_anything_is_sent() {
 }
 
 #[tokio::test]
-async fn an_event_may_be_as_large_as_the_bus_allows() {
+async fn an_event_may_be_as_large_as_an_item() {
     let fixture = Fixture::start().await;
     let one = |bytes: usize| {
         fixture
             .create("a")
             .event(&Renamed(json!("x".repeat(bytes))))
     };
-    let CommitError::Invalid(invalid) = one(256 * 1024).commit().await.unwrap_err() else {
-        panic!("not too large");
+    let most = 396 * 1024;
+    let problems = problems(one(most).commit().await.unwrap_err());
+    let [Problem::ItemTooLarge { participant, bytes }] = problems[..] else {
+        panic!("{problems:?}");
     };
-    let [Problem::EventTooLarge { bytes, .. }] = invalid.problems[..] else {
-        panic!("{invalid}");
-    };
-    let overhead = bytes - 256 * 1024;
-    assert!(one(256 * 1024 - overhead + 1).commit().await.is_err());
-    one(256 * 1024 - overhead).commit().await.unwrap();
+    assert_eq!(participant, Participant::Event(0));
+    let overhead = bytes - most;
+    assert!(one(most - overhead + 1).commit().await.is_err());
+    one(most - overhead).commit().await.unwrap();
 }
 
 #[tokio::test]

@@ -10,10 +10,9 @@ use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::any};
 use super::{answer, error, operation};
 use crate::aws::stubs::bus;
 
-/// The limits of an entry and of a request: `PutEvents` in the API reference, and "Amazon
-/// EventBridge quotas" in the user guide while it said 256 KB.
+/// The limits of a request: `PutEvents` in the API reference. Its size must be less.
 const MOST_ENTRIES: usize = 10;
-const MOST_BYTES: usize = 256 * 1024;
+const LIMIT_BYTES: usize = 1_000_000;
 
 #[derive(Default)]
 struct State {
@@ -34,7 +33,7 @@ impl State {
 
     fn put(&mut self, entries: &[Value]) -> ResponseTemplate {
         let bytes: usize = entries.iter().map(entry_bytes).sum();
-        if entries.len() > MOST_ENTRIES || bytes > MOST_BYTES {
+        if entries.len() > MOST_ENTRIES || bytes >= LIMIT_BYTES {
             return error("ValidationException");
         }
         let results: Vec<Value> = entries.iter().map(|entry| self.put_one(entry)).collect();

@@ -370,11 +370,10 @@ fn a_new_detail_must_be_the_same_event_and_fit_the_bus() {
         "{error}"
     );
     let large = |bytes: usize| with("data", json!("x".repeat(bytes)));
-    let rest = 14 + row.source.len() + row.detail_type.len() + large(0).len();
-    let most = 256 * 1024 - rest;
+    let most = 392 * 1024 - large(0).len();
     assert_eq!(check_detail(&row, &large(most)), Ok(()));
     let error = check_detail(&row, &large(most + 1)).unwrap_err();
-    let problem = "the event has 262145 bytes, the bus takes 262144";
+    let problem = "the event has 401409 bytes, its row takes 401408";
     assert_eq!(error.to_string(), problem);
 }
 
