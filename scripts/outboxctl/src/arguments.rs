@@ -36,6 +36,8 @@ Before a change, the stack, the account and your identity are shown, and you are
 the stack is known to be for development: by its tag 'environment', which is dev or local, or
 without this tag by --env dev or --env local. --yes skips the question.
 
+OUTBOXCTL_STACK names the stack if neither --env nor --stack does.
+
 Exit status: 0 if all is well, 1 if something needs attention, 2 if the command failed.
 With --output json the result is JSON on standard output; a failure is {\"error\": {\"message\", \"help\"}},
 on one line of standard error."
@@ -48,6 +50,14 @@ pub(crate) struct Arguments {
     /// The outbox in this stack.
     #[arg(long, value_name = "NAME", group = "outbox")]
     pub(crate) stack: Option<String>,
+
+    /// The profile of your AWS configuration. It replaces the credentials of the environment.
+    #[arg(long, value_name = "NAME", global = true)]
+    pub(crate) profile: Option<String>,
+
+    /// The Region. Without it: that of the environment, or of the profile.
+    #[arg(long, value_name = "NAME", global = true)]
+    pub(crate) region: Option<String>,
 
     /// Output format: a table for people, or JSON for programs.
     #[arg(long, value_enum, default_value_t, global = true)]
@@ -431,6 +441,7 @@ mod tests {
         let mine = CommandLine::Program {
             program: "outboxctl".to_owned(),
             outbox: ["--stack", "mine"].map(str::to_owned).into(),
+            account: Vec::new(),
         };
         for command in [
             "",
@@ -466,6 +477,7 @@ mod tests {
         let mine = CommandLine::Program {
             program: "outboxctl".to_owned(),
             outbox: ["--stack", "mine"].map(str::to_owned).into(),
+            account: Vec::new(),
         };
         for (command, options) in [
             (&["edit"][..], &[][..]),

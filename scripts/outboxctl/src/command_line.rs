@@ -2,7 +2,10 @@
 
 use std::{ffi::OsString, path::Path};
 
-use crate::shell::{joined, quoted};
+use crate::{
+    shell::{joined, quoted},
+    typed::{ACCOUNT, OUTBOX, options},
+};
 
 /// The variable that is `make` if a target of the Makefile started this program.
 const STARTED_BY: &str = "OUTBOXCTL_STARTED_BY";
@@ -17,30 +20,32 @@ pub(crate) enum CommandLine {
         program: String,
         /// `--env` or `--stack` with its value; empty if neither was given.
         outbox: Vec<String>,
+        /// `--profile` and `--region` with their values, if they were given.
+        account: Vec<String>,
     },
 }
 
 impl CommandLine {
     /// Returns how this process was started. It is known even if the arguments are
     /// invalid, so that error messages can use it.
-    pub(crate) fn of_this_process() -> Self {
+    pub(crate) fn of_this_process(typed: &[OsString]) -> Self {
         let is_by_make = std::env::var_os(STARTED_BY).is_some_and(|by| by == "make");
-        Self::of(std::env::args_os(), is_by_make)
+        Self::of(typed, is_by_make)
     }
 
-    fn of(arguments: impl IntoIterator<Item = OsString>, is_by_make: bool) -> Self {
-        let mut arguments = arguments
-            .into_iter()
-            .map(|argument| argument.to_string_lossy().into_owned());
-        let program = arguments.next().unwrap_or_default();
-        let outbox = outbox(arguments);
+    fn of(typed: &[OsString], is_by_make: bool) -> Self {
+        let outbox = options(typed, &OUTBOX);
+        let account = options(typed, &ACCOUNT);
         match outbox.as_slice() {
-            [option, environment] if is_by_make && option == "--env" => Self::Make {
-                environment: environment.clone(),
-            },
+            [option, environment] if is_by_make && account.is_empty() && option == "--env" => {
+                Self::Make {
+                    environment: environment.clone(),
+                }
+            }
             _ => Self::Program {
-                program: name_to_paste(&program),
+                program: name_to_paste(typed.first()),
                 outbox,
+                account,
             },
         }
     }
@@ -58,8 +63,13 @@ impl CommandLine {
                 let arguments = for_the_recipe(arguments);
                 format!("make outboxctl ENV={environment} ARGS={arguments}")
             }
-            Self::Program { program, outbox } => {
-                let start = std::iter::once(program).chain(outbox).map(String::as_str);
+            Self::Program {
+                program,
+                outbox,
+                account,
+            } => {
+                let start = std::iter::once(program).chain(outbox).chain(account);
+                let start = start.map(String::as_str);
                 joined(start.chain(arguments.iter().copied()))
             }
         }
@@ -110,34 +120,13 @@ impl CommandLine {
     }
 }
 
-/// Returns `--env` or `--stack` with its value, written with a space or with `=`.
-fn outbox(arguments: impl Iterator<Item = String>) -> Vec<String> {
-    let mut arguments = arguments.take_while(|argument| argument != "--");
-    while let Some(argument) = arguments.next() {
-        for option in ["--env", "--stack"] {
-            if argument == option {
-                return arguments
-                    .next()
-                    .map_or_else(Vec::new, |value| vec![argument, value]);
-            }
-            let value = argument.strip_prefix(option);
-            if let Some(value) = value.and_then(|value| value.strip_prefix('=')) {
-                return vec![option.to_owned(), value.to_owned()];
-            }
-        }
-    }
-    Vec::new()
-}
-
 /// Returns the program as it was typed, or `outboxctl` if its file has another name:
 /// cargo-lambda names every program `bootstrap`.
-fn name_to_paste(program: &str) -> String {
-    let name = Path::new(program).file_name();
-    if name.is_some_and(|name| name == "outboxctl") {
-        program.to_owned()
-    } else {
-        "outboxctl".to_owned()
-    }
+fn name_to_paste(program: Option<&OsString>) -> String {
+    let is_ours =
+        |program: &&OsString| Path::new(program).file_name() == Some("outboxctl".as_ref());
+    let typed = program.filter(is_ours);
+    typed.map_or_else(|| "outboxctl".to_owned(), |it| it.to_string_lossy().into())
 }
 
 /// Quotes for a shell, in double quotes where single quotes would be hard to read.
@@ -178,7 +167,8 @@ mod tests {
     ];
 
     fn started(arguments: &[&str], is_by_make: bool) -> CommandLine {
-        CommandLine::of(arguments.iter().map(OsString::from), is_by_make)
+        let typed: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+        CommandLine::of(&typed, is_by_make)
     }
 
     #[test]
@@ -213,6 +203,24 @@ mod tests {
                 &["outboxctl", "--stack", "my-stack"],
                 true,
                 "outboxctl --stack my-stack dlq list",
+            ),
+            (
+                &[
+                    "outboxctl",
+                    "--region=us-east-1",
+                    "--stack",
+                    "mine",
+                    "status",
+                    "--profile",
+                    "on call",
+                ],
+                false,
+                "outboxctl --stack mine --profile 'on call' --region us-east-1 dlq list",
+            ),
+            (
+                &["outboxctl", "--env", "dev", "--profile", "operator"],
+                true,
+                "outboxctl --env dev --profile operator dlq list",
             ),
             (&["outboxctl"], true, "outboxctl dlq list"),
             (&["outboxctl", "--env"], true, "outboxctl dlq list"),

@@ -10,18 +10,23 @@ use crate::{command_line::CommandLine, purpose::Purpose, shell::quoted};
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error(
-        "the AWS environment names no Region: set AWS_REGION, or a profile that has one: export AWS_PROFILE=..."
+        "nothing names a Region: use --region, set AWS_REGION, or choose a profile that has one: --profile, or export AWS_PROFILE=..."
     )]
     NoRegion,
+
+    #[error("--env local is a stack on this machine: it takes no --profile and no --region")]
+    NoAccount,
 
     #[error("--env local needs the address of a local AWS, but AWS_ENDPOINT_URL is {0}")]
     NotLocal(String),
 
-    #[error("no AWS credentials: sign in, or choose a profile: export AWS_PROFILE=... ({0})")]
+    #[error(
+        "no AWS credentials: sign in, or choose a profile of your AWS configuration: --profile, or export AWS_PROFILE=... ({0})"
+    )]
     NoCredentials(String),
 
     #[error(
-        "AWS does not accept your credentials: sign in again, or choose another profile: export AWS_PROFILE=... ({0})"
+        "AWS does not accept your credentials: sign in again, or choose another profile: --profile, or export AWS_PROFILE=... ({0})"
     )]
     NotSignedIn(String),
 
@@ -188,6 +193,7 @@ impl Error {
             ),
             Self::Aws(_) => fixed("try again; retrying loses nothing"),
             Self::NoRegion
+            | Self::NoAccount
             | Self::Console(_)
             | Self::NoCredentials(_)
             | Self::NotSignedIn(_)
@@ -229,6 +235,7 @@ mod tests {
         let commands = CommandLine::Program {
             program: "outboxctl".to_owned(),
             outbox: ["--stack", "mine"].map(str::to_owned).into(),
+            account: Vec::new(),
         };
         let row = "order#42/7".to_owned();
         for (error, command) in [

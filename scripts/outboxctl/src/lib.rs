@@ -39,6 +39,7 @@ mod shell;
 mod table;
 mod terminal;
 mod text;
+mod typed;
 mod visible;
 
 use std::process::ExitCode;
@@ -52,8 +53,9 @@ use crate::{
 
 /// Runs the command of this process's command line, and returns its exit status.
 pub async fn run() -> ExitCode {
-    let commands = CommandLine::of_this_process();
-    let arguments = match Arguments::read(std::env::args_os(), &commands) {
+    let typed = typed::typed();
+    let commands = CommandLine::of_this_process(&typed);
+    let arguments = match Arguments::read(typed, &commands) {
         Ok(arguments) => arguments,
         Err(error) => return explain(&error),
     };

@@ -2,10 +2,13 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use aws_config::{BehaviorVersion, Region, SdkConfig, timeout::TimeoutConfig};
+use aws_config::{
+    BehaviorVersion, Region, SdkConfig, profile::ProfileFileCredentialsProvider,
+    timeout::TimeoutConfig,
+};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 
-use crate::{environment::Environment, error::Error};
+use crate::{arguments::Arguments, environment::Environment, error::Error};
 
 /// The Region of the local AWS.
 const LOCAL_REGION: &str = "eu-central-1";
@@ -14,20 +17,31 @@ const LOCAL_REGION: &str = "eu-central-1";
 ///
 /// # Errors
 ///
-/// If the environment names no Region; or, for the local environment, if
-/// `AWS_ENDPOINT_URL` is not an address of this machine.
-pub(crate) async fn sdk_config(environment: Option<Environment>) -> Result<SdkConfig, Error> {
+/// If nothing names a Region; or, for the local environment, if `AWS_ENDPOINT_URL` is not an
+/// address of this machine, or a profile or a Region is given.
+pub(crate) async fn sdk_config(arguments: &Arguments) -> Result<SdkConfig, Error> {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(5))
         .operation_attempt_timeout(Duration::from_secs(20))
         .build();
-    if environment == Some(Environment::Local) {
+    if arguments.env == Some(Environment::Local) {
+        if arguments.profile.is_some() || arguments.region.is_some() {
+            return Err(Error::NoAccount);
+        }
         return local(timeouts);
     }
-    let config = aws_config::defaults(BehaviorVersion::latest())
-        .timeout_config(timeouts)
-        .load()
-        .await;
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts);
+    if let Some(profile) = &arguments.profile {
+        // Otherwise keys in the environment would be preferred: the typed profile is meant.
+        let credentials = ProfileFileCredentialsProvider::builder().profile_name(profile);
+        loader = loader
+            .profile_name(profile)
+            .credentials_provider(credentials.build());
+    }
+    if let Some(region) = &arguments.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    let config = loader.load().await;
     match config.region() {
         Some(_) => Ok(config),
         None => Err(Error::NoRegion),

@@ -121,6 +121,78 @@ fn an_access_problem_is_one_line_that_says_what_to_do() {
     }
 }
 
+/// Starts an AWS that rejects every call, and returns the headers of the first.
+fn first_call() -> (SocketAddr, thread::JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let call = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut headers = [0; 8192];
+        let length = stream.read(&mut headers).unwrap();
+        String::from_utf8_lossy(&headers[..length]).into_owned()
+    });
+    (address, call)
+}
+
+#[test]
+fn a_typed_profile_counts_more_than_keys_in_the_environment() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("config");
+    let profile =
+        "[profile operator]\naws_access_key_id = OPERATOR\naws_secret_access_key = secret\n";
+    std::fs::write(&config, profile).unwrap();
+    let (aws, call) = first_call();
+    let typed = [
+        "--stack",
+        "mine",
+        "--profile",
+        "operator",
+        "--region",
+        "us-east-1",
+    ];
+    let output = outboxctl(aws)
+        .env("AWS_CONFIG_FILE", &config)
+        .env("AWS_MAX_ATTEMPTS", "1")
+        .args(typed)
+        .arg("status")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let headers = call.join().unwrap();
+    assert!(headers.contains("Credential=OPERATOR/"), "{headers}");
+    assert!(headers.contains("/us-east-1/"), "{headers}");
+
+    let unknown = ["--stack", "mine", "--profile", "unknown", "status"];
+    let text = stderr(&outboxctl(nowhere()).args(unknown).output().unwrap());
+    let expected =
+        "error: no AWS credentials: sign in, or choose a profile of your AWS configuration";
+    assert!(text.starts_with(expected), "{text}");
+}
+
+#[test]
+fn the_local_stack_takes_no_account() {
+    for account in [["--profile", "operator"], ["--region", "us-east-1"]] {
+        let mut command = outboxctl(nowhere());
+        let output = command.args(["--env", "local", "status"]).args(account);
+        let text = stderr(&output.output().unwrap());
+        let expected =
+            "error: --env local is a stack on this machine: it takes no --profile and no";
+        assert!(text.starts_with(expected), "{text}");
+    }
+}
+
+#[test]
+fn the_stack_may_come_from_the_environment() {
+    let mut command = outboxctl(refusing("ExpiredToken"));
+    let output = command
+        .env("OUTBOXCTL_STACK", "mine")
+        .arg("status")
+        .output();
+    let text = stderr(&output.unwrap());
+    let expected = "error: AWS does not accept your credentials: ";
+    assert!(text.starts_with(expected), "{text}");
+}
+
 #[test]
 fn an_invalid_command_line_is_reported_as_json_too() {
     for arguments in [

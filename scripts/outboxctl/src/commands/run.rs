@@ -26,7 +26,7 @@ use super::{
 ///
 /// If it can't be carried out.
 pub(crate) async fn run(arguments: &Arguments, commands: &CommandLine) -> Result<Outcome, Error> {
-    let config = sdk_config(arguments.env).await?;
+    let config = sdk_config(arguments).await?;
     let deployment = Deployment::find(&config, arguments).await?;
     let context = &Arc::new(Context::new(commands.clone(), config, deployment));
     let terminal = &Terminal::new(arguments.output == Format::Table);

@@ -212,6 +212,7 @@ mod tests {
         CommandLine::Program {
             program: "outboxctl".to_owned(),
             outbox: Vec::new(),
+            account: Vec::new(),
         }
     }
 
