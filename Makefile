@@ -90,10 +90,10 @@ build-local: node-packages local-programs ## Build the functions for this machin
 ##@ Checks
 
 .PHONY: test
-test: lint dependencies packages test-rust test-infra lint-templates test-end-to-end test-browser ## Run all checks that a change must pass
+test: lint dependencies packages test-rust test-infra test-end-to-end test-browser ## Run all checks that a change must pass
 
 .PHONY: lint
-lint: prerequisites node-packages check-tools ## Check formatting, lints, types, Rust docs, workflows and documents
+lint: prerequisites node-packages check-tools ## Check formatting, lints, types, Rust docs, workflows, documents and templates
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	@# Each on its own: in a build of the workspace one feature hides what another lacks.
@@ -105,6 +105,7 @@ lint: prerequisites node-packages check-tools ## Check formatting, lints, types,
 	$(infra) npm run --silent typecheck
 	.venv/bin/zizmor --offline --quiet --strict-collection .github
 	scripts/check-docs
+	@$(MAKE) lint-templates
 
 .PHONY: docs
 docs: prerequisites ## Build the documents as a book: target/book/index.html
