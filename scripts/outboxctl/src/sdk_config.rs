@@ -4,7 +4,7 @@ use std::{net::IpAddr, time::Duration};
 
 use aws_config::{
     BehaviorVersion, Region, SdkConfig, profile::ProfileFileCredentialsProvider,
-    timeout::TimeoutConfig,
+    provider_config::ProviderConfig, timeout::TimeoutConfig,
 };
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 
@@ -32,20 +32,28 @@ pub(crate) async fn sdk_config(arguments: &Arguments) -> Result<SdkConfig, Error
     }
     let mut loader = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts);
     if let Some(profile) = &arguments.profile {
-        // Otherwise keys in the environment would be preferred: the typed profile is meant.
-        let credentials = ProfileFileCredentialsProvider::builder().profile_name(profile);
-        loader = loader
-            .profile_name(profile)
-            .credentials_provider(credentials.build());
+        loader = loader.profile_name(profile);
     }
     if let Some(region) = &arguments.region {
         loader = loader.region(Region::new(region.clone()));
     }
     let config = loader.load().await;
-    match config.region() {
-        Some(_) => Ok(config),
-        None => Err(Error::NoRegion),
-    }
+    let region = config.region().cloned().ok_or(Error::NoRegion)?;
+    Ok(match &arguments.profile {
+        // Otherwise keys in the environment would be preferred: the typed profile is meant.
+        Some(profile) => config
+            .into_builder()
+            .credentials_provider(of_profile(profile, region))
+            .build(),
+        None => config,
+    })
+}
+
+/// Returns the credentials of a profile. If it names a role, the role is assumed in this Region.
+fn of_profile(profile: &str, region: Region) -> SharedCredentialsProvider {
+    let config = ProviderConfig::without_region().with_region(Some(region));
+    let credentials = ProfileFileCredentialsProvider::builder().configure(&config);
+    SharedCredentialsProvider::new(credentials.profile_name(profile).build())
 }
 
 /// Returns the configuration for the local AWS. Only the endpoint comes from the

@@ -28,7 +28,8 @@ fn with_stack(mut arguments: Vec<OsString>, stack: Option<OsString>) -> Vec<OsSt
 }
 
 /// Returns these options with their values, one after the other, in the order of their names. Each
-/// may be typed with a space or with `=`. If one was typed twice, the first counts.
+/// may be typed with a space or with `=`. If one was typed twice, the last counts, as it does for the
+/// command.
 pub(crate) fn options(arguments: &[OsString], names: &[&str]) -> Vec<String> {
     let options = names.iter().filter_map(|name| {
         let value = value(arguments, name)?;
@@ -39,16 +40,18 @@ pub(crate) fn options(arguments: &[OsString], names: &[&str]) -> Vec<String> {
 
 fn value(arguments: &[OsString], name: &str) -> Option<OsString> {
     let mut arguments = arguments.iter().skip(1).take_while(|typed| *typed != "--");
+    let mut last = None;
     while let Some(typed) = arguments.next() {
         if typed == name {
-            return arguments.next().cloned();
+            last = arguments.next().cloned();
+            continue;
         }
         let value = typed.to_str().and_then(|typed| typed.strip_prefix(name));
         if let Some(value) = value.and_then(|value| value.strip_prefix('=')) {
-            return Some(OsStr::new(value).to_owned());
+            last = Some(OsStr::new(value).to_owned());
         }
     }
-    None
+    last
 }
 
 #[cfg(test)]
@@ -73,6 +76,10 @@ mod tests {
             (&["outboxctl", "--stacks=a"], &[]),
             (&["outboxctl", "discard", "--", "--stack", "a"], &[]),
             (&["--stack", "a"], &[]),
+            (
+                &["outboxctl", "--stack", "a", "status", "--stack=b"],
+                &["--stack", "b"],
+            ),
         ] {
             assert_eq!(
                 options(&typed(arguments), &OUTBOX),

@@ -121,7 +121,7 @@ fn an_access_problem_is_one_line_that_says_what_to_do() {
     }
 }
 
-/// Starts an AWS that rejects every call, and returns the headers of the first.
+/// Starts an AWS that reads one call, answers nothing, and returns the headers of the call.
 fn first_call() -> (SocketAddr, thread::JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -167,6 +167,30 @@ fn a_typed_profile_counts_more_than_keys_in_the_environment() {
     let expected =
         "error: no AWS credentials: sign in, or choose a profile of your AWS configuration";
     assert!(text.starts_with(expected), "{text}");
+}
+
+#[test]
+fn the_role_of_a_typed_profile_is_assumed_in_its_region() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("config");
+    let profiles = "[profile me]\naws_access_key_id = ME\naws_secret_access_key = secret\n\
+                    [profile operator]\nrole_arn = arn:aws:iam::123456789012:role/operator\n\
+                    source_profile = me\nregion = eu-west-1\n";
+    std::fs::write(&config, profiles).unwrap();
+    let (aws, call) = first_call();
+    let output = outboxctl(aws)
+        .env_remove("AWS_REGION")
+        .env("AWS_CONFIG_FILE", &config)
+        .env("AWS_MAX_ATTEMPTS", "1")
+        .args(["--stack", "mine", "--profile", "operator", "status"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    // Without a call, the server would wait for ever.
+    assert!(!stderr(&output).contains("Region"), "{}", stderr(&output));
+    let headers = call.join().unwrap();
+    assert!(headers.contains("Credential=ME/"), "{headers}");
+    assert!(headers.contains("/eu-west-1/sts/"), "{headers}");
 }
 
 #[test]
