@@ -63,13 +63,14 @@ pub const MAX_ITEM_DEPTH: usize = 32;
 /// key of a discarded row gets.
 pub const MAX_AGGREGATE_ID_BYTES: usize = 2048 - "discarded#".len();
 
-/// Bytes of all entries of one `PutEvents` request: "The total size of the request must be under
-/// 1 MB" (its API reference; 256 KB until January 2026). Of the two meanings of MB, this is the
+/// Bytes of all entries of one `PutEvents` request: "the total entry size must be less than 1MB" (its
+/// API reference; 256 KB until January 2026). Of the two meanings of MB, this is the
 /// smaller. An event whose row fits into an item, [`MAX_ITEM_BYTES`], always fits.
 pub const MAX_REQUEST_BYTES: usize = 1_000_000 - 1;
 
-/// Bytes of an edited `detail`: an item's, less 4 KB for the row's other attributes. Its two keys,
-/// its source, its type and its trace have 3 KB at most.
+/// Bytes of an edited `detail`: an item's, less 4 KB for the row's other attributes. If its keys,
+/// source, type and trace are as long as they may be, they have a little more, which still fits into
+/// the 400 KB of an item.
 #[cfg(feature = "replay")]
 pub(crate) const MAX_EDITED_BYTES: usize = MAX_ITEM_BYTES - 4 * 1024;
 

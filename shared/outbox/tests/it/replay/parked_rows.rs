@@ -326,7 +326,7 @@ fn a_reason_has_to_be_given_and_has_a_limit() {
 }
 
 #[test]
-fn a_new_detail_must_be_the_same_event_and_fit_the_bus() {
+fn a_new_detail_must_be_the_same_event_and_fit_its_row() {
     let row = row_with_detail("a", 1, "broken");
     let event = json!({
         "id": row.event_id, "source": "things", "type": "Renamed", "subject": "a", "data": {},
@@ -375,6 +375,10 @@ fn a_new_detail_must_be_the_same_event_and_fit_the_bus() {
     let error = check_detail(&row, &large(most + 1)).unwrap_err();
     let problem = "the event has 401409 bytes, its row takes 401408";
     assert_eq!(error.to_string(), problem);
+    let mut larger = row.clone();
+    larger.detail = large(most + 100);
+    assert_eq!(check_detail(&larger, &large(most + 100)), Ok(()));
+    assert!(check_detail(&larger, &large(most + 101)).is_err());
 }
 
 #[test]
