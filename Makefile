@@ -38,11 +38,12 @@ python := .venv/bin/python -I
 install_python := python3 -I scripts/install-python-packages
 install_node := node scripts/install-node-packages.mjs
 infra := cd ./infra && CDK_DISABLE_CLI_TELEMETRY=1
-devstack := $(without_aws) $(DEVSTACK)
+devstack := $(without_aws) $(DEVSTACK) $(if $(APP),--service "$$APP")
 endpoint := $(if $(filter local,$(ENV)),AWS_ENDPOINT_URL="$$($(devstack) endpoint)")
 # Without --package, cargo uses the features of all default members, as build-local and
 # 'make dev' do, and so compiles nothing twice.
-outboxctl := $(endpoint) OUTBOXCTL_STARTED_BY=make cargo run --locked --quiet --bin outboxctl -- --env $(ENV)
+outboxctl := $(endpoint) OUTBOXCTL_STARTED_BY=make cargo run --locked --quiet --bin outboxctl -- \
+	$(if $(STACK),--stack "$$STACK",--env $(ENV))
 # Tools are compiled apart from the project, and not optimized as it is, which takes longer.
 tools_target := CARGO_TARGET_DIR="$$PWD/target/tools/build" CARGO_BUILD_BUILD_DIR="$$PWD/target/tools/build" \
 	CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
@@ -57,16 +58,16 @@ help: ## Show this list
 	@awk -F ' ## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } \
 		/^[a-z-]+:.* ## / { sub(/:.*/, "", $$1); printf "  make %-27s %s\n", $$1, $$2 }' Makefile
 	@echo
-	@echo "ENV=local is the stack of 'make dev'."
+	@echo "ENV=local is the stack of 'make dev'. STACK=NAME is any other stack with an outbox."
 
 ##@ On this machine: no AWS account, no Docker
 
 .PHONY: demo
-demo: build-local ## Start a local AWS, place orders, and watch every event arrive and ship: STAY=1 to keep it
+demo: build-local ## Start a local AWS, place orders, and watch every event arrive and ship: STAY=1 to keep it, APP=../my-service
 	@$(devstack) demo $(if $(filter 1,$(STAY)),--stay)
 
 .PHONY: dev
-dev: build-local ## Run the local stack and its console, with the functions as you edit them, until Ctrl-C
+dev: build-local ## Run the local stack and its console, with the functions as you edit them, until Ctrl-C: APP=../my-service
 	@$(devstack) dev
 
 .PHONY: fault
@@ -85,7 +86,7 @@ invoke: function python-tools ## Invoke a served function with its sample event:
 		--data-file samples/$(FUNCTION).json
 
 .PHONY: build-local
-build-local: node-packages local-programs ## Build the functions for this machine
+build-local: $(if $(APP),,node-packages) local-programs ## Build the functions for this machine
 
 ##@ Checks
 
@@ -321,7 +322,8 @@ local-programs: prerequisites python-tools
 	@for program in $(DEVSTACK) $(OUTBOXCTL); do \
 		if [ -e $$program ]; then cp $$program $$program.copy && mv $$program.copy $$program; fi; \
 	done
-	@$(cargo_lambda) $(functions) --package devstack --package outboxctl \
+	@# Another service builds its functions itself.
+	@$(cargo_lambda) $(if $(APP),,$(functions)) --package devstack --package outboxctl \
 		--compiler cargo --lambda-dir target/lambda/local
 
 # Two commands, so that the functions are built without the bench's features.
@@ -372,7 +374,8 @@ running:
 operated: prerequisites
 	@case "$(ENV)" in \
 		dev | staging | prod | local) ;; \
-		"") echo "say which environment on make's command line: ENV=dev, ENV=staging, ENV=prod or ENV=local" >&2; exit 2 ;; \
+		"") [ -n "$$STACK" ] || { \
+			echo "say which environment on make's command line: ENV=dev, ENV=staging, ENV=prod or ENV=local" >&2; exit 2; } ;; \
 		*) echo "there is no environment '$(ENV)': choose dev, staging, prod or local" >&2; exit 2 ;; \
 	esac
 

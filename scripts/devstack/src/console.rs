@@ -10,7 +10,7 @@ use tokio::{
 
 use crate::{
     endpoint::LocalEndpoint, error::Error, log::log_line, paths::Paths,
-    process_environment::process_environment, process_group::ProcessGroup,
+    process_environment::process_environment, process_group::ProcessGroup, stack::Stack,
 };
 
 /// How long the console may take to print its address.
@@ -24,24 +24,30 @@ pub(crate) struct Console {
 }
 
 impl Console {
-    /// Starts the console of a stack and waits for its address. `aws` is the stack's AWS, and
-    /// `management` where the stack reports what it does.
+    /// Starts the console of the stack with this name and waits for its address. `aws` is the
+    /// stack's AWS, and `management` where the stack reports what it does.
     ///
     /// # Errors
     ///
     /// If it can't be started, or ends.
     pub(crate) async fn start(
         paths: &Paths,
+        stack: &str,
         aws: LocalEndpoint,
         management: LocalEndpoint,
     ) -> Result<Self, Error> {
         let mut command = Command::new(paths.outboxctl()?);
+        if paths.is_orders_service() {
+            // The commands that it shows are those of make, which find the stack themselves.
+            command.args(["--env", "local"]);
+        } else {
+            command.args(["--stack", stack]);
+        }
         command
-            .args(["--env", "local", "console", "--no-open", "--devstack"])
+            .args(["console", "--no-open", "--devstack"])
             .arg(management.to_string())
             .env_clear()
             .envs(process_environment(std::env::vars_os(), aws))
-            // The commands that it shows are those of make, which find the stack themselves.
             .env("OUTBOXCTL_STARTED_BY", "make")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -70,12 +76,9 @@ impl Console {
     }
 
     /// Starts the console, or logs why not: the stack is useful without it.
-    pub(crate) async fn start_or_log(
-        paths: &Paths,
-        aws: LocalEndpoint,
-        management: LocalEndpoint,
-    ) -> Option<Self> {
-        match Self::start(paths, aws, management).await {
+    pub(crate) async fn start_or_log(paths: &Paths, stack: &Stack) -> Option<Self> {
+        let (aws, management) = (stack.emulator.endpoint(), stack.faults.endpoint());
+        match Self::start(paths, &stack.deployment.stack, aws, management).await {
             Ok(console) => Some(console),
             Err(error) => {
                 log_line("console", stream_mapping_cli::reason(&error));
@@ -166,7 +169,7 @@ mod tests {
 
     async fn start(paths: &Paths) -> Result<Console, Error> {
         let at = |port| LocalEndpoint::new(([127, 0, 0, 1], port).into()).unwrap();
-        Console::start(paths, at(4566), at(4567)).await
+        Console::start(paths, "tickets-local", at(4566), at(4567)).await
     }
 
     #[tokio::test]
@@ -180,6 +183,19 @@ mod tests {
             "http://127.0.0.1:1/?token=--env+local+console+--no-open+--devstack+\
              http://127.0.0.1:4567,http://127.0.0.1:4566"
         );
+    }
+
+    #[tokio::test]
+    async fn a_console_of_another_service_knows_its_stack() {
+        let script = "echo http://127.0.0.1:1/?token=$1+$2; exec sleep 60";
+        let (folder, paths) = project(script);
+        let service = folder.path().join("tickets");
+        fs::create_dir_all(service.join("infra")).unwrap();
+        fs::write(service.join("infra/cdk.json"), "{}").unwrap();
+        let paths = paths.with_service(&service).unwrap();
+        let console = start(&paths).await.unwrap();
+        let expected = "http://127.0.0.1:1/?token=--stack+tickets-local";
+        assert_eq!(console.address(), expected);
     }
 
     #[tokio::test]

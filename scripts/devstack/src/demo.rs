@@ -5,7 +5,6 @@ use std::{
     fmt,
     net::SocketAddr,
     ops::RangeInclusive,
-    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -13,18 +12,18 @@ use std::{
     time::Duration,
 };
 
-use aws_sdk_dynamodb::types::{AttributeValue, Select};
-use aws_sdk_sqs::types::QueueAttributeName;
 use comfy_table::{Table, presets::UTF8_FULL};
 use indicatif::ProgressBar;
 use stream_mapping_cli::Event;
-use tokio::{sync::oneshot, time::Instant};
+use tokio::time::Instant;
 
 use crate::{
+    backlog::{Backlog, pending},
+    broken_bus,
     console::Console,
     damaged_event::DamagedEvent,
     error::Error,
-    faults::{Fault, Kind},
+    faults::Kind,
     mappings::{Functions, Mappings},
     operator::Operator,
     orders::OrdersApi,
@@ -32,11 +31,12 @@ use crate::{
     progress::counter,
     shipments::Shipments,
     stack::Stack,
+    stay::{receive, stay},
     subscriber::Subscriber,
 };
 
 /// After this time without a new event, the others count as lost.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The same for shipments. An event that was not handled is redelivered only when its
 /// message is visible again, after 180 s.
@@ -150,8 +150,7 @@ impl<'p> Demo<'p> {
         let subscriber = Subscriber::subscribe(&stack.clients, &stack.deployment).await?;
         let given_up = Arc::new(AtomicUsize::new(0));
         let mappings = drive(&stack, None, &given_up).await?;
-        let (aws, management) = (stack.emulator.endpoint(), stack.faults.endpoint());
-        let console = Console::start_or_log(paths, aws, management).await;
+        let console = Console::start_or_log(paths, &stack).await;
         if let Some(console) = &console {
             println!("\nWatch it in the browser: {}", console.address());
         }
@@ -174,13 +173,13 @@ impl<'p> Demo<'p> {
         self.follow().await?;
 
         println!("\nAct 2: the bus is broken");
-        self.break_bus(Kind::Throttle)?;
+        broken_bus::start(&self.stack, Kind::Throttle)?;
         let posted = orders + orders.div_ceil(2);
         let placed = self.place(orders + 1..=posted).await?;
         self.cancel_every_fifth(&placed).await?;
-        self.until_the_bus_was_called().await?;
+        broken_bus::until_called(&self.stack).await?;
         println!("events pending in the outbox: {}", self.pending().await?);
-        self.fix_bus();
+        broken_bus::end(&self.stack);
         self.follow().await?;
 
         println!(
@@ -193,7 +192,7 @@ impl<'p> Demo<'p> {
         self.mappings.stop().await;
         self.stack.faults.recorder().mapping_stopped();
         self.mappings = drive(&self.stack, Some(1), &self.given_up).await?;
-        self.break_bus(Kind::Deny)?;
+        broken_bus::start(&self.stack, Kind::Deny)?;
         self.place(posted + 1..=posted + orders.div_ceil(10))
             .await?;
         let damaged = DamagedEvent::write(&self.stack.clients, &self.stack.deployment).await?;
@@ -209,17 +208,7 @@ impl<'p> Demo<'p> {
     /// meanwhile.
     async fn stay(&mut self) -> Result<(), Error> {
         self.stack.accept_orders()?;
-        println!("\nThe stack and its console stay until you press Enter.");
-        let mut enter = pin!(enter());
-        loop {
-            tokio::select! {
-                () = &mut enter => return Ok(()),
-                received = receive(&mut self.subscriber, &self.stack) => received?,
-                () = self.mappings.ended() => {
-                    return Err(Error::Mapping("it has ended".to_owned()));
-                }
-            }
-        }
+        stay(&self.stack, &mut self.subscriber, &mut self.mappings).await
     }
 
     /// Repairs the outbox as an on-call operator does.
@@ -233,26 +222,11 @@ impl<'p> Demo<'p> {
         let (done, needs_attention) = (0, 1);
         operator.run(&["status"], needs_attention).await?;
         operator.run(&["dlq", "list"], needs_attention).await?;
-        self.fix_bus();
+        broken_bus::end(&self.stack);
         let edit = ["edit", &row, "--detail", &fixed];
         operator.run(&edit, done).await?;
         operator.run(&["dlq", "replay"], done).await?;
         operator.run(&["status"], done).await
-    }
-
-    fn break_bus(&self, kind: Kind) -> Result<(), Error> {
-        self.stack.faults.rules().add(Fault {
-            action: "PutEvents".to_owned(),
-            kind,
-            probability: 1.0,
-            count: None,
-        })?;
-        Ok(())
-    }
-
-    fn fix_bus(&self) {
-        self.stack.faults.rules().clear(None);
-        println!("the bus is fixed");
     }
 
     async fn place(&mut self, numbers: RangeInclusive<u64>) -> Result<BTreeSet<String>, Error> {
@@ -269,19 +243,6 @@ impl<'p> Demo<'p> {
         self.cancelled
             .extend(self.api.cancel(every_fifth, || bar.inc(1)).await?);
         bar.finish();
-        Ok(())
-    }
-
-    /// Waits until the relay has called the broken bus.
-    async fn until_the_bus_was_called(&self) -> Result<(), Error> {
-        let give_up_at = Instant::now() + PATIENCE;
-        let was_called = || self.stack.faults.rules().list().iter().any(|f| f.hits > 0);
-        while !was_called() {
-            if Instant::now() > give_up_at {
-                return Err(Error::BusNotCalled);
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
         Ok(())
     }
 
@@ -355,10 +316,10 @@ impl<'p> Demo<'p> {
         Shipments::count(&self.stack.clients, &self.stack.deployment).await
     }
 
-    /// Returns the expected events: order ids with event types.
+    /// Returns the expected events: their subjects with their types.
     fn committed(&self) -> BTreeSet<(String, String)> {
         let event = |event_type: &'static str| {
-            move |order_id: &String| (order_id.clone(), event_type.to_owned())
+            move |order_id: &String| (format!("order#{order_id}"), event_type.to_owned())
         };
         let created = self.placed.iter().map(event("OrderCreated"));
         created
@@ -369,12 +330,12 @@ impl<'p> Demo<'p> {
     fn delivered(&self) -> BTreeSet<(String, String)> {
         let events = self.subscriber.events.values();
         events
-            .map(|event| (event.order_id.clone(), event.event_type.clone()))
+            .map(|event| (event.subject.clone(), event.event_type.clone()))
             .collect()
     }
 
     async fn report(&self) -> Result<Report, Error> {
-        let pending = self.pending().await?;
+        let backlog = Backlog::count(&self.stack.clients, &self.stack.deployment).await?;
         let committed = self.committed();
         let missing = committed.difference(&self.delivered()).count();
         let events = self.subscriber.events.values();
@@ -384,73 +345,17 @@ impl<'p> Demo<'p> {
             cancelled: self.cancelled.len(),
             delivered: committed.len() - missing,
             delivered_twice: events.filter(|event| event.times > 1).count(),
-            lost: missing.saturating_sub(pending),
-            pending,
-            dead_letters: self.dead_letters().await?,
+            lost: missing.saturating_sub(backlog.pending),
+            pending: backlog.pending,
+            dead_letters: backlog.dead_letters,
             shipments_started: shipments.started,
             shipments_stopped: shipments.stopped,
         })
     }
 
-    async fn dead_letters(&self) -> Result<usize, Error> {
-        let depth = QueueAttributeName::ApproximateNumberOfMessages;
-        let attributes = self
-            .stack
-            .clients
-            .sqs
-            .get_queue_attributes()
-            .queue_url(&self.stack.deployment.dead_letter_queue_url)
-            .attribute_names(depth.clone())
-            .send()
-            .await
-            .map_err(|error| Error::call("GetQueueAttributes")(error.into()))?
-            .attributes
-            .unwrap_or_default();
-        let depth = attributes.get(&depth).and_then(|depth| depth.parse().ok());
-        depth.ok_or(Error::NoOutput("ApproximateNumberOfMessages"))
-    }
-
-    /// Counts the rows of the outbox, one for each pending event: not the records of edits.
     async fn pending(&self) -> Result<usize, Error> {
-        let mut pages = self
-            .stack
-            .clients
-            .dynamodb
-            .scan()
-            .table_name(&self.stack.deployment.outbox_table)
-            .consistent_read(true)
-            .filter_expression("NOT begins_with(aggregateId, :discarded)")
-            .expression_attribute_values(":discarded", AttributeValue::S("discarded#".to_owned()))
-            .select(Select::Count)
-            .into_paginator()
-            .send();
-        let mut count = 0;
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| Error::call("Scan")(error.into()))?;
-            count += usize::try_from(page.count()).unwrap_or_default();
-        }
-        Ok(count)
+        pending(&self.stack.clients, &self.stack.deployment).await
     }
-}
-
-/// Receives what the bus has delivered.
-async fn receive(subscriber: &mut Subscriber, stack: &Stack) -> Result<(), Error> {
-    for event in subscriber.receive().await? {
-        stack.delivered(&event);
-    }
-    Ok(())
-}
-
-/// Waits until Enter is pressed, or standard input ends. In a thread of its own: the runtime
-/// would wait for a read of its own when the demo is interrupted.
-async fn enter() {
-    let (sender, pressed) = oneshot::channel();
-    std::thread::spawn(move || {
-        let read = std::io::stdin().read_line(&mut String::new());
-        // The demo may have been interrupted.
-        let _ = sender.send(read);
-    });
-    let _ = pressed.await;
 }
 
 /// Drives the stack's mappings, and counts the records that run out of retries.

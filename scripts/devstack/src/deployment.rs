@@ -1,4 +1,4 @@
-//! The orders stack, deployed to the emulator.
+//! The service's stack, deployed to the emulator.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -16,42 +16,38 @@ use crate::{
     process_environment::{REGION, process_environment},
 };
 
-/// The stack's name, as in `infra/orders`.
-const STACK: &str = "orders-local";
-
 /// The emulator's account.
 const ACCOUNT: &str = "000000000000";
 
-/// The outputs of the deployed stack.
+/// A deployed stack and its outputs.
 #[derive(Debug, Clone)]
 pub struct Deployment {
-    /// The URL of the orders API. Its host name doesn't resolve: requests go to the emulator
-    /// with this host in their `Host` header.
-    pub api_url: String,
-    /// The orders table.
-    pub orders_table: String,
+    /// The stack's name.
+    pub stack: String,
     /// The outbox table.
     pub outbox_table: String,
-    /// The shipments table.
-    pub shipments_table: String,
     /// The bus.
     pub event_bus: String,
     /// The outbox's dead-letter queue.
     pub dead_letter_queue_url: String,
-    /// The queue of messages that shipping can't handle.
-    pub shipping_dead_letter_queue_url: String,
     /// The names of the deployed functions, by the names of their crates.
     pub functions: BTreeMap<String, String>,
     /// The template that was deployed. The file exists as long as the emulator runs.
     pub template: PathBuf,
+    /// All outputs, by their names.
+    outputs: HashMap<String, String>,
 }
 
+/// The outputs of each stack, as the CDK writes them.
+type Stacks = HashMap<String, HashMap<String, String>>;
+
 impl Deployment {
-    /// Deploys the orders stack to the emulator, with the same template as on AWS.
+    /// Deploys the service's stack to the emulator, with the same template as on AWS.
     ///
     /// # Errors
     ///
-    /// If the CDK fails, or the stack lacks an output.
+    /// If the CDK fails, the app has another number of stacks than one, or the stack lacks an
+    /// output of its outbox.
     pub async fn deploy(paths: &Paths, emulator: &Emulator) -> Result<Self, Error> {
         let environment = format!("aws://{ACCOUNT}/{REGION}");
         let endpoint = emulator.endpoint();
@@ -66,32 +62,46 @@ impl Deployment {
             outputs_file.as_str(),
         ];
         cdk(paths, endpoint, directory, "deploy", &arguments).await?;
-        let template = assembly(directory).join(format!("{STACK}.template.json"));
-        Self::read(&outputs, template)
+        Self::of(read(&outputs)?, &assembly(directory))
     }
 
-    fn read(path: &Path, template: PathBuf) -> Result<Self, Error> {
-        let what = || format!("reading {}", path.display());
-        let json = std::fs::read_to_string(path).map_err(Error::io(what()))?;
-        let stacks: HashMap<String, HashMap<String, String>> = serde_json::from_str(&json)
-            .map_err(|error| Error::Io {
-                what: what(),
-                source: error.into(),
-            })?;
-        let outputs = stacks.get(STACK).cloned().unwrap_or_default();
+    fn of(stacks: Stacks, assembly: &Path) -> Result<Self, Error> {
+        let mut names: Vec<String> = stacks.keys().cloned().collect();
+        names.sort();
+        let mut stacks = stacks.into_iter();
+        let (Some((stack, outputs)), None) = (stacks.next(), stacks.next()) else {
+            return Err(Error::Stacks(names));
+        };
         let output = |name| outputs.get(name).cloned().ok_or(Error::NoOutput(name));
         Ok(Self {
-            api_url: output("ApiUrl")?,
-            orders_table: output("OrdersTableName")?,
             outbox_table: output("OutboxTableName")?,
-            shipments_table: output("ShipmentsTableName")?,
             event_bus: output("EventBusName")?,
             dead_letter_queue_url: output("DeadLetterQueueUrl")?,
-            shipping_dead_letter_queue_url: output("ShippingDeadLetterQueueUrl")?,
             functions: functions(&outputs),
-            template,
+            template: assembly.join(format!("{stack}.template.json")),
+            stack,
+            outputs,
         })
     }
+
+    /// Returns an output of the stack.
+    ///
+    /// # Errors
+    ///
+    /// If the stack has no such output.
+    pub fn output(&self, name: &'static str) -> Result<&str, Error> {
+        let output = self.outputs.get(name).ok_or(Error::NoOutput(name))?;
+        Ok(output)
+    }
+}
+
+fn read(outputs: &Path) -> Result<Stacks, Error> {
+    let what = || format!("reading {}", outputs.display());
+    let json = std::fs::read_to_string(outputs).map_err(Error::io(what()))?;
+    serde_json::from_str(&json).map_err(|error| Error::Io {
+        what: what(),
+        source: error.into(),
+    })
 }
 
 /// Returns the functions: the output `PublishEventsFunctionName` is the name of the deployed
@@ -155,20 +165,50 @@ async fn cdk(
 mod tests {
     use super::*;
 
+    fn stacks(outputs: &[(&str, &[&str])]) -> Stacks {
+        let stack = |(stack, names): &(&str, &[&str])| {
+            let outputs = names
+                .iter()
+                .map(|name| ((*name).into(), format!("the {name}")));
+            ((*stack).to_owned(), outputs.collect())
+        };
+        outputs.iter().map(stack).collect()
+    }
+
+    fn deployment(stacks: Stacks) -> Result<Deployment, Error> {
+        Deployment::of(stacks, Path::new("/run/cdk.out"))
+    }
+
+    const OUTBOX: [&str; 3] = ["OutboxTableName", "EventBusName", "DeadLetterQueueUrl"];
+
     #[test]
-    fn functions_are_found_by_their_outputs() {
-        let outputs = [
-            ("ApiUrl", "http://api"),
-            ("CreateOrderFunctionName", "orders-local-CreateOrder-1"),
-        ];
-        let outputs = outputs.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let expected = (
+    fn a_stack_of_any_name_is_known_by_its_outputs() {
+        let outputs = [&OUTBOX[..], &["CreateOrderFunctionName", "ApiUrl"]].concat();
+        let deployed = deployment(stacks(&[("help-desk-local", &outputs)])).unwrap();
+        assert_eq!(deployed.stack, "help-desk-local");
+        assert_eq!(deployed.event_bus, "the EventBusName");
+        assert_eq!(deployed.output("ApiUrl").unwrap(), "the ApiUrl");
+        assert!(matches!(
+            deployed.output("Other"),
+            Err(Error::NoOutput("Other"))
+        ));
+        let template = Path::new("/run/cdk.out/help-desk-local.template.json");
+        assert_eq!(deployed.template, template);
+        let function = (
             "create-order".to_owned(),
-            "orders-local-CreateOrder-1".to_owned(),
+            "the CreateOrderFunctionName".to_owned(),
         );
-        assert_eq!(
-            functions(&HashMap::from(outputs)),
-            BTreeMap::from([expected])
-        );
+        assert_eq!(deployed.functions, BTreeMap::from([function]));
+    }
+
+    #[test]
+    fn an_app_must_have_one_stack_with_the_outputs_of_an_outbox() {
+        let problem = |stacks| deployment(stacks).unwrap_err().to_string();
+        assert_eq!(problem(stacks(&[])), "the CDK app deployed 0 stacks: ");
+        let two = stacks(&[("b", &OUTBOX), ("a", &OUTBOX)]);
+        assert_eq!(problem(two), "the CDK app deployed 2 stacks: a, b");
+        let missing = stacks(&[("a", &OUTBOX[1..])]);
+        let expected = "the deployed stack has no output OutboxTableName";
+        assert_eq!(problem(missing), expected);
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     endpoint::LocalEndpoint,
     error::Error,
     functions::{Gateway, deployed},
+    introduction::introduce,
     log::log_line,
     mappings::{Functions, Mappings},
     orders::OrdersApi,
@@ -53,11 +54,13 @@ pub async fn dev(paths: &Paths, listen: SocketAddr) -> Result<(), Error> {
         stack.observing(Arc::new(batch_log())),
     )
     .await?;
-    stack.accept_orders_through(OrdersApi::of_functions(gateway.endpoint())?);
+    if paths.is_orders_service() {
+        stack.accept_orders_through(OrdersApi::of_functions(gateway.endpoint())?);
+    }
     let (faults, aws) = (stack.faults.endpoint(), stack.emulator.endpoint());
     running.announce(paths, faults, aws)?;
-    let mut console = Console::start_or_log(paths, aws, faults).await;
-    print_introduction(&stack, &gateway, console.as_ref());
+    let mut console = Console::start_or_log(paths, &stack).await;
+    introduce(paths, &stack, gateway.endpoint(), console.as_ref());
     tokio::select! {
         failed = log_events(&mut subscriber, &stack) => failed,
         never = console::log_end(&mut console) => match never {},
@@ -96,58 +99,11 @@ async fn log_events(subscriber: &mut Subscriber, stack: &Stack) -> Result<(), Er
             stack.delivered(&event);
             let delivered = &subscriber.events[&event];
             let again = if delivered.times > 1 { ", again" } else { "" };
-            let (kind, order) = (&delivered.event_type, &delivered.order_id);
-            let what = format!("{kind} of order {order} is on the bus{again}");
+            let (kind, subject) = (&delivered.event_type, &delivered.subject);
+            let what = format!("{kind} of {subject} is on the bus{again}");
             log_line("event", what);
         }
     }
-}
-
-fn print_introduction(stack: &Stack, gateway: &Gateway, console: Option<&Console>) {
-    if let Some(console) = console {
-        println!(
-            "
-See where every event is, and fix what is stuck, in the browser:
-
-  {}",
-            console.address()
-        );
-    }
-    let order = r#"{"customerId":"customer-7","currency":"EUR","items":[{"productId":"teapot","quantity":2,"unitPrice":1950}]}"#;
-    println!(
-        "
-Place an order:
-
-  curl {functions}/lambda-url/create-order/orders -H 'Content-Type: application/json' \\
-    -d '{order}'
-
-Its event shows up below when it is on the bus, and then its shipment. Get the
-order, and cancel it:
-
-  curl {functions}/lambda-url/get-order/orders/ID
-  curl -X POST {functions}/lambda-url/cancel-order/orders/ID/cancel
-
-Edit a function and save it: the next call runs the new code. Inject faults, from
-another terminal:
-
-  make fault ARGS='add PutEvents throttle'
-  make fault ARGS='add TransactWriteItems poison --count 1'
-  make fault ARGS=list
-  make fault ARGS=clear
-
-See what is pending or parked, and fix it:
-
-  make status ENV=local
-  make replay ENV=local
-  make outboxctl ENV=local ARGS=parked
-
-The local AWS answers at {aws}
-
-Ctrl-C stops everything.
-",
-        functions = gateway.endpoint(),
-        aws = stack.emulator.endpoint(),
-    );
 }
 
 #[cfg(test)]

@@ -19,6 +19,12 @@ pub enum Error {
     #[error("neither this program nor the current directory is in the project")]
     #[diagnostic(help("run it through make, in the project's folder: make demo"))]
     NoProject,
+    /// A folder that contains no service.
+    #[error("there is no service in {}", .0.display())]
+    #[diagnostic(help(
+        "APP is the folder of a service: its CDK app is described in infra/cdk.json there"
+    ))]
+    NoService(PathBuf),
     /// The emulator ended, or did not answer in time.
     #[error("the emulator did not start: {reason}")]
     #[diagnostic(help("its log is {}", log.display()))]
@@ -39,8 +45,34 @@ pub enum Error {
     },
     /// The stack lacks an output.
     #[error("the deployed stack has no output {0}")]
-    #[diagnostic(help("add the output to infra/orders/orders-stack.ts"))]
+    #[diagnostic(help(
+        "add it with CfnOutput; the construct adds those of the outbox: addOperatorOutputs()"
+    ))]
     NoOutput(&'static str),
+    /// The CDK app deployed no stack, or several.
+    #[error("the CDK app deployed {} stacks: {}", .0.len(), .0.join(", "))]
+    #[diagnostic(help("with the context env=local it must have one stack, with an output"))]
+    Stacks(Vec<String>),
+    /// The calls of a service's demo can't be read.
+    #[error("{} has no calls for a demo: {reason}", file.display())]
+    #[diagnostic(help(
+        "it is a JSON array of calls: {{\"function\": NAME, \"payload\": …, \"events\": [TYPE, …]}}"
+    ))]
+    DemoCalls {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// A function failed in the demo.
+    #[error("the function {function} failed: {reason}")]
+    #[diagnostic(help("its log is in target/devstack"))]
+    FunctionFailed {
+        /// The name of its crate.
+        function: String,
+        /// How it failed.
+        reason: String,
+    },
     /// A mapping has a setting that is not supported.
     #[error("a deployed event source mapping cannot be driven: {0}")]
     #[diagnostic(help(
@@ -82,6 +114,14 @@ pub enum Error {
     /// The running stack rejected a fault.
     #[error("{0}")]
     FaultRejected(String),
+    /// A function that is not deployed, or has no such variable.
+    #[error("no function {function} with a variable {variable} is deployed")]
+    NoVariable {
+        /// The name of its crate.
+        function: String,
+        /// The variable that it was not to get.
+        variable: String,
+    },
     /// Functions can no longer be called.
     #[error("the server of the functions has ended")]
     FunctionsEnded,

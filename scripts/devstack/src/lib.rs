@@ -1,11 +1,13 @@
-//! The local AWS: starts the emulator, deploys the orders stack to it, and drives its
-//! stream mapping as Lambda does.
+//! The local AWS: starts the emulator, deploys a service's stack to it, and drives
+//! its stream mapping as Lambda does.
 //!
 //! Nothing here can reach a real account. Clients are created only for a
 //! [`LocalEndpoint`], which is on loopback, and every process is started with an
 //! environment that contains only dummy credentials.
 
 mod activity;
+mod backlog;
+mod broken_bus;
 mod clients;
 mod console;
 mod customer;
@@ -21,6 +23,7 @@ mod fault_client;
 mod faults;
 mod functions;
 mod http_server;
+mod introduction;
 mod log;
 mod management;
 mod mapping_results;
@@ -33,8 +36,10 @@ mod process_group;
 mod progress;
 mod queue_mapping;
 mod running;
+mod service_demo;
 mod shipments;
 mod stack;
+mod stay;
 mod subscriber;
 mod upstream;
 mod watch;
@@ -53,6 +58,7 @@ pub use functions::BuiltFunctions;
 pub use mappings::{Functions, Mappings};
 pub use paths::Paths;
 pub use process_environment::process_environment;
+pub use service_demo::{ServiceReport, service_demo};
 pub use stack::Stack;
 pub use subscriber::{Delivered, Subscriber};
 pub use watch::watch;

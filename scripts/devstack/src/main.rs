@@ -4,11 +4,12 @@ mod fault_options;
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
     process::ExitCode,
 };
 
 use clap::{Parser, Subcommand};
-use devstack::{Error, FaultClient, Paths, demo, dev, endpoint, watch};
+use devstack::{Error, FaultClient, Paths, demo, dev, endpoint, service_demo, watch};
 use fault_options::NewFault;
 use stream_mapping_cli::interrupted;
 
@@ -20,13 +21,18 @@ struct Arguments {
     #[arg(long, global = true)]
     listen: Option<SocketAddr>,
 
+    /// The folder of another service, to run in the place of this project's orders.
+    #[arg(long, global = true)]
+    service: Option<PathBuf>,
+
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    /// Place orders and follow their events to their shipments.
+    /// Place orders and follow their events to their shipments. For another service: make the
+    /// calls in its scripts/demo.json, and follow their events.
     Demo {
         /// The number of orders in the first act; half as many in the second.
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000))]
@@ -62,7 +68,10 @@ enum FaultCommand {
 #[tokio::main]
 async fn main() -> miette::Result<ExitCode> {
     let arguments = Arguments::parse();
-    let paths = Paths::of_this_project()?;
+    let mut paths = Paths::of_this_project()?;
+    if let Some(service) = &arguments.service {
+        paths = paths.with_service(service)?;
+    }
     // A signal drops `run`, and with it everything that it started, which ends it.
     tokio::select! {
         result = run(&arguments, &paths) => Ok(result?),
@@ -74,13 +83,13 @@ async fn run(arguments: &Arguments, paths: &Paths) -> Result<ExitCode, Error> {
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let emulator = arguments.listen.unwrap_or(any_port);
     match &arguments.command {
+        Command::Demo { stay, .. } if arguments.service.is_some() => {
+            let report = service_demo(paths, emulator, *stay).await?;
+            Ok(status(report.is_success()))
+        }
         Command::Demo { orders, stay } => {
             let report = demo(paths, emulator, *orders, *stay).await?;
-            Ok(if report.is_success() {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::FAILURE
-            })
+            Ok(status(report.is_success()))
         }
         Command::Dev => {
             dev(paths, emulator).await?;
@@ -98,6 +107,14 @@ async fn run(arguments: &Arguments, paths: &Paths) -> Result<ExitCode, Error> {
             fault(command, &FaultClient::find(paths)?).await?;
             Ok(ExitCode::SUCCESS)
         }
+    }
+}
+
+fn status(is_success: bool) -> ExitCode {
+    if is_success {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     }
 }
 

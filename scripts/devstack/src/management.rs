@@ -122,7 +122,8 @@ impl Management {
 
     fn customer(&self) -> Result<&Customer, (StatusCode, String)> {
         self.customer.get().ok_or_else(|| {
-            let message = "orders can't be placed yet: the stack starts, or the demo is running";
+            let message = "orders can't be placed: the stack starts, the demo is running, or the \
+                           stack is another service's";
             (StatusCode::CONFLICT, message.to_owned())
         })
     }

@@ -45,7 +45,10 @@ struct Problem {
 impl OrdersApi {
     /// Returns the API of the deployed stack.
     pub(crate) fn of(endpoint: LocalEndpoint, deployment: &Deployment) -> Result<Self, Error> {
-        let host = deployment.api_url.trim_start_matches("http://").to_owned();
+        // Its host name doesn't resolve: requests go to the emulator with this host in their
+        // `Host` header.
+        let url = deployment.output("ApiUrl")?;
+        let host = url.trim_start_matches("http://").to_owned();
         Self::new(endpoint, Some(host), TIMEOUT)
     }
 

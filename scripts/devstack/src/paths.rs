@@ -1,4 +1,4 @@
-//! Where the files of the project are.
+//! Where the files of the tools and of the service are.
 
 use std::{
     ffi::OsString,
@@ -12,16 +12,44 @@ use crate::error::Error;
 /// The file that identifies the project's folder.
 const MARK: &str = "scripts/devstack/Cargo.toml";
 
-/// The paths of one project folder.
+/// The file that identifies the folder of a service.
+const SERVICE_MARK: &str = "infra/cdk.json";
+
+/// The paths of the project, and of the service that runs on its local AWS.
 #[derive(Debug, Clone)]
 pub struct Paths {
     root: PathBuf,
+    /// The folder of another service than the project's own.
+    other_service: Option<PathBuf>,
 }
 
 impl Paths {
-    /// Returns the paths of the project in this directory.
+    /// Returns the paths of the project in this directory, with its own service: orders.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self {
+            root: root.into(),
+            other_service: None,
+        }
+    }
+
+    /// Returns these paths with the service in another folder. The service has the project's
+    /// layout: a CDK app in `infra`, which deploys one stack with the context `env=local`, and
+    /// a workspace whose functions are built by cargo.
+    ///
+    /// # Errors
+    ///
+    /// If the folder has no such app.
+    pub fn with_service(self, folder: &Path) -> Result<Self, Error> {
+        let failed = || Error::NoService(folder.to_owned());
+        let folder = folder.canonicalize().map_err(|_| failed())?;
+        if !folder.join(SERVICE_MARK).is_file() {
+            return Err(failed());
+        }
+        let is_own = self.root.canonicalize().is_ok_and(|root| root == folder);
+        Ok(Self {
+            other_service: (!is_own).then_some(folder),
+            ..self
+        })
     }
 
     /// Returns the paths of the project that contains this program, or else the current
@@ -50,17 +78,29 @@ impl Paths {
         Some(Self::new(root))
     }
 
-    pub(crate) fn root(&self) -> &Path {
-        &self.root
+    /// Returns the folder of the service.
+    pub(crate) fn service(&self) -> &Path {
+        self.other_service.as_ref().unwrap_or(&self.root)
+    }
+
+    /// Returns whether the service is the project's own: orders.
+    pub(crate) fn is_orders_service(&self) -> bool {
+        self.other_service.is_none()
     }
 
     /// Returns the folder of the functions' crates.
     pub(crate) fn lambdas(&self) -> PathBuf {
-        self.root.join("lambdas")
+        self.service().join("lambdas")
     }
 
+    /// Returns the folder of the CDK app.
     pub(crate) fn infra(&self) -> PathBuf {
-        self.root.join("infra")
+        self.service().join("infra")
+    }
+
+    /// Returns the file with the calls of the service's demo.
+    pub(crate) fn demo_calls(&self) -> PathBuf {
+        self.service().join("scripts/demo.json")
     }
 
     /// Returns the emulator's program and arguments, of the version pinned in
@@ -77,7 +117,7 @@ impl Paths {
         Ok((python, ["-I".into(), script.into()]))
     }
 
-    /// Returns the CDK's command, of the version pinned in `infra/package.json`.
+    /// Returns the CDK's command, of the version pinned in the service's `infra/package.json`.
     pub(crate) fn cdk(&self) -> Result<PathBuf, Error> {
         installed(self.infra().join("node_modules/.bin/cdk"))
     }
@@ -157,6 +197,39 @@ mod tests {
         assert_eq!(program, bin.join("python"));
         let script = directory.path().join("scripts/devstack/emulator.py");
         assert_eq!(arguments, [OsString::from("-I"), script.into_os_string()]);
+    }
+
+    #[test]
+    fn a_service_of_another_folder_is_used_with_the_tools_of_this_project() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().canonicalize().unwrap();
+        let (tools, service) = (root.join("tools"), root.join("service"));
+        for folder in [&tools, &service] {
+            fs::create_dir_all(folder.join("infra")).unwrap();
+            fs::write(folder.join("infra/cdk.json"), "{}").unwrap();
+        }
+
+        let paths = Paths::new(&tools);
+        assert!(paths.is_orders_service());
+        assert_eq!(paths.infra(), tools.join("infra"));
+        let paths = paths.with_service(&service).unwrap();
+        assert!(!paths.is_orders_service());
+        assert_eq!(paths.infra(), service.join("infra"));
+        assert!(paths.running().unwrap().starts_with(&tools));
+
+        let own = paths.with_service(&tools).unwrap();
+        assert!(own.is_orders_service());
+    }
+
+    #[test]
+    fn a_folder_without_a_service_is_an_error_that_says_what_is_missing() {
+        let directory = tempfile::tempdir().unwrap();
+        for folder in [directory.path(), &directory.path().join("none")] {
+            let paths = Paths::new(directory.path()).with_service(folder);
+            let error = paths.unwrap_err();
+            let expected = format!("there is no service in {}", folder.display());
+            assert_eq!(error.to_string(), expected);
+        }
     }
 
     #[test]

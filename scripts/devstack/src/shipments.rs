@@ -24,7 +24,7 @@ impl Shipments {
         let mut items = clients
             .dynamodb
             .scan()
-            .table_name(&deployment.shipments_table)
+            .table_name(deployment.output("ShipmentsTableName")?)
             .consistent_read(true)
             .into_paginator()
             .items()

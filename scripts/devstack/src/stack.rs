@@ -9,21 +9,21 @@ use crate::{
     faults::FaultProxy, orders::OrdersApi, paths::Paths, progress::step,
 };
 
-/// The local AWS with the orders stack, and a fault proxy between the functions and AWS.
+/// The local AWS with the service's stack, and a fault proxy between the functions and AWS.
 #[derive(Debug)]
 pub struct Stack {
     /// The proxy that the functions' calls go through.
     pub faults: FaultProxy,
     /// The local AWS.
     pub emulator: Emulator,
-    /// The deployed orders stack.
+    /// The deployed stack.
     pub deployment: Deployment,
     /// Clients of the local AWS that bypass the fault proxy.
     pub clients: Clients,
 }
 
 impl Stack {
-    /// Starts the emulator, deploys the orders stack to it, and prints its progress.
+    /// Starts the emulator, deploys the service's stack to it, and prints its progress.
     ///
     /// # Errors
     ///
@@ -34,7 +34,7 @@ impl Stack {
         let emulator = step("starting the local AWS", starting).await?;
         let faults = proxy.in_front_of(emulator.endpoint());
         let deploying = Deployment::deploy(paths, &emulator);
-        let deployment = step("deploying the orders stack", deploying).await?;
+        let deployment = step("deploying the stack", deploying).await?;
         Ok(Self {
             clients: Clients::new(emulator.endpoint()),
             faults,

@@ -22,19 +22,20 @@ pub struct Subscriber {
 pub struct Delivered {
     /// EventBridge's detail type.
     pub event_type: String,
-    /// The order it is about.
-    pub order_id: String,
+    /// What it is about: the id of its aggregate, such as `order#1`.
+    pub subject: String,
     /// How often it has arrived.
     pub times: u32,
 }
 
 impl Subscriber {
-    /// Subscribes to all events of the orders service.
+    /// Subscribes to all events that the outbox publishes.
     ///
     /// # Errors
     ///
     /// If a call fails.
     pub async fn subscribe(clients: &Clients, deployment: &Deployment) -> Result<Self, Error> {
+        let sources: Vec<&str> = deployment.output("EventSources")?.split(',').collect();
         let queue_url = clients
             .sqs
             .create_queue()
@@ -66,7 +67,7 @@ impl Subscriber {
             .put_rule()
             .name(rule)
             .event_bus_name(&deployment.event_bus)
-            .event_pattern(json!({"source": ["orders"]}).to_string())
+            .event_pattern(json!({"source": sources}).to_string())
             .send()
             .await
             .map_err(|error| Error::call("PutRule")(error.into()))?;
@@ -139,7 +140,7 @@ impl Subscriber {
         let id = text("/detail/id");
         let delivered = self.events.entry(id.clone()).or_insert_with(|| Delivered {
             event_type: text("/detail-type"),
-            order_id: text("/detail/data/orderId"),
+            subject: text("/detail/subject"),
             times: 0,
         });
         delivered.times += 1;

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use super::{configuration::deployed, gateway::Gateway};
+use super::{
+    configuration::{Configuration, Configurations, deployed},
+    gateway::Gateway,
+};
 use crate::{
     endpoint::LocalEndpoint, error::Error, mappings::Functions, paths::Paths, stack::Stack,
 };
@@ -17,7 +20,7 @@ impl BuiltFunctions {
     ///
     /// # Errors
     ///
-    /// If a deployed configuration can't be read, or no port can be opened.
+    /// If a deployed configuration can't be read or has no such variable, or no port can be opened.
     pub async fn serve(
         paths: &Paths,
         stack: &Stack,
@@ -26,10 +29,11 @@ impl BuiltFunctions {
     ) -> Result<Self, Error> {
         let mut configurations = deployed(stack).await?;
         for (function, variable) in without {
-            if let Some(configuration) = configurations.get_mut(*function) {
-                configuration
-                    .environment
-                    .retain(|(name, _)| name != variable);
+            if !remove(&mut configurations, function, variable) {
+                return Err(Error::NoVariable {
+                    function: (*function).to_owned(),
+                    variable: (*variable).to_owned(),
+                });
             }
         }
         let recorder = stack.faults.recorder().clone();
@@ -45,5 +49,43 @@ impl BuiltFunctions {
     /// Returns how mappings reach the functions.
     pub fn functions(&self) -> Functions {
         Functions::Watched(self.0.client())
+    }
+}
+
+/// Removes a variable of a function, and returns whether there was one.
+fn remove(configurations: &mut Configurations, function: &str, variable: &str) -> bool {
+    let Some(Configuration { environment, .. }) = configurations.get_mut(function) else {
+        return false;
+    };
+    let before = environment.len();
+    environment.retain(|(name, _)| name != variable);
+    environment.len() < before
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn only_a_variable_that_exists_is_removed() {
+        let configuration = Configuration {
+            environment: vec![("EVENT_BUS_NAME".into(), "orders".into())],
+            timeout: Duration::from_secs(3),
+        };
+        let mut configurations = Configurations::from([("create-order".to_owned(), configuration)]);
+        assert!(!remove(&mut configurations, "create-order", "EVENT_BUS"));
+        assert!(!remove(
+            &mut configurations,
+            "place-order",
+            "EVENT_BUS_NAME"
+        ));
+        assert!(remove(
+            &mut configurations,
+            "create-order",
+            "EVENT_BUS_NAME"
+        ));
+        assert_eq!(configurations["create-order"].environment, []);
     }
 }

@@ -80,7 +80,7 @@ impl Gateway {
         recorder: Recorder,
     ) -> Result<Self, Error> {
         let code = || Code::Built(folder.to_owned());
-        let functions = functions(paths.root(), configurations, code);
+        let functions = functions(paths.service(), configurations, code);
         let server = HttpServer::listen(any_port()).await?;
         Ok(Self::serve(server, functions, recorder))
     }

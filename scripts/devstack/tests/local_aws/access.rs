@@ -134,7 +134,7 @@ async fn until_stopped(clients: &Clients, deployment: &Deployment, order_id: &st
     loop {
         let shipment = clients.dynamodb.get_item();
         let shipment = shipment
-            .table_name(&deployment.shipments_table)
+            .table_name(deployment.output("ShipmentsTableName").unwrap())
             .key("pk", AttributeValue::S(format!("shipment#{order_id}")))
             .consistent_read(true);
         let shipment = shipment.send().await.unwrap().item.unwrap_or_default();

@@ -135,9 +135,10 @@ async fn every_event_arrives_despite_kills_and_failing_calls() {
         let arrived: BTreeSet<&String> = subscriber
             .events
             .values()
-            .map(|event| &event.order_id)
+            .map(|event| &event.subject)
             .collect();
-        let missing = placed.iter().filter(|id| !arrived.contains(id)).count();
+        let has_arrived = |id: &&String| arrived.contains(&format!("order#{id}"));
+        let missing = placed.iter().filter(|id| !has_arrived(id)).count();
         if missing == 0 && pending(&stack).await == 0 {
             break;
         }

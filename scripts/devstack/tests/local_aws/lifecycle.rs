@@ -120,11 +120,8 @@ async fn start_relay(stack: &Stack) {
 async fn tables(stack: &Stack) -> Vec<String> {
     let deployment = &stack.deployment;
     let mut tables = Vec::new();
-    for name in [
-        &deployment.orders_table,
-        &deployment.outbox_table,
-        &deployment.shipments_table,
-    ] {
+    for output in ["OrdersTableName", "OutboxTableName", "ShipmentsTableName"] {
+        let name = deployment.output(output).unwrap();
         let described = stack.clients.dynamodb.describe_table().table_name(name);
         let table = described.send().await.unwrap().table.unwrap();
         tables.push(table.creation_date_time.unwrap().to_string());

@@ -14,7 +14,8 @@ pub(crate) fn request(
     method: Method,
     path: &str,
 ) -> RequestBuilder {
-    let host = stack.deployment.api_url.trim_start_matches("http://");
+    let url = stack.deployment.output("ApiUrl").unwrap();
+    let host = url.trim_start_matches("http://");
     http.request(method, format!("{}{path}", stack.emulator.endpoint()))
         .header("host", host)
 }

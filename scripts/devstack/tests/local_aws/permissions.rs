@@ -110,19 +110,17 @@ fn actions(operation: &str, request: &Value) -> Result<Vec<(String, String)>, St
 }
 
 fn output_of(resource: &str, deployment: &Deployment) -> String {
-    let outputs = [
-        ("OrdersTableName", &deployment.orders_table),
-        ("OutboxTableName", &deployment.outbox_table),
-        ("ShipmentsTableName", &deployment.shipments_table),
-        ("EventBusName", &deployment.event_bus),
-        ("DeadLetterQueueUrl", &deployment.dead_letter_queue_url),
-        (
-            "ShippingDeadLetterQueueUrl",
-            &deployment.shipping_dead_letter_queue_url,
-        ),
-    ];
-    let named = outputs.into_iter().find(|(_, value)| *value == resource);
-    named.map_or(resource, |(output, _)| output).to_owned()
+    let mut outputs = [
+        "OrdersTableName",
+        "OutboxTableName",
+        "ShipmentsTableName",
+        "EventBusName",
+        "DeadLetterQueueUrl",
+        "ShippingDeadLetterQueueUrl",
+    ]
+    .into_iter();
+    let output = outputs.find(|output| deployment.output(output).unwrap() == resource);
+    output.unwrap_or(resource).to_owned()
 }
 
 /// Returns permissions that are granted but not used, or used but not granted.
