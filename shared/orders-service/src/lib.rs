@@ -31,4 +31,4 @@ pub use create_order::create_order;
 pub use get_order::get_order;
 pub use idempotency::{IdempotencyKey, InvalidIdempotencyKey};
 pub use service::{CancelOrderError, OrderService, PlaceOrderError};
-pub use store::{OrderStore, Orders, ReadError};
+pub use store::{OrderStore, Orders};

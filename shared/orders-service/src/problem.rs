@@ -8,12 +8,12 @@ use lambda_http::{
     },
 };
 use orders::{InvalidOrder, Violation};
+use outbox::FindError;
 use serde::Serialize;
 
 use crate::{
     idempotency::InvalidIdempotencyKey,
     service::{CancelOrderError, PlaceOrderError},
-    store::ReadError,
 };
 
 /// The `Retry-After` of an unavailable service, in seconds.
@@ -158,11 +158,11 @@ impl Problem {
                 "The idempotency key was used for another order",
                 "Use a new Idempotency-Key for each order.",
             ),
-            PlaceOrderError::PlacedBefore(ReadError::Unavailable(_)) => Self::unavailable(
+            PlaceOrderError::PlacedBefore(FindError::Unavailable(_)) => Self::unavailable(
                 "The order was placed before, but cannot be read now. Send the request again with \
                  the same Idempotency-Key.",
             ),
-            PlaceOrderError::PlacedBefore(ReadError::Internal(_)) => {
+            PlaceOrderError::PlacedBefore(_) => {
                 Self::internal("The order was placed before, but cannot be read.")
             }
             PlaceOrderError::Unavailable(_) => {
@@ -208,11 +208,11 @@ impl From<CancelOrderError> for Problem {
     }
 }
 
-impl From<ReadError> for Problem {
-    fn from(error: ReadError) -> Self {
+impl From<FindError> for Problem {
+    fn from(error: FindError) -> Self {
         match error {
-            ReadError::Unavailable(_) => Self::unavailable("Send the request again."),
-            ReadError::Internal(_) => Self::internal("The order could not be read."),
+            FindError::Unavailable(_) => Self::unavailable("Send the request again."),
+            _ => Self::internal("The order could not be read."),
         }
     }
 }

@@ -7,14 +7,15 @@ use backon::{ExponentialBuilder, Retryable};
 use jiff::Timestamp;
 use orders::{InvalidOrder, Order, OrderId, PlaceOrder};
 use outbox::{
-    Clock, CommitError, ConditionFailure, FailedCondition, Revision, SystemClock, Transaction,
+    Clock, CommitError, ConditionFailure, FailedCondition, FindError, Revision, SystemClock,
+    Transaction,
 };
 use uuid::Uuid;
 
 use crate::{
     idempotency::{IdempotencyKey, PastRequest, fingerprint},
     origin::Origin,
-    store::{OrderStore, ReadError, StoredOrder},
+    store::{OrderStore, StoredOrder},
 };
 
 /// How often a transaction is retried after a conflict before the caller has to
@@ -41,7 +42,7 @@ pub enum PlaceOrderError {
     /// The order was placed by an earlier request with the same key, but cannot be
     /// read.
     #[error("the order was placed before, but cannot be read")]
-    PlacedBefore(#[source] ReadError),
+    PlacedBefore(#[source] FindError),
     /// DynamoDB throttled or rejected the transaction for now; nothing was written.
     #[error("the order could not be saved now")]
     Unavailable(#[source] CommitError),
@@ -200,11 +201,11 @@ fn is_stale(failed: &FailedCondition) -> bool {
     matches!(failed.failure, Stale { .. } | Missing)
 }
 
-impl From<ReadError> for CancelOrderError {
-    fn from(error: ReadError) -> Self {
+impl From<FindError> for CancelOrderError {
+    fn from(error: FindError) -> Self {
         match error {
-            ReadError::Unavailable(_) => Self::Unavailable(error.into()),
-            ReadError::Internal(_) => Self::Internal(error.into()),
+            FindError::Unavailable(_) => Self::Unavailable(error.into()),
+            _ => Self::Internal(error.into()),
         }
     }
 }

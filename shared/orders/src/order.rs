@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use jiff::Timestamp;
+use outbox::Aggregate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -29,6 +30,12 @@ pub struct Order {
     pub updated_at: Timestamp,
 }
 
+impl Aggregate for Order {
+    fn aggregate_id(&self) -> String {
+        self.id.aggregate_id()
+    }
+}
+
 /// The id of an order: a UUID. The orders service creates version 7, so that ids
 /// sort by time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -39,6 +46,11 @@ impl OrderId {
     /// Creates an order id from a UUID.
     pub const fn new(id: Uuid) -> Self {
         Self(id)
+    }
+
+    /// Returns the order's id among the aggregates.
+    pub fn aggregate_id(self) -> String {
+        format!("order#{self}")
     }
 }
 

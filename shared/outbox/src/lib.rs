@@ -62,7 +62,7 @@
 //!
 //! | feature | what it adds | what that pulls in |
 //! |---|---|---|
-//! | none | [`DomainEvent`], [`CloudEvent`], [`Traceparent`], for crates that hold a domain and no AWS | `serde`, `serde_json`, `serde_path_to_error`, `thiserror`, `jiff` |
+//! | none | [`DomainEvent`], [`Aggregate`], [`CloudEvent`], [`Traceparent`], for crates that hold a domain and no AWS | `serde`, `serde_json`, `serde_path_to_error`, `thiserror`, `jiff` |
 //! | `append` (default) | [`Outbox`]: write an aggregate and its events | the SDK for DynamoDB, no other service's; `backon` for retries |
 //! | `inbox` | `inbox`: handle each event once | nothing beyond `append` |
 //! | `relay` | `relay`: publish, park, dead-letter; the functions behind the stream and the schedule | the SDKs for DynamoDB, EventBridge and SQS, `tokio` |
@@ -112,12 +112,14 @@ pub mod testing;
 pub use append::HandOver;
 #[cfg(feature = "append")]
 pub use append::{
-    AggregateWrite, CommitError, Committed, ConditionFailure, ControlCharacter, FailedCondition,
-    InvalidSource, InvalidTransaction, KeySchema, Outbox, Participant, Problem, RejectedAction,
-    Rejection, Revision, Transaction, UnreadableAggregate, Versioned,
+    AggregateTable, AggregateWrite, CommitError, Committed, ConditionFailure, ControlCharacter,
+    FailedCondition, FindError, InvalidSource, InvalidTransaction, KeySchema, Outbox, Participant,
+    Problem, RejectedAction, Rejection, Revision, Transaction, UnreadableAggregate, Versioned,
 };
 pub use clock::{Clock, SystemClock};
-pub use event::{CloudEvent, DomainEvent, EventData, InvalidData, Traceparent, json_problem};
+pub use event::{
+    Aggregate, CloudEvent, DomainEvent, EventData, InvalidData, Traceparent, json_problem,
+};
 #[cfg(feature = "relay")]
 pub use row::{Candidate, Unreadable};
 #[cfg(any(feature = "append", feature = "relay"))]

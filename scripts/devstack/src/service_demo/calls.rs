@@ -114,7 +114,8 @@ mod tests {
     fn a_file_without_calls_is_an_error_that_says_why() {
         for (text, problem) in [
             ("[]", "none of them commits an event"),
-            ("{", "EOF while parsing"),
+            ("[", "EOF while parsing"),
+            ("{}", "expected a sequence"),
             (r#"[{"function": "a"}]"#, "missing field `payload`"),
             (
                 r#"[{"function": "a", "payload": 1, "event": 1}]"#,

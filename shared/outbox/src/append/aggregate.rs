@@ -222,11 +222,23 @@ impl AggregateWrite {
         item: &impl Serialize,
         base: Option<Revision>,
     ) -> Self {
+        let item = serde_dynamo::to_item(Unquoted(item)).map_err(|error| error.to_string());
+        Self::of_item(aggregate_id, table, key_schema, item, base)
+    }
+
+    /// Writes an item that is serialized already, or couldn't be.
+    pub(super) fn of_item(
+        aggregate_id: String,
+        table: String,
+        key_schema: KeySchema,
+        item: Result<HashMap<String, AttributeValue>, String>,
+        base: Option<Revision>,
+    ) -> Self {
         Self {
             aggregate_id,
             table,
             key_schema,
-            item: serde_dynamo::to_item(Unquoted(item)).map_err(|error| error.to_string()),
+            item,
             base,
             adopts: false,
         }

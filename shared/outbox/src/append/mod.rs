@@ -1,6 +1,7 @@
 //! Writes an aggregate and its events in one DynamoDB transaction.
 
 mod aggregate;
+mod aggregate_table;
 mod atomic_writes;
 mod cancellation;
 mod check;
@@ -20,6 +21,7 @@ mod revision;
 mod transaction;
 
 pub use aggregate::{AggregateWrite, UnreadableAggregate, Versioned};
+pub use aggregate_table::{AggregateTable, FindError};
 #[cfg(feature = "inbox")]
 pub(crate) use atomic_writes::{AtomicWrites, Attempts, pauses};
 #[cfg(feature = "inbox")]

@@ -1,11 +1,13 @@
 //! Events: what a domain publishes, and the envelope it travels in. No AWS.
 
+mod aggregate;
 mod cloud_event;
 mod domain_event;
 mod event_data;
 mod json_problem;
 mod trace;
 
+pub use aggregate::Aggregate;
 #[cfg(feature = "append")]
 pub(crate) use cloud_event::Circumstances;
 pub use cloud_event::CloudEvent;

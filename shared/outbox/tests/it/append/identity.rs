@@ -190,6 +190,18 @@ async fn an_unnamed_item_in_a_collection_goes_on_once_it_is_adopted() {
     let refused = fixture.commit(replace(base)).await;
     let not_named = (Participant::Aggregate, ConditionFailure::NotNamed);
     assert_eq!(failure(refused), not_named);
+    // Adopting it would not help: another writer was faster.
+    for stale in [
+        Revision { version: 4, ..base },
+        Revision {
+            last_sequence: 4,
+            ..base
+        },
+    ] {
+        let refused = failure(fixture.commit(replace(stale)).await);
+        let expected = ConditionFailure::Stale { found: base };
+        assert_eq!(refused, (Participant::Aggregate, expected));
+    }
 
     let base = fixture.commit(replace(base).adopt()).await.unwrap();
     fixture.commit(replace(base)).await.unwrap();
@@ -283,6 +295,7 @@ async fn attributes_of_the_library_are_rejected_in_an_item() {
     for (attribute, value) in [
         ("version", json!("v1.2")),
         ("version", json!(1)),
+        ("version", json!("A#6")),
         ("lastSequence", json!(0)),
         ("aggregateId", json!("A#7")),
         ("claimedFor", json!({"pk": "A#7"})),

@@ -1,5 +1,6 @@
 //! Appending: an aggregate and its events in one transaction.
 
+mod aggregate_table;
 mod commit;
 mod errors;
 mod fixture;
