@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use jiff::SignedDuration;
 use outbox::{
-    InvalidSource, KeySchema, Outbox,
+    Aggregate, AggregateTable, InvalidSource, KeySchema, Outbox,
     at_once::AtOnce,
     handlers::{StreamHandler, SweepReport, Sweeper},
     inbox::{Inbox, InvalidInbox},
@@ -31,6 +31,18 @@ impl InMemoryAws {
     pub fn outbox(&self, source: impl Into<String>) -> Result<Outbox, InvalidSource> {
         let outbox = Outbox::new(unreachable_client(), OUTBOX_TABLE, source)?;
         Ok(outbox.with_clock(self.clock()).on(Arc::new(self.clone())))
+    }
+
+    /// Returns a table of aggregates that is read in memory. It is created if it isn't there.
+    pub fn aggregate_table<A: Aggregate>(
+        &self,
+        table: impl Into<String>,
+        partition_key: impl Into<String>,
+    ) -> AggregateTable<A> {
+        let (table, partition_key) = (table.into(), partition_key.into());
+        self.create_table(&table, KeySchema::partition_key(&partition_key));
+        let table = AggregateTable::new(unreachable_client(), table, partition_key);
+        table.on(Arc::new(self.clone()))
     }
 
     /// Returns the inbox of a consumer with its records in this table, which is created if it

@@ -1,15 +1,12 @@
 //! Seams for tests: a database in the place of DynamoDB, event ids that don't differ from
 //! run to run, and the reading of a row. The crate `outbox-testing` builds on them.
 
-#[cfg(feature = "relay")]
-use std::collections::HashMap;
-use std::{fmt, future::Future, pin::Pin, sync::Arc};
+use std::{collections::HashMap, fmt, future::Future, pin::Pin, sync::Arc};
 
-#[cfg(feature = "relay")]
-use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_dynamodb::{
-    error::SdkError, operation::transact_write_items::TransactWriteItemsError,
-    types::TransactWriteItem,
+    error::SdkError,
+    operation::{get_item::GetItemError, transact_write_items::TransactWriteItemsError},
+    types::{AttributeValue, TransactWriteItem},
 };
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -40,6 +37,33 @@ pub trait Transact: Send + Sync {
 impl fmt::Debug for dyn Transact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Transact")
+    }
+}
+
+/// The result of a read, in the SDK's terms.
+pub type Got = Result<Option<HashMap<String, AttributeValue>>, SdkError<GetItemError>>;
+
+/// Reads items in the place of DynamoDB's `GetItem`.
+pub trait GetItem: Send + Sync {
+    /// Returns the item of a table with this key, if there is one.
+    fn get_item(
+        &self,
+        table: &str,
+        key: HashMap<String, AttributeValue>,
+    ) -> Pin<Box<dyn Future<Output = Got> + Send + '_>>;
+}
+
+impl fmt::Debug for dyn GetItem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("GetItem")
+    }
+}
+
+impl<A: crate::Aggregate> crate::AggregateTable<A> {
+    /// Returns the table with another database to read from.
+    #[must_use]
+    pub fn on(self, database: Arc<dyn GetItem>) -> Self {
+        self.with_reader(database)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod bus;
 mod dead_letters;
+mod items;
 mod parked_rows;
 mod stream;
 mod table;

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod aggregate_table;
 mod conformance;
 mod expressions;
 mod faults;

@@ -1,10 +1,9 @@
 //! A table of aggregates: reads them, and prepares their writes.
 
-use std::{collections::HashMap, fmt, marker::PhantomData, time::Duration};
+use std::{collections::HashMap, fmt, marker::PhantomData};
 
 use aws_sdk_dynamodb::{
     Client,
-    config::{Builder, timeout::TimeoutConfig},
     error::{BoxError, ProvideErrorMetadata, SdkError},
     operation::get_item::GetItemError,
     types::AttributeValue,
@@ -13,19 +12,13 @@ use aws_sdk_dynamodb::{
 use crate::{
     append::{
         aggregate::{AggregateWrite, UnreadableAggregate, Versioned},
+        item_reader::ItemReader,
         key::KeySchema,
         revision::Revision,
     },
     event::Aggregate,
     serde_failure::Unquoted,
 };
-
-/// The timeout of one attempt to read. A connection may have died while Lambda had frozen the
-/// function.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// The timeout of a read with its retries.
-const READ_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A table whose only key attribute is a partition key, with one item for each aggregate: its
 /// state, under its aggregate id.
@@ -76,7 +69,7 @@ const READ_TIMEOUT: Duration = Duration::from_secs(3);
 /// For a table with a sort key, or an item whose key is not the aggregate id, build the
 /// [`AggregateWrite`] itself.
 pub struct AggregateTable<A> {
-    client: Client,
+    reader: ItemReader,
     table: String,
     partition_key: String,
     aggregate: PhantomData<fn(A) -> A>,
@@ -102,7 +95,7 @@ impl<A: Aggregate> AggregateTable<A> {
     /// `partition_key`. See [`AggregateTable`] for an example.
     pub fn new(client: Client, table: impl Into<String>, partition_key: impl Into<String>) -> Self {
         Self {
-            client,
+            reader: ItemReader::DynamoDb(client),
             table: table.into(),
             partition_key: partition_key.into(),
             aggregate: PhantomData,
@@ -117,20 +110,10 @@ impl<A: Aggregate> AggregateTable<A> {
     ///
     /// If DynamoDB can't or won't read it, or the item is not such an aggregate.
     pub async fn find(&self, aggregate_id: &str) -> Result<Option<Versioned<A>>, FindError> {
-        let output = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key(
-                &self.partition_key,
-                AttributeValue::S(aggregate_id.to_owned()),
-            )
-            .consistent_read(true)
-            .customize()
-            .config_override(timeouts())
-            .send()
-            .await?;
-        let found = output.item.map(Versioned::from_item).transpose();
+        let id = AttributeValue::S(aggregate_id.to_owned());
+        let key = HashMap::from([(self.partition_key.clone(), id)]);
+        let item = self.reader.get(&self.table, key).await?;
+        let found = item.map(Versioned::from_item).transpose();
         Ok(found?)
     }
 
@@ -147,6 +130,14 @@ impl<A: Aggregate> AggregateTable<A> {
     /// [`AggregateWrite::replace`] does. See [`AggregateTable`] for an example.
     pub fn replace(&self, aggregate: &A, base: Revision) -> AggregateWrite {
         self.write(aggregate, Some(base))
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn with_reader(self, database: std::sync::Arc<dyn crate::testing::GetItem>) -> Self {
+        Self {
+            reader: ItemReader::Testing(database),
+            ..self
+        }
     }
 
     fn write(&self, aggregate: &A, base: Option<Revision>) -> AggregateWrite {
@@ -177,7 +168,7 @@ impl<A: Aggregate> AggregateTable<A> {
 impl<A> Clone for AggregateTable<A> {
     fn clone(&self) -> Self {
         Self {
-            client: self.client.clone(),
+            reader: self.reader.clone(),
             table: self.table.clone(),
             partition_key: self.partition_key.clone(),
             aggregate: PhantomData,
@@ -219,11 +210,4 @@ impl From<SdkError<GetItemError>> for FindError {
             Self::Rejected(error.into())
         }
     }
-}
-
-fn timeouts() -> Builder {
-    let timeouts = TimeoutConfig::builder()
-        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-        .operation_timeout(READ_TIMEOUT);
-    Builder::new().timeout_config(timeouts.build())
 }

@@ -13,6 +13,7 @@ mod error;
 mod finite;
 #[cfg(feature = "at-once")]
 mod hand_over;
+mod item_reader;
 mod item_size;
 mod item_values;
 mod key;
