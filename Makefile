@@ -91,7 +91,7 @@ build-local: $(if $(APP),,node-packages) local-programs ## Build the functions f
 ##@ Checks
 
 .PHONY: test
-test: lint dependencies packages test-rust test-infra test-end-to-end test-browser ## Run all checks that a change must pass
+test: lint dependencies packages test-rust test-infra test-end-to-end test-template test-browser ## Run all checks that a change must pass
 
 .PHONY: lint
 lint: prerequisites node-packages check-tools ## Check formatting, lints, types, Rust docs, workflows, documents and templates
@@ -158,6 +158,11 @@ lint-templates: prerequisites node-packages python-tools template-tools ## Check
 test-end-to-end: build-local ## Run the tests on the local AWS
 	$(without_aws) cargo test --locked --package devstack --package outboxctl --test local_aws -- \
 		--quiet --ignored --nocapture --test-threads 1 --skip measure
+
+# Both demos deploy with the CDK, so they also show that the generated stack can be synthesized.
+.PHONY: test-template
+test-template: build-local ## Generate two services from templates/service, test them, and run their demos
+	$(without_aws) scripts/check-service-template
 
 # Without a browser, it says so and passes; with CI in the environment it fails.
 .PHONY: test-browser

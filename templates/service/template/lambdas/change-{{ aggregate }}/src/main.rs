@@ -1,0 +1,38 @@
+//! `{"create": {"id": "1", "title": "The first"}}` or `{"complete": {"id": "1"}}`. Returns the
+//! {{ aggregate }}.
+
+use aws_config::BehaviorVersion;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+use outbox::{Outbox, settings::variable};
+use serde::Deserialize;
+use {{ aggregate }}s::{SOURCE, {{ aggregate | capitalize }}s};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+enum Command {
+    Create { id: String, title: String },
+    Complete { id: String },
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    tracing::init_default_subscriber();
+    let table = variable("{{ aggregate | upcase }}S_TABLE")?;
+    let outbox_table = variable("OUTBOX_TABLE")?;
+    let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
+    let client = aws_sdk_dynamodb::Client::new(&config);
+    let outbox = Outbox::new(client.clone(), outbox_table, SOURCE)?;
+    let {{ aggregate }}s = {{ aggregate | capitalize }}s::new(client, table, outbox);
+
+    let {{ aggregate }}s = &{{ aggregate }}s;
+    run(service_fn(
+        move |event: LambdaEvent<Command>| async move {
+            let changed = match event.payload {
+                Command::Create { id, title } => {{ aggregate }}s.create(id, title).await?,
+                Command::Complete { id } => {{ aggregate }}s.complete(&id).await?,
+            };
+            Ok::<_, Error>(changed)
+        },
+    ))
+    .await
+}
