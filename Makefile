@@ -275,6 +275,12 @@ build: prerequisites python-tools cross-linker $(CARGO_AUDITABLE) ## Build the f
 pack: prerequisites node-packages ## Pack the construct for other CDK apps: TO=../my-service/infra
 	@scripts/pack-construct "$${TO:-target}"
 
+.PHONY: outbox-template
+outbox-template: prerequisites node-packages ## Write the construct as a template for SAM, Terraform or the AWS CLI: SOURCES=orders
+	@mkdir -p target
+	@$(node) plain/write-template.ts "$$SOURCES" ../target/outbox.template.json
+	@echo "wrote target/outbox.template.json"
+
 .PHONY: synth
 synth: environment build node-packages ## Show the CloudFormation template
 	@$(cdk) synth --context env=$(ENV)
