@@ -46,6 +46,10 @@
 //! writes together with a "handled" record, so that a redelivered event has no effect.
 //! [`CloudEvent`] reads the events, of this library or of other producers.
 //!
+//! An event carries more than its data if its producer sets
+//! [extensions](Transaction::extension), such as a tenant: rules match them, and consumers read them
+//! by [`CloudEvent::extension`].
+//!
 //! # Tables
 //!
 //! | table | keys, all text | else |
@@ -113,12 +117,14 @@ pub use append::HandOver;
 #[cfg(feature = "append")]
 pub use append::{
     AggregateTable, AggregateWrite, CommitError, Committed, ConditionFailure, ControlCharacter,
-    FailedCondition, FindError, InvalidSource, InvalidTransaction, KeySchema, Outbox, Participant,
-    Problem, RejectedAction, Rejection, Revision, Transaction, UnreadableAggregate, Versioned,
+    ExtensionFault, FailedCondition, FindError, InvalidSource, InvalidTransaction, KeySchema,
+    Outbox, Participant, Problem, RejectedAction, Rejection, Revision, Transaction,
+    UnreadableAggregate, Versioned,
 };
 pub use clock::{Clock, SystemClock};
 pub use event::{
-    Aggregate, CloudEvent, DomainEvent, EventData, InvalidData, Traceparent, json_problem,
+    Aggregate, CloudEvent, DomainEvent, EventData, ExtensionValue, InvalidData, Traceparent,
+    json_problem,
 };
 #[cfg(feature = "relay")]
 pub use row::{Candidate, Unreadable};

@@ -4,7 +4,10 @@ use std::{collections::HashMap, fmt};
 
 use aws_sdk_dynamodb::{error::BoxError, types::AttributeValue};
 
-use crate::append::{control_character::ControlCharacter, key::write_address, revision::Revision};
+use crate::append::{
+    control_character::ControlCharacter, extensions::ExtensionFault, key::write_address,
+    revision::Revision,
+};
 
 /// Why a transaction was not committed, or may not have been.
 ///
@@ -432,11 +435,21 @@ pub enum Problem {
         /// What is wrong.
         reason: String,
     },
-    /// An extension attribute that is set but empty.
+    /// A `correlationid` or `causationid` that is set but empty.
     #[error("{attribute} is empty, leave it out instead")]
     EmptyAttribute {
         /// Which one.
         attribute: &'static str,
+    },
+    /// An extension that can't be set.
+    #[error("{}the extension {name:?} {fault}", of_event(*.event))]
+    Extension {
+        /// Which event; `None` if it is an extension of all events.
+        event: Option<usize>,
+        /// The name of the extension.
+        name: String,
+        /// What is wrong with it.
+        fault: ExtensionFault,
     },
 }
 

@@ -10,6 +10,7 @@ mod control_character;
 mod database;
 mod decimal;
 mod error;
+mod extensions;
 mod finite;
 #[cfg(feature = "at-once")]
 mod hand_over;
@@ -34,6 +35,7 @@ pub use error::{
     CommitError, ConditionFailure, FailedCondition, InvalidTransaction, Participant, Problem,
     RejectedAction, Rejection,
 };
+pub use extensions::ExtensionFault;
 #[cfg(feature = "at-once")]
 pub use hand_over::HandOver;
 pub use key::KeySchema;

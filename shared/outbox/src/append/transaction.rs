@@ -15,12 +15,15 @@ use crate::{
         atomic_writes::{AtomicWrites, Attempts, pauses},
         check::{self, Action},
         error::{CommitError, Participant, Problem},
+        extensions::{self, NamedValue},
         finite::check_finite,
         key::KeySchema,
         outbox::Outbox,
         revision::Revision,
     },
-    event::{Circumstances, CloudEvent, EventData, TraceHeader},
+    event::{
+        Circumstances, CloudEvent, EventData, ExtensionValue, TraceHeader, extension::Extensions,
+    },
     row::{self, OutboxRow, RowKey},
     serde_failure::Unquoted,
 };
@@ -83,7 +86,7 @@ pub struct Transaction {
     /// The caller's own actions.
     actions: Vec<Action>,
     /// In the order of their sequences.
-    events: Vec<Event>,
+    pub(super) events: Vec<Event>,
     /// Events that can't be serialized.
     problems: Vec<Problem>,
     /// The business transaction that all its events belong to.
@@ -94,6 +97,8 @@ pub struct Transaction {
     /// other.
     trace_header: Option<TraceHeader>,
     traceparent: Option<Traceparent>,
+    /// Of all its events, in the order in which they were set.
+    extensions: Vec<NamedValue>,
     /// Shared, because clones are the same transaction.
     attempts: Arc<Attempts>,
     /// When the transaction was created: the time of all its events.
@@ -103,11 +108,13 @@ pub struct Transaction {
 /// An event of the transaction.
 #[derive(Clone)]
 pub(super) struct Event {
-    id: Uuid,
+    pub(super) id: Uuid,
     event_type: String,
     /// The URI of the data's schema.
     pub(super) data_schema: Option<String>,
     pub(super) data: EventData,
+    /// Its own, in the order in which it returns them.
+    pub(super) extensions: Vec<NamedValue>,
 }
 
 /// The result of a committed transaction; see [`Transaction`] for an example.
@@ -140,6 +147,7 @@ impl Transaction {
             causation_id: None,
             trace_header: None,
             traceparent: None,
+            extensions: Vec::new(),
             attempts: Arc::new(Attempts::new()),
         }
     }
@@ -155,11 +163,15 @@ impl Transaction {
             });
             EventData::default()
         });
+        let extensions = event.extensions().into_iter();
         self.events.push(Event {
             id: (self.outbox.event_id)(self.time),
             event_type: event.event_type().to_owned(),
             data_schema: event.data_schema().map(str::to_owned),
             data,
+            extensions: extensions
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
         });
         self
     }
@@ -264,8 +276,31 @@ impl Transaction {
         self
     }
 
+    /// Sets an extension of all events of the transaction: an attribute of the envelope, beside
+    /// `type` and `source`. Consumers read it by [`CloudEvent::extension`], and an EventBridge rule
+    /// matches it as `detail.tenantid`, whatever the data looks like. An extension of one event
+    /// comes from its [`DomainEvent::extensions`].
+    ///
+    /// A name has 1 to 20 characters, the letters a to z and digits, is none that CloudEvents or
+    /// this library uses, and is set once. A value is text without control characters and not
+    /// empty, a boolean, or a whole number of 32 bits. [`commit`](Self::commit) reports what isn't
+    /// so, before anything is sent.
+    ///
+    /// ```
+    /// # use outbox::Transaction;
+    /// # fn of_tenant(change: Transaction, tenant: &str) -> Transaction {
+    /// change.extension("tenantid", tenant)
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn extension(mut self, name: impl Into<String>, value: impl Into<ExtensionValue>) -> Self {
+        self.extensions.push((name.into(), value.into()));
+        self
+    }
+
     /// Sets the event that causes these: its id becomes their `causationid`, and they get its
-    /// `correlationid` (its id if it has none) and its trace, if it has one.
+    /// `correlationid` (its id if it has none) and its trace, if it has one. They don't get its
+    /// extensions.
     ///
     /// ```no_run
     /// # use outbox::{AggregateWrite, CloudEvent, DomainEvent, Outbox, Transaction};
@@ -335,6 +370,8 @@ impl Transaction {
             self.correlation_id.as_deref(),
             self.causation_id.as_deref(),
         ));
+        let problems = extensions::problems(&self.extensions, &self.events);
+        writes.problems.extend(problems);
         self.add_aggregate(&mut writes, rows.len());
         for (index, action) in self.actions.iter().enumerate() {
             writes.add(Participant::Action(index), action.clone());
@@ -393,6 +430,11 @@ impl Transaction {
             .collect()
     }
 
+    fn extensions_of(&self, event: &Event) -> Extensions {
+        let of_all = self.extensions.iter().cloned();
+        of_all.chain(event.extensions.iter().cloned()).collect()
+    }
+
     fn row(&self, sequence: u64, event: &Event) -> OutboxRow {
         let aggregate_id = &self.aggregate.aggregate_id;
         let traceparent = self.traceparent.as_ref();
@@ -401,7 +443,7 @@ impl Transaction {
             &event.event_type,
             event.data_schema.as_deref(),
             event.data.clone(),
-            &Circumstances {
+            Circumstances {
                 id: event.id,
                 source: &self.outbox.source,
                 subject: aggregate_id,
@@ -410,6 +452,7 @@ impl Transaction {
                 traceparent: traceparent.or_else(|| trace_header?.traceparent()),
                 correlation_id: self.correlation_id.as_deref(),
                 causation_id: self.causation_id.as_deref(),
+                extensions: self.extensions_of(event),
             },
         );
         OutboxRow {

@@ -1,10 +1,9 @@
 //! The envelope an event travels in.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::IgnoredAny};
-use serde_json::value::RawValue;
+use serde::{Deserialize, Serialize, Serializer};
 
-use crate::event::{EventData, Traceparent, trace};
+use crate::event::{EventData, ExtensionValue, Traceparent, extension::Extensions};
 
 /// An event as it travels: `CloudEvents` 1.0 in structured JSON, the `detail`
 /// of the EventBridge event.
@@ -13,7 +12,7 @@ use crate::event::{EventData, Traceparent, trace};
 /// delivery by them.
 ///
 /// It can be deserialized from the events of any producer of `CloudEvents`, if they have a
-/// `time`. Unknown attributes are ignored:
+/// `time`. Its [extensions](Self::extension) are kept; whatever else is in it is ignored:
 ///
 /// ```
 /// use outbox::CloudEvent;
@@ -32,10 +31,10 @@ use crate::event::{EventData, Traceparent, trace};
 /// assert_eq!(event.data.parse::<OrderCreated>()?.total, 3900);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CloudEvent {
     /// The version of CloudEvents. An event of another version is an error.
-    specversion: SpecVersion,
+    pub(super) specversion: SpecVersion,
     /// Unique within `source`; a UUIDv7 if it is from an outbox.
     pub id: String,
     /// The service that published it.
@@ -52,39 +51,66 @@ pub struct CloudEvent {
     /// The media type of the data. Written as `application/json`, and not checked when an event
     /// is read.
     #[serde(skip_serializing_if = "Option::is_none")]
-    datacontenttype: Option<String>,
+    pub(super) datacontenttype: Option<String>,
     /// The URI of the data's schema.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dataschema: Option<String>,
     /// Position in the aggregate's history, from 1. Events of an outbox always have it. In
     /// JSON it is text of 20 digits, which sorts as the number does (`CloudEvents`
     /// extension "sequence"). Other text is read as `None`.
-    #[serde(default, with = "sequence")]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "as_text", skip_serializing_if = "Option::is_none")]
     pub sequence: Option<u64>,
     /// The trace that the event belongs to. A malformed one is read as `None`.
-    #[serde(default, deserialize_with = "trace::if_valid")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<Traceparent>,
     /// The business transaction the event belongs to.
-    #[serde(default, deserialize_with = "text_of_a_scalar")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub correlationid: Option<String>,
     /// The id of the event or command that caused this one.
-    #[serde(default, deserialize_with = "text_of_a_scalar")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub causationid: Option<String>,
+    /// Attributes beyond those above.
+    #[serde(flatten)]
+    pub(super) extensions: Extensions,
     /// The event itself, as it was written.
-    #[serde(default)]
     pub data: EventData,
     /// Binary data, which is an error: it is not supported.
-    #[serde(default, deserialize_with = "only_null", skip_serializing)]
-    data_base64: (),
+    #[serde(skip_serializing)]
+    pub(super) data_base64: (),
+}
+
+impl CloudEvent {
+    /// Returns an extension: an attribute that neither CloudEvents nor this library defines. Its
+    /// producer has set it by `Transaction::extension`, for example. `None` if there is none, or if
+    /// its value is of no type that extensions have.
+    ///
+    /// ```
+    /// use outbox::{CloudEvent, ExtensionValue};
+    ///
+    /// let event: CloudEvent = serde_json::from_str(
+    ///     r#"{"specversion": "1.0", "id": "1", "source": "orders", "type": "OrderCreated",
+    ///         "time": "2026-11-24T09:00:00Z", "tenantid": "t-17", "data": {}}"#,
+    /// )?;
+    /// let tenant = event.extension("tenantid").and_then(ExtensionValue::as_str);
+    /// assert_eq!(tenant, Some("t-17"));
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    pub fn extension(&self, name: &str) -> Option<&ExtensionValue> {
+        self.extensions.get(name)
+    }
+
+    /// Returns all extensions with their names, in the order of the names. See
+    /// [`extension`](Self::extension) for an example of one.
+    pub fn extensions(&self) -> impl Iterator<Item = (&str, &ExtensionValue)> {
+        self.extensions
+            .iter()
+            .map(|(name, value)| (name.as_str(), value))
+    }
 }
 
 /// The versions of CloudEvents that can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-enum SpecVersion {
+pub(super) enum SpecVersion {
     #[serde(rename = "1.0")]
     V1_0,
 }
@@ -104,51 +130,9 @@ pub(crate) fn sequence_text(sequence: u64) -> String {
     format!("{sequence:020}")
 }
 
-/// Deserializes an attribute that other producers may send as a number or a boolean, whose
-/// spelling is kept. Empty text is read as `None`.
-fn text_of_a_scalar<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    let found = Box::<RawValue>::deserialize(from)?;
-    Ok(match found.get() {
-        "null" => None,
-        text if text.starts_with('"') => string(&found).filter(|text| !text.is_empty()),
-        list_or_object if list_or_object.starts_with(['[', '{']) => None,
-        scalar => Some(scalar.to_owned()),
-    })
-}
-
-/// Returns the text of a JSON string; `None` for any other JSON value.
-pub(crate) fn string(value: &RawValue) -> Option<String> {
-    serde_json::from_str(value.get()).ok()
-}
-
-/// Deserializes an attribute that must be missing or null.
-fn only_null<'de, D: Deserializer<'de>>(from: D) -> Result<(), D::Error> {
-    match Option::<IgnoredAny>::deserialize(from)? {
-        None => Ok(()),
-        Some(_) => Err(serde::de::Error::custom(
-            "data_base64 cannot be read, only JSON in data",
-        )),
-    }
-}
-
-/// The sequence as text.
-mod sequence {
-    use super::{
-        Deserialize, Deserializer, RawValue, Serialize, Serializer, sequence_text, string,
-    };
-
-    #[expect(clippy::ref_option, reason = "serde's signature")]
-    pub(super) fn serialize<S: Serializer>(
-        sequence: &Option<u64>,
-        to: S,
-    ) -> Result<S::Ok, S::Error> {
-        sequence.map(sequence_text).serialize(to)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
-        let found = Box::<RawValue>::deserialize(from)?;
-        Ok(string(&found).and_then(|text| text.parse().ok()))
-    }
+#[expect(clippy::ref_option, reason = "serde's signature")]
+fn as_text<S: Serializer>(sequence: &Option<u64>, to: S) -> Result<S::Ok, S::Error> {
+    sequence.map(sequence_text).serialize(to)
 }
 
 /// The attributes of an event that its own type doesn't know.
@@ -165,6 +149,7 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) traceparent: Option<&'a Traceparent>,
     pub(crate) correlation_id: Option<&'a str>,
     pub(crate) causation_id: Option<&'a str>,
+    pub(crate) extensions: Extensions,
 }
 
 #[cfg(feature = "append")]
@@ -173,7 +158,7 @@ impl CloudEvent {
         event_type: &str,
         data_schema: Option<&str>,
         data: EventData,
-        circumstances: &Circumstances<'_>,
+        circumstances: Circumstances<'_>,
     ) -> Self {
         Self {
             specversion: SpecVersion::V1_0,
@@ -188,6 +173,7 @@ impl CloudEvent {
             traceparent: circumstances.traceparent.cloned(),
             correlationid: circumstances.correlation_id.map(str::to_owned),
             causationid: circumstances.causation_id.map(str::to_owned),
+            extensions: circumstances.extensions,
             data,
             data_base64: (),
         }

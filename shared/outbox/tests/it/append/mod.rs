@@ -3,6 +3,7 @@
 mod aggregate_table;
 mod commit;
 mod errors;
+mod extensions;
 mod fixture;
 mod identity;
 mod limits;

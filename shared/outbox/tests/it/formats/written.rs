@@ -67,8 +67,22 @@ async fn append_writes_the_newest_kept_format() {
         schema: Some("urn:event-schema:things:Renamed:1"),
     };
     let trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+    let extended = Renamed {
+        name: "new",
+        schema: None,
+    };
     for (name, written) in [
         ("plain", appended(plain, |transaction| transaction).await),
+        (
+            "extended",
+            appended(extended, |transaction| {
+                transaction
+                    .extension("tenantid", "t-17")
+                    .extension("large", true)
+                    .extension("weight", -7)
+            })
+            .await,
+        ),
         (
             "full",
             appended(full, |transaction| {

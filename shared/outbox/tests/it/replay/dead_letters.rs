@@ -47,7 +47,7 @@ pub(crate) fn settled(published: usize, before: usize) -> LetterOutcome {
 }
 
 /// The relay's reference to a row.
-pub(super) fn reference(key: &RowKey) -> String {
+pub(crate) fn reference(key: &RowKey) -> String {
     let letter = DeadLetter {
         table: "outbox".into(),
         key: key.clone(),
