@@ -18,7 +18,7 @@ CARGO_FUZZ := target/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
 CARGO_MUTANTS_VERSION := 27.1.0
 CARGO_MUTANTS := target/tools/cargo-mutants-$(CARGO_MUTANTS_VERSION)/bin/cargo-mutants
 CHECKOV := target/tools/checkov
-FUZZ_TARGETS := dead-letter stream-record outbox-row http-body filter-pattern
+FUZZ_TARGETS := dead-letter stream-record outbox-row cloud-event http-body filter-pattern
 
 # Hides the user's AWS profile, credentials and endpoint.
 without_aws := scripts/without-aws

@@ -6,6 +6,7 @@
 //! | [`dead_letter`] | a message of the dead-letter queue | `outbox::replay` |
 //! | [`stream_record`] | a batch of the stream, or one record | `outbox::relay`, `stream-mapping` |
 //! | [`outbox_row`] | an item of the outbox table | `outbox::relay` |
+//! | [`cloud_event`] | an event that a consumer receives | `outbox::CloudEvent` |
 //! | [`http_body`] | a request, or its body | `orders-service`, `shipping` |
 //! | [`filter_pattern`] | patterns of a filter, and a record | `stream-mapping` |
 //!
@@ -16,6 +17,7 @@
 // To panic is what a target is for.
 #![allow(clippy::missing_panics_doc)]
 
+mod cloud_event;
 mod dead_letter;
 mod dynamodb;
 mod filter_pattern;
@@ -27,6 +29,7 @@ mod runtime;
 mod services;
 mod stream_record;
 
+pub use cloud_event::cloud_event;
 pub use dead_letter::dead_letter;
 pub use filter_pattern::filter_pattern;
 pub use http_body::http_body;

@@ -68,6 +68,11 @@ fn rows_are_read_as_they_were_written() {
 }
 
 #[test]
+fn events_are_read_as_they_are_written_again() {
+    holds("cloud-event", fuzz::cloud_event);
+}
+
+#[test]
 fn requests_are_always_answered() {
     holds("http-body", fuzz::http_body);
 }
