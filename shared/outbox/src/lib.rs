@@ -48,7 +48,8 @@
 //!
 //! An event carries more than its data if its producer sets
 //! [extensions](Transaction::extension), such as a tenant: rules match them, and consumers read them
-//! by [`CloudEvent::extension`].
+//! by [`CloudEvent::extension`]. Data that is too large for an event goes into S3 with the feature
+//! `claim-check`.
 //!
 //! # Tables
 //!
@@ -72,6 +73,7 @@
 //! | `relay` | `relay`: publish, park, dead-letter; the functions behind the stream and the schedule | the SDKs for DynamoDB, EventBridge and SQS, `tokio` |
 //! | `replay` | `replay`: replay dead letters and settle parked rows | `relay`, and the SDK for DynamoDB Streams |
 //! | `at-once` | `at_once`: publish right after the commit, with the stream as the safety net | `append` and `relay` |
+//! | `claim-check` | `claim_check`: data that is too large for an event, in S3 | `append`, and the SDK for S3 |
 //! | `testing` | `testing`: another database and chosen event ids, for tests; `outbox-testing` turns it on | nothing beyond `inbox` |
 //!
 //! # Rust and versions
@@ -90,6 +92,8 @@ pub mod at_once;
 pub mod aws;
 #[cfg(any(feature = "append", feature = "relay"))]
 mod causes;
+#[cfg(feature = "claim-check")]
+pub mod claim_check;
 mod clock;
 mod event;
 #[cfg(feature = "relay")]

@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::types::{
 };
 
 use crate::{
+    EventData,
     append::{
         control_character::ControlCharacter,
         error::{Participant, Problem},
@@ -158,6 +159,13 @@ pub(super) fn event(index: usize, event: &Event, row: &OutboxRow) -> Vec<Problem
     ] {
         problems.extend(control_character(Some(event), attribute, name));
     }
+    problems.extend(self::data(index, data));
+    problems
+}
+
+/// Checks the data of an event.
+pub(super) fn data(event: usize, data: &EventData) -> Vec<Problem> {
+    let mut problems = Vec::new();
     let found = json_text::examine(data.as_json());
     if found.depth > limits::MAX_EVENT_DEPTH {
         problems.push(Problem::EventTooDeep {

@@ -18,6 +18,8 @@ mod item_reader;
 mod item_size;
 mod item_values;
 mod key;
+#[cfg(feature = "claim-check")]
+mod large_data;
 mod outbox;
 mod revision;
 mod transaction;

@@ -70,7 +70,8 @@ const RETRIES: usize = 2;
 /// events need one ([`AggregateWrite`]), the caller's own and one for each event. If a
 /// change needs more, it is more than one decision, or its events are too fine-grained:
 ///
-/// - publish one event with a list instead of one event for each element (up to 396 KB);
+/// - publish one event with a list instead of one event for each element (up to 396 KB, or more
+///   with the feature `claim-check`);
 /// - split it by aggregate, one transaction each, and let the event of the first cause the
 ///   next (a process manager), so that after a crash redelivery continues it;
 /// - or keep the progress in the aggregate: each transaction does up to 99 actions and

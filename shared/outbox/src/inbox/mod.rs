@@ -37,6 +37,8 @@ mod error;
 mod once;
 mod order;
 mod progress;
+#[cfg(feature = "claim-check")]
+mod read_large;
 mod record;
 mod subscription;
 mod writes;
@@ -44,5 +46,7 @@ mod writes;
 pub use continuity::Continuity;
 pub use error::{InvalidInbox, OnceError};
 pub use once::{Handled, Inbox};
+#[cfg(feature = "claim-check")]
+pub use read_large::LargeMessageError;
 pub use subscription::{Received, RejectedMessage, Subscription, UnexpectedEvent};
 pub use writes::ConsumerWrites;

@@ -91,6 +91,16 @@ pub struct RejectedMessage {
     pub traceparent: Option<Traceparent>,
 }
 
+impl RejectedMessage {
+    fn of(event: CloudEvent, reason: UnexpectedEvent) -> Self {
+        Self {
+            reason,
+            event_id: Some(event.id),
+            traceparent: event.traceparent,
+        }
+    }
+}
+
 /// Why an event is not one that the consumer expects.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -200,28 +210,40 @@ impl Subscription {
         message: &str,
         aggregate_id: impl FnOnce(&Data) -> String,
     ) -> Result<Received<Data>, RejectedMessage> {
+        let (event, sequence) = self.checked(message)?;
+        Self::received(event, sequence, aggregate_id)
+    }
+
+    /// Returns the event in a message and its sequence, if all but its data is as expected.
+    pub(super) fn checked(&self, message: &str) -> Result<(CloudEvent, u64), RejectedMessage> {
         let envelope = envelope(message).map_err(|reason| RejectedMessage {
             reason,
             event_id: None,
             traceparent: None,
         })?;
-        let checked = self.check(&envelope).and_then(|sequence| {
-            let data = data(&envelope.detail)?;
-            check_subject(&envelope.detail, &aggregate_id(&data))?;
-            Ok((sequence, data))
+        match self.check(&envelope) {
+            Ok(sequence) => Ok((envelope.detail, sequence)),
+            Err(reason) => Err(RejectedMessage::of(envelope.detail, reason)),
+        }
+    }
+
+    /// Returns a checked event with its data, if that is as expected, too.
+    pub(super) fn received<Data: DeserializeOwned>(
+        event: CloudEvent,
+        sequence: u64,
+        aggregate_id: impl FnOnce(&Data) -> String,
+    ) -> Result<Received<Data>, RejectedMessage> {
+        let read = data(&event).and_then(|data| {
+            check_subject(&event, &aggregate_id(&data))?;
+            Ok(data)
         });
-        let event = envelope.detail;
-        match checked {
-            Ok((sequence, data)) => Ok(Received {
+        match read {
+            Ok(data) => Ok(Received {
                 event,
                 data,
                 sequence,
             }),
-            Err(reason) => Err(RejectedMessage {
-                reason,
-                event_id: Some(event.id),
-                traceparent: event.traceparent,
-            }),
+            Err(reason) => Err(RejectedMessage::of(event, reason)),
         }
     }
 

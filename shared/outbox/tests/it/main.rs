@@ -6,6 +6,7 @@
 mod append;
 mod at_once;
 mod aws;
+mod claim_check;
 mod conformance;
 mod examples;
 mod features;
