@@ -277,8 +277,8 @@ pub(crate) async fn look_up<T: OutboxTable>(
         .map(|keys| look_up_chunk(table, pauses, keys, budget))
         .collect();
     let mut states = HashMap::with_capacity(keys.len());
-    let mut answers = stream::iter(chunks).buffered(LOOK_UPS_AT_ONCE);
-    while let Some((known, unknown)) = answers.next().await {
+    let mut looked_up = stream::iter(chunks).buffered(LOOK_UPS_AT_ONCE);
+    while let Some(LookedUpKeys { known, unknown }) = looked_up.next().await {
         states.extend(known.into_iter().map(|(key, state)| (key, Ok(state))));
         if let Some(Unknown { keys, error }) = unknown {
             states.extend(keys.into_iter().map(|key| (key, Err(error.clone()))));
@@ -287,55 +287,56 @@ pub(crate) async fn look_up<T: OutboxTable>(
     states
 }
 
+/// What is known of the keys of one request in the end.
+struct LookedUpKeys {
+    known: HashMap<RowKey, RowState>,
+    /// The other keys, if there are any.
+    unknown: Option<Unknown>,
+}
+
 /// The keys of which nothing is known, and why.
 struct Unknown {
     keys: Vec<RowKey>,
     error: CallError,
 }
 
-/// Looks up as many keys as one request takes. Returns the states that are known in the end, and
-/// the other keys, if there are any.
+/// Looks up as many keys as one request takes. What is unprocessed or has failed for now is
+/// retried, as long as there is time.
 async fn look_up_chunk<T: OutboxTable>(
     table: &T,
     pauses: &Pauses,
     keys: &[RowKey],
     budget: &Budget,
-) -> (HashMap<RowKey, RowState>, Option<Unknown>) {
+) -> LookedUpKeys {
     let mut known = HashMap::new();
-    let mut unknown = keys.to_vec();
+    let mut keys = keys.to_vec();
     let mut failures = 0;
-    while !unknown.is_empty() {
-        let error = match within(budget.put_until, table.look_up(&unknown)).await {
-            Ok(answer) => {
-                // DynamoDB may answer for a part of the keys only; only the others are retried.
-                unknown.retain(|key| !answer.contains_key(key));
-                known.extend(answer);
-                CallError::Transient("the table left keys unprocessed".to_owned())
+    let error = loop {
+        let (error, may_retry) = match within(budget.put_until, table.look_up(&keys)).await {
+            Ok(states) => {
+                // DynamoDB may return a part of the keys only; only the others are retried.
+                keys.retain(|key| !states.contains_key(key));
+                known.extend(states);
+                if keys.is_empty() {
+                    let unknown = None;
+                    return LookedUpKeys { known, unknown };
+                }
+                let unprocessed = "the table left keys unprocessed".to_owned();
+                (CallError::Transient(unprocessed), true)
             }
-            Err(error) if error.is_transient() => error,
-            // Permissions or configuration: a retry can't help.
+            // A retry can't help with permissions or configuration.
             Err(error) => {
-                return (
-                    known,
-                    Some(Unknown {
-                        keys: unknown,
-                        error,
-                    }),
-                );
+                let is_transient = error.is_transient();
+                (error, is_transient)
             }
         };
         failures += 1;
-        if !unknown.is_empty() && !pauses.pause(failures, budget.put_until).await {
-            return (
-                known,
-                Some(Unknown {
-                    keys: unknown,
-                    error,
-                }),
-            );
+        if !may_retry || !pauses.pause(failures, budget.put_until).await {
+            break error;
         }
-    }
-    (known, None)
+    };
+    let unknown = Some(Unknown { keys, error });
+    LookedUpKeys { known, unknown }
 }
 
 #[cfg(test)]
