@@ -19,12 +19,33 @@
 //! Of every event: its type, its size as an item of the outbox, how deep its data is
 //! nested, and numbers that JSON cannot express or that many readers would change. No
 //! name has a control character: not the aggregate id, the type or the source, and not
-//! `dataschema`, `correlationid` or `causationid`.
+//! `dataschema`, `correlationid` or `causationid`. Its extensions have valid names, none of them
+//! twice, and text that is not empty and has no control character; they count as bytes of the
+//! event.
 //!
 //! What only DynamoDB can know is rejected by it, and [`CommitError`](crate::CommitError)
 //! says for which action and why: whether tables exist and keys are of the types that
 //! they declare, the syntax of expressions and their names, how large an item becomes by
 //! an update, and permissions.
+//!
+//! # Targets
+//!
+//! EventBridge takes a request of nearly 1 MB since January 2026, so every row fits. AWS documents
+//! no Region in which that is otherwise, but the API reference of the China Regions still says 256 KB
+//! for an entry. Where a bus takes less than it is sent, it rejects the event, which is parked.
+//!
+//! What a rule delivers to may take less, and EventBridge then drops the event or sends it to the
+//! dead-letter queue of the target. AWS documents:
+//!
+//! | target | takes |
+//! |---|---|
+//! | SQS | 1 MB |
+//! | Lambda, invoked asynchronously | 1 MB |
+//! | SNS | 256 KB; up to 1 MB if the topic's `MaximumMessageSize` says so, for subscriptions of SQS, Lambda and Firehose |
+//! | Step Functions | 256 KB, as the input of an execution |
+//!
+//! The event with EventBridge's envelope around it counts. Larger data goes into S3 with the
+//! feature `claim-check`.
 //!
 //! # Example
 //!
@@ -65,7 +86,8 @@ pub const MAX_AGGREGATE_ID_BYTES: usize = 2048 - "discarded#".len();
 
 /// Bytes of all entries of one `PutEvents` request: "the total entry size must be less than 1MB" (its
 /// API reference; 256 KB until January 2026). Of the two meanings of MB, this is the
-/// smaller. An event whose row fits into an item, [`MAX_ITEM_BYTES`], always fits.
+/// smaller. An event whose row fits into an item, [`MAX_ITEM_BYTES`], always fits. What the targets of
+/// rules take is [less](crate::limits#targets).
 pub const MAX_REQUEST_BYTES: usize = 1_000_000 - 1;
 
 /// Bytes of an edited `detail`: an item's, less 4 KB for the row's other attributes. If its keys,

@@ -33,7 +33,7 @@ fn letter(key: RowKey) -> DeadLetter {
         event_id: key.event_id().map(str::to_owned),
         key,
         code: "TooLarge".to_owned(),
-        message: "the event has 300000 bytes, the bus takes 262144".to_owned(),
+        message: "the event has 300000 bytes, the bus takes 100000".to_owned(),
         bytes: 300_000,
         sha256: "00".repeat(32),
         at: Timestamp::constant(1_795_510_900, 123_456_789),

@@ -270,7 +270,7 @@ fn is_zero(number: &u64) -> bool {
 /// use outbox::Parked;
 ///
 /// let parked = Parked {
-///     reason: "TooLarge: the event has 300000 bytes, the bus takes 262144".into(),
+///     reason: "TooLarge: the event has 300000 bytes, the bus takes 100000".into(),
 ///     at: "2026-11-24T09:00:00Z".parse()?,
 /// };
 /// assert_eq!(parked.code(), "TooLarge");
