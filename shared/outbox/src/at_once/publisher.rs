@@ -65,7 +65,7 @@ pub struct AtOnceReport {
     pub left: usize,
     /// Why one of them is left; `None` if none is, or if all are after an earlier failure.
     pub why_left: Option<Failure>,
-    /// Events that were sent in requests that the bus didn't answer in time. They are left to the
+    /// Events in requests to which the bus didn't respond in time. They are left to the
     /// stream, and may be published twice.
     pub unanswered: usize,
     /// The time from commit to acceptance by the bus, of each published event.

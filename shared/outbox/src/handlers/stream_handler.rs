@@ -59,7 +59,7 @@ pub struct Counts {
     pub left_to_sweeper: usize,
     /// Rows that are held behind a parked one of their aggregate.
     pub held: usize,
-    /// Events that were sent in requests without an answer.
+    /// Events that were sent in requests without a response.
     pub unanswered: usize,
     /// Nothing can be published until permissions or configuration are fixed.
     pub halted: bool,

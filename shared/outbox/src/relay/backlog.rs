@@ -147,7 +147,7 @@ impl Backlog {
         self.suspect.take()
     }
 
-    /// Keeps the rows of which another attempt may succeed. Not those without an answer: the
+    /// Keeps the rows of which another attempt may succeed. Not those without a response: the
     /// bus may have accepted them.
     fn keep_failed(&mut self, published: Vec<Candidate>, outcome: &Outcome) {
         let room = MOST_RETRIED - self.retried.len();

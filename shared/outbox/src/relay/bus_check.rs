@@ -22,7 +22,7 @@ const TRUSTED_FOR: Duration = Duration::from_mins(1);
 
 /// How long a confirmation is trusted while the bus can't be asked for. If only
 /// `DescribeEventBus` is unavailable, a relay that stops harms more events than one that
-/// trusts the last answer. Not longer: if the bus was deleted just then, the events of this
+/// trusts the last response. Not longer: if the bus was deleted just then, the events of this
 /// time are lost.
 const TRUSTED_WITHOUT_ANSWER: Duration = Duration::from_mins(10);
 
@@ -44,7 +44,7 @@ pub(super) struct BusCheck {
 struct Known {
     /// When the request of the last confirmation was sent.
     confirmed: Option<Moment>,
-    /// When the bus was last asked for without an answer, since the last confirmation.
+    /// When the bus was last asked for without a response, since the last confirmation.
     unanswered: Option<Moment>,
 }
 

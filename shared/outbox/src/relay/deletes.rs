@@ -18,8 +18,9 @@ use crate::{
     },
 };
 
-/// Deletes in flight at once: enough for all that the bus accepts in requests that are in flight
-/// together.
+/// Requests in flight at once, of one call of the relay. Each deletes up to 25 rows, so that they
+/// hold 1,600 rows: more than the 1,280 events in the 128 requests that may be in flight to the bus.
+/// Rows that arrive while all are in flight are deleted with the next that returns.
 const DELETES_AT_ONCE: usize = 64;
 
 /// How long a published row waits for others, to be deleted in one request with them. Short,

@@ -20,7 +20,7 @@ pub struct Outcome {
     pub commit_to_publish: Vec<SignedDuration>,
     /// Why nothing can be published until permissions or configuration are fixed, if so.
     pub halted: Option<Halt>,
-    /// How many events were sent in requests that the bus didn't answer in time. It may have
+    /// How many events were sent in requests to which the bus didn't respond in time. It may have
     /// accepted them, so each may be published once more than the table shows.
     pub unanswered: usize,
 }
@@ -78,7 +78,7 @@ pub enum Failure {
     /// The bus did not accept it before the deadline.
     #[error("not accepted in time: {0}")]
     NotAccepted(String),
-    /// The bus did not answer in time, and may have accepted it.
+    /// The bus did not respond in time, and may have accepted it.
     #[error("no response in time: the bus may have accepted it")]
     Unanswered,
     /// The bus rejected it again and again, and accepted others meanwhile.

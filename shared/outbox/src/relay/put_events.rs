@@ -24,18 +24,20 @@ use crate::{
     },
 };
 
-/// Requests in flight at once. A processor builds one in about 0.2 ms, and the bus responds
-/// in 10 to 30 ms, so fewer would leave the processor idle. All of the largest batch fit.
+/// Requests in flight at once, of one call of the relay and of all its aggregates together. A
+/// processor builds a request in about 0.2 ms, and the bus responds in 10 to 30 ms, so 50 to 150
+/// keep it busy. They hold up to 1,280 events, of 10 each: a larger batch goes on with each
+/// response. Of one aggregate one request is in flight, because its events go in sequence.
 const REQUESTS_AT_ONCE: usize = 128;
 
 /// How long a put is awaited: the first one of an event, and the one after it. A bus that is
-/// slow is not down, and a put whose answer may still come is not repeated, because the bus
+/// slow is not down, and a put whose response may still come is not repeated, because the bus
 /// may accept both. The second is for a connection that broke unnoticed, for example while
 /// the process was frozen.
 const PUT_TIMEOUTS: [Duration; MOST_UNANSWERED] =
     [Duration::from_secs(15), Duration::from_secs(30)];
 
-/// How long an event without an answer is not sent again, at least. Meanwhile other events
+/// How long an event without a response is not sent again, at least. Meanwhile other events
 /// show whether the bus works.
 const PAUSE_WITHOUT_ANSWER: Duration = Duration::from_secs(1);
 
@@ -103,7 +105,7 @@ impl<B: EventBus, T: OutboxTable> Puts<'_, B, T> {
             if is_idle && publication.schedule.is_over(Instant::now()) {
                 return;
             }
-            // Answers and parts on their way may still decide what becomes of failed rows.
+            // Responses and parts on their way may still decide what becomes of failed rows.
             let others_at = if is_idle {
                 let wanted_at = publication.others_wanted_at(Instant::now());
                 wanted_at.filter(|at| *at < put_until)

@@ -47,7 +47,7 @@ pub(super) struct Schedule {
     accepted_at: Option<Instant>,
     /// When other events were last looked for.
     others_looked_for_at: Option<Instant>,
-    /// How many events were in requests without an answer.
+    /// How many events were in requests without a response.
     events_unanswered: usize,
 }
 
@@ -66,7 +66,7 @@ impl Request {
             .collect()
     }
 
-    /// Returns how many requests with one of the rows were not answered.
+    /// Returns how many requests with one of the rows got no response.
     pub(super) fn unanswered(&self) -> usize {
         let unanswered = self.queued.iter().map(|(_, queued)| queued.unanswered);
         unanswered.max().unwrap_or_default()

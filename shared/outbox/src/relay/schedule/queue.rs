@@ -38,7 +38,7 @@ pub(super) struct Queued {
     pub(super) first_sent: Option<Instant>,
     /// Why the last attempt failed, if there was one.
     pub(super) last_error: Option<String>,
-    /// How many requests with it were not answered: the bus may have accepted it.
+    /// How many requests with it got no response: the bus may have accepted it.
     pub(super) unanswered: usize,
     /// The bus rejected it for now, in this call or before, and may do so again. Then it must not
     /// accept a later event of the same request, so nothing of the aggregate is sent along.

@@ -12,7 +12,7 @@ use crate::{
     relay::{Failure, poison::rejected_alone, retry::Retries},
 };
 
-/// After how many requests without an answer a row is not sent again by the same call.
+/// After how many requests without a response a row is not sent again by the same call.
 pub(in crate::relay) const MOST_UNANSWERED: usize = 2;
 
 /// What is wrong with a response that doesn't say what became of an event.
@@ -85,7 +85,7 @@ impl Schedule {
         self.put_back(attempt, retried, pause);
     }
 
-    /// Takes in that a request was not answered, so that the bus may have accepted its events.
+    /// Takes in that a request got no response, so that the bus may have accepted its events.
     pub(in crate::relay) fn unanswered(
         &mut self,
         request: Request,

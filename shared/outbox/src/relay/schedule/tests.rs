@@ -23,7 +23,7 @@ enum Answer {
     Rejects(&'static [Name], fn() -> EntryError),
     /// Returns no results.
     NoResults,
-    /// Does not answer in time.
+    /// Does not respond in time.
     IsSilent,
     FailsForNow,
     RejectsContent,
@@ -181,7 +181,7 @@ const RULES: &[Rule] = &[
         outcomes: &[("a1", "accepted"), ("a2", "accepted")],
     },
     Rule {
-        rule: "a request without an answer is sent a second time, and no third one",
+        rule: "a request without a response is sent a second time, and no third one",
         rows: &["a1", "b1"],
         answers: &[IsSilent, IsSilent],
         requests: &[&["a1", "b1"], &["a1", "b1"]],
