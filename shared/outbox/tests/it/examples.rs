@@ -35,7 +35,7 @@ fn program(example: &str) -> PathBuf {
 }
 
 /// The command of an example, with every service on loopback.
-fn example(name: &str, dynamodb: Address) -> Command {
+pub(crate) fn example(name: &str, dynamodb: Address) -> Command {
     let mut command = Command::new(program(name));
     command
         .env_clear()
@@ -49,7 +49,7 @@ fn example(name: &str, dynamodb: Address) -> Command {
     command
 }
 
-fn lines(output: &Output) -> Vec<&str> {
+pub(crate) fn lines(output: &Output) -> Vec<&str> {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
     std::str::from_utf8(&output.stdout)
@@ -59,7 +59,7 @@ fn lines(output: &Output) -> Vec<&str> {
 }
 
 /// Creates a table of outbox rows and one of things.
-async fn tables() -> (Address, aws_sdk_dynamodb::Client) {
+pub(crate) async fn tables() -> (Address, aws_sdk_dynamodb::Client) {
     let address = dynamodb_in_process::listen().await;
     let client = client(address);
     create_table(&client, "things", "pk", None).await;
@@ -68,10 +68,15 @@ async fn tables() -> (Address, aws_sdk_dynamodb::Client) {
 }
 
 fn append(address: Address) -> Command {
-    let mut append = example("append", address);
-    append.env("ITEMS_TABLE", "things");
-    append.env("OUTBOX_TABLE", "outbox");
-    append
+    producer("append", address)
+}
+
+/// The command of an example that appends events.
+pub(crate) fn producer(name: &str, dynamodb: Address) -> Command {
+    let mut producer = example(name, dynamodb);
+    producer.env("ITEMS_TABLE", "things");
+    producer.env("OUTBOX_TABLE", "outbox");
+    producer
 }
 
 /// Waits on another thread than the one that serves the tables.
@@ -101,15 +106,20 @@ async fn append_saves_a_thing_with_its_events() {
 async fn consume(name: &str, dynamodb: Address, events: String) -> Output {
     let mut program = example(name, dynamodb);
     program.env("COUNTERS_TABLE", "counters");
-    let consumed = tokio::task::spawn_blocking(move || {
+    with_input(program, events).await
+}
+
+/// Runs a program with this input, on another thread than the one that serves the tables.
+pub(crate) async fn with_input(mut program: Command, input: String) -> Output {
+    let output = tokio::task::spawn_blocking(move || {
         let pipes = program.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = pipes.stderr(Stdio::piped()).spawn().unwrap();
-        let mut input = child.stdin.take().unwrap();
-        input.write_all(events.as_bytes()).unwrap();
-        drop(input);
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(input.as_bytes()).unwrap();
+        drop(stdin);
         child.wait_with_output().unwrap()
     });
-    consumed.await.unwrap()
+    output.await.unwrap()
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ mod features;
 mod formats;
 mod inbox;
 mod memory;
+mod recipes;
 mod relay;
 mod replay;
 mod testing;
