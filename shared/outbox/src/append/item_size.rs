@@ -68,7 +68,7 @@ mod tests {
             (AttributeValue::N("12".into()), 2 + 3),
             (AttributeValue::N("1".repeat(38)), 2 + 21),
             (AttributeValue::Bool(true), 3),
-            (AttributeValue::L(vec![text("x"), text("y")]), 2 + 3 + 4),
+            (AttributeValue::L(vec![text("x"), text("yz")]), 2 + 3 + 5),
             (AttributeValue::M(item(text("x"))), 2 + 3 + 1 + 3),
             (AttributeValue::B(Blob::new("xyz")), 5),
             (AttributeValue::Ss(vec!["a".into(), "bc".into()]), 5),

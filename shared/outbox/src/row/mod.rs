@@ -297,6 +297,40 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_row_keeps_how_often_it_was_edited() {
+        let key = RowKey {
+            aggregate_id: "a".into(),
+            position: "00000000000000000001#1".into(),
+        };
+        for (edits, attribute) in [(0, None), (2, Some("2"))] {
+            let row = OutboxRow {
+                edits,
+                ..OutboxRow::example(key.clone())
+            };
+            let item: std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue> =
+                serde_dynamo::to_item(&row).unwrap();
+            let written = item
+                .get("edits")
+                .map(|edits| edits.as_n().unwrap().as_str());
+            assert_eq!(written, attribute);
+            assert_eq!(serde_dynamo::from_item::<_, OutboxRow>(item).unwrap(), row);
+        }
+    }
+
+    #[test]
+    fn the_code_of_a_parked_row_is_the_reason_up_to_its_colon() {
+        for (reason, code) in [
+            ("TooLarge: of: 3", "TooLarge"),
+            ("Other", "Other"),
+            ("", ""),
+        ] {
+            let at = Timestamp::UNIX_EPOCH;
+            let reason = reason.to_owned();
+            assert_eq!(Parked { reason, at }.code(), code);
+        }
+    }
+
+    #[test]
     fn the_time_of_an_event_is_read_from_its_key() {
         let key = |position: &str| RowKey {
             aggregate_id: "a".into(),

@@ -1,5 +1,8 @@
 //! The errors of a commit, and whether a retry may help.
 
+use std::time::Duration;
+
+use aws_sdk_dynamodb::{Client, config::retry::RetryConfig};
 use outbox::{CommitError, Outbox, Participant};
 use serde_json::{Value, json};
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
@@ -101,6 +104,24 @@ async fn commit_answered_with(status: u16, answer: Value) -> CommitError {
         .commit()
         .await
         .unwrap_err()
+}
+
+/// The SDK's own retries would hide that an attempt got no response.
+#[tokio::test]
+async fn a_commit_sends_its_three_attempts_and_no_other_requests() {
+    let stub = MockServer::start().await;
+    let failure = ResponseTemplate::new(500).set_body_json(other("InternalServerError"));
+    Mock::given(any()).respond_with(failure).mount(&stub).await;
+    let retrying = dynamodb_in_process::client(*stub.address())
+        .config()
+        .to_builder()
+        .retry_config(RetryConfig::standard().with_initial_backoff(Duration::ZERO));
+    let client = Client::from_conf(retrying.build());
+    let outbox = Outbox::new(client.clone(), "outbox", "things").unwrap();
+    let fixture = Fixture { client, outbox };
+    let error = fixture.create("a").commit().await.unwrap_err();
+    assert!(matches!(error, CommitError::OutcomeUnknown(_)), "{error:?}");
+    assert_eq!(stub.received_requests().await.unwrap().len(), 3);
 }
 
 fn other(code: &str) -> Value {

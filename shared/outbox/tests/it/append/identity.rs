@@ -277,7 +277,12 @@ async fn stale_missing_existing_and_unversioned_items_are_distinguished() {
             ConditionFailure::AlreadyExists,
         ),
     ] {
-        assert_eq!(failure(committed), (Participant::Aggregate, expected));
+        let error = committed.unwrap_err();
+        assert!(
+            format!("{error:?}").contains(&expected.to_string()),
+            "{error:?}"
+        );
+        assert_eq!(failure(Err(error)), (Participant::Aggregate, expected));
     }
 }
 
