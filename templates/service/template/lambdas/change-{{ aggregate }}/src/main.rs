@@ -25,14 +25,12 @@ async fn main() -> Result<(), Error> {
     let {{ aggregate }}s = {{ aggregate | capitalize }}s::new(client, table, outbox);
 
     let {{ aggregate }}s = &{{ aggregate }}s;
-    run(service_fn(
-        move |event: LambdaEvent<Command>| async move {
-            let changed = match event.payload {
-                Command::Create { id, title } => {{ aggregate }}s.create(id, title).await?,
-                Command::Complete { id } => {{ aggregate }}s.complete(&id).await?,
-            };
-            Ok::<_, Error>(changed)
-        },
-    ))
+    run(service_fn(move |event: LambdaEvent<Command>| async move {
+        let changed = match event.payload {
+            Command::Create { id, title } => {{ aggregate }}s.create(id, title).await?,
+            Command::Complete { id } => {{ aggregate }}s.complete(&id).await?,
+        };
+        Ok::<_, Error>(changed)
+    }))
     .await
 }

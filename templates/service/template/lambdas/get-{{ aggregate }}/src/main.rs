@@ -5,7 +5,7 @@ use aws_config::BehaviorVersion;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
 use outbox::settings::variable;
 use serde::{Deserialize, Serialize};
-use {{ aggregate }}s::{Counts, {{ aggregate | capitalize }}, {{ aggregate }}_table, read_counts};
+use {{ aggregate }}s::{Counts, {{ aggregate | capitalize }}, read_counts, {{ aggregate }}_table};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -72,10 +72,7 @@ impl {{ aggregate | capitalize }} {
     /// # Errors
     ///
     /// If the id or the title is not valid.
-    pub fn create(
-        id: String,
-        title: String,
-    ) -> Result<(Self, {{ aggregate | capitalize }}Event), Invalid{{ aggregate | capitalize }}> {
+    pub fn create(id: String, title: String) -> Result<(Self, {{ aggregate | capitalize }}Event), Invalid{{ aggregate | capitalize }}> {
         if !(1..=100).contains(&id.len()) {
             return Err(Invalid{{ aggregate | capitalize }}::Id(id.len()));
         }

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::Client;
 use outbox::{AggregateTable, CommitError, FindError, Outbox};
 
-use crate::{{ aggregate }}::{Invalid{{ aggregate | capitalize }}, {{ aggregate | capitalize -}} };
+use crate::{{ aggregate }}::{Invalid{{ aggregate | capitalize }}, {{ aggregate | capitalize }}};
 
 /// Returns the table with this name, whose partition key is `pk`.
 pub fn {{ aggregate }}_table(client: Client, name: impl Into<String>) -> AggregateTable<{{ aggregate | capitalize }}> {

@@ -7,27 +7,34 @@ use std::collections::HashMap;
 use outbox::inbox::Handled;
 use outbox_testing::InMemoryAws;
 use serde_json::json;
-use {{ aggregate }}s::{
-    CONSUMER, COUNTS, EventCounter, {{ aggregate | capitalize }}Error, {{ aggregate | capitalize }}s, SOURCE, counts_key,
-};
+use {{ aggregate }}s::{CONSUMER, COUNTS, EventCounter, SOURCE, {{ aggregate | capitalize }}Error, {{ aggregate | capitalize }}s, counts_key};
 
 const ACCOUNT: &str = "123456789012";
 
 fn {{ aggregate }}s(aws: &InMemoryAws) -> {{ aggregate | capitalize }}s {
-    {{ aggregate | capitalize }}s::with(aws.aggregate_table("{{ aggregate }}s", "pk"), aws.outbox(SOURCE).unwrap())
+    {{ aggregate | capitalize }}s::with(
+        aws.aggregate_table("{{ aggregate }}s", "pk"),
+        aws.outbox(SOURCE).unwrap(),
+    )
 }
 
 #[tokio::test]
 async fn each_change_appends_its_event() {
     let aws = InMemoryAws::new();
     let {{ aggregate }}s = {{ aggregate }}s(&aws);
-    {{ aggregate }}s.create("1".into(), "The first".into()).await.unwrap();
+    {{ aggregate }}s
+        .create("1".into(), "The first".into())
+        .await
+        .unwrap();
     {{ aggregate }}s.complete("1").await.unwrap();
     let unchanged = {{ aggregate }}s.complete("1").await.unwrap();
     assert!(unchanged.is_completed);
 
     let appended = aws.appended();
-    let types: Vec<&str> = appended.iter().map(|event| event.event_type.as_str()).collect();
+    let types: Vec<&str> = appended
+        .iter()
+        .map(|event| event.event_type.as_str())
+        .collect();
     assert_eq!(types, ["{{ created }}", "{{ completed }}"]);
     assert_eq!(appended[0].subject.as_deref(), Some("{{ aggregate }}#1"));
 }
@@ -42,8 +49,14 @@ async fn what_cannot_be_changed_appends_nothing() {
         let invalid = {{ aggregate }}s.create(id.into(), title.into()).await.unwrap_err();
         assert!(matches!(invalid, {{ aggregate | capitalize }}Error::Invalid(_)), "{invalid}");
     }
-    {{ aggregate }}s.create("1".into(), "The first".into()).await.unwrap();
-    let again = {{ aggregate }}s.create("1".into(), "The first".into()).await.unwrap_err();
+    {{ aggregate }}s
+        .create("1".into(), "The first".into())
+        .await
+        .unwrap();
+    let again = {{ aggregate }}s
+        .create("1".into(), "The first".into())
+        .await
+        .unwrap_err();
     assert!(matches!(again, {{ aggregate | capitalize }}Error::Commit(_)), "{again}");
     assert_eq!(aws.appended().len(), 1);
 }
@@ -53,8 +66,14 @@ async fn what_cannot_be_changed_appends_nothing() {
 async fn each_event_is_counted_once() {
     let aws = InMemoryAws::new();
     let {{ aggregate }}s = {{ aggregate }}s(&aws);
-    {{ aggregate }}s.create("1".into(), "The first".into()).await.unwrap();
-    {{ aggregate }}s.create("2".into(), "The second".into()).await.unwrap();
+    {{ aggregate }}s
+        .create("1".into(), "The first".into())
+        .await
+        .unwrap();
+    {{ aggregate }}s
+        .create("2".into(), "The second".into())
+        .await
+        .unwrap();
     {{ aggregate }}s.complete("1").await.unwrap();
     aws.with_relay(aws.wait_until_published()).await;
 
