@@ -92,7 +92,8 @@ impl RuntimeApi {
     pub(crate) async fn next_poll(&self, after: Instant) -> Instant {
         let is_later = |last: &Option<Instant>| last.is_some_and(|last| last > after);
         let mut last = self.polls.last.subscribe();
-        // It fails only if the sender is gone, which is kept here.
+        // It fails only if the sender is gone, which is kept here, and it ends with a time only. So
+        // the default is never taken.
         let last = last.wait_for(is_later).await;
         last.ok().and_then(|last| *last).unwrap_or(after)
     }
