@@ -132,10 +132,12 @@ impl Caller {
             self.simulation
                 .log(|| format!("{operation:?} of {actor} is affected by {kind:?}"));
         }
-        let actor = self.is_warm.load(Ordering::Relaxed).then(|| self.actor());
+        // The invocation whose call this is. Before the first one there is none: the 0 in `actor` is
+        // then that of another process.
+        let working = self.is_warm.load(Ordering::Relaxed).then(|| self.actor());
         let effect = |fault: Option<&Fault>| {
             self.simulation.with(|state| {
-                if let Some(actor) = actor {
+                if let Some(actor) = working {
                     state.check_at_work(actor);
                 }
                 effect(state, fault)
