@@ -11,13 +11,14 @@ use tokio::time::Instant;
 pub(super) struct Calls {
     /// The commit of each event.
     committed: HashMap<String, Instant>,
-    /// When the bus accepted each event: the first time is first.
+    /// When the bus accepted each event, the earliest first: more than one are duplicates.
     accepted: HashMap<String, Vec<Instant>>,
     /// The number of calls of each action.
     pub(super) actions: BTreeMap<String, u32>,
 }
 
 impl Calls {
+    /// Adds a call. AWS has responded to it, without a fault on the way.
     pub(super) fn note(&mut self, call: &Call) {
         *self.actions.entry(call.action.clone()).or_default() += 1;
         let request: Value = serde_json::from_slice(&call.request).unwrap_or_default();
@@ -43,10 +44,12 @@ impl Calls {
         self.events() == events && committed.all(|id| self.accepted.contains_key(id))
     }
 
+    /// Returns how many events were committed.
     pub(super) fn events(&self) -> u32 {
         number(self.committed.len())
     }
 
+    /// Returns how many events the bus accepted, each counted once.
     pub(super) fn published(&self) -> u32 {
         number(self.accepted.len())
     }
@@ -57,8 +60,12 @@ impl Calls {
         number(again.sum())
     }
 
-    /// Returns the time of each event from its commit to the bus. That is 0 if the bus's response
-    /// came first: the stream has an event as soon as it is committed.
+    /// Returns the time of each event from its commit to the bus, in milliseconds. That is 0 if the
+    /// bus's response came first: the stream has an event as soon as it is committed.
+    ///
+    /// # Panics
+    ///
+    /// If not every event is published: see [`is_complete`](Self::is_complete).
     pub(super) fn commit_to_bus(&self) -> impl Iterator<Item = f64> {
         self.committed.iter().map(|(id, committed)| {
             let took = self.accepted[id][0].saturating_duration_since(*committed);

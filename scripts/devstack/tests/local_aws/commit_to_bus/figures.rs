@@ -12,6 +12,7 @@ use super::calls::Calls;
 pub(super) struct Round {
     /// The time of each response, in milliseconds.
     pub(super) responses: Vec<f64>,
+    /// The calls of services, by which its events are followed.
     pub(super) calls: Calls,
     /// The processor time of `create-order`.
     pub(super) writer: Duration,
@@ -19,14 +20,16 @@ pub(super) struct Round {
     pub(super) relay: Duration,
 }
 
-/// The figures of all rounds of a way.
+/// The figures of all rounds in which events were published in one way.
 pub(super) struct Figures {
     commit_to_bus: Quantiles,
     response: Quantiles,
     writer_milliseconds_per_order: f64,
     relay_milliseconds_per_order: f64,
+    /// By the action's name.
     calls_per_event: BTreeMap<String, f64>,
     events: u32,
+    /// How often the bus accepted an event again.
     duplicates: u32,
 }
 
@@ -36,7 +39,7 @@ struct Quantiles {
     p99: f64,
 }
 
-/// The middle, the least and the most of a few figures, in milliseconds.
+/// The least, the middle and the most of a few figures, in milliseconds.
 pub(super) struct Spread {
     least: f64,
     middle: f64,
