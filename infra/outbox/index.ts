@@ -28,6 +28,11 @@ export {
 } from "./outbox-metrics.ts";
 export type { OutboxTableProps } from "./outbox-table.ts";
 export { OutboxWidgets, type OutboxWidgetsProps } from "./outbox-widgets.ts";
+export {
+  NotPrebuiltError,
+  PrebuiltFunctionCode,
+  type PrebuiltFunctionCodeProps,
+} from "./prebuilt-function-code.ts";
 export type { FunctionSettings } from "./publishing-function.ts";
 export type { ReservedConcurrencyProps } from "./reserved-concurrency.ts";
 export { DEFAULT_RUNBOOK_LINK, RunbookAlarm, type RunbookAlarmProps } from "./runbook-alarm.ts";

@@ -4,6 +4,7 @@ import type { IKey } from "aws-cdk-lib/aws-kms";
 import {
   type ApplicationLogLevel,
   Architecture,
+  type Code,
   type FunctionProps,
   Function as LambdaFunction,
   LoggingFormat,
@@ -18,6 +19,7 @@ import {
 } from "./acknowledged-findings.ts";
 import { sourceList } from "./event-sources.ts";
 import { grantPublishing, type PublishingResources } from "./outbox-grants.ts";
+import { PrebuiltFunctionCode } from "./prebuilt-function-code.ts";
 
 /** Settings of the relay and the sweeper. */
 export interface FunctionSettings {
@@ -63,7 +65,6 @@ export interface FunctionSettings {
 export interface PublishingFunctionProps
   extends Pick<
     FunctionProps,
-    | "code"
     | "description"
     | "timeout"
     | "environment"
@@ -73,6 +74,13 @@ export interface PublishingFunctionProps
   > {
   /** The crate that the code is built from. */
   readonly crate: string;
+
+  /**
+   * The code of the function.
+   *
+   * @default the code in this package
+   */
+  readonly code?: Code;
 
   /** What both functions have in common, and the key of their logs. */
   readonly settings: FunctionSettings & { readonly encryptionKey?: IKey };
@@ -91,12 +99,14 @@ export function createPublishingFunction(
   props: PublishingFunctionProps,
 ): LambdaFunction {
   const { crate, settings, withoutDeadLetterQueue, ...own } = props;
+  const architecture = settings.architecture ?? Architecture.ARM_64;
   const logGroup = createLogGroup(outbox, `${id}Logs`, props);
   const publisher = new LambdaFunction(outbox, id, {
     ...own,
+    code: own.code ?? new PrebuiltFunctionCode().of(crate, architecture),
     role: createRole(outbox, `${id}Role`, logGroup),
     runtime: Runtime.PROVIDED_AL2023,
-    architecture: settings.architecture ?? Architecture.ARM_64,
+    architecture,
     handler: "bootstrap",
     memorySize: 512,
     loggingFormat: LoggingFormat.JSON,

@@ -26,7 +26,7 @@ export function createRelay(
     crate: "publish-events",
     settings: props,
     description: "Publishes the events of the outbox",
-    code: props.relayCode,
+    ...(props.relayCode && { code: props.relayCode }),
     timeout: RELAY_TIMEOUT,
     environment: { LOOK_UP: outbox.lookUp },
     ...(props.relayReservedConcurrency !== undefined && {

@@ -20,7 +20,7 @@ export function createSweeper(
     crate: "sweep-outbox",
     settings: props,
     description: "Publishes events of the outbox that the stream missed",
-    code: props.sweeperCode,
+    ...(props.sweeperCode && { code: props.sweeperCode }),
     timeout: SWEEP_DEFAULTS.timeout,
     environment: { GRACE_PERIOD_SECONDS: String(gracePeriod.toSeconds()) },
     // The next sweep is the retry.

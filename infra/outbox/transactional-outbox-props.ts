@@ -20,11 +20,19 @@ export interface TransactionalOutboxProps
     ReservedConcurrencyProps,
     BusPublishersProps,
     FunctionSettings {
-  /** The relay: the `publish-events` function, built for `architecture`. */
-  readonly relayCode: Code;
+  /**
+   * The relay: the `publish-events` function, built for `architecture`.
+   *
+   * @default the code in this package, for arm64
+   */
+  readonly relayCode?: Code;
 
-  /** The sweeper: the `sweep-outbox` function, built for `architecture`. */
-  readonly sweeperCode: Code;
+  /**
+   * The sweeper: the `sweep-outbox` function, built for `architecture`.
+   *
+   * @default the code in this package, for arm64
+   */
+  readonly sweeperCode?: Code;
 
   /**
    * The CloudEvents sources that this outbox may publish, such as `orders`. The relay

@@ -58,15 +58,18 @@ beforeAll(() => {
   }
   buildFunctions(join(home, "help-desk/target/lambda/arm64"));
   cpSync(join(infra, "test/billing.cts"), join(apps, "billing.cts"));
+  cpSync(join(infra, "test/archive.cts"), join(apps, "archive.cts"));
+  addFunctions(join(apps, "node_modules/transactional-outbox/functions"));
   buildFunctions(join(apps, "functions"));
   run(
     apps,
     ...[join(modules, ".bin/tsc"), "--strict", "--skipLibCheck", "--target", "es2023"],
     ...["--module", "nodenext", "--types", "node", "--rewriteRelativeImportExtensions"],
-    ...["app.ts", "billing.cts"],
+    ...["app.ts", "billing.cts", "archive.cts"],
   );
   run(apps, process.execPath, "app.js");
   run(apps, process.execPath, "billing.cjs");
+  run(apps, process.execPath, "archive.cjs");
 }, 300_000);
 
 test("the package contains modules, types, README and licences only", () => {
@@ -144,6 +147,26 @@ test("a CommonJS app uses it with an existing table and bus", () => {
   ]);
   expect(Object.keys(template.findOutputs("*")).sort()).toEqual(outputsForOutboxctl());
 });
+
+test("an app without code of its own gets that of a released package", () => {
+  const template = synthesized("archive");
+  const code = Object.values(template.findResources("AWS::Lambda::Function")).map(
+    ({ Properties }) => Properties.Code.S3Key,
+  );
+  expect(code).toEqual([
+    expect.stringMatching(/^[0-9a-f]{64}\.zip$/),
+    expect.stringMatching(/^[0-9a-f]{64}\.zip$/),
+  ]);
+  expect(code[0]).not.toBe(code[1]);
+});
+
+/** Adds what scripts/dist adds to a released package. */
+function addFunctions(directory: string): void {
+  mkdirSync(directory);
+  for (const name of ["publish-events", "sweep-outbox"]) {
+    writeFileSync(join(directory, `${name}.zip`), name);
+  }
+}
 
 /** Installs the package with npm. Its peer dependencies are linked from here, since there may be no network. */
 function install(tarball: string): void {
