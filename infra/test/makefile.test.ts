@@ -27,6 +27,22 @@ function makeWith(environment: Record<string, string>, ...targets: string[]): En
   });
 }
 
+test.each([
+  [["build", "FUNCTIONS=get-orders"], "there is no function 'get-orders': FUNCTIONS= some of"],
+  [
+    ["build", "FUNCTIONS="],
+    "there is no function '': FUNCTIONS= some of cancel-order create-order",
+  ],
+  [["deploy", "ENV=dev", "FUNCTIONS=get-order"], "a stack has all functions: FUNCTIONS= is for"],
+  [["dist-commands"], "say for which machines: TARGET= one of x86_64-unknown-linux-gnu"],
+  [["dist-commands", "TARGET=arm64"], "say for which machines: TARGET= one of"],
+  [["release"], "VERSION is '': it must be three numbers, such as 1.2.3"],
+])("make %j says what is wrong", (parameters, message) => {
+  const { status, stderr } = make(...parameters);
+  expect(status).toBe(2);
+  expect(stderr).toContain(message);
+});
+
 test("no target is defined twice", () => {
   const { status, stderr } = make("help");
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
@@ -184,6 +200,22 @@ describe("what is deployed", () => {
     for (const target of ["build-local", "build-bench"]) {
       expect(built(target)).toEqual([expect.not.stringContaining("cargo-auditable")]);
     }
+  });
+
+  test("is what FUNCTIONS names", () => {
+    const { stdout } = make("--dry-run", "build", "FUNCTIONS=publish-events sweep-outbox");
+    const built = [...stdout.matchAll(/--package (\S+)/g)].map(([, name]) => name);
+    expect(built).toEqual(["publish-events", "sweep-outbox"]);
+    expect(stdout).toMatch(/check-auditable \S+\/publish-events\/bootstrap \S+\/bootstrap\n/);
+  });
+
+  test("runs on any processor of its kind, if it is a command", () => {
+    // By itself, cargo-lambda compiles for the processors that Lambda has.
+    const { stdout } = make("--dry-run", "dist-commands", "TARGET=aarch64-unknown-linux-gnu");
+    const [build, ...others] = stdout.split("\n").filter((line) => / lambda build /.test(line));
+    expect(others).toEqual([]);
+    expect(build).toMatch(/cargo-auditable .* --locked .* --disable-optimizations /);
+    expect(build).toMatch(/--target aarch64-unknown-linux-gnu\.2\.26 /);
   });
 
   test("is built from the lock file, as is all that is checked", () => {
