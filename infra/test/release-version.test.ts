@@ -8,7 +8,9 @@ const FILES = [
   "Cargo.lock",
   "CHANGELOG.md",
   "README.md",
-  "docs/your-own-service.md",
+  "templates/service/template/Cargo.toml",
+  "templates/service/template/infra/package.json",
+  "templates/service/template/Makefile",
   "infra/package.json",
   "infra/package-lock.json",
   "infra/outbox/package.json",
@@ -28,7 +30,11 @@ class Project {
     }
     const { version } = JSON.parse(this.read("infra/package.json"));
     for (const file of FILES.slice(0, -2)) {
-      const at = file.endsWith(".md") ? `outbox-${version}` : `"${version}"`;
+      const at = file.startsWith("templates/")
+        ? version
+        : file.endsWith(".md")
+          ? `outbox-${version}`
+          : `"${version}"`;
       this.edit(file, at, at.replace(version, "1.1.0"));
     }
     this.write(

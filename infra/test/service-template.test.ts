@@ -40,14 +40,6 @@ test("a service depends on the packages in the versions of this project", () => 
   }
 });
 
-test("a service has the version of this project", () => {
-  const [, version] = ours("Cargo.toml").match(/\nversion = "(\d+\.\d+)\.\d+"/) ?? [];
-  expect(templateFile("Cargo.toml")).toContain(`outbox = { version = "${version}",`);
-  expect(templateFile("Cargo.toml")).toContain(`outbox-testing = "${version}"`);
-  expect(templateFile("infra/package.json")).toContain(`^${version}.0`);
-  expect(templateFile("Makefile")).toContain(`transactional-outbox-${version}.0.tgz`);
-});
-
 test("files have variables that cargo lambda new asks for", () => {
   const asked = [...ours("templates/service/CargoLambda.toml").matchAll(/prompts\.(\w+)\]/g)];
   const known = ["project_name", ...asked.map(([, name]) => name)];
