@@ -17,7 +17,7 @@ use crate::{
 /// | status | when |
 /// |---|---|
 /// | 201 | the order is saved, by this or an earlier request with the same `Idempotency-Key` |
-/// | 400 | the body is not JSON, or the `Idempotency-Key` does not have 1 to 255 bytes, has a comma, or is sent twice |
+/// | 400 | the body is not JSON, or the `Idempotency-Key` does not have 1 to 255 visible ASCII characters and spaces, has a comma, or is sent twice |
 /// | 403 | the caller is not identified, and must be |
 /// | 413 | the body has over 256 KB |
 /// | 415 | the content type is not `application/json` |

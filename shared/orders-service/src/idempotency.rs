@@ -37,6 +37,9 @@ pub enum InvalidIdempotencyKey {
          sent twice, it arrives as one value with a comma"
     )]
     Comma,
+    /// It contains something else than visible ASCII characters and spaces.
+    #[error("an idempotency key must have only visible ASCII characters and spaces")]
+    Characters,
     /// The header is sent more than once.
     #[error("the header Idempotency-Key is sent more than once")]
     Repeated,
@@ -47,15 +50,19 @@ impl IdempotencyKey {
     ///
     /// # Errors
     ///
-    /// If it does not have 1 to 255 bytes, or has a comma: API Gateway joins two
-    /// headers with a comma. Joined in the other order they would be another key,
-    /// and a retry would place a second order.
+    /// If it does not have 1 to 255 visible ASCII characters and spaces: servers and
+    /// proxies disagree on the encoding of others, and so a retry could have another key.
+    /// Or if it has a comma: API Gateway joins two headers with a comma. Joined in the
+    /// other order they would be another key, and a retry would place a second order.
     pub fn for_place_order(caller: &str, key: &[u8]) -> Result<Self, InvalidIdempotencyKey> {
         if !(1..=255).contains(&key.len()) {
             return Err(InvalidIdempotencyKey::Length(key.len()));
         }
         if key.contains(&b',') {
             return Err(InvalidIdempotencyKey::Comma);
+        }
+        if !key.iter().all(|byte| matches!(byte, b' '..=b'~')) {
+            return Err(InvalidIdempotencyKey::Characters);
         }
         // Each part is hashed first: concatenated texts of different parts could be equal.
         let parts = [caller.as_bytes(), b"place-order", key];
@@ -167,6 +174,25 @@ mod tests {
         for key in ["a,b", "a,a", "a, b", ",", "a,", ",a"] {
             let key = IdempotencyKey::for_place_order("a", key.as_bytes());
             assert_eq!(key, Err(InvalidIdempotencyKey::Comma));
+        }
+    }
+
+    #[test]
+    fn a_key_is_visible_ascii() {
+        for (key, valid) in [
+            ("a b", true),
+            ("!~", true),
+            ("a\tb", false),
+            ("\u{7f}", false),
+            ("é", false),
+        ] {
+            let made = IdempotencyKey::for_place_order("a", key.as_bytes());
+            let expected = if valid {
+                None
+            } else {
+                Some(InvalidIdempotencyKey::Characters)
+            };
+            assert_eq!(made.err(), expected, "{key:?}");
         }
     }
 }

@@ -16,7 +16,8 @@ use crate::{
     single_header::{Repeated, single_header},
 };
 
-/// The largest body in bytes. 100 items with the longest names are 30 KB.
+/// The largest body in bytes. 100 items with the longest names are at most 160 KB, with every
+/// character escaped.
 const MOST_BODY_BYTES: usize = 256 * 1024;
 
 /// How much of the path of a wrong field is returned.

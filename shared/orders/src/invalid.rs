@@ -1,5 +1,6 @@
 //! Why a command is invalid, with one violation per field.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// How many violations are named.
@@ -25,7 +26,7 @@ impl InvalidOrder {
 }
 
 /// An invalid field of a command.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Violation {
     /// The field, as a path in the command's JSON: `items[3].quantity`.
     pub field: String,

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::Money;
 
 /// The current state of an order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Order {
     /// The id, which never changes.
@@ -25,8 +25,10 @@ pub struct Order {
     /// The sum over all items.
     pub total: Money,
     /// When it was placed.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub created_at: Timestamp,
     /// When it last changed.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub updated_at: Timestamp,
 }
 
@@ -69,7 +71,7 @@ impl FromStr for OrderId {
 }
 
 /// The status of an order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum OrderStatus {
     /// The order is accepted.

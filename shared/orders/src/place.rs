@@ -3,6 +3,7 @@
 use garde::Validate;
 use iso_currency::Currency;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -13,36 +14,50 @@ use crate::{
 /// How many products an order has at most.
 const MOST_ITEMS: usize = 100;
 
+/// The pattern of a name in the schema: something beside white space, and no control character.
+const NAME: &str = concat!(
+    r"^[^\u0000-\u001F\u007F-\u009F]*",
+    r"[^\s\u0000-\u001F\u007F-\u009F]",
+    r"[^\u0000-\u001F\u007F-\u009F]*$",
+);
+
 /// The command to place an order, not validated yet.
 ///
 /// Numbers are signed and the currency is text, so that the validation reports a
 /// wrong value together with all others. The JSON parser would report it alone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Validate)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(description = "An order to place.")]
 pub struct PlaceOrder {
-    /// The customer's id, 1 to 128 bytes.
-    #[garde(custom(name_of_1_to_128_bytes))]
+    /// The customer's id, 1 to 128 characters.
+    #[schemars(length(min = 1, max = 128), regex(pattern = NAME))]
+    #[garde(custom(name_of_1_to_128_characters))]
     pub customer_id: String,
     /// The currency of every price, an ISO 4217 code: `EUR`.
     #[garde(custom(currency_code))]
     pub currency: String,
     /// The ordered products, 1 to 100.
+    #[schemars(length(min = 1, max = 100))]
     #[garde(custom(between_1_and_100_items), dive)]
     pub items: Vec<PlaceOrderItem>,
 }
 
 /// One product of a [`PlaceOrder`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Validate)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(description = "One product of an order.")]
 pub struct PlaceOrderItem {
-    /// The id of the product, 1 to 128 bytes.
-    #[garde(custom(name_of_1_to_128_bytes))]
+    /// The id of the product, 1 to 128 characters.
+    #[schemars(length(min = 1, max = 128), regex(pattern = NAME))]
+    #[garde(custom(name_of_1_to_128_characters))]
     pub product_id: String,
     /// The quantity, 1 to 10,000.
+    #[schemars(range(min = 1, max = 10_000))]
     #[serde(deserialize_with = "whole_number::deserialize")]
     #[garde(custom(within(1..=10_000)))]
     pub quantity: i64,
     /// The price of one piece in minor units (cents), 0 to 2^53 - 1.
+    #[schemars(range(min = 0, max = Money::MAX_AMOUNT))]
     #[serde(deserialize_with = "whole_number::deserialize")]
     #[garde(custom(within(0..=Money::MAX_AMOUNT.cast_signed())))]
     pub unit_price: i64,
@@ -137,12 +152,12 @@ fn currency_code(code: &str, (): &()) -> garde::Result {
     }
 }
 
-fn name_of_1_to_128_bytes(name: &str, (): &()) -> garde::Result {
+fn name_of_1_to_128_characters(name: &str, (): &()) -> garde::Result {
     if name.trim().is_empty() {
         return Err(garde::Error::new("must not be empty"));
     }
-    if name.len() > 128 {
-        return Err(garde::Error::new("must be at most 128 bytes long"));
+    if name.chars().count() > 128 {
+        return Err(garde::Error::new("must be at most 128 characters long"));
     }
     if name.chars().any(char::is_control) {
         return Err(garde::Error::new("must not hold control characters"));

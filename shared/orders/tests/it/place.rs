@@ -130,10 +130,13 @@ fn only_current_currencies_with_a_minor_unit_are_accepted() {
 }
 
 #[test]
-fn names_are_1_to_128_bytes_without_control_characters() {
+fn names_are_1_to_128_characters_without_control_characters() {
     for (name, accepted) in [
         ("c".repeat(128), true),
         ("c".repeat(129), false),
+        ("é".repeat(128), true),
+        ("é".repeat(129), false),
+        (" \u{3000}".into(), false),
         ("a\u{0}b".into(), false),
         (String::new(), false),
     ] {
