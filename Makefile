@@ -113,6 +113,7 @@ lint: prerequisites node-packages check-tools ## Check formatting, lints, types,
 	$(infra) npm run --silent lint
 	$(infra) npm run --silent typecheck
 	.venv/bin/zizmor --offline --quiet --strict-collection .github
+	scripts/write-reference-pages --check
 	scripts/check-docs
 	@$(MAKE) lint-templates
 
@@ -128,8 +129,12 @@ format: prerequisites node-packages ## Format Rust and TypeScript
 	$(infra) npm run --silent format
 
 .PHONY: schemas
-schemas: prerequisites ## Regenerate the event schemas; refuses breaking changes
+schemas: prerequisites ## Regenerate the documents of API and events; refuses changes of events that break consumers
 	UPDATE_SCHEMAS=1 cargo test --locked --package orders --test it -- --quiet contracts::every_event_is_as
+	@# After these: it has the schemas that are promised.
+	UPDATE_SCHEMAS=1 cargo test --locked --package orders --test it -- --quiet asyncapi::the_document_is_current
+	UPDATE_SCHEMAS=1 cargo test --locked --package orders-service --test it -- --quiet openapi::the_schemas_are
+	scripts/write-reference-pages
 
 .PHONY: construct-api
 construct-api: prerequisites node-packages ## Regenerate the reference of the construct in docs
@@ -173,7 +178,7 @@ lint-templates: prerequisites node-packages python-tools template-tools ## Check
 
 # On the local AWS, so apart from the tests that need nothing installed.
 .PHONY: test-end-to-end
-test-end-to-end: build-local ## Run the tests on the local AWS
+test-end-to-end: build-local api-tools ## Run the tests on the local AWS
 	$(without_aws) cargo test --locked --package devstack --package outboxctl --test local_aws -- \
 		--quiet --ignored --nocapture --test-threads 1 --skip measure
 
@@ -501,6 +506,10 @@ check-tools: prerequisites
 .PHONY: template-tools
 template-tools: prerequisites
 	@$(install_python) scripts/requirements-checkov.txt checkov $(CHECKOV)
+
+.PHONY: api-tools
+api-tools: prerequisites
+	@$(install_python) scripts/requirements-schemathesis.txt "schemathesis"
 
 .PHONY: mutants-tools
 mutants-tools: prerequisites

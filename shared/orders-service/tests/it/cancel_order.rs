@@ -1,7 +1,6 @@
 //! `POST /orders/{id}/cancel`, from request to response.
 
 use futures::future::join_all;
-use orders_service::cancel_order;
 use serde_json::{Value, json};
 
 use crate::fixture::*;
@@ -60,7 +59,7 @@ async fn the_sample_payload_names_an_order() {
     let fixture = Fixture::start().await;
     let sample = include_str!("../../../../samples/cancel-order.json");
     let request = lambda_http::request::from_str(sample).unwrap();
-    let answer = Answer::of(cancel_order(&fixture.service, Callers::Anyone, request).await);
+    let answer = cancel_order(&fixture.service, Callers::Anyone, request).await;
     answer.assert_problem(404, "unknown-order");
     let detail = answer.body["detail"].as_str().unwrap();
     assert!(detail.contains("019d4f5e-6a00-7000-8000-000000000042"));
@@ -78,9 +77,9 @@ async fn an_unknown_order_is_404() {
     assert!(fixture.events().await.is_empty());
 }
 
-const ID: &str = "019ad0c5-0a4c-7000-8000-000000000001";
+pub(crate) const ID: &str = "019ad0c5-0a4c-7000-8000-000000000001";
 
-fn found() -> (u16, Value) {
+pub(crate) fn found() -> (u16, Value) {
     let item = json!({
         "pk": {"S": format!("order#{ID}")},
         "id": {"S": ID},
@@ -107,9 +106,8 @@ async fn a_conflict_is_retried_once_and_then_409() {
             let dynamodb =
                 DynamoDb::responding(&[("GetItem", &[found()]), ("TransactWriteItems", &answers)])
                     .await;
-            let answer = Answer::of(
-                cancel_order(&service(&dynamodb.client), Callers::Anyone, cancel(ID)).await,
-            );
+            let answer =
+                cancel_order(&service(&dynamodb.client), Callers::Anyone, cancel(ID)).await;
             assert_eq!(answer.status, status, "{code}: {answer:?}");
             assert_eq!(dynamodb.calls("TransactWriteItems").await, 2);
             // The retry reads the order and decides on the current state.
@@ -133,8 +131,7 @@ async fn a_transient_failure_is_503_with_retry_after() {
     ] {
         let dynamodb =
             DynamoDb::responding(&[("GetItem", &[read]), ("TransactWriteItems", &[write])]).await;
-        let answer =
-            Answer::of(cancel_order(&service(&dynamodb.client), Callers::Anyone, cancel(ID)).await);
+        let answer = cancel_order(&service(&dynamodb.client), Callers::Anyone, cancel(ID)).await;
         answer.assert_problem(503, "unavailable");
         assert_eq!(answer.header("retry-after"), "1");
     }
@@ -149,8 +146,7 @@ async fn a_wrong_configuration_is_500_without_details() {
     for (read, write) in [(denied.clone(), canceled("None")), (found(), denied)] {
         let dynamodb =
             DynamoDb::responding(&[("GetItem", &[read]), ("TransactWriteItems", &[write])]).await;
-        let answer =
-            Answer::of(cancel_order(&service(&dynamodb.client), Callers::Anyone, cancel(ID)).await);
+        let answer = cancel_order(&service(&dynamodb.client), Callers::Anyone, cancel(ID)).await;
         assert_eq!(answer.status, 500);
         assert!(!answer.body.to_string().contains("secret"), "{answer:?}");
     }

@@ -9,10 +9,12 @@ use lambda_http::{
     http, request::RequestContext,
 };
 pub(crate) use orders_service::Callers;
-use orders_service::{OrderService, OrderStore, Orders, cancel_order, create_order, get_order};
+use orders_service::{OrderService, OrderStore, Orders};
 use outbox::{Clock, Outbox, OutboxRow};
 use serde_json::{Value, json};
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::header};
+
+use crate::contract::assert_documented;
 
 pub(crate) struct Fixture {
     pub(crate) client: aws_sdk_dynamodb::Client,
@@ -38,7 +40,7 @@ impl Fixture {
     }
 
     pub(crate) async fn post(&self, request: Request) -> Answer {
-        Answer::of(create_order(&self.service, Callers::Anyone, request).await)
+        create_order(&self.service, Callers::Anyone, request).await
     }
 
     /// Places an order and returns its id.
@@ -48,11 +50,11 @@ impl Fixture {
     }
 
     pub(crate) async fn cancel(&self, id: &str) -> Answer {
-        Answer::of(cancel_order(&self.service, Callers::Anyone, cancel(id)).await)
+        cancel_order(&self.service, Callers::Anyone, cancel(id)).await
     }
 
     pub(crate) async fn get(&self, request: Request) -> Answer {
-        Answer::of(get_order(&orders(&self.client), Callers::Anyone, request).await)
+        get_order(&orders(&self.client), Callers::Anyone, request).await
     }
 
     pub(crate) async fn events(&self) -> Vec<OutboxRow> {
@@ -66,6 +68,32 @@ impl Fixture {
     }
 }
 
+/// Places an order, and checks the response against the API's document.
+pub(crate) async fn create_order(
+    service: &OrderService,
+    callers: Callers,
+    request: Request,
+) -> Answer {
+    let response = orders_service::create_order(service, callers, request).await;
+    Answer::documented("placeOrder", response)
+}
+
+/// Cancels an order, and checks the response against the API's document.
+pub(crate) async fn cancel_order(
+    service: &OrderService,
+    callers: Callers,
+    request: Request,
+) -> Answer {
+    let response = orders_service::cancel_order(service, callers, request).await;
+    Answer::documented("cancelOrder", response)
+}
+
+/// Reads an order, and checks the response against the API's document.
+pub(crate) async fn get_order(orders: &Orders, callers: Callers, request: Request) -> Answer {
+    let response = orders_service::get_order(orders, callers, request).await;
+    Answer::documented("getOrder", response)
+}
+
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -74,18 +102,20 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    pub(crate) fn of(response: Response<Body>) -> Self {
+    fn documented(operation: &str, response: Response<Body>) -> Self {
         let (head, body) = response.into_parts();
         let body = match body {
             Body::Text(body) => serde_json::from_str(&body).unwrap(),
             Body::Empty => Value::Null,
             _ => panic!("{body:?}"),
         };
-        Self {
+        let answer = Self {
             status: head.status.as_u16(),
             headers: head.headers,
             body,
-        }
+        };
+        assert_documented(operation, &answer);
+        answer
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {

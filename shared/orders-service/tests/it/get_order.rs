@@ -4,7 +4,6 @@ use lambda_http::{
     Body,
     http::{self, HeaderValue},
 };
-use orders_service::{cancel_order, create_order, get_order};
 use serde_json::{Value, json};
 
 use crate::fixture::*;
@@ -54,7 +53,7 @@ async fn the_sample_payload_names_an_order() {
     let fixture = Fixture::start().await;
     let sample = include_str!("../../../../samples/get-order.json");
     let request = lambda_http::request::from_str(sample).unwrap();
-    let answer = Answer::of(get_order(&orders(&fixture.client), Callers::Anyone, request).await);
+    let answer = get_order(&orders(&fixture.client), Callers::Anyone, request).await;
     answer.assert_problem(404, "unknown-order");
     let detail = answer.body["detail"].as_str().unwrap();
     assert!(detail.contains("019d4f5e-6a00-7000-8000-000000000042"));
@@ -102,8 +101,7 @@ async fn transient_failures_are_503_and_others_500() {
         let error = (status, json!({"__type": code}));
         let dynamodb = DynamoDb::responding(&[("GetItem", &[error])]).await;
         let id = "019ad0c5-0a4c-7000-8000-000000000001";
-        let answer =
-            Answer::of(get_order(&orders(&dynamodb.client), Callers::Anyone, get(id)).await);
+        let answer = get_order(&orders(&dynamodb.client), Callers::Anyone, get(id)).await;
         assert_eq!(answer.status, answered, "{code}");
         assert_eq!(answer.headers.contains_key("retry-after"), answered == 503);
     }
@@ -126,12 +124,12 @@ async fn a_caller_that_iam_has_not_identified_is_refused() {
         )
         .await,
     ] {
-        Answer::of(answer).assert_problem(403, "unidentified-caller");
+        answer.assert_problem(403, "unidentified-caller");
     }
     let after = (fixture.events().await.len(), fixture.items("").await);
     assert_eq!(before, after);
 
     let request = by_caller(get(&id), "AROAEXAMPLE:session");
-    let answer = Answer::of(get_order(&orders(&fixture.client), identified, request).await);
+    let answer = get_order(&orders(&fixture.client), identified, request).await;
     assert_eq!(answer.status, 200);
 }

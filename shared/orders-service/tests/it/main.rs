@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used)]
 
 mod cancel_order;
+mod contract;
 mod create_order;
+mod event_contract;
 mod fixture;
 mod get_order;
+mod openapi;
 mod trace;

@@ -42,7 +42,7 @@ async fn events_carry_the_trace_of_the_invocation_and_of_the_caller() {
             .await;
         let id = answer.body["id"].as_str().unwrap();
         let cancelling = traced(cancel(id), x_ray, traceparent);
-        orders_service::cancel_order(&fixture.service, Callers::Anyone, cancelling).await;
+        cancel_order(&fixture.service, Callers::Anyone, cancelling).await;
 
         let events = fixture.events().await;
         assert_eq!(events.len(), 2);

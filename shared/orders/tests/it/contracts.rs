@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::place::{command, item, place};
 
 /// Returns the schema of every event, in every version.
-fn schemas() -> [(&'static str, Value); 2] {
+pub(crate) fn schemas() -> [(&'static str, Value); 2] {
     [
         (OrderCreated::SCHEMA, schema::<OrderCreated>()),
         (OrderCancelled::SCHEMA, schema::<OrderCancelled>()),
@@ -44,7 +44,8 @@ fn file(id: &str) -> PathBuf {
     directory.join(format!("{}.json", name.replace(':', ".")))
 }
 
-fn committed(id: &str) -> Option<Value> {
+/// Returns the schema that consumers were promised.
+pub(crate) fn committed(id: &str) -> Option<Value> {
     let json = fs::read_to_string(file(id)).ok()?;
     Some(serde_json::from_str(&json).unwrap())
 }

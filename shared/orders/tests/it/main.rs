@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod asyncapi;
 mod cancel;
 mod contracts;
 mod place;

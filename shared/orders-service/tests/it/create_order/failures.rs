@@ -1,14 +1,13 @@
 //! What the caller learns when DynamoDB fails.
 
 use lambda_http::Request;
-use orders_service::create_order;
 use serde_json::{Value, json};
 
 use crate::fixture::*;
 
 async fn with_dynamodb(answer: (u16, Value), request: Request) -> Answer {
     let dynamodb = DynamoDb::responding(&[("TransactWriteItems", &[answer])]).await;
-    Answer::of(create_order(&service(&dynamodb.client), Callers::Anyone, request).await)
+    create_order(&service(&dynamodb.client), Callers::Anyone, request).await
 }
 
 #[tokio::test]
@@ -41,8 +40,7 @@ async fn a_throttled_retry_after_a_timeout_is_an_unknown_outcome() {
         ],
     )])
     .await;
-    let answer =
-        Answer::of(create_order(&service(&dynamodb.client), Callers::Anyone, post(&order())).await);
+    let answer = create_order(&service(&dynamodb.client), Callers::Anyone, post(&order())).await;
     assert_eq!(answer.status, 500, "{answer:?}");
     let detail = answer.body["detail"].as_str().unwrap();
     assert!(detail.contains("may have been saved"), "{detail}");
@@ -72,8 +70,7 @@ async fn a_past_order_that_cannot_be_read_is_reported_as_saved() {
         ])
         .await;
         let request = post_with_key(&order(), "key");
-        let answer =
-            Answer::of(create_order(&service(&dynamodb.client), Callers::Anyone, request).await);
+        let answer = create_order(&service(&dynamodb.client), Callers::Anyone, request).await;
         assert_eq!(answer.status, status, "{answer:?}");
         let detail = answer.body["detail"].as_str().unwrap();
         assert!(detail.contains("was placed before"), "{detail}");

@@ -2,7 +2,6 @@
 
 use jiff::SignedDuration;
 use lambda_http::Body;
-use orders_service::create_order;
 use serde_json::json;
 
 use crate::fixture::*;
@@ -151,9 +150,7 @@ async fn a_key_is_recognised_for_a_day() {
     for (hours, same) in [(23, true), (25, false)] {
         let later = Later(SignedDuration::from_hours(hours));
         let service = service(&fixture.client).with_clock(later);
-        let answer = Answer::of(
-            create_order(&service, Callers::Anyone, post_with_key(&order(), "key")).await,
-        );
+        let answer = create_order(&service, Callers::Anyone, post_with_key(&order(), "key")).await;
         assert_eq!(answer.status, 201);
         assert_eq!(
             answer.body["id"] == first.body["id"],
