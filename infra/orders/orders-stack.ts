@@ -21,6 +21,7 @@ import {
 } from "transactional-outbox";
 import { ApiAlarms } from "./api-alarms.ts";
 import { type Environment, type EnvironmentName, environment } from "./environments.ts";
+import { EventSchemas } from "./event-schemas.ts";
 import { EVENT_SOURCE } from "./event-source.ts";
 import { FunctionAlarms } from "./function-alarms.ts";
 import { OrdersAlarmTopics } from "./orders-alarm-topics.ts";
@@ -78,6 +79,10 @@ export class OrdersStack extends Stack {
     const orders = new OrdersTable(this, "Orders", this.#settings, this.#key);
     const eventBus = this.#createEventBus(props.environmentName);
     this.#archive(eventBus, busName(props.environmentName));
+    // The emulator has no schema registry.
+    if (!this.#settings.local) {
+      new EventSchemas(this, "EventSchemas", busName(props.environmentName));
+    }
     const alarmTopics = this.#createAlarmTopics();
     const outbox = this.#createOutbox(props.code, eventBus, alarmTopics);
     const shipping = new Shipping(this, "Shipping", {
