@@ -17,7 +17,8 @@ fn schemathesis(stack: &Stack, directory: &Path) -> Command {
     let project = scripts().parent().unwrap();
     let tests = scripts().join("devstack/tests/local_aws");
     let bin = project.join(".venv/bin");
-    let host = stack.deployment.api_url.trim_start_matches("http://");
+    let url = stack.deployment.output("ApiUrl").unwrap();
+    let host = url.trim_start_matches("http://");
     let mut command = Command::new(bin.join("python"));
     command
         // -B: Python leaves no compiled hooks beside their source.
