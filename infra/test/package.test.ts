@@ -82,6 +82,19 @@ test("the package contains modules, types, README and licences only", () => {
   );
 });
 
+test("the folder, which has no functions, can't be published", () => {
+  const { status, stderr } = spawnSync(
+    "npm",
+    ["publish", "--dry-run", "--offline", "--ignore-scripts=false"],
+    {
+      cwd: join(infra, "outbox"),
+      encoding: "utf8",
+    },
+  );
+  expect(status).not.toBe(0);
+  expect(stderr).toContain("publish the tarball of make dist, which contains the functions");
+});
+
 test("the README names the oldest supported CDK", () => {
   // 'make oldest-cdk' tests that it works.
   const { peerDependencies } = JSON.parse(readFileSync(join(infra, "outbox/package.json"), "utf8"));
