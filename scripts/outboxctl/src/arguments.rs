@@ -90,6 +90,15 @@ pub(crate) enum Command {
     /// List parked rows, grouped by reason.
     Parked(Listing),
 
+    /// Show a pending or parked row with its event.
+    #[command(after_help = "Example:
+  outboxctl --env dev show 'order#42/7'")]
+    Show {
+        /// The row.
+        #[arg(value_name = "AGGREGATE/SEQUENCE")]
+        row: RowName,
+    },
+
     /// List, show and replay dead letters.
     #[command(subcommand)]
     Dlq(Dlq),
@@ -367,6 +376,7 @@ impl Command {
     pub(crate) fn changes(&self) -> bool {
         match self {
             Self::Status
+            | Self::Show { .. }
             | Self::History { .. }
             | Self::Pending(_)
             // Each action on the page is confirmed there.
@@ -445,6 +455,7 @@ mod tests {
         };
         for command in [
             "",
+            "show",
             "publish",
             "unpark",
             "edit",
@@ -485,6 +496,7 @@ mod tests {
             (&["unpark"], &[]),
             (&["publish"], &[]),
             (&["history"], &[]),
+            (&["show"], &[]),
             (&["discard"], &["--reason", "sent by mail"]),
             (&["dlq", "show"], &[]),
         ] {

@@ -152,10 +152,14 @@ impl Error {
             Self::InvalidOutput { .. } => {
                 fixed("use the outboxctl of the version that the stack was deployed with")
             }
-            Self::NoSuchRow(_) => vec![
+            Self::NoSuchRow(row) => vec![
                 format!(
-                    "it may be published by now; list pending rows: {}",
+                    "it was published, discarded or never written; list pending rows: {}",
                     commands.with(&["pending"])
+                ),
+                format!(
+                    "see whether it was discarded in the past 30 days: {}",
+                    commands.with_id(&["history"], row, &[])
                 ),
                 format!("list parked rows: {}", commands.with(&["parked"])),
             ],

@@ -2,6 +2,8 @@
 //! every value keeps its bytes. A parser would change numbers that no machine type
 //! holds, and drop duplicate keys.
 
+use serde_json::value::{RawValue, to_raw_value};
+
 /// Returns valid JSON with a line for each member and element.
 pub(crate) fn laid_out(json: &str) -> String {
     let mut text = String::with_capacity(json.len() * 2);
@@ -43,6 +45,13 @@ pub(crate) fn compact(json: &str) -> String {
 /// Returns whether a text is JSON, with numbers of any size.
 pub(crate) fn is_json(text: &str) -> bool {
     serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+}
+
+/// Returns a text as JSON without changing its values; as a JSON string, if it is no JSON.
+pub(crate) fn as_json(text: &str) -> Box<RawValue> {
+    serde_json::from_str(text)
+        .or_else(|_| to_raw_value(text))
+        .expect("a string is JSON")
 }
 
 fn break_line(text: &mut String, depth: usize) {

@@ -8,14 +8,14 @@ use outbox::{
     replay::{Letter, NamedRows, Selection, SettleError},
 };
 use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 
 use super::parked;
 use crate::{
     age,
     context::{Context, Outcome},
     error::Error,
-    json_layout::laid_out,
+    json_layout::{as_json, laid_out},
     output::Report,
     table::Table,
     text::Text,
@@ -59,7 +59,7 @@ pub(crate) async fn dlq_show(context: &Context, id: &str) -> Result<Shown, Error
     let mut shown = Shown {
         id: message.id,
         since: message.sent_at.map_or("unknown".to_owned(), age::age),
-        message: json(&message.body),
+        message: as_json(&message.body),
         rows: Vec::new(),
         replay: String::new(),
         next: Vec::new(),
@@ -134,13 +134,6 @@ fn first_parked<'r>(
 ) -> Option<&'r RowKey> {
     let is_parked = |key: &&RowKey| matches!(states.get(*key), Some(Ok(RowState::Parked)));
     rows.iter().find(is_parked)
-}
-
-/// Returns the body of a message as JSON; as a JSON string, if it is no JSON.
-fn json(body: &str) -> Box<RawValue> {
-    serde_json::from_str(body)
-        .or_else(|_| to_raw_value(body))
-        .expect("a string is JSON")
 }
 
 impl Report for Shown {

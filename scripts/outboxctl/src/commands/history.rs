@@ -7,10 +7,10 @@ use outbox::{
 };
 use serde::Serialize;
 
+use super::content;
 use crate::{
     context::{Context, Outcome},
     error::Error,
-    json_layout::{is_json, laid_out},
     output::Report,
     row_name::{Place, RowName},
     text::Text,
@@ -90,15 +90,7 @@ impl Shown {
         }
         if let Some(detail) = &self.detail {
             text.append_indented("content before:".into());
-            let detail = if is_json(detail) {
-                laid_out(detail)
-            } else {
-                detail.clone()
-            };
-            // The sign shows that the line is content, whatever it says.
-            for line in detail.split('\n') {
-                text.append_indented(Text::line(format_args!("| {line}")));
-            }
+            text.append_indented(content::lines(detail));
         }
         text
     }

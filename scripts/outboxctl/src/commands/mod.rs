@@ -1,5 +1,6 @@
 //! The commands, one file each: what they read or do, and their reports.
 
+mod content;
 pub(crate) mod difference;
 pub(crate) mod discard;
 pub(crate) mod dlq_list;
@@ -20,6 +21,7 @@ mod pending;
 pub(crate) mod publish;
 pub(crate) mod published;
 mod run;
+mod show;
 pub(crate) mod status;
 pub(crate) mod unpark;
 

@@ -17,7 +17,7 @@ use crate::{
 
 use super::{
     discard, dlq_list::dlq_list, dlq_replay::dlq_replay, dlq_show::dlq_show, edit::edit,
-    history::history, parked::parked, pause, pending::pending, publish, status::status, unpark,
+    history::history, parked::parked, pause, pending::pending, publish, show::show, status::status, unpark,
 };
 
 /// Runs the command that was typed.
@@ -56,6 +56,7 @@ pub(crate) async fn run(arguments: &Arguments, commands: &CommandLine) -> Result
             printer.print(&edit(context, terminal, row, detail.as_deref()).await?)
         }
         Command::Discard(options) => run_discard(context, terminal, options, &printer).await,
+        Command::Show { row } => printer.print(&show(context, row).await?),
         Command::History { row } => printer.print(&history(context, row).await?),
         Command::Pause => printer.print(&pause::pause(context).await?),
         Command::Resume => printer.print(&pause::resume(context).await?),

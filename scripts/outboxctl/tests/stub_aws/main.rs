@@ -10,4 +10,5 @@ mod held;
 mod hostile;
 mod metrics;
 mod published;
+mod show;
 mod stub;
