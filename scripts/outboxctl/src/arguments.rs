@@ -20,7 +20,7 @@ use crate::{
 ///
 /// Rows are named AGGREGATE/SEQUENCE, as every list shows them. The names of the
 /// table, bus and queues come from the outputs of the outbox's stack; credentials
-/// and Region come from the AWS environment.
+/// and Region come from --profile and --region, or else from the AWS environment.
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -38,7 +38,11 @@ without this tag by --env dev or --env local. --yes skips the question.
 
 OUTBOXCTL_STACK names the stack if neither --env nor --stack does.
 
-Exit status: 0 if all is well, 1 if something needs attention, 2 if the command failed.
+Exit status:
+  0  all is well, or the command succeeded
+  1  something needs attention
+  2  the command failed, was rejected or not confirmed
+
 With --output json the result is JSON on standard output; a failure is {\"error\": {\"message\", \"help\"}},
 on one line of standard error."
 )]
@@ -517,3 +521,91 @@ mod tests {
         }
     }
 }
+    #[test]
+    fn the_help_lists_exit_statuses_and_says_where_the_account_comes_from() {
+        let commands = CommandLine::of_this_process(&[]);
+        for option in ["--help", "-h"] {
+            let help = Arguments::read(typed(&format!("outboxctl {option}")), &commands);
+            let help = help.unwrap_err().to_string();
+            let (_, statuses) = help.split_once("\nExit status:\n").unwrap();
+            for (status, line) in statuses.lines().take(3).enumerate() {
+                assert!(line.starts_with(&format!("  {status}  ")), "{help}");
+            }
+            if option == "--help" {
+                let words: Vec<&str> = help.split_whitespace().collect();
+                let account = "Region come from --profile and --region, or else from the AWS";
+                assert!(words.join(" ").contains(account), "{help}");
+            }
+        }
+    }
+
+    #[test]
+    fn durations_are_parsed_with_units() {
+        for (text, minutes) in [("15m", 15), ("1h 30m", 90), ("2h", 120), ("PT5M", 5)] {
+            assert_eq!(duration(text), Ok(SignedDuration::from_mins(minutes)));
+        }
+        for text in ["", "15", "soon", "-5m"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+}
+    #[test]
+    fn the_help_lists_exit_statuses_and_says_where_the_account_comes_from() {
+        let commands = CommandLine::of_this_process(&[]);
+        for option in ["--help", "-h"] {
+            let help = Arguments::read(typed(&format!("outboxctl {option}")), &commands);
+            let help = help.unwrap_err().to_string();
+            let (_, statuses) = help.split_once("\nExit status:\n").unwrap();
+            for (status, line) in statuses.lines().take(3).enumerate() {
+                assert!(line.starts_with(&format!("  {status}  ")), "{help}");
+            }
+            if option == "--help" {
+                let words: Vec<&str> = help.split_whitespace().collect();
+                let account = "Region come from --profile and --region, or else from the AWS";
+                assert!(words.join(" ").contains(account), "{help}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_generate_needs_no_outbox() {
+        let commands = CommandLine::of_this_process(&[]);
+        let read = |line: &str| Arguments::read(typed(line), &commands);
+        for line in [
+            "outboxctl generate man",
+            "outboxctl --stack mine generate man",
+        ] {
+            let command = read(line).unwrap().command;
+            let is_generate = matches!(command, Command::Generate { page: Page::Man });
+            assert!(is_generate, "{line}: {command:?}");
+        }
+        let missing = read("outboxctl status").unwrap_err();
+        assert_eq!(missing.kind(), ErrorKind::MissingRequiredArgument);
+        let unknown = read("outboxctl --stack mine generate tcsh").unwrap_err();
+        assert!(
+            unknown
+                .to_string()
+                .contains("[possible values: man, bash, "),
+            "{unknown}"
+        );
+        let unknown = read("outboxctl generate tcsh").unwrap_err();
+        assert_eq!(unknown.kind(), ErrorKind::InvalidValue, "{unknown}");
+    }
+
+    #[test]
+    fn the_version_has_the_commit_if_it_is_known() {
+        let version = Arguments::command().render_version();
+        let version = version.strip_prefix("outboxctl ").unwrap().trim_end();
+        let Some((number, commit)) = version.split_once(' ') else {
+            assert_eq!(version, env!("CARGO_PKG_VERSION"));
+            return;
+        };
+        assert_eq!(number, env!("CARGO_PKG_VERSION"));
+        let commit = commit.strip_prefix('(').unwrap().strip_suffix(')').unwrap();
+        assert!(commit.len() >= 9, "{version}");
+        assert!(
+            commit.chars().all(|digit| digit.is_ascii_hexdigit()),
+            "{version}"
+        );
+    }
+

@@ -14,7 +14,12 @@ const STARTED_BY: &str = "OUTBOXCTL_STARTED_BY";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum CommandLine {
     /// `make outboxctl ENV=prod ARGS=...`
-    Make { environment: String },
+    Make {
+        /// `ENV=prod` or `STACK=help-desk-dev`, quoted.
+        outbox: String,
+        /// `--profile` and `--region` with their values, if they were given: the first in `ARGS`.
+        account: Vec<String>,
+    },
     /// `outboxctl --stack orders-dev ...`
     Program {
         program: String,
@@ -34,14 +39,15 @@ impl CommandLine {
     }
 
     fn of(typed: &[OsString], is_by_make: bool) -> Self {
-        let outbox = options(typed, &OUTBOX);
+        let mut outbox = options(typed, &OUTBOX);
+        // With both options the command line is rejected; its help is for the first.
+        outbox.truncate(2);
         let account = options(typed, &ACCOUNT);
         match outbox.as_slice() {
-            [option, environment] if is_by_make && account.is_empty() && option == "--env" => {
-                Self::Make {
-                    environment: environment.clone(),
-                }
-            }
+            [option, name] if is_by_make => Self::Make {
+                outbox: variable_of_make(option, name),
+                account,
+            },
             _ => Self::Program {
                 program: name_to_paste(typed.first()),
                 outbox,
@@ -53,15 +59,10 @@ impl CommandLine {
     /// Returns a command for the same outbox, quoted for a shell.
     pub(crate) fn with(&self, arguments: &[&str]) -> String {
         match self {
-            Self::Make { environment } => {
-                // Make expands the values first, and then the shell of the recipe.
-                let for_the_recipe = |words: &[&str]| {
-                    let words = joined(words.iter().copied()).replace('$', "$$");
-                    quoted_for_people(&words)
-                };
-                let environment = for_the_recipe(&[environment]);
-                let arguments = for_the_recipe(arguments);
-                format!("make outboxctl ENV={environment} ARGS={arguments}")
+            Self::Make { outbox, account } => {
+                let account = account.iter().map(String::as_str);
+                let arguments = for_the_recipe(account.chain(arguments.iter().copied()));
+                format!("make outboxctl {outbox} ARGS={arguments}")
             }
             Self::Program {
                 program,
@@ -118,6 +119,26 @@ impl CommandLine {
         }
         text.lines().map(line).collect::<Vec<_>>().join("\n")
     }
+}
+
+/// Returns the variable that makes the Makefile pass this option.
+fn variable_of_make(option: &str, name: &str) -> String {
+    if option == "--env" {
+        format!("ENV={}", for_the_recipe([name]))
+    } else {
+        // The recipe has it in its environment, so its shell doesn't expand it.
+        format!("STACK={}", quoted_for_people(&escaped_for_make(name)))
+    }
+}
+
+/// Returns words as the value of a variable that a recipe of make contains: make expands it first,
+/// and then the shell of the recipe.
+fn for_the_recipe<'w>(words: impl IntoIterator<Item = &'w str>) -> String {
+    quoted_for_people(&escaped_for_make(&joined(words)))
+}
+
+fn escaped_for_make(text: &str) -> String {
+    text.replace('$', "$$")
 }
 
 /// Returns the program as it was typed, or `outboxctl` if its file has another name:
@@ -200,9 +221,14 @@ mod tests {
                 "make outboxctl ENV=local ARGS='dlq list'",
             ),
             (
-                &["outboxctl", "--stack", "my-stack"],
+                &["outboxctl", "--stack", "help-desk-dev"],
                 true,
-                "outboxctl --stack my-stack dlq list",
+                "make outboxctl STACK=help-desk-dev ARGS='dlq list'",
+            ),
+            (
+                &["outboxctl", "--stack", "mine", "--env", "dev"],
+                false,
+                "outboxctl --env dev dlq list",
             ),
             (
                 &[
@@ -220,7 +246,20 @@ mod tests {
             (
                 &["outboxctl", "--env", "dev", "--profile", "operator"],
                 true,
-                "outboxctl --env dev --profile operator dlq list",
+                "make outboxctl ENV=dev ARGS='--profile operator dlq list'",
+            ),
+            (
+                &[
+                    "outboxctl",
+                    "--stack",
+                    "mine",
+                    "status",
+                    "--region=us-east-1",
+                    "--profile",
+                    "on call",
+                ],
+                true,
+                "make outboxctl STACK=mine ARGS=\"--profile 'on call' --region us-east-1 dlq list\"",
             ),
             (&["outboxctl"], true, "outboxctl dlq list"),
             (&["outboxctl", "--env"], true, "outboxctl dlq list"),
@@ -253,7 +292,9 @@ mod tests {
         std::fs::write(&program, show).unwrap();
         let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(&program, executable).unwrap();
-        let makefile = ".PHONY: outboxctl\noutboxctl:\n\t@./outboxctl --env $(ENV) $(ARGS)\n";
+        // As in the project's own.
+        let outbox = r#"$(if $(STACK),--stack "$$STACK",--env $(ENV))"#;
+        let makefile = format!(".PHONY: outboxctl\noutboxctl:\n\t@./outboxctl {outbox} $(ARGS)\n");
         std::fs::write(directory.path().join("Makefile"), makefile).unwrap();
         let path = std::env::var("PATH").unwrap();
         let output = Command::new("sh")
@@ -303,16 +344,30 @@ mod tests {
     #[test]
     fn a_pasted_command_keeps_the_name_of_the_outbox() {
         for name in DELICATE {
-            let line = started(&["outboxctl", "--stack", name], false);
-            let command = line.with(&["status"]);
-            assert!(!command.contains(is_hidden), "{command:?}");
-            let expected = format!("<--stack><{name}><status>");
-            assert_eq!(pasted(&command), expected, "{command}");
+            for is_by_make in [false, true] {
+                let line = started(&["outboxctl", "--stack", name], is_by_make);
+                let command = line.with(&["status"]);
+                assert!(!command.contains(is_hidden), "{command:?}");
+                let expected = format!("<--stack><{name}><status>");
+                assert_eq!(pasted(&command), expected, "{command}");
+            }
 
             let line = started(&["outboxctl", "--env", name], true);
             let command = line.with(&["status"]);
             assert!(!command.contains(is_hidden), "{command:?}");
             let expected = format!("<--env><{name}><status>");
+            assert_eq!(pasted(&command), expected, "{command}");
+        }
+    }
+
+    #[test]
+    fn a_pasted_command_keeps_the_account() {
+        for profile in DELICATE {
+            let typed = ["outboxctl", "--env", "dev", "--profile", profile];
+            let line = started(&typed, true);
+            let command = line.with(&["status"]);
+            assert!(!command.contains(is_hidden), "{command:?}");
+            let expected = format!("<--env><dev><--profile><{profile}><status>");
             assert_eq!(pasted(&command), expected, "{command}");
         }
     }
@@ -328,6 +383,10 @@ mod tests {
             (
                 started(&["outboxctl", "--env", "local", "--help"], true),
                 "Examples:\n  make outboxctl ENV=local ARGS=\"unpark 'order#42/7'\"\n\nExit status: 0",
+            ),
+            (
+                started(&["outboxctl", "--env=dev", "--profile=x", "--help"], true),
+                "Examples:\n  make outboxctl ENV=dev ARGS=\"--profile x unpark 'order#42/7'\"\n\nExit status: 0",
             ),
             (started(&["outboxctl", "--help"], false), help),
         ] {

@@ -45,7 +45,7 @@ mod tests {
     fn what_differs_from_row_to_row_is_left_out() {
         for (message, shape) in [
             (
-                "the event has 300000 bytes, the bus takes 262144",
+                "the event has 300000 bytes, the bus takes 100000",
                 "the event has … bytes, the bus takes …",
             ),
             (

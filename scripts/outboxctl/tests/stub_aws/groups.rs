@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::stub::{Said, StubAws, detail, first, row};
 
-const TOO_LARGE: &str = "TooLarge: the event has 300000 bytes, the bus takes 262144";
+const TOO_LARGE: &str = "TooLarge: the event has 300000 bytes, the bus takes 100000";
 
 fn for_development() -> Said {
     Said {

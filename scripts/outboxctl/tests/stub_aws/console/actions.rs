@@ -7,7 +7,7 @@ use serde_json::json;
 use super::browser::{Browser, encoded};
 use crate::stub::{Said, StubAws, detail, first, row};
 
-const TOO_LARGE: &str = "TooLarge: the event has 300000 bytes, the bus takes 262144";
+const TOO_LARGE: &str = "TooLarge: the event has 300000 bytes, the bus takes 100000";
 
 fn tagged(tag: &str) -> Said {
     Said {
