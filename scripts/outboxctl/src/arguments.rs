@@ -3,7 +3,7 @@
 use std::{ffi::OsString, path::PathBuf};
 
 use clap::{
-    ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
+    ArgGroup, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
     builder::StyledStr, error::ContextValue,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -12,6 +12,7 @@ use crate::{
     command_line::CommandLine,
     console::{ConsoleOptions, HELP},
     environment::Environment,
+    generate::Page,
     row_name::RowName,
     visible::visible,
 };
@@ -85,6 +86,26 @@ pub(crate) enum Format {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    #[command(flatten)]
+    OnOutbox(OutboxCommand),
+
+    /// Print the man page, or the completions of a shell. It needs no outbox.
+    #[command(
+        override_usage = "outboxctl generate <PAGE>",
+        after_help = "Examples:
+  outboxctl generate man > ~/.local/share/man/man1/outboxctl.1
+  outboxctl generate bash > ~/.local/share/bash-completion/completions/outboxctl"
+    )]
+    Generate {
+        /// What to print.
+        #[arg(value_enum)]
+        page: Page,
+    },
+}
+
+/// A command on an outbox.
+#[derive(Debug, Subcommand)]
+pub(crate) enum OutboxCommand {
     /// Show whether the outbox is healthy, and what to do if it isn't.
     Status,
 
@@ -309,10 +330,22 @@ impl Arguments {
         typed: impl IntoIterator<Item = OsString>,
         commands: &CommandLine,
     ) -> Result<Self, clap::Error> {
+        let typed: Vec<OsString> = typed.into_iter().collect();
         let command = with_examples(Self::command(), commands);
-        let matches = command.try_get_matches_from(typed).map_err(visible_error)?;
+        let matches = match without_outbox(&command, &typed) {
+            Some(matches) => matches,
+            None => command.try_get_matches_from(typed).map_err(visible_error)?,
+        };
         Self::from_arg_matches(&matches).map_err(visible_error)
     }
+}
+
+/// Returns the command line if its command is the only one that needs no outbox.
+fn without_outbox(command: &clap::Command, typed: &[OsString]) -> Option<ArgMatches> {
+    let command = command.clone();
+    let command = command.mut_group("outbox", |outbox| outbox.required(false));
+    let matches = command.try_get_matches_from(typed).ok()?;
+    (matches.subcommand_name() == Some("generate")).then_some(matches)
 }
 
 /// Escapes hidden characters in the arguments that an error quotes. The error's own text has
@@ -375,7 +408,7 @@ impl Format {
     }
 }
 
-impl Command {
+impl OutboxCommand {
     /// Returns whether the command changes something.
     pub(crate) fn changes(&self) -> bool {
         match self {
@@ -424,6 +457,8 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::error::ErrorKind;
+
     use super::*;
 
     #[test]
@@ -512,44 +547,6 @@ mod tests {
     }
 
     #[test]
-    fn durations_are_parsed_with_units() {
-        for (text, minutes) in [("15m", 15), ("1h 30m", 90), ("2h", 120), ("PT5M", 5)] {
-            assert_eq!(duration(text), Ok(SignedDuration::from_mins(minutes)));
-        }
-        for text in ["", "15", "soon", "-5m"] {
-            assert!(duration(text).is_err(), "{text}");
-        }
-    }
-}
-    #[test]
-    fn the_help_lists_exit_statuses_and_says_where_the_account_comes_from() {
-        let commands = CommandLine::of_this_process(&[]);
-        for option in ["--help", "-h"] {
-            let help = Arguments::read(typed(&format!("outboxctl {option}")), &commands);
-            let help = help.unwrap_err().to_string();
-            let (_, statuses) = help.split_once("\nExit status:\n").unwrap();
-            for (status, line) in statuses.lines().take(3).enumerate() {
-                assert!(line.starts_with(&format!("  {status}  ")), "{help}");
-            }
-            if option == "--help" {
-                let words: Vec<&str> = help.split_whitespace().collect();
-                let account = "Region come from --profile and --region, or else from the AWS";
-                assert!(words.join(" ").contains(account), "{help}");
-            }
-        }
-    }
-
-    #[test]
-    fn durations_are_parsed_with_units() {
-        for (text, minutes) in [("15m", 15), ("1h 30m", 90), ("2h", 120), ("PT5M", 5)] {
-            assert_eq!(duration(text), Ok(SignedDuration::from_mins(minutes)));
-        }
-        for text in ["", "15", "soon", "-5m"] {
-            assert!(duration(text).is_err(), "{text}");
-        }
-    }
-}
-    #[test]
     fn the_help_lists_exit_statuses_and_says_where_the_account_comes_from() {
         let commands = CommandLine::of_this_process(&[]);
         for option in ["--help", "-h"] {
@@ -593,19 +590,12 @@ mod tests {
     }
 
     #[test]
-    fn the_version_has_the_commit_if_it_is_known() {
-        let version = Arguments::command().render_version();
-        let version = version.strip_prefix("outboxctl ").unwrap().trim_end();
-        let Some((number, commit)) = version.split_once(' ') else {
-            assert_eq!(version, env!("CARGO_PKG_VERSION"));
-            return;
-        };
-        assert_eq!(number, env!("CARGO_PKG_VERSION"));
-        let commit = commit.strip_prefix('(').unwrap().strip_suffix(')').unwrap();
-        assert!(commit.len() >= 9, "{version}");
-        assert!(
-            commit.chars().all(|digit| digit.is_ascii_hexdigit()),
-            "{version}"
-        );
+    fn durations_are_parsed_with_units() {
+        for (text, minutes) in [("15m", 15), ("1h 30m", 90), ("2h", 120), ("PT5M", 5)] {
+            assert_eq!(duration(text), Ok(SignedDuration::from_mins(minutes)));
+        }
+        for text in ["", "15", "soon", "-5m"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
     }
-
+}

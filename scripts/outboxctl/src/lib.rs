@@ -21,6 +21,7 @@ mod environment;
 mod error;
 mod failure;
 mod failure_group;
+mod generate;
 mod holders;
 mod interrupt;
 mod json_layout;
@@ -44,8 +45,10 @@ mod visible;
 
 use std::process::ExitCode;
 
+use clap::CommandFactory;
+
 use crate::{
-    arguments::{Arguments, Format},
+    arguments::{Arguments, Command, Format},
     command_line::CommandLine,
     context::Outcome,
     text::Text,
@@ -59,7 +62,14 @@ pub async fn run() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return explain(&error),
     };
-    match Box::pin(commands::run(&arguments, &commands)).await {
+    let ended = match &arguments.command {
+        Command::OnOutbox(command) => Box::pin(commands::run(&arguments, command, &commands)).await,
+        Command::Generate { page } => {
+            let page = page.of(Arguments::command());
+            output::print_bytes(&page).map(|()| Outcome::Done)
+        }
+    };
+    match ended {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::NeedsAttention) => ExitCode::from(1),
         Err(error) => {

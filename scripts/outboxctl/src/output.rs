@@ -15,6 +15,14 @@ pub(crate) trait Report: Serialize {
     fn outcome(&self) -> Outcome;
 }
 
+/// Whether standard output is still read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reader {
+    Reads,
+    /// It has closed the pipe, as `head` does.
+    Gone,
+}
+
 /// Prints a report to standard output.
 ///
 /// # Errors
@@ -26,7 +34,16 @@ pub(crate) fn print(report: &impl Report, format: Format) -> Result<(), Error> {
         Format::Table => report.text().to_string(),
         Format::Json => json_output::pretty(report),
     };
-    write(&mut stdout().lock(), &text).map_err(Error::Unprinted)
+    print_while_read(&text).map(drop)
+}
+
+/// Prints a visible text to standard output, and returns whether that is still read.
+///
+/// # Errors
+///
+/// As [`print()`].
+pub(crate) fn print_while_read(text: &str) -> Result<Reader, Error> {
+    write_line(&mut stdout().lock(), text).map_err(Error::Unprinted)
 }
 
 /// Prints a text to standard output.
@@ -35,13 +52,28 @@ pub(crate) fn print(report: &impl Report, format: Format) -> Result<(), Error> {
 ///
 /// As [`print()`].
 pub(crate) fn print_text(text: &Text) -> Result<(), Error> {
-    write(&mut stdout().lock(), &text.to_string()).map_err(Error::Unprinted)
+    print_while_read(&text.to_string()).map(drop)
 }
 
-fn write(to: &mut impl Write, text: &str) -> io::Result<()> {
-    match writeln!(to, "{text}").and_then(|()| to.flush()) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        result => result,
+/// Prints to standard output what is for another program, as it is.
+///
+/// # Errors
+///
+/// As [`print()`].
+pub(crate) fn print_bytes(bytes: &[u8]) -> Result<(), Error> {
+    let written = write(&mut stdout().lock(), bytes);
+    written.map(drop).map_err(Error::Unprinted)
+}
+
+fn write_line(to: &mut impl Write, text: &str) -> io::Result<Reader> {
+    write(to, format!("{text}\n").as_bytes())
+}
+
+fn write(to: &mut impl Write, bytes: &[u8]) -> io::Result<Reader> {
+    match to.write_all(bytes).and_then(|()| to.flush()) {
+        Ok(()) => Ok(Reader::Reads),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Reader::Gone),
+        Err(error) => Err(error),
     }
 }
 
@@ -70,8 +102,11 @@ mod tests {
 
     #[test]
     fn a_closed_pipe_is_no_failure_and_a_full_disk_is_one() {
-        assert!(write(&mut Closed(ErrorKind::BrokenPipe), "done").is_ok());
-        let failed = write(&mut Closed(ErrorKind::StorageFull), "done").unwrap_err();
+        let closed = write_line(&mut Closed(ErrorKind::BrokenPipe), "done");
+        assert_eq!(closed.unwrap(), Reader::Gone);
+        let read = write_line(&mut Vec::new(), "done");
+        assert_eq!(read.unwrap(), Reader::Reads);
+        let failed = write_line(&mut Closed(ErrorKind::StorageFull), "done").unwrap_err();
         assert_eq!(failed.kind(), ErrorKind::StorageFull);
     }
 }

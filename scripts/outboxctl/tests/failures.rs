@@ -243,8 +243,11 @@ fn a_closed_pipe_is_no_panic() {
         let (_, writer) = pipe().unwrap();
         writer
     };
-    let help = not_signed_in().arg("--help").stdout(closed()).status();
-    assert_eq!(help.unwrap().code(), Some(0));
+    for arguments in [&["--help"][..], &["--version"], &["generate", "man"]] {
+        let mut command = not_signed_in();
+        let status = command.args(arguments).stdout(closed()).status();
+        assert_eq!(status.unwrap().code(), Some(0), "{arguments:?}");
+    }
     for arguments in [
         &["nonsense"][..],
         &["--output", "json", "nonsense"],
@@ -254,6 +257,17 @@ fn a_closed_pipe_is_no_panic() {
         let mut command = not_signed_in();
         command.args(arguments).stdout(closed()).stderr(closed());
         assert_eq!(command.status().unwrap().code(), Some(2), "{arguments:?}");
+    }
+}
+
+#[test]
+fn the_man_page_and_completions_need_no_outbox() {
+    for (page, begins) in [("man", ".ie"), ("zsh", "#compdef outboxctl\n")] {
+        let output = not_signed_in().args(["generate", page]).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.starts_with(begins) && text.ends_with('\n'), "{text}");
+        assert!(output.stderr.is_empty());
     }
 }
 

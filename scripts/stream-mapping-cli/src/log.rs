@@ -78,14 +78,19 @@ impl Log {
 /// Prints a line. Ends the process without a message if the reader has ended, as in
 /// `stream-mapping | head`.
 fn print(line: impl Display) {
+    print_page(format!("{line}\n").as_bytes());
+}
+
+/// Prints a page as it is, and ends the process as [`print`] does.
+pub(crate) fn print_page(page: &[u8]) {
     let mut stdout = io::stdout().lock();
-    let written = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+    let written = stdout.write_all(page).and_then(|()| stdout.flush());
     match written {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::BrokenPipe => exit(READER_GONE),
         Err(error) => {
             // Standard error may be closed as well, and there is no other place to report to.
-            writeln!(io::stderr(), "the log cannot be written: {error}").ok();
+            writeln!(io::stderr(), "the output cannot be written: {error}").ok();
             exit(1);
         }
     }

@@ -4,12 +4,14 @@
 #![allow(clippy::doc_markdown)]
 
 mod configuration;
+mod generate;
 mod log;
 mod options;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, error::ErrorKind};
+use clap::{CommandFactory, FromArgMatches, Parser, error::ErrorKind};
+use generate::Generate;
 use log::Log;
 use miette::{IntoDiagnostic, MietteHandlerOpts};
 use stream_mapping::StreamArn;
@@ -51,19 +53,41 @@ replaced. With it, the call counts as not reached.)
     --starting-position TRIM_HORIZON --bisect-batch-on-function-error --maximum-retry-attempts 3 \\
     --function-response-types ReportBatchItemFailures \\
     --filter-criteria '{\"Filters\": [{\"Pattern\": \"{\\\"eventName\\\": [\\\"INSERT\\\"]}\"}]}' \\
-    --destination-config '{\"OnFailure\": {\"Destination\": \"arn:aws:sqs:us-east-1:000000000000:dead\"}}'";
+    --destination-config '{\"OnFailure\": {\"Destination\": \"arn:aws:sqs:us-east-1:000000000000:dead\"}}'
+
+stream-mapping generate man prints the man page; generate bash, zsh, fish, powershell or elvish
+prints the completions of the shell.
+
+Exit status:
+  1    the command can't run
+  2    an argument is invalid
+  130  the command was stopped, with Ctrl-C or SIGTERM
+  141  the reader of its output is gone";
+
+/// Returns the command line. The options, which AWS's command has, are not those of `generate`.
+fn command() -> clap::Command {
+    Arguments::command()
+        .subcommand(Generate::command().hide(true))
+        .subcommand_negates_reqs(true)
+        .args_conflicts_with_subcommands(true)
+        .disable_help_subcommand(true)
+}
 
 #[tokio::main]
 async fn main() -> miette::Result<ExitCode> {
-    let arguments = Arguments::parse();
+    let matches = command().get_matches();
+    if let Some(matches) = matches.subcommand_matches("generate") {
+        let generate = Generate::from_arg_matches(matches).unwrap_or_else(|error| error.exit());
+        log::print_page(&generate.page(command()).into_diagnostic()?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     // Lines are not wrapped, so that commands and ARNs in messages can be copied.
     let plain = |_: &_| Box::new(MietteHandlerOpts::new().wrap_lines(false).build()) as Box<_>;
     miette::set_hook(Box::new(plain)).into_diagnostic()?;
     let mapping = match arguments.mapping.settings() {
         Ok(settings) => stream_mapping(&arguments, settings).await?,
-        Err(error) => Arguments::command()
-            .error(ErrorKind::ValueValidation, error)
-            .exit(),
+        Err(error) => command().error(ErrorKind::ValueValidation, error).exit(),
     };
     tokio::select! {
         result = mapping.run() => result.into_diagnostic()?,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    arguments::{self, Arguments, Command, Dlq, Format},
+    arguments::{self, Arguments, Dlq, Format, OutboxCommand},
     command_line::CommandLine,
     confirm::confirm_change,
     console::serve,
@@ -17,7 +17,8 @@ use crate::{
 
 use super::{
     discard, dlq_list::dlq_list, dlq_replay::dlq_replay, dlq_show::dlq_show, edit::edit,
-    history::history, parked::parked, pause, pending::pending, publish, show::show, status::status, unpark,
+    history::history, parked::parked, pause, pending::pending, publish, show::show, status::status,
+    unpark,
 };
 
 /// Runs the command that was typed.
@@ -25,42 +26,46 @@ use super::{
 /// # Errors
 ///
 /// If it can't be carried out.
-pub(crate) async fn run(arguments: &Arguments, commands: &CommandLine) -> Result<Outcome, Error> {
+pub(crate) async fn run(
+    arguments: &Arguments,
+    command: &OutboxCommand,
+    commands: &CommandLine,
+) -> Result<Outcome, Error> {
     let config = sdk_config(arguments).await?;
     let deployment = Deployment::find(&config, arguments).await?;
     let context = &Arc::new(Context::new(commands.clone(), config, deployment));
     let terminal = &Terminal::new(arguments.output == Format::Table);
-    if arguments.command.changes() {
+    if command.changes() {
         confirm_change(&context.deployment, terminal, arguments.yes)?;
     }
     let printer = Printer(arguments.output);
-    match &arguments.command {
-        Command::Status => printer.print(&Box::pin(status(context)).await?),
-        Command::Pending(options) => printer.print(&pending(context, options).await?),
-        Command::Parked(listing) => printer.print(&parked(context, listing).await?),
-        Command::Dlq(Dlq::List { limit, listing }) => {
+    match command {
+        OutboxCommand::Status => printer.print(&Box::pin(status(context)).await?),
+        OutboxCommand::Pending(options) => printer.print(&pending(context, options).await?),
+        OutboxCommand::Parked(listing) => printer.print(&parked(context, listing).await?),
+        OutboxCommand::Dlq(Dlq::List { limit, listing }) => {
             printer.print(&dlq_list(context, *limit, listing).await?)
         }
-        Command::Dlq(Dlq::Show { id }) => printer.print(&dlq_show(context, id).await?),
-        Command::Dlq(Dlq::Replay(replay)) => {
+        OutboxCommand::Dlq(Dlq::Show { id }) => printer.print(&dlq_show(context, id).await?),
+        OutboxCommand::Dlq(Dlq::Replay(replay)) => {
             printer.print(&dlq_replay(context, terminal, replay).await?)
         }
-        Command::Publish(options) => match options.older_than {
+        OutboxCommand::Publish(options) => match options.older_than {
             Some(older_than) => {
                 printer.print(&publish::publish_older_than(context, terminal, older_than).await)
             }
             None => printer.print(&publish::publish_named(context, &options.rows).await?),
         },
-        Command::Unpark(options) => run_unpark(context, terminal, options, &printer).await,
-        Command::Edit { row, detail } => {
+        OutboxCommand::Unpark(options) => run_unpark(context, terminal, options, &printer).await,
+        OutboxCommand::Edit { row, detail } => {
             printer.print(&edit(context, terminal, row, detail.as_deref()).await?)
         }
-        Command::Discard(options) => run_discard(context, terminal, options, &printer).await,
-        Command::Show { row } => printer.print(&show(context, row).await?),
-        Command::History { row } => printer.print(&history(context, row).await?),
-        Command::Pause => printer.print(&pause::pause(context).await?),
-        Command::Resume => printer.print(&pause::resume(context).await?),
-        Command::Console(options) => {
+        OutboxCommand::Discard(options) => run_discard(context, terminal, options, &printer).await,
+        OutboxCommand::Show { row } => printer.print(&show(context, row).await?),
+        OutboxCommand::History { row } => printer.print(&history(context, row).await?),
+        OutboxCommand::Pause => printer.print(&pause::pause(context).await?),
+        OutboxCommand::Resume => printer.print(&pause::resume(context).await?),
+        OutboxCommand::Console(options) => {
             serve(Arc::clone(context), options).await?;
             Ok(Outcome::Done)
         }

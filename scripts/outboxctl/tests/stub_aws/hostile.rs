@@ -203,6 +203,8 @@ fn invocations(file: &str, broken: &str) -> Vec<Vec<String>> {
         vec!["resume"],
         // What its pages show has tests of its own.
         vec!["console", "--listen", HOSTILE],
+        // What it generates has nothing of others.
+        vec!["generate", HOSTILE],
         vec![HOSTILE],
         vec!["status", HOSTILE],
         vec!["--output", HOSTILE, "status"],

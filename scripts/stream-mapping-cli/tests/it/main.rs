@@ -6,6 +6,7 @@
 mod command;
 mod destinations;
 mod function;
+mod generate;
 mod lambda;
 mod pipe;
 mod process;
