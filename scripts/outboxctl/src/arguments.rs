@@ -24,7 +24,7 @@ use crate::{
 /// and Region come from --profile and --region, or else from the AWS environment.
 #[derive(Debug, Parser)]
 #[command(
-    version,
+    version = VERSION,
     group = ArgGroup::new("outbox").required(true),
     after_help = "Examples:
   outboxctl --env prod status
@@ -75,6 +75,9 @@ pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
 }
+
+/// The version, and the commit if it is known: `0.1.0 (1a2b3c4d5)`.
+const VERSION: &str = env!("VERSION_AND_COMMIT");
 
 /// How results are printed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -587,6 +590,23 @@ mod tests {
         );
         let unknown = read("outboxctl generate tcsh").unwrap_err();
         assert_eq!(unknown.kind(), ErrorKind::InvalidValue, "{unknown}");
+    }
+
+    #[test]
+    fn the_version_has_the_commit_if_it_is_known() {
+        let version = Arguments::command().render_version();
+        let version = version.strip_prefix("outboxctl ").unwrap().trim_end();
+        let Some((number, commit)) = version.split_once(' ') else {
+            assert_eq!(version, env!("CARGO_PKG_VERSION"));
+            return;
+        };
+        assert_eq!(number, env!("CARGO_PKG_VERSION"));
+        let commit = commit.strip_prefix('(').unwrap().strip_suffix(')').unwrap();
+        assert!(commit.len() >= 9, "{version}");
+        assert!(
+            commit.chars().all(|digit| digit.is_ascii_hexdigit()),
+            "{version}"
+        );
     }
 
     #[test]

@@ -31,7 +31,7 @@ use uuid::Uuid;
 ///
 /// Each start begins at the starting position: no checkpoint is stored.
 #[derive(Parser)]
-#[command(name = "stream-mapping", version, verbatim_doc_comment, after_help = EXAMPLE)]
+#[command(name = "stream-mapping", version = VERSION, verbatim_doc_comment, after_help = EXAMPLE)]
 struct Arguments {
     #[command(flatten)]
     mapping: options::Mapping,
@@ -40,6 +40,9 @@ struct Arguments {
     #[arg(long, value_enum, default_value_t = Log::Pretty)]
     log: Log,
 }
+
+/// The version, and the commit if it is known: `0.1.0 (1a2b3c4d5)`.
+const VERSION: &str = env!("VERSION_AND_COMMIT");
 
 const EXAMPLE: &str = "\
 Example: a function served by `cargo lambda watch --timeout 60`, a table in an

@@ -1,4 +1,4 @@
-//! The man page and the completions, which need neither options nor AWS.
+//! The man page, the completions and the version, which need neither options nor AWS.
 
 use std::process::{Command, Output};
 
@@ -74,4 +74,21 @@ fn options_are_required_without_generate() {
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(error.contains("--event-source-arn <ARN>"), "{error}");
+}
+
+#[test]
+fn the_version_has_the_commit_if_it_is_known() {
+    let version = printed(&["--version"]);
+    let version = version.strip_prefix("stream-mapping ").unwrap().trim_end();
+    let Some((number, commit)) = version.split_once(' ') else {
+        assert_eq!(version, env!("CARGO_PKG_VERSION"));
+        return;
+    };
+    assert_eq!(number, env!("CARGO_PKG_VERSION"));
+    let commit = commit.strip_prefix('(').unwrap().strip_suffix(')').unwrap();
+    assert!(commit.len() >= 9, "{version}");
+    assert!(
+        commit.chars().all(|digit| digit.is_ascii_hexdigit()),
+        "{version}"
+    );
 }
