@@ -110,7 +110,14 @@ pub(crate) enum Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum OutboxCommand {
     /// Show whether the outbox is healthy, and what to do if it isn't.
-    Status,
+    #[command(after_help = "Examples:
+  outboxctl --env dev status
+  outboxctl --env dev status --watch")]
+    Status {
+        /// Show it again every 5 seconds until Ctrl-C. With --output json each is one line.
+        #[arg(long)]
+        watch: bool,
+    },
 
     /// List pending events, oldest first.
     Pending(Pending),
@@ -415,7 +422,7 @@ impl OutboxCommand {
     /// Returns whether the command changes something.
     pub(crate) fn changes(&self) -> bool {
         match self {
-            Self::Status
+            Self::Status { .. }
             | Self::Show { .. }
             | Self::History { .. }
             | Self::Pending(_)
@@ -497,6 +504,7 @@ mod tests {
         };
         for command in [
             "",
+            "status",
             "show",
             "publish",
             "unpark",

@@ -135,6 +135,21 @@ impl Error {
         move |source| Self::Io { what, source }
     }
 
+    /// Returns whether the same command must fail again, until the operator changes something
+    /// that it has read at its start, or deploys the stack.
+    pub(crate) fn is_lasting(&self) -> bool {
+        matches!(
+            self,
+            Self::NoRegion
+                | Self::NoAccount
+                | Self::NotLocal(_)
+                | Self::NoCredentials(_)
+                | Self::NoStack { .. }
+                | Self::NoOutput { .. }
+                | Self::InvalidOutput { .. }
+        )
+    }
+
     /// Returns what to do, in lines. A suggested command is the end of a line, so that it can
     /// be pasted.
     pub(crate) fn help(&self, commands: &CommandLine) -> Vec<String> {

@@ -10,6 +10,7 @@ mod account;
 mod age;
 mod arguments;
 mod call_failure;
+mod colours;
 mod command_line;
 mod commands;
 mod confirm;
@@ -56,6 +57,7 @@ use crate::{
 
 /// Runs the command of this process's command line, and returns its exit status.
 pub async fn run() -> ExitCode {
+    colours::choose();
     let typed = typed::typed();
     let commands = CommandLine::of_this_process(&typed);
     let arguments = match Arguments::read(typed, &commands) {

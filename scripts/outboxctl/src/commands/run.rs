@@ -16,8 +16,18 @@ use crate::{
 };
 
 use super::{
-    discard, dlq_list::dlq_list, dlq_replay::dlq_replay, dlq_show::dlq_show, edit::edit,
-    history::history, parked::parked, pause, pending::pending, publish, show::show, status::status,
+    discard,
+    dlq_list::dlq_list,
+    dlq_replay::dlq_replay,
+    dlq_show::dlq_show,
+    edit::edit,
+    history::history,
+    parked::parked,
+    pause,
+    pending::pending,
+    publish,
+    show::show,
+    status::{status, watch_status},
     unpark,
 };
 
@@ -32,6 +42,9 @@ pub(crate) async fn run(
     commands: &CommandLine,
 ) -> Result<Outcome, Error> {
     let config = sdk_config(arguments).await?;
+    if let OutboxCommand::Status { watch: true } = command {
+        return Box::pin(watch_status(&config, arguments, commands)).await;
+    }
     let deployment = Deployment::find(&config, arguments).await?;
     let context = &Arc::new(Context::new(commands.clone(), config, deployment));
     let terminal = &Terminal::new(arguments.output == Format::Table);
@@ -40,7 +53,7 @@ pub(crate) async fn run(
     }
     let printer = Printer(arguments.output);
     match command {
-        OutboxCommand::Status => printer.print(&Box::pin(status(context)).await?),
+        OutboxCommand::Status { .. } => printer.print(&Box::pin(status(context)).await?),
         OutboxCommand::Pending(options) => printer.print(&pending(context, options).await?),
         OutboxCommand::Parked(listing) => printer.print(&parked(context, listing).await?),
         OutboxCommand::Dlq(Dlq::List { limit, listing }) => {

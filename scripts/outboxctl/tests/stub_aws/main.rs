@@ -12,3 +12,4 @@ mod metrics;
 mod published;
 mod show;
 mod stub;
+mod watch;

@@ -5,10 +5,13 @@
 //! | `collect` | reads the state of the outbox from AWS: a [`Snapshot`] |
 //! | `judge` | finds the problems of a snapshot |
 //! | `print` | prints the snapshot and its problems |
+//!
+//! `watch` does it again and again.
 
 mod collect;
 mod judge;
 mod print;
+mod watch;
 
 use jiff::Timestamp;
 
@@ -22,6 +25,7 @@ pub(crate) use self::{
     },
     judge::{About, Problem, judge},
     print::Status,
+    watch::watch_status,
 };
 use crate::{context::Context, error::Error};
 
