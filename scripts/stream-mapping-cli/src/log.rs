@@ -81,7 +81,7 @@ fn print(line: impl Display) {
     print_page(format!("{line}\n").as_bytes());
 }
 
-/// Prints a page as it is, and ends the process as [`print`] does.
+/// Prints a page as it is, and ends the process as [`print()`] does.
 pub(crate) fn print_page(page: &[u8]) {
     let mut stdout = io::stdout().lock();
     let written = stdout.write_all(page).and_then(|()| stdout.flush());
