@@ -260,6 +260,14 @@ dist-commands: released-target prerequisites python-tools cross-linker $(CARGO_A
 	@echo "building outboxctl and stream-mapping for $(TARGET), optimized"
 	@$(cargo_lambda_auditable) $(commands) --lambda-dir target/lambda/$(TARGET)
 	@scripts/check-auditable $(patsubst %,target/lambda/$(TARGET)/%/bootstrap,outboxctl stream-mapping)
+	@# By a program for this machine: one for another processor can't be run.
+	cargo build --locked --bin outboxctl --bin stream-mapping
+	@for command in outboxctl stream-mapping; do \
+		mkdir -p target/pages/$$command || exit; \
+		for page in man bash zsh fish powershell elvish; do \
+			cargo run --locked --bin $$command -- generate $$page >target/pages/$$command/$$page || exit; \
+		done; \
+	done
 	@for command in outboxctl stream-mapping; do \
 		scripts/dist command $$command $(TARGET) target/lambda/$(TARGET)/$$command/bootstrap || exit; \
 	done

@@ -16,6 +16,11 @@ beforeAll(() => {
     cpSync(`${REPOSITORY}/${file}`, outside.path(file), { recursive: true, dereference: true });
   }
   outside.program("built/bootstrap", "echo it runs");
+  for (const name of ["outboxctl", "stream-mapping"]) {
+    for (const page of ["man", "bash", "zsh", "fish", "powershell", "elvish"]) {
+      outside.write(`target/pages/${name}/${page}`, `${page} of ${name}`);
+    }
+  }
 });
 
 test.each(["outboxctl", "stream-mapping"])("%s is packed with its documents", (name) => {
@@ -27,8 +32,16 @@ test.each(["outboxctl", "stream-mapping"])("%s is packed with its documents", (n
     outside.run("tar", ["-xzf", outside.path(`target/dist/${folder}.tar.gz`)]);
     const listed = outside.run("sh", ["-c", `find "${folder}" -type f | sort`]).stdout;
     expect(listed.trim().split("\n")).toEqual(
-      ["LICENSE-APACHE", "LICENSE-MIT", "README.md", name].map((file) => `${folder}/${file}`),
+      [
+        ...["LICENSE-APACHE", "LICENSE-MIT", "README.md"],
+        ...["bash", "elv", "fish", "ps1"].map((ending) => `complete/${name}.${ending}`),
+        ...[`complete/_${name}`, `man/${name}.1`, name],
+      ]
+        .map((file) => `${folder}/${file}`)
+        .sort(),
     );
+    const page = readFileSync(outside.path(`${folder}/complete/_${name}`), "utf8");
+    expect(page).toBe(`zsh of ${name}`);
     expect(outside.run(`./${folder}/${name}`, []).stdout).toBe("it runs\n");
   }
 });
