@@ -292,7 +292,7 @@ async fn make_dev_handles_orders_and_faults_and_ends_completely() {
     assert_eq!(placed.status(), 201);
     let order: Value = placed.json().await.unwrap();
     let id = order["id"].as_str().unwrap();
-    let event = format!("OrderCreated of order {id} is on the bus");
+    let event = format!("OrderCreated of order#{id} is on the bus");
     log.next_with_each(&[
         &[&event],
         &[&event, "again"],
@@ -310,7 +310,7 @@ async fn make_dev_handles_orders_and_faults_and_ends_completely() {
     let cancelling = http.post(format!("{functions}/cancel-order/orders/{id}/cancel"));
     assert_eq!(cancelling.send().await.unwrap().status(), 200);
     log.next_with_each(&[
-        &[&format!("OrderCancelled of order {id} is on the bus")],
+        &[&format!("OrderCancelled of order#{id} is on the bus")],
         &["event handled", id, "Stopped"],
     ]);
     let getting = http.get(format!("{functions}/get-order/orders/{id}"));
@@ -381,7 +381,7 @@ async fn a_poison_event_is_parked_until_it_is_edited(
     let edited = outboxctl(&["edit", &row]);
     assert!(edited.contains("published"), "{edited}");
     log.next_with_each(&[
-        &[&format!("OrderCreated of order {id} is on the bus")],
+        &[&format!("OrderCreated of order#{id} is on the bus")],
         &["event handled", id, "Started"],
     ]);
 }
