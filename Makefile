@@ -282,7 +282,7 @@ simulate: prerequisites ## Search for lost events with random faults: SEEDS=1000
 
 .PHONY: simulate-bugs
 simulate-bugs: prerequisites ## Check that the simulation finds each planted mistake
-	@cargo run --locked --package simulate -- --mutants --seeds $(or $(SEEDS),300)
+	@cargo run --locked --package simulate -- --mutants --seeds $(or $(SEEDS),600)
 
 .PHONY: compare
 compare: prerequisites ## Run common alternatives in the simulation, with the same faults, and beside one bad event: SEEDS=40
