@@ -47,10 +47,11 @@ install_python := python3 -I scripts/install-python-packages
 install_node := node scripts/install-node-packages.mjs
 infra := cd ./infra && CDK_DISABLE_CLI_TELEMETRY=1
 devstack := $(without_aws) $(DEVSTACK) $(if $(APP),--service "$$APP")
-endpoint := $(if $(filter local,$(ENV)),AWS_ENDPOINT_URL="$$($(devstack) endpoint)")
+# The local AWS has the account and the Region of without-aws, and an address of its own.
+local_aws := $(if $(filter local,$(ENV)),$(without_aws) env AWS_ENDPOINT_URL="$$($(devstack) endpoint)")
 # Without --package, cargo uses the features of all default members, as build-local and
 # 'make dev' do, and so compiles nothing twice.
-outboxctl := $(endpoint) OUTBOXCTL_STARTED_BY=make cargo run --locked --quiet --bin outboxctl -- \
+outboxctl := $(local_aws) OUTBOXCTL_STARTED_BY=make cargo run --locked --quiet --bin outboxctl -- \
 	$(if $(STACK),--stack "$$STACK",--env $(ENV))
 # Tools are compiled apart from the project, and not optimized as it is, which takes longer.
 tools_target := CARGO_TARGET_DIR="$$PWD/target/tools/build" CARGO_BUILD_BUILD_DIR="$$PWD/target/tools/build" \
