@@ -52,7 +52,7 @@ local_aws := $(if $(filter local,$(ENV)),$(without_aws) env AWS_ENDPOINT_URL="$$
 # Without --package, cargo uses the features of all default members, as build-local and
 # 'make dev' do, and so compiles nothing twice.
 outboxctl := $(local_aws) OUTBOXCTL_STARTED_BY=make cargo run --locked --quiet --bin outboxctl -- \
-	$(if $(STACK),--stack "$$STACK",--env $(ENV))
+	$(if $(STACK),$(if $(filter local,$(ENV)),--env local )--stack "$$STACK",--env $(ENV))
 # Tools are compiled apart from the project, and not optimized as it is, which takes longer.
 tools_target := CARGO_TARGET_DIR="$$PWD/target/tools/build" CARGO_BUILD_BUILD_DIR="$$PWD/target/tools/build" \
 	CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
@@ -67,7 +67,8 @@ help: ## Show this list
 	@awk -F ' ## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } \
 		/^[a-z-]+:.* ## / { sub(/:.*/, "", $$1); printf "  make %-27s %s\n", $$1, $$2 }' Makefile
 	@echo
-	@echo "ENV=local is the stack of 'make dev'. STACK=NAME is any other stack with an outbox."
+	@echo "ENV=local is the stack of 'make dev'. STACK=NAME is any other stack with an outbox, and"
+	@echo "ENV=local STACK=NAME is that of 'make dev APP=...'."
 
 ##@ On this machine: no AWS account, no Docker
 

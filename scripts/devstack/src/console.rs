@@ -37,10 +37,8 @@ impl Console {
         management: LocalEndpoint,
     ) -> Result<Self, Error> {
         let mut command = Command::new(paths.outboxctl()?);
-        if paths.is_orders_service() {
-            // The commands that it shows are those of make, which find the stack themselves.
-            command.args(["--env", "local"]);
-        } else {
+        command.args(["--env", "local"]);
+        if !paths.is_orders_service() {
             command.args(["--stack", stack]);
         }
         command
@@ -187,14 +185,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_console_of_another_service_knows_its_stack() {
-        let script = "echo http://127.0.0.1:1/?token=$1+$2; exec sleep 60";
+        let script = "echo http://127.0.0.1:1/?token=$1+$2+$3+$4; exec sleep 60";
         let (folder, paths) = project(script);
         let service = folder.path().join("tickets");
         fs::create_dir_all(service.join("infra")).unwrap();
         fs::write(service.join("infra/cdk.json"), "{}").unwrap();
         let paths = paths.with_service(&service).unwrap();
         let console = start(&paths).await.unwrap();
-        let expected = "http://127.0.0.1:1/?token=--stack+tickets-local";
+        let expected = "http://127.0.0.1:1/?token=--env+local+--stack+tickets-local";
         assert_eq!(console.address(), expected);
     }
 

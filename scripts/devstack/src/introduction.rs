@@ -82,7 +82,7 @@ what is pending or parked:
 
   make fault ARGS='add PutEvents throttle'
   make fault ARGS=clear
-  make outboxctl ENV=local STACK={stack} ARGS=pending
+  make status ENV=local STACK={stack}
   make outboxctl ENV=local STACK={stack} ARGS=parked
 
 The local AWS answers at {aws}

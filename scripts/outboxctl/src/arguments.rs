@@ -4,7 +4,8 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{
     ArgGroup, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
-    builder::StyledStr, error::ContextValue,
+    builder::StyledStr,
+    error::{ContextValue, ErrorKind},
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -25,7 +26,7 @@ use crate::{
 #[derive(Debug, Parser)]
 #[command(
     version = VERSION,
-    group = ArgGroup::new("outbox").required(true),
+    group = ArgGroup::new("outbox").required(true).multiple(true),
     after_help = "Examples:
   outboxctl --env prod status
   outboxctl --env prod dlq list
@@ -52,7 +53,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_enum, group = "outbox")]
     pub(crate) env: Option<Environment>,
 
-    /// The outbox in this stack.
+    /// The outbox in this stack. With --env local: in this stack of the local AWS.
     #[arg(long, value_name = "NAME", group = "outbox")]
     pub(crate) stack: Option<String>,
 
@@ -344,9 +345,29 @@ impl Arguments {
         let command = with_examples(Self::command(), commands);
         let matches = match without_outbox(&command, &typed) {
             Some(matches) => matches,
-            None => command.try_get_matches_from(typed).map_err(visible_error)?,
+            None => command
+                .clone()
+                .try_get_matches_from(typed)
+                .map_err(visible_error)?,
         };
-        Self::from_arg_matches(&matches).map_err(visible_error)
+        let arguments = Self::from_arg_matches(&matches).map_err(visible_error)?;
+        arguments.one_outbox(command)
+    }
+
+    /// Returns the arguments if they name one outbox. Only the local AWS may have the stacks of
+    /// several services: elsewhere `--env` names a stack itself.
+    fn one_outbox(self, mut command: clap::Command) -> Result<Self, clap::Error> {
+        let names_two = |env: &Environment| *env != Environment::Local && self.stack.is_some();
+        match self.env.filter(names_two) {
+            None => Ok(self),
+            Some(env) => Err(command.error(
+                ErrorKind::ArgumentConflict,
+                format!(
+                    "--env {} and --stack name two outboxes: leave one out",
+                    env.name()
+                ),
+            )),
+        }
     }
 }
 
@@ -467,8 +488,6 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::error::ErrorKind;
-
     use super::*;
 
     #[test]

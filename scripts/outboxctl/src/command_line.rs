@@ -15,7 +15,7 @@ const STARTED_BY: &str = "OUTBOXCTL_STARTED_BY";
 pub(crate) enum CommandLine {
     /// `make outboxctl ENV=prod ARGS=...`
     Make {
-        /// `ENV=prod` or `STACK=help-desk-dev`, quoted.
+        /// `ENV=prod`, `STACK=help-desk-dev` or both, quoted.
         outbox: String,
         /// `--profile` and `--region` with their values, if they were given: the first in `ARGS`.
         account: Vec<String>,
@@ -23,7 +23,7 @@ pub(crate) enum CommandLine {
     /// `outboxctl --stack orders-dev ...`
     Program {
         program: String,
-        /// `--env` or `--stack` with its value; empty if neither was given.
+        /// `--env` or `--stack` with its value, or both; empty if neither was given.
         outbox: Vec<String>,
         /// `--profile` and `--region` with their values, if they were given.
         account: Vec<String>,
@@ -40,19 +40,22 @@ impl CommandLine {
 
     fn of(typed: &[OsString], is_by_make: bool) -> Self {
         let mut outbox = options(typed, &OUTBOX);
-        // With both options the command line is rejected; its help is for the first.
-        outbox.truncate(2);
+        if outbox.get(1).is_some_and(|env| env != "local") {
+            // With both options the command line is rejected; its help is for the first.
+            outbox.truncate(2);
+        }
         let account = options(typed, &ACCOUNT);
-        match outbox.as_slice() {
-            [option, name] if is_by_make => Self::Make {
-                outbox: variable_of_make(option, name),
+        if is_by_make && !outbox.is_empty() {
+            Self::Make {
+                outbox: variables_of_make(&outbox),
                 account,
-            },
-            _ => Self::Program {
+            }
+        } else {
+            Self::Program {
                 program: name_to_paste(typed.first()),
                 outbox,
                 account,
-            },
+            }
         }
     }
 
@@ -121,7 +124,15 @@ impl CommandLine {
     }
 }
 
-/// Returns the variable that makes the Makefile pass this option.
+/// Returns the variables that make the Makefile pass these options.
+fn variables_of_make(options: &[String]) -> String {
+    let (options, _) = options.as_chunks();
+    let variables = options
+        .iter()
+        .map(|[option, name]| variable_of_make(option, name));
+    variables.collect::<Vec<_>>().join(" ")
+}
+
 fn variable_of_make(option: &str, name: &str) -> String {
     if option == "--env" {
         format!("ENV={}", for_the_recipe([name]))
@@ -231,6 +242,16 @@ mod tests {
                 "outboxctl --env dev dlq list",
             ),
             (
+                &["outboxctl", "--stack", "mine", "--env", "local"],
+                false,
+                "outboxctl --env local --stack mine dlq list",
+            ),
+            (
+                &["outboxctl", "--env", "local", "--stack", "help-desk-local"],
+                true,
+                "make outboxctl ENV=local STACK=help-desk-local ARGS='dlq list'",
+            ),
+            (
                 &[
                     "outboxctl",
                     "--region=us-east-1",
@@ -293,7 +314,7 @@ mod tests {
         let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(&program, executable).unwrap();
         // As in the project's own.
-        let outbox = r#"$(if $(STACK),--stack "$$STACK",--env $(ENV))"#;
+        let outbox = r#"$(if $(STACK),$(if $(filter local,$(ENV)),--env local )--stack "$$STACK",--env $(ENV))"#;
         let makefile = format!(".PHONY: outboxctl\noutboxctl:\n\t@./outboxctl {outbox} $(ARGS)\n");
         std::fs::write(directory.path().join("Makefile"), makefile).unwrap();
         let path = std::env::var("PATH").unwrap();
@@ -349,6 +370,12 @@ mod tests {
                 let command = line.with(&["status"]);
                 assert!(!command.contains(is_hidden), "{command:?}");
                 let expected = format!("<--stack><{name}><status>");
+                assert_eq!(pasted(&command), expected, "{command}");
+
+                let line = started(&["outboxctl", "--env", "local", "--stack", name], is_by_make);
+                let command = line.with(&["status"]);
+                assert!(!command.contains(is_hidden), "{command:?}");
+                let expected = format!("<--env><local><--stack><{name}><status>");
                 assert_eq!(pasted(&command), expected, "{command}");
             }
 

@@ -105,9 +105,11 @@ fn order(output: Option<&str>, stack: &str) -> Result<Order, Error> {
 }
 
 fn stack_name(arguments: &Arguments) -> String {
-    match arguments.env {
-        Some(environment) => format!("{SERVICE}-{}", environment.name()),
-        None => arguments.stack.clone().unwrap_or_default(),
+    match (&arguments.stack, arguments.env) {
+        (Some(stack), _) => stack.clone(),
+        (None, Some(environment)) => format!("{SERVICE}-{}", environment.name()),
+        // The command line has one of them.
+        (None, None) => String::new(),
     }
 }
 

@@ -206,6 +206,25 @@ fn the_local_stack_takes_no_account() {
 }
 
 #[test]
+fn another_stack_may_be_on_the_local_aws() {
+    let (aws, call) = first_call();
+    let output = outboxctl(aws)
+        .env_remove("AWS_REGION")
+        .args(["--env", "local", "--stack", "mine", "status"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let headers = call.join().unwrap();
+    assert!(headers.contains("Credential=test/"), "{headers}");
+
+    let mut command = outboxctl(nowhere());
+    let output = command.args(["--env", "dev", "--stack", "mine", "status"]);
+    let text = stderr(&output.output().unwrap());
+    let expected = "error: --env dev and --stack name two outboxes: leave one out";
+    assert!(text.starts_with(expected), "{text}");
+}
+
+#[test]
 fn the_stack_may_come_from_the_environment() {
     let mut command = outboxctl(refusing("ExpiredToken"));
     let output = command
