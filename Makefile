@@ -182,12 +182,15 @@ lint-templates: prerequisites node-packages python-tools template-tools ## Check
 .PHONY: test-end-to-end
 test-end-to-end: build-local api-tools ## Run the tests on the local AWS
 	$(without_aws) cargo test --locked --package devstack --package outboxctl --test local_aws -- \
-		--quiet --ignored --nocapture --test-threads 1 --skip measure
+		--quiet --ignored --nocapture --test-threads 1 --skip measure --skip another_service
 
 # Both demos deploy with the CDK, so they also show that the generated stack can be synthesized.
 .PHONY: test-template
 test-template: build-local ## Generate two services from templates/service, test them, and run their demos
 	$(without_aws) scripts/check-service-template
+	@# The packages of test-end-to-end, so that nothing is compiled twice.
+	$(without_aws) cargo test --locked --package devstack --package outboxctl --test local_aws -- \
+		--quiet --ignored --nocapture another_service
 
 # Without a browser, it says so and passes; with CI in the environment it fails.
 .PHONY: test-browser

@@ -372,7 +372,10 @@ mod tests {
                 let expected = format!("<--stack><{name}><status>");
                 assert_eq!(pasted(&command), expected, "{command}");
 
-                let line = started(&["outboxctl", "--env", "local", "--stack", name], is_by_make);
+                let line = started(
+                    &["outboxctl", "--env", "local", "--stack", name],
+                    is_by_make,
+                );
                 let command = line.with(&["status"]);
                 assert!(!command.contains(is_hidden), "{command:?}");
                 let expected = format!("<--env><local><--stack><{name}><status>");

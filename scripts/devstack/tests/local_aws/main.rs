@@ -4,6 +4,7 @@
 
 mod access;
 mod activity;
+mod another_service;
 mod api_contract;
 mod chaos;
 mod commit_to_bus;
