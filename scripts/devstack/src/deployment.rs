@@ -53,16 +53,21 @@ impl Deployment {
         let endpoint = emulator.endpoint();
         let directory = emulator.directory();
         let outputs = directory.join("outputs.json");
+        // Where the CDK finds no app, which takes seconds to synthesize, and isn't needed.
         cdk(paths, endpoint, directory, "bootstrap", &[&environment]).await?;
-        let outputs_file = outputs.display().to_string();
+        let assembly = assembly(directory);
         let arguments = [
+            "--context",
+            "env=local",
             "--require-approval",
             "never",
+            "--output",
+            &assembly.display().to_string(),
             "--outputs-file",
-            outputs_file.as_str(),
+            &outputs.display().to_string(),
         ];
-        cdk(paths, endpoint, directory, "deploy", &arguments).await?;
-        Self::of(read(&outputs)?, &assembly(directory))
+        cdk(paths, endpoint, &paths.infra(), "deploy", &arguments).await?;
+        Self::of(read(&outputs)?, &assembly)
     }
 
     fn of(stacks: Stacks, assembly: &Path) -> Result<Self, Error> {
@@ -135,15 +140,14 @@ fn assembly(directory: &Path) -> PathBuf {
 async fn cdk(
     paths: &Paths,
     endpoint: LocalEndpoint,
-    directory: &Path,
+    folder: &Path,
     command: &'static str,
     arguments: &[&str],
 ) -> Result<(), Error> {
     let output = Command::new(paths.cdk()?)
-        .args([command, "--context", "env=local", "--output"])
-        .arg(assembly(directory))
+        .arg(command)
         .args(arguments)
-        .current_dir(paths.infra())
+        .current_dir(folder)
         .env_clear()
         .envs(process_environment(std::env::vars_os(), endpoint))
         .stdin(Stdio::null())
