@@ -1,16 +1,24 @@
 //! A running console.
 
-use std::{process::Stdio, time::Duration};
+use std::{
+    process::Stdio,
+    thread,
+    time::{Duration, Instant},
+};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
     time::timeout,
 };
 
-/// A process that serves the console. Ends when it is dropped.
+/// How long the process may take to end.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A process that serves the console. Dropping this ends it, and what it has started.
 pub(crate) struct Console {
-    _process: Child,
+    process: Child,
     /// The address with the token.
     pub(crate) address: String,
 }
@@ -35,15 +43,30 @@ impl Console {
         let address = timeout(patience, address).await.expect("an address");
         // The rest is read so that it can be written.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Self {
-            _process: process,
-            address,
-        }
+        Self { process, address }
     }
 
     /// Returns the address of a page.
     pub(crate) fn page(&self, path: &str) -> String {
         let (origin, _) = self.address.split_once("/?").unwrap();
         format!("{origin}{path}")
+    }
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        // Killed, it could not end the local AWS and the functions.
+        let pid = self.process.id().and_then(|pid| i32::try_from(pid).ok());
+        if let Some(pid) = pid.and_then(Pid::from_raw) {
+            kill_process(pid, Signal::TERM).ok();
+        }
+        let give_up_at = Instant::now() + PATIENCE;
+        while let Ok(None) = self.process.try_wait() {
+            if Instant::now() > give_up_at {
+                eprintln!("the console is killed: it has not ended by itself");
+                return;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The console of the stack of `make dev`: events that travel, wait, are repaired and replayed.
 
-use std::{process::Command, time::Duration};
+use std::{net::TcpStream, process::Command, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -19,9 +19,7 @@ async fn events_are_seen_travelling_and_repaired() {
     let Some(browser) = Browser::start("the console of the local stack").await else {
         return;
     };
-    let mut dev = Command::new(project().join("target/lambda/local/devstack/bootstrap"));
-    dev.arg("dev").current_dir(project());
-    let console = Console::start(dev, START).await;
+    let console = Console::start(devstack("dev"), START).await;
     let test = LocalStack { browser, console };
     test.nothing_has_happened().await;
     test.an_order_travels_to_its_shipment().await;
@@ -29,6 +27,20 @@ async fn events_are_seen_travelling_and_repaired() {
     test.a_damaged_event_is_parked_edited_and_published().await;
     test.its_dead_letter_is_replayed().await;
     test.browser.stop().await;
+
+    let endpoint = devstack("endpoint").output().unwrap().stdout;
+    let endpoint = String::from_utf8(endpoint).unwrap();
+    let aws = endpoint.trim().trim_start_matches("http://");
+    assert!(TcpStream::connect(aws).is_ok(), "{endpoint}");
+    drop(test.console);
+    assert!(TcpStream::connect(aws).is_err(), "the local AWS stays");
+}
+
+/// Returns a command of the `devstack` that make runs.
+fn devstack(command: &str) -> Command {
+    let mut devstack = Command::new(project().join("target/lambda/local/devstack/bootstrap"));
+    devstack.arg(command).current_dir(project());
+    devstack
 }
 
 struct LocalStack {
