@@ -29,6 +29,8 @@ pub(crate) struct Deployment {
     pub(crate) account: Account,
     /// Whether it is deployed to the emulator on this machine.
     pub(crate) is_local: bool,
+    /// Whether it is that of the orders service.
+    pub(crate) is_of_orders: bool,
     /// What the stack is for, which decides whether a change of it must be confirmed.
     pub(crate) purpose: Purpose,
     pub(crate) outbox_table: String,
@@ -77,6 +79,7 @@ impl Deployment {
         Ok(Self {
             account,
             is_local: arguments.env == Some(Environment::Local),
+            is_of_orders: arguments.stack.is_none(),
             purpose: Purpose::of(arguments.env, tag),
             outbox_table: output("OutboxTableName")?,
             event_bus: output("EventBusName")?,

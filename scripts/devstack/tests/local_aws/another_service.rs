@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::{
     Dev, ForeignEndpoint, Log, assert_nothing_runs, devstack, devstack_of_make, free_address,
-    interrupt, scripts, text,
+    interrupt, scripts, shown_by_console, text,
 };
 
 #[tokio::test]
@@ -24,8 +24,14 @@ async fn make_dev_of_another_service_publishes_its_events() {
         .spawn();
     let mut dev = Dev(dev.unwrap());
     let log = Log::of(&mut dev.0);
+    let console = log.next_with("/?token=");
     let curl = log.next_with("/invocations");
     log.next_with("Ctrl-C");
+    let shown = shown_by_console(console.trim()).await;
+    assert!(shown.contains("/batches"), "{shown}");
+    // It has no orders.
+    assert!(!shown.contains("/try"), "{shown}");
+    assert!(!shown.contains("Shipping"), "{shown}");
 
     let functions = curl.split_whitespace().find_map(|word| {
         let (functions, _) = word.split_once("/FUNCTION/")?;

@@ -265,7 +265,10 @@ async fn make_dev_handles_orders_and_faults_and_ends_completely() {
     let console = log.next_with("/?token=");
     let curl = log.next_with("/lambda-url/create-order/orders");
     log.next_with("Ctrl-C");
-    a_console_shows_the_stack(console.trim()).await;
+    let shown = shown_by_console(console.trim()).await;
+    // Only the local stack has them.
+    assert!(shown.contains("/batches"), "{shown}");
+    assert!(shown.contains("/try/orders"), "{shown}");
 
     let second = run(&["dev"]);
     assert_eq!(second.status.code(), Some(1));
@@ -333,8 +336,8 @@ async fn make_dev_handles_orders_and_faults_and_ends_completely() {
     assert!(text(&after).contains("no stack is running"));
 }
 
-/// Visits the console as a browser does that is given its address.
-async fn a_console_shows_the_stack(address: &str) {
+/// Visits the console as a browser does that is given its address, and returns the page.
+async fn shown_by_console(address: &str) -> String {
     let stays = reqwest::redirect::Policy::none();
     let http = reqwest::Client::builder().no_proxy().redirect(stays);
     let http = http.build().unwrap();
@@ -345,9 +348,7 @@ async fn a_console_shows_the_stack(address: &str) {
     let (page, _) = address.split_once('?').unwrap();
     let shown = http.get(page).header(COOKIE, cookie).send().await.unwrap();
     assert_eq!(shown.status(), 200);
-    // Only the local stack has them.
-    let shown = shown.text().await.unwrap();
-    assert!(shown.contains("/batches"), "{shown}");
+    shown.text().await.unwrap()
 }
 
 async fn a_poison_event_is_parked_until_it_is_edited(

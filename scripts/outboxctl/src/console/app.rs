@@ -15,6 +15,11 @@ pub(super) struct App {
 }
 
 impl App {
+    /// Returns whether orders can be placed from the pages.
+    pub(super) fn takes_orders(&self) -> bool {
+        self.local.is_some() && self.context.deployment.is_of_orders
+    }
+
     /// Returns whether a change must be confirmed with the stack's name.
     pub(super) fn must_confirm(&self) -> bool {
         self.context.deployment.purpose != Purpose::Development

@@ -31,6 +31,7 @@ struct BatchesPage {
 #[derive(Template)]
 #[template(path = "batches-list.html")]
 struct BatchesView {
+    takes_orders: bool,
     batches: Vec<BatchView>,
 }
 
@@ -79,7 +80,7 @@ async fn page(FromApp(app): Shared) -> Result<Markup, PageProblem> {
     let reading = app.live.reading().await;
     Ok(Markup::of(&BatchesPage {
         layout: Layout::of(&app, "Batches", "/batches").live("/live/batches"),
-        batches: BatchesView::of(&reading),
+        batches: BatchesView::of(&app, &reading),
     }))
 }
 
@@ -90,7 +91,7 @@ pub(super) fn not_local(app: &App) -> PageProblem {
 }
 
 async fn live(FromApp(app): Shared) -> impl IntoResponse {
-    stream(app, |_, reading| async move {
+    stream(app, |app, reading| async move {
         vec![
             Fragment {
                 id: "tally",
@@ -98,17 +99,18 @@ async fn live(FromApp(app): Shared) -> impl IntoResponse {
             },
             Fragment {
                 id: "batches",
-                html: Markup::of(&BatchesView::of(&reading)),
+                html: Markup::of(&BatchesView::of(&app, &reading)),
             },
         ]
     })
 }
 
 impl BatchesView {
-    fn of(reading: &Reading) -> Self {
+    fn of(app: &App, reading: &Reading) -> Self {
         let local = reading.local.as_ref();
         let batches = local.and_then(|local| local.batches.get());
         Self {
+            takes_orders: app.takes_orders(),
             batches: batches.map_or_else(Vec::new, |batches| {
                 batches.iter().map(BatchView::of).collect()
             }),

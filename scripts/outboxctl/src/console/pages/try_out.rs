@@ -64,7 +64,13 @@ pub(super) fn routes() -> Router<Arc<App>> {
 }
 
 fn local(app: &App) -> Result<&Local, PageProblem> {
-    app.local.as_ref().ok_or_else(|| not_local(app))
+    let local = app.local.as_ref().ok_or_else(|| not_local(app))?;
+    if app.takes_orders() {
+        Ok(local)
+    } else {
+        let what = "only the stack of the orders service has this page";
+        Err(PageProblem::told(app, StatusCode::NOT_FOUND, what))
+    }
 }
 
 fn failed(app: &App, what: String) -> PageProblem {

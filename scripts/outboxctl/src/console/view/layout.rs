@@ -17,6 +17,7 @@ pub(in super::super) struct Layout {
     pub(in super::super) stream: Option<String>,
     pub(in super::super) is_stale: bool,
     has_local_pages: bool,
+    takes_orders: bool,
 }
 
 /// How much is to be fixed.
@@ -39,11 +40,8 @@ pub(in super::super) struct PageEntry {
 }
 
 const PAGES: [(&str, &str); 3] = [("/", "Pipeline"), ("/events", "Events"), ("/fix", "To fix")];
-const LOCAL_PAGES: [(&str, &str); 3] = [
-    ("/batches", "Batches"),
-    ("/faults", "Faults"),
-    ("/try", "Try"),
-];
+const LOCAL_PAGES: [(&str, &str); 2] = [("/batches", "Batches"), ("/faults", "Faults")];
+const ORDERS_PAGE: (&str, &str) = ("/try", "Try");
 
 impl Layout {
     /// Returns the head of a page without live parts.
@@ -67,6 +65,7 @@ impl Layout {
             tally: Tally::of(latest.as_deref()),
             stream: None,
             has_local_pages: app.local.is_some(),
+            takes_orders: app.takes_orders(),
         }
     }
 
@@ -79,8 +78,10 @@ impl Layout {
 
     pub(in super::super) fn pages(&self) -> Vec<PageEntry> {
         let local = LOCAL_PAGES.iter().filter(|_| self.has_local_pages);
+        let orders = [ORDERS_PAGE];
+        let orders = orders.iter().filter(|_| self.takes_orders);
         let entry = |(address, name): &(&'static str, &'static str)| PageEntry { address, name };
-        PAGES.iter().chain(local).map(entry).collect()
+        PAGES.iter().chain(local).chain(orders).map(entry).collect()
     }
 }
 

@@ -46,7 +46,7 @@ struct ParkedView {
     at_least: bool,
     /// Whether there are dead letters: else the page says that there is nothing to fix.
     has_letters: bool,
-    has_local: bool,
+    takes_orders: bool,
     unreadable: Option<String>,
 }
 
@@ -134,7 +134,7 @@ impl ParkedView {
             held: rows.map_or(0, |rows| rows.backlog.held),
             at_least: rows.is_some_and(|rows| rows.backlog.at_least),
             has_letters: letters.is_some_and(|letters| letters.visible + letters.in_work > 0),
-            has_local: app.local.is_some(),
+            takes_orders: app.takes_orders(),
             unreadable: match &reading.backlog.failure {
                 Some(failure) if rows.is_none() => Some(failure.message.clone()),
                 _ => None,

@@ -6,6 +6,7 @@ use askama::{Template, filters::HtmlSafe};
 use devstack_api::{Batch, BatchRecord, Outcome, Part, PartState};
 
 use super::super::super::{
+    app::App,
     live::Reading,
     view::{Ago, RowLink, State},
 };
@@ -17,6 +18,7 @@ const MOST: usize = 10;
 #[template(path = "activity.html")]
 pub(super) struct Activity {
     is_local: bool,
+    takes_orders: bool,
     rows: Vec<ActivityRow>,
 }
 
@@ -31,18 +33,17 @@ struct ActivityRow {
 }
 
 impl Activity {
-    pub(super) fn of(reading: &Reading) -> Self {
-        match &reading.local {
-            Some(local) => Self {
-                is_local: true,
-                rows: local
+    pub(super) fn of(app: &App, reading: &Reading) -> Self {
+        let local = reading.local.as_ref();
+        Self {
+            is_local: local.is_some(),
+            takes_orders: app.takes_orders(),
+            rows: match local {
+                Some(local) => local
                     .batches
                     .get()
                     .map_or_else(Vec::new, |batches| of_batches(batches)),
-            },
-            None => Self {
-                is_local: false,
-                rows: of_rows(reading),
+                None => of_rows(reading),
             },
         }
     }

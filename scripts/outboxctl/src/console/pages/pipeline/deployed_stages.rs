@@ -4,14 +4,6 @@ use super::{super::super::view::State, Stage};
 use crate::{age, console::live::Reading};
 
 pub(super) fn stages(bus: &str, reading: &Reading) -> [Stage; 6] {
-    let unknown = |id, name, about| Stage {
-        id,
-        class: "unknown",
-        name,
-        about,
-        state: State::not_known(),
-        ..Stage::default()
-    };
     let mut bus_stage = unknown("stage-bus", "Bus", "EventBridge");
     bus_stage.facts = vec![("name", bus.to_owned())];
     [
@@ -20,8 +12,24 @@ pub(super) fn stages(bus: &str, reading: &Reading) -> [Stage; 6] {
         mapping(reading),
         relay(reading),
         bus_stage,
-        unknown("stage-shipping", "Consumers", "rules of the bus"),
+        consumers(),
     ]
+}
+
+fn unknown(id: &'static str, name: &'static str, about: &'static str) -> Stage {
+    Stage {
+        id,
+        class: "unknown",
+        name,
+        about,
+        state: State::not_known(),
+        ..Stage::default()
+    }
+}
+
+/// Returns the stage of the consumers, of which AWS reports nothing.
+pub(super) fn consumers() -> Stage {
+    unknown("stage-shipping", "Consumers", "rules of the bus")
 }
 
 /// Returns the stage of the table, which is known of every stack.

@@ -7,14 +7,26 @@ use devstack_api::{MappingState, Pipeline};
 use super::{super::super::view::State, Stage, deployed_stages};
 use crate::console::live::{LocalReading, Reading};
 
-pub(super) fn stages(reading: &Reading, local: &LocalReading, pipeline: &Pipeline) -> [Stage; 6] {
+/// Returns the stages. What the functions of another service than orders do is known by their
+/// events alone.
+pub(super) fn stages(
+    reading: &Reading,
+    local: &LocalReading,
+    pipeline: &Pipeline,
+    is_of_orders: bool,
+) -> [Stage; 6] {
+    let (first, last) = if is_of_orders {
+        (api(local, pipeline), shipping(pipeline))
+    } else {
+        (functions(pipeline), deployed_stages::consumers())
+    };
     [
-        api(local, pipeline),
+        first,
         outbox(reading, pipeline),
         mapping(pipeline),
         relay(pipeline),
         bus(local, pipeline),
-        shipping(pipeline),
+        last,
     ]
 }
 
@@ -63,10 +75,24 @@ fn api(local: &LocalReading, pipeline: &Pipeline) -> Stage {
     )
 }
 
+fn functions(pipeline: &Pipeline) -> Stage {
+    let committed = pipeline.outbox.committed;
+    let stage = Stage {
+        id: "stage-api",
+        name: "Functions",
+        about: "commit state and events",
+        amount: Some(committed.to_string()),
+        unit: "events",
+        ..Stage::default()
+    };
+    let trouble = pipeline.commands.trouble.as_ref();
+    with_trouble(stage, trouble, committed > 0, "working")
+}
+
 fn outbox(reading: &Reading, pipeline: &Pipeline) -> Stage {
     let stage = deployed_stages::outbox(reading);
     Stage {
-        about: "orders and events, in one transaction",
+        about: "state and events, in one transaction",
         ..match pipeline.outbox.trouble {
             Some(_) => with_trouble(stage, pipeline.outbox.trouble.as_ref(), true, ""),
             None => stage,
@@ -179,6 +205,21 @@ mod tests {
     fn shown(pipeline: &Pipeline) -> (Vec<(&'static str, String)>, Option<String>) {
         let facts = api(&LocalReading::default(), pipeline).facts;
         (facts, relay(pipeline).amount)
+    }
+
+    #[test]
+    fn another_service_has_functions_and_consumers_in_place_of_orders_and_shipping() {
+        let mut pipeline = Pipeline::default();
+        pipeline.outbox.committed = 3;
+        let names = |is_of_orders| {
+            let (reading, local) = (Reading::blank(true), LocalReading::default());
+            let stages = stages(&reading, &local, &pipeline, is_of_orders);
+            let [first, .., last] = stages;
+            (first.name, first.amount, last.name, last.amount)
+        };
+        let amount = |count: u64| Some(count.to_string());
+        assert_eq!(names(true), ("API", amount(0), "Shipping", amount(0)));
+        assert_eq!(names(false), ("Functions", amount(3), "Consumers", None));
     }
 
     #[test]

@@ -34,6 +34,7 @@ struct PipelinePage {
     since: Option<Ago>,
     read_at: Ago,
     has_local: bool,
+    takes_orders: bool,
     verdict: Verdict,
     stages: [Stage; 6],
     ways: [Way; 3],
@@ -74,11 +75,12 @@ async fn page(FromApp(app): Shared) -> Markup {
         since: since.map(Ago::of),
         read_at: Ago::of(reading.backlog.read_at.unwrap_or(reading.at)),
         has_local: app.local.is_some(),
+        takes_orders: app.takes_orders(),
         verdict: Verdict::of(&app, reading),
         stages: stages(&app, reading),
         ways: Way::all(reading),
         chart: PublishedChart::of(reading),
-        activity: Activity::of(reading),
+        activity: Activity::of(&app, reading),
     })
 }
 
@@ -102,7 +104,7 @@ fn fragments(app: &App, reading: &Reading) -> Vec<Fragment> {
         },
         Fragment {
             id: "activity",
-            html: Markup::of(&Activity::of(reading)),
+            html: Markup::of(&Activity::of(app, reading)),
         },
     ];
     fragments.extend(stages(app, reading).iter().map(|stage| Fragment {
@@ -122,7 +124,10 @@ fn stages(app: &App, reading: &Reading) -> [Stage; 6] {
         .as_ref()
         .and_then(|local| Some((local, local.activity.get()?)));
     match activity {
-        Some((local, activity)) => local_stages::stages(reading, local, &activity.pipeline),
+        Some((local, activity)) => {
+            let is_of_orders = app.context.deployment.is_of_orders;
+            local_stages::stages(reading, local, &activity.pipeline, is_of_orders)
+        }
         None => deployed_stages::stages(&app.context.deployment.event_bus, reading),
     }
 }
