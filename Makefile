@@ -182,7 +182,7 @@ lint-templates: prerequisites node-packages python-tools template-tools ## Check
 .PHONY: test-end-to-end
 test-end-to-end: build-local api-tools ## Run the tests on the local AWS
 	$(without_aws) cargo test --locked --package devstack --package outboxctl --test local_aws -- \
-		--quiet --ignored --nocapture --test-threads 1 --skip measure --skip another_service
+		--quiet --ignored --nocapture --test-threads 2 --skip measure --skip another_service
 
 # Both demos deploy with the CDK, so they also show that the generated stack can be synthesized.
 .PHONY: test-template
