@@ -8,7 +8,7 @@ use outbox_testing::{Fault, InMemoryAws, Operation};
 use serde::Serialize;
 use serde_json::json;
 
-use super::s3::{bucket, claim_check, error, responding};
+use super::s3::{bucket, claim_check, error, responding, with_default_limit};
 
 #[derive(Serialize)]
 #[serde(transparent)]
@@ -67,6 +67,18 @@ async fn data_over_the_limit_is_an_object_and_the_event_refers_to_it() {
 fn data(bytes: usize) -> EventData {
     let json = serde_json::to_string(&made(bytes)).unwrap();
     serde_json::from_str(&json).unwrap()
+}
+
+#[tokio::test]
+async fn by_default_data_above_200_kb_is_large() {
+    let (aws, (stub, objects)) = (services(), bucket().await);
+    let claim_check = with_default_limit(&stub);
+    for (bytes, expected) in [(200 * 1024, 0), (200 * 1024 + 1, 1)] {
+        let transaction = change(&aws).event(&made(bytes));
+        let stored = transaction.store_large_data(&claim_check).await;
+        drop(stored.unwrap());
+        assert_eq!(objects.all().len(), expected, "{bytes}");
+    }
 }
 
 #[tokio::test]

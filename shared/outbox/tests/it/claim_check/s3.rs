@@ -63,6 +63,11 @@ pub(super) async fn responding(response: impl Respond + 'static) -> MockServer {
 
 /// Returns a claim check with the bucket `large`, of data above 100 bytes.
 pub(super) fn claim_check(stub: &MockServer) -> ClaimCheck {
+    with_default_limit(stub).with_limit(100)
+}
+
+/// Returns a claim check with the bucket `large`.
+pub(super) fn with_default_limit(stub: &MockServer) -> ClaimCheck {
     let config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .endpoint_url(stub.uri())
@@ -70,5 +75,5 @@ pub(super) fn claim_check(stub: &MockServer) -> ClaimCheck {
         .credentials_provider(Credentials::new("test", "test", None, None, "test"))
         .retry_config(RetryConfig::disabled())
         .build();
-    ClaimCheck::new(aws_sdk_s3::Client::from_conf(config), "large").with_limit(100)
+    ClaimCheck::new(aws_sdk_s3::Client::from_conf(config), "large")
 }
