@@ -8,13 +8,13 @@ use nix::{time::clock_getcpuclockid, unistd::Pid};
 pub(super) fn processor_time(program: &Path) -> Duration {
     let processes = fs::read_dir("/proc").unwrap().flatten();
     let processes = processes.filter(|process| {
-        // A process that ends meanwhile has none.
         fs::read_link(process.path().join("exe")).is_ok_and(|running| running == program)
     });
-    let ids = processes.filter_map(|process| process.file_name().to_str()?.parse().ok());
-    ids.map(|id| {
-        let clock = clock_getcpuclockid(Pid::from_raw(id)).unwrap();
-        Duration::from(clock.now().unwrap())
-    })
-    .sum()
+    let times = processes.filter_map(|process| {
+        let id = process.file_name().to_str()?.parse().ok()?;
+        // A process that ends meanwhile has no clock.
+        let clock = clock_getcpuclockid(Pid::from_raw(id)).ok()?;
+        clock.now().ok().map(Duration::from)
+    });
+    times.sum()
 }
