@@ -20,6 +20,8 @@ async fn make_dev_of_another_service_publishes_its_events() {
         .arg("--service")
         .arg(&service)
         .arg("dev")
+        // As check-service-template builds it, so that nothing is compiled twice.
+        .env("CARGO_PROFILE_DEV_DEBUG", "false")
         .stdout(Stdio::piped())
         .spawn();
     let mut dev = Dev(dev.unwrap());
