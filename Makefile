@@ -131,11 +131,12 @@ format: prerequisites node-packages ## Format Rust and TypeScript
 	$(infra) npm run --silent format
 
 .PHONY: schemas
-schemas: prerequisites ## Regenerate the documents of API and events; refuses changes of events that break consumers
+schemas: prerequisites ## Regenerate the documents of API, events and outboxctl; refuses changes that break their readers
 	UPDATE_SCHEMAS=1 cargo test --locked --package orders --test it -- --quiet contracts::every_event_is_as
 	@# After these: it has the schemas that are promised.
 	UPDATE_SCHEMAS=1 cargo test --locked --package orders --test it -- --quiet asyncapi::the_document_is_current
 	UPDATE_SCHEMAS=1 cargo test --locked --package orders-service --test it -- --quiet openapi::the_schemas_are
+	UPDATE_SCHEMAS=1 cargo test --locked --package outboxctl --lib -- --quiet output_schema::tests::the_output_is
 	scripts/write-reference-pages
 
 .PHONY: construct-api

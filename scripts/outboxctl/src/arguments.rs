@@ -13,7 +13,7 @@ use crate::{
     command_line::CommandLine,
     console::{ConsoleOptions, HELP},
     environment::Environment,
-    generate::Page,
+    generate::Generate,
     row_name::RowName,
     visible::visible,
 };
@@ -93,18 +93,9 @@ pub(crate) enum Command {
     #[command(flatten)]
     OnOutbox(OutboxCommand),
 
-    /// Print the man page, or the completions of a shell. It needs no outbox.
-    #[command(
-        override_usage = "outboxctl generate <PAGE>",
-        after_help = "Examples:
-  outboxctl generate man > ~/.local/share/man/man1/outboxctl.1
-  outboxctl generate bash > ~/.local/share/bash-completion/completions/outboxctl"
-    )]
-    Generate {
-        /// What to print.
-        #[arg(value_enum)]
-        page: Page,
-    },
+    /// Print the man page, the completions of a shell, or the schema of a command's JSON. It
+    /// needs no outbox.
+    Generate(Generate),
 }
 
 /// A command on an outbox.
@@ -603,7 +594,7 @@ mod tests {
             "outboxctl --stack mine generate man",
         ] {
             let command = read(line).unwrap().command;
-            let is_generate = matches!(command, Command::Generate { page: Page::Man });
+            let is_generate = matches!(command, Command::Generate(_));
             assert!(is_generate, "{line}: {command:?}");
         }
         let missing = read("outboxctl status").unwrap_err();

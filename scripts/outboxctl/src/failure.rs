@@ -4,6 +4,7 @@
 
 use clap::error::ErrorKind;
 use console::Style;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
@@ -15,15 +16,18 @@ use crate::{
     text::Text,
 };
 
-#[derive(Debug, Serialize)]
-struct Failure<'f> {
+/// Why a command failed.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Failure<'f> {
+    /// The failure.
     error: Described<'f>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Described<'f> {
+    /// What happened.
     message: &'f str,
-    /// What to do.
+    /// What to do, if that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     help: Option<&'f str>,
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use outbox::RowKey;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::message_shape::message_shape;
@@ -23,28 +24,34 @@ pub(crate) struct Failure {
     pub(crate) at: Option<Timestamp>,
 }
 
-/// Failures with one code and one shape of message.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+/// Rows or letters with one code and one shape of message.
+#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct FailureGroup {
+    /// The code of all of them.
     pub(crate) code: String,
-    /// The shape of the messages.
+    /// The message of all of them: `…` stands for what differs.
     pub(crate) message: String,
+    /// Who sent the letters: `relay`, `Lambda` or `unknown`. Absent for rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) from: Option<&'static str>,
     /// How many rows or letters.
     pub(crate) count: usize,
-    /// How many different rows they are about; `None` if that isn't known.
+    /// How many different rows they are about, if that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) rows: Option<usize>,
-    /// How many aggregates these rows belong to.
+    /// How many aggregates these rows belong to, if that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) aggregates: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    /// When the first was parked or sent, if that is known.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub(crate) first_seen: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    /// When the last was parked or sent, if that is known.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub(crate) last_seen: Option<Timestamp>,
-    /// The oldest row or letter.
+    /// The name of the oldest row, or the id of the oldest letter.
     pub(crate) example: String,
     /// The rows that are known.
     #[serde(skip)]

@@ -27,6 +27,7 @@ mod holders;
 mod interrupt;
 mod json_layout;
 mod json_output;
+mod json_schema;
 mod message_shape;
 mod notes;
 mod operator;
@@ -66,10 +67,10 @@ pub async fn run() -> ExitCode {
     };
     let ended = match &arguments.command {
         Command::OnOutbox(command) => Box::pin(commands::run(&arguments, command, &commands)).await,
-        Command::Generate { page } => {
-            let page = page.of(Arguments::command());
-            output::print_bytes(&page).map(|()| Outcome::Done)
-        }
+        Command::Generate(generate) => match generate.page(Arguments::command()) {
+            Ok(page) => output::print_bytes(&page).map(|()| Outcome::Done),
+            Err(error) => return explain(&error),
+        },
     };
     match ended {
         Ok(Outcome::Done) => ExitCode::SUCCESS,

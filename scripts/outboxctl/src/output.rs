@@ -2,12 +2,13 @@
 
 use std::io::{self, ErrorKind, Write, stdout};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{arguments::Format, context::Outcome, error::Error, json_output, text::Text};
 
-/// The result of a command: text for people, JSON for programs.
-pub(crate) trait Report: Serialize {
+/// The result of a command: text for people, JSON for programs, with a schema.
+pub(crate) trait Report: Serialize + JsonSchema {
     /// Returns the result for people.
     fn text(&self) -> Text;
 

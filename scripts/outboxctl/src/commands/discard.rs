@@ -7,6 +7,7 @@ use outbox::{
     RowKey,
     ports::{CallError, Discard, ParkedRows},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -25,7 +26,8 @@ use crate::{
     text::Text,
 };
 
-#[derive(Debug, Serialize)]
+/// The result of discarding a row.
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Discarded {
     /// The row's name.
     pub(crate) discarded: String,

@@ -1,6 +1,7 @@
 //! `dlq list`: the dead letters, oldest first.
 
 use outbox::ports::{CallError, DeadLetterQueue, Depth};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -17,11 +18,13 @@ use crate::{
     text::Text,
 };
 
-#[derive(Debug, Serialize)]
+/// The dead letters.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Listing {
-    /// The largest first.
+    /// The letters by code and message, the largest group first.
     pub(crate) groups: Vec<ShownGroup>,
+    /// Each letter, the oldest first.
     pub(crate) letters: Vec<ListedLetter>,
     /// About how many letters are not listed: beyond the limit, of another group, or in flight.
     pub(crate) others: usize,

@@ -9,6 +9,7 @@ use outbox::{
     relay::Failure,
     replay::{LetterOutcome, Selection},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{letters::ListedLetter, parked};
@@ -25,7 +26,8 @@ use crate::{
 /// How many rows of a letter are named one by one.
 const MOST_ROWS: usize = 3;
 
-#[derive(Debug, Default, Serialize)]
+/// The result of a replay of dead letters, or of a dry run.
+#[derive(Debug, Default, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Replayed {
     /// Letters that were settled and deleted; in a dry run, those that would be.
@@ -38,8 +40,9 @@ pub(crate) struct Replayed {
     /// Letters that were settled from the table, because the stream no longer has their
     /// records.
     from_table: usize,
+    /// Whether nothing was changed.
     pub(crate) dry_run: bool,
-    /// The result for each letter of a group; empty for other replays.
+    /// The result for each letter of a group; absent for other replays.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) letters: Vec<LetterResult>,
     /// The command that replays the group, in a dry run of one.
@@ -56,19 +59,24 @@ pub(crate) struct Replayed {
     list: String,
 }
 
-#[derive(Debug, Serialize)]
+/// A letter that stays in the queue.
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct RemainingLetter {
+    /// Its id.
     pub(crate) id: String,
+    /// Why it stays.
     pub(crate) why: String,
-    /// Commands for the first parked row.
+    /// Commands for the first parked row, if there is one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) next: Vec<String>,
 }
 
 /// What came of one letter of a group.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct LetterResult {
+    /// The id of the letter.
     pub(crate) id: String,
+    /// The result in words.
     pub(crate) result: String,
 }
 

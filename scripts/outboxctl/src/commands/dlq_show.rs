@@ -2,11 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
+use jiff::Timestamp;
 use outbox::{
     RowKey,
     ports::{CallError, RowState},
     replay::{Letter, NamedRows, Selection, SettleError},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -24,25 +26,33 @@ use crate::{
 /// How many rows are shown one by one.
 const MOST_ROWS: usize = 50;
 
-#[derive(Debug, Serialize)]
+/// A dead letter, its rows, and what a replay of it would do.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Shown {
+    /// The id of the letter.
     id: String,
-    /// The age.
-    since: String,
-    /// The message as it was sent. It never contains an event.
+    /// When it was sent, if SQS says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    since: Option<Timestamp>,
+    /// The message as it was sent; as a string, if it isn't JSON. It never contains an event.
     message: Box<RawValue>,
+    /// The rows that it names.
     rows: Vec<Row>,
-    /// What a replay would do.
+    /// What a replay would do, in words.
     replay: String,
     /// Commands for the first parked row.
     #[serde(skip)]
     next: Vec<String>,
 }
 
-#[derive(Debug, Serialize)]
+/// A row that a dead letter names.
+#[derive(Debug, Serialize, JsonSchema)]
 struct Row {
+    /// Its name.
     row: String,
+    /// `pending`, `parked`, `settled`, or `unknown` and why.
     state: String,
 }
 
@@ -58,7 +68,7 @@ pub(crate) async fn dlq_show(context: &Context, id: &str) -> Result<Shown, Error
     let message = message.ok_or_else(|| Error::NoSuchLetter(id.to_owned()))?;
     let mut shown = Shown {
         id: message.id,
-        since: message.sent_at.map_or("unknown".to_owned(), age::age),
+        since: message.sent_at,
         message: as_json(&message.body),
         rows: Vec::new(),
         replay: String::new(),
@@ -142,7 +152,8 @@ impl Report for Shown {
     }
 
     fn text(&self) -> Text {
-        let mut text = Text::line(format_args!("letter {}, age {}", self.id, self.since));
+        let age = self.since.map_or("unknown".to_owned(), age::age);
+        let mut text = Text::line(format_args!("letter {}, age {age}", self.id));
         // Strings of JSON have no line breaks, so every line is one of the layout.
         text.append(Text::laid_out(&laid_out(self.message.get())));
         if !self.rows.is_empty() {

@@ -8,6 +8,7 @@ use outbox::{
     RowKey,
     ports::{CallError, Decided, ParkedRows},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{age, failure_group::FailureGroup, outbox_parts::OperatorRelay, output::count};
@@ -16,20 +17,24 @@ use crate::{age, failure_group::FailureGroup, outbox_parts::OperatorRelay, outpu
 const AT_ONCE: usize = 8;
 
 /// The edits of one row, as far as there are records of them: the past 30 days.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Edited {
+    /// How many times it was edited.
     times: u64,
+    /// When it was last edited, if that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
     last: Option<Timestamp>,
 }
 
 /// The edits of the rows of a group.
-#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct EditedRows {
     /// How many rows of the group were edited.
     rows: usize,
-    /// When the last of them was.
+    /// When the last of them was edited, if one was and that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
     last: Option<Timestamp>,
 }
 

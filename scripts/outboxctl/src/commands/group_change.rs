@@ -5,6 +5,7 @@ use outbox::{
     RowKey,
     ports::{CallError, ParkedRows},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::parked_rows::ParkedRow;
@@ -29,14 +30,15 @@ pub(super) enum RowChange {
     NotTried,
 }
 
-/// The results of a change of a group.
-#[derive(Debug, Serialize)]
+/// The result of a change of a group of parked rows.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct GroupChange {
     /// What was done: `published` or `discarded`.
     pub(crate) action: &'static str,
     /// How many rows it was done to, by this command or before.
     pub(crate) done: usize,
+    /// The result for each row.
     pub(crate) rows: Vec<RowResult>,
     /// Rows that joined the group after it was shown. They were left as they are.
     pub(crate) newer: usize,
@@ -46,9 +48,11 @@ pub(crate) struct GroupChange {
 }
 
 /// The result for one row.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct RowResult {
+    /// The name of the row.
     pub(crate) row: String,
+    /// The result in words.
     pub(crate) result: String,
     /// Whether nothing is left to do about the row.
     #[serde(skip)]

@@ -1,6 +1,7 @@
 //! What a command would do with a whole group of parked rows, before it does it.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -17,13 +18,17 @@ use crate::{
 /// How many rows are named. Programs get all.
 const MOST_ROWS: usize = 50;
 
-#[derive(Debug, Serialize)]
+/// What a command would do with a group of parked rows.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Preview {
+    /// Always true: nothing was changed.
     pub(crate) dry_run: bool,
     /// What would be done: `publish` or `discard`.
     pub(crate) action: &'static str,
+    /// The rows by code and message, the largest group first.
     pub(crate) groups: Vec<ShownGroup>,
+    /// The names of the rows.
     pub(crate) rows: Vec<String>,
     /// The end of what the operator has seen: rows that are parked later aren't part of it.
     #[serde(skip)]

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use outbox::ports::CallError;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::edits::{EditedRows, Edits};
@@ -11,15 +12,16 @@ use crate::{age, failure_group::FailureGroup, output::count, table::Table, text:
 const MOST_GROUPS: usize = 50;
 
 /// A group, and what was done about it before.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ShownGroup {
     #[serde(flatten)]
     pub(crate) group: FailureGroup,
-    /// The edits of its rows in the past 30 days; `None` if the rows or their edits are unknown.
+    /// The edits of its rows in the past 30 days; absent if the rows or their edits are unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     edited: Option<EditedRows>,
-    /// The most often that one of its letters was received before.
+    /// The most often that one of its letters was received before. Absent for rows, and if SQS
+    /// doesn't say so.
     #[serde(skip_serializing_if = "Option::is_none")]
     received_before: Option<u64>,
 }

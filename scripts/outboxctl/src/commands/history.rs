@@ -5,6 +5,7 @@ use outbox::{
     RowKey,
     ports::{Decided, Decision, ParkedRows},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::content;
@@ -16,27 +17,34 @@ use crate::{
     text::Text,
 };
 
-#[derive(Debug, Serialize)]
+/// What operators did about a row in the past 30 days.
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct History {
+    /// The name of the row.
     pub(crate) row: String,
-    /// Oldest first.
+    /// Their decisions, the oldest first.
     pub(crate) decisions: Vec<Shown>,
 }
 
-#[derive(Debug, Serialize)]
+/// What an operator decided.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Shown {
+    /// When, if that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub(crate) at: Option<Timestamp>,
+    /// What was done: `edited` or `discarded`.
     pub(crate) what: &'static str,
+    /// The identity of the operator: an ARN.
     pub(crate) by: String,
-    /// Why the operator discarded it.
+    /// Why the operator discarded the row.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
     /// Why the row was parked then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) parked: Option<String>,
-    /// The detail before.
+    /// The detail of the event before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) detail: Option<String>,
 }

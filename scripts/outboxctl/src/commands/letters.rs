@@ -6,6 +6,7 @@ use outbox::{
     ports::Message,
     replay::{Letter, NotADeadLetter, Selection},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
@@ -20,14 +21,16 @@ use crate::{
 const NOT_A_DEAD_LETTER: &str = "NotADeadLetter";
 
 /// A message of the dead-letter queue.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ListedLetter {
+    /// Its id.
     pub(crate) id: String,
-    /// When it was sent.
+    /// When it was sent, if SQS says so.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub(crate) since: Option<Timestamp>,
-    /// Who sent it: the relay, or Lambda for its stream mapping.
+    /// Who sent it: `relay`, `Lambda` for its stream mapping, or `unknown`.
     pub(crate) from: &'static str,
     /// The row or the records of the stream.
     pub(crate) about: String,
@@ -35,7 +38,8 @@ pub(crate) struct ListedLetter {
     pub(crate) why: String,
     /// The code of its group.
     pub(crate) code: String,
-    /// How often SQS had received it before: for a replay or only to look at it.
+    /// How often SQS had received it before: for a replay or only to look at it. Absent if SQS
+    /// doesn't say so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) received_before: Option<u64>,
     #[serde(skip)]

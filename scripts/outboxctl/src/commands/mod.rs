@@ -14,6 +14,7 @@ pub(crate) mod group_preview;
 pub(crate) mod group_table;
 pub(crate) mod history;
 pub(crate) mod letters;
+mod output_schema;
 pub(crate) mod parked;
 pub(crate) mod parked_rows;
 pub(crate) mod pause;
@@ -25,4 +26,4 @@ mod show;
 pub(crate) mod status;
 pub(crate) mod unpark;
 
-pub(crate) use self::run::run;
+pub(crate) use self::{output_schema::OutputSchema, run::run};

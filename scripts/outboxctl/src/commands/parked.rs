@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use outbox::ports::CallError;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -18,12 +19,13 @@ use crate::{
     text::Text,
 };
 
-#[derive(Debug, Serialize)]
+/// The parked rows.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Listing {
-    /// The largest first.
+    /// The rows by code and message, the largest group first.
     pub(crate) groups: Vec<ShownGroup>,
-    /// Those parked first at the beginning.
+    /// Each row, those that were parked first at the beginning.
     pub(crate) rows: Vec<Row>,
     /// Why edits are unknown, if they are.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,18 +43,24 @@ pub(crate) struct Listing {
     flat: String,
 }
 
-#[derive(Debug, Serialize)]
+/// A parked row.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Row {
+    /// Its name.
     row: String,
+    /// The id of the event, if the row's key has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     event_id: Option<String>,
     /// The type of the event, if the row can be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     event: Option<String>,
+    /// Why it is parked: a code, and a message.
     reason: String,
+    /// When it was parked.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     parked_at: Timestamp,
-    /// The edits in the past 30 days.
+    /// Its edits in the past 30 days, if there are any.
     #[serde(skip_serializing_if = "Option::is_none")]
     edited: Option<Edited>,
 }

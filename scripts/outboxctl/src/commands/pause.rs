@@ -1,5 +1,6 @@
 //! `pause` and `resume`: stop and start publishing.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
@@ -10,10 +11,13 @@ use crate::{
     text::Text,
 };
 
-#[derive(Debug, Serialize)]
+/// What publishes now. It takes effect within a minute.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PublishingState {
+    /// `running` or `paused`. On the local stack, why it is neither.
     relay: &'static str,
+    /// `running` or `paused`.
     sweeper: &'static str,
     /// The command that shows whether it has taken effect.
     #[serde(skip)]

@@ -7,6 +7,7 @@ use outbox::{
     Candidate,
     ports::{OutboxTable, StoredRow},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
@@ -20,27 +21,33 @@ use crate::{
     text::Text,
 };
 
-#[derive(Debug, Serialize)]
+/// The pending rows.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Listing {
+    /// The rows, the oldest first.
     rows: Vec<Row>,
     /// The number of rows, including those that are not listed.
     total: usize,
 }
 
-/// A pending row. Ordered by age, rows of unknown age first: the order of the fields
-/// matters.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+/// A pending row.
+// Ordered by age, rows of unknown age first: the order of the fields matters.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Row {
+    /// When the event was committed, if that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
     committed_at: Option<Timestamp>,
+    /// Its name.
     row: String,
     /// The type of the event, or why the row cannot be read.
     event: String,
+    /// The id of the event, if the row's key has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     event_id: Option<String>,
-    /// The parked row that holds it.
+    /// The parked row that holds it, if one does.
     #[serde(skip_serializing_if = "Option::is_none")]
     held_behind: Option<String>,
 }

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use jiff::SignedDuration;
 use outbox::handlers::{CutShort, Sweeper};
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -34,9 +35,11 @@ pub(crate) async fn publish_named(context: &Context, rows: &[RowName]) -> Result
     ))
 }
 
-#[derive(Debug, Serialize)]
+/// The result of publishing every row older than some time.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SweepReport {
+    /// Rows that were published.
     published: usize,
     /// Rows that were parked on the way.
     newly_parked: usize,

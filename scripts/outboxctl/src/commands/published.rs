@@ -7,6 +7,7 @@ use outbox::{
     relay::{RowOutcome, Settled},
     replay::WantedOutcome,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
@@ -15,8 +16,8 @@ use crate::{
     text::Text,
 };
 
-/// The result of publishing some rows.
-#[derive(Debug, Serialize)]
+/// The result of publishing rows.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Published {
     /// Rows that were published, including those before them in their aggregates, and those that
@@ -28,9 +29,12 @@ pub(crate) struct Published {
     pub(crate) others_failed: usize,
 }
 
-#[derive(Debug, Serialize)]
+/// A requested row that is still in the table.
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct RemainingRow {
+    /// The name of the row.
     pub(crate) row: String,
+    /// Why it is still there, and what to do.
     pub(crate) why: String,
 }
 

@@ -5,6 +5,7 @@ use outbox::{
     OutboxRow, RowKey,
     ports::{OutboxTable, ParkedRows, StoredRow},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -22,25 +23,32 @@ use crate::{
     text::Text,
 };
 
-/// A row of the outbox, and what the operator can do with it.
-#[derive(Debug, Serialize)]
+/// A row of the outbox.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Shown {
+    /// Its name.
     row: String,
+    /// Its aggregate.
     aggregate_id: String,
-    /// `None` if the row's position is malformed.
+    /// Its sequence number in the aggregate, unless its position is malformed.
     #[serde(skip_serializing_if = "Option::is_none")]
     sequence: Option<u64>,
+    /// The id of the event, if the row's key has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     event_id: Option<String>,
+    /// When the event was committed, if that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
     committed_at: Option<Timestamp>,
     /// Why the row is parked, if it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// When it was parked, if it is.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
     parked_at: Option<Timestamp>,
-    /// The parked row that holds it.
+    /// The parked row that holds it, if one does.
     #[serde(skip_serializing_if = "Option::is_none")]
     held_behind: Option<String>,
     #[serde(flatten)]
@@ -53,24 +61,30 @@ pub(crate) struct Shown {
 }
 
 /// What can be known only of a row that can be read.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", untagged)]
 enum Stored {
     Readable(Readable),
-    Unreadable { unreadable: String },
+    Unreadable {
+        /// Why the row can't be read.
+        unreadable: String,
+    },
 }
 
-#[derive(Debug, Serialize)]
+/// A row that can be read.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Readable {
     /// The type of the event.
     event: String,
+    /// Its source.
     source: String,
+    /// The trace that the event belongs to, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     trace_header: Option<String>,
     /// How often operators have edited the row.
     edits: u64,
-    /// The event; as a JSON string, if it is no JSON.
+    /// The event; as a string, if it isn't JSON.
     content: Box<RawValue>,
     /// The event, byte for byte.
     #[serde(skip)]

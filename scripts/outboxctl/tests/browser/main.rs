@@ -13,6 +13,9 @@ mod local_stack;
 #[path = "../stub_aws/metrics.rs"]
 mod metrics;
 #[allow(dead_code)]
+#[path = "../stub_aws/schemas.rs"]
+mod schemas;
+#[allow(dead_code)]
 #[path = "../stub_aws/stub.rs"]
 mod stub;
 

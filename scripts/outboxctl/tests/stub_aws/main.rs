@@ -10,6 +10,7 @@ mod held;
 mod hostile;
 mod metrics;
 mod published;
+mod schemas;
 mod show;
 mod stub;
 mod watch;

@@ -12,7 +12,7 @@ use outbox::RowKey;
 use serde_json::{Value, json};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::any};
 
-use crate::metrics::metric_data;
+use crate::{metrics::metric_data, schemas};
 
 /// What AWS says.
 #[derive(Debug, Clone, Default)]
@@ -140,10 +140,13 @@ impl StubAws {
         self.unread.lock().unwrap().clone_from(&self.letters);
     }
 
-    /// Runs a command; the queue has all its letters again.
+    /// Runs a command; the queue has all its letters again. What it prints as JSON must match its
+    /// schema.
     pub(crate) fn run(&self, command: &mut Command) -> Output {
         self.all_letters_are_visible();
-        command.output().unwrap()
+        let output = command.output().unwrap();
+        schemas::check(command, &output);
+        output
     }
 
     /// Returns the names of the operations that were called, but for DynamoDB's.

@@ -8,7 +8,10 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::stub::{Said, StubAws};
+use crate::{
+    schemas,
+    stub::{Said, StubAws},
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_watched_status_is_one_line_of_json_and_ends_with_ctrl_c() {
@@ -23,6 +26,7 @@ async fn a_watched_status_is_one_line_of_json_and_ends_with_ctrl_c() {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let line = lines.next().unwrap().unwrap();
     let status: Value = serde_json::from_str(&line).unwrap();
+    schemas::check_value("status", &status);
     assert_eq!(status["stack"], "mine");
     let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
     kill_process(pid, Signal::INT).unwrap();

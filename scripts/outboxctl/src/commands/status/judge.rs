@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use outbox::handlers::DEFAULT_GRACE;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::collect::{PAST, Recent, Seen, Snapshot};
@@ -15,7 +16,7 @@ const LATE: SignedDuration = SignedDuration::from_mins(DEFAULT_GRACE.as_mins() +
 const UNTIL_SHOWN: SignedDuration = SignedDuration::from_mins(4);
 
 /// Something that needs the operator's attention.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Problem {
     /// What is wrong.
@@ -171,7 +172,7 @@ fn partly_read(snapshot: &Snapshot, commands: &CommandLine) -> Option<Problem> {
 }
 
 fn dead_letters(snapshot: &Snapshot, commands: &CommandLine) -> Option<Problem> {
-    let letters = snapshot.dead_letters.visible + snapshot.dead_letters.in_work;
+    let letters = snapshot.dead_letters.visible + snapshot.dead_letters.in_flight;
     if letters == 0 {
         return None;
     }
@@ -300,7 +301,7 @@ mod tests {
             ["the table was not read to its end: there may be more: outboxctl pending"]
         );
         assert_eq!(
-            said(|snapshot| snapshot.dead_letters.in_work = 2),
+            said(|snapshot| snapshot.dead_letters.in_flight = 2),
             ["2 dead letters: outboxctl dlq list"]
         );
         assert_eq!(

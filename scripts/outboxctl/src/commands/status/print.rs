@@ -2,6 +2,7 @@
 
 use console::Style;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -17,12 +18,12 @@ use crate::{
 };
 
 /// What was seen of an outbox, and what the operator should do.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Status {
     #[serde(flatten)]
     pub(crate) snapshot: Snapshot,
-    /// What was published in the past hour, by each way; `None` on the local stack.
+    /// What was published in the past hour, by each way; absent on the local stack.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) past_hour: Option<Published>,
     /// What is wrong, most urgent first; empty if all is well.
@@ -128,9 +129,9 @@ fn at_least(backlog: &Backlog) -> &'static str {
 }
 
 fn letters(letters: &DeadLetters) -> String {
-    let in_flight = match letters.in_work {
+    let in_flight = match letters.in_flight {
         0 => String::new(),
-        in_flight => format!(", {in_flight} in flight"),
+        count => format!(", {count} in flight"),
     };
     let oldest = match letters.oldest {
         Some(oldest) if letters.at_least => format!(", oldest at least {}", age::age(oldest)),
@@ -218,7 +219,7 @@ mod tests {
         let json = serde_json::to_value(&status).unwrap();
         assert_eq!(json["stack"], "orders-dev");
         assert_eq!(json["pending"], 3);
-        assert_eq!(json["deadLetters"]["inWork"], 0);
+        assert_eq!(json["deadLetters"]["inFlight"], 0);
         assert_eq!(json["problems"], serde_json::json!([]));
     }
 

@@ -133,12 +133,13 @@ fn at(now: Timestamp, status: &Status) -> Text {
 mod tests {
     use std::{cell::RefCell, collections::VecDeque};
 
+    use schemars::JsonSchema;
     use serde::Serialize;
     use tokio::sync::Notify;
 
     use super::*;
 
-    #[derive(Debug, Clone, Copy, Serialize)]
+    #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
     struct Seen(bool);
 
     impl Report for Seen {

@@ -98,7 +98,7 @@ impl Reading {
     pub(in super::super) fn to_fix(&self) -> usize {
         let parked = self.backlog.get().map_or(0, |rows| rows.backlog.parked);
         let letters = self.letters.get();
-        parked + letters.map_or(0, |letters| letters.visible + letters.in_work)
+        parked + letters.map_or(0, |letters| letters.visible + letters.in_flight)
     }
 
     /// Returns what `status` judges; `None` while something of it was never read.

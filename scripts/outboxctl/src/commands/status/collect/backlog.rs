@@ -7,6 +7,7 @@ use std::{
 
 use jiff::Timestamp;
 use outbox::{RowKey, ports::StoredRow, relay::Order};
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -21,29 +22,35 @@ use crate::{
 const READING_TIME: Duration = Duration::from_millis(800);
 
 /// Counts of the rows in the table.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Backlog {
+    /// Rows that are neither parked nor held.
     pub(crate) pending: usize,
+    /// When the oldest of them was committed, if there is one of known age.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub(crate) oldest_pending: Option<Timestamp>,
     /// Rows behind a parked one. They are not among the pending ones.
     pub(crate) held: usize,
     /// How many rows each parked one holds: the ones that hold most.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) held_behind: Vec<HeldBehind>,
+    /// Parked rows.
     pub(crate) parked: usize,
+    /// How many rows are parked with each code.
     pub(crate) parked_by_reason: BTreeMap<String, usize>,
     /// Whether the counts are "at least", because the table was not read to its end.
     pub(crate) at_least: bool,
 }
 
 /// A parked row that holds others.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct HeldBehind {
+    /// Its name.
     pub(crate) row: String,
-    /// Why it is parked.
+    /// The code with which it is parked.
     pub(crate) code: String,
     /// How many rows it holds.
     pub(crate) held: usize,

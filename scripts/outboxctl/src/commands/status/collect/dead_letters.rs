@@ -5,6 +5,7 @@ use outbox::{
     ports::{DeadLetterQueue, Depth},
     replay::Selection,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{context::Context, error::Error};
@@ -13,14 +14,16 @@ use crate::{context::Context, error::Error};
 const MOST_LETTERS: usize = 10;
 
 /// Counts of the dead letters.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DeadLetters {
+    /// Letters that can be received.
     pub(crate) visible: usize,
     /// Letters in flight: received by a replay and not deleted yet.
-    pub(crate) in_work: usize,
-    /// When the oldest of the letters that were read was sent.
+    pub(crate) in_flight: usize,
+    /// When the oldest of the letters that were read was sent, if that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub(crate) oldest: Option<Timestamp>,
     /// Whether there may be older ones, because not all letters were read.
     pub(crate) at_least: bool,
@@ -32,7 +35,7 @@ impl DeadLetters {
         let depth = context.parts.queue().depth().await.map_err(Error::aws)?;
         Ok(Self {
             visible: depth.visible,
-            in_work: depth.hidden,
+            in_flight: depth.hidden,
             oldest: None,
             at_least: true,
         })
@@ -54,7 +57,7 @@ impl DeadLetters {
         };
         Ok(Self {
             visible,
-            in_work: hidden,
+            in_flight: hidden,
             oldest: letters.iter().filter_map(|letter| letter.sent_at).min(),
             at_least: visible + hidden > letters.len(),
         })

@@ -9,6 +9,7 @@ mod relay;
 mod sweeper;
 
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 #[cfg(test)]
@@ -27,17 +28,24 @@ pub(crate) use self::{
 use crate::{context::Context, error::Error};
 
 /// An outbox as it was when `status` looked at it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Snapshot {
+    /// The name of the stack.
     pub(crate) stack: String,
+    /// The id of the AWS account.
     pub(crate) account: String,
+    /// The Region.
     pub(crate) region: String,
     #[serde(flatten)]
     pub(crate) backlog: Backlog,
+    /// The dead-letter queue.
     pub(crate) dead_letters: DeadLetters,
+    /// The stream mapping that invokes the relay.
     pub(crate) relay: Relay,
+    /// What CloudWatch counted in the past 15 minutes.
     pub(crate) recent: Recent,
+    /// The schedule that starts the sweeper.
     pub(crate) sweeper: Sweeper,
     /// Whether it is deployed to the emulator on this machine.
     #[serde(skip)]
@@ -103,7 +111,7 @@ impl Snapshot {
             },
             dead_letters: DeadLetters {
                 visible: 0,
-                in_work: 0,
+                in_flight: 0,
                 oldest: None,
                 at_least: false,
             },

@@ -4,6 +4,7 @@ use aws_sdk_cloudwatch::{
     operation::get_metric_data::GetMetricDataOutput, primitives::DateTime, types::MetricDataQuery,
 };
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::metric::{MetricQuery, MetricResults};
@@ -15,54 +16,58 @@ pub(crate) const MINUTES: i64 = 60;
 /// The period of an hour, in seconds: percentiles of minutes can't be summed up.
 const HOUR: i32 = 3_600;
 
-/// What `CloudWatch` says, if it can be asked.
-#[derive(Debug, Clone, Serialize)]
+/// What was published, if CloudWatch can be asked.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub(crate) enum Published {
     Seen(PastHour),
     Unknown {
-        /// Why.
+        /// Why it isn't known.
         unknown: String,
     },
 }
 
 /// The events of each way.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PastHour {
-    /// By functions, right after the commit; `None` if no function has reported that it publishes
+    /// By functions, right after the commit; absent if no function has reported that it publishes
     /// at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) at_once: Option<AtOnce>,
     /// By the relay, from the stream.
     pub(crate) relay: Way,
+    /// By the sweeper.
     pub(crate) sweeper: Way,
 }
 
 /// The events of functions that publish at once.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct AtOnce {
     #[serde(flatten)]
     pub(crate) way: Way,
-    /// How many events these functions have left to the relay; `None` if that isn't known.
+    /// How many events these functions have left to the relay; null if that isn't known.
     pub(crate) left_to_stream: Option<usize>,
 }
 
 /// The events that took one way.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Way {
+    /// How many events were published.
     pub(crate) published: usize,
-    /// `None` if it isn't known: the sweeper doesn't report it.
+    /// How long that took; null if it isn't known: the sweeper doesn't report it.
     pub(crate) commit_to_publish: Option<CommitToPublish>,
 }
 
 /// How long it took from the commit of an event to its acceptance by the bus.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CommitToPublish {
+    /// For half of the events it took at most this long.
     pub(crate) p50_milliseconds: u64,
+    /// For 99 % of the events it took at most this long.
     pub(crate) p99_milliseconds: u64,
 }
 

@@ -6,6 +6,7 @@ use aws_sdk_cloudwatch::{
     types::{MetricDataQuery, MetricDataResult},
 };
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::metric::{MINUTE, MetricQuery, MetricResults};
@@ -18,27 +19,28 @@ const WINDOW: SignedDuration = SignedDuration::from_mins(15);
 /// [`WINDOW`] in words.
 pub(crate) const PAST: &str = "in the past 15 min";
 
-/// What `CloudWatch` says, if it can be asked.
-#[derive(Debug, Clone, Serialize)]
+/// What was counted, if CloudWatch can be asked.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub(crate) enum Recent {
     Seen(Seen),
     Unknown {
-        /// Why.
+        /// Why it isn't known.
         unknown: String,
     },
 }
 
 /// The metrics of the last 15 minutes.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Seen {
     /// Events that Lambda handed to the relay.
     pub(crate) relayed: usize,
     /// Failed attempts of the relay and the sweeper. One event may count more than once.
     pub(crate) failed: usize,
-    /// The end of the minute with the last failed attempt.
+    /// The end of the minute with the last failed attempt, if there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub(crate) last_failure: Option<Timestamp>,
     /// Completed sweeps.
     pub(crate) sweeps: usize,

@@ -2,6 +2,7 @@
 
 use aws_sdk_lambda::operation::get_event_source_mapping::GetEventSourceMappingOutput;
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{age, call_failure::call_failed, context::Context, error::Error};
@@ -12,13 +13,14 @@ const LAST_RESULT: &str = "lastResult";
 const LAST_RESULT_AT: &str = "lastResultAt";
 
 /// The state and settings of the mapping.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Relay {
     /// Lambda's words: `Enabled`, `Disabled`, or a transition such as `Enabling`.
     pub(crate) state: String,
     /// The result of the last batch, in Lambda's words.
     pub(crate) last_result: String,
+    /// Its settings in words.
     pub(crate) settings: String,
     /// The name of the relay's function.
     #[serde(skip)]

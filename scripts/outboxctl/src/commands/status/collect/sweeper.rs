@@ -1,11 +1,12 @@
 //! The schedule that starts the sweeper.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{call_failure::call_failed, context::Context, error::Error};
 
 /// The `EventBridge` rule of the sweeper.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Sweeper {
     /// EventBridge's words: `ENABLED` or `DISABLED`.

@@ -74,7 +74,7 @@ impl LettersView {
         let is_empty = reading
             .letters
             .get()
-            .is_some_and(|letters| letters.visible + letters.in_work == 0);
+            .is_some_and(|letters| letters.visible + letters.in_flight == 0);
         let nothing = Self {
             groups: Vec::new(),
             letters: 0,

@@ -133,7 +133,7 @@ impl ParkedView {
             rows: rows.map_or(0, |rows| rows.backlog.parked),
             held: rows.map_or(0, |rows| rows.backlog.held),
             at_least: rows.is_some_and(|rows| rows.backlog.at_least),
-            has_letters: letters.is_some_and(|letters| letters.visible + letters.in_work > 0),
+            has_letters: letters.is_some_and(|letters| letters.visible + letters.in_flight > 0),
             takes_orders: app.takes_orders(),
             unreadable: match &reading.backlog.failure {
                 Some(failure) if rows.is_none() => Some(failure.message.clone()),

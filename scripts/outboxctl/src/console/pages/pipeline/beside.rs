@@ -91,7 +91,7 @@ impl Way {
         let Some(letters) = reading.letters.get() else {
             return way;
         };
-        let all = letters.visible + letters.in_work;
+        let all = letters.visible + letters.in_flight;
         Self {
             class: if all > 0 { "warn" } else { "" },
             amount: all.to_string(),

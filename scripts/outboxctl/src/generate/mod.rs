@@ -1,14 +1,36 @@
-//! The man page and the completions of shells, made from the command line's own definition.
+//! `generate`: the man page and the completions of shells, made from the command line's own
+//! definition, and the schemas of what commands print for programs.
 
-use std::io::{self, Write};
+mod man;
 
-use clap::{Command, ValueEnum};
+use clap::{Args, Command, ValueEnum, error::ErrorKind};
 use clap_complete::Shell;
-use clap_mangen::Man;
+
+use crate::commands::OutputSchema;
+
+/// What is printed.
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "outboxctl generate <PAGE>
+       outboxctl generate schema <COMMAND>",
+    after_help = "Examples:
+  outboxctl generate man > ~/.local/share/man/man1/outboxctl.1
+  outboxctl generate bash > ~/.local/share/bash-completion/completions/outboxctl
+  outboxctl generate schema dlq-list > dlq-list.json"
+)]
+pub(crate) struct Generate {
+    /// What to print.
+    #[arg(value_enum)]
+    page: Page,
+
+    /// The command that prints JSON of this schema, or error for its failure.
+    #[arg(value_enum, value_name = "COMMAND", required_if_eq("page", "schema"))]
+    command: Option<OutputSchema>,
+}
 
 /// What can be generated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Page {
+enum Page {
     /// The man page.
     Man,
     /// Completions for bash.
@@ -22,18 +44,39 @@ pub(crate) enum Page {
     PowerShell,
     /// Completions for Elvish.
     Elvish,
+    /// The JSON Schema of what a command prints with --output json.
+    Schema,
+}
+
+impl Generate {
+    /// Returns the page for a command line.
+    ///
+    /// # Errors
+    ///
+    /// If a command was typed for a page that is of all commands.
+    pub(crate) fn page(&self, mut command: Command) -> Result<Vec<u8>, clap::Error> {
+        match (self.command, self.page) {
+            (Some(schema), Page::Schema) => Ok(format!("{:#}\n", schema.schema()).into_bytes()),
+            (Some(_), _) => {
+                let message = "only the page 'schema' is of one command";
+                Err(command.error(ErrorKind::ArgumentConflict, message))
+            }
+            (None, page) => Ok(page.of(command)),
+        }
+    }
 }
 
 impl Page {
-    /// Returns the page for a command line.
-    pub(crate) fn of(self, mut command: Command) -> Vec<u8> {
+    fn of(self, mut command: Command) -> Vec<u8> {
         let shell = match self {
-            Self::Man => return man(&command).expect("memory can be written"),
+            Self::Man => return man::man(&command).expect("memory can be written"),
             Self::Bash => Shell::Bash,
             Self::Zsh => Shell::Zsh,
             Self::Fish => Shell::Fish,
             Self::PowerShell => Shell::PowerShell,
             Self::Elvish => Shell::Elvish,
+            // The parser requires its command.
+            Self::Schema => return Vec::new(),
         };
         let name = command.get_name().to_owned();
         let mut page = Vec::new();
@@ -42,70 +85,18 @@ impl Page {
     }
 }
 
-/// Returns the man page, with a section for each subcommand: a page for each would have to be
-/// installed for each.
-fn man(command: &Command) -> io::Result<Vec<u8>> {
-    let name = command.get_name().to_owned();
-    let man = Man::new(command.clone());
-    let mut page = Vec::new();
-    man.render_title(&mut page)?;
-    man.render_name_section(&mut page)?;
-    man.render_synopsis_section(&mut page)?;
-    man.render_description_section(&mut page)?;
-    man.render_options_section(&mut page)?;
-    subcommands(&name, command, &mut page)?;
-    man.render_extra_section(&mut page)?;
-    man.render_version_section(&mut page)?;
-    Ok(page)
-}
-
-fn subcommands(of: &str, command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
-    for subcommand in command.get_subcommands() {
-        let name = format!("{of} {}", subcommand.get_name());
-        if subcommand.has_subcommands() {
-            subcommands(&name, subcommand, page)?;
-        } else {
-            section(&name, subcommand, page)?;
-        }
-    }
-    Ok(())
-}
-
-/// Writes the section of a subcommand: what would be its own page.
-fn section(name: &str, subcommand: &Command, page: &mut Vec<u8>) -> io::Result<()> {
-    let subcommand = subcommand
-        .clone()
-        .bin_name(name)
-        .disable_help_flag(true)
-        .disable_version_flag(true);
-    let has_options = subcommand.get_arguments().next().is_some();
-    let has_examples = subcommand.get_after_help().is_some();
-    let man = Man::new(subcommand);
-    let mut own = Vec::new();
-    man.render_synopsis_section(&mut own)?;
-    man.render_description_section(&mut own)?;
-    if has_options {
-        man.render_options_section(&mut own)?;
-    }
-    if has_examples {
-        man.render_extra_section(&mut own)?;
-    }
-    // Its sections become those of a section. Text that begins with a dot is escaped.
-    let own = String::from_utf8_lossy(&own).replace("\n.SH ", "\n.SS ");
-    writeln!(page, ".SH \"{}\"", name.to_uppercase())?;
-    page.extend(own.strip_prefix(".SH ").map_or_else(
-        || own.clone().into_bytes(),
-        |rest| format!(".SS {rest}").into_bytes(),
-    ));
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
     use clap::CommandFactory;
+    use serde_json::Value;
 
     use super::*;
-    use crate::arguments::Arguments;
+    use crate::{
+        arguments::{self, Arguments},
+        command_line::CommandLine,
+    };
 
     fn page(page: Page) -> String {
         String::from_utf8(page.of(Arguments::command())).unwrap()
@@ -148,6 +139,32 @@ mod tests {
             man.matches("The profile of your AWS configuration").count(),
             1
         );
+    }
+
+    #[test]
+    fn the_schema_is_of_the_command_that_was_typed() {
+        let commands = CommandLine::of_this_process(&[]);
+        let generated = |line: &str| {
+            let typed = line.split(' ').map(OsString::from);
+            let arguments = Arguments::read(typed, &commands)?;
+            let arguments::Command::Generate(generate) = arguments.command else {
+                panic!("{arguments:?}");
+            };
+            generate.page(Arguments::command())
+        };
+        let schema = generated("outboxctl generate schema dlq-list").unwrap();
+        let schema: Value = serde_json::from_slice(&schema).unwrap();
+        assert_eq!(schema["title"], "outboxctl --output json dlq list");
+        for (line, expected) in [
+            (
+                "outboxctl generate schema",
+                ErrorKind::MissingRequiredArgument,
+            ),
+            ("outboxctl generate schema console", ErrorKind::InvalidValue),
+            ("outboxctl generate man status", ErrorKind::ArgumentConflict),
+        ] {
+            assert_eq!(generated(line).unwrap_err().kind(), expected, "{line}");
+        }
     }
 
     #[test]
