@@ -1,4 +1,5 @@
-//! Tells the program its version and the commit that it is built from.
+//! Tells the program its version and the commit that it is built from. The crate stream-mapping-cli has
+//! this file, too, by a link that is a file in its package.
 
 use std::{env, path::Path, process::Command};
 
