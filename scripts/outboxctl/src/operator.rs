@@ -4,7 +4,7 @@ use crate::text::Text;
 
 /// The operator who runs a command. It is told what happens, and can stop what takes long.
 pub(crate) trait Operator: Send + Sync {
-    /// Tells something besides the result.
+    /// Reports something besides the result.
     fn note(&self, text: Text);
 
     /// Says that the command can be stopped from now on: it asks

@@ -17,7 +17,7 @@ use crate::{
     holders::{Holder, Holders},
 };
 
-/// How long the table is read, so that `status` answers within 2 s. The counts of a
+/// How long the table is read, so that `status` returns within 2 s. The counts of a
 /// backlog that takes longer are shown as "at least".
 const READING_TIME: Duration = Duration::from_millis(800);
 

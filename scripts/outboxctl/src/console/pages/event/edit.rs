@@ -169,7 +169,7 @@ fn difference_page(app: &App, row: String, stored: &OutboxRow, detail: &str) -> 
     })
 }
 
-/// Returns what tells a detail from another one, for as long as the console runs.
+/// Returns what distinguishes a detail from another one, for as long as the console runs.
 fn digest(detail: &str) -> String {
     let mut hasher = DefaultHasher::new();
     detail.hash(&mut hasher);
