@@ -74,7 +74,8 @@ fn text(message: &str, help: &[String]) -> Text {
     let mut text = Text::new();
     text.add_beginning_with(&red, "error:", format_args!(" {message}"));
     for line in help {
-        text.append_indented(Text::line(line));
+        // A command ends it.
+        text.append_indented(Text::as_it_is(line));
     }
     text
 }

@@ -41,9 +41,11 @@ mod sdk_config;
 mod shell;
 mod table;
 mod terminal;
+mod terminal_width;
 mod text;
 mod typed;
 mod visible;
+mod wrap;
 
 use std::process::ExitCode;
 

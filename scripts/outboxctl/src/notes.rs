@@ -2,12 +2,12 @@
 
 use std::io::{Write, stderr};
 
-use crate::text::Text;
+use crate::{terminal_width::of_standard_error, text::Text};
 
 /// Writes a note. A closed standard error is ignored: a command that changes something must
 /// not stop halfway because of it.
 pub(crate) fn note(text: impl Into<Text>) {
-    write(&text.into().to_string());
+    write(&text.into().fitting(of_standard_error()));
 }
 
 /// Writes JSON for programs.

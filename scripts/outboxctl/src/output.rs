@@ -5,7 +5,10 @@ use std::io::{self, ErrorKind, Write, stdout};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::{arguments::Format, context::Outcome, error::Error, json_output, text::Text};
+use crate::{
+    arguments::Format, context::Outcome, error::Error, json_output,
+    terminal_width::of_standard_output, text::Text,
+};
 
 /// The result of a command: text for people, JSON for programs, with a schema.
 pub(crate) trait Report: Serialize + JsonSchema {
@@ -32,7 +35,7 @@ pub(crate) enum Reader {
 /// error: the exit status still says how the command ended.
 pub(crate) fn print(report: &impl Report, format: Format) -> Result<(), Error> {
     let text = match format {
-        Format::Table => report.text().to_string(),
+        Format::Table => report.text().fitting(of_standard_output()),
         Format::Json => json_output::pretty(report),
     };
     print_while_read(&text).map(drop)
@@ -53,7 +56,7 @@ pub(crate) fn print_while_read(text: &str) -> Result<Reader, Error> {
 ///
 /// As [`print()`].
 pub(crate) fn print_text(text: &Text) -> Result<(), Error> {
-    print_while_read(&text.to_string()).map(drop)
+    print_while_read(&text.fitting(of_standard_output())).map(drop)
 }
 
 /// Prints to standard output what is for another program, as it is.

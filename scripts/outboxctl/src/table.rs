@@ -1,16 +1,21 @@
 //! Tables for people that fit the terminal.
 
-use comfy_table::{ColumnConstraint, ContentArrangement, Table as Grid, Width, presets::NOTHING};
-use console::{Term, measure_text_width};
+use comfy_table::{Table as Grid, presets::NOTHING};
+use console::measure_text_width;
 
-use crate::{text::Text, visible::visible};
+use crate::{
+    terminal_width::of_standard_output, text::Text, visible::visible, wrap::wrapped_and_broken,
+};
 
 /// On a terminal narrower than this, a value goes below its name.
-const LEAST_FOR_TWO_COLUMNS: u16 = 40;
+const LEAST_FOR_TWO_COLUMNS: usize = 40;
+
+/// How far a value below its name is indented.
+const BELOW: &str = "    ";
 
 /// A table with a header. If the rows are too long for the terminal, each becomes a list
 /// of its values below its first value: a value to be copied, such as a row's name, is
-/// never wrapped.
+/// never broken if the terminal has room for it.
 #[derive(Debug)]
 pub(crate) struct Table<const N: usize> {
     columns: [&'static str; N],
@@ -31,7 +36,7 @@ impl<const N: usize> Table<N> {
 
     /// Returns the table for the terminal.
     pub(crate) fn text(&self) -> Text {
-        Text::laid_out(&self.fitting(terminal_width()))
+        Text::laid_out(&self.fitting(of_standard_output()))
     }
 
     /// Returns the table for a terminal of this width; `None` for any length of lines.
@@ -52,14 +57,20 @@ impl<const N: usize> Table<N> {
     fn listed(&self, row: &[String; N], width: Option<u16>) -> String {
         let mut fields = Fields::default();
         for (column, value) in self.columns.iter().zip(row).skip(1) {
-            fields.add(&format!("  {column}"), value);
+            if !value.is_empty() {
+                fields.add(&format!("  {column}"), value);
+            }
         }
-        format!(" {}\n{}", row[0], fields.fitting(width))
+        let first = match width {
+            Some(width) => wrapped_and_broken(&row[0], width.into(), (" ", BELOW)),
+            None => format!(" {}", row[0]),
+        };
+        format!("{first}\n{}", fields.fitting(width))
     }
 }
 
 /// Names and values, one pair a line. A value too long for the terminal is wrapped in its
-/// own column.
+/// own column, or below its name if it has a word that only fits there.
 #[derive(Debug, Default)]
 pub(crate) struct Fields(Vec<[String; 2]>);
 
@@ -70,7 +81,7 @@ impl Fields {
 
     /// Returns the fields for the terminal.
     pub(crate) fn text(&self) -> Text {
-        Text::laid_out(&self.fitting(terminal_width()))
+        Text::laid_out(&self.fitting(of_standard_output()))
     }
 
     fn fitting(&self, width: Option<u16>) -> String {
@@ -80,25 +91,31 @@ impl Fields {
         }
         let text = grid.trim_fmt();
         match width {
-            Some(width) if fits(&text, width) => text,
-            None => text,
-            Some(width) if width < LEAST_FOR_TWO_COLUMNS => {
-                let below = |[name, value]: &[String; 2]| format!(" {name}\n    {value}");
-                self.0.iter().map(below).collect::<Vec<_>>().join("\n")
-            }
-            Some(width) => {
-                grid.set_content_arrangement(ContentArrangement::Dynamic)
-                    .set_width(width);
-                if let Some(names) = grid.column_mut(0) {
-                    names.set_constraint(ColumnConstraint::ContentWidth);
-                }
-                if let Some(values) = grid.column_mut(1) {
-                    values.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(1)));
-                }
-                grid.trim_fmt()
-            }
+            Some(width) if !fits(&text, width) => self.wrapped(width.into()),
+            _ => text,
         }
     }
+
+    fn wrapped(&self, width: usize) -> String {
+        let names = self.0.iter().map(|[name, _]| measure_text_width(name));
+        let names = names.max().unwrap_or(0);
+        let indent = " ".repeat(names + 3);
+        let fields = self.0.iter().map(|[name, value]| {
+            if width < LEAST_FOR_TWO_COLUMNS || is_better_below(value, width, names) {
+                let value = wrapped_and_broken(value, width, (BELOW, BELOW));
+                return format!(" {name}\n{value}");
+            }
+            wrapped_and_broken(value, width, (&format!(" {name:<names$}  "), &indent))
+        });
+        fields.collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// Returns whether a word of the value fits below the name, but not beside names of this width.
+fn is_better_below(value: &str, width: usize, names: usize) -> bool {
+    let (below, beside) = (width - BELOW.len(), width.saturating_sub(names + 3));
+    let mut words = value.split(' ').map(measure_text_width);
+    words.any(|word| beside < word && word <= below)
 }
 
 fn grid() -> Grid {
@@ -110,13 +127,6 @@ fn grid() -> Grid {
 fn fits(text: &str, width: u16) -> bool {
     text.lines()
         .all(|line| measure_text_width(line) <= usize::from(width))
-}
-
-/// Returns the width of standard output, or `None` if it is no terminal: programs and
-/// files get lines of any length.
-fn terminal_width() -> Option<u16> {
-    let (_, columns) = Term::stdout().size_checked()?;
-    Some(columns).filter(|columns| *columns > 0)
 }
 
 #[cfg(test)]
@@ -182,10 +192,44 @@ mod tests {
     }
 
     #[test]
+    fn a_list_has_no_names_without_a_value() {
+        let mut table = Table::new(["row", "event", "held behind"]);
+        table.add_row([ROW, "OrderCreated", ""].map(str::to_owned));
+        let expected = format!(" {ROW}\n   event  OrderCreated");
+        assert_eq!(table.fitting(Some(50)), expected);
+    }
+
+    #[test]
     fn on_a_narrow_terminal_values_go_below_their_names() {
         let text = parked().fitting(Some(30));
         assert!(text.contains("   event\n    OrderCreated\n"), "{text}");
-        assert!(text.contains(REASON), "left to the terminal: {text}");
+        let words: Vec<&str> = text.split_whitespace().collect();
+        assert!(words.join(" ").contains(REASON), "{text}");
+    }
+
+    #[test]
+    fn a_name_that_does_not_fit_beside_goes_below() {
+        let mut fields = Fields::default();
+        fields.add("held", &format!("12 behind {ROW}, TooLarge"));
+        fields.add("dead letters", "none");
+        let expected =
+            format!(" held\n    12 behind\n    {ROW},\n    TooLarge\n dead letters  none");
+        assert_eq!(fields.fitting(Some(50)), expected);
+        let text = fields.fitting(Some(62));
+        assert!(text.starts_with(" held          12 behind\n"), "{text}");
+        assert!(text.contains(&format!("\n               {ROW},")), "{text}");
+    }
+
+    #[test]
+    fn only_a_word_longer_than_the_terminal_is_broken() {
+        let mut fields = Fields::default();
+        fields.add("row", &ROW.repeat(3));
+        let text = fields.fitting(Some(60));
+        assert!(longest(&text) <= 60, "{text}");
+        assert_eq!(
+            text.split_whitespace().skip(1).collect::<String>(),
+            ROW.repeat(3)
+        );
     }
 
     #[test]

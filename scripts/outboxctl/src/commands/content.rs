@@ -15,7 +15,7 @@ pub(super) fn lines(detail: &str) -> Text {
     };
     let mut text = Text::new();
     for line in detail.split('\n') {
-        text.add(format_args!("| {line}"));
+        text.append(Text::as_it_is(format_args!("| {line}")));
     }
     text
 }

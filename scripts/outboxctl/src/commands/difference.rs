@@ -63,7 +63,7 @@ impl Difference {
                 '+' => Style::new().green(),
                 _ => Style::new(),
             };
-            text.add_styled(&colour.for_stderr(), format_args!("{sign} {line}"));
+            text.add_content(&colour.for_stderr(), format_args!("{sign} {line}"));
         }
         text.add_styled(
             &Style::new().for_stderr().bold(),

@@ -159,10 +159,9 @@ impl Report for Discarded {
     }
 
     fn text(&self) -> Text {
-        let mut text = Text::line(format_args!(
-            "{} will not be published; its content is kept for 30 days: {}",
-            self.discarded, self.history
-        ));
+        let mut text = Text::new();
+        let kept = "will not be published; its content is kept for 30 days";
+        text.suggest(format_args!("{} {kept}", self.discarded), &self.history);
         for line in held_rows(self.published, self.failed) {
             text.add(line);
         }

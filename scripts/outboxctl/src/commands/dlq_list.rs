@@ -160,16 +160,14 @@ impl Report for Listing {
 impl Suggested {
     fn add_to(&self, text: &mut Text, is_flat: bool) {
         if let Some(show) = &self.show {
-            text.add(format_args!("show a letter, such as the first: {show}"));
+            text.suggest("show a letter, such as the first", show);
         }
-        text.add(format_args!("preview a replay of all: {}", self.dry_run));
+        text.suggest("preview a replay of all", &self.dry_run);
         if let Some(group) = &self.group {
-            text.add(format_args!(
-                "preview a replay of the largest group: {group}"
-            ));
+            text.suggest("preview a replay of the largest group", group);
         }
         if !is_flat {
-            text.add(format_args!("list every letter: {}", self.flat));
+            text.suggest("list every letter", &self.flat);
         }
     }
 }

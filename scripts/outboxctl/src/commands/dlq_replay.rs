@@ -330,7 +330,7 @@ impl RemainingLetter {
     fn text(&self) -> Text {
         let mut text = Text::line(format_args!("{} stays: {}", self.id, self.why));
         for command in &self.next {
-            text.append_indented(Text::line(command));
+            text.add_command(command);
         }
         text
     }
@@ -362,17 +362,14 @@ impl Report for Replayed {
         }
         if !self.left.is_empty() {
             let stay = count(self.left.len(), "letter");
-            text.add(format_args!(
-                "{stay} left, with reasons above: {}",
-                self.list
-            ));
+            text.suggest(format_args!("{stay} left, with reasons above"), &self.list);
         }
         if let Some(reason) = &self.ended_early {
             text.add(format_args!("ended early: {reason}"));
         }
         if let Some(command) = &self.command {
             text.add("nothing was changed; to replay the group:");
-            text.append_indented(Text::line(command));
+            text.add_command(command);
         }
         text
     }

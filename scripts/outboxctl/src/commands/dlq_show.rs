@@ -169,7 +169,7 @@ impl Report for Shown {
         }
         text.add(format_args!("a replay would {}", self.replay));
         for command in &self.next {
-            text.append_indented(Text::line(command));
+            text.add_command(command);
         }
         text
     }

@@ -77,10 +77,10 @@ pub(crate) async fn publish_edited(
     if !is_done && !was_done(relay, key, detail).await? {
         return Err(Error::Changed(key.to_string()));
     }
-    operator.note(Text::line(format_args!(
-        "the row as it was is kept for 30 days: {}",
-        context.command_for(&["history"], &key.to_string(), &[])
-    )));
+    let mut kept = Text::new();
+    let history = context.command_for(&["history"], &key.to_string(), &[]);
+    kept.suggest("the row as it was is kept for 30 days", &history);
+    operator.note(kept);
     let wanted = BTreeSet::from([key.clone()]);
     let through = relay.publish_rows(&wanted).await;
     Ok(Published::of(&wanted, &through, context))

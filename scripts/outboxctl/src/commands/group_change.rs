@@ -54,6 +54,9 @@ pub(crate) struct RowResult {
     pub(crate) row: String,
     /// The result in words.
     pub(crate) result: String,
+    /// The command that shows or settles what the row waits for, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) next: Option<String>,
     /// Whether nothing is left to do about the row.
     #[serde(skip)]
     pub(crate) is_done: bool,
@@ -149,14 +152,21 @@ impl RowResult {
         Self {
             row: key.to_string(),
             result: result.to_owned(),
+            next: None,
             is_done: true,
         }
     }
 
     pub(super) fn left(key: &RowKey, result: String) -> Self {
+        Self::waiting(key, result, None)
+    }
+
+    /// Returns the result of a row that waits for what the command shows or settles.
+    pub(super) fn waiting(key: &RowKey, result: String, next: Option<String>) -> Self {
         Self {
             row: key.to_string(),
             result,
+            next,
             is_done: false,
         }
     }
@@ -185,7 +195,13 @@ impl Report for GroupChange {
         let all = count(self.rows.len(), "row");
         let mut text = Text::line(format_args!("{} of {all} {}", self.done, self.action));
         for row in &self.rows {
-            text.append_indented(Text::line(format_args!("{}: {}", row.row, row.result)));
+            let mut line = Text::new();
+            let result = format!("{}: {}", row.row, row.result);
+            match &row.next {
+                Some(next) => line.suggest(result, next),
+                None => line.add(result),
+            }
+            text.append_indented(line);
         }
         if self.newer > 0 {
             let newer = count(self.newer, "row");

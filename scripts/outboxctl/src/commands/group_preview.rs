@@ -80,7 +80,7 @@ impl Report for Preview {
             text.append_indented(Text::line(format_args!("and {more}")));
         }
         text.add("nothing was changed; to do it:");
-        text.append_indented(Text::line(&self.command));
+        text.add_command(&self.command);
         text
     }
 }

@@ -180,14 +180,14 @@ impl Report for Listing {
         }
         text.add("for each row, one of these commands, here for the oldest:");
         for command in &self.of_row {
-            text.append_indented(Text::line(command));
+            text.add_command(command);
         }
         text.add("for all rows with a code, here that of the largest group; first they only show what they would do:");
         for command in &self.of_group {
-            text.append_indented(Text::line(command));
+            text.add_command(command);
         }
         if !self.is_flat {
-            text.add(format_args!("list every row: {}", self.flat));
+            text.suggest("list every row", &self.flat);
         }
         text
     }

@@ -84,10 +84,7 @@ impl Report for PublishingState {
     fn text(&self) -> Text {
         let mut text = Text::line(format_args!("relay: {}", self.relay));
         text.add(format_args!("sweeper: {}", self.sweeper));
-        text.add(format_args!(
-            "it takes effect within a minute: {}",
-            self.status
-        ));
+        text.suggest("it takes effect within a minute", &self.status);
         text
     }
 }

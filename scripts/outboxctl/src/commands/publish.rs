@@ -109,7 +109,7 @@ impl Report for SweepReport {
         let mut text = Text::line(format_args!("{} published", count(self.published, "row")));
         if self.newly_parked > 0 {
             let rows = count(self.newly_parked, "row");
-            text.add(format_args!("{rows} parked: {}", self.parked));
+            text.suggest(format_args!("{rows} parked"), &self.parked);
         }
         if self.failed > 0 {
             let rows = count(self.failed, "row");

@@ -34,9 +34,15 @@ pub(crate) struct Published {
 pub(crate) struct RemainingRow {
     /// The name of the row.
     pub(crate) row: String,
-    /// Why it is still there, and what to do.
+    /// Why it is still there.
     pub(crate) why: String,
+    /// The command that shows or settles what it waits for, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) next: Option<String>,
 }
+
+/// Why a row is still in the table, and a command for what it waits for.
+pub(super) type WhyLeft = (String, Option<String>);
 
 impl Published {
     /// Compares the requested rows with what became of them.
@@ -46,9 +52,9 @@ impl Published {
         context: &Context,
     ) -> Self {
         let left = wanted.iter().filter_map(|key| {
-            let why = why_left(key, through, context)?;
+            let (why, next) = why_left(key, through, context)?;
             let row = key.to_string();
-            Some(RemainingRow { row, why })
+            Some(RemainingRow { row, why, next })
         });
         let outcomes = through.row_outcomes.values();
         let failed = outcomes.filter(|outcome| matches!(outcome, RowOutcome::Failed(_)));
@@ -61,27 +67,36 @@ impl Published {
 }
 
 /// Returns why a requested row is still in the table; `None` if it isn't.
-pub(super) fn why_left(key: &RowKey, through: &WantedOutcome, context: &Context) -> Option<String> {
+pub(super) fn why_left(
+    key: &RowKey,
+    through: &WantedOutcome,
+    context: &Context,
+) -> Option<WhyLeft> {
+    let unpark = |row: &RowKey| context.command_for(&["unpark"], &row.to_string(), &[]);
     Some(match through.row_outcomes.get(key) {
         Some(RowOutcome::Settled(Settled::Published | Settled::Absent)) => return None,
         Some(RowOutcome::Settled(Settled::AlreadyParked)) => {
-            let unpark = context.command_for(&["unpark"], &key.to_string(), &[]);
-            format!("it is parked: {unpark}")
+            ("it is parked".to_owned(), Some(unpark(key)))
         }
         Some(RowOutcome::Settled(Settled::Parked(poison))) => {
-            format!("it was parked: {poison}; {}", context.command(&["parked"]))
+            let parked = context.command(&["parked"]);
+            (format!("it was parked: {poison}"), Some(parked))
         }
         Some(RowOutcome::Settled(Settled::Held(parked))) => {
-            let unpark = context.command_for(&["unpark"], &parked.to_string(), &[]);
-            format!("it is held behind {parked}, which is parked: {unpark}")
+            let why = format!("it is held behind {parked}, which is parked");
+            (why, Some(unpark(parked)))
         }
         Some(
             RowOutcome::Settled(Settled::LeftToSweeper(failure)) | RowOutcome::Failed(failure),
-        ) => failure.to_string(),
+        ) => (failure.to_string(), None),
         Some(RowOutcome::Settled(Settled::Edited)) => {
-            "it was edited concurrently; run the command again".to_owned()
+            let why = "it was edited concurrently; run the command again";
+            (why.to_owned(), None)
         }
-        None => "its result is unknown; run the command again".to_owned(),
+        None => {
+            let why = "its result is unknown; run the command again";
+            (why.to_owned(), None)
+        }
     })
 }
 
@@ -93,7 +108,11 @@ impl Report for Published {
     fn text(&self) -> Text {
         let mut text = Text::line(format_args!("{} published", count(self.published, "row")));
         for left in &self.left {
-            text.add(format_args!("{} is still there: {}", left.row, left.why));
+            let why = format!("{} is still there: {}", left.row, left.why);
+            match &left.next {
+                Some(next) => text.suggest(why, next),
+                None => text.add(why),
+            }
         }
         if self.others_failed > 0 {
             let others = count(self.others_failed, "other row");

@@ -238,7 +238,7 @@ impl Report for Shown {
         }
         text.add(self.about_next);
         for command in &self.next {
-            text.append_indented(Text::line(command));
+            text.add_command(command);
         }
         text
     }

@@ -86,11 +86,12 @@ pub(crate) async fn unpark_group(
     let through = relay.publish_rows(&wanted).await;
     let results = changes.iter().map(|(key, change)| {
         let still_there = || {
-            let why = why_left(key, &through, context)?;
-            Some(format!("unparked, and still there: {why}"))
+            let (why, next) = why_left(key, &through, context)?;
+            Some((format!("unparked, and still there: {why}"), next))
         };
-        match change.why_unchanged().or_else(still_there) {
-            Some(why) => RowResult::left(key, why),
+        let unchanged = change.why_unchanged().map(|why| (why, None));
+        match unchanged.or_else(still_there) {
+            Some((why, next)) => RowResult::waiting(key, why, next),
             None if matches!(change, RowChange::Changed) => RowResult::done(key, "published"),
             None => RowResult::done(key, "was no longer parked, and is settled now"),
         }

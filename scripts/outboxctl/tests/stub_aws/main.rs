@@ -13,4 +13,6 @@ mod published;
 mod schemas;
 mod show;
 mod stub;
+mod terminal;
 mod watch;
+mod width;

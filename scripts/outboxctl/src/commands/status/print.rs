@@ -42,7 +42,7 @@ impl Report for Status {
         }
         for problem in &self.problems {
             text.add_styled(&Style::new().red(), &problem.what);
-            text.append_indented(Text::line(&problem.next));
+            text.add_command(&problem.next);
         }
         text
     }

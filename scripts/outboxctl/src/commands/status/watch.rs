@@ -16,6 +16,7 @@ use crate::{
     error::Error,
     failure, json_output,
     output::{Reader, Report, print_while_read},
+    terminal_width::of_standard_output,
     text::Text,
 };
 
@@ -108,7 +109,8 @@ impl Screen<Status> for StandardOutput<'_> {
                 if self.is_cleared {
                     Term::stdout().clear_screen().map_err(Error::Unprinted)?;
                 }
-                print_while_read(&at(Timestamp::now(), status).to_string())
+                let text = at(Timestamp::now(), status);
+                print_while_read(&text.fitting(of_standard_output()))
             }
         }
     }
