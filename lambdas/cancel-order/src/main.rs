@@ -4,17 +4,22 @@ use aws_config::BehaviorVersion;
 use lambda_http::{
     Adapter, Error, Request,
     lambda_runtime::{Runtime, layers::TracingLayer},
-    service_fn, tracing,
+    service_fn,
 };
 use orders_service::{Callers, OrderService, OrderStore, Orders, cancel_order};
-use outbox::{Outbox, at_once::AfterResponse, settings::variable};
+use outbox::{
+    Outbox,
+    at_once::AfterResponse,
+    settings::variable,
+    telemetry::{Telemetry, Trigger},
+};
 
 /// The `source` of this service's events.
 const SOURCE: &str = "orders";
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber();
+    let telemetry = Telemetry::from_environment()?;
     let orders_table = variable("ORDERS_TABLE")?;
     let outbox_table = variable("OUTBOX_TABLE")?;
     let callers = std::env::var("ALLOW_ANONYMOUS_CALLERS").ok();
@@ -34,5 +39,6 @@ async fn main() -> Result<(), Error> {
         Ok::<_, Error>(cancel_order(service, callers, request).await)
     });
     let runtime = Runtime::new(Adapter::from(handler)).layer(TracingLayer::new());
-    runtime.layer(after_response).run().await
+    let runtime = runtime.layer(after_response);
+    runtime.layer(telemetry.layer(Trigger::Http)).run().await
 }

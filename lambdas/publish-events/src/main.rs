@@ -6,11 +6,12 @@ use std::{
 };
 
 use aws_config::BehaviorVersion;
-use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+use lambda_runtime::{Error, LambdaEvent, Runtime, layers::TracingLayer, service_fn, tracing};
 use mimalloc::MiMalloc;
 use outbox::{
     handlers::{Metrics, StreamEvent, StreamHandler},
     settings::RelaySettings,
+    telemetry::{Telemetry, Trigger},
 };
 use tokio::time::Instant;
 
@@ -21,7 +22,7 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber();
+    let telemetry = Telemetry::from_environment()?;
     let settings = RelaySettings::from_environment()?;
     let metrics = Metrics::of(&settings.outbox_table);
     let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
@@ -32,20 +33,20 @@ async fn main() -> Result<(), Error> {
     ));
 
     let (handler, metrics) = (&handler, &metrics);
-    run(service_fn(
-        move |event: LambdaEvent<StreamEvent>| async move {
-            let deadline = Instant::now() + time_until(event.context.deadline());
-            let report = handler.handle(event.payload, deadline).await;
-            let request_id = &event.context.request_id;
-            if let Err(error) =
-                metrics.write_batch(&mut stdout().lock(), &report.counts, request_id)
-            {
-                tracing::error!(%error, "the metrics could not be written");
-            }
-            Ok::<_, Error>(report.response)
-        },
-    ))
-    .await
+    let handler = service_fn(move |event: LambdaEvent<StreamEvent>| async move {
+        let deadline = Instant::now() + time_until(event.context.deadline());
+        let report = handler.handle(event.payload, deadline).await;
+        let request_id = &event.context.request_id;
+        if let Err(error) = metrics.write_batch(&mut stdout().lock(), &report.counts, request_id) {
+            tracing::error!(%error, "the metrics could not be written");
+        }
+        Ok::<_, Error>(report.response)
+    });
+    let runtime = Runtime::new(handler).layer(TracingLayer::new());
+    runtime
+        .layer(telemetry.layer(Trigger::Datasource))
+        .run()
+        .await
 }
 
 fn time_until(deadline: SystemTime) -> Duration {

@@ -4,8 +4,11 @@ use std::time::{Duration, SystemTime};
 
 use aws_config::BehaviorVersion;
 use aws_lambda_events::sqs::SqsEvent;
-use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
-use outbox::settings::variable;
+use lambda_runtime::{Error, LambdaEvent, Runtime, layers::TracingLayer, service_fn};
+use outbox::{
+    settings::variable,
+    telemetry::{Telemetry, Trigger},
+};
 use shipping::{DeadLetters, ShipmentStore, Shipping};
 use tokio::time::Instant;
 
@@ -14,7 +17,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber();
+    let telemetry = Telemetry::from_environment()?;
     let shipments_table = variable("SHIPMENTS_TABLE")?;
     let event_account = variable("EVENT_ACCOUNT")?;
     let dead_letter_queue = variable("DEAD_LETTER_QUEUE_URL")?;
@@ -25,11 +28,12 @@ async fn main() -> Result<(), Error> {
     let shipping = Shipping::new(store, event_account, dead_letters);
 
     let shipping = &shipping;
-    run(service_fn(move |batch: LambdaEvent<SqsEvent>| async move {
+    let handler = service_fn(move |batch: LambdaEvent<SqsEvent>| async move {
         let left = batch.context.deadline().duration_since(SystemTime::now());
         // `cargo lambda watch` sends a deadline in the past: it is treated as unknown.
         let deadline = Instant::now() + left.unwrap_or(TIMEOUT);
         Ok::<_, Error>(shipping.handle_batch(batch.payload, deadline).await)
-    }))
-    .await
+    });
+    let runtime = Runtime::new(handler).layer(TracingLayer::new());
+    runtime.layer(telemetry.layer(Trigger::PubSub)).run().await
 }

@@ -1,7 +1,6 @@
 //! The handler of `POST /orders/{id}/cancel`.
 
 use lambda_http::{Body, Request, Response, http::StatusCode};
-use tracing::Instrument;
 
 use crate::{
     Callers, OrderService, log_error::log_error, origin::Origin, problem::Problem, request,
@@ -25,14 +24,13 @@ pub async fn cancel_order(
     request: Request,
 ) -> Response<Body> {
     let origin = request::origin(&request);
-    let span = origin.span();
     let answer = async {
         match cancel(service, callers, &request, &origin).await {
             Ok(cancelled) => response::order(StatusCode::OK, &cancelled),
             Err(problem) => problem.into_response(),
         }
     };
-    answer.instrument(span).await
+    origin.trace("POST /orders/{id}/cancel", answer).await
 }
 
 async fn cancel(

@@ -4,7 +4,6 @@ use lambda_http::{
     Body, Request, Response,
     http::{StatusCode, header::LOCATION},
 };
-use tracing::Instrument;
 
 use crate::{
     Callers, OrderService, PlaceOrderError, log_error::log_error, origin::Origin, problem::Problem,
@@ -29,14 +28,13 @@ pub async fn create_order(
     request: Request,
 ) -> Response<Body> {
     let origin = request::origin(&request);
-    let span = origin.span();
     let answer = async {
         match place(service, callers, &request, &origin).await {
             Ok(placed) => created(&placed),
             Err(problem) => problem.into_response(),
         }
     };
-    answer.instrument(span).await
+    origin.trace("POST /orders", answer).await
 }
 
 async fn place(

@@ -2,7 +2,6 @@
 
 use headers::{ETag, HeaderMapExt, IfNoneMatch};
 use lambda_http::{Body, Request, Response, http::StatusCode};
-use tracing::Instrument;
 
 use crate::{
     Callers, Orders, log_error::log_error, problem::Problem, request, response, store::StoredOrder,
@@ -19,14 +18,14 @@ use crate::{
 /// | 404 | there is no such order |
 /// | 503 | DynamoDB is unavailable or throttles: retry after `Retry-After` seconds |
 pub async fn get_order(orders: &Orders, callers: Callers, request: Request) -> Response<Body> {
-    let span = request::origin(&request).span();
+    let origin = request::origin(&request);
     let answer = async {
         match find(orders, callers, &request).await {
             Ok(found) => answer(&found, &request),
             Err(problem) => problem.into_response(),
         }
     };
-    answer.instrument(span).await
+    origin.trace("GET /orders/{id}", answer).await
 }
 
 async fn find(

@@ -74,6 +74,7 @@
 //! | `replay` | `replay`: replay dead letters and settle parked rows | `relay`, and the SDK for DynamoDB Streams |
 //! | `at-once` | `at_once`: publish right after the commit, with the stream as the safety net | `append` and `relay` |
 //! | `claim-check` | `claim_check`: data that is too large for an event, in S3 | `append`, and the SDK for S3 |
+//! | `opentelemetry` | `telemetry`: spans of commands, relay and consumers, exported by OTLP if the environment says so | the SDK of OpenTelemetry, `lambda_runtime`, and the AWS SDK's HTTP client; no service of AWS |
 //! | `testing` | `testing`: another database and chosen event ids, for tests; `outbox-testing` turns it on | nothing beyond `inbox` |
 //!
 //! # Rust and versions
@@ -113,6 +114,8 @@ pub mod replay;
 mod row;
 mod serde_failure;
 pub mod settings;
+#[cfg(feature = "opentelemetry")]
+pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
 

@@ -9,9 +9,10 @@ use futures::future::join_all;
 use outbox::{
     CommitError, Traceparent,
     inbox::{Handled, OnceError, Received, RejectedMessage, Subscription},
+    telemetry,
 };
 use tokio::time::{Instant, timeout_at};
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use crate::{
     dead_letters::{DeadLetters, NotSent},
@@ -98,14 +99,8 @@ impl Shipping {
     /// timeout of the invocation would fail the whole batch.
     pub async fn handle_batch(&self, batch: SqsEvent, deadline: Instant) -> SqsBatchResponse {
         let return_by = deadline.checked_sub(MARGIN).unwrap_or(deadline);
-        let handled = batch.records.iter().map(|message| async move {
-            let handled = timeout_at(return_by, self.handle(message)).await;
-            handled.unwrap_or_else(|_| {
-                let message_id = message.message_id.as_deref();
-                tracing::error!(message_id, "message not handled in time");
-                Err(ShippingError::OutOfTime)
-            })
-        });
+        let handled = batch.records.iter();
+        let handled = handled.map(|message| self.handle(message, return_by));
         let mut response = SqsBatchResponse::default();
         for (message, handled) in batch.records.iter().zip(join_all(handled).await) {
             if handled.is_err() {
@@ -117,8 +112,12 @@ impl Shipping {
         response
     }
 
-    /// Handles one message and logs an error.
-    async fn handle(&self, message: &SqsMessage) -> Result<Done, ShippingError> {
+    /// Handles one message, and logs an error.
+    async fn handle(
+        &self,
+        message: &SqsMessage,
+        return_by: Instant,
+    ) -> Result<Done, ShippingError> {
         let message_id = message.message_id.as_deref();
         let read = self.read(message.body.as_deref().unwrap_or_default());
         let (event_id, traceparent) = match &read {
@@ -127,6 +126,9 @@ impl Shipping {
         };
         let trace_id = traceparent.as_ref().map(Traceparent::trace_id);
         let span = tracing::info_span!("event", trace_id, event_id, message_id);
+        // For OpenTelemetry. A message without an event that can be handled has none.
+        let event = read.as_ref().map(|read| &read.event);
+        let traced = event.map_or_else(|_| Span::none(), telemetry::consumer_span);
         let handled = async {
             let handled = match read {
                 Ok(event) => self.handle_event(&event).await.map(|_| Done::Handled),
@@ -137,7 +139,15 @@ impl Shipping {
             }
             handled
         };
-        handled.instrument(span).await
+        let handled = async {
+            let handled = timeout_at(return_by, handled).await;
+            handled.unwrap_or_else(|_| {
+                tracing::error!("message not handled in time");
+                Err(ShippingError::OutOfTime)
+            })
+        };
+        let handled = handled.instrument(span).instrument(traced.clone()).await;
+        handled.inspect_err(|error| telemetry::fail(&traced, error.name()))
     }
 
     /// Sends a message to the dead letters.
@@ -201,6 +211,18 @@ impl Shipping {
 }
 
 impl ShippingError {
+    /// Returns a name for what happened, for a trace.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Rejected(_) => "rejected",
+            Self::DeadLetter(_) => "dead_letter_not_sent",
+            Self::Read(_) => "not_read",
+            Self::Save(_) => "not_saved",
+            Self::OutOfTime => "out_of_time",
+            Self::Once(_) => "not_committed",
+        }
+    }
+
     fn is_conflict(&self) -> bool {
         matches!(
             self,

@@ -1,7 +1,19 @@
 //! Events have the trace of their request.
 
-use lambda_http::{Context, Request, RequestExt, http::HeaderValue};
-use outbox::CloudEvent;
+use std::sync::{Arc, Mutex};
+
+use lambda_http::{
+    Context, Request, RequestExt,
+    http::HeaderValue,
+    tracing::subscriber::{layer::SubscriberExt, registry},
+};
+use opentelemetry::trace::SpanKind;
+use opentelemetry_sdk::{
+    error::OTelSdkResult,
+    trace::{SdkTracerProvider, SpanData, SpanExporter},
+};
+use outbox::{CloudEvent, telemetry::Telemetry};
+use tracing::instrument::WithSubscriber;
 
 use crate::fixture::*;
 
@@ -72,5 +84,61 @@ async fn a_traceparent_that_was_sent_twice_is_ignored() {
         let event: CloudEvent = serde_json::from_str(&row.detail).unwrap();
         let traceparent = event.traceparent.as_ref();
         assert_eq!(traceparent.map(outbox::Traceparent::as_str), Some(OF_X_RAY));
+    }
+}
+
+/// Keeps the spans that have ended.
+#[derive(Debug, Clone, Default)]
+struct Exported(Arc<Mutex<Vec<SpanData>>>);
+
+impl SpanExporter for Exported {
+    async fn export(&self, spans: Vec<SpanData>) -> OTelSdkResult {
+        self.0.lock().unwrap().extend(spans);
+        Ok(())
+    }
+}
+
+/// So the relay and the consumers of the event are below the request, which is below its caller.
+#[tokio::test]
+async fn events_have_the_position_of_their_request_while_it_is_traced() {
+    for (x_ray, traceparent, caller) in [
+        (Some(X_RAY), Some(OF_CALLER), Some(OF_CALLER)),
+        (Some(X_RAY), None, Some(OF_X_RAY)),
+        (None, None, None),
+    ] {
+        let exported = Exported::default();
+        let provider = SdkTracerProvider::builder().with_simple_exporter(exported.clone());
+        let telemetry = Telemetry::of(provider.build());
+        let subscriber = registry().with(telemetry.subscriber_layer());
+        let fixture = Fixture::start().await;
+        let place = async {
+            let request = traced(post(&order()), x_ray, traceparent);
+            assert_eq!(fixture.post(request).await.status, 201);
+        };
+        place.with_subscriber(subscriber).await;
+
+        let spans = exported.0.lock().unwrap().clone();
+        let [span] = &spans[..] else {
+            panic!("{spans:?}");
+        };
+        assert_eq!(span.name, "POST /orders");
+        assert_eq!(span.span_kind, SpanKind::Server);
+        if let Some(caller) = caller {
+            let parent = format!(
+                "00-{}-{}-01",
+                span.span_context.trace_id(),
+                span.parent_span_id
+            );
+            assert_eq!(parent, caller);
+        }
+        let row = &fixture.events().await[0];
+        assert_eq!(
+            row.trace_header.as_deref().is_some_and(|it| it == X_RAY),
+            x_ray.is_some()
+        );
+        let event: CloudEvent = serde_json::from_str(&row.detail).unwrap();
+        let position = &span.span_context;
+        let position = format!("00-{}-{}-01", position.trace_id(), position.span_id());
+        assert_eq!(event.traceparent.unwrap().as_str(), position);
     }
 }

@@ -269,7 +269,8 @@ impl Transaction {
     }
 
     /// Sets `traceparent`, the position of the events in a trace. If only one of this and
-    /// [`trace_header`](Self::trace_header) is set, the other is derived from it. See
+    /// [`trace_header`](Self::trace_header) is set, the other is derived from it. With the feature
+    /// `opentelemetry`, the span of the commit takes its place if it is in the same trace. See
     /// [`Traceparent`] for an example of one.
     #[must_use]
     pub fn traceparent(mut self, traceparent: Traceparent) -> Self {
@@ -425,9 +426,14 @@ impl Transaction {
     }
 
     fn rows(&self) -> Vec<OutboxRow> {
+        let traceparent = self.traceparent.as_ref();
+        #[cfg(feature = "opentelemetry")]
+        let of_span = crate::telemetry::position_of_events(traceparent);
+        #[cfg(feature = "opentelemetry")]
+        let traceparent = of_span.as_ref().or(traceparent);
         (self.aggregate.next_sequence()..)
             .zip(&self.events)
-            .map(|(sequence, event)| self.row(sequence, event))
+            .map(|(sequence, event)| self.row(sequence, event, traceparent))
             .collect()
     }
 
@@ -436,9 +442,8 @@ impl Transaction {
         of_all.chain(event.extensions.iter().cloned()).collect()
     }
 
-    fn row(&self, sequence: u64, event: &Event) -> OutboxRow {
+    fn row(&self, sequence: u64, event: &Event, traceparent: Option<&Traceparent>) -> OutboxRow {
         let aggregate_id = &self.aggregate.aggregate_id;
-        let traceparent = self.traceparent.as_ref();
         let trace_header = self.trace_header.as_ref();
         let envelope = CloudEvent::new(
             &event.event_type,

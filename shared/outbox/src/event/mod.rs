@@ -23,3 +23,5 @@ pub(crate) use read_cloud_event::string;
 #[cfg(feature = "append")]
 pub(crate) use trace::TraceHeader;
 pub use trace::Traceparent;
+#[cfg(all(feature = "opentelemetry", feature = "relay"))]
+pub(crate) use trace::of_event;

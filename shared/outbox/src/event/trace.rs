@@ -104,6 +104,17 @@ pub(crate) fn if_valid<'de, D: Deserializer<'de>>(
     Ok(string(&found).as_deref().and_then(Traceparent::parse))
 }
 
+/// Returns the `traceparent` of an event in JSON, which is not checked beyond that.
+#[cfg(all(feature = "opentelemetry", feature = "relay"))]
+pub(crate) fn of_event(json: &str) -> Option<Traceparent> {
+    #[derive(Deserialize)]
+    struct Traced {
+        #[serde(default, deserialize_with = "if_valid")]
+        traceparent: Option<Traceparent>,
+    }
+    serde_json::from_str::<Traced>(json).ok()?.traceparent
+}
+
 /// `TraceHeader` of a `PutEvents` entry is at most 500 characters (EventBridge
 /// API reference, `PutEventsRequestEntry`).
 const MAX_LENGTH: usize = 500;

@@ -31,6 +31,8 @@ pub(crate) mod predecessors;
 pub(crate) mod publication;
 mod publish;
 mod put_events;
+#[cfg(feature = "opentelemetry")]
+mod put_spans;
 mod recent;
 pub(crate) mod redelivery;
 pub(crate) mod retry;

@@ -8,6 +8,8 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
+#[cfg(feature = "opentelemetry")]
+use crate::relay::put_spans::PutSpans;
 use crate::{
     Clock, OutboxRow, RowKey,
     ports::{CallError, EventBus, OutboxTable, PutResult},
@@ -172,10 +174,13 @@ impl<B: EventBus, T: OutboxTable> Puts<'_, B, T> {
                 let timeout = PUT_TIMEOUTS[request.unanswered().min(PUT_TIMEOUTS.len() - 1)];
                 let until = budget.await_puts_until.min(Instant::now() + timeout);
                 let silence = || CallError::Unanswered("no response in time".to_owned());
+                #[cfg(feature = "opentelemetry")]
+                let spans = PutSpans::start(&rows);
                 let answer = timeout_at(until, bus.put(&rows)).await;
-                answer
-                    .unwrap_or_else(|_| Err(silence()))
-                    .map_err(PutError::Call)
+                let answer = answer.unwrap_or_else(|_| Err(silence()));
+                #[cfg(feature = "opentelemetry")]
+                spans.end(&answer);
+                answer.map_err(PutError::Call)
             }
             Err(error) => Err(PutError::Bus(error)),
         };

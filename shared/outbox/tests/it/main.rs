@@ -16,4 +16,5 @@ mod memory;
 mod recipes;
 mod relay;
 mod replay;
+mod telemetry;
 mod testing;

@@ -7,3 +7,4 @@ mod dead_letter_queue;
 mod events;
 mod five_hundred_orders;
 mod fixture;
+mod traced;
