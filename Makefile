@@ -8,7 +8,7 @@ FUNCTIONS := create-order cancel-order get-order publish-events sweep-outbox sta
 # Built by cargo-lambda together with the functions, and so in the same folder.
 DEVSTACK := target/lambda/local/devstack/bootstrap
 OUTBOXCTL := target/lambda/local/outboxctl/bootstrap
-OUTBOX_FEATURES := append at-once claim-check inbox relay replay testing
+OUTBOX_FEATURES := append at-once claim-check inbox opentelemetry relay replay testing
 CARGO_AUDITABLE_VERSION := 0.7.7
 CARGO_AUDITABLE := target/tools/cargo-auditable-$(CARGO_AUDITABLE_VERSION)/bin/cargo-auditable
 CARGO_CYCLONEDX_VERSION := 0.5.9

@@ -8,6 +8,7 @@ import { expect, test } from "vitest";
 import { shiftRelayTraffic } from "./recipes/blue-green.ts";
 import { fanOut } from "./recipes/fan-out.ts";
 import { largeData } from "./recipes/large-data.ts";
+import { exportSpans } from "./recipes/opentelemetry.ts";
 import { severalOutboxes } from "./recipes/several-outboxes.ts";
 import { placeholderCode } from "./template.ts";
 
@@ -85,4 +86,24 @@ test("objects of the claim check expire, and a missing one is reported as missin
       Statement: [Match.objectLike({ Action: Match.arrayWith(["s3:GetObject*", "s3:List*"]) })],
     },
   });
+});
+
+test("relay and sweeper export their spans by the collector of a layer", () => {
+  const stack = new Stack(new App(), "Stack");
+  const code = placeholderCode();
+  const outbox = new TransactionalOutbox(stack, "Outbox", {
+    relayCode: code.of("publish-events"),
+    sweeperCode: code.of("sweep-outbox"),
+    sources: ["orders"],
+  });
+  const layer = "arn:aws:lambda:eu-central-1:123456789012:layer:collector:1";
+  exportSpans(stack, layer, [outbox.relay, outbox.sweeper]);
+  const template = Template.fromStack(stack);
+  const traced = {
+    Layers: [layer],
+    Environment: {
+      Variables: Match.objectLike({ OTEL_EXPORTER_OTLP_ENDPOINT: "http://localhost:4318" }),
+    },
+  };
+  template.resourcePropertiesCountIs("AWS::Lambda::Function", traced, 2);
 });

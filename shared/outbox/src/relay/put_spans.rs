@@ -98,3 +98,50 @@ fn code(error: &str) -> Option<&str> {
     let is_code = !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
     is_code.then_some(code)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::Poison;
+
+    #[test]
+    fn an_event_that_is_not_accepted_has_the_code_and_no_message() {
+        let rejected = |error| PutResult::Rejected(error);
+        let transient = |text: &str| rejected(EntryError::Transient(text.to_owned()));
+        let configuration = |text: &str| rejected(EntryError::Configuration(text.to_owned()));
+        for (result, error) in [
+            (PutResult::Accepted, None),
+            (PutResult::Unanswered, Some("unanswered")),
+            (
+                rejected(EntryError::Content(Poison::new("InvalidArgument", "no"))),
+                Some("InvalidArgument"),
+            ),
+            (
+                transient("InternalFailure: try again"),
+                Some("InternalFailure"),
+            ),
+            (
+                transient("ThrottlingException"),
+                Some("ThrottlingException"),
+            ),
+            (transient("a part of the event"), Some("transient")),
+            (transient(""), Some("transient")),
+            (configuration("NotAuthorized: no"), Some("NotAuthorized")),
+            (configuration("no permission: put"), Some("configuration")),
+        ] {
+            assert_eq!(error_of(&result), error, "{result:?}");
+        }
+    }
+
+    #[test]
+    fn a_request_that_fails_has_the_kind_of_its_error() {
+        for (error, kind) in [
+            (CallError::Transient("busy".into()), "transient"),
+            (CallError::Unanswered("silence".into()), "unanswered"),
+            (CallError::Configuration("denied".into()), "configuration"),
+            (CallError::Content("too large".into()), "content"),
+        ] {
+            assert_eq!(error_of_call(&error), kind);
+        }
+    }
+}

@@ -11,7 +11,8 @@
 //! | `LOOK_UP` | `WhenOld`, the default, or `Always`: for an outbox whose writers publish at once |
 //! | `GRACE_PERIOD_SECONDS` | of the sweeper: the age from which it publishes a row; 15 minutes by default |
 //!
-//! A function that publishes at once needs `OUTBOX_TABLE`, `EVENT_BUS_NAME` and `EVENT_ORDER`.
+//! A function that publishes at once needs `OUTBOX_TABLE`, `EVENT_BUS_NAME` and `EVENT_ORDER`. The module
+//! `telemetry`, of the feature `opentelemetry`, has variables of its own, which the construct doesn't set.
 
 #[cfg(feature = "at-once")]
 mod at_once;

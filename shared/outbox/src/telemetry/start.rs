@@ -1,7 +1,7 @@
 //! Where spans go, if anywhere.
 
 use lambda_runtime::tracing::{
-    Subscriber,
+    Subscriber, init_default_subscriber,
     subscriber::{
         EnvFilter, Layer,
         filter::{FilterExt, LevelFilter, filter_fn},
@@ -36,14 +36,19 @@ impl Telemetry {
     ///
     /// # Panics
     ///
-    /// Without a collector, if the process has a subscriber already, as `init_default_subscriber`
-    /// does.
+    /// If the process has a subscriber already, and spans are not to be exported:
+    /// `init_default_subscriber` does.
     pub fn from_environment() -> Result<Self, InvalidTelemetry> {
-        if !wants_spans(|name| std::env::var_os(name))? {
-            lambda_runtime::tracing::init_default_subscriber();
+        let provider = provider().inspect_err(|error| {
+            // `main` shows the error as Rust has it, and not its message.
+            init_default_subscriber();
+            tracing::error!(%error, "telemetry was not started");
+        })?;
+        let Some(provider) = provider else {
+            init_default_subscriber();
             return Ok(Self(None));
-        }
-        let telemetry = Self(Some(export::provider()?));
+        };
+        let telemetry = Self::of(provider);
         registry()
             .with(telemetry.subscriber_layer())
             .with(log())
@@ -106,6 +111,15 @@ impl Telemetry {
                 .with_tracked_inactivity(false)
         });
         layer.with_filter(filter_fn(spans::is_exported))
+    }
+}
+
+/// Returns the provider for the collector that the environment names, if it does.
+fn provider() -> Result<Option<SdkTracerProvider>, InvalidTelemetry> {
+    if wants_spans(std::env::var_os)? {
+        export::provider().map(Some)
+    } else {
+        Ok(None)
     }
 }
 

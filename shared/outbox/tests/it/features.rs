@@ -36,6 +36,7 @@ fn a_feature_pulls_in_the_services_it_uses_and_no_other() {
     assert_eq!(services("inbox"), ["dynamodb"]);
     assert_eq!(services("claim-check"), ["dynamodb", "s3"]);
     assert_eq!(services("relay"), relay);
+    assert_eq!(services("opentelemetry"), [] as [&str; 0]);
     assert_eq!(
         services("replay"),
         ["dynamodb", "dynamodbstreams", "eventbridge", "sqs"]

@@ -3,7 +3,7 @@
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest,
     common::v1::{KeyValue, any_value::Value},
-    trace::v1::{Span, span::SpanKind, status::StatusCode},
+    trace::v1::{Span, Status, span::SpanKind, status::StatusCode},
 };
 use prost::Message;
 use wiremock::{
@@ -98,7 +98,7 @@ impl Received {
 
     /// Returns what its status and the attribute `error.type` say, if it has failed.
     pub(super) fn error(&self) -> Option<String> {
-        let code = self.span.status.as_ref().map(|status| status.code());
+        let code = self.span.status.as_ref().map(Status::code);
         (code == Some(StatusCode::Error)).then(|| self.text("error.type").unwrap())
     }
 }

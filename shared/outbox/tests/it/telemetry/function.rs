@@ -2,10 +2,12 @@
 //! next one.
 
 use std::{
-    process::{Child, Stdio},
+    process::{Child, Command, Stdio},
+    sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
 
+use dynamodb_in_process::Address;
 use serde_json::json;
 use tokio::{sync::mpsc, time::timeout};
 use wiremock::{
@@ -34,9 +36,9 @@ impl Drop for Function {
 async fn lambda(commands: usize) -> (MockServer, mpsc::UnboundedReceiver<usize>) {
     let stub = MockServer::start().await;
     let (polls, polled) = mpsc::unbounded_channel();
-    let count = std::sync::atomic::AtomicUsize::new(0);
+    let count = AtomicUsize::new(0);
     let next = move |_: &Request| {
-        let poll = count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let poll = count.fetch_add(1, Ordering::SeqCst);
         polls.send(poll).ok();
         let invocation = ResponseTemplate::new(200)
             .insert_header("lambda-runtime-aws-request-id", format!("request-{poll}"))
@@ -63,19 +65,41 @@ async fn lambda(commands: usize) -> (MockServer, mpsc::UnboundedReceiver<usize>)
     (stub, polled)
 }
 
-#[tokio::test]
-async fn spans_are_exported_after_the_response_and_before_the_next_invocation() {
-    let (address, _client) = tables().await;
-    let bus = event_bridge(accept_all).await;
-    let (lambda, mut polled) = lambda(2).await;
-    let mut command = producer("opentelemetry", address);
+/// The variables of a function.
+fn function(lambda: &MockServer, bus: &MockServer, dynamodb: Address) -> Command {
+    let mut command = producer("opentelemetry", dynamodb);
     command
         .env("AWS_ENDPOINT_URL_EVENTBRIDGE", bus.uri())
         .env("EVENT_BUS_NAME", "help-desk")
         .env("AWS_LAMBDA_RUNTIME_API", lambda.address().to_string())
         .env("AWS_LAMBDA_FUNCTION_NAME", "open-ticket-function")
         .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
-        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512")
+        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512");
+    command
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_no_url_ends_the_function_at_its_start_with_a_message() {
+    let (address, _client) = tables().await;
+    let bus = event_bridge(accept_all).await;
+    let (lambda, _polled) = lambda(0).await;
+    let mut command = function(&lambda, &bus, address);
+    command.env("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318");
+    let output = command.output().unwrap();
+    assert!(!output.status.success());
+    let log = String::from_utf8(output.stdout).unwrap();
+    let problem = "environment variable OTEL_EXPORTER_OTLP_ENDPOINT is no URL of a collector";
+    assert!(log.contains(problem), "{log}");
+    assert!(lambda.received_requests().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn spans_are_exported_after_the_response_and_before_the_next_invocation() {
+    let (address, _client) = tables().await;
+    let bus = event_bridge(accept_all).await;
+    let (lambda, mut polled) = lambda(2).await;
+    let mut command = function(&lambda, &bus, address);
+    command
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", lambda.uri())
         .stdout(Stdio::null());
     let _function = Function(command.spawn().unwrap());
@@ -96,6 +120,13 @@ async fn spans_are_exported_after_the_response_and_before_the_next_invocation() 
         }
         other => other.to_owned(),
     };
+    let first = requests.iter().find(|it| it.url.path() == "/v1/traces");
+    let first = spans(first.unwrap());
+    let named = |name: &str| first.iter().find(|span| span.name() == name).unwrap();
+    let sent = named("send TicketOpened");
+    assert_eq!(sent.parent(), named("open-ticket").position());
+    assert_eq!(sent.links(), [named("open-ticket-function").position()]);
+
     let spans = "open-ticket, open-ticket-function, send TicketOpened";
     let steps: Vec<_> = requests.iter().map(step).collect();
     assert_eq!(

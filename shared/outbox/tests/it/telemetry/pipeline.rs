@@ -5,6 +5,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use data_encoding::HEXLOWER;
 use lambda_runtime::{
     Config, Context, LambdaInvocation, Service,
     layers::TracingLayer,
@@ -147,10 +148,12 @@ pub(super) async fn invoke(
 }
 
 fn invocation(function: &str) -> LambdaInvocation {
-    let deadline = SystemTime::now() + Duration::from_secs(60);
+    let deadline = SystemTime::now() + Duration::from_mins(1);
     let deadline = deadline.duration_since(UNIX_EPOCH).unwrap().as_millis();
-    let mut config = Config::default();
-    config.function_name = function.to_owned();
+    let config = Config {
+        function_name: function.to_owned(),
+        ..Config::default()
+    };
     let mut context = Context::default();
     context.deadline = deadline.try_into().unwrap();
     context.env_config = Arc::new(config);
@@ -297,7 +300,5 @@ async fn the_log_is_the_same() {
 }
 
 fn hex((trace_id, span_id): &(Vec<u8>, Vec<u8>)) -> String {
-    let digits =
-        |bytes: &[u8]| -> String { bytes.iter().map(|byte| format!("{byte:02x}")).collect() };
-    format!("{}-{}", digits(trace_id), digits(span_id))
+    format!("{}-{}", HEXLOWER.encode(trace_id), HEXLOWER.encode(span_id))
 }

@@ -2,8 +2,14 @@
 //! {{ aggregate }}.
 
 use aws_config::BehaviorVersion;
-use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
-use outbox::{Outbox, settings::variable};
+use lambda_runtime::{
+    Error, LambdaEvent, Runtime, layers::TracingLayer, service_fn, tracing::Instrument,
+};
+use outbox::{
+    Outbox,
+    settings::variable,
+    telemetry::{self, Telemetry, Trigger},
+};
 use serde::Deserialize;
 use {{ aggregate }}s::{SOURCE, {{ aggregate | capitalize }}s};
 
@@ -16,7 +22,7 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber();
+    let telemetry = Telemetry::from_environment()?;
     let table = variable("{{ aggregate | upcase }}S_TABLE")?;
     let outbox_table = variable("OUTBOX_TABLE")?;
     let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
@@ -25,12 +31,17 @@ async fn main() -> Result<(), Error> {
     let {{ aggregate }}s = {{ aggregate | capitalize }}s::new(client, table, outbox);
 
     let {{ aggregate }}s = &{{ aggregate }}s;
-    run(service_fn(move |event: LambdaEvent<Command>| async move {
-        let changed = match event.payload {
-            Command::Create { id, title } => {{ aggregate }}s.create(id, title).await?,
-            Command::Complete { id } => {{ aggregate }}s.complete(&id).await?,
+    let handler = service_fn(move |event: LambdaEvent<Command>| {
+        let changed = async move {
+            let changed = match event.payload {
+                Command::Create { id, title } => {{ aggregate }}s.create(id, title).await?,
+                Command::Complete { id } => {{ aggregate }}s.complete(&id).await?,
+            };
+            Ok::<_, Error>(changed)
         };
-        Ok::<_, Error>(changed)
-    }))
-    .await
+        // With OpenTelemetry, the events are below this span.
+        changed.instrument(telemetry::request_span("change-{{ aggregate }}", None))
+    });
+    let runtime = Runtime::new(handler).layer(TracingLayer::new());
+    runtime.layer(telemetry.layer(Trigger::Other)).run().await
 }

@@ -2,13 +2,17 @@
 
 use aws_config::BehaviorVersion;
 use aws_lambda_events::sqs::SqsEvent;
-use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
-use outbox::{inbox::Inbox, settings::variable};
+use lambda_runtime::{Error, LambdaEvent, Runtime, layers::TracingLayer, service_fn};
+use outbox::{
+    inbox::Inbox,
+    settings::variable,
+    telemetry::{Telemetry, Trigger},
+};
 use {{ aggregate }}s::{CONSUMER, EventCounter, counts_key};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber();
+    let telemetry = Telemetry::from_environment()?;
     let counts_table = variable("COUNTS_TABLE")?;
     let account = variable("EVENT_ACCOUNT")?;
     let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
@@ -17,8 +21,9 @@ async fn main() -> Result<(), Error> {
     let counter = EventCounter::new(inbox, counts_table, account);
 
     let counter = &counter;
-    run(service_fn(move |batch: LambdaEvent<SqsEvent>| async move {
+    let handler = service_fn(move |batch: LambdaEvent<SqsEvent>| async move {
         Ok::<_, Error>(counter.handle_batch(batch.payload).await)
-    }))
-    .await
+    });
+    let runtime = Runtime::new(handler).layer(TracingLayer::new());
+    runtime.layer(telemetry.layer(Trigger::PubSub)).run().await
 }

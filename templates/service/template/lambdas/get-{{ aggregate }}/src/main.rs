@@ -2,8 +2,11 @@
 //! has happened.
 
 use aws_config::BehaviorVersion;
-use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
-use outbox::settings::variable;
+use lambda_runtime::{Error, LambdaEvent, Runtime, layers::TracingLayer, service_fn};
+use outbox::{
+    settings::variable,
+    telemetry::{Telemetry, Trigger},
+};
 use serde::{Deserialize, Serialize};
 use {{ aggregate }}s::{Counts, {{ aggregate | capitalize }}, read_counts, {{ aggregate }}_table};
 
@@ -23,7 +26,7 @@ enum Found {
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber();
+    let telemetry = Telemetry::from_environment()?;
     let table = variable("{{ aggregate | upcase }}S_TABLE")?;
     let counts_table = variable("COUNTS_TABLE")?;
     let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
@@ -31,7 +34,7 @@ async fn main() -> Result<(), Error> {
     let {{ aggregate }}s = {{ aggregate }}_table(client.clone(), table);
 
     let ({{ aggregate }}s, client, counts_table) = (&{{ aggregate }}s, &client, &counts_table);
-    run(service_fn(move |event: LambdaEvent<Query>| async move {
+    let handler = service_fn(move |event: LambdaEvent<Query>| async move {
         let found = match event.payload {
             Query::Find { id } => {
                 let found = {{ aggregate }}s.find(&{{ aggregate | capitalize }}::aggregate_id_of(&id)).await?;
@@ -40,6 +43,7 @@ async fn main() -> Result<(), Error> {
             Query::Counts => Found::Counts(read_counts(client, counts_table).await?),
         };
         Ok::<_, Error>(found)
-    }))
-    .await
+    });
+    let runtime = Runtime::new(handler).layer(TracingLayer::new());
+    runtime.layer(telemetry.layer(Trigger::Other)).run().await
 }

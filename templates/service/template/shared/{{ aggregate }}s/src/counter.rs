@@ -5,8 +5,12 @@ use aws_sdk_dynamodb::{
     error::BoxError,
     types::{AttributeValue, Update},
 };
-use outbox::inbox::{ConsumerWrites, Handled, Inbox, Subscription};
+use outbox::{
+    inbox::{ConsumerWrites, Handled, Inbox, Subscription},
+    telemetry,
+};
 use serde::Deserialize;
+use tracing::Instrument;
 
 use crate::{
     SOURCE,
@@ -78,6 +82,8 @@ impl EventCounter {
             .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
             .build()?;
         let writes = ConsumerWrites::new().update(count);
-        Ok(self.inbox.once(&received.event, writes).await?)
+        let counted = self.inbox.once(&received.event, writes);
+        let span = telemetry::consumer_span(&received.event);
+        Ok(counted.instrument(span).await?)
     }
 }
