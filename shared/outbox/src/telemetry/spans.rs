@@ -148,3 +148,33 @@ fn remote(traceparent: &Traceparent) -> Option<SpanContext> {
         TraceState::default(),
     ))
 }
+
+#[cfg(all(test, feature = "append"))]
+mod tests {
+    use lambda_runtime::tracing::subscriber::{layer::SubscriberExt, registry};
+    use opentelemetry_sdk::trace::SdkTracerProvider;
+
+    use super::*;
+    use crate::telemetry::Telemetry;
+
+    const CALLER: &str = "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01";
+    const OTHER: &str = "00-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-bbbbbbbbbbbbbbbb-01";
+
+    #[test]
+    fn events_are_below_the_span_of_their_commit_unless_they_are_in_another_trace() {
+        let [caller, other] = [CALLER, OTHER].map(|text| Traceparent::parse(text).unwrap());
+        let telemetry = Telemetry::of(SdkTracerProvider::builder().build());
+        let subscriber = registry().with(telemetry.subscriber_layer());
+        tracing::subscriber::with_default(subscriber, || {
+            let span = request_span("POST /orders", Some(&caller));
+            let _entered = span.enter();
+            let own = position_of_events(Some(&caller)).unwrap();
+            assert_eq!(own.trace_id(), caller.trace_id());
+            assert_ne!(own, caller);
+            assert_eq!(position_of_events(None), Some(own));
+            assert_eq!(position_of_events(Some(&other)), None);
+        });
+        assert_eq!(position_of_events(Some(&caller)), None);
+        assert_eq!(position_of_events(None), None);
+    }
+}
