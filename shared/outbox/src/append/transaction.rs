@@ -1,6 +1,8 @@
 //! One change: an aggregate, its events, and other writes, committed together.
 
 use std::sync::Arc;
+#[cfg(feature = "opentelemetry")]
+use std::sync::OnceLock;
 
 use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, Update};
 use backon::Retryable;
@@ -102,6 +104,10 @@ pub struct Transaction {
     extensions: Vec<NamedValue>,
     /// Shared, because clones are the same transaction.
     attempts: Arc<Attempts>,
+    /// The `traceparent` of the span that was committed in first, if it replaces the other: an
+    /// attempt in another span must write the same.
+    #[cfg(feature = "opentelemetry")]
+    position: Arc<OnceLock<Option<Traceparent>>>,
     /// When the transaction was created: the time of all its events.
     time: Timestamp,
 }
@@ -150,6 +156,8 @@ impl Transaction {
             traceparent: None,
             extensions: Vec::new(),
             attempts: Arc::new(Attempts::new()),
+            #[cfg(feature = "opentelemetry")]
+            position: Arc::default(),
         }
     }
 
@@ -428,9 +436,9 @@ impl Transaction {
     fn rows(&self) -> Vec<OutboxRow> {
         let traceparent = self.traceparent.as_ref();
         #[cfg(feature = "opentelemetry")]
-        let of_span = crate::telemetry::position_of_events(traceparent);
+        let of_span = || crate::telemetry::position_of_events(traceparent);
         #[cfg(feature = "opentelemetry")]
-        let traceparent = of_span.as_ref().or(traceparent);
+        let traceparent = self.position.get_or_init(of_span).as_ref().or(traceparent);
         (self.aggregate.next_sequence()..)
             .zip(&self.events)
             .map(|(sequence, event)| self.row(sequence, event, traceparent))

@@ -4,6 +4,7 @@
 //! as a process of its own: a test of this binary, or an example.
 
 mod collector;
+mod commit_again;
 mod function;
 mod off;
 mod pipeline;
