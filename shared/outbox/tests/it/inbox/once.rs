@@ -1,5 +1,6 @@
 //! Duplicates, concurrent deliveries, and the record of an event.
 
+use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Update};
 use futures::future::join_all;
 use jiff::SignedDuration;
 use outbox::{
@@ -34,6 +35,57 @@ async fn the_consumers_writes_and_the_record_are_written_together() {
                 "handledAt": now().as_millisecond(),
                 "expiresAt": expires_at,
             })
+        ]
+    );
+}
+
+#[tokio::test]
+async fn each_kind_of_write_is_part_of_the_transaction() {
+    let fixture = Fixture::start().await;
+    let first = event("orders", "1");
+    let created = put("deleted").put(new_put("checked"), key());
+    let _ = fixture.inbox.once(&first, created).await.unwrap();
+
+    let update = Update::builder()
+        .table_name("table")
+        .key("pk", AttributeValue::S("updated".into()))
+        .update_expression("SET seen = :event")
+        .expression_attribute_values(":event", AttributeValue::S("2".into()));
+    let delete = Delete::builder()
+        .table_name("table")
+        .key("pk", AttributeValue::S("deleted".into()));
+    let check = |pk: &str| {
+        let check = ConditionCheck::builder()
+            .table_name("table")
+            .key("pk", AttributeValue::S(pk.into()))
+            .condition_expression("attribute_exists(pk)");
+        check.build().unwrap()
+    };
+    let writes = ConsumerWrites::new()
+        .update(update.build().unwrap())
+        .delete(delete.build().unwrap());
+    let second = event("orders", "2");
+    let fails = writes.clone().condition_check(check("missing"));
+    let error = fixture.inbox.once(&second, fails).await.unwrap_err();
+    let OnceError::Commit(CommitError::ConditionFailed(failed)) = error else {
+        panic!("{error:?}")
+    };
+    assert_eq!(failed[0].participant, Participant::Action(2));
+    assert_eq!(
+        fixture.keys().await,
+        ["checked", "deleted", "inbox#consumer#orders#1"]
+    );
+
+    let succeeds = writes.condition_check(check("checked"));
+    let handled = fixture.inbox.once(&second, succeeds).await.unwrap();
+    assert_eq!(handled, Handled::Now);
+    assert_eq!(
+        fixture.keys().await,
+        [
+            "checked",
+            "inbox#consumer#orders#1",
+            "inbox#consumer#orders#2",
+            "updated"
         ]
     );
 }
