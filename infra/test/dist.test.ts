@@ -1,6 +1,6 @@
 // Tests scripts/dist on a copy of what it reads.
 import { spawnSync } from "node:child_process";
-import { cpSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { beforeAll, expect, test } from "vitest";
 import { Outside, REPOSITORY } from "./outside.ts";
 
@@ -31,8 +31,10 @@ test.each(["outboxctl", "stream-mapping"])("%s is packed with its documents", (n
     expect(ended.stdout).toContain(`packed target/dist/${folder}.tar.gz`);
     outside.run("tar", ["-xzf", outside.path(`target/dist/${folder}.tar.gz`)]);
     const listed = outside.run("sh", ["-c", `find "${folder}" -type f | sort`]).stdout;
+    const schemas = name === "outboxctl" ? readdirSync("../scripts/outboxctl/schemas") : [];
     expect(listed.trim().split("\n")).toEqual(
       [
+        ...schemas.map((schema) => `schemas/${schema}`),
         ...["LICENSE-APACHE", "LICENSE-MIT", "README.md"],
         ...["bash", "elv", "fish", "ps1"].map((ending) => `complete/${name}.${ending}`),
         ...[`complete/_${name}`, `man/${name}.1`, name],
