@@ -465,6 +465,21 @@ async fn a_young_row_of_the_batch_that_is_parked_holds_those_behind_it() {
     assert_eq!(aws.parked().len(), 1);
 }
 
+/// Young records are not looked up, and a duplicate follows if the relay has forgotten the row.
+#[tokio::test(start_paused = true)]
+async fn a_row_that_was_published_ahead_of_its_record_is_not_published_again() {
+    let aws = in_memory();
+    let relay = aws.relay();
+    let rows = insert(&aws, &[("a", 1), ("a", 2), ("a", 3)]);
+    publish(&relay, rows[2..].to_vec()).await;
+    let outcome = publish(&relay, rows[..2].to_vec()).await;
+    assert_eq!(aws.published_rows(), ["a/1", "a/2", "a/3"]);
+    for row in &rows[..2] {
+        let expected = RowOutcome::Settled(Settled::Absent);
+        assert_eq!(outcome.of(&row.key), Some(&expected));
+    }
+}
+
 /// The relay parks a row that it finds, an operator settles it, and only then its record arrives.
 #[tokio::test(start_paused = true)]
 async fn a_row_that_was_parked_ahead_of_its_record_holds_nothing_once_it_is_settled() {
