@@ -142,7 +142,7 @@ impl Shipping {
         let handled = async {
             let handled = timeout_at(return_by, handled).await;
             handled.unwrap_or_else(|_| {
-                tracing::error!("message not handled in time");
+                tracing::error!(message_id, "message not handled in time");
                 Err(ShippingError::OutOfTime)
             })
         };

@@ -434,7 +434,8 @@ impl Transaction {
     }
 
     fn rows(&self) -> Vec<OutboxRow> {
-        let traceparent = self.traceparent.as_ref();
+        let of_header = || self.trace_header.as_ref()?.traceparent();
+        let traceparent = self.traceparent.as_ref().or_else(of_header);
         #[cfg(feature = "opentelemetry")]
         let of_span = || crate::telemetry::position_of_events(traceparent);
         #[cfg(feature = "opentelemetry")]
@@ -463,7 +464,7 @@ impl Transaction {
                 subject: aggregate_id,
                 time: self.time,
                 sequence,
-                traceparent: traceparent.or_else(|| trace_header?.traceparent()),
+                traceparent,
                 correlation_id: self.correlation_id.as_deref(),
                 causation_id: self.causation_id.as_deref(),
                 extensions: self.extensions_of(event),

@@ -7,10 +7,10 @@ use http::Uri;
 use super::InvalidTelemetry;
 
 /// The variables that name a collector. The first that is set counts.
-const ENDPOINTS: [&str; 2] = [
-    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
-    "OTEL_EXPORTER_OTLP_ENDPOINT",
-];
+const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", BASE];
+
+/// The one to which the exporter adds a path.
+const BASE: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
 /// The variables that choose a protocol. The first that is set counts.
 const PROTOCOLS: [&str; 2] = [
@@ -39,8 +39,11 @@ pub(super) fn wants_spans(
     let Some((name, endpoint)) = first(ENDPOINTS, read)? else {
         return Ok(false);
     };
-    if !is_url(&endpoint) {
+    let Some(url) = url(&endpoint) else {
         return Err(InvalidTelemetry::Endpoint(name));
+    };
+    if name == BASE && url.query().is_some() {
+        return Err(InvalidTelemetry::Query);
     }
     match first(PROTOCOLS, read)? {
         Some((name, value)) if value != "http/protobuf" => {
@@ -63,12 +66,11 @@ fn first(
     Ok(None)
 }
 
-fn is_url(text: &str) -> bool {
-    let Ok(url) = text.parse::<Uri>() else {
-        return false;
-    };
+fn url(text: &str) -> Option<Uri> {
+    let url = text.parse::<Uri>().ok()?;
     let has_host = url.host().is_some_and(|host| !host.is_empty());
-    has_host && matches!(url.scheme_str(), Some("http" | "https"))
+    let is_http = matches!(url.scheme_str(), Some("http" | "https"));
+    (has_host && is_http).then_some(url)
 }
 
 #[cfg(test)]
@@ -88,7 +90,7 @@ mod tests {
         for endpoint in ENDPOINTS {
             let named = (endpoint, "http://localhost:4318");
             assert_eq!(wanted(&[named]), Ok(true));
-            assert_eq!(wanted(&[(endpoint, "https://host/a/path?key=1")]), Ok(true));
+            assert_eq!(wanted(&[(endpoint, "https://host/a/path")]), Ok(true));
             assert_eq!(wanted(&[(endpoint, "")]), Ok(false));
             assert_eq!(wanted(&[named, ("OTEL_SDK_DISABLED", "TRUE")]), Ok(false));
             assert_eq!(wanted(&[named, ("OTEL_SDK_DISABLED", "false")]), Ok(true));
@@ -121,6 +123,20 @@ mod tests {
         // It would not be used.
         let disabled = [("OTEL_SDK_DISABLED", "true"), (ENDPOINTS[0], "secret")];
         assert_eq!(wanted(&disabled), Ok(false));
+    }
+
+    #[test]
+    fn a_path_is_added_only_to_a_url_without_a_query() {
+        let url = "https://host/a/path?key=1";
+        assert_eq!(wanted(&[(ENDPOINTS[0], url)]), Ok(true));
+        assert_eq!(
+            wanted(&[(BASE, url)]),
+            Err(
+                "environment variable OTEL_EXPORTER_OTLP_ENDPOINT has a query, and a path can't be \
+                 added to it: name the whole URL in OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
+                    .to_owned()
+            )
+        );
     }
 
     #[test]

@@ -10,6 +10,12 @@ pub enum InvalidTelemetry {
     /// The endpoint is no URL. It is not shown, because it may contain a key.
     #[error("environment variable {0} is no URL of a collector, such as http://localhost:4318")]
     Endpoint(&'static str),
+    /// The path of spans can't be added to the endpoint.
+    #[error(
+        "environment variable OTEL_EXPORTER_OTLP_ENDPOINT has a query, and a path can't be added to \
+         it: name the whole URL in OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
+    )]
+    Query,
     /// The variable is not UTF-8.
     #[error("environment variable {0} is not UTF-8")]
     NotUtf8(&'static str),

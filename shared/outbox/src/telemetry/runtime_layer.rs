@@ -130,3 +130,19 @@ async fn export(provider: SdkTracerProvider, most_time: Duration) {
         Err(_) => tracing::warn!(?most_time, "spans were not exported in time"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_export_ends_before_the_deadline() {
+        let in_time = |left: Duration| time_until(SystemTime::now() + left);
+        assert_eq!(in_time(Duration::from_mins(1)), MOST_TIME);
+        assert_eq!(in_time(Duration::from_millis(100)), Duration::ZERO);
+        let left = in_time(Duration::from_secs(1));
+        assert!(left <= Duration::from_millis(500), "{left:?}");
+        assert!(left > Duration::from_millis(300), "{left:?}");
+        assert_eq!(time_until(SystemTime::UNIX_EPOCH), MOST_TIME);
+    }
+}

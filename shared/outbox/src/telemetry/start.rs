@@ -1,7 +1,7 @@
 //! Where spans go, if anywhere.
 
 use lambda_runtime::tracing::{
-    Subscriber, init_default_subscriber,
+    Subscriber,
     subscriber::{
         EnvFilter, Layer,
         filter::{FilterExt, LevelFilter, filter_fn},
@@ -14,6 +14,7 @@ use lambda_runtime::tracing::{
 };
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing::subscriber::with_default;
 
 use super::{InvalidTelemetry, TelemetryLayer, Trigger, environment::wants_spans, export, spans};
 
@@ -31,24 +32,15 @@ impl Telemetry {
     /// # Errors
     ///
     /// If spans are to be exported and a variable is invalid, or if it is called outside of a Tokio
-    /// runtime, or twice. Whether the collector can be reached is no matter: see
-    /// [`layer`](Self::layer).
-    ///
-    /// # Panics
-    ///
-    /// If the process has a subscriber already, and spans are not to be exported:
-    /// `init_default_subscriber` does.
+    /// runtime; or if the process has a subscriber already. Whether the collector can be reached is
+    /// no matter: see [`layer`](Self::layer).
     pub fn from_environment() -> Result<Self, InvalidTelemetry> {
-        let provider = provider().inspect_err(|error| {
+        // With a log, because the SDK only warns about some variables that it can't use.
+        let provider = with_default(registry().with(log()), || {
             // `main` shows the error as Rust has it, and not its message.
-            init_default_subscriber();
-            tracing::error!(%error, "telemetry was not started");
+            provider().inspect_err(|error| tracing::error!(%error, "telemetry was not started"))
         })?;
-        let Some(provider) = provider else {
-            init_default_subscriber();
-            return Ok(Self(None));
-        };
-        let telemetry = Self::of(provider);
+        let telemetry = Self(provider);
         registry()
             .with(telemetry.subscriber_layer())
             .with(log())
@@ -110,7 +102,11 @@ impl Telemetry {
                 .with_threads(false)
                 .with_tracked_inactivity(false)
         });
-        layer.with_filter(filter_fn(spans::is_exported))
+        // Without a provider, too, the layer says which spans are wanted.
+        let is_on = self.is_on();
+        layer.with_filter(filter_fn(move |metadata| {
+            is_on && spans::is_exported(metadata)
+        }))
     }
 }
 

@@ -4,10 +4,10 @@
 //! as a process of its own: a test of this binary, or an example.
 
 mod collector;
-mod commit_again;
 mod function;
 mod off;
 mod pipeline;
+mod position;
 mod unreachable;
 
 use std::{

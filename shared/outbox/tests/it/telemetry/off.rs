@@ -11,11 +11,10 @@ const CALLER: (&str, &str) = (
 );
 
 #[tokio::test]
-async fn a_process_without_a_collector_exports_nothing() {
+async fn a_process_whose_sdk_is_disabled_exports_nothing() {
     let collector = Collector::start().await;
     let url = collector.url();
     let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", url.as_str());
-    run(pipeline::PROGRAM, &[CALLER]);
     run(
         pipeline::PROGRAM,
         &[CALLER, endpoint, ("OTEL_SDK_DISABLED", "true")],

@@ -279,7 +279,7 @@ async fn the_service_has_the_name_of_the_function_unless_it_has_its_own() {
 async fn the_log_is_the_same() {
     let collector = Collector::start().await;
     let caller = ("TRACEPARENT", CALLER);
-    for level in ["INFO", "DEBUG"] {
+    for level in ["INFO", "DEBUG", "TRACE"] {
         let level = ("AWS_LAMBDA_LOG_LEVEL", level);
         let off = run(PROGRAM, &[caller, level]);
         let url = collector.url();

@@ -51,3 +51,14 @@ fn an_invocation_succeeds_with_a_collector_that_does_not_respond_and_the_log_say
     assert!(has(&log, "handled"), "{log:?}");
     assert!(has(&log, "spans were not exported"), "{log:?}");
 }
+
+#[test]
+fn a_variable_that_the_sdk_cannot_use_is_in_the_log() {
+    let url = unused_endpoint();
+    let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", url.as_str());
+    let output = run(PROGRAM, &[endpoint, ("OTEL_TRACES_SAMPLER", "no_such")]);
+    let warned = log(&output)
+        .into_iter()
+        .any(|line| line.contains("no_such"));
+    assert!(warned, "{output:?}");
+}

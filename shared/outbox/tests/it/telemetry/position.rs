@@ -1,9 +1,9 @@
-//! A transaction that is committed again, in another span.
+//! The position of events that are committed within a span.
 
 use lambda_runtime::tracing::subscriber::{layer::SubscriberExt, registry};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use outbox::{
-    AggregateWrite, CloudEvent, CommitError, DomainEvent, KeySchema, Transaction,
+    AggregateWrite, CloudEvent, CommitError, DomainEvent, KeySchema, Traceparent, Transaction,
     telemetry::{Telemetry, request_span},
 };
 use outbox_testing::{Fault, InMemoryAws, Operation};
@@ -53,4 +53,19 @@ async fn each_attempt_writes_the_position_of_the_first() {
     assert!(positions[0].is_some());
     assert_eq!(positions[0], positions[1]);
     assert_ne!(positions[0], positions[2]);
+}
+
+#[tokio::test]
+async fn a_position_in_another_trace_is_kept() {
+    let telemetry = Telemetry::of(SdkTracerProvider::builder().build());
+    let subscriber = registry().with(telemetry.subscriber_layer());
+    let _tracing = tracing::subscriber::set_default(subscriber);
+    let aws = InMemoryAws::new();
+    aws.create_table("accounts", KeySchema::partition_key("pk"));
+    let header = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+    let transaction = transaction(&aws, "a").trace_header(header);
+    let span = request_span("command", None);
+    transaction.commit().instrument(span).await.unwrap();
+    let expected = Traceparent::from_x_ray(header);
+    assert_eq!(aws.appended()[0].traceparent, expected);
 }
