@@ -31,16 +31,17 @@ async fn main() -> Result<(), Error> {
     let {{ aggregate }}s = {{ aggregate | capitalize }}s::new(client, table, outbox);
 
     let {{ aggregate }}s = &{{ aggregate }}s;
-    let handler = service_fn(move |event: LambdaEvent<Command>| {
-        let changed = async move {
-            let changed = match event.payload {
-                Command::Create { id, title } => {{ aggregate }}s.create(id, title).await?,
-                Command::Complete { id } => {{ aggregate }}s.complete(&id).await?,
-            };
-            Ok::<_, Error>(changed)
-        };
+    let handler = service_fn(move |event: LambdaEvent<Command>| async move {
         // With OpenTelemetry, the events are below this span.
-        changed.instrument(telemetry::request_span("change-{{ aggregate }}", None))
+        let span = telemetry::request_span("change-{{ aggregate }}", None);
+        let changed = async {
+            match event.payload {
+                Command::Create { id, title } => {{ aggregate }}s.create(id, title).await,
+                Command::Complete { id } => {{ aggregate }}s.complete(&id).await,
+            }
+        };
+        let changed = changed.instrument(span.clone()).await;
+        Ok::<_, Error>(changed.inspect_err(|_| telemetry::fail(&span, "not_changed"))?)
     });
     let runtime = Runtime::new(handler).layer(TracingLayer::new());
     runtime.layer(telemetry.layer(Trigger::Other)).run().await

@@ -84,6 +84,7 @@ impl EventCounter {
         let writes = ConsumerWrites::new().update(count);
         let counted = self.inbox.once(&received.event, writes);
         let span = telemetry::consumer_span(&received.event);
-        Ok(counted.instrument(span).await?)
+        let counted = counted.instrument(span.clone()).await;
+        Ok(counted.inspect_err(|_| telemetry::fail(&span, "not_counted"))?)
     }
 }
