@@ -79,6 +79,22 @@ impl CommandLine {
         }
     }
 
+    /// Returns a command of make for the same outbox, however this program was started.
+    pub(crate) fn by_make(&self, arguments: &[&str]) -> String {
+        match self {
+            Self::Make { .. } => self.with(arguments),
+            Self::Program {
+                outbox, account, ..
+            } => {
+                let make = Self::Make {
+                    outbox: variables_of_make(outbox),
+                    account: account.clone(),
+                };
+                make.with(arguments)
+            }
+        }
+    }
+
     /// Returns a command for the same outbox that names a row or a dead letter. An id that
     /// begins with `-` would be parsed as an option, so it comes last, after `--`.
     pub(crate) fn with_id(&self, command: &[&str], id: &str, options: &[&str]) -> String {

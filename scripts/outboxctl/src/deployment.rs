@@ -59,6 +59,7 @@ impl Deployment {
             stack: name.clone(),
             account: account.id.clone(),
             region: account.region.clone(),
+            is_local: arguments.env == Some(Environment::Local),
         })?;
         let outputs: HashMap<&str, &str> = stack
             .outputs()
@@ -79,7 +80,9 @@ impl Deployment {
         Ok(Self {
             account,
             is_local: arguments.env == Some(Environment::Local),
-            is_of_orders: arguments.stack.is_none(),
+            is_of_orders: arguments
+                .env
+                .is_some_and(|env| name == stack_of_orders(env)),
             purpose: Purpose::of(arguments.env, tag),
             outbox_table: output("OutboxTableName")?,
             event_bus: output("EventBusName")?,
@@ -107,10 +110,14 @@ fn order(output: Option<&str>, stack: &str) -> Result<Order, Error> {
     })
 }
 
+fn stack_of_orders(environment: Environment) -> String {
+    format!("{SERVICE}-{}", environment.name())
+}
+
 fn stack_name(arguments: &Arguments) -> String {
     match (&arguments.stack, arguments.env) {
         (Some(stack), _) => stack.clone(),
-        (None, Some(environment)) => format!("{SERVICE}-{}", environment.name()),
+        (None, Some(environment)) => stack_of_orders(environment),
         // The command line has one of them.
         (None, None) => String::new(),
     }

@@ -40,6 +40,8 @@ pub(crate) enum Error {
         stack: String,
         account: String,
         region: String,
+        /// Whether it was looked for on the local AWS.
+        is_local: bool,
     },
 
     #[error("stack {stack} has no output {output}")]
@@ -155,8 +157,12 @@ impl Error {
     pub(crate) fn help(&self, commands: &CommandLine) -> Vec<String> {
         let fixed = |help: &str| vec![help.to_owned()];
         match self {
-            Self::NotLocal(_) => fixed(
-                "start one with 'make dev', then use 'make status ENV=local' or 'make replay ENV=local', which set the address",
+            Self::NotLocal(_) => vec![format!(
+                "start one with 'make dev', then use make, which sets the address: {}",
+                commands.by_make(&["status"])
+            )],
+            Self::NoStack { is_local: true, .. } => fixed(
+                "is it the stack of another service? with --env local --stack NAME, or ENV=local STACK=NAME of make, it is found by its name",
             ),
             Self::NoStack { .. } => {
                 fixed("is this the right account and Region? 'make deploy' creates the stack")

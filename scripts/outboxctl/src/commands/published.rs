@@ -36,12 +36,12 @@ pub(crate) struct RemainingRow {
     pub(crate) row: String,
     /// Why it is still there.
     pub(crate) why: String,
-    /// The command that shows or settles what it waits for, if there is one.
+    /// The command that shows or settles what keeps it in the table, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) next: Option<String>,
 }
 
-/// Why a row is still in the table, and a command for what it waits for.
+/// Why a row is still in the table, and a command for that.
 pub(super) type WhyLeft = (String, Option<String>);
 
 impl Published {

@@ -18,7 +18,8 @@ pub(crate) fn check(command: &Command, output: &Output) {
         .get_args()
         .filter_map(|typed| typed.to_str())
         .collect();
-    let is_json = typed.windows(2).any(|pair| pair == ["--output", "json"]);
+    let is_json = typed.contains(&"--output=json")
+        || typed.windows(2).any(|pair| pair == ["--output", "json"]);
     let is_help = typed
         .iter()
         .any(|word| ["--help", "--version"].contains(word));

@@ -2,12 +2,13 @@
 
 use std::{
     fs::File,
-    io::{ErrorKind, Read},
+    io::Read,
     os::fd::OwnedFd,
     process::{Command, Stdio},
 };
 
 use rustix::{
+    io::Errno,
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
     termios::{Winsize, tcsetwinsize},
 };
@@ -21,8 +22,9 @@ pub(crate) fn shown(mut command: Command, width: u16) -> String {
     drop(command);
     let mut shown = Vec::new();
     if let Err(error) = File::from(operator).read_to_end(&mut shown) {
-        // How Linux says that nobody has the terminal any more: EIO, for which std has no name.
-        assert_ne!(error.kind(), ErrorKind::InvalidInput, "{error}");
+        // How Linux says that the terminal is closed on the other side.
+        let closed = Some(Errno::IO.raw_os_error());
+        assert_eq!(error.raw_os_error(), closed, "{error}");
     }
     child.wait().unwrap();
     String::from_utf8(shown).unwrap().replace("\r\n", "\n")

@@ -1,4 +1,4 @@
-//! Schemas that others rely on, kept as files: what is sent must match its file, and a file is
+//! Schemas that programs rely on, kept as files: what is sent must match its file, and a file is
 //! replaced only by a schema that breaks no reader. For tests.
 
 mod changes;

@@ -205,6 +205,7 @@ mod tests {
             stack: "mine".to_owned(),
             account: "1".to_owned(),
             region: "eu-central-1".to_owned(),
+            is_local: false,
         })
     }
 

@@ -19,7 +19,7 @@ const MOST_LETTERS: usize = 10;
 pub(crate) struct DeadLetters {
     /// Letters that can be received.
     pub(crate) visible: usize,
-    /// Letters in flight: received by a replay and not deleted yet.
+    /// Letters in flight: received, for a replay or only to look at them, and not deleted yet.
     pub(crate) in_flight: usize,
     /// When the oldest of the letters that were read was sent, if that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
