@@ -267,11 +267,11 @@ dist-commands: released-target prerequisites python-tools cross-linker $(CARGO_A
 	@$(cargo_lambda_auditable) $(commands) --lambda-dir target/lambda/$(TARGET)
 	@scripts/check-auditable $(patsubst %,target/lambda/$(TARGET)/%/bootstrap,outboxctl stream-mapping)
 	@# By a program for this machine: one for another processor can't be run.
-	cargo build --locked --bin outboxctl --bin stream-mapping
+	@$(cargo_lambda) --package outboxctl --package stream-mapping-cli --compiler cargo --lambda-dir target/lambda/local
 	@for command in outboxctl stream-mapping; do \
 		mkdir -p target/pages/$$command || exit; \
 		for page in man bash zsh fish powershell elvish; do \
-			cargo run --locked --bin $$command -- generate $$page >target/pages/$$command/$$page || exit; \
+			target/lambda/local/$$command/bootstrap generate $$page >target/pages/$$command/$$page || exit; \
 		done; \
 	done
 	@for command in outboxctl stream-mapping; do \
