@@ -217,6 +217,12 @@ fn another_stack_may_be_on_the_local_aws() {
     let headers = call.join().unwrap();
     assert!(headers.contains("Credential=test/"), "{headers}");
 
+    let mut command = not_signed_in();
+    let output = command.args(["--env", "local", "--stack", "mine", "status"]);
+    let text = stderr(&output.output().unwrap());
+    let expected = "make outboxctl ENV=local STACK=mine ARGS=status\n";
+    assert!(text.ends_with(expected), "{text}");
+
     let mut command = outboxctl(nowhere());
     let output = command.args(["--env", "dev", "--stack", "mine", "status"]);
     let text = stderr(&output.output().unwrap());

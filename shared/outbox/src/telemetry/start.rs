@@ -102,7 +102,7 @@ impl Telemetry {
                 .with_threads(false)
                 .with_tracked_inactivity(false)
         });
-        // Without a provider, too, the layer says which spans are wanted.
+        // The filter of a layer that isn't there counts, too, and would turn the spans on.
         let is_on = self.is_on();
         layer.with_filter(filter_fn(move |metadata| {
             is_on && spans::is_exported(metadata)

@@ -9,7 +9,7 @@ use outbox::{
 use outbox_testing::{Fault, InMemoryAws, Operation};
 use serde::Serialize;
 use serde_json::json;
-use tracing::Instrument;
+use tracing::{Instrument, subscriber::DefaultGuard};
 
 #[derive(Serialize)]
 struct Opened;
@@ -18,6 +18,16 @@ impl DomainEvent for Opened {
     fn event_type(&self) -> &str {
         "Opened"
     }
+}
+
+/// Returns AWS with a table, and what keeps telemetry on.
+fn traced() -> (DefaultGuard, InMemoryAws) {
+    let telemetry = Telemetry::of(SdkTracerProvider::builder().build());
+    let subscriber = registry().with(telemetry.subscriber_layer());
+    let tracing = tracing::subscriber::set_default(subscriber);
+    let aws = InMemoryAws::new();
+    aws.create_table("accounts", KeySchema::partition_key("pk"));
+    (tracing, aws)
 }
 
 fn transaction(aws: &InMemoryAws, account: &str) -> Transaction {
@@ -31,11 +41,7 @@ fn transaction(aws: &InMemoryAws, account: &str) -> Transaction {
 /// one that was written without a response.
 #[tokio::test]
 async fn each_attempt_writes_the_position_of_the_first() {
-    let telemetry = Telemetry::of(SdkTracerProvider::builder().build());
-    let subscriber = registry().with(telemetry.subscriber_layer());
-    let _tracing = tracing::subscriber::set_default(subscriber);
-    let aws = InMemoryAws::new();
-    aws.create_table("accounts", KeySchema::partition_key("pk"));
+    let (_tracing, aws) = traced();
     let [first, second] = ["first", "second"].map(|name| request_span(name, None));
 
     let retried = transaction(&aws, "retried");
@@ -57,11 +63,7 @@ async fn each_attempt_writes_the_position_of_the_first() {
 
 #[tokio::test]
 async fn a_position_in_another_trace_is_kept() {
-    let telemetry = Telemetry::of(SdkTracerProvider::builder().build());
-    let subscriber = registry().with(telemetry.subscriber_layer());
-    let _tracing = tracing::subscriber::set_default(subscriber);
-    let aws = InMemoryAws::new();
-    aws.create_table("accounts", KeySchema::partition_key("pk"));
+    let (_tracing, aws) = traced();
     let header = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
     let transaction = transaction(&aws, "a").trace_header(header);
     let span = request_span("command", None);
