@@ -59,6 +59,9 @@ pub(crate) trait Rows {
     /// Returns the names of the events that the bus has accepted, in order.
     fn published_rows(&self) -> Vec<String>;
 
+    /// Returns what was sent to the bus: for each request the names of its events.
+    fn requests(&self) -> Vec<String>;
+
     /// Returns the names of the rows that are not parked.
     fn pending_rows(&self) -> Vec<String>;
 
@@ -111,6 +114,12 @@ impl Rows for InMemoryAws {
             let accepted = services.bus.accepted.iter();
             accepted.map(|event| event.row.key.to_string()).collect()
         })
+    }
+
+    fn requests(&self) -> Vec<String> {
+        let calls = self.calls(Operation::PutEvents).into_iter();
+        let names = calls.map(|call| call.rows.iter().map(RowKey::to_string).collect::<Vec<_>>());
+        names.map(|names| names.join(" ")).collect()
     }
 
     fn pending_rows(&self) -> Vec<String> {

@@ -1,14 +1,22 @@
 //! The seams for tests of services: another database, and chosen event ids.
 
+use std::time::Duration;
+
 use outbox::{
     AggregateWrite, KeySchema,
     inbox::{ConsumerWrites, Handled},
 };
-use outbox_testing::InMemoryAws;
+use outbox_testing::{InMemoryAws, Operation};
 use serde_json::json;
+use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::{append::renamed, inbox::event};
+use crate::{
+    append::renamed,
+    inbox::event,
+    memory::{Rows, in_memory, transient_call},
+    relay::publish::in_a_minute,
+};
 
 fn key() -> KeySchema {
     KeySchema::partition_key("pk")
@@ -38,4 +46,22 @@ async fn an_inbox_keeps_its_records_in_another_database() {
         let handled = inbox.once(&event, ConsumerWrites::new()).await;
         assert_eq!(handled.unwrap(), expected);
     }
+}
+
+/// So that a failing test fails again.
+#[tokio::test(start_paused = true)]
+async fn a_relay_pauses_as_long_in_every_run() {
+    let mut runs = Vec::new();
+    for _ in 0..2 {
+        let aws = in_memory();
+        let candidate = aws.insert("a", 1);
+        aws.fail_with(Operation::PutEvents, [(); 4].map(|()| transient_call()));
+        let begun = Instant::now();
+        aws.relay().publish(vec![candidate], in_a_minute()).await;
+        let puts = aws.calls(Operation::PutEvents).into_iter();
+        let times: Vec<Duration> = puts.map(|call| call.began - begun).collect();
+        assert_eq!(times.len(), 5);
+        runs.push(times);
+    }
+    assert_eq!(runs[0], runs[1]);
 }

@@ -1,6 +1,9 @@
 //! What a fault costs at most: how many duplicates, and how many calls.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use jiff::SignedDuration;
 use outbox::{
@@ -178,6 +181,31 @@ async fn a_sweep_sends_an_event_without_answer_twice_at_most() {
     assert_eq!((report.published, report.failed), (1, 10), "{report:?}");
     let sent = puts(&aws) - before - 1;
     assert!(sent <= 2, "{sent} requests without an answer");
+}
+
+/// So many of them have a common cause, and they would be kept in memory.
+#[tokio::test(start_paused = true)]
+async fn a_sweep_retries_500_rows_at_most() {
+    let aws = in_memory();
+    let relay = warm_relay(&aws).await;
+    insert_many(&aws, "fails", 1_200);
+    insert_many(&aws, "a", 1_200);
+    aws.set_fault_plan(reject(|key| {
+        key.aggregate_id.starts_with("fails").then(transient)
+    }));
+    aws.clock().advance(SignedDuration::from_hours(1));
+    let sweeper = Sweeper::new(relay, DEFAULT_GRACE);
+    let report = sweeper.sweep(Instant::now() + Duration::from_mins(4)).await;
+    assert_eq!((report.published, report.failed), (1_200, 1_200));
+
+    let mut sent: BTreeMap<String, usize> = BTreeMap::new();
+    for call in aws.calls(Operation::PutEvents) {
+        for key in call.rows {
+            *sent.entry(key.aggregate_id).or_default() += 1;
+        }
+    }
+    let retried = sent.values().filter(|times| **times > 1);
+    assert_eq!(retried.count(), 500);
 }
 
 /// Sweeps a table of old rows, of which some fail for now. Returns how long it takes until the

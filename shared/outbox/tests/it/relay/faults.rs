@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use outbox::{
     Candidate, Unreadable,
-    ports::{CallError, EntryError},
+    ports::{CallError, EntryError, EventBus},
     relay::{Failure, Halt, Settled},
 };
 use outbox_testing::{Call, Fault, Happened, Operation};
+use serde_json::json;
 use tokio::time::Instant;
 
 use super::publish::{failures, insert, publish, settled_as};
@@ -128,6 +129,31 @@ async fn poison_gets_a_dead_letter_then_is_parked_and_the_rest_is_published() {
         assert!(sent < position(&Happened::Parked(letter.key)));
     }
     assert!(aws.pending_rows().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_is_too_large_from_one_byte_over_the_limit_on() {
+    let aws = in_memory();
+    let sized = |sequence, bytes| {
+        let filled = |length| {
+            let detail = json!({"x": "y".repeat(length)}).to_string();
+            row_with_detail("a", sequence, &detail)
+        };
+        filled(bytes - aws.entry_bytes(&filled(0)))
+    };
+    let largest = aws.insert_row(sized(1, LIMITS.bytes));
+    let larger = aws.insert_row(sized(2, LIMITS.bytes + 1));
+    let outcome = publish(&aws, vec![largest, larger]).await;
+    assert_eq!(settled_as(&outcome, &Settled::Published), 1);
+    let letter = aws.letters().pop().unwrap();
+    assert_eq!(
+        (letter.key.to_string(), letter.code),
+        ("a/2".into(), "TooLarge".into())
+    );
+    assert_eq!(
+        letter.message,
+        "the event has 4001 bytes, the bus takes 4000"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -54,6 +54,19 @@ async fn an_earlier_event_in_the_table_is_published_first() {
     assert!(aws.pending_rows().is_empty());
 }
 
+/// An old one was probably rejected before. In one request with it, the bus could accept the event
+/// behind it and reject it again.
+#[tokio::test(start_paused = true)]
+async fn an_earlier_event_in_the_table_goes_alone_once_it_is_old() {
+    for (seconds, requests) in [(9, &["a/1 a/2"][..]), (10, &["a/1", "a/2"])] {
+        let aws = in_memory();
+        let batch = insert(&aws, &[("a", 1), ("a", 2)]);
+        aws.clock().advance(SignedDuration::from_secs(seconds));
+        publish(&aws.relay(), batch[1..].to_vec()).await;
+        assert_eq!(aws.requests(), requests, "after {seconds} s");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_gap_in_a_batch_is_filled_from_the_table() {
     let aws = in_memory();
@@ -116,6 +129,25 @@ async fn events_behind_one_that_is_parked_now_are_held() {
             "{fault}"
         );
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_of_several_that_fail_holds_those_behind_it() {
+    let newer = |row: Candidate| Candidate {
+        row: Err(Unreadable::NewerFormat(2)),
+        ..row
+    };
+    let aws = in_memory();
+    let damaged = aws.insert_row(row_with_detail("a", 1, "x"));
+    let batch = vec![damaged, aws.insert("a", 2), newer(aws.insert("a", 3))];
+    publish(&aws.relay(), batch).await;
+    assert_eq!(aws.published_rows(), [""; 0]);
+
+    let aws = in_memory();
+    let first = newer(aws.insert("a", 1));
+    let batch = vec![first, aws.insert("a", 2), newer(aws.insert("a", 3))];
+    publish(&aws.relay(), batch).await;
+    assert_eq!(aws.published_rows(), [""; 0]);
 }
 
 /// A queue beside which another process settles the row that is about to be parked.
@@ -201,6 +233,18 @@ async fn without_order_a_parked_event_is_overtaken() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn without_order_an_event_that_is_parked_now_is_overtaken() {
+    let aws = in_memory();
+    let batch = vec![
+        aws.insert_row(row_with_detail("a", 1, "x")),
+        aws.insert("a", 2),
+    ];
+    let relay = aws.relay().with_order(Order::BestEffort);
+    publish(&relay, batch).await;
+    assert_eq!(aws.published_rows(), ["a/2"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_predecessor_that_cannot_be_read_fails_its_aggregate_alone() {
     let aws = in_memory();
     let batch = insert(&aws, &[("a", 2), ("b", 1)]);
@@ -242,6 +286,20 @@ async fn the_sweeper_publishes_nothing_behind_a_parked_row() {
     assert_eq!(aws.published_rows().len(), 119);
     assert_eq!((swept.pending, swept.parked, swept.held), (119, 1, 130));
     assert_eq!(queries(&aws), 0, "the sweep has read the table itself");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_order_the_sweeper_publishes_behind_a_parked_row() {
+    let aws = in_memory();
+    let batch = insert(&aws, &[("a", 1), ("a", 2), ("a", 3)]);
+    aws.park_row(&batch[0].key);
+    aws.set_fault_plan(refuse("a/2", poison()));
+    aws.clock().advance(SignedDuration::from_hours(1));
+    let relay = aws.relay().with_order(Order::BestEffort);
+    let sweeper = Sweeper::new(relay, SignedDuration::from_mins(15));
+    let swept = sweeper.sweep(in_a_minute()).await;
+    assert_eq!(aws.published_rows(), ["a/3"]);
+    assert_eq!((swept.parked, swept.newly_parked, swept.held), (1, 1, 0));
 }
 
 #[tokio::test(start_paused = true)]

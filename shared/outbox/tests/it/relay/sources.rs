@@ -40,6 +40,19 @@ async fn a_row_of_another_source_is_parked_and_the_rest_is_published() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn ten_rows_of_other_sources_are_parked_at_once_and_no_more() {
+    let aws = in_memory();
+    let mut batch: Vec<Candidate> = (0..15)
+        .map(|index| insert_forged(&aws, &format!("a{index}")))
+        .collect();
+    batch.push(aws.insert("b", 1));
+    let relay = aws.relay().with_sources([row("b", 1).source]);
+    relay.publish(batch, deadline()).await;
+    assert_eq!(aws.published_rows(), ["b/1"]);
+    assert_eq!(aws.parked().len(), 10);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_wrong_list_of_sources_parks_one_row_an_hour() {
     let aws = in_memory();
     for aggregate in ["a", "b", "c"] {

@@ -1,7 +1,8 @@
 //! The sweeper: which rows it publishes, and when it ends.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use fastrand::Rng;
 use jiff::SignedDuration;
 use outbox::{
     OutboxRow,
@@ -92,6 +93,22 @@ async fn an_aggregate_stays_in_sequence_across_pages() {
     let expected: Vec<String> = (1..=7).map(|sequence| format!("a/{sequence}")).collect();
     assert_eq!(aws.published_rows(), expected);
     assert_eq!((swept.pending, swept.published), (7, 7));
+}
+
+/// So a large backlog is never in memory as a whole.
+#[tokio::test(start_paused = true)]
+async fn rows_are_published_while_the_table_is_read() {
+    let aws = in_memory();
+    for sequence in 1..=1_500 {
+        old(&aws, "a", sequence);
+    }
+    aws.with(|services| services.table.set_page_size(25));
+    sweep(&aws).await;
+    let put = aws.calls(Operation::PutEvents)[0].began;
+    let scans = aws.calls(Operation::Scan);
+    let pages = scans.iter().take_while(|scan| scan.began <= put).count();
+    // 20 with 500 rows, and those of segments without any.
+    assert!(pages < 30, "{pages} of 60");
 }
 
 #[tokio::test(start_paused = true)]
@@ -296,6 +313,27 @@ async fn sweeps_that_are_cut_short_reach_every_row_in_the_end() {
             .sweep(Instant::now() + Duration::from_secs(10))
             .await;
         sleep(Duration::from_mins(5)).await;
+    }
+    assert!(aws.pending_rows().is_empty());
+}
+
+/// A new process doesn't know how far the last one came, so it begins anywhere.
+#[tokio::test(start_paused = true)]
+async fn sweeps_of_new_processes_reach_every_row_in_the_end() {
+    let aws = in_memory();
+    for aggregate in ["a", "b", "c", "d", "e", "f", "g", "h"] {
+        old(&aws, aggregate, 1);
+    }
+    aws.set_latency(Operation::Scan, Duration::from_secs(4));
+    for process in 0..100 {
+        let random = Rng::with_seed(process);
+        let relay = aws
+            .relay()
+            .with_time_and_chance(Arc::new(aws.clock()), random);
+        // Time for a segment or two.
+        Sweeper::new(relay, GRACE)
+            .sweep(Instant::now() + Duration::from_secs(10))
+            .await;
     }
     assert!(aws.pending_rows().is_empty());
 }
