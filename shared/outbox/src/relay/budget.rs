@@ -9,7 +9,7 @@ use tokio::time::Instant;
 /// published.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Budget {
-    /// No request to the bus begins after this, and the relay stops waiting for look-ups.
+    /// From then on no request to the bus begins, and the relay stops waiting for look-ups.
     pub(crate) put_until: Instant,
     /// The relay stops waiting for the bus.
     pub(crate) await_puts_until: Instant,
@@ -34,6 +34,11 @@ impl Budget {
             settle_until: part(90),
             answer_by: part(95),
         }
+    }
+
+    /// Returns whether a request to the bus may begin then.
+    pub(crate) fn may_put(&self, at: Instant) -> bool {
+        at < self.put_until
     }
 }
 

@@ -128,6 +128,8 @@ mod tests {
         ] {
             assert_eq!(decide(&failure, true), others_accepted, "{failure}");
             assert_eq!(decide(&failure, false), nothing_accepted, "{failure}");
+            let differs = others_accepted != nothing_accepted;
+            assert_eq!(depends_on_others(&failure), differs, "{failure}");
         }
     }
 

@@ -21,7 +21,7 @@ use crate::{
         look_up::LookedUpPart,
         publication::Publication,
         retry::Pauses,
-        schedule::{MOST_UNANSWERED, Request, Schedule},
+        schedule::{Request, Schedule},
         waiting_rows::{Excluded, find_waiting_rows},
     },
 };
@@ -32,12 +32,13 @@ use crate::{
 /// response. Of one aggregate one request is in flight, because its events go in sequence.
 const REQUESTS_AT_ONCE: usize = 128;
 
-/// How long a put is awaited: the first one of an event, and the one after it. A bus that is
-/// slow is not down, and a put whose response may still come is not repeated, because the bus
-/// may accept both. The second is for a connection that broke unnoticed, for example while
-/// the process was frozen.
-const PUT_TIMEOUTS: [Duration; MOST_UNANSWERED] =
-    [Duration::from_secs(15), Duration::from_secs(30)];
+/// How long the first put of an event is awaited. A bus that is slow is not down, and a put whose
+/// response may still come is not repeated, because the bus may accept both.
+const FIRST_PUT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How long the put after one without a response is awaited. It is for a connection that broke
+/// unnoticed, for example while the process was frozen.
+const REPEATED_PUT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long an event without a response is not sent again, at least. Meanwhile other events
 /// show whether the bus works.
@@ -96,7 +97,7 @@ impl<B: EventBus, T: OutboxTable> Puts<'_, B, T> {
                 publication.schedule.halt_all(&Halt::Delete(error.clone()));
             }
             let at_once = requests_at_once(&state, awaits_delete);
-            while in_flight.len() < at_once && Instant::now() < put_until {
+            while in_flight.len() < at_once && self.budget.may_put(Instant::now()) {
                 let Some(request) = publication.schedule.next(Instant::now()) else {
                     break;
                 };
@@ -110,7 +111,7 @@ impl<B: EventBus, T: OutboxTable> Puts<'_, B, T> {
             // Responses and parts on their way may still decide what becomes of failed rows.
             let others_at = if is_idle {
                 let wanted_at = publication.others_wanted_at(Instant::now());
-                wanted_at.filter(|at| *at < put_until)
+                wanted_at.filter(|at| self.budget.may_put(*at))
             } else {
                 None
             };
@@ -121,9 +122,9 @@ impl<B: EventBus, T: OutboxTable> Puts<'_, B, T> {
             }
             // No request begins after `put_until`, so there is no use in waiting for a pause
             // that ends later.
-            let may_put = Instant::now() < put_until;
+            let may_put = self.budget.may_put(Instant::now());
             let wake_at = publication.schedule.wake_at();
-            let wake_at = wake_at.filter(|time| may_put && *time < put_until);
+            let wake_at = wake_at.filter(|time| may_put && self.budget.may_put(*time));
             let is_unknown = state == DeleteState::Unknown;
             let awaits_state =
                 is_unknown && at_once == 0 && may_put && publication.schedule.has_rows();
@@ -171,7 +172,10 @@ impl<B: EventBus, T: OutboxTable> Puts<'_, B, T> {
             .confirm(*bus, self.clock, self.pauses, budget.put_until);
         let answer = match confirmed.await {
             Ok(()) => {
-                let timeout = PUT_TIMEOUTS[request.unanswered().min(PUT_TIMEOUTS.len() - 1)];
+                let timeout = match request.unanswered() {
+                    0 => FIRST_PUT_TIMEOUT,
+                    _ => REPEATED_PUT_TIMEOUT,
+                };
                 let until = budget.await_puts_until.min(Instant::now() + timeout);
                 let silence = || CallError::Unanswered("no response in time".to_owned());
                 #[cfg(feature = "opentelemetry")]

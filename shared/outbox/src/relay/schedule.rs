@@ -14,11 +14,11 @@ use std::{collections::HashMap, sync::Arc};
 use jiff::SignedDuration;
 use tokio::time::Instant;
 
+pub(super) use self::attempt::REJECTED_FOR;
 use self::{
     attempt::Attempt,
     queue::{Queue, Queued, Room},
 };
-pub(super) use self::{attempt::REJECTED_FOR, results::MOST_UNANSWERED};
 use crate::{
     OutboxRow, RowKey,
     ports::{BusLimits, Poison},

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// After how many requests without a response a row is not sent again by the same call.
-pub(in crate::relay) const MOST_UNANSWERED: usize = 2;
+const MOST_UNANSWERED: usize = 2;
 
 /// What is wrong with a response that doesn't say what became of an event.
 const NO_RESULT: &str = "the bus returned no result for it";

@@ -12,7 +12,7 @@ use outbox::{
     ports::CallError,
     relay::{Failure, Halt, Settled},
 };
-use outbox_testing::{Call, Fault, InMemoryAws, Operation};
+use outbox_testing::{Call, Fault, InMemoryAws, MadeCall, Operation};
 use tokio::time::Instant;
 
 use super::publish::{failures, in_a_minute, settled_as, warm_relay};
@@ -103,6 +103,20 @@ async fn a_new_process_goes_on_after_a_first_request_without_effect() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn at_most_64_deletes_are_in_flight() {
+    let aws = in_memory();
+    let relay = warm_relay(&aws).await;
+    let before = aws.calls(Operation::BatchWriteItem).len();
+    aws.set_latency(Operation::BatchWriteItem, Duration::from_secs(4));
+    let rows = insert_many(&aws, "a", 100 * 25);
+    relay.publish(rows, in_a_minute()).await;
+    let deletes = &aws.calls(Operation::BatchWriteItem)[before..];
+    let is_first = |call: &&MadeCall| call.began - deletes[0].began < Duration::from_secs(4);
+    assert_eq!(deletes.iter().filter(is_first).count(), 64);
+    assert_eq!(aws.pending_rows(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_slow_bus_gets_an_event_once() {
     for seconds in [1, 5, 6, 14] {
         let aws = in_memory();
@@ -144,7 +158,10 @@ async fn an_event_without_answer_is_sent_twice_at_most() {
 /// A connection that breaks, or a response that is too short, leaves as much open as none.
 #[tokio::test(start_paused = true)]
 async fn an_event_that_the_bus_may_have_accepted_is_sent_twice_at_most() {
-    for fault in [Fault::ResponseLost, Fault::ShortResults(0)] {
+    for (fault, pause) in [
+        (Fault::ResponseLost, Duration::from_secs(1)),
+        (Fault::ShortResults(0), Duration::ZERO),
+    ] {
         let aws = in_memory();
         let relay = warm_relay(&aws).await;
         let before = puts(&aws);
@@ -153,7 +170,11 @@ async fn an_event_that_the_bus_may_have_accepted_is_sent_twice_at_most() {
         });
         let candidates = insert_many(&aws, "a", 1);
         let outcome = relay.publish(candidates, in_a_minute()).await;
-        assert_eq!(puts(&aws) - before, 2);
+        let puts = &aws.calls(Operation::PutEvents)[before..];
+        let [first, second] = puts else {
+            panic!("{puts:?}");
+        };
+        assert!(second.began - first.began >= pause);
         let failures = failures(&outcome);
         assert!(
             matches!(failures[..], [(_, Failure::Unanswered)]),

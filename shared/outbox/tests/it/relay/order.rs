@@ -77,6 +77,15 @@ async fn a_gap_in_a_batch_is_filled_from_the_table() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_event_of_the_batch_between_two_gaps_is_published_once() {
+    let aws = in_memory();
+    let names = [("a", 1), ("a", 2), ("a", 3), ("a", 4), ("a", 5)];
+    let batch = insert(&aws, &names).into_iter().step_by(2).collect();
+    publish(&aws.relay(), batch).await;
+    assert_eq!(aws.published_rows(), ["a/1", "a/2", "a/3", "a/4", "a/5"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_read_before_a_first_event_or_behind_one_that_was_just_published() {
     let aws = in_memory();
     let relay = aws.relay();
@@ -260,7 +269,7 @@ async fn a_predecessor_that_cannot_be_read_fails_its_aggregate_alone() {
 async fn a_published_row_that_could_not_be_deleted_is_not_published_again() {
     let aws = in_memory();
     let relay = aws.relay();
-    let batch = insert(&aws, &[("a", 1), ("a", 2)]);
+    let batch = insert(&aws, &[("a", 1), ("a", 2), ("a", 3)]);
     aws.set_fault_plan(|call: &Call<'_>| {
         let is_delete = call.operation == Operation::BatchWriteItem;
         is_delete.then(|| Fault::Error(transient_call()))
@@ -268,8 +277,9 @@ async fn a_published_row_that_could_not_be_deleted_is_not_published_again() {
     let outcome = publish(&relay, batch[..1].to_vec()).await;
     assert_eq!(outcome.undeleted.len(), 1);
     aws.set_fault_plan(|_: &Call<'_>| None);
-    publish(&relay, batch[1..].to_vec()).await;
-    assert_eq!(aws.published_rows(), ["a/1", "a/2"]);
+    publish(&relay, batch[2..].to_vec()).await;
+    assert_eq!(queries(&aws), 1, "before the third");
+    assert_eq!(aws.published_rows(), ["a/1", "a/2", "a/3"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -424,6 +434,22 @@ async fn behind_more_rows_than_are_read_an_event_is_left() {
         "{left:?}"
     );
     assert_eq!(queries(&aws), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_event_is_left_that_is_among_those_read_or_of_another_aggregate() {
+    let aws = in_memory();
+    insert_old(&aws, "a", 1..=99);
+    let last_read = aws.insert("a", 100);
+    insert_old(&aws, "a", 101..=150);
+    insert_old(&aws, "b", 1..=1);
+    let batch = vec![last_read, aws.insert("a", 151), aws.insert("b", 2)];
+    publish(&aws.relay(), batch).await;
+    let published = aws.published_rows();
+    assert_eq!(published.len(), 102);
+    for last in ["a/100", "b/2"] {
+        assert!(published.contains(&last.to_owned()), "{last}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
