@@ -361,6 +361,14 @@ mod tests {
     }
 
     #[test]
+    fn a_letter_is_shown_in_one_line() {
+        let shown = Letter::parse(&pointer().to_string()).unwrap().to_string();
+        let expected =
+            "RetryAttemptsExhausted of 2 records in shardId-00000001573689847184-864758bb";
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
     fn any_other_message_is_an_error_with_the_reason() {
         let mut no_shard = pointer();
         let batch = no_shard["DDBStreamBatchInfo"].as_object_mut();

@@ -337,16 +337,12 @@ where
             progress.published += through.published;
             progress.halted = progress.halted.take().or(through.halted);
             for (key, row_outcome) in &through.row_outcomes {
-                let stuck = match row_outcome {
-                    RowOutcome::Failed(Failure::Unanswered | Failure::HeldBack(_)) => {
-                        RowOutcome::Failed(Failure::Unanswered)
-                    }
-                    RowOutcome::Settled(Settled::Held(_)) => row_outcome.clone(),
-                    _ => continue,
-                };
-                progress.stuck.insert(key.aggregate_id.clone(), stuck);
+                if let RowOutcome::Settled(Settled::Held(_)) = row_outcome {
+                    let aggregate_id = key.aggregate_id.clone();
+                    progress.stuck.insert(aggregate_id, row_outcome.clone());
+                }
             }
-            // Also those of which this letter names no such row, and the next one may.
+            // Even if this letter names no row of it: the next one may.
             for aggregate in through.unanswered {
                 let unanswered = RowOutcome::Failed(Failure::Unanswered);
                 progress.stuck.insert(aggregate, unanswered);
@@ -447,5 +443,34 @@ fn outcome(rows: &[RowKey], row_outcomes: &HashMap<RowKey, RowOutcome>) -> Lette
         }
     } else {
         LetterOutcome::Pending { parked, failed }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// An operator may unpark a row, or write one before it, while a replay runs.
+    #[test]
+    fn a_parked_row_holds_only_those_behind_it() {
+        let key = |sequence| RowKey::new("a", sequence, Uuid::nil());
+        let held = RowOutcome::Settled(Settled::Held(key(2)));
+        let unanswered = RowOutcome::Failed(Failure::Unanswered);
+        for (stuck, sequence, is_stuck) in [
+            (&held, 1, false),
+            (&held, 2, false),
+            (&held, 3, true),
+            (&unanswered, 1, true),
+            (&unanswered, 3, true),
+        ] {
+            let mut progress = Progress::default();
+            progress.stuck.insert("a".to_owned(), stuck.clone());
+            let expected = is_stuck.then(|| stuck.clone());
+            assert_eq!(progress.stuck_with(&key(sequence)), expected, "{stuck:?}");
+            let other = RowKey::new("b", sequence, Uuid::nil());
+            assert_eq!(progress.stuck_with(&other), None);
+        }
     }
 }

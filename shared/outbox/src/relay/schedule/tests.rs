@@ -407,3 +407,27 @@ fn rows_that_come_after_a_halt_fail_as_well() {
     assert_eq!(result.halted, Some(denied()));
     assert_eq!(result.failed.len(), 2);
 }
+
+#[cfg(feature = "at-once")]
+#[tokio::test(start_paused = true)]
+async fn without_retries_a_row_fails_for_what_its_only_request_got() {
+    let limits = BusLimits {
+        entries: 3,
+        bytes: 1_000,
+        several_of_aggregate: true,
+    };
+    let now = Instant::now();
+    for (is_silent, failure) in [(true, "unanswered"), (false, "not accepted: throttled")] {
+        let mut schedule = Schedule::new(limits, Order::InSequence, Retries::Never, 2);
+        schedule.add(vec![row("a1")]);
+        let request = schedule.next(now).unwrap();
+        if is_silent {
+            schedule.unanswered(request, "silence", |_| now);
+        } else {
+            schedule.failed_for_now(request, "throttled", |_| now);
+        }
+        assert!(schedule.next(now).is_none());
+        let failed = schedule.finish().failed;
+        assert_eq!(describe(&failed[0].1), failure);
+    }
+}

@@ -175,6 +175,7 @@ async fn an_event_that_the_bus_may_have_accepted_is_sent_twice_at_most() {
             panic!("{puts:?}");
         };
         assert!(second.began - first.began >= pause);
+        assert_eq!(outcome.unanswered, 2);
         let failures = failures(&outcome);
         assert!(
             matches!(failures[..], [(_, Failure::Unanswered)]),

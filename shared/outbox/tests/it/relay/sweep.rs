@@ -13,7 +13,9 @@ use outbox::{
 use outbox_testing::{Fault, InMemoryAws, Operation};
 use tokio::time::{Instant, sleep};
 
-use crate::memory::{Rows, in_memory, poison, refuse, reject, row, start, transient};
+use crate::memory::{
+    Rows, in_memory, poison, refuse, reject, row, row_with_detail, start, transient,
+};
 
 const GRACE: SignedDuration = SignedDuration::from_mins(15);
 
@@ -128,6 +130,21 @@ async fn rows_behind_a_failure_wait_and_other_aggregates_do_not() {
     assert_eq!(published[9..], ["i/1"]);
     assert_eq!(swept.pending, 601);
     assert_eq!(swept.cut_short, None);
+}
+
+/// However many calls of the relay later they are.
+#[tokio::test(start_paused = true)]
+async fn rows_behind_one_that_is_parked_now_are_counted() {
+    let aws = in_memory();
+    let mut damaged = row_with_detail("a", 1, "x");
+    damaged.committed_at = start() - GRACE;
+    aws.insert_row(damaged);
+    for sequence in 2..=1_100 {
+        old(&aws, "a", sequence);
+    }
+    let first = sweep(&aws).await;
+    assert_eq!((first.newly_parked, first.failed), (1, 0));
+    assert_eq!((first.held, first.pending), (1_099, 1));
 }
 
 #[tokio::test(start_paused = true)]

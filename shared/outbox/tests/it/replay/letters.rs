@@ -5,6 +5,7 @@ use std::time::Duration;
 use outbox::{
     RowKey,
     ports::{CallError, EntryError, StreamError},
+    relay::{RowOutcome, Settled},
     replay::{LetterOutcome, SettleError},
 };
 use outbox_testing::{Call, ChangeKind, Fault, Happened, InMemoryAws, Operation};
@@ -452,4 +453,34 @@ async fn an_event_without_answer_is_not_put_again_for_a_later_letter() {
     assert_eq!((summary.settled, summary.left), (10, 5));
     let puts = aws.calls(Operation::PutEvents).len();
     assert!((11..=12).contains(&puts), "{puts} requests");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_behind_a_parked_one_are_read_once_for_all_their_letters() {
+    let aws = in_memory();
+    let rows: Vec<RowKey> = (1..=26)
+        .map(|sequence| aws.insert("a", sequence).key)
+        .collect();
+    aws.park_row(&rows[0]);
+    for row in &rows[1..] {
+        dead_letter(&aws, reference(row));
+    }
+    let (summary, _) = run(&aws).await;
+    assert_eq!((summary.settled, summary.left), (0, 25));
+    assert_eq!(aws.calls(Operation::Query).len(), 1);
+}
+
+/// They are not read, because the parked one holds them. But one may be gone by now.
+#[tokio::test(start_paused = true)]
+async fn a_wanted_row_behind_a_parked_one_is_looked_up() {
+    let aws = in_memory();
+    let [parked, gone, held] = [1, 2, 3].map(|sequence| aws.insert("a", sequence).key);
+    aws.park_row(&parked);
+    aws.remove_row(&gone);
+    aws.set_latency(Operation::BatchGetItem, Duration::from_secs(1));
+    let wanted = [gone.clone(), held.clone()].into();
+    let outcome = aws.relay().publish_rows(&wanted).await;
+    let settled = RowOutcome::Settled;
+    assert_eq!(outcome.row_outcomes[&gone], settled(Settled::Absent));
+    assert_eq!(outcome.row_outcomes[&held], settled(Settled::Held(parked)));
 }

@@ -76,6 +76,22 @@ async fn only_selected_letters_are_replayed_and_others_given_back() {
     assert_eq!(receives, 2, "none after the last selected letter");
 }
 
+/// While the first letters are visible again before the last one is received, no receive is empty.
+#[tokio::test(start_paused = true)]
+async fn a_replay_ends_when_it_receives_only_letters_that_it_leaves() {
+    let aws = in_memory();
+    dead(&aws, 100);
+    aws.set_latency(Operation::ReceiveMessage, Duration::from_secs(4));
+    let selection = Selection {
+        ids: HashSet::from(["message-100".to_owned()]),
+        limit: None,
+    };
+    let (summary, _) = run_selected(&aws, &selection).await;
+    assert_eq!(summary.settled, 0);
+    let receives = aws.calls(Operation::ReceiveMessage).len();
+    assert!((15..30).contains(&receives), "{receives}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn no_more_letters_are_replayed_than_the_limit() {
     for limit in [1, 10, 15] {
