@@ -211,3 +211,37 @@ impl From<SdkError<GetItemError>> for FindError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::{config::http::HttpResponse, error::ErrorMetadata, primitives::SdkBody};
+
+    use super::*;
+
+    #[test]
+    fn a_read_may_succeed_later_unless_dynamodb_rejects_it_or_it_was_never_made() {
+        let answered = |status: u16, code: &str| {
+            let error = GetItemError::generic(ErrorMetadata::builder().code(code).build());
+            let response = HttpResponse::new(status.try_into().unwrap(), SdkBody::empty());
+            SdkError::service_error(error, response)
+        };
+        for (error, is_transient) in [
+            (answered(400, "ThrottlingException"), true),
+            (
+                answered(400, "ProvisionedThroughputExceededException"),
+                true,
+            ),
+            (answered(400, "RequestLimitExceeded"), true),
+            (answered(500, "InternalServerError"), true),
+            (answered(400, "AccessDeniedException"), false),
+            (answered(400, "ResourceNotFoundException"), false),
+            (SdkError::timeout_error("late"), true),
+            (SdkError::construction_failure("no Region"), false),
+        ] {
+            let described = format!("{error:?}");
+            let found = FindError::from(error);
+            let is_unavailable = matches!(found, FindError::Unavailable(_));
+            assert_eq!(is_unavailable, is_transient, "{described}");
+        }
+    }
+}

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use outbox::{
-    AggregateWrite, KeySchema,
+    Aggregate, AggregateWrite, KeySchema,
     inbox::{ConsumerWrites, Handled},
 };
 use outbox_testing::{InMemoryAws, Operation};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -34,6 +35,31 @@ async fn an_outbox_writes_events_with_chosen_ids_into_another_database() {
     let id = Uuid::from_u128(7).to_string();
     assert_eq!(committed.events[0].event_id(), Some(id.as_str()));
     assert_eq!(aws.pending(), committed.events);
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Thing {
+    name: String,
+}
+
+impl Aggregate for Thing {
+    fn aggregate_id(&self) -> String {
+        "a".to_owned()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn aggregates_are_read_from_another_database() {
+    let aws = InMemoryAws::new();
+    let things = aws.aggregate_table("things", "pk");
+    let thing = Thing {
+        name: "new".to_owned(),
+    };
+    let outbox = aws.outbox("things").unwrap();
+    let transaction = outbox.transaction(things.create(&thing));
+    transaction.event(&renamed()).commit().await.unwrap();
+    let found = things.find("a").await.unwrap();
+    assert_eq!(found.map(|found| found.state), Some(thing));
 }
 
 #[tokio::test(start_paused = true)]

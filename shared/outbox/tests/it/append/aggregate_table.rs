@@ -127,3 +127,11 @@ async fn what_cannot_be_read_says_why_and_whether_a_retry_can_help() {
     let missing = fixture.table("none").find("thing#1").await.unwrap_err();
     assert!(matches!(missing, FindError::Rejected(_)), "{missing}");
 }
+
+#[tokio::test]
+async fn a_table_is_shown_without_its_client() {
+    let things = Fixture::start().await.table("things");
+    let shown = format!("{things:?}");
+    let expected = r#"AggregateTable { table: "things", partition_key: "pk", .. }"#;
+    assert_eq!(shown, expected);
+}

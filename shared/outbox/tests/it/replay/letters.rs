@@ -5,7 +5,7 @@ use std::time::Duration;
 use outbox::{
     RowKey,
     ports::{CallError, EntryError, StreamError},
-    relay::{RowOutcome, Settled},
+    relay::{Failure, RowOutcome, Settled},
     replay::{LetterOutcome, SettleError},
 };
 use outbox_testing::{Call, ChangeKind, Fault, Happened, InMemoryAws, Operation};
@@ -483,4 +483,24 @@ async fn a_wanted_row_behind_a_parked_one_is_looked_up() {
     let settled = RowOutcome::Settled;
     assert_eq!(outcome.row_outcomes[&gone], settled(Settled::Absent));
     assert_eq!(outcome.row_outcomes[&held], settled(Settled::Held(parked)));
+}
+
+/// The parked one is read first, and is behind the one that fails.
+#[tokio::test(start_paused = true)]
+async fn a_row_that_fails_before_a_parked_one_holds_those_between() {
+    let aws = in_memory();
+    aws.with(|services| {
+        services.table.set_page_size(1_000);
+        services.bus.limits.several_of_aggregate = false;
+    });
+    let rows: Vec<RowKey> = (1..=700)
+        .map(|sequence| aws.insert("a", sequence).key)
+        .collect();
+    aws.park_row(&rows[699]);
+    aws.set_fault_plan(refuse("a/1", transient()));
+    let wanted = [rows[698].clone()].into();
+    let outcome = aws.relay().publish_rows(&wanted).await;
+    assert_eq!(aws.published_rows(), [""; 0]);
+    let held_back = RowOutcome::Failed(Failure::HeldBack(rows[0].clone()));
+    assert_eq!(outcome.row_outcomes[&rows[698]], held_back);
 }
