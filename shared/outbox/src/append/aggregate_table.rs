@@ -214,7 +214,7 @@ impl From<SdkError<GetItemError>> for FindError {
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_dynamodb::{config::http::HttpResponse, error::ErrorMetadata, primitives::SdkBody};
+    use aws_sdk_dynamodb::{config::http::HttpResponse, error::ErrorMetadata};
 
     use super::*;
 
@@ -222,7 +222,7 @@ mod tests {
     fn a_read_may_succeed_later_unless_dynamodb_rejects_it_or_it_was_never_made() {
         let answered = |status: u16, code: &str| {
             let error = GetItemError::generic(ErrorMetadata::builder().code(code).build());
-            let response = HttpResponse::new(status.try_into().unwrap(), SdkBody::empty());
+            let response = HttpResponse::new(status.try_into().unwrap(), "".into());
             SdkError::service_error(error, response)
         };
         for (error, is_transient) in [

@@ -17,6 +17,7 @@ async fn what_became_of_a_row_that_was_not_parked_is_asked_when_it_is_too_late_t
     let key = candidate.key.clone();
     aws.remove_row(&key);
     aws.set_latency(Operation::SendMessage, Duration::from_secs(4));
+    aws.set_latency(Operation::BatchGetItem, Duration::from_millis(100));
     let deadline = Instant::now() + Duration::from_secs(5);
     let outcome = aws.relay().publish(vec![candidate], deadline).await;
     assert_eq!(
