@@ -1,10 +1,13 @@
 //! A table of aggregates, read and written by its own type.
 
+use std::time::Duration;
+
 use outbox::{
     Aggregate, AggregateTable, AggregateWrite, CommitError, FindError, Participant, Problem,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio::time::timeout;
 
 use super::fixture::*;
 
@@ -126,6 +129,17 @@ async fn what_cannot_be_read_says_why_and_whether_a_retry_can_help() {
 
     let missing = fixture.table("none").find("thing#1").await.unwrap_err();
     assert!(matches!(missing, FindError::Rejected(_)), "{missing}");
+}
+
+#[tokio::test]
+async fn a_read_without_a_response_ends_in_time() {
+    // Connections are made by the system, and nobody reads from them.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = dynamodb_in_process::client(silent.local_addr().unwrap());
+    let things: AggregateTable<Thing> = AggregateTable::new(client, "things", "pk");
+    let found = timeout(Duration::from_secs(10), things.find("thing#1")).await;
+    let error = found.expect("in time").unwrap_err();
+    assert!(matches!(error, FindError::Unavailable(_)), "{error}");
 }
 
 #[tokio::test]

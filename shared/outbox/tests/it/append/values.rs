@@ -40,6 +40,8 @@ async fn a_value_that_dynamodb_rejects_is_named_with_its_path_and_not_sent() {
         .expression_attribute_values(":a", AttributeValue::Ns(vec!["1".into(), "1.0".into()]))
         .build()
         .unwrap();
+    let mut last = put("d");
+    last.item.insert("pk".to_owned(), text(&"d".repeat(2_049)));
     let delete = Delete::builder()
         .table_name("things")
         .key("pk", text(""))
@@ -49,7 +51,8 @@ async fn a_value_that_dynamodb_rejects_is_named_with_its_path_and_not_sent() {
         .create("a")
         .put(first, things_key())
         .update(update)
-        .delete(delete);
+        .delete(delete)
+        .put(last, things_key());
     let problems = problems(transaction.commit().await.unwrap_err());
     let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
     assert_eq!(
@@ -59,6 +62,7 @@ async fn a_value_that_dynamodb_rejects_is_named_with_its_path_and_not_sent() {
             "action 0: attribute tags: a set must not be empty".to_owned(),
             "action 1: attribute :a: a set must not hold a value twice".to_owned(),
             "action 2: attribute pk: a key must not be empty".to_owned(),
+            "action 3: attribute pk: a key here has at most 2048 bytes, not 2049".to_owned(),
         ]
     );
     assert!(fixture.is_empty().await);
