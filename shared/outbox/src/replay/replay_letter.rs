@@ -337,10 +337,14 @@ where
             progress.published += through.published;
             progress.halted = progress.halted.take().or(through.halted);
             for (key, row_outcome) in &through.row_outcomes {
-                if let RowOutcome::Settled(Settled::Held(_)) = row_outcome {
-                    let aggregate_id = key.aggregate_id.clone();
-                    progress.stuck.insert(aggregate_id, row_outcome.clone());
-                }
+                let stuck = match row_outcome {
+                    RowOutcome::Failed(Failure::Unanswered | Failure::HeldBack(_)) => {
+                        RowOutcome::Failed(Failure::Unanswered)
+                    }
+                    RowOutcome::Settled(Settled::Held(_)) => row_outcome.clone(),
+                    _ => continue,
+                };
+                progress.stuck.insert(key.aggregate_id.clone(), stuck);
             }
             // Even if this letter names no row of it: the next one may.
             for aggregate in through.unanswered {
