@@ -150,9 +150,9 @@ pub(super) struct Progress {
     pub(super) halted: Option<Halt>,
     /// How many rows were published.
     pub(super) published: usize,
-    /// Aggregates that are not published again for other letters, and what became of the row that
-    /// holds them back: one without a response would be put again for each, and one behind a parked
-    /// row would be read again.
+    /// Aggregates that are not published again for other letters, and what becomes of their rows:
+    /// an event without a response would be put again for each letter, rows behind a parked one
+    /// would be read again, and those behind a failed one would wait for it again.
     stuck: HashMap<String, RowOutcome>,
 }
 
@@ -160,10 +160,12 @@ impl Progress {
     /// Returns what becomes of a pending row whose aggregate can't be published further.
     fn stuck_with(&self, key: &RowKey) -> Option<RowOutcome> {
         let stuck = self.stuck.get(&key.aggregate_id)?;
-        match stuck {
-            RowOutcome::Settled(Settled::Held(parked)) if !parked.precedes(key) => None,
-            stuck => Some(stuck.clone()),
-        }
+        let is_stuck = match stuck {
+            RowOutcome::Settled(Settled::Held(first))
+            | RowOutcome::Failed(Failure::HeldBack(first)) => first.precedes(key),
+            _ => true,
+        };
+        is_stuck.then(|| stuck.clone())
     }
 }
 
@@ -337,16 +339,14 @@ where
             progress.published += through.published;
             progress.halted = progress.halted.take().or(through.halted);
             for (key, row_outcome) in &through.row_outcomes {
-                let stuck = match row_outcome {
-                    RowOutcome::Failed(Failure::Unanswered | Failure::HeldBack(_)) => {
-                        RowOutcome::Failed(Failure::Unanswered)
-                    }
-                    RowOutcome::Settled(Settled::Held(_)) => row_outcome.clone(),
-                    _ => continue,
-                };
-                progress.stuck.insert(key.aggregate_id.clone(), stuck);
+                if let RowOutcome::Settled(Settled::Held(_))
+                | RowOutcome::Failed(Failure::HeldBack(_)) = row_outcome
+                {
+                    let aggregate = key.aggregate_id.clone();
+                    progress.stuck.insert(aggregate, row_outcome.clone());
+                }
             }
-            // Even if this letter names no row of it: the next one may.
+            // The row without a response need not be named by this letter.
             for aggregate in through.unanswered {
                 let unanswered = RowOutcome::Failed(Failure::Unanswered);
                 progress.stuck.insert(aggregate, unanswered);
@@ -458,14 +458,17 @@ mod tests {
 
     /// An operator may unpark a row, or write one before it, while a replay runs.
     #[test]
-    fn a_parked_row_holds_only_those_behind_it() {
+    fn a_parked_or_failed_row_holds_only_those_behind_it() {
         let key = |sequence| RowKey::new("a", sequence, Uuid::nil());
         let held = RowOutcome::Settled(Settled::Held(key(2)));
+        let held_back = RowOutcome::Failed(Failure::HeldBack(key(2)));
         let unanswered = RowOutcome::Failed(Failure::Unanswered);
         for (stuck, sequence, is_stuck) in [
             (&held, 1, false),
             (&held, 2, false),
             (&held, 3, true),
+            (&held_back, 2, false),
+            (&held_back, 3, true),
             (&unanswered, 1, true),
             (&unanswered, 3, true),
         ] {
