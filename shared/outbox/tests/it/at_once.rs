@@ -9,7 +9,7 @@ use outbox::{
     AggregateWrite, Candidate, Clock, HandOver, KeySchema, OutboxRow, Revision,
     at_once::{AtOnce, AtOnceReport},
     ports::OutboxTable,
-    relay::{Failure, LookUp, Settled},
+    relay::{Failure, LookUp, Order, Settled},
 };
 use outbox_testing::{Fault, InMemoryAws, Operation};
 use serde_json::json;
@@ -188,6 +188,18 @@ async fn what_fails_for_now_is_put_once_and_holds_what_follows() {
         assert!(report.why_left.is_some(), "{report:?}");
         assert_eq!(aws.calls(Operation::PutEvents).len(), 1);
         assert_eq!(aws.pending_rows(), ["a/1", "a/2"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_chosen_order_decides_which_events_share_a_request() {
+    for (order, requests) in [(Order::InSequence, 1), (Order::Strict, 2)] {
+        let aws = services();
+        let mut writer = Writer::start(&aws);
+        writer.at_once = writer.at_once.with_order(order);
+        writer.commit("a", None, 2).await;
+        assert_eq!(writer.publish().await.published, 2);
+        assert_eq!(aws.calls(Operation::PutEvents).len(), requests, "{order:?}");
     }
 }
 

@@ -9,6 +9,7 @@ mod look_up;
 mod look_up_pauses;
 pub(crate) mod on_aws;
 mod order;
+mod order_of_sweeps;
 mod order_on_aws;
 mod overlap;
 mod park;

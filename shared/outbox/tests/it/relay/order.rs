@@ -1,4 +1,4 @@
-//! Events of an aggregate reach the bus in sequence, with every kind of publisher.
+//! Events of an aggregate reach the bus in sequence, published from the stream.
 
 use std::time::Duration;
 
@@ -6,7 +6,6 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::SignedDuration;
 use outbox::{
     Candidate, RowKey, Unreadable,
-    handlers::Sweeper,
     ports::{CallError, DeadLetter, DeadLetters},
     relay::{Failure, Order, Outcome, Relay, RowOutcome, Settled},
 };
@@ -283,51 +282,6 @@ async fn a_published_row_that_could_not_be_deleted_is_not_published_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_sweeper_publishes_nothing_behind_a_parked_row() {
-    let aws = in_memory();
-    for sequence in 1..=250 {
-        let mut old = row("a", sequence);
-        old.committed_at = start() - SignedDuration::from_hours(1);
-        aws.insert_row(old);
-    }
-    aws.park_row(&row("a", 120).key);
-    let sweeper = Sweeper::new(aws.relay(), SignedDuration::from_mins(15));
-    let swept = sweeper.sweep(in_a_minute()).await;
-    assert_eq!(aws.published_rows().len(), 119);
-    assert_eq!((swept.pending, swept.parked, swept.held), (119, 1, 130));
-    assert_eq!(queries(&aws), 0, "the sweep has read the table itself");
-}
-
-#[tokio::test(start_paused = true)]
-async fn without_order_the_sweeper_publishes_behind_a_parked_row() {
-    let aws = in_memory();
-    let batch = insert(&aws, &[("a", 1), ("a", 2), ("a", 3)]);
-    aws.park_row(&batch[0].key);
-    aws.set_fault_plan(refuse("a/2", poison()));
-    aws.clock().advance(SignedDuration::from_hours(1));
-    let relay = aws.relay().with_order(Order::BestEffort);
-    let sweeper = Sweeper::new(relay, SignedDuration::from_mins(15));
-    let swept = sweeper.sweep(in_a_minute()).await;
-    assert_eq!(aws.published_rows(), ["a/3"]);
-    assert_eq!((swept.parked, swept.newly_parked, swept.held), (1, 1, 0));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_row_left_to_the_stream_holds_those_behind_it_on_the_next_page() {
-    let aws = in_memory();
-    // The clock of the second writer is behind.
-    for sequence in 1..=101 {
-        let mut row = row("a", sequence);
-        let age = if sequence == 101 { 20 } else { 1 };
-        row.committed_at = start() - SignedDuration::from_mins(age);
-        aws.insert_row(row);
-    }
-    let sweeper = Sweeper::new(aws.relay(), SignedDuration::from_mins(15));
-    sweeper.sweep(in_a_minute()).await;
-    assert!(aws.published_rows().is_empty());
-}
-
-#[tokio::test(start_paused = true)]
 async fn rows_with_one_sequence_do_not_hold_each_other() {
     let aws = in_memory();
     let first = aws.insert("a", 2);
@@ -461,79 +415,6 @@ async fn one_row_is_read_behind_a_parked_one_however_many_are_held() {
     let outcome = publish(&aws.relay(), batch.clone()).await;
     assert_eq!(held_by(&outcome, &batch[0].key), &row("a", 1).key);
     assert_eq!(queries(&aws), 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_sweep_counts_all_that_a_newly_parked_row_holds() {
-    let aws = in_memory();
-    for sequence in 1..=1_200 {
-        let detail = if sequence == 1 { "x" } else { "{}" };
-        let mut old = row_with_detail("a", sequence, detail);
-        old.committed_at = start() - SignedDuration::from_hours(1);
-        aws.insert_row(old);
-    }
-    let sweeper = Sweeper::new(aws.relay(), SignedDuration::from_mins(15));
-    let swept = sweeper.sweep(in_a_minute()).await;
-    assert_eq!((swept.newly_parked, swept.held), (1, 1_199));
-    assert!(aws.published_rows().is_empty());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_sweep_publishes_young_rows_behind_an_old_one() {
-    let aws = in_memory();
-    let mut old = row("a", 1);
-    old.committed_at = start() - SignedDuration::from_hours(1);
-    aws.insert_row(old);
-    for sequence in 2..=150 {
-        aws.insert("a", sequence);
-    }
-    aws.insert("b", 1);
-    let sweeper = Sweeper::new(aws.relay(), SignedDuration::from_mins(15));
-    sweeper.sweep(in_a_minute()).await;
-    assert_eq!(aws.published_rows().len(), 150);
-    assert_eq!(aws.pending_rows(), ["b/1"], "left to the stream");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_command_publishes_what_follows_rows_that_hold_nothing() {
-    let aws = in_memory();
-    let mut broken = row("a", 1);
-    broken.key.position = "!first".to_owned();
-    let broken = aws.insert_row(broken).key;
-    let wanted = aws.insert("a", 3).key;
-    aws.insert("a", 4);
-    let mut twin = row("a", 3);
-    twin.event_id = "019ad0c5-0a4c-7000-8000-000000000000".parse().unwrap();
-    twin.key.position = format!("{:020}#{}", 3, twin.event_id);
-    let twin = aws.insert_row(twin).key;
-    aws.park_row(&broken);
-    aws.park_row(&twin);
-    let outcome = aws.relay().publish_rows(&[wanted.clone()].into()).await;
-    // What follows the twin waits for it; the row with its sequence doesn't.
-    assert_eq!(
-        outcome.row_outcomes[&wanted],
-        RowOutcome::Settled(Settled::Published)
-    );
-    assert_eq!(aws.published_rows(), ["a/3"]);
-    assert_eq!(aws.pending_rows(), ["a/4"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_command_publishes_what_a_retried_row_held_back() {
-    let aws = in_memory();
-    let keys: Vec<RowKey> = (1..=20)
-        .map(|sequence| aws.insert("a", sequence).key)
-        .collect();
-    aws.insert("b", 1);
-    let mut attempts = 0;
-    aws.set_fault_plan(reject(move |key| {
-        attempts += u32::from(key.to_string() == "a/1");
-        (key.to_string() == "a/1" && attempts == 1).then(transient)
-    }));
-    let wanted = [keys[0].clone(), row("b", 1).key].into();
-    let outcome = aws.relay().publish_rows(&wanted).await;
-    assert_eq!((outcome.published, outcome.failed), (21, 0));
-    assert!(aws.pending_rows().is_empty());
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use outbox::{
     RowKey,
     ports::{CallError, EntryError, StreamError},
-    relay::{Failure, RowOutcome, Settled},
+    relay::Failure,
     replay::{LetterOutcome, SettleError},
 };
 use outbox_testing::{Call, ChangeKind, Fault, Happened, InMemoryAws, Operation};
@@ -470,37 +470,32 @@ async fn rows_behind_a_parked_one_are_read_once_for_all_their_letters() {
     assert_eq!(aws.calls(Operation::Query).len(), 1);
 }
 
-/// They are not read, because the parked one holds them. But one may be gone by now.
+/// The first ten letters wait for the failed row, the others don't.
 #[tokio::test(start_paused = true)]
-async fn a_wanted_row_behind_a_parked_one_is_looked_up() {
+async fn rows_behind_a_failed_one_wait_for_it_once_for_all_their_letters() {
     let aws = in_memory();
-    let [parked, gone, held] = [1, 2, 3].map(|sequence| aws.insert("a", sequence).key);
-    aws.park_row(&parked);
-    aws.remove_row(&gone);
-    aws.set_latency(Operation::BatchGetItem, Duration::from_secs(1));
-    let wanted = [gone.clone(), held.clone()].into();
-    let outcome = aws.relay().publish_rows(&wanted).await;
-    let settled = RowOutcome::Settled;
-    assert_eq!(outcome.row_outcomes[&gone], settled(Settled::Absent));
-    assert_eq!(outcome.row_outcomes[&held], settled(Settled::Held(parked)));
-}
-
-/// The parked one is read first, and is behind the one that fails.
-#[tokio::test(start_paused = true)]
-async fn a_row_that_fails_before_a_parked_one_holds_those_between() {
-    let aws = in_memory();
-    aws.with(|services| {
-        services.table.set_page_size(1_000);
-        services.bus.limits.several_of_aggregate = false;
-    });
-    let rows: Vec<RowKey> = (1..=700)
+    aws.with(|services| services.bus.limits.several_of_aggregate = false);
+    aws.set_fault_plan(refuse("a/1", transient()));
+    let first = aws.insert("a", 1).key;
+    let rows: Vec<RowKey> = (2..=26)
         .map(|sequence| aws.insert("a", sequence).key)
         .collect();
-    aws.park_row(&rows[699]);
-    aws.set_fault_plan(refuse("a/1", transient()));
-    let wanted = [rows[698].clone()].into();
-    let outcome = aws.relay().publish_rows(&wanted).await;
-    assert_eq!(aws.published_rows(), [""; 0]);
-    let held_back = RowOutcome::Failed(Failure::HeldBack(rows[0].clone()));
-    assert_eq!(outcome.row_outcomes[&rows[698]], held_back);
+    for row in &rows {
+        dead_letter(&aws, reference(row));
+    }
+    let begun = Instant::now();
+    let (summary, outcomes) = run(&aws).await;
+    assert_eq!((summary.settled, summary.left), (0, 25));
+    assert!(
+        begun.elapsed() < Duration::from_secs(100),
+        "{:?}",
+        begun.elapsed()
+    );
+    for (row, (_, outcome)) in rows.iter().zip(outcomes) {
+        let held_back = LetterOutcome::Pending {
+            parked: vec![],
+            failed: vec![(row.clone(), Failure::HeldBack(first.clone()))],
+        };
+        assert_eq!(outcome, held_back);
+    }
 }
