@@ -98,7 +98,7 @@ struct Publishing<'r, B, T, D> {
     wanted: &'r BTreeSet<RowKey>,
     /// Rows that were read and are not published yet.
     backlog: Backlog,
-    /// Wanted rows behind a parked one: they were not read.
+    /// Wanted rows that were not read, because they are behind a parked one, or were not there.
     unread: BTreeSet<RowKey>,
     /// Rows that could not be published.
     failed: BTreeSet<RowKey>,
@@ -112,6 +112,11 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Publishing<'_, B, T, D> {
     async fn aggregate(&mut self, last: &RowKey, first_page: Result<Page, CallError>) {
         let mut rows = first_page;
         let mut holder: Option<RowKey> = None;
+        // A row whose sequence can't be read is not held, and may be behind those that are.
+        let reads_held_rows = self
+            .wanted
+            .iter()
+            .any(|key| key.aggregate_id == last.aggregate_id && key.sequence().is_none());
         loop {
             let Page { rows: found, next } = match rows {
                 Ok(page) => page,
@@ -120,11 +125,13 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Publishing<'_, B, T, D> {
             let mut pending = Vec::new();
             let mut is_held = false;
             for StoredRow { candidate, parked } in found {
-                // All that follows is held, too.
-                is_held = holder
-                    .as_ref()
-                    .is_some_and(|holder| holder.precedes(&candidate.key));
-                if is_held {
+                let is_behind = |holder: &RowKey| holder.precedes(&candidate.key);
+                if holder.as_ref().is_some_and(is_behind) {
+                    if reads_held_rows {
+                        continue;
+                    }
+                    // All that follows is held, too.
+                    is_held = true;
                     break;
                 }
                 if parked.is_none() {
@@ -240,6 +247,19 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Publishing<'_, B, T, D> {
         self.publish().await;
     }
 
+    /// Adds to the unread rows those that their aggregates didn't contain. Only a look-up proves
+    /// that a row is gone.
+    fn find_unseen(&mut self) {
+        if self.through.halted.is_some() {
+            return;
+        }
+        let unseen = self.wanted.iter().filter(|key| {
+            !self.through.row_outcomes.contains_key(*key)
+                && self.backlog.outcome_behind(key).is_none()
+        });
+        self.unread.extend(unseen.cloned());
+    }
+
     /// Looks up the wanted rows that were not read. One that is gone is not held.
     async fn look_up_unread(&mut self) {
         let unread: Vec<RowKey> = std::mem::take(&mut self.unread).into_iter().collect();
@@ -261,6 +281,7 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Publishing<'_, B, T, D> {
         if self.through.halted.is_none() {
             self.retry().await;
         }
+        self.find_unseen();
         self.look_up_unread().await;
         for key in self.wanted {
             if self.through.row_outcomes.contains_key(key) {
@@ -269,8 +290,8 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Publishing<'_, B, T, D> {
             let row_outcome = match (&self.through.halted, self.backlog.outcome_behind(key)) {
                 (Some(halt), _) => RowOutcome::Failed(Failure::Halted(halt.clone())),
                 (None, Some(row_outcome)) => row_outcome,
-                // The aggregate was read to its end, and the row was not there.
-                (None, None) => RowOutcome::Settled(Settled::Absent),
+                // It is pending, but was written after its aggregate was read.
+                (None, None) => RowOutcome::Failed(Failure::OutOfTime),
             };
             self.through.row_outcomes.insert(key.clone(), row_outcome);
         }

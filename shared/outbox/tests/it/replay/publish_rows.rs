@@ -34,6 +34,31 @@ async fn a_command_publishes_what_follows_rows_that_hold_nothing() {
     assert_eq!(aws.pending_rows(), ["a/4"]);
 }
 
+/// It sorts behind the held rows, so that it is there only for who reads past them.
+#[tokio::test(start_paused = true)]
+async fn a_row_without_a_readable_sequence_is_found_behind_held_ones() {
+    let aws = in_memory();
+    let [parked, held] = [1, 2].map(|sequence| aws.insert("a", sequence).key);
+    aws.park_row(&parked);
+    let mut broken = row("a", 1);
+    broken.key.position = "first".to_owned();
+    let broken = aws.insert_row(broken).key;
+    for wanted in [vec![broken.clone()], vec![held.clone(), broken.clone()]] {
+        let wanted = wanted.into_iter().collect();
+        let outcome = aws.relay().publish_rows(&wanted).await;
+        let row_outcome = &outcome.row_outcomes[&broken];
+        assert!(
+            matches!(
+                row_outcome,
+                RowOutcome::Settled(Settled::Parked(_) | Settled::AlreadyParked)
+            ),
+            "{row_outcome:?}"
+        );
+    }
+    assert_eq!(aws.letters_sent(), 1);
+    assert_eq!(aws.pending_rows(), ["a/2"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_command_publishes_what_a_retried_row_held_back() {
     let aws = in_memory();
