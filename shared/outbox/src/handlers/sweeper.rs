@@ -230,7 +230,9 @@ impl<B: EventBus, T: OutboxTable, D: DeadLetters> Sweep<'_, B, T, D> {
                 self.swept.newly_parked += 1;
                 self.swept.failed -= 1;
             }
-            // Another process has published it, or an operator edited it.
+            // The current row, after the edit, is not published yet.
+            Ok(Settled::Edited) => {}
+            // Another process has published or parked it.
             Ok(_) => self.swept.failed -= 1,
             Err(failure) => {
                 tracing::error!(aggregate_id, event_id, %failure, "will be retried");

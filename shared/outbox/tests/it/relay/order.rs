@@ -159,13 +159,19 @@ async fn the_first_of_several_that_fail_holds_those_behind_it() {
 }
 
 /// A queue beside which another process settles the row that is about to be parked.
-struct Beside(InMemoryAws, fn(&InMemoryAws, &RowKey));
+pub(super) struct Beside(pub(super) InMemoryAws, pub(super) fn(&InMemoryAws, &RowKey));
 
 impl DeadLetters for Beside {
     async fn send(&self, letter: &DeadLetter) -> Result<(), CallError> {
         (self.1)(&self.0, &letter.key);
         Ok(())
     }
+}
+
+pub(super) fn edit(aws: &InMemoryAws, key: &RowKey) {
+    aws.change_row(key, |item| {
+        item.insert("edits".to_owned(), AttributeValue::N("1".to_owned()));
+    });
 }
 
 #[tokio::test(start_paused = true)]
@@ -175,14 +181,7 @@ async fn a_row_that_is_settled_before_it_is_parked_holds_nothing() {
             (|aws, key| aws.remove_row(key)) as fn(&InMemoryAws, &RowKey),
             Settled::Absent,
         ),
-        (
-            |aws, key| {
-                aws.change_row(key, |item| {
-                    item.insert("edits".to_owned(), AttributeValue::N("1".to_owned()));
-                });
-            },
-            Settled::Edited,
-        ),
+        (edit, Settled::Edited),
     ] {
         let aws = in_memory();
         let first = aws.insert_row(row_with_detail("a", 1, "x"));

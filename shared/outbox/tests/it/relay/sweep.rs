@@ -8,11 +8,15 @@ use outbox::{
     OutboxRow,
     handlers::{CutShort, SweepReport, Sweeper},
     ports::{CallError, EntryError},
-    relay::{BusError, Halt},
+    relay::{BusError, Halt, Relay},
 };
 use outbox_testing::{Fault, InMemoryAws, Operation};
 use tokio::time::{Instant, sleep};
 
+use super::{
+    order::{Beside, edit},
+    publish::in_a_minute,
+};
 use crate::memory::{
     Rows, in_memory, poison, refuse, reject, row, row_with_detail, start, transient,
 };
@@ -407,4 +411,16 @@ async fn a_young_unreadable_row_and_those_before_it_are_not_swept() {
             (published, published)
         );
     }
+}
+
+/// The bus accepts nothing, so that the row is parked without proof. The row as edited is pending.
+#[tokio::test(start_paused = true)]
+async fn a_row_that_is_edited_before_it_is_parked_has_failed() {
+    let aws = in_memory();
+    aws.insert_row(row_of_age("a", 1, SignedDuration::from_hours(2)));
+    aws.set_fault_plan(refuse("a/1", poison()));
+    let relay = Relay::new(aws.clone(), aws.clone(), Beside(aws.clone(), edit));
+    let swept = Sweeper::new(relay, GRACE).sweep(in_a_minute()).await;
+    assert_eq!((swept.failed, swept.newly_parked), (1, 0));
+    assert_eq!(aws.pending_rows(), ["a/1"]);
 }
