@@ -149,7 +149,7 @@ dependencies: prerequisites check-tools ## Check licences, sources, duplicates a
 	@scripts/check-features
 
 .PHONY: packages
-packages: prerequisites ## Check what the packed crates say and contain, and that versions are in step
+packages: prerequisites ## Check what the packed crates say and contain, and that versions match
 	@scripts/release-version check
 	@scripts/check-packages
 

@@ -37,7 +37,7 @@
 //! and queue, and the command `outboxctl` for the operator.
 //!
 //! An event leaves the table only once the bus has accepted it. It arrives **at least
-//! once**, and in order within its aggregate as long as nothing fails; the README of
+//! once**, and in sequence within its aggregate; the README of
 //! the repository says what exactly is promised.
 //!
 //! # Consume
