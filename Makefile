@@ -377,7 +377,7 @@ diff: environment every-function account build ## Show what a deployment would c
 	@$(cdk) diff --context env=$(ENV)
 
 .PHONY: deploy
-deploy: environment every-function account build ## Deploy the stack; prod asks before permissions change
+deploy: environment every-function account build ## Deploy the stack; prod asks before any change
 	@$(cdk) deploy --context env=$(ENV) \
 		--require-approval $(if $(filter prod,$(ENV)),any-change,never)
 

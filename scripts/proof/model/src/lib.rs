@@ -32,9 +32,8 @@
 //! - A read is one step. Its result may be outdated by the next step.
 //! - A call that is retried until the deadline counts as one failure.
 //! - A writer publishes at once two of the events, in one run; it may be frozen before.
-//! - A put without a response is repeated once. The code limits only those that time out: a put
-//!   whose connection breaks it retries until the deadline, as any call, so a bus that accepts
-//!   an event and breaks the connection each time gets more copies of it.
+//! - A put without a response is repeated once, as in the code, whether it timed out or its
+//!   connection broke.
 //! - An aggregate's events are put on the bus one by one, those of different aggregates
 //!   in any order. What a bus does with several of them in one request is left out: it may
 //!   accept a later entry and reject an earlier one, which is documented.
