@@ -408,38 +408,6 @@ fn rows_that_come_after_a_halt_fail_as_well() {
     assert_eq!(result.failed.len(), 2);
 }
 
-#[test]
-fn an_event_without_response_is_left_to_the_sweeper_only_among_accepted_ones() {
-    let limits = BusLimits {
-        entries: 1,
-        bytes: 1_000,
-        several_of_aggregate: true,
-    };
-    let among_others = "rejected among others: silence: the bus may have accepted it";
-    for (retries, accepts_another, failure) in [
-        (Retries::UntilLeftToSweeper, true, among_others),
-        (Retries::UntilLeftToSweeper, false, "unanswered"),
-        (Retries::UntilDeadline, true, "unanswered"),
-    ] {
-        let begun = Instant::now();
-        let later = begun + REJECTED_FOR;
-        let mut schedule = Schedule::new(limits, Order::InSequence, retries, 2);
-        schedule.add(vec![row("a1")]);
-        let request = schedule.next(begun).unwrap();
-        schedule.unanswered(request, "silence", |_| later);
-        if accepts_another {
-            schedule.add(vec![row("b1")]);
-            let request = schedule.next(begun + Duration::from_secs(1)).unwrap();
-            let at = Timestamp::UNIX_EPOCH;
-            schedule.answered(request, vec![PutResult::Accepted], at, |_| later);
-        }
-        let request = schedule.next(later).unwrap();
-        schedule.unanswered(request, "silence", |_| later);
-        let failed = schedule.finish().failed;
-        assert_eq!(describe(&failed[0].1), failure);
-    }
-}
-
 #[cfg(feature = "at-once")]
 #[tokio::test(start_paused = true)]
 async fn without_retries_a_row_fails_for_what_its_only_request_got() {

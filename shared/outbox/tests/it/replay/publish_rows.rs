@@ -92,6 +92,26 @@ async fn a_wanted_row_behind_a_parked_one_is_looked_up() {
     assert_eq!(outcome.row_outcomes[&held], settled(Settled::Held(parked)));
 }
 
+/// Its aggregate was read before it was written, so that it was not among the rows.
+#[tokio::test(start_paused = true)]
+async fn a_row_that_is_written_after_its_aggregate_was_read_has_failed() {
+    let aws = in_memory();
+    let wanted = row("a", 1).key;
+    aws.set_latency(Operation::BatchGetItem, Duration::from_secs(1));
+    let relay = aws.relay();
+    let keys = [wanted.clone()].into();
+    let written = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        aws.insert("a", 1);
+    };
+    let (outcome, ()) = tokio::join!(relay.publish_rows(&keys), written);
+    assert_eq!(
+        outcome.row_outcomes[&wanted],
+        RowOutcome::Failed(Failure::OutOfTime)
+    );
+    assert_eq!(aws.pending_rows(), ["a/1"]);
+}
+
 /// The parked one is read first, and is behind the one that fails.
 #[tokio::test(start_paused = true)]
 async fn a_row_that_fails_before_a_parked_one_holds_those_between() {
